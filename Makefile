@@ -1,0 +1,83 @@
+# Every target does the set-up that it needs, once; stamp files remember it.
+#   make demo          digits on the generated Verilog, end to end
+#   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
+#   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make mutants N=30  how many small mistakes the tests notice
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .cache
+N ?= 300
+SEED ?=
+JOBS ?= 2
+
+# A Python of 3.11 or later that can make environments; another one by `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && { echo $$p; break; }; done)
+
+RUN_TOOLS := g++ make perl
+TEST_TOOLS := $(RUN_TOOLS) iverilog
+PACKAGES := g++ make perl python3 python3-venv
+TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
+
+.PHONY: demo test test-quick lint fuzz mutants clean
+.NOTPARALLEL:
+
+demo: $(STAMPS)/run
+	$(BIN)/rowforge demo
+
+test: lint
+	$(BIN)/pytest -n $(JOBS)
+
+test-quick: $(STAMPS)/dev
+	$(BIN)/pytest -n $(JOBS) -m "not slow"
+
+lint: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fuzz: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+mutants: N := $(if $(filter file,$(origin N)),30,$(N))
+mutants: $(STAMPS)/dev
+	$(BIN)/python -m tests.mutants.run --n $(N) \
+	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+clean:
+	rm -rf $(VENV) $(STAMPS) build dist rowforge-demo *.egg-info \
+	  .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- set-up ---------------------------------------------------------------------------------
+
+# $(call system,tools,packages): install Debian packages if a tool or Python is missing.
+define system
+	@missing="$(if $(PYTHON),,python3)"; \
+	for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	test -z "$$missing" && exit 0; \
+	echo "missing:$$missing"; \
+	command -v apt-get >/dev/null || { \
+	  echo "install these with your system's package manager: $(2)"; exit 1; }; \
+	test "$$(id -u)" = 0 || { \
+	  echo "type: sudo apt-get update && sudo apt-get install -y $(2)"; exit 1; }; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends $(2)
+endef
+
+# The interpreter is looked for again: it may have been installed just now.
+$(BIN)/python:
+	$(call system,$(RUN_TOOLS),$(PACKAGES))
+	$(or $(PYTHON),python3) -m venv $(VENV)
+
+$(STAMPS)/run: pyproject.toml | $(BIN)/python
+	$(call system,$(RUN_TOOLS),$(PACKAGES))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: pyproject.toml | $(BIN)/python
+	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run

@@ -1,0 +1,218 @@
+"""Compiles a quantised graph for a configuration: `compile_graph`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from compiler.graph import Graph
+from compiler.lower.build import array_operation
+from compiler.lower.operation import OperationReport
+from compiler.lower.schedule import Scheduler
+from compiler.lower.stream import Stream
+from compiler.lower.tensors import TensorTable, pad_attributes
+from compiler.mapper.search import OBJECTIVES
+from compiler.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
+from compiler.overflow import check_overflow
+from compiler.quantisation import Rounding
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Host, Layer, Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may be chosen when a graph is compiled; see `compile_graph`."""
+
+    objective: str = "cycles"
+    wrap: bool = False
+    no_host: bool = False
+    allow_host_mac: bool = False
+    dump: bool = False
+    profile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise RowforgeError(
+                f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
+            )
+
+
+def compile_graph(
+    graph: Graph,
+    config: Config,
+    *,
+    rounding: Rounding | str | None = None,
+    objective: str = "cycles",
+    wrap: bool = False,
+    no_host: bool = False,
+    allow_host_mac: bool = False,
+    dump: bool = False,
+    profile: bool = False,
+) -> Program:
+    """The program that computes one inference of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        Folded (`compiler.graph_fold.fold`) or not.
+    config : Config
+    rounding : how output stages round: "tflm", "ort" or "single"; None: as the graph says
+    objective : what mappings minimise: "cycles", "traffic" or "energy"
+    wrap : psums may wrap modulo 2^psum_width
+    no_host : refuse operators that only the host can compute
+    allow_host_mac : compute a convolution on the host if the array has no mapping for it
+    dump : bring every layer's output to the host
+    profile : ask for the counters after every layer
+
+    Raises
+    ------
+    RowforgeError
+        One sentence naming the layer, the limit and what would help.
+    """
+    if rounding is not None:
+        graph = graph.with_rounding(Rounding(rounding))
+    options = Options(
+        objective=objective,
+        wrap=wrap,
+        no_host=no_host,
+        allow_host_mac=allow_host_mac,
+        dump=dump,
+        profile=profile,
+    )
+    return _Compiler(graph, config, options).compile()
+
+
+def estimate_graph(graph: Graph, config: Config, *, objective: str = "cycles") -> tuple[Layer, ...]:
+    """The layers of a program with their estimates, without making it: weights do not matter."""
+    options = Options(objective=objective, wrap=True)
+    return _Compiler(graph, config, options, dry=True).compile().layers
+
+
+@dataclass
+class _Report:
+    """A layer's report while it is filled in."""
+
+    node: Node
+    where: Place
+    reason: str
+    output: int = -1
+    cost: OperationReport | None = None
+
+
+class _Compiler:
+    """One compilation: walks the nodes in order."""
+
+    def __init__(
+        self, graph: Graph, config: Config, options: Options, *, dry: bool = False
+    ) -> None:
+        self.graph, self.config, self.options = graph, config, options
+        self.stream = Stream(config, dry=dry)
+        self.scheduler = Scheduler(self.stream)
+        self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
+        self.reports: list[_Report] = []
+
+    def compile(self) -> Program:
+        """The program."""
+        inputs = tuple(self.tensors.enter_input(key) for key in self.graph.inputs)
+        for position, node in enumerate(self.graph.nodes):
+            self.stream.start_layer(position)
+            report = _Report(node, node.place, node.folded)
+            self.reports.append(report)
+            self._node(position, node, report)
+            if self.options.dump:
+                report.output = self.tensors.output_tensor(node.output)
+            elif report.output < 0:
+                report.output = self.tensors.index(node.output)
+            if self.options.profile and report.where is Place.ARRAY:
+                self.stream.query()
+        self.stream.start_layer(-1)
+        outputs = tuple(self.tensors.output_tensor(key) for key in self.graph.outputs)
+        steps = self.stream.finish()
+        return Program(
+            config=self.config,
+            name=self.graph.name,
+            tensors=tuple(self.tensors.specs),
+            inputs=inputs,
+            outputs=outputs,
+            steps=steps,
+            layers=tuple(self._layer(index, report) for index, report in enumerate(self.reports)),
+            constants=self.tensors.constants,
+            rounding=self.graph.rounding.value,
+        )
+
+    # ---- nodes ----------------------------------------------------------------------------------
+
+    def _node(self, position: int, node: Node, report: _Report) -> None:
+        if isinstance(node, Constant):
+            self.tensors.enter_constant(node.output, node.value)
+        elif isinstance(node, Reshape):
+            report.where = Place.FOLDED
+            report.reason = node.folded or "the same values under another shape"
+        elif isinstance(node, HostStep):
+            self._host_step(node, node.function, node.parameters, report)
+        elif not node.folded:
+            self._array_node(position, node, report)
+
+    def _array_node(self, position: int, node: Node, report: _Report) -> None:
+        source = self.graph.tensors[node.inputs[0]]
+        if isinstance(node, Conv):
+            check_overflow(self.config, node, source.dtype, wrap=self.options.wrap)
+        operands = self.tensors.operands(node)
+        operation = array_operation(
+            self.config,
+            node,
+            tuple(value.shape for value in operands),
+            source,
+            self.graph.tensors[node.output],
+            self.options.objective,
+        )
+        if isinstance(operation, str):
+            self._fallback(node, operation, report)
+            return
+        output = self.tensors.enter(node.output, operation.target)
+        count = self.scheduler.run(position, operation, operands, output)
+        report.cost = operation.report()
+        report.output = output.tensor
+        if count > 1:
+            report.reason = f"in {count} tiles through the host"
+
+    def _fallback(self, node: Node, reason: str, report: _Report) -> None:
+        """An operator that only moves data may run on the host."""
+        report.reason = reason
+        if isinstance(node, Concat):
+            self._host_step(node, "Concat", {"axis": node.axis}, report)
+        elif isinstance(node, Pad):
+            self._host_step(node, "Pad", pad_attributes(node), report)
+        else:
+            raise RowforgeError(f"{node.name}: {reason}")
+
+    def _host_step(self, node: Node, op: str, parameters: dict[str, Any], report: _Report) -> None:
+        if self.options.no_host:
+            raise RowforgeError(f"{node.name}: {node.op} runs on the host, which --no-host forbids")
+        report.where = Place.HOST
+        report.reason = report.reason or "no unit of the accelerator computes it"
+        inputs = tuple(self.tensors.host_tensor(key) for key in node.inputs)
+        value = self.tensors.enter(node.output, on_host=True)
+        self.stream.host(Host(op, inputs, (value.tensor,), dict(parameters)))
+        report.output = value.tensor
+
+    # ---- reports --------------------------------------------------------------------------------
+
+    def _layer(self, index: int, report: _Report) -> Layer:
+        node = report.node
+        words = self.stream.link_words.get(index, 0)
+        cost = report.cost
+        # Filters arrive while the array computes; nothing hides the other words.
+        waits = words - self.stream.filter_words.get(index, 0)
+        return Layer(
+            name=node.name,
+            op=node.op,
+            where=report.where.value,
+            reason=report.reason,
+            output=report.output,
+            macs=node.macs if isinstance(node, Conv) else 0,
+            model_cycles=cost.cycles + waits if cost else None,
+            glb_bytes=cost.glb_bytes if cost else None,
+            link_bytes=8 * words if words else None,
+            bound="link" if cost and waits > cost.cycles else (cost.bound if cost else ""),
+            mapping=cost.mapping if cost else {},
+        )

@@ -1,0 +1,18 @@
+"""Front ends: model files of any supported format to one quantised graph."""
+
+from pathlib import Path
+
+from compiler.frontends.tflite_loader import load_tflite
+from compiler.graph import Graph
+from compiler.graph_fold import fold
+from hw.arch.errors import RowforgeError
+
+__all__ = ["load_model", "load_tflite"]
+
+
+def load_model(path: str | Path) -> Graph:
+    """Reads a model by its suffix and folds what costs nothing on the accelerator."""
+    suffix = Path(path).suffix.lower()
+    if suffix == ".tflite":
+        return fold(load_tflite(path))
+    raise RowforgeError(f"a model's file name must end in .tflite, not {Path(path).name!r}")

@@ -1,0 +1,70 @@
+"""The TFLite front end: one file to one graph, operator by operator."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from compiler.frontends import tflite_binary, tflite_mac, tflite_ops, tflite_shape
+from compiler.frontends.tflite_builder import Builder
+from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
+from compiler.graph import Graph
+from hw.arch.errors import RowforgeError
+
+_CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
+    "CONV_2D": tflite_mac.convert_conv,
+    "DEPTHWISE_CONV_2D": tflite_mac.convert_depthwise,
+    "FULLY_CONNECTED": tflite_mac.convert_fully_connected,
+    "ADD": tflite_binary.convert_add,
+    "MUL": tflite_binary.convert_mul,
+    "AVERAGE_POOL_2D": tflite_ops.convert_pool,
+    "MAX_POOL_2D": tflite_ops.convert_pool,
+    "CONCATENATION": tflite_ops.convert_concat,
+    "PAD": tflite_ops.convert_pad,
+    "PADV2": tflite_ops.convert_pad,
+    "RESHAPE": tflite_ops.convert_reshape,
+    "SQUEEZE": tflite_ops.convert_reshape,
+    "EXPAND_DIMS": tflite_ops.convert_reshape,
+    "RELU": tflite_ops.convert_relu,
+    "RELU6": tflite_ops.convert_relu,
+    "RELU_N1_TO_1": tflite_ops.convert_relu,
+    "QUANTIZE": tflite_ops.convert_quantize,
+    "DEQUANTIZE": tflite_ops.convert_dequantize,
+    "SOFTMAX": tflite_ops.convert_softmax,
+    "LOG_SOFTMAX": tflite_ops.convert_softmax,
+    "MEAN": tflite_ops.convert_mean,
+    "SHAPE": tflite_shape.convert_shape,
+    "STRIDED_SLICE": tflite_shape.convert_strided_slice,
+    "PACK": tflite_shape.convert_pack,
+}
+
+
+def load_tflite(path: str | Path) -> Graph:
+    """Reads a `.tflite` file into a graph whose rounding is TFLM.
+
+    Operator outputs get the key `NNN_TYPE_tK` (operator number, type, tensor index), inputs
+    `input_tK`, constants used as activations `const_tK`. Raises RowforgeError, naming the file,
+    for a damaged file or an operator that cannot run.
+    """
+    path = Path(path)
+    raw = read_tflite(path)
+    try:
+        return _build(raw, path.stem)
+    except RowforgeError as error:
+        raise RowforgeError(f"{path}: {error}") from error
+
+
+def _build(raw: RawModel, name: str) -> Graph:
+    builder = Builder(raw)
+    for index in raw.inputs:
+        if index in builder.constants:
+            raise RowforgeError(f"input tensor {index} is constant")
+        builder.declare(index, f"input_t{index}")
+    for op in raw.operators:
+        convert = _CONVERTERS.get(op.type_name)
+        if convert is None:
+            builder.refuse(
+                op,
+                "no such operator is supported",
+                f"rewrite it with {', '.join(sorted(_CONVERTERS))}",
+            )
+        convert(builder, op)
+    return builder.graph(name)

@@ -1,0 +1,257 @@
+"""A TFLite file as plain values: bytes are checked here, so that nothing later meets a raw offset.
+
+The flatbuffer is read through the `tflite` schema package. Every vector length is held against the
+file's size before it is walked, constants are views into the file, and whatever a damaged file
+does to the reader becomes one sentence.
+"""
+
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tflite
+
+from hw.arch.errors import RowforgeError
+
+MAX_FILE_BYTES = 1 << 30
+MAX_RANK = 8
+_READ_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError)
+
+_TYPES: dict[str, np.dtype[Any]] = {
+    "FLOAT32": np.dtype("<f4"),
+    "INT8": np.dtype("<i1"),
+    "UINT8": np.dtype("<u1"),
+    "INT16": np.dtype("<i2"),
+    "UINT16": np.dtype("<u2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "BOOL": np.dtype("?"),
+}
+
+_WINDOW = ("Padding", "StrideH", "StrideW")
+_DILATION = ("DilationHFactor", "DilationWFactor")
+_FUSED = ("FusedActivationFunction",)
+_POOL = (*_WINDOW, "FilterHeight", "FilterWidth", *_FUSED)
+_MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
+
+# Operator type -> (its options table, the scalar fields read from it).
+_OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION, *_FUSED)),
+    "DEPTHWISE_CONV_2D": (
+        "DepthwiseConv2DOptions",
+        (*_WINDOW, *_DILATION, *_FUSED, "DepthMultiplier"),
+    ),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat", "KeepNumDims")),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
+    "MAX_POOL_2D": ("Pool2DOptions", _POOL),
+    "ADD": ("AddOptions", _FUSED),
+    "MUL": ("MulOptions", _FUSED),
+    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
+    "CONCATENATION": ("ConcatenationOptions", ("Axis", *_FUSED)),
+    "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
+    "PACK": ("PackOptions", ("Axis", "ValuesCount")),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RawTensor:
+    """A tensor as the file has it; `data` is a read-only view of a constant, else None."""
+
+    index: int
+    name: str
+    type_name: str
+    shape: tuple[int, ...]
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int
+    data: npt.NDArray[Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class RawOperator:
+    """An operator as the file has it: tensor indices (-1: absent) and scalar options by name."""
+
+    index: int
+    type_name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """`NNN_TYPE`, the head of a dump key."""
+        return f"{self.index:03d}_{self.type_name}"
+
+
+@dataclass(frozen=True, eq=False)
+class RawModel:
+    """The single subgraph of a file."""
+
+    tensors: tuple[RawTensor, ...]
+    operators: tuple[RawOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def read_tflite(path: Path) -> RawModel:
+    """Reads and checks a file; any damage raises RowforgeError naming the file."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise RowforgeError(f"{path} must have at most {MAX_FILE_BYTES} bytes, not {size}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise RowforgeError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) < 8 or content[4:8] != b"TFL3":
+        raise RowforgeError(f"{path} is not a TFLite file (its identifier is not TFL3)")
+    try:
+        return _Reader(content).model()
+    except RowforgeError as error:
+        raise RowforgeError(f"{path} is not a usable TFLite file: {error}") from error
+    except _READ_ERRORS as error:
+        raise RowforgeError(f"{path} is damaged or cut short: {error}") from error
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    return {
+        value: name
+        for name, value in vars(enumeration).items()
+        if isinstance(value, int) and not name.startswith("_")
+    }
+
+
+_TYPE_NAMES = _names(tflite.TensorType)
+_OPERATOR_NAMES = _names(tflite.BuiltinOperator)
+_OPTIONS_NAMES = _names(tflite.BuiltinOptions)
+
+
+class _Reader:
+    """Walks the tables of one file held in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._model: Any = tflite.Model.GetRootAs(content, 0)
+
+    def model(self) -> RawModel:
+        """The plain form of the whole file."""
+        if self._model.Version() != 3:
+            raise RowforgeError(f"schema version must be 3, not {self._model.Version()}")
+        if self._model.SubgraphsLength() != 1:
+            count = self._model.SubgraphsLength()
+            raise RowforgeError(f"it must have one subgraph, not {count} (control flow)")
+        graph = self._model.Subgraphs(0)
+        tensors = tuple(
+            self._tensor(index, graph.Tensors(index))
+            for index in range(self._checked(graph.TensorsLength(), 4, "tensors"))
+        )
+        operators = tuple(
+            self._operator(index, graph.Operators(index), len(tensors))
+            for index in range(self._checked(graph.OperatorsLength(), 4, "operators"))
+        )
+        inputs = self._indices(graph.InputsLength(), graph.Inputs, len(tensors), optional=False)
+        outputs = self._indices(graph.OutputsLength(), graph.Outputs, len(tensors), optional=False)
+        if not inputs or not outputs or not operators:
+            raise RowforgeError("it must have at least one input, one output and one operator")
+        return RawModel(tensors, operators, inputs, outputs)
+
+    def _checked(self, count: int, width: int, what: str) -> int:
+        """A vector length that the file is long enough to hold."""
+        if not 0 <= count * width <= len(self._content):
+            raise RowforgeError(f"it claims {count} {what}, more than its size allows")
+        return count
+
+    def _indices(self, count: int, get: Any, limit: int, *, optional: bool) -> tuple[int, ...]:
+        values = tuple(int(get(i)) for i in range(self._checked(count, 4, "tensor indices")))
+        lowest = -1 if optional else 0
+        for value in values:
+            if not lowest <= value < limit:
+                raise RowforgeError(f"it names tensor {value} of {limit}")
+        return values
+
+    def _tensor(self, index: int, table: Any) -> RawTensor:
+        rank = table.ShapeLength()
+        if rank > MAX_RANK:
+            raise RowforgeError(f"tensor {index} must have at most {MAX_RANK} axes, not {rank}")
+        # An unknown batch is written as -1 by some converters: one item is meant.
+        shape = tuple(
+            1 if axis == 0 and table.Shape(axis) == -1 else table.Shape(axis)
+            for axis in range(rank)
+        )
+        type_name = _TYPE_NAMES.get(table.Type(), str(table.Type()))
+        scale, zero_point, axis = self._quantisation(index, table.Quantization())
+        data = self._data(index, table.Buffer(), type_name, shape)
+        name = (table.Name() or b"").decode("utf-8", "replace")
+        return RawTensor(index, name, type_name, shape, scale, zero_point, axis, data)
+
+    def _quantisation(
+        self, index: int, table: Any
+    ) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+        if table is None or table.ScaleLength() == 0:
+            return (), (), 0
+        count = self._checked(table.ScaleLength(), 4, "scales")
+        zeros = self._checked(table.ZeroPointLength(), 8, "zero points")
+        if zeros not in (0, count):
+            raise RowforgeError(f"tensor {index} has {count} scales but {zeros} zero points")
+        scale = tuple(float(value) for value in table.ScaleAsNumpy())
+        zero_point = (0,) * count
+        if zeros:
+            zero_point = tuple(int(value) for value in table.ZeroPointAsNumpy())
+        if not all(0.0 < value < float("inf") for value in scale):
+            raise RowforgeError(f"tensor {index} must have positive finite scales")
+        return scale, zero_point, int(table.QuantizedDimension())
+
+    def _data(
+        self, index: int, buffer: int, type_name: str, shape: tuple[int, ...]
+    ) -> npt.NDArray[Any] | None:
+        if not 0 <= buffer < self._checked(self._model.BuffersLength(), 4, "buffers"):
+            raise RowforgeError(f"tensor {index} names buffer {buffer}, which does not exist")
+        table = self._model.Buffers(buffer)
+        if table.Offset() > 1:
+            raise RowforgeError(f"tensor {index} keeps its data outside the flatbuffer")
+        count = self._checked(table.DataLength(), 1, "constant bytes")
+        dtype = _TYPES.get(type_name)
+        if buffer == 0 or count == 0 or dtype is None:
+            return None
+        expected = prod(shape) * dtype.itemsize
+        if count != expected or min(shape, default=1) < 0:
+            raise RowforgeError(
+                f"tensor {index} of shape {list(shape)} must have {expected} bytes, not {count}"
+            )
+        raw: npt.NDArray[Any] = table.DataAsNumpy()
+        return raw.view(dtype).reshape(shape)
+
+    def _operator(self, index: int, table: Any, tensors: int) -> RawOperator:
+        codes = self._checked(self._model.OperatorCodesLength(), 4, "operator codes")
+        if not 0 <= table.OpcodeIndex() < codes:
+            raise RowforgeError(f"operator {index} names code {table.OpcodeIndex()} of {codes}")
+        type_name = self._type_name(self._model.OperatorCodes(table.OpcodeIndex()))
+        inputs = self._indices(table.InputsLength(), table.Inputs, tensors, optional=True)
+        outputs = self._indices(table.OutputsLength(), table.Outputs, tensors, optional=False)
+        options = self._options(index, type_name, table)
+        return RawOperator(index, type_name, inputs, outputs, options)
+
+    @staticmethod
+    def _type_name(code: Any) -> str:
+        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        name = _OPERATOR_NAMES.get(builtin, f"operator_{builtin}")
+        if name == "CUSTOM":
+            return f"CUSTOM({(code.CustomCode() or b'').decode('utf-8', 'replace')})"
+        return name
+
+    @staticmethod
+    def _options(index: int, type_name: str, table: Any) -> dict[str, Any]:
+        if type_name not in _OPTIONS:
+            return {}
+        class_name, fields = _OPTIONS[type_name]
+        found = _OPTIONS_NAMES.get(table.BuiltinOptionsType(), "none")
+        raw = table.BuiltinOptions()
+        if found != class_name or raw is None:
+            raise RowforgeError(f"operator {index} {type_name} must carry {class_name}")
+        options = getattr(tflite, class_name)()
+        options.Init(raw.Bytes, raw.Pos)
+        return {name: getattr(options, name)() for name in fields}

@@ -1,0 +1,160 @@
+"""Vectorised int32 fixed-point arithmetic as TensorFlow Lite Micro inherits it from gemmlowp.
+
+All functions take and return int64 arrays whose values fit in 32 bits; where C code would wrap or
+saturate an int32, these functions do so explicitly. A "Qi.f" number has i integer and f fractional
+bits, i + f = 31. Sources: gemmlowp `fixedpoint.h`, TensorFlow Lite `kernels/internal/common.h`.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+INT32_MIN = -(1 << 31)
+INT32_MAX = (1 << 31) - 1
+
+
+def wrap(x: Ints, bits: int) -> Ints:
+    """Reduces modulo 2^bits to the signed range, as a register of that width does."""
+    half = np.int64(1) << np.int64(bits - 1)
+    mask = (half << np.int64(1)) - np.int64(1)
+    return ((x + half) & mask) - half
+
+
+def saturate(x: Ints) -> Ints:
+    """Clamps to the int32 range."""
+    return np.clip(x, INT32_MIN, INT32_MAX)
+
+
+def doubling_high_multiply(a: Ints, b: Ints) -> Ints:
+    """(a * b) / 2^31 rounded half up; -2^31 squared saturates (ARM's VQRDMULH)."""
+    product = a * b
+    nudged = product + np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
+    quotient = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
+    return np.minimum(quotient, INT32_MAX)
+
+
+def rounding_divide_by_power(x: Ints, exponent: Ints) -> Ints:
+    """x / 2^exponent with 0 <= exponent <= 31, rounded to nearest, ties away from zero."""
+    one = np.int64(1)
+    mask = (one << exponent) - one
+    threshold = (mask >> one) + (x < 0)
+    return (x >> exponent) + ((x & mask) > threshold)
+
+
+def shift_left_saturating(x: Ints, exponent: Ints) -> Ints:
+    """x * 2^exponent, saturated to int32 (gemmlowp's multiply by a positive power of two)."""
+    threshold = (np.int64(1) << (31 - exponent)) - 1
+    result = np.where(x > threshold, INT32_MAX, x << exponent)
+    result = np.where(x < -threshold, INT32_MIN, result)
+    return np.where(exponent == 0, x, result)
+
+
+def multiply_by_quantised_multiplier(x: Ints, multiplier: Ints, shift: Ints) -> Ints:
+    """x * multiplier * 2^(shift - 31) with gemmlowp's two roundings.
+
+    A positive shift is applied to x before the multiplication and wraps like C's int32.
+    """
+    left = np.maximum(shift, 0)
+    right = np.maximum(-shift, 0)
+    high = doubling_high_multiply(wrap(x << left, 32), multiplier)
+    return rounding_divide_by_power(high, right)
+
+
+def leading_zeros(x: Ints) -> Ints:
+    """Leading zeros of a positive 32-bit number."""
+    _, exponent = np.frexp(x.astype(np.float64))
+    return 32 - exponent.astype(np.int64)
+
+
+def _array(value: int) -> Ints:
+    return np.asarray(value, dtype=np.int64)
+
+
+def _multiply(a: Ints, constant: int) -> Ints:
+    return doubling_high_multiply(a, _array(constant))
+
+
+def _exp_near_minus_eighth(a: Ints) -> Ints:
+    """exp(a) for a in [-1/4, 0), Q0.31: Taylor series about -1/8 to the fourth order."""
+    exp_minus_eighth, one_third = 1895147668, 715827883
+    x = a + (1 << 28)
+    x2 = doubling_high_multiply(x, x)
+    x3 = doubling_high_multiply(x2, x)
+    x4 = doubling_high_multiply(x2, x2)
+    quarter = rounding_divide_by_power(x4, _array(2))
+    tail = rounding_divide_by_power(_multiply(quarter + x3, one_third) + x2, _array(1))
+    return exp_minus_eighth + _multiply(x + tail, exp_minus_eighth)
+
+
+# Bit of the Q5.26 remainder -> exp(-2^k) in Q0.31, k = -2 ... 4.
+_EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+
+
+def exp_on_negative_values(a: Ints) -> Ints:
+    """exp(a) for a <= 0 in Q5.26, as Q0.31; exp(0) is 2^31 - 1."""
+    quarter = 1 << 24
+    fraction = (a & (quarter - 1)) - quarter
+    result = _exp_near_minus_eighth(fraction << 5)
+    remainder = fraction - a
+    for bit, factor in enumerate(_EXP_FACTORS, start=24):
+        result = np.where(remainder & (1 << bit), _multiply(result, factor), result)
+    return np.where(a == 0, INT32_MAX, result)
+
+
+def _half_sum(a: Ints, b: int) -> Ints:
+    total = a + b
+    nudged = total + np.where(total >= 0, 1, -1)
+    return np.where(nudged >= 0, nudged >> 1, -((-nudged) >> 1))
+
+
+def one_over_one_plus_x(a: Ints) -> Ints:
+    """1 / (1 + a) for a in [0, 1), Q0.31: three Newton-Raphson steps in Q2.29."""
+    forty_eight_seventeenths, minus_thirty_two_seventeenths = 1515870810, -1010580540
+    half_denominator = _half_sum(a, INT32_MAX)
+    x = forty_eight_seventeenths + _multiply(half_denominator, minus_thirty_two_seventeenths)
+    for _ in range(3):
+        error = (1 << 29) - doubling_high_multiply(half_denominator, x)
+        x = x + shift_left_saturating(doubling_high_multiply(x, error), _array(2))
+    return shift_left_saturating(x, _array(1))
+
+
+def reciprocal(x: Ints, integer_bits: int) -> tuple[Ints, Ints]:
+    """(mantissa Q0.31, e) with 1/x = mantissa * 2^-e for x > 0 with `integer_bits` integer bits."""
+    headroom = leading_zeros(x)
+    shifted = (x << headroom) - (1 << 31)
+    return one_over_one_plus_x(shifted), integer_bits - headroom
+
+
+def log_of_at_least_one(x: Ints) -> Ints:
+    """ln(x) in Q5.26 for x >= 1 in Q12.19: range reduction by quarter powers, then a quotient."""
+    log_2, root_half, fourth_root_half = 1488522236, 1518500250, 1805811301
+    alpha_n, alpha_d, alpha_i, alpha_f = 117049297, 127690142, 1057819769, 638450708
+    accumulator_fraction = 31 - 6
+    quarter = 1 << (accumulator_fraction - 2)
+
+    def power(bits: Ints, offset: int) -> Ints:
+        whole = shift_left_saturating(12 - bits, _array(accumulator_fraction))
+        return saturate(whole + offset)
+
+    headroom_a = leading_zeros(x)
+    reduced = shift_left_saturating(x, headroom_a - 1)
+    r_a = shift_left_saturating(_multiply(reduced, root_half), _array(1))
+    power_a = power(headroom_a, quarter)
+    headroom_b = leading_zeros(_multiply(x, root_half)) - 1
+    r_b = shift_left_saturating(x, headroom_b)
+    power_b = power(headroom_b, -quarter)
+
+    r = np.minimum(r_a, r_b)
+    exponent = np.maximum(power_a, power_b)
+    p = _half_sum(r, fourth_root_half)
+    q = 2 * (r - fourth_root_half)
+    square = doubling_high_multiply(q, q)
+    numerator = doubling_high_multiply(q, r) + _multiply(doubling_high_multiply(q, square), alpha_n)
+    inner = alpha_i + q + _multiply(square, alpha_d)
+    denominator = doubling_high_multiply(p, inner) + _multiply(q, alpha_f)
+    scaled = rounding_divide_by_power(numerator, _array(6))
+    total = _multiply(exponent, log_2) + doubling_high_multiply(
+        scaled, one_over_one_plus_x(denominator)
+    )
+    return shift_left_saturating(total, _array(1))

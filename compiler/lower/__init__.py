@@ -1,0 +1,1 @@
+"""Lowering: from mapped operators to the command stream."""

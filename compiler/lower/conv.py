@@ -1,0 +1,319 @@
+"""Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.lower.filters import FilterBank, filter_bank, pass_filters
+from compiler.lower.hazards import Access
+from compiler.lower.nest import Loop, loop_records, wrapped
+from compiler.lower.patterns import Placement, column_pattern, column_psums, row_patterns
+from compiler.lower.stream import Nest, Stream
+from compiler.lower.surface import Surface
+from compiler.lower.waves import unrolled_loops, wave_loops, wave_parts
+from compiler.mapper.columns import filter_groups
+from compiler.mapper.cost import filter_beats, pixels, steps
+from compiler.mapper.folding import RowPass, fold_run
+from compiler.mapper.legal import tag_span
+from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
+from hw.arch.commands import BASES
+from hw.arch.layout import filter_words, psum_floor
+from hw.arch.program import Words
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTask:
+    """Operands and arithmetic of a nest.
+
+    weights : stored values [M, R, S, C] of the nest
+    source : what is read: its extent decides where padding begins
+    target : where output (0, 0, filter 0) goes; rows and columns lie densely around it
+    y, x : ifmap row and column, within `source`, of the first tap of output (0, 0)
+    lane : lane of the nest's first channel in its buffer word (at `source.address`)
+    channel : channel of the nest's first filter in `target`
+    output : the `OUTPUT` fields but for `plane`; `param` belongs to channel 0 of the target
+    """
+
+    weights: Array
+    weight_zero: int
+    weight_signed: bool
+    source: Surface
+    target: Surface
+    y: int
+    x: int
+    lane: int = 0
+    channel: int = 0
+    zero: int
+    signed: bool
+    window_shift: int = 0
+    output: Mapping[str, int]
+
+
+def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Block]]:
+    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs."""
+    emitted = []
+    for block in plan.blocks:
+        for part in wave_parts(stream.config, plan.shape, block):
+            emitted.append((stream.conv_commands, part))
+            _Lowering(stream, plan.shape, part, task).emit()
+    return emitted
+
+
+class _Lowering:
+    """One block of one nest."""
+
+    def __init__(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> None:
+        self.stream, self.shape, self.block, self.task = stream, shape, block, task
+        self.config = stream.config
+        self.mapping = block.mapping
+        self.fold = block.mapping.fold
+        self.waves = wave_loops(self.config, shape, block)
+
+    @cached_property
+    def bank(self) -> FilterBank:
+        """The filters of the block."""
+        weights = self.task.weights[slice(*self.block.filters)]
+        return filter_bank(self.config, self.shape, self.mapping, weights, self.task.weight_zero)
+
+    def emit(self) -> None:
+        """All commands of the block."""
+        runs = self.fold.runs
+        loops = self._wave_loops()
+        cut = unrolled_loops(self.shape, self.block, [loop.count for loop in loops])
+        outer, kept = loops[:cut], loops[cut:]
+        for indices in product(*(range(loop.count) for loop in outer)):
+            moved: dict[str, int] = {}
+            for loop, index in zip(outer, indices, strict=True):
+                for name, step in loop.steps.items():
+                    moved[name] = moved.get(name, 0) + index * step
+            for number, run in enumerate(runs):
+                self._command(run, number, moved, kept)
+
+    # ---- loops ----------------------------------------------------------------------------------
+
+    def _wave_loops(self) -> list[Loop]:
+        """Items, output rows, columns, filters, inner waves.
+
+        `band` counts filter groups and `wave` inner waves for `_payload`.
+        """
+        mapping, shape, fold, waves = self.mapping, self.shape, self.fold, self.waves
+        source, target = self.task.source, self.task.target
+        y = fold.ue * mapping.ce * shape.stride[0]
+        x = mapping.windows * shape.stride[1]
+        bands = filter_groups(self.block) * fold.um // waves.outer
+        outer = {"channel": bands * mapping.p, "band": bands}
+        inner = {"columns": 1, "wave": 1}
+        if shape.multiplier:
+            bands //= waves.inner
+            channels = fold.um * fold.q * waves.inner
+            outer["ifmap"] = channels // self.config.lanes * source.plane_stride
+            passes = len(fold_run(shape, fold, fold.runs[0], self.config.rows))
+            inner = {"channel": bands * mapping.p, "band": bands, "rows": passes}
+        steps_ = (
+            {
+                "ifmap": mapping.cn * source.item_stride,
+                "output": mapping.cn * target.item_stride,
+            },
+            {
+                "y": y,
+                "ifmap": y * source.row_stride,
+                "output": fold.ue * mapping.ce * target.row_stride,
+            },
+            {"x": x, "ifmap": x, "output": mapping.windows},
+            outer,
+            inner,
+        )
+        return [
+            Loop(count=count, steps=step) for count, step in zip(waves.counts, steps_, strict=True)
+        ]
+
+    def _chunk_loops(self, run: Run) -> list[Loop]:
+        shape, fold, source = self.shape, self.fold, self.task.source
+        planes = run.groups * fold.q // self.config.lanes
+        y, x = shape.dilation[0], fold.span * shape.dilation[1]
+        return [
+            Loop(
+                count=run.chunks,
+                steps={"ifmap": planes * source.plane_stride, "group": run.groups},
+                accumulate=True,
+            ),
+            Loop(
+                count=shape.R if fold.row_loop else 1,
+                steps={"y": y, "ifmap": y * source.row_stride, "row": 1},
+                accumulate=True,
+            ),
+            Loop(
+                count=tap_ranges(shape, fold.span) if fold.tap_loop else 1,
+                steps={"x": x, "ifmap": x, "tap": 1},
+                accumulate=True,
+            ),
+        ]
+
+    # ---- one command ----------------------------------------------------------------------------
+
+    def _command(self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]) -> None:
+        task, stream, runs = self.task, self.stream, self.fold.runs
+        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        loops = [
+            *kept,
+            *(loop for loop in self._chunk_loops(run) if loop.count > 1),
+            Loop(count=len(passes), steps={"rows": 1, "pass": 1}),
+        ]
+        loops = [loop for loop in loops if loop.count > 1]
+        rows = stream.row_patterns(self._patterns(run))
+        columns = stream.column_patterns(
+            tuple(
+                column_pattern(self.config, self.shape, self.mapping, wave, task.target)
+                for wave in self.waves.waves
+            )
+        )
+        bases = self._bases(moved)
+        bases["rows"] = bases.get("rows", 0) + rows
+        bases["columns"] = bases.get("columns", 0) + columns
+        records, mask = loop_records([_without_counters(loop) for loop in loops])
+        tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+        constants = {
+            **self._constants(),
+            "accumulate": mask,
+            "after": number > 0,
+            "before": number < len(runs) - 1,
+        }
+        nest = Nest(constants, [*tail, *(word for record in records for word in record)])
+        length = self._length(passes, loops, moved, constants["filter_beats"])
+        stream.conv(nest, length, lambda: self._payload(run, moved, loops), self._access())
+
+    def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
+        """Row patterns of a chunk; a depthwise block has them for every lane its waves start at."""
+        words: tuple[tuple[int, ...], ...] = ()
+        start = self.task.lane
+        if self.shape.multiplier:
+            start += self.block.filters[0] // self.shape.multiplier
+        phases = self.waves.inner if self.shape.multiplier else 1
+        for phase in range(phases):
+            lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
+            place = Placement(source=self.task.source, target=self.task.target, lane=lane)
+            words += row_patterns(self.config, self.shape, self.mapping, run, place)
+        return words
+
+    def _bases(self, moved: Mapping[str, int]) -> dict[str, int]:
+        task, shape, block = self.task, self.shape, self.block
+        y = task.y + block.rows[0] * shape.stride[0]
+        x = task.x + block.columns[0] * shape.stride[1]
+        source, target = task.source, task.target
+        output = target.address + block.rows[0] * target.row_stride + block.columns[0]
+        bases = {
+            "y": y,
+            "x": x,
+            "ifmap": source.address + y * source.row_stride + x,
+            "output": output,
+            "channel": task.channel + block.filters[0],
+        }
+        return {name: bases.get(name, 0) + moved.get(name, 0) for name in {**bases, **moved}}
+
+    def _constants(self) -> dict[str, int]:
+        mapping, shape, task, config = self.mapping, self.shape, self.task, self.config
+        fold, K = self.fold, config.macs_per_pe
+        step = int(steps(config, np.array(mapping.p), fold.q, shape.multiplier))
+        in_word = shape.multiplier or mapping.p
+        streamed = pixels(shape, fold, mapping.windows)
+        apart = fold.span < shape.stride[1]
+        return {
+            "psums": mapping.p,
+            "steps": step,
+            "taps": fold.q * fold.span,
+            "advance": fold.q * min(shape.stride[1], fold.span),
+            "channels": fold.q,
+            "diagonal": bool(shape.multiplier),
+            "odd": in_word % K != 0,
+            "window_shift": task.window_shift,
+            "weight_zero": task.weight_zero,
+            "weight_signed": task.weight_signed,
+            "windows": mapping.windows,
+            "filter_beats": int(filter_beats(config, fold, np.array(mapping.p), shape.multiplier)),
+            "pixel_outer": mapping.windows if apart else 1,
+            "pixel_step": shape.stride[1] if apart else 0,
+            "pixel_inner": fold.span if apart else streamed,
+            "pixel_beats": ceil(fold.q / config.noc_ifmap),
+            "height": task.source.height,
+            "width": task.source.width,
+            "plane_stride": task.source.plane_stride,
+            "zero": task.zero,
+            "signed": task.signed,
+            "items": mapping.cn,
+            "item_tag": self._item_tags(),
+            "item_stride": task.source.item_stride if mapping.cn > 1 else 0,
+            "psum_beats": column_psums(config, mapping) // mapping.windows,
+            "pixel_words": 1,
+            **task.output,
+            "plane": task.target.plane_stride,
+        }
+
+    def _item_tags(self) -> int:
+        if self.mapping.cn == 1:
+            return 0
+        return tag_span(self.shape, self.fold, self.mapping.ce)
+
+    def _access(self) -> Access:
+        config, task = self.config, self.task
+        psums: tuple[tuple[int, int], ...] = ()
+        beats = self.fold.units * self.mapping.columns * column_psums(config, self.mapping)
+        waits = len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
+        looped = any(loop.count > 1 for loop in self._chunk_loops(self.fold.runs[0]))
+        if waits or looped or len(self.fold.runs) > 1:
+            psums = ((psum_floor(config, beats), config.glb_banks * config.glb_depth),)
+        return Access((task.source.extent(config),), (task.target.extent(config),), psums)
+
+    def _length(
+        self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int
+    ) -> int:
+        """Words of filters of all passes."""
+        held = [wave.groups for wave in self.waves.waves]
+        if not any("wave" in loop.steps for loop in loops):
+            held = [held[moved.get("wave", 0)]]
+        each = sum(
+            filter_words(self.config, len(row_pass.filters) * groups * beats)
+            for row_pass in passes
+            for groups in held
+        )
+        return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
+
+    def _payload(self, run: Run, moved: Mapping[str, int], loops: list[Loop]) -> Words:
+        """Filters of all passes in the order of the nest; equal passes are packed once."""
+        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        packed: dict[tuple[int, ...], Words] = {}
+        parts = []
+        names = ("band", "wave", "group", "tap", "row", "pass")
+        start = {name: moved.get(name, 0) for name in names}
+        start["group"] += run.first
+        for indices in product(*(range(loop.count) for loop in loops)):
+            at = dict(start)
+            for loop, index in zip(loops, indices, strict=True):
+                for name in names:
+                    at[name] += index * loop.steps.get(name, 0)
+            key = tuple(at[name] for name in names)
+            if key not in packed:
+                packed[key] = pass_filters(
+                    self.config,
+                    self.bank,
+                    self.mapping,
+                    passes[at["pass"]],
+                    self.waves.waves[at["wave"]],
+                    at["band"],
+                    (at["group"], at["tap"], at["row"]),
+                )
+            parts.append(packed[key])
+        return np.concatenate(parts)
+
+
+def _without_counters(loop: Loop) -> Loop:
+    """The loop as the hardware knows it."""
+    steps_ = {name: step for name, step in loop.steps.items() if name in BASES.offsets}
+    return replace(loop, steps=steps_)

@@ -1,0 +1,346 @@
+"""`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.lower.conv import ConvTask, lower_nest
+from compiler.lower.locate import Part
+from compiler.lower.operation import (
+    Operand,
+    Operation,
+    OperationReport,
+    Shape4,
+    part_window,
+    size_of,
+    window_reach,
+)
+from compiler.lower.params import stage_output, stage_params
+from compiler.lower.stream import Stream
+from compiler.lower.surface import Surface
+from compiler.mapper.explain import summary
+from compiler.mapper.search import search
+from compiler.mapper.space import ConvShape, Load, Plan
+from compiler.ops import Conv
+from compiler.quantisation import Requant, Rounding, WindowStage
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Box
+
+_MOST_FLAT = 8  # shapes tried for the pixels of a 1 x 1 layer
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Signed stored weights [M, R, S, C/G] with the zero point that the PEs subtract."""
+
+    values: NDArray[Any]
+    zero: int
+
+
+class ConvOperation(Operation):
+    """A convolution; plain, grouped (as several nests) or depthwise."""
+
+    def __init__(self, config: Config, node: Conv, signed: bool, objective: str) -> None:
+        self.config, self.node, self.name, self.objective = config, node, node.name, objective
+        self.signed = signed
+        E, F, M = node.output_image
+        self.sources = ((node.batch, *node.image),)
+        self.target = (node.batch, E, F, M)
+        self.raw = isinstance(node.stage, Requant) and node.stage.rounding is Rounding.RAW
+        self.weights = _stored_weights(config, node)
+        self.multiplier = self._depthwise_multiplier()
+        self.together = 1 if self.multiplier else self._groups_together()
+        self.follows_channels = node.groups > self.together or bool(self.multiplier)
+        self.channel_step = self._channel_step(M)
+        self.most_channels = config.post_channels // self.channel_step * self.channel_step
+        if self.most_channels == 0:
+            raise RowforgeError(
+                f"{node.name}: post_channels must be at least {self.channel_step}, "
+                f"not {config.post_channels}"
+            )
+        self.parts: list[Part] = []
+        self.least_cycles = node.macs // config.multipliers
+        columns = stage_params(node.stage, node.bias, node.name)
+        self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
+
+    def report(self) -> OperationReport:
+        placed = [(part.shape, part.block) for part in self.parts]
+        load = sum((block.load for _, block in placed), Load())
+        width = self.config.data_width * load.ifmap_words + self.config.psum_width * load.psum_words
+        mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
+        return OperationReport(load.cycles, width // 8, load.bound, mapping)
+
+    # ---- geometry -----------------------------------------------------------------------------
+
+    def _depthwise_multiplier(self) -> int:
+        """Filters a channel if PEs can hold a beat of channels with psums of their own; else 0."""
+        node, config = self.node, self.config
+        M, _, _, C = node.weights.shape
+        if C != 1 or node.groups == 1:
+            return 0
+        each = int(M // node.groups)
+        shape = ConvShape(N=1, M=M, C=node.groups, E=1, F=1, R=1, S=1, multiplier=each)
+        try:
+            search(config, shape, 0)
+        except RowforgeError:
+            return 0
+        return each
+
+    def _groups_together(self) -> int:
+        """Groups that form one nest, so that nests begin at whole ifmap and output beats."""
+        node, config = self.node, self.config
+        M, _, _, C = node.weights.shape
+        for count in range(1, node.groups):
+            inputs, outputs = count * C, count * (M // node.groups)
+            if (
+                node.groups % count == 0
+                and inputs % config.noc_ifmap == 0
+                and outputs % config.post_units == 0
+            ):
+                return count
+        return node.groups
+
+    def _channel_step(self, M: int) -> int:
+        lanes = self.config.lanes
+        if self.multiplier:
+            return min(lanes * self.multiplier, M)
+        if not self.follows_channels:
+            return min(lanes, M)
+        per_nest = M // self.node.groups * self.together
+        step = per_nest
+        inputs = self.together * self.node.weights.shape[3]
+        while (step % lanes or step // per_nest * inputs % lanes) and step < M:
+            step += per_nest
+        return min(step, M)
+
+    def reach(self, tile: Box, operand: int) -> Box:
+        node = self.node
+        H, W, C = node.image
+        _, R, S, per_group = node.weights.shape
+        rows = window_reach(
+            tile.rows, H, stride=node.stride[0], pad=node.pad[0], taps=R, dilation=node.dilation[0]
+        )
+        columns = window_reach(
+            tile.columns,
+            W,
+            stride=node.stride[1],
+            pad=node.pad[1],
+            taps=S,
+            dilation=node.dilation[1],
+        )
+        channels = (0, C)
+        if self.follows_channels:
+            each = self.target[3] // node.groups
+            channels = (
+                tile.channels[0] // each * per_group,
+                -(-tile.channels[1] // each) * per_group,
+            )
+        return Box(tile.items, rows, columns, channels)
+
+    # ---- nests --------------------------------------------------------------------------------
+
+    def _nest_shape(self, size: Shape4) -> tuple[ConvShape, int]:
+        """(shape of a nest of a tile, how many nests the tile has)."""
+        node = self.node
+        items, E, F, M = size
+        _, R, S, C = node.weights.shape
+        count = 1
+        channels = C * self.together
+        if self.multiplier:
+            channels = M // self.multiplier
+        elif self.follows_channels:
+            filters = self.target[3] // node.groups * self.together
+            count, M = M // filters, filters
+        shape = ConvShape(
+            N=items,
+            M=M,
+            C=channels,
+            E=E,
+            F=F,
+            R=R,
+            S=S,
+            stride=node.stride,
+            dilation=node.dilation,
+            multiplier=self.multiplier,
+            exact=count > 1,
+        )
+        return shape, count
+
+    def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
+        shape, count = self._nest_shape(size)
+        try:
+            plans = self._plans(shape, psum_beats, flat=not rough and self._flat_tile(size))
+        except RowforgeError as error:
+            raise RowforgeError(f"{self.name}: {error}") from None
+        return count * sum(plan.cycles for plan, _ in plans)
+
+    def _flat_tile(self, size: Shape4) -> bool:
+        """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""
+        node = self.node
+        _, R, S, _ = node.weights.shape
+        plain = (R, S) == (1, 1) and node.stride == (1, 1) and not any(node.pad)
+        return plain and size[2] == self.target[2]
+
+    def _plans(self, shape: ConvShape, psum_beats: int, *, flat: bool) -> list[tuple[Plan, int]]:
+        """Plans and the first pixel that each serves; several for a flat layer."""
+        if not flat or shape.E * shape.F == 1:
+            return [(search(self.config, shape, psum_beats, self.objective), 0)]
+        return _flat_plans(self.config, shape, psum_beats, self.objective)
+
+    # ---- commands -----------------------------------------------------------------------------
+
+    def emit(
+        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+    ) -> None:
+        shape, count = self._nest_shape(size_of(tile))
+        reach = self.reach(tile, 0)
+        source = part_window(self.config, parts[0], reach)
+        first, last = tile.channels
+        param = stream.params(*(column[first:last] for column in self.params))
+        flat = self._flat_tile(size_of(tile)) and source.contiguous and target.contiguous
+        plans = self._plans(shape, psum_beats, flat=flat)
+        for index in range(count):
+            task = self._task(tile, reach, source, target, index, shape)
+            task = replace(task, output={**task.output, "param": param})
+            starts = (tile.items[0], tile.rows[0], tile.columns[0], first + task.channel)
+            for plan, pixel in plans:
+                emitted = lower_nest(stream, plan, _flat_task(task, plan, pixel) if flat else task)
+                self.parts += [
+                    Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
+                    for command, block in emitted
+                ]
+
+    def _task(
+        self,
+        tile: Box,
+        reach: Box,
+        source: Surface,
+        target: Surface,
+        index: int,
+        shape: ConvShape,
+    ) -> ConvTask:
+        node = self.node
+        channel = index * shape.M
+        first = tile.channels[0] + channel
+        lane = index * shape.C if self.follows_channels and not self.multiplier else 0
+        block, lane = divmod(lane, self.config.lanes)
+        source = replace(source, address=source.address + block * source.plane_stride)
+        return ConvTask(
+            weights=self._nest_weights(first, shape.M),
+            weight_zero=self.weights.zero,
+            weight_signed=True,
+            source=source,
+            target=target,
+            y=tile.rows[0] * node.stride[0] - node.pad[0] - reach.rows[0],
+            x=tile.columns[0] * node.stride[1] - node.pad[1] - reach.columns[0],
+            lane=lane,
+            channel=channel,
+            zero=node.input_zero_point,
+            signed=self.signed,
+            window_shift=node.stage.window if isinstance(node.stage, WindowStage) else 0,
+            output=stage_output(node.stage),
+        )
+
+    def _nest_weights(self, first: int, count: int) -> NDArray[Any]:
+        """Filters `first` and on; nests that join groups have zeros for the others' channels."""
+        weights = self.weights.values
+        if self.together == 1:
+            return weights[first : first + count]
+        total, R, S, C = weights.shape
+        each = total // self.node.groups
+        dense = np.full((count, R, S, C * self.together), self.weights.zero, dtype=weights.dtype)
+        for index in range(count):
+            group = (first + index) // each % self.together
+            dense[index, ..., group * C : (group + 1) * C] = weights[first + index]
+        return dense
+
+
+def _stored_weights(config: Config, node: Conv) -> _Weights:
+    """Weights as the filter scratchpad can take them.
+
+    Less their zero points where that fits the data width; otherwise with one common offset, which
+    the PEs subtract again.
+    """
+    dtype = np.int8 if config.data_width == 8 else np.int16
+    if node.weights.dtype == dtype and not np.any(node.weight_zero_point):
+        return _Weights(node.weights, 0)
+    centred = node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1)
+    limits = np.iinfo(dtype)
+    low, high = min(int(centred.min()), 0), max(int(centred.max()), 0)
+    if limits.min <= low and high <= limits.max:
+        return _Weights(centred.astype(dtype), 0)
+    if not config.weight_zero_points:
+        raise RowforgeError(
+            f"{node.name}: weight_zero_points must be true for weights of {low} to {high} less "
+            f"their zero point, not false"
+        )
+    if high - low > limits.max - limits.min:
+        raise RowforgeError(
+            f"{node.name}: weights less their zero points must span {config.data_width} bits, "
+            f"not {low} to {high}"
+        )
+    zero = limits.min - low
+    return _Weights((centred + zero).astype(dtype), zero)
+
+
+@lru_cache(maxsize=1024)
+def _flat_plans(
+    config: Config, shape: ConvShape, psum_beats: int, objective: str
+) -> list[tuple[Plan, int]]:
+    """The best way to cut the E x F pixels of a 1 x 1 layer into rows, and a rest."""
+    best: list[tuple[Plan, int]] = []
+    for rows, columns in _flat_shapes(config, shape.E, shape.F):
+        found = []
+        begin = 0
+        for E, F in ((rows, columns), (1, shape.E * shape.F - rows * columns)):
+            if F == 0:
+                continue
+            part = replace(shape, E=E, F=F)
+            try:
+                found.append((search(config, part, psum_beats, objective), begin))
+            except RowforgeError:
+                found = []
+                break
+            begin += E * F
+        if found and (not best or _cycles(found) < _cycles(best)):
+            best = found
+    return best or [(search(config, shape, psum_beats, objective), 0)]
+
+
+def _cycles(plans: list[tuple[Plan, int]]) -> int:
+    return sum(plan.cycles for plan, _ in plans)
+
+
+def _flat_shapes(config: Config, E: int, F: int) -> Iterator[tuple[int, int]]:
+    """Rows x columns for the pixels: as they are, then multiples of the columns of the array."""
+    pixels = E * F
+    yield E, F
+    shapes = {(1, pixels)}
+    for rows in range(1, 4 * config.cols + 1):
+        if rows <= pixels and (pixels % rows == 0 or rows % config.cols == 0):
+            shapes.add((rows, pixels // rows))
+    shapes.discard((E, F))
+    # A rest costs a pass with few columns: even cuts first, then long rows.
+    ordered = sorted(shapes, key=lambda s: (pixels - s[0] * s[1], abs(s[0] - config.cols)))
+    yield from ordered[:_MOST_FLAT]
+
+
+def _flat_task(task: ConvTask, plan: Plan, pixel: int) -> ConvTask:
+    """The same operands seen as rows of the plan's length, from `pixel` on."""
+    E, F = plan.shape.E, plan.shape.F
+    source = replace(
+        task.source,
+        address=task.source.address + task.y * task.source.row_stride + task.x + pixel,
+        height=E,
+        width=F,
+        row_stride=F,
+    )
+    target = replace(
+        task.target, address=task.target.address + pixel, height=E, width=F, row_stride=F
+    )
+    return replace(task, source=source, target=target, y=0, x=0)

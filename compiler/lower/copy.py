@@ -1,0 +1,150 @@
+"""Padding and concatenation: values move unchanged to another place, by VECTOR commands."""
+
+from collections.abc import Sequence
+
+from compiler.lower.hazards import Access
+from compiler.lower.operation import (
+    Operand,
+    Operation,
+    OperationReport,
+    Shape4,
+    Span,
+    part_window,
+    size_of,
+)
+from compiler.lower.params import identity_output, identity_params, same_params
+from compiler.lower.stream import Stream
+from compiler.lower.surface import Surface, surface_words
+from compiler.quantisation import integer_range
+from hw.arch.commands import VectorOp
+from hw.arch.config import Config
+from hw.arch.program import Box
+
+
+class CopyOperation(Operation):
+    """An output made of its operands, each placed at an offset, and a constant elsewhere.
+
+    `places` are the offsets (items, rows, columns, channels) of the operands in the output; channel
+    offsets are multiples of the channel block. `fill` is the stored value where no operand is, None
+    if operands cover everything.
+    """
+
+    follows_channels = True
+
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        sources: tuple[Shape4, ...],
+        target: Shape4,
+        places: tuple[Shape4, ...],
+        fill: int | None,
+        dtype: str,
+    ) -> None:
+        self.config, self.name, self.sources, self.target = config, name, sources, target
+        self.places, self.fill, self.dtype = places, fill, dtype
+        self.channel_step = config.lanes
+        self.most_channels = target[3]
+        self.spent = self.traffic = 0
+
+    def reach(self, tile: Box, operand: int) -> Box:
+        """The operand's share of the tile; one pixel of it if it has none."""
+        return Box(
+            *(
+                _at_least_one(span, size)
+                for span, size in zip(
+                    self._shares(tile, operand), self.sources[operand], strict=True
+                )
+            )
+        )
+
+    def _shares(self, tile: Box, operand: int) -> list[Span]:
+        """The part of an operand that lies in a tile, along each axis; empty where begin >= end."""
+        spans = (tile.items, tile.rows, tile.columns, tile.channels)
+        return [
+            (max(span[0] - offset, 0), min(span[1] - offset, size))
+            for span, offset, size in zip(
+                spans, self.places[operand], self.sources[operand], strict=True
+            )
+        ]
+
+    def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
+        words = surface_words(self.config, size)
+        lanes = self.config.lanes // self.config.post_units
+        return words * lanes * (1 if self.fill is None else 2)
+
+    def report(self) -> OperationReport:
+        words = self.traffic * self.config.glb_width // 8
+        return OperationReport(self.spent, words, "vector")
+
+    def emit(
+        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+    ) -> None:
+        self.spent += self.cycles(size_of(tile), psum_beats)
+        self.traffic += 2 * surface_words(self.config, size_of(tile))
+        if self.fill is not None:
+            source = part_window(self.config, parts[0], parts[0].box)
+            self._vector(stream, source, target, (self.fill, self.fill), stride=0)
+        whole = Operand(tile, target)
+        for index, part in enumerate(parts):
+            shares = self._shares(tile, index)
+            if any(begin >= end for begin, end in shares):
+                continue
+            placed = Box(
+                *(
+                    (begin + offset, end + offset)
+                    for (begin, end), offset in zip(shares, self.places[index], strict=True)
+                )
+            )
+            source = part_window(self.config, part, Box(*shares))
+            self._vector(
+                stream,
+                source,
+                part_window(self.config, whole, placed),
+                integer_range(self.dtype),
+                stride=1,
+            )
+
+    def _vector(
+        self, stream: Stream, source: Surface, target: Surface, clamp: Span, *, stride: int
+    ) -> None:
+        """Moves whole words; with stride 0 every word comes from the source's first pixel."""
+        param = same_params(stream, 0, *identity_params(self.config))
+        access = Access((source.extent(self.config),), (target.extent(self.config),))
+        blocks = target.blocks(self.config)
+        for item in range(target.items):
+            fields = {
+                "op": int(VectorOp.MAX),
+                "signed": self.dtype.startswith("int"),
+                "blocks": blocks,
+                "rows": target.height,
+                "columns": target.width,
+                "window_rows": 1,
+                "window_columns": 1,
+                "stride_y": stride,
+                "stride_x": stride,
+                "height": source.height,
+                "width": source.width,
+                "left": source.address + item * stride * source.item_stride,
+                "row_stride": source.row_stride,
+                "plane_stride": source.plane_stride if stride else 0,
+                "output": target.address + item * target.item_stride,
+                "output_row_stride": target.row_stride,
+                "plane": target.plane_stride,
+                "param": param,
+                **identity_output(self.config, *clamp),
+            }
+            stream.vector(fields, access)
+
+
+def _at_least_one(span: Span, size: int) -> Span:
+    """The span, or a single position within `size` near it if it is empty."""
+    if span[0] < span[1]:
+        return span
+    begin = min(max(span[0], 0), size - 1)
+    return begin, begin + 1
+
+
+def placeable(config: Config, places: tuple[Shape4, ...]) -> bool:
+    """Whether operands can be placed so: at whole channel blocks."""
+    return all(place[3] % config.lanes == 0 for place in places)

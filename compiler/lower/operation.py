@@ -1,0 +1,128 @@
+"""What the scheduler must know of an operator on the array: geometry, cost, commands."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from compiler.lower.stream import Stream
+from compiler.lower.surface import Surface
+from hw.arch.config import Config
+from hw.arch.program import Box
+
+Span: TypeAlias = tuple[int, int]  # half open
+Shape4: TypeAlias = tuple[int, int, int, int]  # items, height, width, channels
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A box of a tensor and the surface that holds it."""
+
+    box: Box
+    surface: Surface
+
+
+@dataclass(frozen=True)
+class OperationReport:
+    """What the emitted commands cost: cycles, buffer bytes without filters, bound, mapping."""
+
+    cycles: int
+    glb_bytes: int
+    bound: str = ""
+    mapping: dict[str, Any] = field(default_factory=dict)
+
+
+class Operation(ABC):
+    """An operator with one output that is computed tile by tile.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer, for messages.
+    sources : shapes (items, height, width, channels) of the operands
+    target : shape of the output
+    raw : the output holds 32-bit elements
+    follows_channels : an output tile needs just its own channels of the operands
+    channel_step : output channels at which tiles may begin
+    most_channels : output channels that one tile may have
+    least_cycles : cycles that all of the output takes at the very least
+    """
+
+    name: str
+    sources: tuple[Shape4, ...]
+    target: Shape4
+    raw: bool = False
+    follows_channels: bool = False
+    channel_step: int
+    most_channels: int
+    least_cycles: int = 0
+
+    @abstractmethod
+    def reach(self, tile: Box, operand: int) -> Box:
+        """The box of an operand that an output tile needs."""
+
+    @abstractmethod
+    def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
+        """Estimated cycles of a tile of this size; `RowforgeError` if no mapping is legal.
+
+        `rough` may be faster and too high: good enough to compare tile sizes.
+        """
+
+    @abstractmethod
+    def emit(
+        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+    ) -> None:
+        """Emits the commands that compute a tile from operand parts that hold their `reach`."""
+
+    @abstractmethod
+    def report(self) -> OperationReport:
+        """What everything emitted so far costs."""
+
+
+def whole(shape: Shape4) -> Box:
+    """All of a tensor."""
+    return Box(*((0, size) for size in shape))
+
+
+def size_of(box: Box) -> Shape4:
+    """Sizes of a box."""
+    items, rows, columns, channels = (
+        b - a for a, b in (box.items, box.rows, box.columns, box.channels)
+    )
+    return items, rows, columns, channels
+
+
+def window_reach(span: Span, size: int, *, stride: int, pad: int, taps: int, dilation: int) -> Span:
+    """Input positions that outputs `span` see, clipped to the input of `size`.
+
+    A span of outputs that sees only padding keeps one position, so that a part is never empty.
+    """
+    first = span[0] * stride - pad
+    last = (span[1] - 1) * stride - pad + (taps - 1) * dilation
+    begin = min(max(first, 0), size - 1)
+    return begin, max(min(last + 1, size), begin + 1)
+
+
+def part_window(config: Config, part: Operand, box: Box) -> Surface:
+    """The surface of `box`, which lies within the part and begins at a whole channel block."""
+    rows, columns, channels = (
+        (inner[0] - outer[0], inner[1] - outer[0])
+        for inner, outer in (
+            (box.rows, part.box.rows),
+            (box.columns, part.box.columns),
+            (box.channels, part.box.channels),
+        )
+    )
+    offset = (box.items[0] - part.box.items[0]) * part.surface.item_stride
+    window = part.surface.window(config, rows, columns, channels)
+    return Surface(
+        address=window.address + offset,
+        items=box.items[1] - box.items[0],
+        height=window.height,
+        width=window.width,
+        channels=window.channels,
+        row_stride=window.row_stride,
+        plane_stride=window.plane_stride,
+        item_stride=window.item_stride,
+        raw=window.raw,
+    )

@@ -1,0 +1,251 @@
+"""The command stream under construction: steps, tables, fences."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compiler.lower.hazards import Access, Hazards
+from compiler.lower.patterns import Words as PatternWords
+from compiler.lower.surface import Surface
+from compiler.lower.tables import RoundRobin
+from hw.arch.commands import CONSTANTS, INDEX, REGION, VECTOR, Opcode, begin, command
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
+from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Records of a CONV command but for `sync`: constants by name, then packed bases and loops."""
+
+    constants: Mapping[str, int]
+    tail: Sequence[int]
+
+
+class Stream:
+    """Collects the steps of a program; every method appends what its name says.
+
+    A `dry` stream leaves out the filters, for estimates of networks that have none.
+
+    Decides on its own where a command needs `fence` or `sync` and where table entries are reused.
+    `layer` is the index of the layer that the following commands belong to, `conv_commands` the
+    number of CONV commands it has so far, `link_words` the words of every layer, `filter_words`
+    those that are filters.
+    """
+
+    def __init__(self, config: Config, *, dry: bool = False) -> None:
+        self.config = config
+        self.dry = dry
+        self.layer = -1
+        self.link_words: dict[int, int] = {}
+        self.filter_words: dict[int, int] = {}
+        self.conv_commands = 0
+        self._steps: list[Step] = []
+        self._words: list[Words] = []
+        self._rows = RoundRobin(config.row_patterns)
+        self._columns = RoundRobin(config.col_patterns)
+        self._params = RoundRobin(config.post_channels // config.post_units)
+        self._table = RoundRobin(1)
+        self._hazards = Hazards()
+        self._append(begin(config_hash(config)))
+
+    # ---- tables -------------------------------------------------------------------------------
+
+    def row_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
+        """Index of the first of these row patterns, which lie one behind the other."""
+        return self._fill(self._rows, Opcode.ROWS, patterns, patterns)
+
+    def column_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
+        """Index of the first of these column patterns."""
+        return self._fill(self._columns, Opcode.COLS, patterns, patterns)
+
+    def _fill(
+        self,
+        table: RoundRobin,
+        opcode: Opcode,
+        key: Hashable,
+        entries: tuple[PatternWords, ...],
+    ) -> int:
+        found = table.find(key)
+        if found is not None:
+            return found
+        first, fence = table.place(key, len(entries))
+        payload = [word for entry in entries for word in entry]
+        descriptor = INDEX.pack({"first": first, "count": len(entries)})
+        self._command(opcode, descriptor, payload, fence=fence)
+        return first
+
+    def params(self, bias: Any, multiplier: Any, shift: Any) -> int:
+        """Parameter row of the first of these channels (arrays of equal length)."""
+        units = self.config.post_units
+        columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in (bias, multiplier, shift)]
+        size = -(-len(columns[0]) // units) * units
+        columns = [np.pad(a, (0, size - len(a))) for a in columns]
+        words = pack_params(*columns)
+        key = words.tobytes()
+        found = self._params.find(key)
+        if found is not None:
+            return found
+        first, fence = self._params.place(key, size // units)
+        descriptor = INDEX.pack({"first": first * units, "count": size})
+        self._command(Opcode.PARAMS, descriptor, words, fence=fence)
+        return first
+
+    def table(self, words: Words) -> None:
+        """Fills the ADD tables (all 256 entries)."""
+        key = words.tobytes()
+        if self._table.find(key) is not None:
+            return
+        _, fence = self._table.place(key, 1)
+        self._command(Opcode.TABLE, INDEX.pack({"first": 0, "count": 256}), words, fence=fence)
+
+    # ---- work ---------------------------------------------------------------------------------
+
+    def conv(self, nest: Nest, length: int, payload: Callable[[], Words], access: Access) -> None:
+        """A CONV command with its filters, `length` words."""
+        sync = self._hazards.must_sync(access)
+        constants = CONSTANTS.pack({**nest.constants, "sync": sync})
+        filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
+        assert self.dry or len(filters) == length
+        self._command(Opcode.CONV, [*constants, *nest.tail], filters, length=length)
+        self._count(length - len(filters))
+        self.filter_words[self.layer] = self.filter_words.get(self.layer, 0) + length
+        for table in (self._rows, self._columns, self._params):
+            table.use()
+        self._hazards.add(access, synced=sync)
+        self.conv_commands += 1
+
+    def vector(self, fields: Mapping[str, int], access: Access) -> None:
+        """A VECTOR command."""
+        fence = self._hazards.must_fence(access)
+        self._command(Opcode.VECTOR, VECTOR.pack(fields), fence=fence)
+        for table in (self._params, self._table):
+            table.use()
+        self._hazards.add(access)
+
+    def load(self, tensor: int, box: Box, surface: Surface) -> None:
+        """Brings a box of a host tensor into the buffer."""
+        access = Access(writes=(surface.extent(self.config),))
+        fence = self._hazards.must_fence(access)
+        for part, place in _movable(self.config, box, surface):
+            words, length = self._move(Opcode.LOAD, part, place, fence)
+            self._count(len(words) + length)
+            self._flush()
+            self._steps.append(Load(words, tensor, part, self.layer))
+            if fence:
+                self._fenced()
+            fence = False
+
+    def store(self, tensor: int, box: Box, surface: Surface) -> None:
+        """Sends a box of the buffer to a host tensor."""
+        access = Access(reads=(surface.extent(self.config),))
+        fence = self._hazards.must_fence(access)
+        for part, place in _movable(self.config, box, surface):
+            words, length = self._move(Opcode.STORE, part, place, fence)
+            self._count(len(words) + length + 1)
+            self._flush()
+            self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
+            if fence:
+                self._fenced()
+            fence = False
+        self._hazards.add(access)
+
+    def _move(self, opcode: Opcode, box: Box, surface: Surface, fence: bool) -> tuple[Words, int]:
+        fields = region(
+            self.config,
+            box,
+            address=surface.address,
+            row_stride=surface.row_stride,
+            plane_stride=surface.plane_stride,
+            raw=surface.raw,
+        )
+        length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
+        payload = length if opcode is Opcode.LOAD else 0
+        words = command(opcode, REGION.pack(fields), length=payload, fence=fence, tag=self.layer)
+        return np.array(words, dtype=np.uint64), length
+
+    def query(self) -> None:
+        """Asks for the counters of the layer."""
+        self._flush()
+        words = np.array(command(Opcode.COUNTERS, fence=True, tag=self.layer), dtype=np.uint64)
+        self._steps.append(Query(words, self.layer))
+        self._fenced()
+
+    def host(self, step: Host) -> None:
+        """A step of the host, which waits for everything before it."""
+        self._flush()
+        self._steps.append(replace(step, layer=self.layer))
+
+    def finish(self) -> tuple[Step, ...]:
+        """Ends the program and returns its steps."""
+        self.layer = -1
+        self._append(command(Opcode.END))
+        self._flush()
+        return tuple(self._steps)
+
+    # ---- words --------------------------------------------------------------------------------
+
+    def start_layer(self, layer: int) -> None:
+        """The following commands belong to another layer."""
+        if layer != self.layer:
+            self._flush()
+            self.layer = layer
+            self.conv_commands = 0
+
+    def _command(
+        self,
+        opcode: Opcode,
+        descriptor: Sequence[int],
+        payload: Sequence[int] | Words = (),
+        *,
+        fence: bool = False,
+        length: int | None = None,
+    ) -> None:
+        size = len(payload) if length is None else length
+        words = command(opcode, descriptor, length=size, fence=fence, tag=self.layer)
+        self._append(words)
+        self._append(payload)
+        if fence:
+            self._fenced()
+
+    def _append(self, words: Sequence[int] | Words) -> None:
+        if len(words):
+            self._words.append(np.asarray(words, dtype=np.uint64))
+            self._count(len(words))
+
+    def _count(self, words: int) -> None:
+        self.link_words[self.layer] = self.link_words.get(self.layer, 0) + words
+
+    def _flush(self) -> None:
+        if self._words:
+            self._steps.append(Send(np.concatenate(self._words), self.layer))
+            self._words = []
+
+    def _fenced(self) -> None:
+        self._hazards.fenced()
+        for table in (self._rows, self._columns, self._params, self._table):
+            table.idle()
+
+
+def _movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:
+    """The box in parts of whole items, or of channel blocks, that one command can describe."""
+    most = REGION.fields[[item.name for item in REGION.fields].index("planes")].high
+    items, blocks = surface.items, surface.blocks(config)
+    if items * blocks <= most:
+        yield box, surface
+    elif items > 1:
+        for item in range(items):
+            at = box.items[0] + item
+            moved = replace(surface, items=1, address=surface.address + item * surface.item_stride)
+            yield from _movable(config, replace(box, items=(at, at + 1)), moved)
+    else:
+        lanes = channels_per_word(config, raw=surface.raw)
+        rows, columns = (0, surface.height), (0, surface.width)
+        for first in range(0, surface.channels, most * lanes):
+            last = min(first + most * lanes, surface.channels)
+            channels = (box.channels[0] + first, box.channels[0] + last)
+            part = surface.window(config, rows, columns, (first, last))
+            yield replace(box, channels=channels), part

@@ -1,0 +1,92 @@
+"""Where a tensor, or a tile of one, lies in the global buffer."""
+
+from dataclasses import dataclass, replace
+
+from hw.arch.config import Config
+from hw.arch.layout import channel_blocks, channels_per_word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A box of N x height x width pixels of `channels` channels in the activation layout.
+
+    `address` is the word of item 0, channel block 0, row 0, column 0. Strides are in words; `raw`
+    elements are 32 bits wide.
+    """
+
+    address: int
+    items: int
+    height: int
+    width: int
+    channels: int
+    row_stride: int
+    plane_stride: int
+    item_stride: int
+    raw: bool = False
+
+    @classmethod
+    def dense(
+        cls,
+        config: Config,
+        address: int,
+        shape: tuple[int, int, int, int],
+        *,
+        raw: bool = False,
+    ) -> "Surface":
+        """A surface without gaps for (items, height, width, channels)."""
+        items, height, width, channels = shape
+        plane = height * width
+        return cls(
+            address=address,
+            items=items,
+            height=height,
+            width=width,
+            channels=channels,
+            row_stride=width,
+            plane_stride=plane,
+            item_stride=plane * channel_blocks(config, channels, raw=raw),
+            raw=raw,
+        )
+
+    def blocks(self, config: Config) -> int:
+        """Channel blocks."""
+        return channel_blocks(config, self.channels, raw=self.raw)
+
+    def extent(self, config: Config) -> tuple[int, int]:
+        """Half-open range of buffer words that holds all of it."""
+        last = (
+            (self.items - 1) * self.item_stride
+            + (self.blocks(config) - 1) * self.plane_stride
+            + (self.height - 1) * self.row_stride
+            + self.width
+        )
+        return self.address, self.address + last
+
+    def window(
+        self,
+        config: Config,
+        rows: tuple[int, int],
+        columns: tuple[int, int],
+        channels: tuple[int, int],
+    ) -> "Surface":
+        """The part with these half-open ranges; channels start at a whole block."""
+        block = channels[0] // channels_per_word(config, raw=self.raw)
+        offset = block * self.plane_stride + rows[0] * self.row_stride + columns[0]
+        return replace(
+            self,
+            address=self.address + offset,
+            height=rows[1] - rows[0],
+            width=columns[1] - columns[0],
+            channels=channels[1] - channels[0],
+        )
+
+    @property
+    def contiguous(self) -> bool:
+        """Rows follow each other without a gap, so that a plane is one long row."""
+        return self.row_stride == self.width
+
+
+def surface_words(config: Config, shape: tuple[int, int, int, int], *, raw: bool = False) -> int:
+    """Buffer words of a dense surface."""
+    items, height, width, channels = shape
+    return items * height * width * channel_blocks(config, channels, raw=raw)

@@ -1,0 +1,123 @@
+"""How the waves of a block become loops of the nest and commands."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import gcd
+
+from compiler.mapper.columns import (
+    ColumnWave,
+    column_waves,
+    filter_groups,
+    linear_period,
+    linear_waves,
+)
+from compiler.mapper.folding import fold_run
+from compiler.mapper.space import Block, ConvShape, Mapping, tap_ranges
+from hw.arch.commands import LOOPS
+from hw.arch.config import Config
+
+
+def unrolled_loops(shape: ConvShape, block: Block, counts: Sequence[int]) -> int:
+    """How many of the wave loops, outermost first, become commands of their own.
+
+    `counts` are the iterations of the wave loops; those of one iteration do not matter.
+    """
+    fold = block.mapping.fold
+    if len(fold.runs) > 1:
+        return len(counts)
+    inner = (
+        fold.runs[0].chunks > 1,
+        fold.row_loop and shape.R > 1,
+        fold.tap_loop and tap_ranges(shape, fold.span) > 1,
+    )
+    keep = LOOPS - 1 - sum(inner)  # one loop is for the passes
+    real = [index for index, count in enumerate(counts) if count > 1]
+    return 0 if len(real) <= keep else real[len(real) - keep]
+
+
+@dataclass(frozen=True)
+class WaveLoops:
+    """The loops over the waves of a block, outermost first.
+
+    items, rows, columns : as in a grid; outer : repetitions of the inner loop
+    inner : waves with patterns of their own: column patterns of a linear mapping, or row patterns
+        for every lane at which the waves of a depthwise block start
+    waves : what the columns hold, one entry or an entry for each inner wave
+    """
+
+    items: int
+    rows: int
+    columns: int
+    outer: int
+    inner: int
+    waves: tuple[ColumnWave, ...]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """Iterations of every loop."""
+        return self.items, self.rows, self.columns, self.outer, self.inner
+
+
+def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
+    """The loops of a block that `wave_parts` yielded."""
+    items, rows, columns, filters = block.waves(shape)
+    mapping = block.mapping
+    if not mapping.linear:
+        inner = min(_lane_phases(config, shape, mapping), filters)
+        waves = column_waves(mapping, mapping.cm)
+        return WaveLoops(items, rows, columns, filters // inner, inner, waves)
+    groups = filter_groups(block)
+    total, _ = linear_waves(mapping.ce, mapping.width, groups)
+    inner, outer = total, 1
+    if total > config.col_patterns:
+        inner, groups_each = linear_period(mapping.ce, mapping.width)
+        outer = groups // groups_each
+        groups = groups_each
+    return WaveLoops(items, 1, columns, outer, inner, column_waves(mapping, groups))
+
+
+def wave_parts(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
+    """A block cut along its filters so that the patterns of each part repeat evenly."""
+    first, last = block.filters
+    cuts = _linear_cuts(config, block) if block.mapping.linear else _lane_cuts(config, shape, block)
+    ends = [first, *cuts, last]
+    for begin, end in zip(ends, ends[1:], strict=False):
+        load = block.load.share(end - begin, last - first)
+        yield replace(block, filters=(begin, end), load=load)
+
+
+def _linear_cuts(config: Config, block: Block) -> list[int]:
+    """Behind the last whole period, if the waves outnumber the column patterns."""
+    mapping = block.mapping
+    groups = filter_groups(block)
+    total, _ = linear_waves(mapping.ce, mapping.width, groups)
+    if total <= config.col_patterns:
+        return []
+    _, each = linear_period(mapping.ce, mapping.width)
+    if groups % each == 0:
+        return []
+    return [block.filters[0] + groups // each * each * mapping.fold.um * mapping.p]
+
+
+def _lane_cuts(config: Config, shape: ConvShape, block: Block) -> list[int]:
+    """Of a depthwise block: behind the last wave at which all lanes have had their turn.
+
+    If the row patterns of all those lanes outnumber the table, every wave is a part.
+    """
+    mapping = block.mapping
+    phases = _lane_phases(config, shape, mapping)
+    first, last = block.filters
+    wave = mapping.fold.um * mapping.cm * mapping.p
+    passes = len(fold_run(shape, mapping.fold, mapping.fold.runs[0], config.rows))
+    if phases > 1 and phases * passes > config.row_patterns:
+        return list(range(first + wave, last, wave))
+    whole = (last - first) // wave // phases * phases * wave
+    return [first + whole] if 0 < whole < last - first else []
+
+
+def _lane_phases(config: Config, shape: ConvShape, mapping: Mapping) -> int:
+    """Waves after which a depthwise nest is at the same lane again."""
+    if not shape.multiplier:
+        return 1
+    step = mapping.fold.um * mapping.fold.q
+    return config.lanes // gcd(config.lanes, step)

@@ -1,0 +1,71 @@
+"""A mapping in words and numbers: what it does, what bounds it, which PEs idle and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from compiler.mapper.folding import fold_run
+from compiler.mapper.space import Block, ConvShape, Load
+from hw.arch.config import Config
+
+
+def summary(config: Config, parts: Sequence[tuple[ConvShape, Block]]) -> dict[str, Any]:
+    """The mapping of the block that takes most of a layer's time, and figures of all blocks.
+
+    Keys: `channels` (in a PE), `taps` (of a filter row in a PE), `filters` (in a PE), `unit_rows`
+    and `unit_filters` (tasks of a column), `column_rows`, `column_filters`, `column_items`,
+    `linear` (rows of all filter groups are dealt out to the columns one behind the other; otherwise
+    the columns are a grid), `windows` (F tile), `blocks`, `passes`, `active_pes` (average share of
+    the array, percent), `bound` (busiest resource) and `idle` (a sentence, empty if no PE idles).
+    """
+    shape, main = max(parts, key=lambda part: part[1].load.cycles)
+    mapping, fold = main.mapping, main.mapping.fold
+    total = sum((block.load for _, block in parts), Load())
+    active = sum(active_share(config, s, b) * b.load.cycles for s, b in parts)
+    share = active / max(total.cycles, 1)
+    return {
+        "channels": fold.q,
+        "taps": fold.span,
+        "filters": mapping.p,
+        "unit_rows": fold.ue,
+        "unit_filters": fold.um,
+        "column_rows": mapping.ce,
+        "column_filters": mapping.cm,
+        "column_items": mapping.cn,
+        "linear": mapping.linear,
+        "windows": mapping.windows,
+        "blocks": len(parts),
+        "passes": total.passes,
+        "active_pes": round(100 * share, 1),
+        "bound": total.bound,
+        "idle": idle_reason(config, shape, main),
+    }
+
+
+def active_share(config: Config, shape: ConvShape, block: Block) -> float:
+    """Share of the PEs that compute in an average pass of a block."""
+    fold = block.mapping.fold
+    used, passes = 0, 0
+    for run in fold.runs:
+        found = fold_run(shape, fold, run, config.rows)
+        used += run.chunks * sum(len(row_pass.items) for row_pass in found)
+        passes += run.chunks * len(found)
+    return used * block.mapping.columns / (passes * config.rows * config.cols)
+
+
+def idle_reason(config: Config, shape: ConvShape, block: Block) -> str:
+    """Why PEs idle in a block."""
+    mapping = block.mapping
+    reasons = []
+    if mapping.columns < config.cols:
+        reasons.append(
+            f"{config.cols - mapping.columns} of {config.cols} columns: {mapping.columns} tasks "
+            f"side by side suit {shape.E} output rows and {shape.lanes} filters best"
+        )
+    runs = mapping.fold.runs
+    last = fold_run(shape, mapping.fold, runs[0], config.rows)[-1]
+    if len(last.items) < config.rows:
+        reasons.append(
+            f"{config.rows - len(last.items)} of {config.rows} rows in the last pass of a wave: "
+            f"its pairs do not fill the array"
+        )
+    return "; ".join(reasons)

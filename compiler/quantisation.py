@@ -1,0 +1,197 @@
+"""From real scales to the integers of the output stages: rounding modes, multipliers, clamps.
+
+The graph keeps real scales (float64), so that the rounding mode can be chosen when a model is
+compiled; everything a mode needs is derived here on demand.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from hw.arch.errors import RowforgeError
+
+Ints = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+INTEGER_RANGES = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(1 << 15), (1 << 15) - 1),
+    "uint16": (0, (1 << 16) - 1),
+    "int32": (-(1 << 31), (1 << 31) - 1),
+}
+
+
+class Rounding(Enum):
+    """How an output stage turns an accumulator into an output value.
+
+    TFLM: gemmlowp's two roundings with a 31-bit multiplier, as TensorFlow Lite Micro.
+    ORT: `rint(float32(acc) * float32(scale))`, ties to even, as ONNX Runtime.
+    SINGLE: the same multiplier as TFLM with one rounding, half up.
+    RAW: the 32-bit accumulator itself; scales, zero point and clamp have no effect.
+    """
+
+    TFLM = "tflm"
+    ORT = "ort"
+    SINGLE = "single"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Requant:
+    """Output stage of an integer layer: out = clamp(round(acc * scale) + zero_point, low, high).
+
+    `scale` holds one float64 per output channel, or one for all: the accumulator's scale over the
+    output's. A front end stores the exact number its oracle would round from (TensorFlow Lite
+    Micro multiplies the two scales of a fully connected layer in float32, for instance; ONNX
+    Runtime does so everywhere).
+    """
+
+    scale: Doubles
+    rounding: Rounding
+    zero_point: int
+    low: int
+    high: int
+    dtype: str
+
+    def __post_init__(self) -> None:
+        scale = self.scale
+        if scale.ndim != 1 or scale.size == 0 or scale.dtype != np.float64:
+            raise RowforgeError(f"Requant.scale must be float64 of shape [M], not {scale!r}")
+        if not np.all(np.isfinite(scale)) or scale.min() < 0 or scale.max() >= 2.0**31:
+            raise RowforgeError("output scales must be finite, at least 0 and below 2^31")
+        low, high = integer_range(self.dtype)
+        if not low <= self.low <= self.high <= high:
+            raise RowforgeError(
+                f"clamp must lie within {low} to {high} for {self.dtype}, "
+                f"not {self.low} to {self.high}"
+            )
+
+    @classmethod
+    def raw(cls) -> "Requant":
+        """The stage that passes 32-bit accumulators through."""
+        low, high = INTEGER_RANGES["int32"]
+        return cls(
+            scale=np.ones(1),
+            rounding=Rounding.RAW,
+            zero_point=0,
+            low=low,
+            high=high,
+            dtype="int32",
+        )
+
+    def with_rounding(self, rounding: Rounding) -> "Requant":
+        """The same stage in another mode; a RAW stage stays RAW."""
+        return self if self.rounding is Rounding.RAW else replace(self, rounding=rounding)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WindowStage:
+    """Output stage and product window of 16-bit layers (no zero points, no real scales).
+
+    Each 32-bit product is shifted right by `window` (0 to 16, floor) before it is added; the
+    output is clamp(saturate16((psum + bias + 2^(shift-1)) >> shift), low, high).
+    """
+
+    window: int
+    shift: int
+    low: int = -(1 << 15)
+    high: int = (1 << 15) - 1
+    dtype: str = "int16"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.window <= 16:
+            raise RowforgeError(f"window must be 0 to 16, not {self.window!r}")
+        if not 0 <= self.shift <= 47:
+            raise RowforgeError(f"shift must be 0 to 47, not {self.shift!r}")
+        if not -(1 << 15) <= self.low <= self.high < 1 << 15:
+            raise RowforgeError(f"clamp must lie within int16, not {self.low} to {self.high}")
+
+
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """Per-channel integers of the TFLM and SINGLE modes, each of shape [M].
+
+    scale is about multiplier * 2^(shift - 31); multiplier is 0 or 2^30 ... 2^31 - 1; shift is
+    -31 ... 31, positive to the left.
+    """
+
+    multiplier: Ints
+    shift: Ints
+
+
+def integer_range(dtype: str) -> tuple[int, int]:
+    """(lowest, highest) value of an integer type of the graph."""
+    if dtype not in INTEGER_RANGES:
+        raise RowforgeError(f"type must be one of {', '.join(INTEGER_RANGES)}, not {dtype!r}")
+    return INTEGER_RANGES[dtype]
+
+
+def quantise_multipliers(scale: Doubles) -> Multipliers:
+    """frexp in double; the mantissa rounded to 31 bits, half away; shifts below -31 flush to 0."""
+    mantissa, exponent = np.frexp(scale)
+    multiplier = np.floor(mantissa * 2.0**31 + 0.5).astype(np.int64)
+    shift = exponent.astype(np.int64)
+    carried = multiplier == 1 << 31
+    multiplier = np.where(carried, 1 << 30, multiplier)
+    shift = np.where(carried, shift + 1, shift)
+    flushed = (shift < -31) | (multiplier == 0)
+    return Multipliers(np.where(flushed, 0, multiplier), np.where(flushed, 0, shift))
+
+
+def quantise_multiplier(scale: float) -> tuple[int, int]:
+    """(multiplier, shift) of one real scale, see `Multipliers`."""
+    pair = quantise_multipliers(np.asarray([scale], dtype=np.float64))
+    return int(pair.multiplier[0]), int(pair.shift[0])
+
+
+def multipliers(stage: Requant, channels: int) -> Multipliers:
+    """The stage's multipliers and shifts for `channels` output channels."""
+    return quantise_multipliers(np.broadcast_to(stage.scale, (channels,)))
+
+
+def float_scales(stage: Requant, channels: int) -> npt.NDArray[np.float32]:
+    """The float32 scales of the ORT mode for `channels` output channels."""
+    return np.broadcast_to(stage.scale.astype(np.float32), (channels,)).copy()
+
+
+def float_parts(scales: npt.NDArray[np.float32]) -> tuple[Ints, Ints]:
+    """(mantissa, exponent) with scale = mantissa * 2^exponent exactly.
+
+    The mantissa is 0 or 2^23 ... 2^24 - 1, also for subnormal scales.
+    """
+    fraction, exponent = np.frexp(scales.astype(np.float64))
+    mantissa = (fraction * 2.0**24).astype(np.int64)
+    return mantissa, np.where(mantissa == 0, 0, exponent.astype(np.int64) - 24)
+
+
+@dataclass(frozen=True)
+class AddMultipliers:
+    """TensorFlow Lite's ADD: both inputs shifted left by `left_shift`, scaled, added, scaled back.
+
+    Each pair is (multiplier, shift) with shift <= 0, see `Multipliers`.
+    """
+
+    left_shift: int
+    first: tuple[int, int]
+    second: tuple[int, int]
+    output: tuple[int, int]
+
+
+def add_multipliers(first: float, second: float, output: float) -> AddMultipliers:
+    """The integers of an int8 ADD from the three tensors' float32 scales."""
+    left_shift = 20
+    twice_maximum = 2.0 * max(first, second)
+    real_output = twice_maximum / ((1 << left_shift) * output)
+    if real_output >= 1.0:
+        raise RowforgeError(
+            f"an ADD's output scale must exceed 2^-19 of its larger input scale, not {output!r}"
+        )
+    return AddMultipliers(
+        left_shift,
+        quantise_multiplier(first / twice_maximum),
+        quantise_multiplier(second / twice_maximum),
+        quantise_multiplier(real_output),
+    )

@@ -1,0 +1,29 @@
+"""The three ways from an accumulator to a scaled integer, before zero point and clamp.
+
+All take int64 arrays whose last axis is the channel, values within int32, and broadcast the
+per-channel parameters along it. They are the definition that gateware is compared with.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.gemmlowp import Ints, multiply_by_quantised_multiplier
+
+
+def scale_tflm(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:
+    """gemmlowp's double rounding: see `multiply_by_quantised_multiplier`."""
+    return multiply_by_quantised_multiplier(acc, multiplier, shift)
+
+
+def scale_single(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:
+    """One rounding, half up: floor(acc * multiplier / 2^(31 - shift) + 1/2), 31 - shift > 0."""
+    total = np.maximum(31 - shift, 1).astype(np.int64)
+    half = np.int64(1) << (total - 1)
+    return (acc * multiplier + half) >> total
+
+
+def scale_ort(acc: Ints, scale: npt.NDArray[np.float32]) -> Ints:
+    """rint(float32(acc) * float32(scale)), ties to even; saturated to +-2^40, far above a clamp."""
+    product = acc.astype(np.float32) * scale
+    bounded = np.clip(product.astype(np.float64), -(2.0**40), 2.0**40)
+    return np.asarray(np.rint(bounded), dtype=np.int64)

@@ -1,0 +1,46 @@
+"""The accelerator: command stream in, result stream out."""
+
+from amaranth.hdl import Module, ResetInserter
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.control.decoder import Decoder
+from hw.elaboration import Block, instantiate
+from hw.engine import Engine
+from hw.link.width import WordAssembler, WordSplitter
+
+
+class Accelerator(Block):
+    """Decoder and engine; an error in the stream resets the engine alone.
+
+    Members
+    -------
+    cmd : command stream, beats of `link_width` bits, 64 / `link_width` of them a word
+    result : result stream likewise
+    """
+
+    def __init__(self, config: Config):
+        beat = stream.Signature(config.link_width)
+        super().__init__({"cmd": In(beat), "result": Out(beat)})
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        decoder = instantiate(m, platform, "decoder", Decoder(self.config))
+        inner = Module()
+        engine = instantiate(inner, platform, "engine", Engine(self.config))
+        m.submodules.core = ResetInserter(decoder.flush)(inner)
+        connect(m, decoder.engine, engine.control)
+        width = self.config.link_width
+        if width == LINK_WORD_BITS:
+            connect(m, flipped(self.cmd), decoder.command)
+            connect(m, decoder.result, flipped(self.result))
+            return m
+        assembler = instantiate(m, platform, "assembler", WordAssembler(width=width))
+        splitter = instantiate(m, platform, "splitter", WordSplitter(width=width))
+        connect(m, flipped(self.cmd), assembler.beats)
+        connect(m, assembler.words, decoder.command)
+        connect(m, decoder.result, splitter.words)
+        connect(m, splitter.beats, flipped(self.result))
+        return m

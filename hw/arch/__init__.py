@@ -1,0 +1,1 @@
+"""The contract shared by gateware, compiler, simulators and driver: plain Python, no Amaranth."""

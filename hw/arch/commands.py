@@ -1,0 +1,400 @@
+"""The command stream: headers, opcodes and descriptors, word by word.
+
+A program is a stream of 64-bit words. It starts with `MAGIC` and a `BEGIN` descriptor; every other
+command is a header word, a descriptor of fixed length, and a payload of `length` words. The engine
+answers with result blocks, each a header word (`RESULT`) and `length` words.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from hw.arch.fields import Field, Struct
+
+COMMAND_SET_VERSION = 1
+
+MAGIC = int.from_bytes(b"ROWFORGE", "little")
+"""The word that starts a program; after an error the engine discards words until it sees it."""
+
+ANY_CONFIGURATION = 0
+"""As the hash in BEGIN: a program for any hardware, which may only IDENTIFY and END."""
+
+ADDRESS = 20  # bits of a buffer word address, and of a psum beat address
+TAG = 10  # bits of a multicast column tag
+ID = 6  # bits of a multicast row tag, a segment or a filter number
+CHANNEL = 13  # bits of a channel number
+LOOPS = 6  # loops of the pass nest, outermost first
+
+
+class Opcode(IntEnum):
+    """What a command does."""
+
+    END = 1  # wait until all is done, then answer with a status block
+    ROWS = 2  # payload: row patterns
+    COLS = 3  # payload: column patterns
+    PARAMS = 4  # payload: requantisation parameters
+    TABLE = 5  # payload: element tables of ADD
+    LOAD = 6  # payload: words into the global buffer
+    STORE = 7  # words of the global buffer into a data block
+    CONV = 8  # walk the passes of a convolution; payload: filters
+    VECTOR = 9  # element-wise operation or pooling on the global buffer
+    COUNTERS = 10  # answer with a counter block, then clear the counters
+    IDENTIFY = 11  # answer with the identity block
+    MEMORY = 12  # payload: words into the weight memory
+
+
+class Block(IntEnum):
+    """What a result block holds."""
+
+    STATUS = 1
+    DATA = 2
+    COUNTERS = 3
+    IDENTITY = 4
+
+
+class Status(IntEnum):
+    """How a program ended; the second word of a status block is the offending value."""
+
+    OK = 0
+    UNKNOWN_COMMAND = 1
+    BAD_CHECKSUM = 2
+    BAD_LENGTH = 3
+    BAD_ADDRESS = 4
+    BAD_VERSION = 5
+    BAD_CONFIGURATION = 6
+    WATCHDOG = 7
+    BAD_FIELD = 8
+
+
+HEADER = Struct(
+    "header",
+    (
+        Field("opcode", 7, "what to do (`Opcode`)"),
+        Field("fence", 1, "start only when all earlier work is done"),
+        Field("tag", 16, "layer number, repeated in result blocks"),
+        Field("length", 24, "payload words behind the descriptor"),
+        Field("checksum", 16, "folded sum of the header (with 0 here) and the descriptor words"),
+    ),
+    "The first word of a command.",
+)
+
+RESULT = Struct(
+    "result",
+    (
+        Field("block", 8, "what follows (`Block`)"),
+        Field("status", 8, "how it ended (`Status`); 0 in other blocks"),
+        Field("tag", 16, "tag of the command that made the block"),
+        Field("length", 24, "words behind this one"),
+    ),
+    "The first word of a result block.",
+)
+
+BEGIN = Struct(
+    "begin",
+    (
+        Field("version", 16, "command-set version"),
+        Field("hash", 64, "hash of the configuration that the program was made for"),
+    ),
+    "Behind `MAGIC`: what the program expects of the hardware.",
+)
+
+INDEX = Struct(
+    "index",
+    (
+        Field("first", 24, "first entry that the payload fills (pattern, row, table or word)"),
+        Field("count", 24, "entries (MEMORY: words)"),
+    ),
+    "Descriptor of ROWS, COLS, PARAMS, TABLE and MEMORY.",
+)
+
+REGION = Struct(
+    "region",
+    (
+        Field("address", ADDRESS, "first buffer word"),
+        Field("run", 16, "consecutive words in a row"),
+        Field("rows", 16, "rows in a plane"),
+        Field("planes", 12, "planes"),
+        Field("row_stride", ADDRESS, "words from row to row"),
+        Field("plane_stride", ADDRESS, "words from plane to plane"),
+        Field("words", 24, "64-bit words that the box takes on the link"),
+    ),
+    "Descriptor of LOAD and STORE: a box of buffer words, row by row, plane by plane.",
+)
+
+ROW = Struct(
+    "row",
+    (
+        Field("active", 1, "the row computes in this pass"),
+        Field("head", 1, "first row of a segment: takes its psum from the buffer or from zero"),
+        Field("tail", 1, "last row of a segment: its psum leaves the column"),
+        Field("first", 1, "head only: may start at zero (no earlier partial sum)"),
+        Field("fid", ID, "filter row tag"),
+        Field("iid", ID, "ifmap row tag (slot)"),
+        Field("ioff", TAG, "ifmap column tag of this row less that of its column"),
+    ),
+    "A PE row in a row pattern.",
+)
+
+SLOT = Struct(
+    "slot",
+    (
+        Field("address", ADDRESS, "words from the pass's ifmap address to the first row and pixel"),
+        Field("lane", 4, "lane of the group's first channel in a buffer word"),
+        Field("x", 12, "pixels added to the pass's first column (tap offset)", signed=True),
+        Field("tag", TAG, "column tag of the first ifmap row"),
+        Field("outer", 8, "outer steps"),
+        Field("outer_step", 8, "ifmap rows between outer steps"),
+        Field("inner", 8, "inner steps in an outer step"),
+        Field("inner_step", 8, "ifmap rows between inner steps"),
+        Field("outer_words", ADDRESS, "buffer words between outer steps"),
+        Field("inner_words", ADDRESS, "buffer words between inner steps"),
+    ),
+    "An ifmap channel group that a pass streams, and which of its rows.",
+)
+
+SEGMENT = Struct(
+    "segment",
+    (
+        Field("head", ID, "row of the segment's head"),
+        Field("first", 1, "no earlier partial sum exists"),
+        Field("last", 1, "the sum is complete behind this segment"),
+        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
+        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
+        Field("output", ADDRESS, "words added to the pass's output address"),
+    ),
+    "A segment of the psum chains in a row pattern, bottom to top.",
+)
+
+PATTERN = Struct(
+    "pattern",
+    (
+        Field("slots", ID, "ifmap slots in use"),
+        Field("segments", ID, "segments in use"),
+        Field("filters", ID, "filter row tags in use"),
+    ),
+    "First word of a row pattern; behind it every row, slot and segment entry.",
+)
+
+COLUMN = Struct(
+    "column",
+    (
+        Field("active", 1, "the column computes in this pass"),
+        Field("tid", ID, "filter column tag (filter group)"),
+        Field("base", TAG, "ifmap column tag of the column's first filter row"),
+        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
+        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
+        Field("output", ADDRESS, "words added to the pass's output address"),
+    ),
+    "A PE column in a column pattern.",
+)
+
+COLUMNS = Struct(
+    "columns",
+    (
+        Field("columns", ID, "active columns, from column 0"),
+        Field("groups", ID, "filter column tags in use"),
+    ),
+    "First word of a column pattern; behind it every column entry.",
+)
+
+PARAM = Struct(
+    "param",
+    (
+        Field("bias", 32, "added to the accumulator", signed=True),
+        Field("multiplier", 32, "fixed-point multiplier, or a float32 scale in rounding mode ORT"),
+        Field("shift", 7, "left shift, negative: right shift", signed=True),
+    ),
+    "Requantisation of one channel.",
+)
+
+TABLE = Struct(
+    "table",
+    (
+        Field("left", 32, "addend for a left operand of this stored value", signed=True),
+        Field("right", 32, "addend for a right operand of this stored value", signed=True),
+    ),
+    "Entry of the ADD tables, indexed by the stored 8 bits of the operand.",
+)
+
+OUTPUT = (
+    Field("mode", 3, "rounding mode (`Rounding`)"),
+    Field("param", 16, "parameter memory row of output channel 0 (wraps)"),
+    Field("zero_point", 10, "added to the requantised value", signed=True),
+    Field("low", 17, "lower clamp", signed=True),
+    Field("high", 17, "upper clamp", signed=True),
+    Field("plane", ADDRESS, "words from channel block to channel block of the output"),
+)
+"""How results are requantised and placed: shared by CONV and VECTOR."""
+
+
+class Rounding(IntEnum):
+    """How an accumulator becomes an output."""
+
+    TFLM = 0  # gemmlowp double rounding
+    ORT = 1  # float32 product, ties to even
+    SINGLE = 2  # one rounding, half up
+    WIDE16 = 3  # 16-bit data: shift rounded half up, saturate
+    DIVIDE = 4  # average pooling: division, half away from zero
+    RAW = 5  # 32-bit results
+
+
+CONSTANTS = Struct(
+    "conv_constants",
+    (
+        Field("psums", 8, "psums of a window in a PE (filters, or channels x multiplier)"),
+        Field("steps", 8, "multiply steps for one ifmap word"),
+        Field("taps", 8, "ifmap words in a window (q.S)"),
+        Field("advance", 8, "ifmap words from window to window (q.min(U,S))"),
+        Field("channels", 8, "ifmap words in a pixel (q)"),
+        Field("diagonal", 1, "depthwise: every channel has psums of its own"),
+        Field("odd", 1, "two multipliers a PE: the second psum of a word's last step is dropped"),
+        Field("window_shift", 5, "right shift of a product (16-bit data)"),
+        Field("weight_zero", 9, "weight zero point", signed=True),
+        Field("weight_signed", 1, "stored weights are signed"),
+        Field("windows", 16, "windows in a row (F)"),
+        Field("filter_beats", 12, "filter beats of a PE in a pass"),
+        Field("pixel_outer", 16, "outer pixel steps in a row"),
+        Field("pixel_step", 16, "pixels between outer steps"),
+        Field("pixel_inner", 16, "consecutive pixels in an outer step"),
+        Field("pixel_beats", 8, "ifmap beats in a pixel"),
+        Field("height", 16, "ifmap rows that exist (others are padding)"),
+        Field("width", 16, "ifmap columns that exist"),
+        Field("plane_stride", ADDRESS, "words from channel block to channel block of the ifmap"),
+        Field("zero", 16, "ifmap zero point", signed=True),
+        Field("signed", 1, "stored activations are signed"),
+        Field("items", 8, "batch items side by side in the columns"),
+        Field("item_tag", TAG, "column tags from item to item"),
+        Field("item_stride", ADDRESS, "words from item to item of the ifmap"),
+        Field("psum_beats", 8, "psum beats of a window"),
+        Field("pixel_words", 12, "output words from window to window"),
+        *OUTPUT,
+        Field("after", 1, "earlier commands hold partial sums: never start at zero"),
+        Field("before", 1, "later commands add to the sums: never finish"),
+        Field("accumulate", LOOPS, "loops that run over channels and filter rows (bit l: loop l)"),
+        Field("resident", 1, "filters come from the weight memory"),
+        Field("sync", 1, "the first pass reads ifmaps only when all earlier work is done"),
+    ),
+    "What is the same in all passes of a CONV command.",
+)
+
+BASES = Struct(
+    "bases",
+    (
+        Field("ifmap", ADDRESS, "ifmap word address of tag 0, first pixel"),
+        Field("y", 16, "ifmap row of tag 0", signed=True),
+        Field("x", 16, "ifmap column of the first pixel", signed=True),
+        Field("psum", ADDRESS, "psum beat address"),
+        Field("output", ADDRESS, "output word address"),
+        Field("channel", CHANNEL, "first output channel of the pass"),
+        Field("rows", 8, "row pattern"),
+        Field("columns", 8, "column pattern"),
+        Field("weights", 24, "weight memory word"),
+    ),
+    "What changes from pass to pass. All of them wrap: a step backwards is a large number.",
+)
+
+LOOP = Struct(
+    "loop",
+    (*BASES.fields, Field("count", 16, "iterations")),
+    "A loop of the pass nest: what the bases gain when it steps and the inner loops start over.",
+)
+
+
+class VectorOp(IntEnum):
+    """What a VECTOR command computes."""
+
+    ADD = 0  # table[left] + table[right]
+    MUL = 1  # (left - zero) * (right - zero)
+    MAX = 2  # maximum of a window
+    SUM = 3  # sum of a window less its zero points
+    ADD16 = 4  # 16-bit data: left + right
+
+
+VECTOR = Struct(
+    "vector",
+    (
+        Field("op", 4, "operation (`VectorOp`)"),
+        Field("signed", 1, "stored operands are signed"),
+        Field("blocks", 12, "channel blocks"),
+        Field("rows", 16, "output rows (E)"),
+        Field("columns", 16, "output columns (F)"),
+        Field("window_rows", 12, "window height (R); 1 for ADD and MUL"),
+        Field("window_columns", 12, "window width (S)"),
+        Field("stride_y", 12, "vertical stride"),
+        Field("stride_x", 12, "horizontal stride"),
+        Field("y", 16, "input row of the first window (negative: padding)", signed=True),
+        Field("x", 16, "input column of the first window", signed=True),
+        Field("height", 16, "input rows that exist"),
+        Field("width", 16, "input columns that exist"),
+        Field("left", ADDRESS, "word address of the (left) operand at row 0, column 0"),
+        Field("right", ADDRESS, "word address of the right operand"),
+        Field("row_stride", ADDRESS, "words from input row to row"),
+        Field("plane_stride", ADDRESS, "words from input channel block to block"),
+        Field("right_row_stride", ADDRESS, "the same for the right operand"),
+        Field("right_plane_stride", ADDRESS, "the same for the right operand"),
+        Field("left_zero", 16, "zero point of the (left) operand", signed=True),
+        Field("right_zero", 16, "zero point of the right operand", signed=True),
+        Field("output", ADDRESS, "output word address"),
+        Field("output_row_stride", ADDRESS, "words from output row to row"),
+        Field("by_count", 1, "SUM: parameter row is `param` + (pixels in the window) - 1"),
+        Field("by_channel", 1, "parameter row follows the channel"),
+        *OUTPUT,
+    ),
+    "Descriptor of VECTOR.",
+)
+
+DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
+    Opcode.END: 0,
+    Opcode.ROWS: INDEX.words,
+    Opcode.COLS: INDEX.words,
+    Opcode.PARAMS: INDEX.words,
+    Opcode.TABLE: INDEX.words,
+    Opcode.LOAD: REGION.words,
+    Opcode.STORE: REGION.words,
+    Opcode.CONV: CONSTANTS.words + BASES.words + LOOPS * LOOP.words,
+    Opcode.VECTOR: VECTOR.words,
+    Opcode.COUNTERS: 0,
+    Opcode.IDENTIFY: 0,
+    Opcode.MEMORY: INDEX.words,
+}
+
+
+def row_pattern_words(rows: int) -> int:
+    """Words of one row pattern: header, rows, slots, segments."""
+    return PATTERN.words + rows * (ROW.words + SLOT.words + SEGMENT.words)
+
+
+def col_pattern_words(cols: int) -> int:
+    """Words of one column pattern: header, columns."""
+    return COLUMNS.words + cols * COLUMN.words
+
+
+def checksum(header: int, descriptor: Sequence[int]) -> int:
+    """16-bit checksum of a command: every 16-bit quarter of header and descriptor added mod 2^16.
+
+    The header's own checksum field counts as 0.
+    """
+    total = 0
+    mask = (1 << HEADER.offsets["checksum"]) - 1
+    for word in (header & mask, *descriptor):
+        for quarter in range(4):
+            total += (word >> (16 * quarter)) & 0xFFFF
+    return total & 0xFFFF
+
+
+def command(
+    opcode: Opcode,
+    descriptor: Sequence[int] = (),
+    *,
+    length: int = 0,
+    fence: bool = False,
+    tag: int = 0,
+) -> list[int]:
+    """Header and descriptor words of a command whose payload of `length` words follows."""
+    fields = {"opcode": opcode, "fence": fence, "tag": tag & 0xFFFF, "length": length}
+    header = HEADER.pack(fields)[0]
+    return [HEADER.pack({**fields, "checksum": checksum(header, descriptor)})[0], *descriptor]
+
+
+def begin(config_hash: int) -> list[int]:
+    """The words that start a program."""
+    return [MAGIC, *BEGIN.pack({"version": COMMAND_SET_VERSION, "hash": config_hash})]

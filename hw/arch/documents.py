@@ -1,0 +1,230 @@
+"""The command set of a configuration as documents: JSON, C header, Markdown and TOML.
+
+All are rendered from `hw.arch.commands`, `counters`, `identity` and the configuration itself, so
+that drivers written elsewhere cannot disagree with the gateware.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from enum import IntEnum
+from typing import Any
+
+from hw.arch import commands
+from hw.arch.commands import COMMAND_SET_VERSION, DESCRIPTOR_WORDS, LOOPS, MAGIC, Opcode
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash, render_toml
+from hw.arch.counters import COUNTERS
+from hw.arch.fields import WORD_BITS, Struct
+from hw.arch.identity import VERSIONS
+from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
+
+ENUMS: tuple[type[IntEnum], ...] = (
+    commands.Opcode,
+    commands.Block,
+    commands.Status,
+    commands.Rounding,
+    commands.VectorOp,
+)
+
+RECORDS: tuple[Struct, ...] = (
+    commands.HEADER,
+    commands.RESULT,
+    commands.BEGIN,
+    commands.INDEX,
+    commands.REGION,
+    commands.PATTERN,
+    commands.ROW,
+    commands.SLOT,
+    commands.SEGMENT,
+    commands.COLUMNS,
+    commands.COLUMN,
+    commands.PARAM,
+    commands.TABLE,
+    commands.CONSTANTS,
+    commands.BASES,
+    commands.LOOP,
+    commands.VECTOR,
+    COUNTERS,
+    VERSIONS,
+)
+
+
+def descriptor(opcode: Opcode) -> tuple[tuple[Struct, int], ...]:
+    """The records that follow the header of a command, each with how often."""
+    if opcode is Opcode.CONV:
+        return ((commands.CONSTANTS, 1), (commands.BASES, 1), (commands.LOOP, LOOPS))
+    if opcode is Opcode.VECTOR:
+        return ((commands.VECTOR, 1),)
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        return ((commands.REGION, 1),)
+    return ((commands.INDEX, 1),) if DESCRIPTOR_WORDS[opcode] else ()
+
+
+def documents(config: Config, name: str) -> dict[str, str]:
+    """The documents of a configuration by file name, for a design called `name`."""
+    return {
+        f"{name}.toml": render_toml(config),
+        f"{name}.json": render_json(config),
+        f"{name}.h": render_header(config, name),
+        f"{name}.md": render_markdown(config, name),
+    }
+
+
+# ---- JSON -------------------------------------------------------------------------------------
+
+
+def render_json(config: Config) -> str:
+    """Versions, configuration, enumerations and records with every field's place and meaning."""
+    document = {
+        "command_set": COMMAND_SET_VERSION,
+        "link_protocol": LINK_PROTOCOL_VERSION,
+        "generator": version_text(),
+        "magic": f"{MAGIC:#018x}",
+        "configuration": config.as_dict(),
+        "configuration_hash": f"{config_hash(config):#018x}",
+        "enumerations": {kind.__name__: {item.name: int(item) for item in kind} for kind in ENUMS},
+        "commands": {
+            opcode.name: {
+                "opcode": int(opcode),
+                "descriptor_words": DESCRIPTOR_WORDS[opcode],
+                "descriptor": [
+                    {"record": record.name, "count": count} for record, count in descriptor(opcode)
+                ],
+            }
+            for opcode in Opcode
+        },
+        "records": {record.name: _record_document(record) for record in RECORDS},
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _record_document(record: Struct) -> dict[str, Any]:
+    return {
+        "words": record.words,
+        "meaning": record.doc,
+        "fields": [
+            {
+                "name": field.name,
+                "word": record.offsets[field.name] // WORD_BITS,
+                "bit": record.offsets[field.name] % WORD_BITS,
+                "width": field.width,
+                "signed": field.signed,
+                "meaning": field.doc,
+            }
+            for field in record.fields
+        ],
+    }
+
+
+# ---- C ------------------------------------------------------------------------------------------
+
+
+def render_header(config: Config, name: str) -> str:
+    """A C header of constants: enumerations, places of fields, configuration."""
+    guard = f"{name.upper()}_H"
+    lines = [
+        f"/* Command set {COMMAND_SET_VERSION} of the accelerator {name},",
+        f" * written by rowforge {version_text()}. A record is a row of 64-bit words; a field has",
+        " * a word, a least significant bit (LSB) in it, and a width. */",
+        f"#ifndef {guard}",
+        f"#define {guard}",
+        "",
+        f"#define ROWFORGE_COMMAND_SET {COMMAND_SET_VERSION}",
+        f"#define ROWFORGE_LINK_PROTOCOL {LINK_PROTOCOL_VERSION}",
+        f"#define ROWFORGE_MAGIC {MAGIC:#018x}ULL",
+        f"#define ROWFORGE_CONFIG_HASH {config_hash(config):#018x}ULL",
+    ]
+    lines += ["", "/* Configuration */"]
+    lines += [
+        _define("CONFIG", item.name, str(int(getattr(config, item.name))), item.metadata["doc"])
+        for item in fields(config)
+    ]
+    for kind in ENUMS:
+        lines += ["", f"/* {kind.__name__} */"]
+        lines += [_define(kind.__name__, item.name, str(int(item))) for item in kind]
+    lines += ["", "/* Words of the descriptor behind the header of each command */"]
+    lines += [_define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
+    for record in RECORDS:
+        lines += ["", f"/* {record.name}: {record.doc} */"]
+        lines += _record_constants(record)
+    return "\n".join([*lines, "", f"#endif /* {guard} */", ""])
+
+
+def _define(group: str, name: str, value: str, doc: str = "") -> str:
+    comment = f" /* {doc} */" if doc else ""
+    return f"#define ROWFORGE_{group.upper()}_{name.upper()} {value}{comment}"
+
+
+def _record_constants(record: Struct) -> Iterable[str]:
+    yield _define(record.name, "WORDS", str(record.words))
+    for field in record.fields:
+        offset = record.offsets[field.name]
+        signed = " (signed)" if field.signed else ""
+        yield _define(
+            record.name, f"{field.name}_WORD", str(offset // WORD_BITS), field.doc + signed
+        )
+        yield _define(record.name, f"{field.name}_LSB", str(offset % WORD_BITS))
+        yield _define(record.name, f"{field.name}_WIDTH", str(field.width))
+
+
+# ---- Markdown -----------------------------------------------------------------------------------
+
+
+def render_markdown(config: Config, name: str) -> str:
+    """The same for a reader."""
+    lines = [
+        f"# {name}: command set {COMMAND_SET_VERSION}",
+        "",
+        f"Written by rowforge {version_text()}. Configuration hash "
+        f"`{config_hash(config):#018x}`, magic word `{MAGIC:#018x}`.",
+        "",
+        "## Configuration",
+        "",
+        *_table(
+            ("field", "value", "meaning"),
+            (
+                (f"`{item.name}`", str(getattr(config, item.name)), item.metadata["doc"])
+                for item in fields(config)
+            ),
+        ),
+        "",
+        "## Commands",
+        "",
+        "A command is a `header` word, a descriptor and `length` words of payload.",
+        "",
+        *_table(("command", "opcode", "descriptor", "words"), map(_command_row, Opcode)),
+        "",
+        "## Enumerations",
+    ]
+    for kind in ENUMS[1:]:
+        rows = ((item.name, str(int(item))) for item in kind)
+        lines += ["", f"### {kind.__name__}", "", *_table(("name", "value"), rows)]
+    lines += ["", "## Records", "", "Words of 64 bits, least significant first."]
+    for record in RECORDS:
+        lines += ["", f"### {record.name}", "", record.doc, "", *_record_table(record)]
+    return "\n".join(lines) + "\n"
+
+
+def _command_row(opcode: Opcode) -> tuple[str, ...]:
+    records = [
+        f"`{record.name}`" + (f" × {count}" if count > 1 else "")
+        for record, count in descriptor(opcode)
+    ]
+    return opcode.name, str(int(opcode)), ", ".join(records), str(DESCRIPTOR_WORDS[opcode])
+
+
+def _record_table(record: Struct) -> list[str]:
+    def row(field: Any) -> tuple[str, ...]:
+        word, low = divmod(record.offsets[field.name], WORD_BITS)
+        bits = f"{low + field.width - 1}:{low}" if field.width > 1 else str(low)
+        return str(word), bits, f"`{field.name}`", "signed" if field.signed else "", field.doc
+
+    return _table(("word", "bits", "field", "", "meaning"), map(row, record.fields))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
+    ]

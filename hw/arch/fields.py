@@ -1,0 +1,91 @@
+"""Bit-exact records: one description packs words for software and shapes signals for gateware.
+
+A `Struct` is an ordered list of `Field`s. Fields are placed from bit 0 upwards and never straddle a
+64-bit word: one that does not fit starts the next word. `pack` and `unpack` serve software; the
+gateware derives its Amaranth layout from the same offsets (`hw.layouts`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hw.arch.errors import RowforgeError
+
+WORD_BITS = 64
+_WORD_MASK = (1 << WORD_BITS) - 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record: its name, width in bits, signedness and meaning."""
+
+    name: str
+    width: int
+    doc: str = ""
+    signed: bool = False
+
+    @property
+    def low(self) -> int:
+        """The smallest value that fits."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """The largest value that fits."""
+        return (1 << (self.width - 1 if self.signed else self.width)) - 1
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A record of fields packed into 64-bit words, least significant word first."""
+
+    name: str
+    fields: tuple[Field, ...]
+    doc: str = ""
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """The bit offset of every field from bit 0 of word 0."""
+        result: dict[str, int] = {}
+        position = 0
+        for field in self.fields:
+            if position // WORD_BITS != (position + field.width - 1) // WORD_BITS:
+                position = -(-position // WORD_BITS) * WORD_BITS
+            result[field.name] = position
+            position += field.width
+        return result
+
+    @cached_property
+    def words(self) -> int:
+        """The number of 64-bit words that the record occupies."""
+        last = self.fields[-1]
+        return -(-(self.offsets[last.name] + last.width) // WORD_BITS)
+
+    def pack(self, values: Mapping[str, int]) -> list[int]:
+        """The record's words; a field that is not named is 0.
+
+        Raises `RowforgeError` for an unknown field or a value out of range.
+        """
+        unknown = set(values) - set(self.offsets)
+        if unknown:
+            raise RowforgeError(f"{self.name} has no field {sorted(unknown)[0]!r}")
+        total = 0
+        for field in self.fields:
+            value = int(values.get(field.name, 0))
+            if not field.low <= value <= field.high:
+                raise RowforgeError(
+                    f"{self.name}.{field.name} must be {field.low} to {field.high}, not {value}"
+                )
+            total |= (value & ((1 << field.width) - 1)) << self.offsets[field.name]
+        return [(total >> (WORD_BITS * i)) & _WORD_MASK for i in range(self.words)]
+
+    def unpack(self, words: Sequence[int]) -> dict[str, int]:
+        """The fields' values in the given words (the inverse of `pack`)."""
+        total = sum(int(word) << (WORD_BITS * i) for i, word in enumerate(words[: self.words]))
+        result = {}
+        for field in self.fields:
+            value = (total >> self.offsets[field.name]) & ((1 << field.width) - 1)
+            if field.signed and value > field.high:
+                value -= 1 << field.width
+            result[field.name] = value
+        return result

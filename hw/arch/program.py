@@ -1,0 +1,139 @@
+"""A compiled program: tensors, steps and layers. Written by the compiler, run by the driver.
+
+A program computes one inference. Its steps are executed in order by the host: words are sent to the
+accelerator, boxes of host tensors are loaded into its buffer and stored back, and host operators
+run in between. The `.rfp` file form is `hw.arch.programfile`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config import Config
+
+Words: TypeAlias = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor of the program as the host sees it.
+
+    `shape` is the model's own shape; `view` is the same data as (items, height, width, channels),
+    the form in which it is loaded and stored.
+    """
+
+    name: str
+    key: str
+    shape: tuple[int, ...]
+    view: tuple[int, int, int, int]
+    dtype: str
+    scale: float = 1.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of a tensor's view: half-open ranges of item, row, column and channel."""
+
+    items: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    channels: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Send:
+    """Words for the command stream, payloads included; they cause no result blocks.
+
+    `layer` is the index in `Program.layers` that the words belong to (-1: none).
+    """
+
+    words: Words
+    layer: int = -1
+
+
+@dataclass(frozen=True)
+class Load:
+    """A LOAD command; its payload is `box` of the tensor in the activation layout.
+
+    `words` are header and descriptor; lanes behind the last channel are filled with 0.
+    """
+
+    words: Words
+    tensor: int
+    box: Box
+    layer: int = -1
+
+
+@dataclass(frozen=True)
+class Store:
+    """A STORE command; the data block that answers is `box` of the tensor in the activation layout.
+
+    In a `raw` tensor (int32) an element takes 32 / `data_width` lanes.
+    """
+
+    words: Words
+    tensor: int
+    box: Box
+    raw: bool = False
+    layer: int = -1
+
+
+@dataclass(frozen=True)
+class Query:
+    """A COUNTERS command; its counter block belongs to `layer`."""
+
+    words: Words
+    layer: int
+
+
+@dataclass(frozen=True)
+class Host:
+    """An operator that the host computes from host tensors (see `sw_driver.hostops`)."""
+
+    op: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    layer: int = -1
+
+
+Step: TypeAlias = Send | Load | Store | Query | Host
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator of the model: where it runs, why, and what it costs."""
+
+    name: str
+    op: str
+    where: str  # "array", "host" or "folded"
+    reason: str
+    output: int  # tensor index of its result, -1 if it has none of its own
+    macs: int = 0
+    model_cycles: int | None = None
+    glb_bytes: int | None = None
+    link_bytes: int | None = None
+    bound: str = ""
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled network: everything that a driver needs to run it without the model.
+
+    The words of all steps, in order, form one command stream: BEGIN first, END last.
+    """
+
+    config: Config
+    name: str
+    tensors: tuple[TensorSpec, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    steps: tuple[Step, ...]
+    layers: tuple[Layer, ...]
+    constants: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+    rounding: str = "tflm"

@@ -1,0 +1,397 @@
+"""The command decoder: reads the stream, checks it, and hands each command to who serves it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.arch.commands import (
+    ANY_CONFIGURATION,
+    BEGIN,
+    COMMAND_SET_VERSION,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    MAGIC,
+    PARAM,
+    REGION,
+    VECTOR,
+    Opcode,
+    Status,
+)
+from hw.arch.commands import (
+    Block as ResultBlock,
+)
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.configfile import config_hash
+from hw.arch.counters import COUNTERS
+from hw.arch.identity import identity_words
+from hw.control.decoder_state import DecoderState, table_commands, vector_modes, vector_operations
+from hw.control.port import control_port
+from hw.elaboration import Block
+from hw.layouts import layout
+
+FLUSH_CYCLES = 4
+
+
+class Decoder(Block):
+    """Executes the command stream in order; see docs/architecture.md, "Commands, fences, results".
+
+    Payloads go straight to where they belong. A command that waits (`fence`, or a busy unit) holds
+    the stream; CONV only holds it until the walk of the CONV before is over.
+
+    Members
+    -------
+    command, result : the streams
+    flush : resets the engine, after an error
+    engine : `control_port`
+    """
+
+    def __init__(self, config: Config):
+        word = stream.Signature(LINK_WORD_BITS)
+        super().__init__(
+            {
+                "command": In(word),
+                "result": Out(word),
+                "flush": Out(1),
+                "engine": Out(control_port(config)),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        state = DecoderState(self.config)
+        self._wire(m, state)
+        self._opcodes(m, state)
+        facts = state.table_facts(m)
+        with m.FSM() as fsm:
+            self._hunt(m, state)
+            self._header(m, state)
+            self._dispatch(m, state, facts[1], facts[2])
+            self._payload(m, state, facts[0])
+            self._results(m, state)
+            self._store(m, state)
+            self._failure(m, state)
+        waits_for_host = fsm.ongoing("HUNT") | fsm.ongoing("HEADER")
+        state.watch(
+            m, self.engine.progress | waits_for_host | self._moved(self.command, self.result)
+        )
+        return m
+
+    @staticmethod
+    def _moved(*streams):
+        return Cat(each.valid & each.ready for each in streams).any()
+
+    def _wire(self, m: Module, s: DecoderState) -> None:
+        """Connections that do not depend on the FSM's state."""
+        region = layout(REGION)(Cat(s.words)[: REGION.words * LINK_WORD_BITS])
+        m.d.comb += [
+            *(self.engine.region[f.name].eq(region[f.name]) for f in REGION.fields),
+            self.engine.vector.as_value().eq(Cat(s.words)[: VECTOR.words * LINK_WORD_BITS]),
+            s.index.as_value().eq(s.words[0]),
+            s.block.tag.eq(s.header.tag),
+            self.engine.link_in.eq(self.command.valid & self.command.ready),
+            self.engine.link_out.eq(self.result.valid & self.result.ready),
+            self.engine.descriptor.index.eq(s.position),
+            self.engine.descriptor.data.eq(self.command.payload),
+            self.engine.rows.pattern.eq(s.index.first + s.entry),
+            self.engine.rows.index.eq(s.part),
+            self.engine.rows.data.eq(self.command.payload),
+            self.engine.cols.pattern.eq(s.index.first + s.entry),
+            self.engine.cols.index.eq(s.part),
+            self.engine.cols.data.eq(self.command.payload),
+            self.engine.params.channel.eq(s.index.first + s.entry),
+            self.engine.memory.index.eq(s.index.first + s.entry),
+            self.engine.memory.data.eq(self.command.payload),
+            self.engine.table.index.eq(s.index.first + s.entry),
+            self.engine.table.data.eq(self.command.payload),
+            self.engine.filters.payload.eq(self.command.payload),
+            self.engine.load_words.payload.eq(self.command.payload),
+        ]
+        param = layout(PARAM)(Cat(s.low, self.command.payload))
+        m.d.comb += [self.engine.params.data[f.name].eq(param[f.name]) for f in PARAM.fields]
+
+    @contextmanager
+    def _state(self, m: Module, s: DecoderState, name: str) -> Iterator[None]:
+        """A state that the watchdog can end."""
+        with m.State(name):
+            yield
+            with m.If(s.stuck):
+                self._fail(m, s, Status.WATCHDOG, s.header.opcode)
+
+    def _opcodes(self, m: Module, s: DecoderState) -> None:
+        """Descriptor length of the header on the stream."""
+        with m.Switch(layout(HEADER)(self.command.payload).opcode):
+            for opcode, words in DESCRIPTOR_WORDS.items():
+                if opcode not in s.unsupported:
+                    with m.Case(opcode):
+                        m.d.comb += [s.known.eq(1), s.announced.eq(words)]
+
+    def _fail(self, m: Module, s: DecoderState, status: Status, value) -> None:
+        m.d.sync += [s.status.eq(status), s.value.eq(value), s.position.eq(0)]
+        m.next = "FAIL"
+
+    def _hunt(self, m: Module, s: DecoderState) -> None:
+        """Discard words until a program begins, and check whom it was made for."""
+        word = self.command.payload
+        with m.State("HUNT"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid & (word == MAGIC)):
+                m.d.sync += s.header.as_value().eq(0)
+                m.next = "VERSION"
+        with self._state(m, s, "VERSION"):
+            m.d.comb += self.command.ready.eq(1)
+            version = word[: BEGIN.fields[0].width]
+            with m.If(self.command.valid):
+                with m.If(version == COMMAND_SET_VERSION):
+                    m.next = "HASH"
+                with m.Else():
+                    self._fail(m, s, Status.BAD_VERSION, version)
+        with self._state(m, s, "HASH"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.sync += s.guest.eq(word == ANY_CONFIGURATION)
+                with m.If((word == config_hash(self.config)) | (word == ANY_CONFIGURATION)):
+                    m.next = "HEADER"
+                with m.Else():
+                    self._fail(m, s, Status.BAD_CONFIGURATION, word)
+
+    def _header(self, m: Module, s: DecoderState) -> None:
+        """Read a header and its descriptor, and add up the checksum."""
+        word = self.command.payload
+        quarters = [word.word_select(i, 16) for i in range(4)]
+        incoming = layout(HEADER)(word)
+        with m.State("HEADER"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.sync += [
+                    s.header.as_value().eq(word),
+                    s.expected.eq(s.announced),
+                    s.position.eq(0),
+                    s.sum.eq(sum(quarters[:3])),
+                    s.entry.eq(0),
+                    s.part.eq(0),
+                    s.left.eq(incoming.length),
+                ]
+                m.next = "DESCRIPTOR"
+                with m.If(~s.known):
+                    self._fail(m, s, Status.UNKNOWN_COMMAND, incoming.opcode)
+                asks = (incoming.opcode == Opcode.IDENTIFY) | (incoming.opcode == Opcode.END)
+                with m.Elif(s.guest & ~asks):
+                    self._fail(m, s, Status.BAD_CONFIGURATION, incoming.opcode)
+        is_conv = s.header.opcode == Opcode.CONV
+        with self._state(m, s, "DESCRIPTOR"):
+            with m.If(s.position == s.expected):
+                m.next = "CHECK"
+            with m.Elif(~is_conv | self.engine.walk_idle):
+                m.d.comb += [
+                    self.command.ready.eq(1),
+                    self.engine.descriptor.en.eq(self.command.valid & is_conv),
+                ]
+                with m.If(self.command.valid):
+                    m.d.sync += [s.position.eq(s.position + 1), s.sum.eq(s.sum + sum(quarters))]
+                    for i, target in enumerate(s.words):
+                        with m.If(s.position == i):
+                            m.d.sync += target.eq(word)
+        with self._state(m, s, "CHECK"):
+            with m.If(s.sum == s.header.checksum):
+                m.next = "DISPATCH"
+            with m.Else():
+                self._fail(m, s, Status.BAD_CHECKSUM, s.sum)
+
+    def _dispatch(self, m: Module, s: DecoderState, needed, capacity) -> None:
+        """Wait for what must be done before, then start the command."""
+        settled = ~s.header.fence | (
+            self.engine.quiet & self.engine.walk_idle & ~self.engine.mover_busy
+        )
+        all_done = self.engine.quiet & self.engine.walk_idle
+        length = s.header.length
+        with self._state(m, s, "DISPATCH"), m.Switch(s.header.opcode):
+            with m.Case(Opcode.END):
+                with m.If(all_done):
+                    m.d.sync += [s.status.eq(Status.OK), s.value.eq(0)]
+                    m.next = "STATUS"
+                    with m.If(self.engine.surplus):
+                        self._fail(m, s, Status.BAD_LENGTH, Opcode.END)
+            with m.Case(*table_commands(self.config)):
+                with m.If(settled & self.engine.walk_idle):
+                    m.next = "PAYLOAD"
+                    with m.If(s.left != needed):
+                        self._fail(m, s, Status.BAD_LENGTH, s.left)
+                    with m.Elif(s.index.first + s.index.count > capacity):
+                        self._fail(m, s, Status.BAD_ADDRESS, s.index.first + s.index.count)
+            with m.Case(Opcode.LOAD, Opcode.STORE):
+                with m.If(settled):
+                    storing = s.header.opcode == Opcode.STORE
+                    m.d.comb += [self.engine.load.eq(~storing), self.engine.store.eq(storing)]
+                    m.d.sync += s.left.eq(self.engine.region.words)
+                    m.next = "LOAD"
+                    with m.If(storing):
+                        m.next = "STORE"
+                    with m.If(length != Mux(storing, 0, self.engine.region.words)):
+                        m.d.comb += [self.engine.load.eq(0), self.engine.store.eq(0)]
+                        self._fail(m, s, Status.BAD_LENGTH, length)
+            with m.Case(Opcode.CONV):
+                with m.If(settled):
+                    m.d.comb += self.engine.start_conv.eq(1)
+                    m.next = "FILTERS"
+            with m.Case(Opcode.VECTOR):
+                vector = self.engine.vector
+                known_op = Cat(vector.op == op for op in vector_operations(self.config)).any()
+                known_mode = Cat(vector.mode == mode for mode in vector_modes(self.config)).any()
+                with m.If(~known_op):
+                    self._fail(m, s, Status.BAD_FIELD, vector.op)
+                with m.Elif(~known_mode):
+                    self._fail(m, s, Status.BAD_FIELD, vector.mode)
+                with m.Elif(all_done):
+                    m.d.comb += self.engine.start_vector.eq(1)
+                    m.next = "VECTOR"
+            with m.Case(Opcode.COUNTERS):
+                with m.If(all_done):
+                    m.next = "COUNTERS"
+            with m.Case(Opcode.IDENTIFY):
+                m.next = "IDENTITY"
+
+    def _payload(self, m: Module, s: DecoderState, size) -> None:
+        """Words that belong to the command."""
+        entry_done = s.part + 1 == size
+        with self._state(m, s, "PAYLOAD"):
+            with m.If(s.left == 0):
+                m.next = "HEADER"
+            with m.Else():
+                m.d.comb += self.command.ready.eq(1)
+            taken = self.command.valid & (s.left != 0)
+            for opcode, port in (
+                (Opcode.ROWS, self.engine.rows),
+                (Opcode.COLS, self.engine.cols),
+                (Opcode.TABLE, self.engine.table),
+                (Opcode.MEMORY, self.engine.memory),
+            ):
+                m.d.comb += port.en.eq(taken & (s.header.opcode == opcode))
+            m.d.comb += self.engine.params.en.eq(
+                taken & entry_done & (s.header.opcode == Opcode.PARAMS)
+            )
+            with m.If(taken):
+                m.d.sync += [
+                    s.low.eq(self.command.payload),
+                    s.left.eq(s.left - 1),
+                    s.part.eq(Mux(entry_done, 0, s.part + 1)),
+                    s.entry.eq(s.entry + entry_done),
+                ]
+        with self._state(m, s, "FILTERS"):
+            m.d.comb += [
+                self.engine.filters.valid.eq(self.command.valid & (s.left != 0)),
+                self.command.ready.eq(self.engine.filters.ready & (s.left != 0)),
+            ]
+            with m.If(self.engine.filters.valid & self.engine.filters.ready):
+                m.d.sync += s.left.eq(s.left - 1)
+            with m.If(s.left == 0):
+                m.next = "HEADER"
+        with self._state(m, s, "LOAD"):
+            m.d.comb += [
+                self.engine.load_words.valid.eq(self.command.valid & (s.left != 0)),
+                self.command.ready.eq(self.engine.load_words.ready & (s.left != 0)),
+            ]
+            with m.If(self.engine.load_words.valid & self.engine.load_words.ready):
+                m.d.sync += s.left.eq(s.left - 1)
+            with m.If(self.engine.overrun):
+                self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
+            with m.Elif(
+                self.engine.mover_busy == (s.left == 0)
+            ):  # box and length must end together
+                self._fail(m, s, Status.BAD_LENGTH, s.left)
+            with m.Elif(~self.engine.mover_busy):
+                m.next = "HEADER"
+        with self._state(m, s, "VECTOR"):
+            m.next = "VECTOR_BUSY"
+        with self._state(m, s, "VECTOR_BUSY"):
+            with m.If(~self.engine.vector_busy & self.engine.quiet):
+                m.next = "HEADER"
+
+    def _results(self, m: Module, s: DecoderState) -> None:
+        """Result blocks: a header, then words from wherever they come."""
+        identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
+        sources = {
+            "STATUS": (ResultBlock.STATUS, 1, s.value),
+            "COUNTERS": (
+                ResultBlock.COUNTERS,
+                len(COUNTERS.fields),
+                self.engine.counters[s.position[: ceil_log2(len(COUNTERS.fields))]],
+            ),
+            "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
+        }
+        header = s.block
+        for name, (block, length, word) in sources.items():
+            with self._state(m, s, name):
+                m.d.comb += [
+                    self.engine.hold.eq(name == "COUNTERS"),
+                    header.block.eq(block),
+                    header.length.eq(length),
+                    header.status.eq(s.status if name == "STATUS" else 0),
+                    self.result.valid.eq(1),
+                    self.result.payload.eq(header.as_value()),
+                ]
+                with m.If(self.result.ready):
+                    m.d.sync += s.position.eq(0)
+                    m.next = f"{name}_WORDS"
+            with self._state(m, s, f"{name}_WORDS"):
+                m.d.comb += [
+                    self.engine.hold.eq(name == "COUNTERS"),
+                    self.result.valid.eq(1),
+                    self.result.payload.eq(word),
+                ]
+                with m.If(self.result.ready):
+                    m.d.sync += s.position.eq(s.position + 1)
+                    with m.If(s.position == length - 1):
+                        m.next = "HUNT" if name == "STATUS" else "HEADER"
+                        if name == "COUNTERS":
+                            m.d.comb += self.engine.clear.eq(1)
+
+    def _store(self, m: Module, s: DecoderState) -> None:
+        """A data block; where the box holds fewer words than announced, zeros fill it up."""
+        header = s.block
+        with self._state(m, s, "STORE"):
+            m.d.comb += [
+                header.block.eq(ResultBlock.DATA),
+                header.length.eq(s.left),
+                self.result.valid.eq(1),
+                self.result.payload.eq(header.as_value()),
+            ]
+            with m.If(self.result.ready):
+                m.next = "STORE_WORDS"
+        with self._state(m, s, "STORE_WORDS"):
+            # Once nothing more comes, zeros fill up the block that was announced; a word that is
+            # on offer stays until it is taken.
+            waiting = self.result.valid & ~self.result.ready
+            ended = ~self.engine.mover_busy | self.engine.overrun
+            m.d.comb += [
+                self.result.valid.eq((self.engine.store_words.valid | s.filling) & (s.left != 0)),
+                self.result.payload.eq(Mux(s.filling, 0, self.engine.store_words.payload)),
+                self.engine.store_words.ready.eq(self.result.ready & (s.left != 0) & ~s.filling),
+            ]
+            with m.If(ended & ~waiting & (s.left != 0)):
+                m.d.sync += s.filling.eq(1)
+            with m.If(self.result.valid & self.result.ready):
+                m.d.sync += s.left.eq(s.left - 1)
+            with m.If(s.left == 0):
+                m.d.sync += s.filling.eq(0)
+                m.next = "HEADER"
+                with m.If(self.engine.overrun):
+                    self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
+                with m.Elif(self.engine.mover_busy | s.short):
+                    self._fail(m, s, Status.BAD_LENGTH, s.header.opcode)
+            with m.If(self.result.valid & self.result.ready & s.filling):
+                m.d.sync += s.short.eq(1)
+            with m.Elif(s.left == 0):
+                m.d.sync += s.short.eq(0)
+
+    def _failure(self, m: Module, s: DecoderState) -> None:
+        """Reset the engines, report, and wait for the next program."""
+        with m.State("FAIL"):
+            m.d.comb += self.flush.eq(1)
+            m.d.sync += s.position.eq(s.position + 1)
+            with m.If(s.position == FLUSH_CYCLES):
+                m.next = "STATUS"

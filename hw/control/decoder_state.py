@@ -1,0 +1,110 @@
+"""What the command decoder remembers, and what it knows of each table command."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.utils import bits_for
+
+from hw.arch.commands import (
+    HEADER,
+    INDEX,
+    PARAM,
+    REGION,
+    RESULT,
+    TABLE,
+    VECTOR,
+    Opcode,
+    Rounding,
+    VectorOp,
+    col_pattern_words,
+    row_pattern_words,
+)
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.control.walker import WORDS as CONV_WORDS
+from hw.control.weights import weight_words
+from hw.layouts import layout
+from hw.post.processor import MODES_OF_WIDTH
+
+BUFFERED = max(VECTOR.words, REGION.words, INDEX.words)
+
+
+def table_commands(config: Config) -> dict[Opcode, tuple[int, int]]:
+    """Words of an entry and number of entries for every command that fills a table."""
+    tables = {
+        Opcode.ROWS: (row_pattern_words(config.rows), config.row_patterns),
+        Opcode.COLS: (col_pattern_words(config.cols), config.col_patterns),
+        Opcode.PARAMS: (PARAM.words, config.post_channels),
+    }
+    if config.data_width == 8:
+        tables[Opcode.TABLE] = (TABLE.words, 256)
+    if weight_words(config):
+        tables[Opcode.MEMORY] = (1, weight_words(config))
+    return tables
+
+
+def vector_operations(config: Config) -> list[VectorOp]:
+    """Operations of VECTOR that exist for the data width."""
+    other = VectorOp.ADD16 if config.data_width == 8 else VectorOp.ADD
+    return [op for op in VectorOp if op is not other]
+
+
+def vector_modes(config: Config) -> list[Rounding]:
+    """Rounding modes that VECTOR may use: those that are built, without 32-bit results."""
+    return sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW})
+
+
+class DecoderState:
+    """Registers of the decoder.
+
+    `header`, `words`, `index`: the command and its descriptor, also seen as INDEX; `known`,
+    `announced`: whether the header on the stream is one, and its descriptor words; `expected`,
+    `position`: descriptor words to come and taken, also words of a block sent; `sum`: checksum so
+    far; `left`: payload words to come, or words of a data block; `entry`, `part`: place in a table
+    command's payload; `status`, `value`: what to report; `filling`: zeros end a data block;
+    `short`: they did;
+    `block`: header of a result block; `guest`: the program only wants to know who is there.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.header = Signal(layout(HEADER))
+        self.words = [Signal(LINK_WORD_BITS, name=f"descriptor_{i}") for i in range(BUFFERED)]
+        self.index = Signal(layout(INDEX))
+        self.block = Signal(layout(RESULT))
+        self.known = Signal()
+        self.guest = Signal()
+        self.announced = Signal(range(CONV_WORDS + 1))
+        self.expected = Signal(range(CONV_WORDS + 1))
+        self.position = Signal(8)
+        self.sum = Signal(16)
+        self.left = Signal(24)
+        self.entry = Signal(24)
+        self.part = Signal(8)
+        self.low = Signal(LINK_WORD_BITS)
+        self.status = Signal(8)
+        self.value = Signal(LINK_WORD_BITS)
+        self.filling = Signal()
+        self.short = Signal()
+        self.stuck = Signal()
+        tables = {Opcode.TABLE, Opcode.MEMORY}
+        self.unsupported = tables - set(table_commands(config))
+
+    def table_facts(self, m: Module) -> tuple[Signal, Signal, Signal]:
+        """(words of an entry, payload words that `index.count` needs, entries that exist)."""
+        size, needed, capacity = Signal(8), Signal(40), Signal(25)
+        with m.Switch(self.header.opcode):
+            for opcode, (words, entries) in table_commands(self.config).items():
+                with m.Case(opcode):
+                    m.d.comb += [
+                        size.eq(words),
+                        needed.eq(self.index.count * words),
+                        capacity.eq(entries),
+                    ]
+        return size, needed, capacity
+
+    def watch(self, m: Module, alive) -> None:
+        """Raise `stuck` after `watchdog` cycles in a row that are not `alive`."""
+        limit = self.config.watchdog
+        idle = Signal(bits_for(limit))
+        m.d.comb += self.stuck.eq(idle == limit)
+        m.d.sync += idle.eq(idle + 1)
+        with m.If(alive | self.stuck):
+            m.d.sync += idle.eq(0)

@@ -1,0 +1,245 @@
+"""The ifmap engine: which pixels of which ifmap rows go to whom, and from where in the buffer."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import ceil_log2, exact_log2
+
+from hw.arch.commands import ADDRESS, ID, SLOT, TAG
+from hw.arch.config import Config
+from hw.control.nest import nest
+from hw.control.tables import PassTable, compact
+from hw.elaboration import Block, instantiate
+from hw.glb.ports import Reader, read_port
+from hw.layouts import of_bank
+from hw.pe.array import TaggedBeat
+from hw.pe.layouts import IfmapBeat
+
+
+class BeatLabel(data.StructLayout):
+    """What is known of a beat when its buffer word is asked for.
+
+    `lane`: lane of its first word; `more`: words beyond the first; `pad`: outside the map.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "row": ID,
+                "tag": TAG,
+                "bank": 1,
+                "lane": range(config.lanes),
+                "more": range(max(config.noc_ifmap, 2)),
+                "pad": 1,
+                "zero": signed(16),
+                "signed": 1,
+            }
+        )
+
+
+class IfmapEngine(Block):
+    """Streams a pass's ifmaps pixel by pixel: for each pixel all slots, items and rows.
+
+    One beat a cycle while the buffer answers; see docs/architecture.md, "Ifmaps of a pass".
+    Addresses only ever grow by what the tables hold: there is no multiplier here.
+
+    Members
+    -------
+    tables : both pass tables; slot : read port of the slot table
+    issued, done : newest pass, and last one finished here, modulo 4
+    quiet : all earlier work is done (passes with `sync` wait for it)
+    port : buffer read port; beats : stream to the network
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "tables": In(data.ArrayLayout(PassTable(config), 2)),
+                "slot_bank": Out(1),
+                "slot_index": Out(ceil_log2(max(config.rows, 2))),
+                "slot": In(compact(SLOT)),
+                "issued": In(2),
+                "done": Out(2),
+                "quiet": In(1),
+                "port": Out(read_port(config.glb_width)),
+                "beats": Out(stream.Signature(TaggedBeat(IfmapBeat(config)))),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        reader = Reader(BeatLabel(config), width=config.glb_width)
+        instantiate(m, platform, "reader", reader)
+        connect(m, reader.port, flipped(self.port))
+        self._walk(m, reader)
+        self._emit(m, reader)
+        return m
+
+    def _walk(self, m: Module, reader: Reader) -> None:
+        """One beat after the other: where it is in the buffer, whom it is for."""
+        config = self.config
+        bank = ~self.done[0]
+        table = of_bank(m, self.tables, bank, "table")
+        constants, bases = table.constants, table.bases
+        slot = Signal(compact(SLOT))  # the entry that is being walked
+        loaded = Signal()
+        step = Signal()
+        loops = nest(
+            m,
+            step,
+            {
+                "po": constants.pixel_outer,
+                "pi": constants.pixel_inner,
+                "slot": table.slots,
+                "item": constants.items,
+                "outer": slot.outer,
+                "inner": slot.inner,
+                "beat": constants.pixel_beats,
+            },
+        )
+        place = Signal(self._place())
+        pixel = Signal(16)  # pixels from the first one of the row
+        self._next(m, table, slot, loops, step, place, pixel)
+        m.d.comb += [
+            self.slot_bank.eq(bank),
+            self.slot_index.eq(Mux(~loaded | loops["slot"].last, 0, loops["slot"].index + 1)),
+        ]
+        starts = (self.issued != self.done) & ~loaded & (~table.sync | self.quiet)
+        with m.If(starts):
+            m.d.sync += loaded.eq(1)
+            self._enter(m, table, slot, place, 0)
+        with m.If(step & loops["po"].ends):
+            m.d.sync += [loaded.eq(0), self.done.eq(self.done + 1)]
+
+        x = bases.x + slot.x + pixel
+        y = bases.y + place.h
+        outside = Signal()
+        left = constants.channels - place.channel
+        label = reader.input.payload.label
+        m.d.comb += [
+            outside.eq((y < 0) | (y >= constants.height) | (x < 0) | (x >= constants.width)),
+            reader.input.valid.eq(loaded),
+            step.eq(loaded & reader.input.ready),
+            reader.input.payload.address.eq(place.beat),
+            reader.input.payload.skip.eq(outside),
+            label.row.eq(loops["slot"].index[:ID]),
+            label.tag.eq(place.h + place.item_tag),
+            label.bank.eq(bank),
+            label.lane.eq(place.lane),
+            label.more.eq(Mux(left > config.noc_ifmap, config.noc_ifmap, left) - 1),
+            label.pad.eq(outside),
+            label.zero.eq(constants.zero),
+            label.signed.eq(constants.signed),
+        ]
+
+    def _place(self) -> data.StructLayout:
+        """Where the walk is: an address for each loop level, rows from tag 0, channel and lane."""
+        return data.StructLayout(
+            {
+                **dict.fromkeys(("item", "outer", "inner", "beat"), ADDRESS),
+                "h_outer": TAG,
+                "h": TAG,
+                "item_tag": TAG,
+                "channel": 8,
+                "lane": range(self.config.lanes),
+            }
+        )
+
+    def _enter(self, m: Module, table, slot, place, pixel) -> None:
+        """Begin with the entry on the slot port, at this pixel."""
+        first = table.bases.ifmap + self.slot.address + pixel
+        m.d.sync += [
+            slot.eq(self.slot),
+            *(place[level].eq(first) for level in ("item", "outer", "inner", "beat")),
+            place.h_outer.eq(self.slot.tag),
+            place.h.eq(self.slot.tag),
+            place.item_tag.eq(0),
+            place.channel.eq(0),
+            place.lane.eq(self.slot.lane),
+        ]
+
+    def _next(self, m: Module, table, slot, loops, step, place, pixel) -> None:
+        """Step the place; of loops that step together the outermost has the last word."""
+        constants = table.constants
+        lanes, width = self.config.lanes, self.config.noc_ifmap
+        with m.If(step):
+            m.d.sync += place.channel.eq(place.channel + width)
+            if lanes > width:
+                m.d.sync += place.lane.eq(place.lane + width)
+                with m.If(place.lane == lanes - width):
+                    m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
+            else:
+                m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
+        levels = {
+            "inner": slot.inner_words,
+            "outer": slot.outer_words,
+            "item": constants.item_stride,
+        }
+        inside = ["beat"]
+        for level, stride in levels.items():
+            inside.append(level)
+            there = Signal(ADDRESS, name=f"next_{level}")
+            m.d.comb += there.eq(place[level] + stride)
+            with m.If(loops[level].steps):
+                m.d.sync += [place[each].eq(there) for each in inside]
+                m.d.sync += [place.channel.eq(0), place.lane.eq(slot.lane)]
+                if level == "inner":
+                    m.d.sync += place.h.eq(place.h + slot.inner_step)
+                elif level == "outer":
+                    m.d.sync += [
+                        place.h_outer.eq(place.h_outer + slot.outer_step),
+                        place.h.eq(place.h_outer + slot.outer_step),
+                    ]
+                else:
+                    m.d.sync += [
+                        place.h_outer.eq(slot.tag),
+                        place.h.eq(slot.tag),
+                        place.item_tag.eq(place.item_tag + constants.item_tag),
+                    ]
+        outer_pixel = Signal(16)
+        next_outer = Signal(16)
+        next_pixel = Signal(16)
+        m.d.comb += [
+            next_outer.eq(outer_pixel + constants.pixel_step),
+            next_pixel.eq(pixel),
+        ]
+        with m.If(loops["pi"].steps):
+            m.d.comb += next_pixel.eq(pixel + 1)
+            with m.If(loops["pi"].last):
+                m.d.comb += next_pixel.eq(Mux(loops["po"].last, 0, next_outer))
+                m.d.sync += outer_pixel.eq(Mux(loops["po"].last, 0, next_outer))
+            m.d.sync += pixel.eq(next_pixel)
+        with m.If(loops["slot"].steps):
+            self._enter(m, table, slot, place, next_pixel)
+
+    def _emit(self, m: Module, reader: Reader) -> None:
+        """Pick the beat's lanes out of the word and subtract the zero point."""
+        config = self.config
+        label = reader.output.payload.label
+        width = config.noc_ifmap * config.data_width
+        stored = Signal(width)
+        payload = self.beats.payload
+        m.d.comb += [
+            stored.eq(
+                reader.output.payload.data.word_select(
+                    label.lane[exact_log2(config.noc_ifmap) :], width
+                )
+            ),
+            self.beats.valid.eq(reader.output.valid),
+            reader.output.ready.eq(self.beats.ready),
+            payload.row.eq(label.row),
+            payload.tag.eq(label.tag),
+            payload.bank.eq(label.bank),
+        ]
+        if config.noc_ifmap > 1:
+            m.d.comb += payload.payload.more.eq(label.more)
+        for i in range(config.noc_ifmap):
+            raw = stored.word_select(i, config.data_width)
+            operand = payload.payload.words[i]
+            if config.data_width == 8:
+                value = Cat(raw, raw[7] & label.signed).as_signed() - label.zero
+            else:
+                value = raw.as_signed()
+            m.d.comb += operand.eq(Mux(label.pad, 0, value))

@@ -1,0 +1,46 @@
+"""Nested counters, the skeleton of every engine."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Mux, Signal, Value
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A counter of a nest.
+
+    `index`: iterations done; `last`: this is the loop's last iteration; `ends`: this and all loops
+    inside are at their last iteration; `steps`: the counter steps or starts over in this cycle.
+    """
+
+    index: Signal
+    last: Signal
+    ends: Signal
+    steps: Signal
+
+
+def nest(m: Module, step: Value, limits: dict[str, Value], width: int = 16) -> dict[str, Loop]:
+    """Counters from the outermost to the innermost; `step` moves to the next iteration.
+
+    Limits are iteration counts, at least 1, constant while the nest runs. All counters are 0 again
+    after the last iteration, so the nest is ready for the next run. The outermost loop's `ends`
+    says that the iteration shown is the very last.
+    """
+    loops: dict[str, Loop] = {}
+    inner_ends: Value | None = None
+    for name in reversed(limits):
+        limit = Value.cast(limits[name])
+        index = Signal(min(width, len(limit)), name=f"{name}_index")
+        last = Signal(name=f"{name}_last")
+        ends = Signal(name=f"{name}_ends")
+        steps = Signal(name=f"{name}_steps")
+        m.d.comb += [
+            last.eq(index + 1 == limit),
+            ends.eq(last if inner_ends is None else last & inner_ends),
+            steps.eq(step if inner_ends is None else step & inner_ends),
+        ]
+        with m.If(steps):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        loops[name] = Loop(index, last, ends, steps)
+        inner_ends = ends
+    return loops

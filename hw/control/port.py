@@ -1,0 +1,93 @@
+"""What passes between the command decoder and the engine."""
+
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
+
+from hw.arch.commands import REGION, VECTOR, col_pattern_words, row_pattern_words
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.counters import COUNTERS
+from hw.control.tables import compact
+from hw.control.walker import WORDS as CONV_WORDS
+from hw.control.weights import weight_words
+from hw.layouts import layout
+from hw.post.layouts import PARAM_LAYOUT
+
+
+def control_port(config: Config) -> Signature:
+    """The decoder's side of the port.
+
+    Members
+    -------
+    descriptor, start_conv, walk_idle : words of a CONV descriptor; begin; the walk is over
+    rows, cols, params, table, memory : words or entries of the tables and the weight memory
+    vector, start_vector, vector_busy : descriptor of VECTOR; begin; under way
+    region, load, store, mover_busy : a box of the buffer; begin; under way
+    overrun, address : the box leaves the buffer, and where
+    load_words, store_words, filters : payload streams
+    quiet : array, post-processor and vector engine are idle
+    surplus : filter words wait that no pass has taken
+    progress : something moved in this cycle, for the watchdog
+    counters, clear, hold : the counter block; back to zero; stand still while it is sent;
+    link_in, link_out : a word passed on the links
+    """
+    word = stream.Signature(LINK_WORD_BITS)
+
+    def pattern(patterns: int, words: int) -> Signature:
+        return Signature(
+            {
+                "en": Out(1),
+                "pattern": Out(ceil_log2(patterns)),
+                "index": Out(ceil_log2(words)),
+                "data": Out(LINK_WORD_BITS),
+            }
+        )
+
+    return Signature(
+        {
+            "descriptor": Out(
+                Signature(
+                    {
+                        "en": Out(1),
+                        "index": Out(ceil_log2(CONV_WORDS)),
+                        "data": Out(LINK_WORD_BITS),
+                    }
+                )
+            ),
+            "start_conv": Out(1),
+            "walk_idle": In(1),
+            "rows": Out(pattern(config.row_patterns, row_pattern_words(config.rows))),
+            "cols": Out(pattern(config.col_patterns, col_pattern_words(config.cols))),
+            "params": Out(Signature({"en": Out(1), "channel": Out(16), "data": Out(PARAM_LAYOUT)})),
+            "table": Out(Signature({"en": Out(1), "index": Out(8), "data": Out(LINK_WORD_BITS)})),
+            "memory": Out(
+                Signature(
+                    {
+                        "en": Out(1),
+                        "index": Out(ceil_log2(max(weight_words(config), 2))),
+                        "data": Out(LINK_WORD_BITS),
+                    }
+                )
+            ),
+            "vector": Out(layout(VECTOR)),
+            "start_vector": Out(1),
+            "vector_busy": In(1),
+            "region": Out(compact(REGION)),
+            "load": Out(1),
+            "store": Out(1),
+            "mover_busy": In(1),
+            "overrun": In(1),
+            "address": In(32),
+            "load_words": Out(word),
+            "store_words": In(word),
+            "filters": Out(word),
+            "quiet": In(1),
+            "surplus": In(1),
+            "progress": In(1),
+            "counters": In(data.ArrayLayout(LINK_WORD_BITS, len(COUNTERS.fields))),
+            "clear": Out(1),
+            "hold": Out(1),
+            "link_in": Out(1),
+            "link_out": Out(1),
+        }
+    )

@@ -1,0 +1,85 @@
+"""What the engines read of a pass: registers and small tables, twice (one pass ahead)."""
+
+from amaranth.hdl import Module, Shape
+from amaranth.lib import data
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
+
+from hw.arch.commands import BASES, CONSTANTS, ID
+from hw.arch.config import Config
+from hw.arch.fields import Struct
+from hw.elaboration import Block
+from hw.pe.layouts import ColumnTable, RowTable
+
+
+def compact(struct: Struct) -> data.StructLayout:
+    """The record's fields one behind the other, without the padding of its words."""
+    return data.StructLayout({f.name: Shape(f.width, f.signed) for f in struct.fields})
+
+
+class PassTable(data.StructLayout):
+    """One pass: constants and bases of the command, place in the nest, patterns in registers."""
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "constants": compact(CONSTANTS),
+                "bases": compact(BASES),
+                "first": 1,
+                "last": 1,
+                "sync": 1,
+                "slots": ID,
+                "segments": ID,
+                "filters": ID,
+                "columns": ID,
+                "groups": ID,
+                "rows": data.ArrayLayout(RowTable(), config.rows),
+                "cols": data.ArrayLayout(ColumnTable(), config.cols),
+            }
+        )
+
+
+class EntryTable(Block):
+    """Entries of one kind for both pass tables, read combinationally.
+
+    Members
+    -------
+    write : {en, bank, index, data}; reads : `ports` times {bank, index, data}
+    """
+
+    def __init__(self, struct: Struct, *, entries: int, ports: int = 1):
+        index = ceil_log2(max(entries, 2))
+        shape = compact(struct)
+        super().__init__(
+            {
+                "write": In(
+                    Signature(
+                        {"en": Out(1), "bank": Out(1), "index": Out(index), "data": Out(shape)}
+                    )
+                ),
+                "reads": In(
+                    Signature({"bank": Out(1), "index": Out(index), "data": In(shape)})
+                ).array(ports),
+            }
+        )
+        self.shape = shape
+        self.entries = 1 << index
+        self.ports = ports
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.entries = memory = Memory(shape=self.shape, depth=2 * self.entries, init=[])
+        write = memory.write_port()
+        m.d.comb += [
+            write.en.eq(self.write.en),
+            write.addr.eq(self.write.index + self.write.bank * self.entries),
+            write.data.eq(self.write.data),
+        ]
+        for port in self.reads:
+            read = memory.read_port(domain="comb")
+            m.d.comb += [
+                read.addr.eq(port.index + port.bank * self.entries),
+                port.data.eq(read.data),
+            ]
+        return m

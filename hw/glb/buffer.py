@@ -1,0 +1,159 @@
+"""The global buffer: banks that each read or write one word a cycle, and who gets them."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In
+from amaranth.utils import exact_log2
+
+from hw.arch.config import Config
+from hw.elaboration import Block, SinglePortRam, instantiate
+from hw.glb.ports import act_write_layout, psum_write_layout, read_port
+
+
+class GlobalBuffer(Block):
+    """`glb_banks` single-port banks shared by activations and psums.
+
+    Four requests a cycle, granted in this order where they want the same bank: psum write, psum
+    read, activation write, activation read. A psum beat takes `banks_per_beat` neighbouring banks;
+    see docs/architecture.md for the address maps. Read data appears in the next cycle only.
+
+    Members
+    -------
+    psum_write, act_write : streams of writes
+    psum_read, act_read : read ports
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "psum_write": In(stream.Signature(psum_write_layout(config))),
+                "act_write": In(stream.Signature(act_write_layout(config))),
+                "psum_read": In(read_port(config.banks_per_beat * config.glb_width)),
+                "act_read": In(read_port(config.glb_width)),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        wanted = {
+            "psum_write": self._psum_banks(self.psum_write.payload.addr),
+            "psum_read": self._psum_banks(self.psum_read.request.payload),
+            "act_write": self._act_bank(self.act_write.payload.addr),
+            "act_read": self._act_bank(self.act_read.request.payload),
+        }
+        valid = {
+            "psum_write": self.psum_write.valid,
+            "psum_read": self.psum_read.request.valid,
+            "act_write": self.act_write.valid,
+            "act_read": self.act_read.request.valid,
+        }
+        grant = self._arbitrate(m, wanted, valid)
+        m.d.comb += [
+            self.psum_write.ready.eq(grant["psum_write"]),
+            self.psum_read.request.ready.eq(grant["psum_read"]),
+            self.act_write.ready.eq(grant["act_write"]),
+            self.act_read.request.ready.eq(grant["act_read"]),
+        ]
+        outputs = [self._bank(m, platform, i, wanted, valid, grant) for i in range(self.banks)]
+        self._answer(m, wanted, outputs)
+        return m
+
+    @property
+    def banks(self) -> int:
+        """Number of banks."""
+        return self.config.glb_banks
+
+    def _row_bits(self) -> int:
+        return exact_log2(self.config.glb_depth)
+
+    def _act_bank(self, address):
+        """(one-hot set of banks, row) of an activation word."""
+        bank = address >> self._row_bits()
+        reach = self.config.act_banks
+        return (
+            [bank == i if i < reach else 0 for i in range(self.banks)],
+            address[: self._row_bits()],
+        )
+
+    def _psum_banks(self, address):
+        """(set of banks, row) of a psum beat: groups of 2k banks from the top, parity first."""
+        k = self.config.banks_per_beat
+        group = address[1:] >> self._row_bits()
+        chosen: list = [0] * self.banks
+        for g in range(self.config.psum_groups):
+            for parity in range(2):
+                first = self.banks - 2 * k * (g + 1) + k * parity
+                for i in range(k):
+                    chosen[first + i] = (group == g) & (address[0] == parity)
+        return chosen, address[1 : 1 + self._row_bits()]
+
+    def _arbitrate(self, m: Module, wanted: dict, valid: dict) -> dict:
+        """A request is granted unless an earlier one that asks now wants one of its banks.
+
+        Ready does not depend on the request's own valid.
+        """
+        grant = {}
+        for position, name in enumerate(wanted):
+            conflicts = []
+            for other in list(wanted)[:position]:
+                overlap = [a & b for a, b in zip(wanted[name][0], wanted[other][0], strict=True)]
+                conflicts.append(valid[other] & Cat(overlap).any())
+            granted = Signal(name=f"grant_{name}")
+            m.d.comb += granted.eq(~Cat(conflicts).any() if conflicts else 1)
+            grant[name] = granted
+        return grant
+
+    def _bank(self, m: Module, platform: object, index: int, wanted, valid, grant):
+        config = self.config
+        ram = SinglePortRam(
+            width=config.glb_width, depth=config.glb_depth, lane_width=config.data_width
+        )
+        instantiate(m, platform, f"bank_{index}", ram)
+        k = config.banks_per_beat
+        part = (index - (config.glb_banks - 2 * k * config.psum_groups)) % k
+        takes = {}
+        for name, (banks, _row) in wanted.items():
+            take = Signal(name=f"{name}_{index}")
+            m.d.comb += take.eq(valid[name] & grant[name] & banks[index])
+            takes[name] = take
+        m.d.comb += ram.en.eq(Cat(takes.values()).any())
+        for name in reversed(list(wanted)):
+            with m.If(takes[name]):
+                m.d.comb += ram.addr.eq(wanted[name][1])
+        psum_data = self.psum_write.payload.data.word_select(part, config.glb_width)
+        m.d.comb += [
+            ram.wdata.eq(Mux(takes["psum_write"], psum_data, self.act_write.payload.data)),
+            ram.we.eq(
+                Mux(
+                    takes["psum_write"],
+                    ~0,
+                    Mux(takes["act_write"], self.act_write.payload.mask, 0),
+                )
+            ),
+        ]
+        return ram.rdata
+
+    def _answer(self, m: Module, wanted: dict, outputs: list) -> None:
+        """Steer the banks' data back to the ports, by the bank asked for the cycle before."""
+        k = self.config.banks_per_beat
+        width = self.config.glb_width
+        act_banks = [i for i in range(self.banks) if i < self.config.act_banks]
+        act_chosen = Signal(range(max(len(act_banks), 2)))
+        address = self.act_read.request.payload
+        m.d.sync += act_chosen.eq(address >> self._row_bits())
+        m.d.comb += self.act_read.data.eq(Array(outputs[i] for i in act_banks)[act_chosen])
+
+        pairs = 2 * self.config.psum_groups
+        psum_chosen = Signal(range(pairs))
+        address = self.psum_read.request.payload
+        m.d.sync += psum_chosen.eq(
+            Cat(address[0], (address[1:] >> self._row_bits())[: len(psum_chosen) - 1])
+        )
+        beats = []
+        for pair in range(pairs):
+            group, parity = pair // 2, pair % 2
+            first = self.banks - 2 * k * (group + 1) + k * parity
+            beats.append(Cat(outputs[first : first + k]))
+        psum_data = Array(beats)[psum_chosen]
+        m.d.comb += self.psum_read.data.eq(psum_data[: k * width])

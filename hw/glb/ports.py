@@ -1,0 +1,84 @@
+"""How the engines reach the global buffer: request signatures and the reader that hides latency."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, Signature, connect, flipped
+
+from hw.arch.commands import ADDRESS
+from hw.arch.config import Config
+from hw.elaboration import Block, instantiate
+from hw.noc.queue import Queue
+
+
+def read_port(width: int) -> Signature:
+    """Initiator's side of a read port: a granted request (valid and ready) is answered in `data`
+    in the next cycle, and only then."""
+    return Signature({"request": Out(stream.Signature(ADDRESS)), "data": In(width)})
+
+
+def act_write_layout(config: Config) -> data.StructLayout:
+    """A write of some lanes of an activation word."""
+    return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.glb_width})
+
+
+def psum_write_layout(config: Config) -> data.StructLayout:
+    """A write of a psum beat, in buffer words."""
+    return data.StructLayout({"addr": ADDRESS, "data": config.banks_per_beat * config.glb_width})
+
+
+class Reader(Block):
+    """Turns a stream of addresses with labels into a stream of data with labels, in order.
+
+    An item with `skip` is passed on without a read. Up to four items are under way, which hides the
+    buffer's latency of one cycle at one item a cycle. Latency: 2 cycles.
+
+    Members
+    -------
+    input : stream of {address, skip, label}
+    port : read port of the buffer
+    output : stream of {data, label}; the data of a skipped item is anything
+    """
+
+    DEPTH = 4
+
+    def __init__(self, label, *, width: int):
+        self.item = data.StructLayout({"data": width, "label": label})
+        super().__init__(
+            {
+                "input": In(
+                    stream.Signature(
+                        data.StructLayout({"address": ADDRESS, "skip": 1, "label": label})
+                    )
+                ),
+                "port": Out(read_port(width)),
+                "output": Out(stream.Signature(self.item)),
+            }
+        )
+        self.label = label
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        queue = Queue(self.item, depth=self.DEPTH)
+        instantiate(m, platform, "queue", queue)
+        connect(m, queue.output, flipped(self.output))
+        credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
+        room = credit != 0
+        pending = Signal()
+        label = Signal(self.label)
+        accepted = Signal()
+        m.d.comb += [
+            self.port.request.valid.eq(self.input.valid & ~self.input.payload.skip & room),
+            self.port.request.payload.eq(self.input.payload.address),
+            self.input.ready.eq(room & (self.input.payload.skip | self.port.request.ready)),
+            accepted.eq(self.input.valid & self.input.ready),
+            queue.input.valid.eq(pending),
+            queue.input.payload.data.eq(self.port.data),
+            queue.input.payload.label.eq(label),
+        ]
+        m.d.sync += [
+            pending.eq(accepted),
+            credit.eq(credit - accepted + (self.output.valid & self.output.ready)),
+        ]
+        with m.If(accepted):
+            m.d.sync += label.eq(self.input.payload.label)
+        return m

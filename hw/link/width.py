@@ -1,0 +1,69 @@
+"""Between the 64-bit words of the streams and a narrower link."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.config import LINK_WORD_BITS
+from hw.elaboration import Block
+
+
+class WordAssembler(Block):
+    """Link beats of `width` bits into words, least significant beat first.
+
+    The last beat passes straight through: a word takes 64 / `width` cycles and no more.
+    """
+
+    def __init__(self, *, width: int):
+        super().__init__(
+            {
+                "beats": In(stream.Signature(width)),
+                "words": Out(stream.Signature(LINK_WORD_BITS)),
+            }
+        )
+        self.width = width
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        count = LINK_WORD_BITS // self.width
+        held = Signal(LINK_WORD_BITS - self.width)  # the beats before, the newest on top
+        position = Signal(range(count))
+        final = position == count - 1
+        m.d.comb += [
+            self.words.payload.eq(Cat(held, self.beats.payload)),
+            self.words.valid.eq(self.beats.valid & final),
+            self.beats.ready.eq(self.words.ready | ~final),
+        ]
+        with m.If(self.beats.valid & self.beats.ready):
+            m.d.sync += [
+                held.eq(Cat(held, self.beats.payload)[self.width :]),
+                position.eq(Mux(final, 0, position + 1)),
+            ]
+        return m
+
+
+class WordSplitter(Block):
+    """Words into link beats of `width` bits, least significant beat first."""
+
+    def __init__(self, *, width: int):
+        super().__init__(
+            {
+                "words": In(stream.Signature(LINK_WORD_BITS)),
+                "beats": Out(stream.Signature(width)),
+            }
+        )
+        self.width = width
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        count = LINK_WORD_BITS // self.width
+        position = Signal(range(count))
+        final = position == count - 1
+        m.d.comb += [
+            self.beats.payload.eq(self.words.payload.word_select(position, self.width)),
+            self.beats.valid.eq(self.words.valid),
+            self.words.ready.eq(self.beats.ready & final),
+        ]
+        with m.If(self.beats.valid & self.beats.ready):
+            m.d.sync += position.eq(Mux(final, 0, position + 1))
+        return m

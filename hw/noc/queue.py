@@ -1,0 +1,69 @@
+"""A small first-in first-out buffer between two streams."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.elaboration import Block
+
+
+class Queue(Block):
+    """FIFO of `depth` items with registered flags: neither side sees the other combinationally.
+
+    Latency: an item that enters an empty queue can leave in the next cycle. Full throughput from a
+    depth of 2 on. A one-item queue passes an item every second cycle.
+
+    Parameters
+    ----------
+    shape : shape-like
+        What an item is.
+    depth : int
+        Items held, at least 1.
+
+    Members
+    -------
+    input, output : streams of `shape`
+    """
+
+    def __init__(self, shape, *, depth: int):
+        super().__init__(
+            {"input": In(stream.Signature(shape)), "output": Out(stream.Signature(shape))}
+        )
+        self.shape = shape
+        self.depth = depth
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        level = Signal(range(self.depth + 1))
+        put = Signal()
+        take = Signal()
+        m.d.comb += [
+            self.input.ready.eq(level != self.depth),
+            self.output.valid.eq(level != 0),
+            put.eq(self.input.valid & self.input.ready),
+            take.eq(self.output.valid & self.output.ready),
+        ]
+        m.d.sync += level.eq(level + put - take)
+        if self.depth == 1:
+            item = Signal(self.shape)
+            m.d.comb += self.output.payload.eq(item)
+            with m.If(put):
+                m.d.sync += item.eq(self.input.payload)
+            return m
+        m.submodules.items = items = Memory(shape=self.shape, depth=self.depth, init=[])
+        write, read = items.write_port(), items.read_port(domain="comb")
+        m.d.comb += [
+            write.data.eq(self.input.payload),
+            write.en.eq(put),
+            self.output.payload.eq(read.data),
+        ]
+        for pointer, step in ((write.addr, put), (read.addr, take)):
+            with m.If(step):
+                m.d.sync += pointer.eq(_next(pointer, self.depth))
+        return m
+
+
+def _next(pointer: Signal, depth: int):
+    """The pointer behind `pointer` in a ring of `depth` items."""
+    return Mux(pointer == depth - 1, 0, pointer + 1)

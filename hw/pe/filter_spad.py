@@ -1,0 +1,96 @@
+"""The filter scratchpad of a PE: two halves, one computing while the other is filled."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.config import Config
+from hw.elaboration import Block, Ram, instantiate
+from hw.pe.layouts import FilterBeat
+
+
+class FilterSpad(Block):
+    """Double-buffered weights, written by network beats and read in order, round after round.
+
+    A row of the memory is one beat. Reading walks the words of the current half; `rewind` starts
+    the round over. The weights of a read appear in the next cycle.
+
+    Members
+    -------
+    beats : input stream of `FilterBeat`; a beat with `last` completes a half
+    loaded : the current half is complete
+    step : go to the next words; `rewind` : with `step`, start over; `release` : with `step`, this
+        half is done with, go to the other one
+    enable : read the words at the present position (low: the last ones stay)
+    weights : the words read, `macs_per_pe` of them
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "beats": In(stream.Signature(FilterBeat(config))),
+                "loaded": Out(1),
+                "step": In(1),
+                "rewind": In(1),
+                "release": In(1),
+                "enable": In(1),
+                "weights": Out(data.ArrayLayout(signed(config.weight_width), config.macs_per_pe)),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        rows = config.filter_half // config.noc_filter
+        ram = Ram(width=config.noc_filter * config.weight_width, depth=2 * rows)
+        instantiate(m, platform, "memory", ram)
+        complete = Array(Signal(name=f"complete_{half}") for half in range(2))
+        filling = Signal()
+        reading = Signal()
+        write_row = Signal(range(2 * rows))
+        beat = self.beats
+        put = Signal()
+        m.d.comb += [
+            beat.ready.eq(~complete[filling]),
+            put.eq(beat.valid & beat.ready),
+            ram.write.en.eq(put),
+            ram.write.addr.eq(write_row),
+            ram.write.data.eq(Cat(beat.payload.words)),
+            self.loaded.eq(complete[reading]),
+        ]
+        with m.If(put):
+            m.d.sync += write_row.eq(write_row + 1)
+            with m.If(beat.payload.last):
+                m.d.sync += [
+                    complete[filling].eq(1),
+                    filling.eq(~filling),
+                    write_row.eq(Mux(filling, 0, rows)),
+                ]
+        with m.If(self.step & self.release):
+            m.d.sync += [complete[reading].eq(0), reading.eq(~reading)]
+        self._read(m, ram, rows, reading)
+        return m
+
+    def _read(self, m: Module, ram: Ram, rows: int, reading: Signal) -> None:
+        """Walk rows and the groups of `macs_per_pe` words in a row."""
+        config = self.config
+        groups = config.noc_filter // config.macs_per_pe
+        row = Signal(range(2 * rows))
+        group = Signal(range(max(groups, 2)))
+        shown = Signal.like(group)  # the group that the words read belong to
+        row_end = Signal()
+        m.d.comb += [
+            ram.read.en.eq(self.enable),
+            ram.read.addr.eq(row),
+            row_end.eq(group == groups - 1),
+        ]
+        with m.If(self.enable):
+            m.d.sync += shown.eq(group)
+        with m.If(self.step):
+            with m.If(self.rewind):
+                m.d.sync += [group.eq(0), row.eq(Mux(reading ^ self.release, rows, 0))]
+            with m.Else():
+                m.d.sync += [group.eq(Mux(row_end, 0, group + 1)), row.eq(row + row_end)]
+        width = config.macs_per_pe * config.weight_width
+        m.d.comb += Cat(self.weights).eq(ram.read.data.word_select(shown, width))

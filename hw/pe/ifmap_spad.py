@@ -1,0 +1,91 @@
+"""The ifmap scratchpad of a PE: a ring of words in which a window slides."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from hw.arch.config import Config
+from hw.elaboration import Block
+from hw.pe.layouts import IfmapBeat
+
+
+class IfmapSpad(Block):
+    """Ring of `ifmap_spad` operands, filled one word a cycle from the network's beats.
+
+    The window's words are read in order. A word that the next window does not need is freed as soon
+    as it has been used, so the next window, row or pass enters while this one is computed.
+
+    Members
+    -------
+    beats : input stream of `IfmapBeat`
+    word : operand at the read position; `available` says that it has arrived
+    step : the word at the read position is used up, go to the next one
+    free : with `step`: the word is not needed again
+    rewind : with `step`: it was the window's last word; go to the oldest word that is not freed
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "beats": In(stream.Signature(IfmapBeat(config))),
+                "word": Out(signed(config.operand_width)),
+                "available": Out(1),
+                "step": In(1),
+                "free": In(1),
+                "rewind": In(1),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        depth = self.config.ifmap_spad
+        words = Array(
+            Signal(signed(self.config.operand_width), name=f"word_{i}") for i in range(depth)
+        )
+        write, read, oldest = (Signal(range(depth), name=n) for n in ("write", "read", "oldest"))
+        used = Signal(bits_for(depth))  # words held and not freed
+        ahead = Signal(bits_for(depth))  # words from the read position on
+        put = Signal()
+        freed = Signal()
+        left = Signal.like(used)
+        m.d.comb += [
+            self.word.eq(words[read]),
+            self.available.eq(ahead != 0),
+            freed.eq(self.step & self.free),
+            left.eq(used - freed),
+        ]
+        m.d.sync += used.eq(left + put)
+        self._unpack(m, words, write, put, used)
+        with m.If(freed):
+            m.d.sync += oldest.eq(self._after(oldest))
+        with m.If(self.step & self.rewind):
+            m.d.sync += [
+                ahead.eq(left + put),
+                read.eq(Mux(freed, self._after(oldest), oldest)),
+            ]
+        with m.Else():
+            m.d.sync += ahead.eq(ahead + put - self.step)
+            with m.If(self.step):
+                m.d.sync += read.eq(self._after(read))
+        return m
+
+    def _after(self, pointer: Signal):
+        return Mux(pointer == self.config.ifmap_spad - 1, 0, pointer + 1)
+
+    def _unpack(self, m: Module, words: Array, write: Signal, put: Signal, used: Signal) -> None:
+        """Take the words of a beat one by one while there is room."""
+        beat = self.beats.payload
+        m.d.comb += put.eq(self.beats.valid & (used != self.config.ifmap_spad))
+        if self.config.noc_ifmap == 1:
+            word = beat.words[0]
+            m.d.comb += self.beats.ready.eq(used != self.config.ifmap_spad)
+        else:
+            position = Signal(range(self.config.noc_ifmap))
+            word = beat.words[position]
+            m.d.comb += self.beats.ready.eq(put & (position == beat.more))
+            with m.If(put):
+                m.d.sync += position.eq(Mux(position == beat.more, 0, position + 1))
+        with m.If(put):
+            m.d.sync += [words[write].eq(word), write.eq(self._after(write))]

@@ -1,0 +1,200 @@
+"""The processing element: a 1-D convolution primitive with three scratchpads."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.config import Config
+from hw.elaboration import Block, instantiate
+from hw.noc.queue import Queue
+from hw.pe.filter_spad import FilterSpad
+from hw.pe.ifmap_spad import IfmapSpad
+from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
+from hw.pe.walk import Operation, WindowWalk
+
+
+class PE(Block):
+    """Multiplies a filter row by an ifmap row and adds the psums of the PE below.
+
+    Each cycle a PE that lacks nothing issues one multiply step: `macs_per_pe` products of one ifmap
+    word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
+    windows. In the last round of a window each psum is added to the one that comes up the chain (or
+    from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
+    each other without a bubble when filters and ifmaps are there.
+
+    Pipeline: issue and scratchpad read; multiply; (16-bit data: shift;) accumulate. Only the
+    accumulate stage waits for psums, and it freezes the stages before it.
+
+    Members
+    -------
+    config, config_pass : configuration of the next pass to begin, and its number modulo 4
+    started : number modulo 4 of the pass last begun
+    ifmap, filters : streams of beats from the networks
+    below : chain words of the PE below; those with `tail` are not for this PE
+    column : psums from the buffer, taken by heads that do not start at zero
+    output : chain words for the PE above or, with `tail`, for the column's collector
+    fired, gated : a step was computed; a step was skipped because its activation stands for zero
+    starved, blocked : a running PE lacks ifmap or filter; its psum cannot come or go
+    running : a pass is under way
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "config": In(PassConfig(config)),
+                "config_pass": In(2),
+                "started": Out(2),
+                "ifmap": In(stream.Signature(IfmapBeat(config))),
+                "filters": In(stream.Signature(FilterBeat(config))),
+                "below": In(stream.Signature(ChainWord(config))),
+                "column": In(stream.Signature(PsumWord(config))),
+                "output": Out(stream.Signature(ChainWord(config))),
+                "fired": Out(1),
+                "gated": Out(1),
+                "starved_ifmap": Out(1),
+                "starved_filter": Out(1),
+                "blocked_in": Out(1),
+                "blocked_out": Out(1),
+                "running": Out(1),
+            }
+        )
+        self.parameters = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.parameters
+        m.submodules.ifmap_queue = queue = Queue(IfmapBeat(config), depth=config.ifmap_fifo)
+        instantiate(m, platform, "ifmap_spad", ifmap := IfmapSpad(config))
+        instantiate(m, platform, "filter_spad", filters := FilterSpad(config))
+        instantiate(m, platform, "walk", walk := WindowWalk(config))
+        m.submodules.output_queue = output = Queue(ChainWord(config), depth=config.psum_fifo)
+        connect(m, flipped(self.ifmap), queue.input)
+        connect(m, queue.output, ifmap.beats)
+        connect(m, flipped(self.filters), filters.beats)
+        connect(m, output.output, flipped(self.output))
+        m.d.comb += [
+            walk.config.eq(self.config),
+            walk.config_pass.eq(self.config_pass),
+            self.started.eq(walk.started),
+            self.running.eq(walk.running),
+        ]
+
+        advance = Signal()  # the pipeline moves
+        issue = Signal()
+        zero = Signal()
+        m.d.comb += [
+            issue.eq(walk.running & ifmap.available & filters.loaded & advance),
+            zero.eq((ifmap.word == 0) & int(config.zero_gating)),
+            walk.step.eq(issue),
+            ifmap.step.eq(issue & walk.word_done),
+            ifmap.free.eq(walk.word_free),
+            ifmap.rewind.eq(walk.window_done),
+            filters.step.eq(issue),
+            filters.rewind.eq(walk.window_done),
+            filters.release.eq(walk.pass_done),
+            filters.enable.eq(issue & ~zero),
+        ]
+        products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
+        self._accumulate(m, advance, products, output)
+        m.d.comb += [
+            self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
+            self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
+        ]
+        return m
+
+    def _multiply(self, m, issue, advance, zero, operation, ifmap, filters):
+        """Stages up to the (shifted) products; returns (valid, operation, products) of the last."""
+        config = self.parameters
+        width = config.operand_width + config.weight_width
+        product = data.ArrayLayout(signed(width), config.macs_per_pe)
+        valid = Signal()
+        held = Signal(Operation(config))
+        word = Signal(signed(config.operand_width))
+        products = Signal(product)
+        multiplied = Signal()
+        done = Signal(Operation(config))
+        with m.If(advance):
+            m.d.sync += [valid.eq(issue), multiplied.eq(valid), done.eq(held)]
+            with m.If(issue):
+                m.d.sync += [held.eq(operation), held.zero.eq(zero)]
+                with m.If(~zero):
+                    m.d.sync += word.eq(ifmap.word)
+            with m.If(valid & ~held.zero):
+                m.d.sync += Cat(products).eq(self._products(m, word, filters.weights))
+        if config.data_width == 8:
+            return multiplied, done, products
+        shifted = Signal(product)
+        shifted_valid = Signal()
+        shifted_operation = Signal(Operation(config))
+        with m.If(advance):
+            m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
+            for k in range(config.macs_per_pe):
+                m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
+        return shifted_valid, shifted_operation, shifted
+
+    def _products(self, m: Module, word: Signal, weights):
+        """The products of one operand; two 8-bit weights share one 25 x 18 multiplier.
+
+        (w1 · 2^16 + w0) · x holds w0 · x in its low 16 bits, and w1 · x above them, less one where
+        w0 · x is negative. A stored activation less its zero point is -255 … 255, so a product has
+        16 bits; one bit more between the weights would not leave room for w1 = -128 in 25 bits.
+        """
+        config = self.parameters
+        if config.macs_per_pe == 1 or config.data_width == 16 or config.weight_zero_points:
+            return Cat(
+                (word * weights[k])[: config.operand_width + config.weight_width]
+                for k in range(config.macs_per_pe)
+            )
+        packed = Signal(signed(25))
+        both = Signal(signed(25 + config.operand_width))
+        m.d.comb += [
+            packed.eq((weights[1] << 16) + weights[0]),
+            both.eq(packed * word),
+        ]
+        return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
+
+    def _accumulate(self, m: Module, advance: Signal, products, output: Queue) -> None:
+        """Add to the psum slot or, in a window's last round, to the chain and send."""
+        config = self.parameters
+        valid, operation, product = products
+        slots = max(config.psum_spad // config.macs_per_pe, 2)
+        m.submodules.psum_spad = spad = Memory(shape=PsumWord(config), depth=slots, init=[])
+        read, write = spad.read_port(domain="comb"), spad.write_port()
+        needs_column = operation.head & ~operation.zero_start
+        needs_below = ~operation.head
+        arriving = Signal(PsumWord(config))
+        have = Signal()
+        finishing = Signal()
+        below = self.below.valid & ~self.below.payload.tail
+        m.d.comb += [
+            finishing.eq(valid & operation.last),
+            have.eq(Mux(needs_below, below, Mux(needs_column, self.column.valid, 1))),
+            advance.eq(~finishing | (have & output.input.ready)),
+            self.below.ready.eq(finishing & needs_below & output.input.ready),
+            self.column.ready.eq(finishing & needs_column & output.input.ready),
+            output.input.valid.eq(finishing & have),
+            output.input.payload.tail.eq(operation.tail),
+            read.addr.eq(operation.slot),
+            write.addr.eq(operation.slot),
+            write.en.eq(valid & ~operation.last),
+            self.fired.eq(valid & advance & ~operation.zero),
+            self.gated.eq(valid & advance & operation.zero),
+            self.blocked_in.eq(finishing & ~have),
+            self.blocked_out.eq(finishing & have & ~output.input.ready),
+        ]
+        for k in range(config.macs_per_pe):
+            sent = output.input.payload.psums[k]
+            m.d.comb += [
+                arriving[k].eq(
+                    Mux(
+                        needs_below,
+                        self.below.payload.psums[k],
+                        Mux(needs_column, self.column.payload[k], 0),
+                    )
+                ),
+                write.data[k].eq(
+                    Mux(operation.first, 0, read.data[k]) + Mux(operation.zero, 0, product[k])
+                ),
+                sent.eq(write.data[k] + arriving[k]),
+            ]

@@ -1,0 +1,49 @@
+"""The multiplier of a requantisation lane."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib.wiring import In, Out
+
+from hw.elaboration import Block
+
+
+class Multiplier(Block):
+    """Unsigned 32 x 32-bit multiplier of four 16 x 16-bit products; one product a cycle.
+
+    The split is written out, since tools that split a 32-bit product for signed 18-bit DSP blocks
+    by themselves may take more than four of them.
+
+    Latency: 2 enabled cycles.
+
+    Members
+    -------
+    en : in, 1
+        Clock enable.
+    a, b : in, 32
+        Unsigned factors.
+    product : out, 64
+    """
+
+    latency = 2
+
+    def __init__(self) -> None:
+        super().__init__({"en": In(1), "a": In(32), "b": In(32), "product": Out(64)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        low = Signal(32, reset_less=True)
+        mixed = [Signal(32, name=f"mixed_{i}", reset_less=True) for i in range(2)]
+        high = Signal(32, reset_less=True)
+        product = Signal(64, reset_less=True)
+        a_low, a_high = self.a[:16], self.a[16:]
+        b_low, b_high = self.b[:16], self.b[16:]
+        with m.If(self.en):
+            m.d.sync += [
+                low.eq(a_low * b_low),
+                mixed[0].eq(a_low * b_high),
+                mixed[1].eq(a_high * b_low),
+                high.eq(a_high * b_high),
+                product[:16].eq(low),
+                product[16:].eq(Cat(low[16:], high) + (mixed[0] + mixed[1])),
+            ]
+        m.d.comb += self.product.eq(product)
+        return m

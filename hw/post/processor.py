@@ -1,0 +1,184 @@
+"""The post-processor: accumulators in, buffer writes out."""
+
+from collections.abc import Iterable
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import ceil_log2
+
+from hw.arch.commands import Rounding
+from hw.arch.config import Config
+from hw.elaboration import Block, Ram, instantiate
+from hw.post.delay_line import DelayLine
+from hw.post.items import item_layout
+from hw.post.layouts import (
+    BANKS,
+    PARAM_LAYOUT,
+    buffer_write_layout,
+    of_bank,
+    placement_layout,
+    processor_config_layout,
+)
+from hw.post.packer import Packer
+from hw.post.requantise import ALL_MODES, Requantiser, lane_latency
+
+MODES_OF_WIDTH = {
+    8: ALL_MODES - {Rounding.WIDE16},
+    16: frozenset({Rounding.WIDE16, Rounding.DIVIDE, Rounding.RAW}),
+}
+"""Rounding modes that are of use for a data width: what is built unless told otherwise."""
+
+
+class PostProcessor(Block):
+    """Requantises `post_units` accumulators a cycle and writes them into the global buffer.
+
+    An item enters, its row of the parameter memory is read (1 cycle), every lane requantises one
+    accumulator (`Requantiser`), and `Packer` places the results in buffer words (1 cycle). The
+    whole pipeline is held while a write waits; it takes an item a cycle otherwise, in mode RAW one
+    in max(1, post_units * 32 / glb_width) cycles. Order is kept.
+
+    Latency: `latency` cycles from the cycle in which an item is taken to the one in which its
+    (first) write is valid: 13 with the modes of 8-bit data, 10 with those of 16-bit data.
+
+    Parameters
+    ----------
+    config : Config
+        Uses data_width, glb_width, post_units and post_channels.
+    acc_width : int or None
+        Accumulator bits, 16 to 40. None: psum_width.
+    modes : iterable of Rounding or None
+        Modes that are built. None: `MODES_OF_WIDTH`.
+
+    Members
+    -------
+    items : in stream of item_layout(config, acc_width)
+        `row` selects among post_channels / post_units parameter rows, by its low bits.
+    writes : out stream of buffer_write_layout(config)
+        Registered. Writes without a lane are left out.
+    cfg : in, array of 2 processor_config_layout(config)
+        By `bank` of the item; constant while items of that bank are in flight.
+    params : in, {en, row, unit, data}
+        Writes the entry `data` (PARAM_LAYOUT) of lane `unit` of row `row`. A row must not be
+        written while items that use it are on their way. Channel c of a layer belongs to row
+        c // post_units, unit c % post_units.
+    busy : out, 1
+        An item is in flight, or a write waits. An item that is offered and not yet taken does not
+        count.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        acc_width: int | None = None,
+        modes: Iterable[Rounding] | None = None,
+    ):
+        self.config = config
+        self.acc_width = config.psum_width if acc_width is None else acc_width
+        self.modes = frozenset(MODES_OF_WIDTH[config.data_width] if modes is None else modes)
+        rows = config.post_channels // config.post_units
+        super().__init__(
+            {
+                "items": In(stream.Signature(item_layout(config, self.acc_width))),
+                "writes": Out(stream.Signature(buffer_write_layout(config))),
+                "cfg": In(data.ArrayLayout(processor_config_layout(config), BANKS)),
+                "params": In(
+                    data.StructLayout(
+                        {
+                            "en": 1,
+                            "row": ceil_log2(max(rows, 2)),
+                            "unit": range(config.post_units),
+                            "data": PARAM_LAYOUT,
+                        }
+                    )
+                ),
+                "busy": Out(1),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an item to its first write, without stalls."""
+        return 1 + lane_latency(self.modes) + Packer.latency
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        packer = instantiate(m, platform, "packer", Packer(self.config))
+        connect(m, flipped(self.writes), packer.writes)
+        flight = Signal(1 + lane_latency(self.modes))  # items in the pipeline, the newest in bit 0
+        en = Signal()
+        m.d.comb += [
+            en.eq(~flight[-1] | packer.taken),
+            self.items.ready.eq(en),
+            self.busy.eq(flight.any() | self.writes.valid),
+            packer.valid.eq(flight[-1]),
+        ]
+        with m.If(en):
+            m.d.sync += flight.eq(Cat(self.items.valid, flight))
+        entries = self._parameters(m, platform, en)
+        self._lanes(m, platform, en, entries, packer)
+        self._placement(m, platform, en, len(flight), packer)
+        return m
+
+    def _parameters(self, m: Module, platform: object, en: Signal) -> data.View:
+        """The parameter entries of the item that was taken in the cycle before."""
+        units = self.config.post_units
+        entries = data.ArrayLayout(PARAM_LAYOUT, units)
+        ram = instantiate(
+            m,
+            platform,
+            "parameters",
+            Ram(
+                width=entries.size,
+                depth=self.config.post_channels // units,
+                lane_width=PARAM_LAYOUT.size,
+            ),
+        )
+        m.d.comb += [
+            ram.read.en.eq(en & self.items.valid),
+            ram.read.addr.eq(self.items.payload.row),
+            ram.write.en.eq(Cat(self.params.en & (self.params.unit == i) for i in range(units))),
+            ram.write.addr.eq(self.params.row),
+            ram.write.data.eq(self.params.data.as_value().replicate(units)),
+        ]
+        return entries(ram.read.data)
+
+    def _lanes(
+        self, m: Module, platform: object, en: Signal, entries: data.View, packer: Packer
+    ) -> None:
+        item = self.items.payload
+        acc = Signal(item.acc.shape(), reset_less=True)
+        bank = Signal(reset_less=True)
+        with m.If(en):
+            m.d.sync += [acc.eq(item.acc), bank.eq(item.bank)]
+        for i in range(self.config.post_units):
+            lane = Requantiser(
+                acc_width=self.acc_width, data_width=self.config.data_width, modes=self.modes
+            )
+            instantiate(m, platform, f"lane_{i}", lane)
+            m.d.comb += [
+                lane.en.eq(en),
+                lane.acc.eq(acc[i]),
+                lane.params.eq(entries[i]),
+                lane.bank.eq(bank),
+                packer.results[i].eq(lane.result),
+                packer.raw[i].eq(lane.raw),
+            ]
+            m.d.comb += [lane.cfg[b].eq(self.cfg[b].lane) for b in range(BANKS)]
+
+    def _placement(
+        self, m: Module, platform: object, en: Signal, delay: int, packer: Packer
+    ) -> None:
+        """Carry where an item belongs past the lanes."""
+        item = self.items.payload
+        place = Signal(placement_layout(self.config))
+        m.d.comb += [place[name].eq(item[name]) for name in ("mask", "addr", "lane", "bank")]
+        line = DelayLine(width=len(place.as_value()), delay=delay)
+        instantiate(m, platform, "placement", line)
+        m.d.comb += [line.en.eq(en), line.value.eq(place), packer.place.eq(line.delayed)]
+        layer = of_bank(self.cfg, packer.place.bank)
+        m.d.comb += [
+            packer.raw_mode.eq(layer.lane.mode == Rounding.RAW),
+            packer.plane.eq(layer.plane),
+        ]

@@ -1,0 +1,328 @@
+"""One requantisation lane: accumulator to output value in any of the rounding modes."""
+
+from collections.abc import Iterable
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.commands import Rounding
+from hw.arch.errors import RowforgeError
+from hw.elaboration import Block, instantiate
+from hw.post.layouts import BANKS, PARAM_LAYOUT, lane_config_layout, of_bank
+from hw.post.multiplier import Multiplier
+from hw.post.normaliser import Normaliser
+from hw.post.pipeline import Pipeline
+from hw.post.right_shifter import RightShifter
+
+ALL_MODES = frozenset(Rounding)
+TWO_STEP = frozenset({Rounding.TFLM, Rounding.ORT})  # modes that round the product, then the result
+MULTIPLYING = frozenset({*TWO_STEP, Rounding.SINGLE, Rounding.DIVIDE})
+
+_FLOAT_FRACTION = 23
+_FLOAT_DROPPED = 7  # bits of a normalised 31-bit magnitude that a float32 does not hold
+_FLOAT_SHIFT = 127 + _FLOAT_FRACTION  # right shift of the integer significand for exponent field 0
+_HIGH_MUL_SHIFT = 31
+
+
+def lane_latency(modes: frozenset[Rounding]) -> int:
+    """Latency of a lane built for these modes, in enabled cycles."""
+    ranks = 1 + 1 + RightShifter.latency + 2  # bias; magnitude; shift; zero point and clamp
+    if not modes.isdisjoint(MULTIPLYING):
+        ranks += Multiplier.latency
+    if not modes.isdisjoint(TWO_STEP):
+        ranks += Normaliser.latency + 1  # and the first rounding
+    return ranks
+
+
+class Requantiser(Block):
+    """Bias, scaling, rounding, zero point and clamp of one accumulator a cycle.
+
+    With sum = acc + bias, n / 2^s rounded as said, and the result clamp(rounded + zero_point):
+
+    - `TFLM`: x = int32(sum) << max(shift, 0) modulo 2^32; p = x * multiplier / 2^31 rounded half
+      up, then p / 2^max(-shift, 0) rounded half away from zero. This is
+      MultiplyByQuantizedMultiplier of TensorFlow Lite (tensorflow/lite/kernels/internal/common.cc)
+      for multiplier 0 to 2^31 - 1 and shift -31 to 31. Smaller shifts give 0: the compiler writes
+      multiplier 0 instead.
+    - `ORT`: rint(float32(float32(int32(sum)) * scale)) with every step rounded to nearest, ties to
+      even, as ONNX Runtime's MLAS requantises. `multiplier` holds the bits of the positive normal
+      float32 scale (exponent field 0 flushes to 0); `shift` is not used.
+    - `SINGLE`: int32(sum) * multiplier / 2^(31 - shift) rounded half up; shift -31 to 30.
+    - `WIDE16`: sum / 2^-shift rounded half up, in full precision; shift -31 to 0. Saturation to 16
+      bits is the clamp's: low and high lie within them.
+    - `DIVIDE`: sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift)) with the entry of
+      `hw.arch.reciprocal`: acc / count, halves away from zero; |acc| + bias < 2^31.
+    - `RAW`: int32(sum) as it is, on `raw`; no zero point, no clamp.
+
+    int32() wraps. Everything between sum and result is done on magnitudes: half up becomes a carry
+    that is withheld for negative ties; half to even and half away from zero are symmetric.
+
+    Latency: `latency` enabled cycles, for all modes alike; 11 with every mode. It takes a new
+    input in every enabled cycle and holds all registers while `en` is low.
+
+    Parameters
+    ----------
+    acc_width : int
+        Accumulator bits, 16 to 40.
+    data_width : int
+        8 or 16: width of stored outputs.
+    modes : iterable of Rounding
+        Modes that are built; another mode in the configuration gives an undefined result. Without
+        ORT the float rounding disappears, without TFLM and ORT the left shifter, without those,
+        SINGLE and DIVIDE the multiplier.
+
+    Members
+    -------
+    en : in, 1
+        Clock enable of the whole lane.
+    acc : in, signed acc_width
+    params : in, PARAM_LAYOUT
+        The channel's entry, together with `acc`.
+    bank : in, 1
+        Which of the two configurations holds for `acc`.
+    cfg : in, array of 2 lane_config_layout(data_width)
+        Constant while values of its bank are in the lane.
+    result : out, data_width
+        Low bits of the clamped result; undefined in mode RAW.
+    raw : out, 32
+        Result of mode RAW; undefined in others.
+
+    Raises
+    ------
+    RowforgeError
+        For a width or a set of modes out of range.
+    """
+
+    def __init__(
+        self, *, acc_width: int = 32, data_width: int = 8, modes: Iterable[Rounding] = ALL_MODES
+    ):
+        if acc_width not in range(16, 41):
+            raise RowforgeError(f"accumulator width must be 16 to 40 bits, not {acc_width!r}")
+        if data_width not in (8, 16):
+            raise RowforgeError(f"data width must be 8 or 16 bits, not {data_width!r}")
+        self.modes = frozenset(modes)
+        if not self.modes or not self.modes <= ALL_MODES:
+            raise RowforgeError(f"modes must be a choice of rounding modes, not {modes!r}")
+        self.acc_width = acc_width
+        self.data_width = data_width
+        self._multiplies = not self.modes.isdisjoint(MULTIPLYING)
+        self._two_step = not self.modes.isdisjoint(TWO_STEP)
+        # Just enough that a saturated quotient plus any zero point is beyond every clamp bound.
+        self._quotient_width = {8: 10, 16: 17}[data_width]
+        super().__init__(
+            {
+                "en": In(1),
+                "acc": In(signed(acc_width)),
+                "params": In(PARAM_LAYOUT),
+                "bank": In(1),
+                "cfg": In(data.ArrayLayout(lane_config_layout(data_width), BANKS)),
+                "result": Out(data_width),
+                "raw": Out(32),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """Enabled cycles from `acc` to `result` and `raw`."""
+        return lane_latency(self.modes)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pipe = Pipeline(m, self.en)
+        pipe.put(bank=self.bank, multiplier=self.params.multiplier)
+        self._add_bias(m, pipe)
+        self._scale_up(m, pipe, platform)
+        self._take_magnitude(m, pipe)
+        self._multiply(m, pipe, platform)
+        self._round_product(m, pipe)
+        self._shift_right(m, pipe, platform)
+        self._add_zero_point(m, pipe)
+        self._clamp(m, pipe)
+        assert pipe.rank == self.latency
+        return m
+
+    def _mode_is(self, pipe: Pipeline, *modes: Rounding) -> Value:
+        """Whether the value in the pipeline's current rank is in one of these modes."""
+        built = self.modes.intersection(modes)
+        if built == self.modes:
+            return Const(1)
+        mode = of_bank(self.cfg, pipe["bank"]).mode
+        return Cat(mode == kind for kind in sorted(built)).any() if built else Const(0)
+
+    def _add_bias(self, m: Module, pipe: Pipeline) -> None:
+        """sum, left shift and right shift; in DIVIDE, |acc| + bias with the sign of acc."""
+        shift = self.params.shift
+        total = Signal(signed(max(self.acc_width, 32) + 1), name="total")
+        opposed = Signal()
+        m.d.comb += [
+            opposed.eq(self._mode_is(pipe, Rounding.DIVIDE) & self.acc[-1]),
+            total.eq(self.acc + (self.params.bias ^ opposed.replicate(32)).as_signed() + opposed),
+        ]
+        upwards = Signal()
+        left = Signal(5)
+        right = Signal(6)
+        base = Mux(self._mode_is(pipe, Rounding.WIDE16), 0, _HIGH_MUL_SHIFT)
+        m.d.comb += [
+            upwards.eq(self._mode_is(pipe, Rounding.TFLM) & (shift > 0)),
+            left.eq(Mux(upwards, shift, 0)),
+            right.eq(base - Mux(upwards, 0, shift)),
+        ]
+        pipe.put(total=total, left=left, right=right)
+        pipe.advance("bank", "multiplier", "total", "left", "right")
+
+    def _scale_up(self, m: Module, pipe: Pipeline, platform: object) -> None:
+        """x: int32(sum) shifted left as TFLM wants, or normalised for ORT."""
+        total = pipe["total"]
+        pipe.put(x=total[:32].as_signed(), above=total[32:].as_signed(), shift=Const(0, 5))
+        if not self._two_step:
+            return
+        normaliser = instantiate(m, platform, "normaliser", Normaliser())
+        m.d.comb += [
+            normaliser.en.eq(self.en),
+            normaliser.value.eq(pipe["x"]),
+            normaliser.amount.eq(pipe["left"]),
+            normaliser.normalise.eq(self._mode_is(pipe, Rounding.ORT)),
+        ]
+        pipe.advance("bank", "multiplier", "above", "right", ranks=normaliser.latency)
+        pipe.put(x=normaliser.shifted, shift=normaliser.shift)
+
+    def _take_magnitude(self, m: Module, pipe: Pipeline) -> None:
+        """Sign and the factors a and b; for ORT, a is rounded to 24 significant bits.
+
+        ~x + 1 and the float rounding share one adder: the magnitude of floor(x) + up, with x
+        negative, is ~floor(x) + (1 - up), and ones below the float's last bit hand the carry on.
+        """
+        x, above = pipe["x"], pipe["above"]
+        wide = self._mode_is(pipe, Rounding.WIDE16)
+        plain = self._mode_is(pipe, Rounding.RAW)
+        ort = self._mode_is(pipe, Rounding.ORT)
+        negative = Signal()
+        m.d.comb += negative.eq(Mux(wide, above[-1], x[-1]) & ~plain)
+        dropped = x[:_FLOAT_DROPPED]
+        up = dropped[-1] & (dropped[:-1].any() | x[_FLOAT_DROPPED])
+        ones = Signal(_FLOAT_DROPPED)
+        flipped = Signal(len(x) + len(above))
+        magnitude = Signal(len(flipped))
+        m.d.comb += [
+            ones.eq(ort.replicate(_FLOAT_DROPPED)),
+            flipped.eq(Cat(x, above) ^ negative.replicate(len(flipped))),
+            flipped[:_FLOAT_DROPPED].eq((dropped ^ negative.replicate(_FLOAT_DROPPED)) | ones),
+        ]
+        with m.If(~wide):
+            m.d.comb += flipped[32:].eq(0)
+        m.d.comb += magnitude.eq(flipped + Mux(ort, up ^ negative, negative))
+        a = Cat(magnitude[:_FLOAT_DROPPED] & ~ones, magnitude[_FLOAT_DROPPED:32])
+        pipe.put(negative=negative, a=a, above=magnitude[32:])
+        self._choose_factor(m, pipe)
+        pipe.advance("bank", "negative", "a", "b", "above", "right")
+
+    def _choose_factor(self, m: Module, pipe: Pipeline) -> None:
+        """b and the right shift: the fixed-point multiplier, the float's significand, or 1."""
+        multiplier = pipe["multiplier"]
+        b = Signal(32)
+        right = Signal(6)
+        m.d.comb += [b.eq(multiplier), right.eq(pipe["right"])]
+        if Rounding.ORT in self.modes:
+            fraction = multiplier[:_FLOAT_FRACTION]
+            exponent = multiplier[_FLOAT_FRACTION:31]
+            amount = Signal(signed(10))
+            m.d.comb += amount.eq(_FLOAT_SHIFT + pipe["shift"] - exponent)
+            with m.If(self._mode_is(pipe, Rounding.ORT)):
+                # A product is below 2^55: shifts beyond 62 leave less than a half, and those below
+                # 0 leave a value beyond any clamp, as 0 does. `_round_product` may add one.
+                m.d.comb += [
+                    b.eq(Cat(fraction, 1)),
+                    right.eq(Mux(amount < 0, 0, Mux(amount > 62, 62, amount))),
+                ]
+        with m.If(self._mode_is(pipe, Rounding.WIDE16, Rounding.RAW)):
+            m.d.comb += b.eq(1)
+        pipe.put(b=b, right=right)
+
+    def _multiply(self, m: Module, pipe: Pipeline, platform: object) -> None:
+        """value = a * b; the bits of a WIDE16 magnitude above 32 go around the multiplier."""
+        if not self._multiplies:
+            pipe.put(value=Cat(pipe["a"], pipe["above"]))
+            return
+        multiplier = instantiate(m, platform, "multiplier", Multiplier())
+        m.d.comb += [
+            multiplier.en.eq(self.en),
+            multiplier.a.eq(pipe["a"]),
+            multiplier.b.eq(pipe["b"]),
+        ]
+        pipe.advance("bank", "negative", "above", "right", ranks=multiplier.latency)
+        product = multiplier.product
+        if Rounding.WIDE16 in self.modes:
+            product = Cat(product[:32], product[32:] | pipe["above"])
+        pipe.put(value=product)
+
+    def _round_product(self, m: Module, pipe: Pipeline) -> None:
+        """First rounding of TFLM and ORT: the product to a multiple of 2^31.
+
+        For ORT the product is in [2^53, 2^55) and doubled if below 2^54, so that a multiple of 2^31
+        has the 24 significant bits of a float32.
+        """
+        if not self._two_step:
+            return
+        product = pipe["value"]
+        ort = self._mode_is(pipe, Rounding.ORT)
+        double = Signal()
+        value = Signal(64)
+        m.d.comb += [
+            double.eq(ort & ~product[54]),
+            value.eq(Mux(double, product << 1, product)),
+        ]
+        low, high = value[:_HIGH_MUL_SHIFT], value[_HIGH_MUL_SHIFT:]
+        withheld = Signal()  # a tie goes down: negative in TFLM, even in ORT
+        two_step = self._mode_is(pipe, *TWO_STEP)
+        m.d.comb += withheld.eq(Mux(ort, ~high[0], pipe["negative"]))
+        up = two_step & low[-1] & (~withheld | low[:-1].any())
+        rounded = Cat(low & ~two_step.replicate(len(low)), (high + up)[: len(high)])
+        pipe.put(value=rounded, right=(pipe["right"] + double)[:6])
+        pipe.advance("bank", "negative", "value", "right")
+
+    def _shift_right(self, m: Module, pipe: Pipeline, platform: object) -> None:
+        """Quotient and what was cut off of it; from here on RAW values go a way of their own."""
+        shifter = instantiate(
+            m, platform, "right_shifter", RightShifter(width=self._quotient_width)
+        )
+        pipe.put(raw=pipe["value"][:32])
+        m.d.comb += [
+            shifter.en.eq(self.en),
+            shifter.value.eq(pipe["value"]),
+            shifter.amount.eq(pipe["right"]),
+        ]
+        pipe.advance("bank", "negative", "raw", ranks=shifter.latency)
+        pipe.put(
+            quotient=shifter.quotient, half=shifter.half, sticky=shifter.sticky, over=shifter.over
+        )
+
+    def _add_zero_point(self, m: Module, pipe: Pipeline) -> None:
+        """Last rounding, sign and zero point in one adder.
+
+        -(quotient + up) = ~quotient + (1 - up), hence the exclusive ors.
+        """
+        quotient, negative = pipe["quotient"], pipe["negative"]
+        even = ~pipe["sticky"] & ~quotient[0] & self._mode_is(pipe, Rounding.ORT)
+        down = ~pipe["sticky"] & negative & self._mode_is(pipe, Rounding.SINGLE, Rounding.WIDE16)
+        up = pipe["half"] & ~even & ~down & ~self._mode_is(pipe, Rounding.DIVIDE)
+        signed_quotient = Cat(quotient ^ negative.replicate(len(quotient)), negative).as_signed()
+        value = Signal(signed(self._quotient_width + 2), name="value_sum")
+        zero_point = of_bank(self.cfg, pipe["bank"]).zero_point
+        m.d.comb += value.eq(signed_quotient + zero_point + (up ^ negative))
+        pipe.put(value=value)
+        pipe.advance("bank", "negative", "raw", "value", "over")
+
+    def _clamp(self, m: Module, pipe: Pipeline) -> None:
+        """The stored bits: within the bounds, or the bound on the side of an overflow."""
+        value, over, negative = pipe["value"], pipe["over"], pipe["negative"]
+        config = of_bank(self.cfg, pipe["bank"])
+        result = Signal(self.data_width, name="clamped")
+        m.d.comb += result.eq(value)
+        with m.If((over & negative) | (~over & (value < config.low))):
+            m.d.comb += result.eq(config.low)
+        with m.Elif(over | (value > config.high)):
+            m.d.comb += result.eq(config.high)
+        pipe.put(result=result)
+        pipe.advance("result", "raw")
+        m.d.comb += [self.result.eq(pipe["result"]), self.raw.eq(pipe["raw"])]

@@ -1,0 +1,52 @@
+"""Rowforge: Eyeriss-style accelerators from a few lines of configuration.
+
+    import numpy as np
+    import rowforge
+
+    config = rowforge.preset("tiny")  # or load_config("mine.toml"), or Config(rows=6, cols=6)
+    rowforge.generate(config, "out")  # Verilog and its companions
+    compiled = rowforge.compile_model("model.tflite", config)  # a program for that accelerator
+    result = rowforge.run_program(compiled, np.load("x.npy"), "rtl", check=True)
+    result.outputs, result.difference, result.cycles
+
+`save_program` and `load_program` keep programs as `.rfp` files, `Accelerator.open` is the driver's
+session with a simulator or a board. Whatever a user can mend raises `RowforgeError`.
+"""
+
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program
+from hw.arch.programfile import load_program, save_program
+from hw.arch.version import version_text
+from rowforge.check import Difference
+from rowforge.compilation import Compiled, CompileOptions, compile_model
+from rowforge.configs import load_config, preset, preset_names
+from rowforge.execution import Result, run_program
+from rowforge.generation import generate
+from rowforge.report import report
+from rowforge.targets import register
+from sw_driver.accelerator import Accelerator
+
+__version__ = version_text()
+
+__all__ = [
+    "Accelerator",
+    "CompileOptions",
+    "Compiled",
+    "Config",
+    "Difference",
+    "Program",
+    "Result",
+    "RowforgeError",
+    "compile_model",
+    "generate",
+    "load_config",
+    "load_program",
+    "preset",
+    "preset_names",
+    "report",
+    "run_program",
+    "save_program",
+]
+
+register()

@@ -1,0 +1,81 @@
+"""Array files: `.npy` for one tensor, `.npz` for several by name; written whole or not at all."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.errors import RowforgeError
+
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = Array | dict[str, Array]
+
+
+def read_arrays(path: Path) -> Arrays:
+    """The array of a `.npy` file, or the arrays of a `.npz` file by name.
+
+    Raises `RowforgeError` for a file that is missing, damaged, or holds Python objects.
+    """
+    if path.suffix not in (".npy", ".npz"):
+        raise RowforgeError(f"an input file's name must end in .npy or .npz, not {path.name!r}")
+    try:
+        with path.open("rb") as file:  # np.load leaves a damaged file open
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
+    except OSError as error:
+        raise RowforgeError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, EOFError, SyntaxError, zipfile.BadZipFile, MemoryError) as error:
+        raise RowforgeError(f"{path} is not a usable array file: {error}") from None
+
+
+def check_output(path: Path, tensors: int) -> None:
+    """Refuse a path that could not take so many tensors, before any work is done."""
+    allowed = (".npy", ".npz") if tensors == 1 else (".npz",)
+    if path.suffix not in allowed:
+        raise RowforgeError(
+            f"an output file for {tensors} tensor{'s' if tensors > 1 else ''} must have a name "
+            f"that ends in {' or '.join(allowed)}, not {path.name!r}"
+        )
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be made where it is wanted."""
+    folder = path.parent
+    if path.is_dir():
+        raise RowforgeError(f"cannot write {path}: it is a folder")
+    if not folder.is_dir():
+        raise RowforgeError(f"cannot write {path}: {folder} is not a folder")
+    if not os.access(folder, os.W_OK):
+        raise RowforgeError(f"cannot write {path}: permission denied")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays: `.npz` by name, `.npy` the only one; `RowforgeError` if that fails."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("xb") as file:
+            _write(file, path.suffix, arrays)
+        partial.replace(path)
+    except OSError as error:
+        raise RowforgeError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, suffix: str, arrays: Mapping[str, Array]) -> None:
+    if suffix != ".npz":
+        (array,) = arrays.values()
+        np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+        return
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)

@@ -1,0 +1,35 @@
+"""Compile a model into a program file."""
+
+import argparse
+from pathlib import Path
+
+from hw.arch.errors import RowforgeError
+from hw.arch.programfile import save_program
+from rowforge.arrays import check_writable
+from rowforge.compilation import PROGRAM_SUFFIX, compile_model
+from rowforge.options import add_compile, add_config, compile_options, required_config
+from rowforge.report import report, table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model, configuration, output."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
+    add_config(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE.rfp", help="the program file"
+    )
+    add_compile(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile, save, print the layers."""
+    if args.output.suffix != PROGRAM_SUFFIX:
+        raise RowforgeError(
+            f"a program file's name must end in {PROGRAM_SUFFIX}, not {args.output.name!r}"
+        )
+    check_writable(args.output)
+    program = compile_model(args.model, required_config(args), compile_options(args)).program
+    save_program(program, args.output)
+    print(table(report(program, {}, None)))
+    print(f"{args.output}: {args.output.stat().st_size:,} bytes")
+    return 0

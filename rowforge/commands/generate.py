@@ -1,0 +1,55 @@
+"""Write the Verilog of a configuration and its companions."""
+
+import argparse
+from pathlib import Path
+
+from hw.arch.errors import RowforgeError
+from rowforge.generation import generate
+from rowforge.options import add_config, required_config
+from rowforge.progress import Progress
+
+_PERIODS = (0.1, 1000.0)  # ns
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Configuration, folder, how the Verilog is written."""
+    add_config(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder, made if absent"
+    )
+    parser.add_argument(
+        "--reset-all",
+        action="store_true",
+        help="reset every register and rely on no initial value: for ASIC",
+    )
+    parser.add_argument(
+        "--memories",
+        choices=("infer", "blackbox"),
+        default="infer",
+        help="memories that tools infer (default), or macros to be replaced",
+    )
+    parser.add_argument(
+        "--period", type=float, default=10.0, metavar="NS", help="clock period (default: 10 ns)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate and name the files."""
+    low, high = _PERIODS
+    if not low <= args.period <= high:
+        raise RowforgeError(f"--period must be {low} to {high} ns, not {args.period}")
+    config = required_config(args)
+    progress = Progress()
+    progress.show(f"elaborating {config.rows} × {config.cols} PEs")
+    files = generate(
+        config,
+        args.output,
+        reset_all=args.reset_all,
+        memories=args.memories,
+        period_ns=args.period,
+    )
+    progress.clear()
+    width = max(len(str(path)) for path in files)
+    for path in files:
+        print(f"{str(path).ljust(width)}  {path.stat().st_size:>9,} bytes")
+    return 0

@@ -1,0 +1,135 @@
+"""Run a model or a program file on a target."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program, TensorSpec
+from rowforge.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
+from rowforge.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
+from rowforge.execution import Result, run_program
+from rowforge.options import (
+    add_compile,
+    add_config,
+    chosen_config,
+    compile_options,
+    required_config,
+)
+from rowforge.report import report, table
+from rowforge.targets import target_config
+
+WRONG = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to run, where, on what, and what to keep."""
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL|FILE.rfp", help="a .tflite model or a program file"
+    )
+    add_config(parser, required=False)
+    parser.add_argument(
+        "--input",
+        type=Path,
+        metavar="X.npy",
+        help="inputs, N in place of the batch dimension 1 (.npz: several, by name); "
+        "default: one of random values, always the same",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="Y.npy", help="outputs likewise (.npz: by name)"
+    )
+    parser.add_argument(
+        "--target",
+        default="rtl",
+        metavar="rtl|golden|URL",
+        help="rtl: the emitted Verilog, simulated (default); golden: the NumPy model",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare every layer with the golden model; exit status 1 if one differs",
+    )
+    parser.add_argument(
+        "--dump", type=Path, metavar="T.npz", help="every tensor of the first input"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as one object")
+    add_compile(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile if need be, run, write, report."""
+    compiled = _open(args)
+    _check_paths(args, compiled.program)
+    inputs = _random_inputs(compiled.program) if args.input is None else read_arrays(args.input)
+    result = run_program(compiled, inputs, args.target, check=args.check)
+    if args.dump is not None:
+        write_arrays(args.dump, result.tensors)
+    if args.output is not None and result.difference is None:
+        write_arrays(args.output, result.outputs)
+    document = report(compiled.program, result.counters, result.cycles)
+    if args.json:
+        print(json.dumps(document, indent=1))
+    else:
+        print(table(document))
+        if result.cycles is not None and _keeps_layers(args):
+            print("(every layer was also brought to the host, which these figures include)")
+    return _verdict(args, result)
+
+
+def _open(args: argparse.Namespace) -> Compiled:
+    options = compile_options(args)
+    if args.model.suffix == PROGRAM_SUFFIX:
+        return open_program(args.model, chosen_config(args), options)
+    config = chosen_config(args) or target_config(args.target) or required_config(args)
+    return compile_model(args.model, config, options, keep_layers=_keeps_layers(args))
+
+
+def _keeps_layers(args: argparse.Namespace) -> bool:
+    """Whether every layer comes to the host; a program file was compiled without that."""
+    wanted = args.check or args.dump is not None
+    return wanted and args.model.suffix != PROGRAM_SUFFIX
+
+
+def _check_paths(args: argparse.Namespace, program: Program) -> None:
+    """Refuse files that cannot be written before anything runs."""
+    if args.output is not None:
+        check_output(args.output, len(program.outputs))
+    if args.dump is not None:
+        if args.dump.suffix != ".npz":
+            raise RowforgeError(f"a dump's name must end in .npz, not {args.dump.name!r}")
+        check_writable(args.dump)
+
+
+def _random_inputs(program: Program) -> Arrays:
+    """One input of values from the whole range of its type, the same every time."""
+    rng = np.random.default_rng(0)
+    specs = [program.tensors[index] for index in program.inputs]
+    return {spec.name: _random(rng, spec) for spec in specs}
+
+
+def _random(rng: np.random.Generator, spec: TensorSpec) -> Array:
+    dtype = np.dtype(spec.dtype)
+    if dtype.kind == "f":
+        return rng.standard_normal(spec.shape).astype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, spec.shape).astype(dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, spec.shape, dtype=dtype, endpoint=True)
+
+
+def _verdict(args: argparse.Namespace, result: Result) -> int:
+    if not args.check:
+        return 0
+    if result.difference is not None:
+        sys.stderr.write(f"rowforge: the check failed: {result.difference}\n")
+        return WRONG
+    if not args.json:
+        plural = "" if result.inputs == 1 else "s"
+        print(
+            f"check passed: {result.layers_checked} layer outputs of {result.inputs} "
+            f"input{plural} equal the golden model in every bit"
+        )
+    return 0

@@ -1,0 +1,177 @@
+"""Runs compiled programs on a target, layer by layer beside the golden model if asked to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.graph import Graph
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program
+from rowforge.check import Difference, first_difference
+from rowforge.compilation import Compiled
+from rowforge.progress import Progress
+from rowforge.targets import GOLDEN, open_target
+from sim.golden import run_batch, run_graph
+from sw_driver.accelerator import Accelerator
+from sw_driver.runtime import Inputs, split_inputs
+
+Array: TypeAlias = NDArray[Any]
+ByIndex: TypeAlias = dict[int, Array]
+ByKey: TypeAlias = dict[str, Array]
+
+_BATCH = 64  # inputs that the golden model computes at once, at most
+_BATCH_ELEMENTS = 1 << 25  # of all tensors of a batch together: bounds its memory
+
+
+@dataclass
+class Result:
+    """What a run yields.
+
+    Attributes
+    ----------
+    outputs : by tensor name; N in place of the batch dimension 1 for N inputs
+    tensors : operators' outputs of the first input by tensor key, as far as the host has them
+    counters : hardware counters of the first input, by layer index and name
+    cycles : clock cycles of the first input, None where no clock ran
+    inputs : how many inputs ran
+    layers_checked : layers compared with the golden model, summed over the inputs
+    difference : the first value that differs, None if there is none or nothing was compared
+    """
+
+    outputs: dict[str, Array] = field(default_factory=dict)
+    tensors: ByKey = field(default_factory=dict)
+    counters: dict[int, dict[str, int]] = field(default_factory=dict)
+    cycles: int | None = None
+    inputs: int = 0
+    layers_checked: int = 0
+    difference: Difference | None = None
+
+
+def run_program(
+    compiled: Compiled, inputs: Inputs, target: str = "rtl", *, check: bool = False
+) -> Result:
+    """Run a program for one or several inputs.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        With `keep_layers`, if all layers are to be compared.
+    inputs : array, or arrays by name
+        Of the program's input shape, with N in place of the batch dimension 1.
+    target : str
+        "golden" (the NumPy model; for a program file the command stream without time), "rtl", or a
+        URL.
+    check : bool
+        Compare every layer that reaches the host with the golden model; a program file, which has
+        no graph, with the command stream executed without time. Stops at the first difference.
+
+    Raises
+    ------
+    RowforgeError
+        For inputs that do not suit the program, an unknown target, or a check without a reference.
+    DriverError
+        If the link fails or the accelerator reports an error.
+    """
+    items = split_inputs(compiled.program, inputs)
+    if target == GOLDEN and compiled.graph is not None and not check:
+        return _golden(compiled, compiled.graph, items)
+    if target == GOLDEN and check and compiled.graph is None:
+        raise RowforgeError("--check with target golden needs a model: a program file has no graph")
+    with open_target(target) as accelerator:
+        accelerator.load(compiled.program)
+        result = _run(compiled, items, accelerator, check)
+    Progress().clear()
+    return result
+
+
+# ---- the golden model -----------------------------------------------------------------------
+
+
+def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
+    program, psum_width = compiled.program, _psum_width(compiled)
+    parts: list[ByKey] = []
+    progress = Progress()
+    batch = _batch(graph)
+    for start in range(0, len(items), batch):
+        progress.show(f"golden model: input {start + 1} of {len(items)}")
+        chunk = items[start : start + batch]
+        arrays = _by_key(program, {i: _join([item[i] for item in chunk]) for i in chunk[0]})
+        if len(chunk) == 1:
+            parts.append(run_graph(graph, arrays, psum_width=psum_width))
+        else:
+            values = run_batch(graph, arrays, psum_width=psum_width)
+            parts.append({key: values[key] for key in graph.outputs})
+    first = run_graph(graph, _by_key(program, items[0]), psum_width=psum_width)
+    progress.clear()
+    outputs = {graph.tensors[key].name: _join([p[key] for p in parts]) for key in graph.outputs}
+    tensors = {node.output: first[node.output] for node in graph.nodes}
+    return Result(outputs=outputs, tensors=tensors, inputs=len(items))
+
+
+def _batch(graph: Graph) -> int:
+    elements = sum(graph.tensors[node.output].elements for node in graph.nodes)
+    return max(1, min(_BATCH, _BATCH_ELEMENTS // max(elements, 1)))
+
+
+def _psum_width(compiled: Compiled) -> int | None:
+    """Width to which the golden model's psums wrap: only where wrapping is meant."""
+    return compiled.program.config.psum_width if compiled.wrap else None
+
+
+def _by_key(program: Program, arrays: ByIndex) -> ByKey:
+    return {program.tensors[index].key: array for index, array in arrays.items()}
+
+
+def _join(arrays: list[Array]) -> Array:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+# ---- an accelerator ---------------------------------------------------------------------------
+
+
+def _run(compiled: Compiled, items: list[ByIndex], accelerator: Accelerator, check: bool) -> Result:
+    program = compiled.program
+    result = Result()
+    outputs: list[dict[str, Array]] = []
+    references = _references(compiled, items) if check else None
+    for number, item in enumerate(items):
+        outcome = accelerator.run_in_full({program.tensors[i].name: a for i, a in item.items()})
+        outputs.append(outcome.outputs)
+        if not number:
+            result.cycles, result.counters = outcome.cycles, outcome.counters
+            result.tensors = layer_outputs(program, outcome.tensors)
+        if references is not None:
+            found, layers = first_difference(program, number, outcome.tensors, next(references))
+            result.layers_checked += layers
+            if found is not None:
+                result.difference = found
+                break
+    result.inputs = len(outputs)
+    result.outputs = {name: _join([part[name] for part in outputs]) for name in outputs[0]}
+    return result
+
+
+def layer_outputs(program: Program, tensors: ByIndex) -> ByKey:
+    """The operators' outputs among the host's tensors, by key."""
+    return {
+        program.tensors[layer.output].key: tensors[layer.output]
+        for layer in program.layers
+        if layer.output in tensors
+    }
+
+
+def _references(compiled: Compiled, items: list[ByIndex]) -> Iterator[ByKey]:
+    """What every tensor of every input must be, by key."""
+    program, graph = compiled.program, compiled.graph
+    if graph is not None:
+        for item in items:
+            yield run_graph(graph, _by_key(program, item), psum_width=_psum_width(compiled))
+        return
+    with open_target(GOLDEN) as executor:
+        executor.load(program)
+        for item in items:
+            arrays = {program.tensors[i].name: array for i, array in item.items()}
+            yield layer_outputs(program, executor.run_in_full(arrays).tensors)

@@ -1,0 +1,49 @@
+"""Verilog of a configuration with everything that belongs beside it."""
+
+from pathlib import Path
+from typing import Literal
+
+from hw.arch.config import Config
+from hw.arch.documents import documents
+from hw.arch.version import version_text
+
+NAME = "rowforge"
+
+
+def generate(
+    config: Config,
+    out_dir: str | Path,
+    *,
+    reset_all: bool = False,
+    memories: Literal["infer", "blackbox"] = "infer",
+    period_ns: float = 10.0,
+) -> list[Path]:
+    """Write the accelerator's Verilog, file list, constraints and documents into a folder.
+
+    Parameters
+    ----------
+    config : Config
+    out_dir : path
+        Made if absent; other files in it are left alone.
+    reset_all : bool
+        Reset every register and give none an initial value: for ASIC.
+    memories : "infer" or "blackbox"
+        Memories that tools infer, or macros with models in `rowforge_rams.v`.
+    period_ns : float
+        Clock period of the timing constraints.
+
+    Returns the files, sorted by name. Raises `RowforgeError` if the folder cannot be written.
+    """
+    from hw.accelerator import Accelerator  # amaranth is slow to import; other commands need none
+    from hw.verilog import Options
+    from hw.verilog import generate as generate_design
+
+    return generate_design(
+        Accelerator(config),
+        out_dir,
+        name=NAME,
+        version=version_text(),
+        options=Options(reset_all=reset_all, memories=memories),
+        period_ns=period_ns,
+        documents=documents(config, NAME),
+    )

@@ -1,0 +1,68 @@
+"""Options that several commands share."""
+
+import argparse
+from pathlib import Path
+
+from compiler.mapper.search import OBJECTIVES
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from rowforge.compilation import ROUNDINGS, CompileOptions
+from rowforge.configs import load_config, preset, preset_names
+
+
+def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """`--preset P` or `--config F.toml`."""
+    group = parser.add_mutually_exclusive_group(required=required)
+    group.add_argument(
+        "--preset", metavar="P", help=f"a configuration by name: {', '.join(preset_names())}"
+    )
+    group.add_argument("--config", type=Path, metavar="F.toml", help="a configuration from a file")
+
+
+def chosen_config(args: argparse.Namespace) -> Config | None:
+    """The configuration that the options name, None if they name none."""
+    if args.preset is not None:
+        return preset(args.preset)
+    return load_config(args.config) if args.config is not None else None
+
+
+def required_config(args: argparse.Namespace) -> Config:
+    """The configuration that the options name; `RowforgeError` if they name none."""
+    config = chosen_config(args)
+    if config is None:
+        raise RowforgeError("a model needs a configuration: give --preset P or --config F.toml")
+    return config
+
+
+def add_compile(parser: argparse.ArgumentParser) -> None:
+    """How a model is compiled."""
+    parser.add_argument(
+        "--rounding",
+        choices=ROUNDINGS,
+        help="how accumulators are rounded; default: as the model's framework does",
+    )
+    parser.add_argument(
+        "--objective", choices=OBJECTIVES, default="cycles", help="what mappings minimise"
+    )
+    parser.add_argument(
+        "--wrap", action="store_true", help="psums may wrap: the overflow proof is not wanted"
+    )
+    parser.add_argument(
+        "--no-host", action="store_true", help="refuse a model that needs the host for an operator"
+    )
+    parser.add_argument(
+        "--allow-host-mac",
+        action="store_true",
+        help="a convolution that the array cannot compute may run on the host",
+    )
+
+
+def compile_options(args: argparse.Namespace) -> CompileOptions:
+    """The options that `add_compile` has added."""
+    return CompileOptions(
+        rounding=args.rounding,
+        objective=args.objective,
+        wrap=args.wrap,
+        no_host=args.no_host,
+        allow_host_mac=args.allow_host_mac,
+    )

@@ -1,0 +1,332 @@
+"""The executor as a link: words go in, result words come out."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hw.arch.commands import (
+    ADDRESS,
+    ANY_CONFIGURATION,
+    BEGIN,
+    COMMAND_SET_VERSION,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    INDEX,
+    MAGIC,
+    PARAM,
+    REGION,
+    RESULT,
+    TABLE,
+    VECTOR,
+    Block,
+    Opcode,
+    Rounding,
+    Status,
+    VectorOp,
+    checksum,
+    col_pattern_words,
+    row_pattern_words,
+)
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from hw.arch.counters import COUNTERS
+from hw.arch.identity import identity_words
+from hw.arch.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
+from hw.arch.program import Words
+from sim.functional.convolution import run_convolution
+from sim.functional.errors import place, require
+from sim.functional.nest import decode_convolution
+from sim.functional.patterns import decode_columns, decode_rows
+from sim.functional.state import Origin, State
+from sim.functional.vector import run_vector
+from sw_driver.errors import LinkError
+
+_INDEXED = frozenset(
+    {
+        Opcode.ROWS,
+        Opcode.COLS,
+        Opcode.PARAMS,
+        Opcode.TABLE,
+        Opcode.MEMORY,
+    }
+)
+
+
+class _CommandError(Exception):
+    """The stream is refused with a status block."""
+
+    def __init__(self, status: Status, value: int):
+        super().__init__(status.name, value)
+        self.status = status
+        self.value = value
+
+
+class FunctionalAccelerator:
+    """An accelerator without time: a link that executes commands as soon as they are complete.
+
+    Parameters
+    ----------
+    config : Config
+    trace : bool
+        Keep for every buffer lane which pass, segment, column and window wrote it; see `origin`.
+
+    Raises
+    ------
+    SemanticsError
+        From `send`, for a program that breaks a rule which hardware does not check.
+    """
+
+    def __init__(self, config: Config, *, trace: bool = False):
+        self.config = config
+        self.state = State(config)
+        if trace:
+            self.state.trace = []
+        self._hash = config_hash(config)
+        self._input = np.zeros(0, dtype=np.uint64)
+        self._output = np.zeros(0, dtype=np.uint64)
+        self._begun = False
+        self._guest = False  # the program only wants to know who is there
+        self._number = 0
+        self._unsupported = {Opcode.TABLE} if config.data_width != 8 else set()
+        if not config.weight_memory:
+            self._unsupported |= {Opcode.MEMORY}
+        self._handlers: dict[Opcode, Callable[[list[int], Words, int], None]] = {
+            Opcode.END: self._end,
+            Opcode.ROWS: self._rows,
+            Opcode.COLS: self._columns,
+            Opcode.PARAMS: self._params,
+            Opcode.TABLE: self._table,
+            Opcode.LOAD: self._load,
+            Opcode.STORE: self._store,
+            Opcode.CONV: self._convolve,
+            Opcode.VECTOR: self._vector,
+            Opcode.COUNTERS: self._counters,
+            Opcode.IDENTIFY: self._identify,
+            Opcode.MEMORY: self._memory,
+        }
+
+    # ---- the link -----------------------------------------------------------------------------
+
+    def send(self, words: Words) -> None:
+        """Take words of the command stream; complete commands are executed."""
+        self._input = np.concatenate([self._input, np.asarray(words, dtype=np.uint64)])
+        while self._advance():
+            pass
+
+    def receive(self, count: int) -> Words:
+        """The next result words; `LinkError` if the accelerator has not made so many."""
+        if count > len(self._output):
+            raise LinkError(
+                f"the accelerator owes {len(self._output)} result words, not {count}: "
+                f"it waits for {'a command' if self._begun else 'a program'}"
+            )
+        words, self._output = self._output[:count], self._output[count:]
+        return words
+
+    def cycles(self) -> int | None:
+        """No time passes here."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def origin(self, word: int, lane: int) -> Origin | None:
+        """What wrote a lane of a buffer word last, if it was a CONV command (needs `trace`)."""
+        for record in reversed(self.state.trace or []):
+            found = np.flatnonzero((record.words == word) & (record.lanes == lane))
+            if found.size:
+                at = found[-1]
+                return Origin(
+                    tag=record.tag,
+                    number=record.number,
+                    segment=int(record.segments[at]),
+                    column=int(record.columns[at]),
+                    window=int(record.windows[at]),
+                )
+        return None
+
+    # ---- decoding -----------------------------------------------------------------------------
+
+    def _advance(self) -> bool:
+        """Execute what stands first in the input; whether that may have to be repeated."""
+        try:
+            return self._command() if self._begun else self._begin()
+        except _CommandError as error:
+            self._reply(Block.STATUS, [error.value], status=error.status)
+            self._begun = False
+            self.state.hazards.barrier()
+            return True
+
+    def _begin(self) -> bool:
+        magic = np.flatnonzero(self._input == np.uint64(MAGIC))
+        self._take(int(magic[0]) if magic.size else len(self._input))
+        if len(self._input) > 1:
+            version = BEGIN.unpack([int(self._input[1]), 0])["version"]
+            if version != COMMAND_SET_VERSION:
+                self._take(2)
+                raise _CommandError(Status.BAD_VERSION, version)
+        if len(self._input) <= BEGIN.words:
+            return False
+        fields = BEGIN.unpack(self._take(1 + BEGIN.words).tolist()[1:])
+        self._guest = fields["hash"] == ANY_CONFIGURATION
+        if fields["hash"] != self._hash and not self._guest:
+            raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
+        self._begun = True
+        self._number = 0
+        return True
+
+    def _take(self, count: int) -> Words:
+        words, self._input = self._input[:count], self._input[count:]
+        self.state.count(link_in_words=count)
+        return words
+
+    def _command(self) -> bool:
+        """Execute one command; whether it was complete."""
+        if not len(self._input):
+            return False
+        word = int(self._input[0])
+        header = HEADER.unpack([word])
+        if header["opcode"] not in set(Opcode) - self._unsupported:
+            self._take(1)
+            raise _CommandError(Status.UNKNOWN_COMMAND, header["opcode"])
+        opcode = Opcode(header["opcode"])
+        if self._guest and opcode not in (Opcode.IDENTIFY, Opcode.END):
+            self._take(1)
+            raise _CommandError(Status.BAD_CONFIGURATION, opcode)
+        size = 1 + DESCRIPTOR_WORDS[opcode]
+        if len(self._input) < size:
+            return False
+        descriptor = self._input[1:size].tolist()
+        if (total := checksum(word, descriptor)) != header["checksum"]:
+            self._take(size)
+            raise _CommandError(Status.BAD_CHECKSUM, total)
+        if opcode is not Opcode.CONV and header["length"] != self._length(opcode, descriptor):
+            self._take(size)
+            raise _CommandError(Status.BAD_LENGTH, header["length"])
+        if len(self._input) < size + header["length"]:
+            return False
+        self._take(size)
+        payload = self._take(header["length"])
+        if header["fence"] or opcode is Opcode.END:
+            self.state.hazards.barrier()
+        with place(f"command {self._number} ({opcode.name}, tag {header['tag']})"):
+            self._handlers[opcode](descriptor, payload, header["tag"])
+        self._number += 1
+        return True
+
+    def _length(self, opcode: Opcode, descriptor: list[int]) -> int:
+        """Payload words that a command must have."""
+        if opcode is Opcode.LOAD:
+            return REGION.unpack(descriptor)["words"]
+        if opcode not in _INDEXED:
+            return 0
+        entry = {
+            Opcode.ROWS: row_pattern_words(self.config.rows),
+            Opcode.COLS: col_pattern_words(self.config.cols),
+            Opcode.PARAMS: PARAM.words,
+            Opcode.TABLE: TABLE.words,
+            Opcode.MEMORY: 1,
+        }[opcode]
+        return INDEX.unpack(descriptor)["count"] * entry
+
+    def _reply(
+        self, block: Block, words: Words | list[int], *, tag: int = 0, status: Status = Status.OK
+    ) -> None:
+        fields = {"block": block, "status": status, "tag": tag, "length": len(words)}
+        parts = [self._output, RESULT.pack(fields), words]
+        self._output = np.concatenate([np.asarray(part, dtype=np.uint64) for part in parts])
+        self.state.count(link_out_words=1 + len(words))
+
+    # ---- commands -----------------------------------------------------------------------------
+
+    def _index(self, descriptor: list[int], limit: int) -> tuple[int, int]:
+        """First entry and count, within a memory of `limit` entries."""
+        index = INDEX.unpack(descriptor)
+        first, count = index["first"], index["count"]
+        if first + count > limit:
+            raise _CommandError(Status.BAD_ADDRESS, first + count)
+        return first, count
+
+    def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        first, count = self._index(descriptor, self.config.row_patterns)
+        self.state.hazards.fill("row pattern", first, count)
+        for number, words in enumerate(payload.reshape(count, -1), start=first):
+            with place(f"row pattern {number}"):
+                self.state.rows[number] = decode_rows(self.config, words)
+
+    def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        first, count = self._index(descriptor, self.config.col_patterns)
+        self.state.hazards.fill("column pattern", first, count)
+        for number, words in enumerate(payload.reshape(count, -1), start=first):
+            with place(f"column pattern {number}"):
+                self.state.columns[number] = decode_columns(self.config, words)
+
+    def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        params = self.state.params
+        first, count = self._index(descriptor, params.entries)
+        self.state.hazards.fill(params.name, first, count)
+        params.fill(first, unpack_records(PARAM, payload))
+
+    def _table(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        table = self.state.table
+        first, count = self._index(descriptor, table.entries)
+        self.state.hazards.fill(table.name, first, count)
+        table.fill(first, unpack_records(TABLE, payload))
+
+    def _memory(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        first, count = self._index(descriptor, len(self.state.filters))
+        self.state.hazards.fill("weight memory", first, count)
+        self.state.filters[first : first + count] = payload
+
+    def _region(self, descriptor: list[int]) -> Ints:
+        """The addresses of a box, in order."""
+        region = REGION.unpack(descriptor)
+        size = region["planes"] * region["rows"] * region["run"]
+        require(
+            region["words"] == link_words(self.config, size),
+            f"a box of {size} buffer words does not take {region['words']} link words",
+        )
+        plane, row, word = np.indices((region["planes"], region["rows"], region["run"]))
+        start = region["address"] + plane * region["plane_stride"] + row * region["row_stride"]
+        address: Ints = (start + word).reshape(-1) % (1 << ADDRESS)
+        outside = address >= self.state.memory.activation_words
+        if outside.any():
+            raise _CommandError(Status.BAD_ADDRESS, int(address[outside][0]))
+        return address
+
+    def _load(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        address = self._region(descriptor)
+        require(len(np.unique(address)) == len(address), "the region covers a word twice")
+        self.state.hazards.write(address, pending=False)
+        width = self.config.glb_width // 8
+        image = from_link_words(payload, len(address) * width)
+        self.state.memory.load(
+            address, np.frombuffer(image, dtype=np.uint8).reshape(len(address), width)
+        )
+
+    def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        address = self._region(descriptor)
+        self.state.hazards.read(address)
+        self._reply(Block.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+
+    def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        run_convolution(self.state, decode_convolution(descriptor), payload, tag)
+
+    def _vector(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        vector = VECTOR.unpack(descriptor)
+        if vector["op"] not in list(VectorOp):
+            raise _CommandError(Status.BAD_FIELD, vector["op"])
+        if vector["mode"] not in list(Rounding):
+            raise _CommandError(Status.BAD_FIELD, vector["mode"])
+        run_vector(self.state, vector)
+
+    def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        self._reply(Block.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        self.state.clear_counters()
+
+    def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        self._reply(Block.IDENTITY, identity_words(self.config), tag=tag)
+
+    def _end(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        self._reply(Block.STATUS, [Status.OK], tag=tag)
+        self._begun = False

@@ -1,0 +1,152 @@
+"""The PEs: filters in, windows times filters, segments added up."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config import Config
+from hw.arch.layout import Ints, unpack_filters
+from hw.arch.program import Words
+from sim.functional.errors import require
+from sim.functional.ifmaps import Windows
+from sim.functional.patterns import Columns, Rows
+
+
+def multiplier_results(config: Config, constants: Mapping[str, int]) -> int:
+    """Psums that one ifmap word contributes to."""
+    return constants["steps"] * config.macs_per_pe - constants["odd"]
+
+
+def check_constants(config: Config, constants: Mapping[str, int]) -> None:
+    """What a PE can hold, and what the constants must agree on."""
+    words = constants["steps"] * config.macs_per_pe
+    channels, taps = constants["channels"], constants["taps"]
+    slots = words * (channels if constants["diagonal"] else 1)
+    results = multiplier_results(config, constants)
+    filter_words = taps * words
+    beats = -(-filter_words // config.noc_filter)
+    for condition, message in (
+        (
+            all(constants[name] for name in ("steps", "channels", "taps", "windows", "items")),
+            "steps, channels, taps, windows and items must be at least 1",
+        ),
+        (channels and taps % channels == 0, f"taps ({taps}) must be a multiple of {channels}"),
+        (
+            1 <= constants["advance"] <= taps,
+            f"advance must be 1 to {taps}, not {constants['advance']}",
+        ),
+        (not constants["odd"] or config.macs_per_pe == 2, "odd needs two multipliers a PE"),
+        (
+            constants["psums"] == results * (channels if constants["diagonal"] else 1),
+            f"psums ({constants['psums']}) do not follow from steps, odd and channels",
+        ),
+        (taps <= config.ifmap_spad, f"taps ({taps}) exceed ifmap_spad ({config.ifmap_spad})"),
+        (slots <= config.psum_spad, f"psum slots ({slots}) exceed psum_spad ({config.psum_spad})"),
+        (
+            filter_words <= config.filter_half,
+            f"filter words ({filter_words}) exceed half a filter_spad ({config.filter_half})",
+        ),
+        (
+            constants["filter_beats"] == beats,
+            f"filter_beats must be {beats}, not {constants['filter_beats']}",
+        ),
+        (
+            constants["pixel_beats"] == -(-channels // config.noc_ifmap),
+            f"pixel_beats must be {-(-channels // config.noc_ifmap)}",
+        ),
+        (
+            constants["psum_beats"] == -(-constants["psums"] // config.psum_beat),
+            f"psum_beats must be {-(-constants['psums'] // config.psum_beat)}",
+        ),
+    ):
+        require(condition, message)
+    _check_operands(config, constants)
+
+
+def _check_operands(config: Config, constants: Mapping[str, int]) -> None:
+    zero, low = constants["zero"], -128 if constants["signed"] else 0
+    if config.data_width == 16:
+        require(constants["window_shift"] <= 16, "window_shift must be at most 16")
+        plain = constants["signed"] and not zero
+        require(plain, "16-bit activations are signed and have no zero point")
+    else:
+        require(not constants["window_shift"], "8-bit products are not shifted")
+        require(low <= zero <= low + 255, f"the ifmap zero point {zero} is no stored value")
+    if config.weight_width == config.data_width:
+        plain = constants["weight_signed"] and not constants["weight_zero"]
+        require(plain, "the configuration has no weight zero points and no unsigned weights")
+
+
+def decode_filters(
+    config: Config, constants: Mapping[str, int], words: Words, filters: int, groups: int
+) -> NDArray[np.float64]:
+    """Weights of a pass, shape (filter row tag, filter column tag, taps, psums of a word)."""
+    stored = unpack_filters(
+        config,
+        words,
+        filters * groups * constants["filter_beats"],
+        signed=bool(constants["weight_signed"]),
+    ).reshape(filters, groups, -1)
+    taps, steps = constants["taps"], constants["steps"] * config.macs_per_pe
+    weights = stored[..., : taps * steps].reshape(filters, groups, taps, steps)
+    weights = weights[..., : multiplier_results(config, constants)] - constants["weight_zero"]
+    result: NDArray[np.float64] = weights.astype(np.float64)
+    return result
+
+
+def compute(
+    config: Config,
+    constants: Mapping[str, int],
+    rows: Rows,
+    columns: Columns,
+    weights: NDArray[np.float64],
+    windows: Windows,
+) -> Ints:
+    """What every segment adds in every column: shape (F, segments, columns, psums).
+
+    Exact in float64: products have at most 32 bits, a segment adds at most 32 · 255 of them.
+    """
+    active = rows.active
+    fid = rows.rows["fid"][active][:, None]
+    filters = weights[fid, columns.columns["tid"]]  # rows, columns, taps, results
+    values = windows.values[windows.stream]  # rows, columns, F, taps
+    if constants["diagonal"]:
+        results = _diagonal(constants, values, filters)
+    elif constants["window_shift"]:
+        results = _shifted(values, filters, constants["window_shift"])
+    else:
+        results = values @ filters
+    position = np.full(config.rows, -1)
+    position[active] = np.arange(len(active))
+    sums = [
+        results[position[head] : position[tail] + 1].sum(axis=0)
+        for head, tail in zip(rows.segments["head"], rows.tails, strict=True)
+    ]
+    return np.stack(sums).transpose(2, 0, 1, 3).astype(np.int64)
+
+
+def _diagonal(
+    constants: Mapping[str, int], values: NDArray[np.float64], filters: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Each channel has psums of its own: psum c · mult + m adds the taps of channel c."""
+    shape, q = values.shape, constants["channels"]
+    pixels = shape[-1] // q
+    split = values.reshape(*shape[:-1], pixels, q)
+    per_channel = filters.reshape(*filters.shape[:2], 1, pixels, q, filters.shape[-1])
+    products = split[..., None] * per_channel
+    if constants["window_shift"]:
+        products = np.floor(products / (1 << constants["window_shift"]))
+    result: NDArray[np.float64] = products.sum(axis=3).reshape(*shape[:-1], -1)
+    return result
+
+
+def _shifted(
+    values: NDArray[np.float64], filters: NDArray[np.float64], shift: int
+) -> NDArray[np.float64]:
+    """Every product is shifted right by itself, rounded down."""
+    total = np.zeros((*values.shape[:-1], filters.shape[-1]))
+    for tap in range(values.shape[-1]):
+        product = values[..., tap, None] * filters[:, :, None, tap, :]
+        total += np.floor(product / (1 << shift))
+    return total

@@ -1,0 +1,183 @@
+"""CONV: pass after pass through filters, ifmaps, PEs, psums and results."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.gemmlowp import wrap
+from hw.arch.commands import CHANNEL
+from hw.arch.layout import Ints, filter_words
+from hw.arch.program import Words
+from sim.functional.array import (
+    check_constants,
+    compute,
+    decode_filters,
+    multiplier_results,
+)
+from sim.functional.errors import place, require
+from sim.functional.ifmaps import Windows, pass_windows
+from sim.functional.nest import Convolution, Pass, walk
+from sim.functional.patterns import Columns, Rows
+from sim.functional.results import channel_rows, check_output, finish
+from sim.functional.state import State, TraceRecord
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of a pass, shape (F, segments, columns, psums), and the patterns they were made with."""
+
+    constants: Mapping[str, int]
+    bases: Mapping[str, int]
+    rows: Rows
+    columns: Columns
+    values: Ints
+
+    def address(self, name: str, step: str) -> Ints:
+        """Base + segment + column + f · step, shape (F, segments, columns)."""
+        window = np.arange(len(self.values))[:, None, None] * self.constants[step]
+        segment = self.rows.segments[name][:, None]
+        total: Ints = self.bases[name] + segment + self.columns.columns[name] + window
+        return total
+
+
+def run_convolution(state: State, convolution: Convolution, payload: Words, tag: int) -> None:
+    """Execute a CONV command whose filters are `payload` (or in the weight memory)."""
+    constants = convolution.constants
+    check_constants(state.config, constants)
+    check_output(state, constants)
+    if constants["sync"]:
+        state.hazards.barrier()
+    position = 0
+    for each in walk(convolution):
+        with place(f"pass {each.number}"):
+            rows, columns = _patterns(state, each.bases)
+            beats = rows.filters * columns.groups * constants["filter_beats"]
+            length = filter_words(state.config, beats)
+            if constants["resident"]:
+                filters = _resident(state, each.bases["weights"], length)
+            else:
+                require(position + length <= len(payload), "the command carries too few filters")
+                filters = payload[position : position + length]
+                position += length
+            state.count(passes=1, filter_words=length)
+            _run_pass(state, constants, each, rows, columns, filters, tag)
+    require(
+        position == len(payload),
+        f"the command carries {len(payload)} words of filters, its passes use {position}",
+    )
+
+
+def _patterns(state: State, bases: Mapping[str, int]) -> tuple[Rows, Columns]:
+    rows, columns = state.rows.get(bases["rows"]), state.columns.get(bases["columns"])
+    if rows is None or columns is None:
+        kind = "rows" if rows is None else "columns"
+        require(False, f"pattern {bases[kind]} of {kind} was never filled")
+    state.hazards.use("row pattern", bases["rows"])
+    state.hazards.use("column pattern", bases["columns"])
+    assert rows is not None and columns is not None
+    return rows, columns
+
+
+def _resident(state: State, first: int, length: int) -> Words:
+    require(
+        first + length <= len(state.filters),
+        f"words {first} to {first + length - 1} of the weight memory do not exist",
+    )
+    state.hazards.use("weight memory", first, length)
+    return state.filters[first : first + length]
+
+
+def _run_pass(
+    state: State,
+    constants: Mapping[str, int],
+    each: Pass,
+    rows: Rows,
+    columns: Columns,
+    filters: Words,
+    tag: int,
+) -> None:
+    config = state.config
+    state.hazards.next_pass()
+    weights = decode_filters(config, constants, filters, rows.filters, columns.groups)
+    windows = pass_windows(state, constants, each.bases, rows, columns)
+    _count_products(state, constants, windows)
+    values = compute(config, constants, rows, columns, weights, windows)
+    sums = _Sums(constants, each.bases, rows, columns, values)
+    zero = (rows.segments["first"] != 0) & each.first
+    done = (rows.segments["last"] != 0) & each.last
+    _accumulate(state, sums, zero, done)
+    if done.any():
+        _finish(state, sums, done, each.number, tag)
+
+
+def _count_products(state: State, constants: Mapping[str, int], windows: Windows) -> None:
+    results = multiplier_results(state.config, constants)
+    zeros = (windows.values == 0).sum(axis=(1, 2))[windows.stream]
+    per_pe = constants["windows"] * constants["taps"]
+    state.count(
+        macs=windows.stream.size * per_pe * results,
+        gated_macs=int(zeros.sum()) * results if state.config.zero_gating else 0,
+    )
+
+
+def _accumulate(state: State, sums: _Sums, zero: Ints, done: Ints) -> None:
+    """Add earlier sums to segments that do not start at 0; write back what is not done."""
+    config, memory = state.config, state.memory
+    beats = sums.constants["psum_beats"]
+    address = sums.address("psum", "psum_beats")[..., None] + np.arange(beats)
+    window = np.broadcast_to(np.arange(len(address))[:, None, None, None], address.shape)
+    reads, writes = (memory.psum_address(address[:, mask]) for mask in (~zero, ~done))
+    state.hazards.psums(
+        reads.reshape(-1),
+        window[:, ~zero].reshape(-1),
+        writes.reshape(-1),
+        window[:, ~done].reshape(-1),
+    )
+    psums, values = sums.constants["psums"], sums.values
+    if reads.size:
+        before = memory.read_psums(reads)
+        values[:, ~zero] += before.reshape(*before.shape[:-2], -1)[..., :psums]
+    values[:] = wrap(values, config.psum_width)
+    if writes.size:
+        padded = np.zeros((*writes.shape[:-1], beats * config.psum_beat), dtype=np.int64)
+        padded[..., :psums] = values[:, ~done]
+        memory.write_psums(writes, padded.reshape(*writes.shape, config.psum_beat))
+    state.count(glb_psum_read_beats=reads.size, glb_psum_write_beats=writes.size)
+
+
+def _finish(state: State, sums: _Sums, done: Ints, number: int, tag: int) -> None:
+    """Hand complete sums to the post-processor."""
+    config, constants = state.config, sums.constants
+    first = sums.bases["channel"] + sums.rows.segments["channel"][:, None]
+    first = (first + sums.columns.columns["channel"])[done] % (1 << CHANNEL)
+    wrong = first % config.post_units != 0
+    if wrong.any():
+        require(
+            False,
+            f"the first channel of a window must be a multiple of {config.post_units}, "
+            f"not {int(first[wrong][0])}",
+        )
+    channel = first[..., None] + np.arange(constants["psums"])
+    words, lanes = finish(
+        state,
+        constants,
+        sums.values[:, done],
+        address=sums.address("output", "pixel_words")[:, done][..., None],
+        channel=channel,
+        param_row=channel_rows(state, constants, channel),
+    )
+    state.hazards.write(words, in_pass=True)
+    if state.trace is not None:
+        window, segment, column, _ = np.indices(words.shape)
+        state.trace.append(
+            TraceRecord(
+                tag=tag,
+                number=number,
+                words=words.reshape(-1),
+                lanes=lanes.reshape(-1),
+                segments=np.flatnonzero(done)[segment.reshape(-1)],
+                columns=column.reshape(-1),
+                windows=window.reshape(-1),
+            )
+        )

@@ -1,0 +1,130 @@
+"""Which buffer words unfinished work still reads or writes.
+
+The executor finishes every command before the next; hardware does not. Without a `fence` or `sync`
+the sets below persist from command to command, and whoever touches a word in conflict with them
+would see a result that depends on timing. Reads of passes are kept by pass number: engines run at
+most one pass ahead, and results of a pass leave only when all reads of the pass before are done.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config import Config
+from hw.arch.layout import Ints, psum_capacity, psum_words
+from sim.functional.errors import require
+
+Flags: TypeAlias = NDArray[np.bool_]
+
+_NEVER = -1
+_ALWAYS = np.iinfo(np.int64).max
+
+
+class Hazards:
+    """Reads and writes since the last barrier, by buffer word and psum beat."""
+
+    def __init__(self, config: Config):
+        self._config = config
+        words = config.glb_banks * config.glb_depth
+        self._read = np.full(words, _NEVER, dtype=np.int64)  # last pass that reads the word
+        self._written = np.zeros(words, dtype=bool)
+        self._psum = np.zeros(words, dtype=bool)
+        beats = psum_capacity(config)
+        self._write_pass = np.full(beats, _NEVER, dtype=np.int64)  # last pass that wrote the beat
+        self._write_window = np.zeros(beats, dtype=np.int64)
+        self._read_pass = np.full(beats, _NEVER, dtype=np.int64)
+        self._read_window = np.zeros(beats, dtype=np.int64)
+        self._tables: set[tuple[str, int]] = set()
+        self._number = 0
+
+    def barrier(self) -> None:
+        """All earlier work is done."""
+        self._read.fill(_NEVER)
+        self._written.fill(False)
+        self._psum.fill(False)
+        self._tables = set()
+        self._number += 1  # no pass is right behind another any more
+
+    def next_pass(self) -> None:
+        """A pass begins; it may overlap the one before."""
+        self._number += 1
+
+    # ---- words ------------------------------------------------------------------------------
+
+    def read(self, words: Ints, *, in_pass: bool = False) -> None:
+        """Words are read: by the current pass, or by a unit that may take any time."""
+        self.check_read(words)
+        self._read[words] = self._number if in_pass else _ALWAYS
+
+    def check_read(self, words: Ints) -> None:
+        """Refuse to read what earlier work may still write."""
+        self._refuse(words, self._written, "is read while earlier work may still write it")
+        self._refuse(words, self._psum, "is read while psums may still be in it")
+
+    def write(self, words: Ints, *, pending: bool = True, in_pass: bool = False) -> None:
+        """Words are written; `pending` unless the write is done before the next command."""
+        busy = self._number if in_pass else 0
+        self._refuse(words, self._read >= busy, "is written while earlier work may still read it")
+        self._refuse(words, self._psum, "is written while psums may still be in it")
+        if not in_pass:
+            self._refuse(words, self._written, "is written while earlier work may still write it")
+        if pending:
+            self._written[words] = True
+
+    def _refuse(self, words: Ints, busy: Flags, why: str) -> None:
+        hit = busy[words]
+        if hit.any():
+            require(False, f"word {int(words[hit].flat[0])} {why}; a fence or sync is missing")
+
+    # ---- psums of a pass -----------------------------------------------------------------------
+
+    def psums(self, reads: Ints, read_windows: Ints, writes: Ints, write_windows: Ints) -> None:
+        """Psum beats of one pass, flat, with the window that each belongs to.
+
+        A beat may be read for window f if the pass before wrote it for window f or earlier; a beat
+        that the same pass writes must be written where it was read, since nothing else orders the
+        two accesses.
+        """
+        self._distinct(reads, "read")
+        self._distinct(writes, "written")
+        before = np.where(
+            self._write_pass[reads] == self._number - 1, self._write_window[reads], _NEVER
+        )
+        self._refuse_beats(reads, before > read_windows, "is read before the pass before writes it")
+        self._read_pass[reads] = self._number
+        self._read_window[reads] = read_windows
+        elsewhere = (self._read_pass[writes] == self._number) & (
+            self._read_window[writes] != write_windows
+        )
+        self._refuse_beats(writes, elsewhere, "is read and written for different windows of a pass")
+        self._write_pass[writes] = self._number
+        self._write_window[writes] = write_windows
+        words = psum_words(self._config, np.concatenate([reads, writes]))
+        busy = self._read >= self._number
+        self._refuse(words, busy, "takes a psum while earlier work may still read it")
+        self._refuse(words, self._written, "takes a psum while earlier work may still write it")
+        self._psum[words] = True
+
+    def _distinct(self, beats: Ints, what: str) -> None:
+        values, counts = np.unique(beats, return_counts=True)
+        self._refuse_beats(values, counts > 1, f"is {what} twice in a pass")
+
+    def _refuse_beats(self, beats: Ints, hit: Flags, why: str) -> None:
+        if hit.any():
+            require(False, f"psum beat {int(beats[hit][0])} {why}")
+
+    # ---- tables -----------------------------------------------------------------------------
+
+    def use(self, table: str, first: int, count: int = 1) -> None:
+        """Unfinished work uses entries of a table."""
+        self._tables.update((table, first + i) for i in range(count))
+
+    def fill(self, table: str, first: int, count: int) -> None:
+        """Entries of a table are written."""
+        for i in range(count):
+            require(
+                (table, first + i) not in self._tables,
+                f"{table} entry {first + i} is written while earlier work may still use it; "
+                "a fence is missing",
+            )

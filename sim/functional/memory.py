@@ -1,0 +1,128 @@
+"""The global buffer: one storage, seen as activation lanes and as psum slots."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.gemmlowp import wrap
+from hw.arch.commands import ADDRESS
+from hw.arch.config import Config
+from hw.arch.layout import Ints, psum_capacity, psum_slot_bits, psum_words
+from sim.functional.errors import require
+
+_UNWRITTEN, _ACTIVATION, _PSUM = range(3)
+_MEANING = ("unwritten", "an activation", "a psum")
+
+
+class GlobalBuffer:
+    """Bank words as bytes; each word remembers whether it was written as activations or as psums.
+
+    Contents are random at first, so that a result that depends on them shows. Addresses are reduced
+    modulo 2^ADDRESS here; reading a word as what it was not written raises `SemanticsError`.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.words = config.glb_banks * config.glb_depth
+        self.activation_words = config.act_banks * config.glb_depth
+        self._psum_capacity = psum_capacity(config)
+        rng = np.random.default_rng(0)
+        self._bytes = rng.integers(0, 256, (self.words, config.glb_width // 8), dtype=np.uint8)
+        self._kind = np.full(self.words, _UNWRITTEN, dtype=np.uint8)
+
+    # ---- activations ------------------------------------------------------------------------
+
+    def activation_address(self, address: Ints) -> Ints:
+        """The wrapped addresses; `SemanticsError` if activations do not reach one of them."""
+        wrapped = address % (1 << ADDRESS)
+        if wrapped.size and int(wrapped.max()) >= self.activation_words:
+            bad = int(wrapped[wrapped >= self.activation_words].flat[0])
+            require(False, f"word {bad} is behind the {self.activation_words} activation words")
+        return wrapped
+
+    def _check_kind(self, address: Ints, kind: int) -> None:
+        wrong = self._kind[address] != kind
+        if wrong.any():
+            bad = int(address[wrong].flat[0])
+            require(
+                False,
+                f"word {bad} is read as {_MEANING[kind]} but is {_MEANING[self._kind[bad]]}",
+            )
+
+    def _lanes(self, *, signed: bool) -> NDArray[Any]:
+        size = self.config.data_width // 8
+        return self._bytes.view(f"<{'i' if signed else 'u'}{size}")
+
+    def read_words(self, address: Ints, *, signed: bool) -> Ints:
+        """Stored values of whole words, shape (..., lanes); addresses as they were checked."""
+        self._check_kind(address, _ACTIVATION)
+        return self._lanes(signed=signed)[address].astype(np.int64)
+
+    def read_lanes(self, address: Ints, lane: Ints, *, signed: bool) -> Ints:
+        """Stored values of single lanes."""
+        self._check_kind(address, _ACTIVATION)
+        return self._lanes(signed=signed)[address, lane].astype(np.int64)
+
+    def write_lanes(self, address: Ints, lane: Ints, values: Ints) -> None:
+        """Write the low bits of the values to single lanes."""
+        lanes = self._lanes(signed=False)
+        lanes[address, lane] = (values & ((1 << self.config.data_width) - 1)).astype(lanes.dtype)
+        self._kind[address] = _ACTIVATION
+
+    def load(self, address: Ints, image: NDArray[np.uint8]) -> None:
+        """Write whole words, image of shape (words, bytes of a word)."""
+        self._bytes[address] = image
+        self._kind[address] = _ACTIVATION
+
+    def store(self, address: Ints) -> NDArray[np.uint8]:
+        """Whole words as bytes, whatever was written to them."""
+        unwritten = self._kind[address] == _UNWRITTEN
+        if unwritten.any():
+            require(False, f"word {int(address[unwritten][0])} is stored but was never written")
+        return self._bytes[address]
+
+    # ---- psums --------------------------------------------------------------------------------
+
+    def psum_address(self, beat: Ints) -> Ints:
+        """The wrapped beat addresses; `SemanticsError` if the buffer has no such beat."""
+        wrapped = beat % (1 << ADDRESS)
+        if wrapped.size and int(wrapped.max()) >= self._psum_capacity:
+            bad = int(wrapped[wrapped >= self._psum_capacity].flat[0])
+            require(False, f"psum beat {bad} is behind the {self._psum_capacity} beats")
+        return wrapped
+
+    def read_psums(self, beat: Ints) -> Ints:
+        """Psums of beats, shape (..., psum_beat)."""
+        words = psum_words(self.config, beat)
+        self._check_kind(words, _PSUM)
+        slots = self._slots_of(self._bytes[words])
+        return slots.reshape(*beat.shape, -1)[..., : self.config.psum_beat]
+
+    def write_psums(self, beat: Ints, psums: Ints) -> None:
+        """Write beats; psums of shape (..., psum_beat)."""
+        config = self.config
+        words = psum_words(config, beat)
+        slots = np.zeros((*beat.shape, config.banks_per_beat * config.psums_per_word), np.int64)
+        slots[..., : config.psum_beat] = psums
+        self._bytes[words] = self._bytes_of(slots.reshape(*words.shape, -1))
+        self._kind[words] = _PSUM
+
+    def _slots_of(self, image: NDArray[np.uint8]) -> Ints:
+        """Psums in words given as bytes: shape (..., bytes) to (..., psums_per_word)."""
+        config = self.config
+        slot = psum_slot_bits(config)
+        bits = np.unpackbits(image, axis=-1, bitorder="little")
+        used = bits[..., : slot * config.psums_per_word]
+        split = used.reshape(*image.shape[:-1], config.psums_per_word, slot)
+        weights = np.int64(1) << np.arange(config.psum_width, dtype=np.int64)
+        return wrap(split[..., : config.psum_width] @ weights, config.psum_width)
+
+    def _bytes_of(self, slots: Ints) -> NDArray[np.uint8]:
+        """The inverse: shape (..., psums_per_word) to (..., bytes of a word)."""
+        config = self.config
+        slot = psum_slot_bits(config)
+        bits = (slots[..., None] >> np.arange(slot, dtype=np.int64)) & 1
+        image = np.zeros((*slots.shape[:-1], config.glb_width), dtype=np.uint8)
+        image[..., : slot * config.psums_per_word] = bits.reshape(*slots.shape[:-1], -1)
+        return np.packbits(image, axis=-1, bitorder="little")

@@ -1,0 +1,72 @@
+"""The pass nest of a CONV command: which passes there are, and with which bases."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hw.arch.commands import BASES, CONSTANTS, LOOP, LOOPS
+from hw.arch.fields import Field
+from sim.functional.errors import require
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass: its number in the command, its bases, and its place in the accumulation."""
+
+    number: int
+    bases: Mapping[str, int]
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The descriptor of CONV."""
+
+    constants: Mapping[str, int]
+    bases: Mapping[str, int]
+    loops: tuple[Mapping[str, int], ...]
+
+
+def decode_convolution(words: Sequence[int]) -> Convolution:
+    """A CONV descriptor from its words."""
+    behind_constants = CONSTANTS.words + BASES.words
+    return Convolution(
+        constants=CONSTANTS.unpack(words[: CONSTANTS.words]),
+        bases=BASES.unpack(words[CONSTANTS.words : behind_constants]),
+        loops=tuple(
+            LOOP.unpack(words[behind_constants + i * LOOP.words :][: LOOP.words])
+            for i in range(LOOPS)
+        ),
+    )
+
+
+def _wrap(field: Field, value: int) -> int:
+    value &= (1 << field.width) - 1
+    return value - (1 << field.width) if value > field.high else value
+
+
+def walk(convolution: Convolution) -> Iterator[Pass]:
+    """The passes in order."""
+    constants, loops = convolution.constants, convolution.loops
+    counts = [loop["count"] for loop in loops]
+    require(all(counts), f"the iteration counts of the nest must be at least 1, not {counts}")
+    adding = [i for i in range(LOOPS) if constants["accumulate"] >> i & 1]
+    index = [0] * LOOPS
+    bases = dict(convolution.bases)
+    number = 0
+    while True:
+        yield Pass(
+            number=number,
+            bases=dict(bases),
+            first=not constants["after"] and all(index[i] == 0 for i in adding),
+            last=not constants["before"] and all(index[i] == counts[i] - 1 for i in adding),
+        )
+        number += 1
+        open_loops = [i for i in range(LOOPS) if index[i] < counts[i] - 1]
+        if not open_loops:
+            return
+        stepping = open_loops[-1]
+        index[stepping] += 1
+        index[stepping + 1 :] = [0] * (LOOPS - stepping - 1)
+        for field in BASES.fields:
+            bases[field.name] = _wrap(field, bases[field.name] + loops[stepping][field.name])

@@ -1,0 +1,63 @@
+"""Accumulators to stored values, from the entries of the parameter memory."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from compiler.gemmlowp import wrap
+from compiler.rounding import scale_ort, scale_single, scale_tflm
+from hw.arch.commands import Rounding
+from hw.arch.layout import Ints
+from sim.functional.errors import require
+
+_FRACTION = 31
+
+
+def requantise(
+    acc: Ints, bias: Ints, multiplier: Ints, shift: Ints, output: Mapping[str, int]
+) -> Ints:
+    """Stored values of accumulators, or 32-bit ones in mode RAW.
+
+    Parameters
+    ----------
+    acc : signed accumulators of any shape
+    bias, multiplier, shift : `PARAM` fields that broadcast to it
+        `multiplier` is unsigned as stored, with the bits of a float32 scale in mode ORT.
+    output : mapping
+        `OUTPUT` fields: mode, zero_point, low, high.
+
+    Formulas: TFLM, ORT and SINGLE as in `compiler.rounding`; DIVIDE as in `hw.arch.reciprocal`;
+    WIDE16 (acc + bias) / 2^-shift rounded half up.
+    """
+    mode = Rounding(output["mode"])
+    if mode is Rounding.RAW:
+        return wrap(acc + bias, 32)
+    rounded = _scale(mode, acc, bias, multiplier, shift)
+    result: Ints = np.clip(rounded + output["zero_point"], output["low"], output["high"])
+    return result
+
+
+def _scale(mode: Rounding, acc: Ints, bias: Ints, multiplier: Ints, shift: Ints) -> Ints:
+    if mode is Rounding.WIDE16:
+        _check_shift(shift, -31, 0)
+        half = np.where(shift < 0, np.int64(1) << np.maximum(-shift - 1, 0), 0)
+        return (acc + bias + half) >> -shift
+    if mode is Rounding.DIVIDE:
+        _check_shift(shift, -31, 30)
+        quotient = ((np.abs(acc) + bias) * multiplier) >> (_FRACTION - shift)
+        signed: Ints = np.sign(acc) * quotient
+        return signed
+    total = wrap(acc + bias, 32)
+    if mode is Rounding.ORT:
+        return scale_ort(total, multiplier.astype(np.uint32).view(np.float32))
+    if mode is Rounding.SINGLE:
+        _check_shift(shift, -31, 30)
+        return scale_single(total, multiplier, shift)
+    _check_shift(shift, -31, 31)
+    return scale_tflm(total, multiplier, shift)
+
+
+def _check_shift(shift: Ints, low: int, high: int) -> None:
+    if shift.size and not low <= int(shift.min()) <= int(shift.max()) <= high:
+        bad = int(shift.min()) if int(shift.min()) < low else int(shift.max())
+        require(False, f"the shift of a parameter must be {low} to {high}, not {bad}")

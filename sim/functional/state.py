@@ -1,0 +1,106 @@
+"""Everything that the executor's units share: memories, tables, counters, trace."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hw.arch.commands import PARAM, TABLE
+from hw.arch.config import Config
+from hw.arch.counters import COUNTERS
+from hw.arch.layout import Ints
+from hw.arch.program import Words
+from sim.functional.errors import require
+from sim.functional.hazards import Hazards
+from sim.functional.memory import GlobalBuffer
+from sim.functional.patterns import Columns, Rows
+
+TABLE_ENTRIES = 256
+
+
+@dataclass(frozen=True)
+class TraceRecord:
+    """Where the results of one pass come from: arrays of equal length, one element a result.
+
+    `tag`: of the CONV command; `number`: of the pass in it; `words`, `lanes`: where the result went
+    (in mode RAW the first of its lanes); `segments`, `columns`, `windows`: where it was computed.
+    """
+
+    tag: int
+    number: int
+    words: Ints
+    lanes: Ints
+    segments: Ints
+    columns: Ints
+    windows: Ints
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The place in a CONV command that wrote a lane of a buffer word."""
+
+    tag: int
+    number: int
+    segment: int
+    column: int
+    window: int
+
+
+class EntryTable:
+    """A memory of records, field by field; entries that were never written may not be read."""
+
+    def __init__(self, name: str, fields: tuple[str, ...], entries: int):
+        self.name = name
+        self.entries = entries
+        self.fields = {field: np.zeros(entries, dtype=np.int64) for field in fields}
+        self._written = np.zeros(entries, dtype=bool)
+
+    def fill(self, first: int, values: dict[str, Ints]) -> None:
+        """Write consecutive entries."""
+        for name, column in values.items():
+            self.fields[name][first : first + len(column)] = column
+            self._written[first : first + len(column)] = True
+
+    def read(self, index: Ints) -> dict[str, Ints]:
+        """The fields of entries; `SemanticsError` if one does not exist or was never written."""
+        low, high = int(index.min()), int(index.max())
+        require(0 <= low <= high < self.entries, f"{self.name} entry {high} does not exist")
+        written = self._written[index]
+        if not written.all():
+            require(False, f"{self.name} entry {int(index[~written][0])} was never written")
+        return {name: column[index] for name, column in self.fields.items()}
+
+
+@dataclass
+class State:
+    """The accelerator's state; `filters` is the weight memory in 64-bit words."""
+
+    config: Config
+    memory: GlobalBuffer = field(init=False)
+    hazards: Hazards = field(init=False)
+    rows: dict[int, Rows] = field(default_factory=dict)
+    columns: dict[int, Columns] = field(default_factory=dict)
+    params: EntryTable = field(init=False)
+    table: EntryTable = field(init=False)
+    filters: Words = field(init=False)
+    counters: dict[str, int] = field(init=False)
+    trace: list[TraceRecord] | None = None
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.memory = GlobalBuffer(config)
+        self.hazards = Hazards(config)
+        self.params = EntryTable(
+            "parameter", tuple(item.name for item in PARAM.fields), config.post_channels
+        )
+        self.table = EntryTable("table", tuple(item.name for item in TABLE.fields), TABLE_ENTRIES)
+        self.filters = np.zeros(config.weight_memory // 8, dtype=np.uint64)
+        self.clear_counters()
+
+    def clear_counters(self) -> None:
+        """All counters 0."""
+        self.counters = {item.name: 0 for item in COUNTERS.fields}
+
+    def count(self, **events: int) -> None:
+        """Add to counters."""
+        for name, number in events.items():
+            self.counters[name] += number

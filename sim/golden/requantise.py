@@ -1,0 +1,47 @@
+"""Output stages: accumulators to stored values."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler.gemmlowp import INT32_MAX, INT32_MIN, Ints, wrap
+from compiler.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
+from compiler.rounding import scale_ort, scale_single, scale_tflm
+
+INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
+
+
+def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
+    """clamp(round(acc * scale) + zero_point) in the stage's mode; channels are the last axis.
+
+    `acc` holds 32-bit values, bias included. A RAW stage yields them as int32.
+    """
+    if stage.rounding is Rounding.RAW:
+        return acc.astype(np.int32)
+    channels = acc.shape[-1] if acc.ndim else 1
+    if stage.scale.size == 1:
+        channels = 1
+    if stage.rounding is Rounding.ORT:
+        scaled = scale_ort(acc, float_scales(stage, channels))
+    else:
+        pair = multipliers(stage, channels)
+        scale = scale_tflm if stage.rounding is Rounding.TFLM else scale_single
+        scaled = scale(acc, pair.multiplier, pair.shift)
+    # TensorFlow Lite Micro adds the zero point in int32; a sum that wraps is out of its contract.
+    total = np.clip(scaled + stage.zero_point, INT32_MIN, INT32_MAX)
+    return np.clip(total, stage.low, stage.high).astype(stage.dtype)
+
+
+def add_bias(psum: Ints, bias: Ints) -> Ints:
+    """psum [..., M] + bias [M] in 32 bits, wrapping like the accumulator register."""
+    return wrap(psum + bias, 32)
+
+
+def finish_window(psum: Ints, bias: Ints, stage: WindowStage) -> npt.NDArray[np.int16]:
+    """16-bit output: psum [..., M] + bias [M] exactly, shift rounded half up, saturate, clamp."""
+    total = psum + bias
+    if stage.shift:
+        total = (total + (1 << (stage.shift - 1))) >> stage.shift
+    saturated = np.clip(total, INT16_MIN, INT16_MAX)
+    return np.asarray(np.clip(saturated, stage.low, stage.high), dtype=np.int16)

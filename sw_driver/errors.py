@@ -1,0 +1,63 @@
+"""What can go wrong between host and accelerator."""
+
+from hw.arch.commands import Status
+
+MEANINGS = {
+    Status.UNKNOWN_COMMAND: "unknown command",
+    Status.BAD_CHECKSUM: "the checksum of a command does not fit, it should be",
+    Status.BAD_LENGTH: "a command has a payload that does not fit, of words:",
+    Status.BAD_ADDRESS: "address or entry out of range:",
+    Status.BAD_VERSION: "the program is of another command set:",
+    Status.BAD_CONFIGURATION: "the program was made for another configuration: hash",
+    Status.WATCHDOG: "a stream was stuck and the watchdog ended the program: state",
+    Status.BAD_FIELD: "a field of a command has a value without meaning:",
+}
+
+
+class DriverError(RuntimeError):
+    """Host and accelerator do not understand each other, or a program failed."""
+
+
+class LinkError(DriverError):
+    """The link is broken, closed, or carries nothing more."""
+
+
+class ProtocolError(DriverError):
+    """The accelerator answered with something that the program does not call for."""
+
+
+class ProgramError(DriverError):
+    """The accelerator ended a program with an error; `status` and `value` say why."""
+
+    def __init__(self, status: Status, value: int, tag: int):
+        super().__init__(f"{MEANINGS[status]} {value:#x} (behind command tag {tag})")
+        self.status = status
+        self.value = value
+        self.tag = tag
+
+
+class VersionError(ProgramError):
+    """The program's command set is not the accelerator's."""
+
+
+class ConfigurationError(ProgramError):
+    """The program's configuration is not the accelerator's."""
+
+
+class WatchdogError(ProgramError):
+    """A stream made no progress."""
+
+
+_TYPES: dict[Status, type[ProgramError]] = {
+    Status.BAD_VERSION: VersionError,
+    Status.BAD_CONFIGURATION: ConfigurationError,
+    Status.WATCHDOG: WatchdogError,
+}
+
+
+def program_error(code: int, value: int, tag: int) -> DriverError:
+    """The exception for a status block that is not OK."""
+    if code not in list(MEANINGS):
+        return ProtocolError(f"unknown status {code} with value {value:#x}")
+    status = Status(code)
+    return _TYPES.get(status, ProgramError)(status, value, tag)

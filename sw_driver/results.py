@@ -1,0 +1,68 @@
+"""Result blocks: what the accelerator must still answer, and what its answers mean."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hw.arch.commands import RESULT, Block, Status
+from hw.arch.program import Words
+from sw_driver.errors import ProtocolError, program_error
+from sw_driver.link import Link
+
+Consumer: TypeAlias = Callable[[Words], None]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A result block to come: kind, length in words (behind its header), and who takes it."""
+
+    block: Block
+    length: int
+    consume: Consumer
+
+
+class ResultReader:
+    """Receives result blocks in the order in which their commands were sent."""
+
+    def __init__(self, link: Link):
+        self._link = link
+        self._queue: deque[Expected] = deque()
+        self._received = 0
+
+    def expect(self, block: Block, length: int, consume: Consumer) -> int:
+        """Note a block that the words just sent will cause; its number counts from 1."""
+        self._queue.append(Expected(block, length, consume))
+        return self._received + len(self._queue)
+
+    def receive_until(self, number: int) -> None:
+        """Receive blocks up to and including that number."""
+        while self._received < number:
+            self._receive()
+
+    def receive_all(self) -> None:
+        """Receive every block that is expected."""
+        self.receive_until(self._received + len(self._queue))
+
+    def _receive(self) -> None:
+        """Receive one block.
+
+        Raises `ProgramError` if the accelerator reports an error instead, `ProtocolError` for any
+        other block. Nothing is expected any more after either.
+        """
+        expected = self._queue[0]
+        header = RESULT.unpack(self._link.receive(1).tolist())
+        block, length = header["block"], header["length"]
+        if block == Block.STATUS and header["status"] != Status.OK and length == 1:
+            self._queue.clear()
+            value = int(self._link.receive(1)[0])
+            raise program_error(header["status"], value, header["tag"])
+        if block != expected.block or length != expected.length:
+            self._queue.clear()
+            raise ProtocolError(
+                f"the accelerator must answer with a {expected.block.name} block of "
+                f"{expected.length} words, not with block {block} of {length} words"
+            )
+        self._queue.popleft()
+        self._received += 1
+        expected.consume(self._link.receive(length))

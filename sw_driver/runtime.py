@@ -1,0 +1,223 @@
+"""Runs programs on an accelerator behind a link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.commands import Block
+from hw.arch.config import Config
+from hw.arch.configfile import differences
+from hw.arch.counters import COUNTERS
+from hw.arch.errors import RowforgeError
+from hw.arch.layout import box_words, link_words, pack_box, store_box
+from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
+from sw_driver.hostops import run_host
+from sw_driver.link import Link
+from sw_driver.results import ResultReader
+
+Array: TypeAlias = NDArray[Any]
+Inputs: TypeAlias = Array | Mapping[str, Array]
+
+
+@dataclass
+class RunOutcome:
+    """Results of a program for one or several inputs.
+
+    Attributes
+    ----------
+    outputs : by tensor name; N in place of the batch dimension 1 for N inputs
+    tensors : every tensor of the first input that the host knows, by tensor index, in the model's
+        shape: inputs, constants, stored tensors, and results of host operators
+    counters : hardware counters of the first input, by layer index and counter name
+    cycles : clock cycles of the first input, None if the link does not know
+    """
+
+    outputs: dict[str, Array]
+    tensors: dict[int, Array]
+    counters: dict[int, dict[str, int]] = field(default_factory=dict)
+    cycles: int | None = None
+
+
+class Session:
+    """A link and the configuration of the accelerator behind it."""
+
+    def __init__(self, link: Link, config: Config):
+        self.link = link
+        self.config = config
+
+    def run(self, program: Program, inputs: Inputs) -> RunOutcome:
+        """Run a program once for every item of its inputs.
+
+        Parameters
+        ----------
+        program : Program
+        inputs : array, or mapping of arrays by tensor name
+            An array serves a program with one input. Each has its tensor's element type and shape,
+            with N in place of the batch dimension 1.
+
+        Raises
+        ------
+        RowforgeError
+            For a program of another configuration, or inputs that do not suit it.
+        DriverError
+            If the link fails, or the accelerator reports an error (`ProgramError`).
+        """
+        if program.config != self.config:
+            raise RowforgeError(
+                "the program was compiled for another configuration: "
+                + "; ".join(differences(self.config, program.config))
+            )
+        batches = split_inputs(program, inputs)
+        runs = [_Run(self.link, program, batch).execute() for batch in batches]
+        first = runs[0]
+        outputs = {
+            program.tensors[index].name: _join([run.tensors[index] for run in runs])
+            for index in program.outputs
+        }
+        return RunOutcome(outputs, first.tensors, first.counters, first.cycles)
+
+
+def _join(arrays: list[Array]) -> Array:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+# ---- inputs -----------------------------------------------------------------------------------
+
+
+def split_inputs(program: Program, inputs: Inputs) -> list[dict[int, Array]]:
+    """The input tensors of each run, by tensor index; `RowforgeError` if they do not suit."""
+    names = [program.tensors[index].name for index in program.inputs]
+    if not isinstance(inputs, Mapping):
+        if len(names) != 1:
+            raise RowforgeError(f"the program must have inputs by name: {', '.join(names)}")
+        inputs = {names[0]: inputs}
+    if set(inputs) != set(names):
+        raise RowforgeError(
+            f"inputs must be {', '.join(names) or 'none'}, not {', '.join(inputs) or 'none'}"
+        )
+    parts = {
+        index: _items(program.tensors[index], inputs[program.tensors[index].name])
+        for index in program.inputs
+    }
+    counts = {len(items) for items in parts.values()} or {1}
+    if len(counts) > 1:
+        raise RowforgeError(f"all inputs must have the same number of items, not {sorted(counts)}")
+    return [{index: items[i] for index, items in parts.items()} for i in range(counts.pop())]
+
+
+def _items(spec: TensorSpec, array: Array) -> list[Array]:
+    if str(array.dtype) != spec.dtype:
+        raise RowforgeError(f"input {spec.name} must be of type {spec.dtype}, not {array.dtype}")
+    if array.shape == spec.shape:
+        return [array]
+    batched = spec.shape[:1] == (1,) and array.shape[1:] == spec.shape[1:] and array.size
+    if not batched:
+        wanted = ("N", *spec.shape[1:]) if spec.shape[:1] == (1,) else spec.shape
+        shape = ", ".join(str(size) for size in wanted)
+        raise RowforgeError(f"input {spec.name} must have shape ({shape}), not {array.shape}")
+    return [array[i : i + 1] for i in range(len(array))]
+
+
+# ---- one run ------------------------------------------------------------------------------------
+
+
+class _Run:
+    """One pass through the steps of a program.
+
+    Words are sent as early as possible; results are received when a value is needed: for a LOAD or
+    a host operator that reads a stored tensor, and at the end.
+    """
+
+    def __init__(self, link: Link, program: Program, inputs: dict[int, Array]):
+        self._link = link
+        self._program = program
+        self._results = ResultReader(link)
+        self._stored: dict[int, int] = {}  # tensor: number of the last block that stores into it
+        self._own: set[int] = set()  # tensors in memory of the run's own, written by STOREs
+        self.tensors: dict[int, Array] = {**program.constants, **inputs}
+        self.counters: dict[int, dict[str, int]] = {}
+        self.cycles: int | None = None
+
+    def execute(self) -> "_Run":
+        """Execute all steps and wait for the end."""
+        for step in self._program.steps:
+            self._step(step)
+        self._results.expect(Block.STATUS, 1, lambda words: None)
+        self._results.receive_all()
+        self.cycles = self._link.cycles()
+        return self
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case Send():
+                self._link.send(step.words)
+            case Load():
+                view = self._view(step.tensor)
+                payload = pack_box(self._program.config, view, step.box, raw=_is_raw(view))
+                self._link.send(np.concatenate([step.words, payload]))
+            case Store():
+                self._store(step)
+            case Query():
+                self._link.send(step.words)
+                self._results.expect(
+                    Block.COUNTERS, COUNTERS.words, lambda words: self._count(step.layer, words)
+                )
+            case Host():
+                self._host(step)
+
+    def _value(self, tensor: int) -> Array:
+        """A host tensor in the model's shape, with everything that is stored into it."""
+        if tensor in self._stored:
+            self._results.receive_until(self._stored.pop(tensor))
+        if tensor not in self.tensors:
+            raise RowforgeError(
+                f"the program reads tensor {self._program.tensors[tensor].name} before it has one"
+            )
+        return self.tensors[tensor]
+
+    def _view(self, tensor: int) -> Array:
+        return self._value(tensor).reshape(self._program.tensors[tensor].view)
+
+    def _store(self, step: Store) -> None:
+        config, spec = self._program.config, self._program.tensors[step.tensor]
+        if step.tensor not in self._own:
+            self._own.add(step.tensor)
+            self.tensors[step.tensor] = np.zeros(spec.shape, dtype=spec.dtype)
+        view = self.tensors[step.tensor].reshape(spec.view)
+        self._link.send(step.words)
+        length = link_words(config, box_words(config, step.box, raw=step.raw))
+        self._stored[step.tensor] = self._results.expect(
+            Block.DATA,
+            length,
+            lambda words: store_box(config, view, words, step.box, raw=step.raw),
+        )
+
+    def _count(self, layer: int, words: Words) -> None:
+        """Add a counter block to what the layer has already."""
+        total = self.counters.setdefault(layer, dict.fromkeys(COUNTERS.offsets, 0))
+        for name, value in COUNTERS.unpack(words.tolist()).items():
+            total[name] += value
+
+    def _host(self, step: Host) -> None:
+        inputs = [self._value(tensor) for tensor in step.inputs]
+        results = run_host(step.op, inputs, step.attributes)
+        if len(results) != len(step.outputs):
+            raise RowforgeError(
+                f"host operator {step.op} must have {len(results)} outputs, not {len(step.outputs)}"
+            )
+        for tensor, result in zip(step.outputs, results, strict=True):
+            spec = self._program.tensors[tensor]
+            if result.size != np.prod(spec.shape) or str(result.dtype) != spec.dtype:
+                raise RowforgeError(
+                    f"{spec.name} must be {spec.dtype} of shape {spec.shape}, not {result.dtype} "
+                    f"of shape {result.shape}"
+                )
+            self.tensors[tensor] = result.reshape(spec.shape)
+            self._own.discard(tensor)
+
+
+def _is_raw(view: Array) -> bool:
+    return view.dtype.itemsize == 4 and view.dtype.kind in "iu"

@@ -1,0 +1,1 @@
+"""Reference models in plain Python and NumPy: what the blocks must do, without cycles."""

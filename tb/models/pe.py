@@ -1,0 +1,167 @@
+"""A PE without time: what it makes of a pass, and random passes that fit its scratchpads."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config import Config
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PePass:
+    """One pass of a PE.
+
+    `fields`: of `PassConfig`; `ifmap`: operands in order, pixel by pixel; `weights`: shape
+    (taps, steps, K); `psums`: shape (words, K), what comes from below or from the column.
+    """
+
+    fields: dict[str, int]
+    ifmap: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    weights: Ints = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
+    psums: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+    @property
+    def steps(self) -> int:
+        """Multiply steps of the pass."""
+        f = self.fields
+        return f["windows"] * f["taps"] * f["steps"] if f["active"] else 0
+
+
+def wrapped(values: Ints, width: int) -> Ints:
+    """Signed values modulo 2^width."""
+    half = 1 << (width - 1)
+    result: Ints = (values + half) % (2 * half) - half
+    return result
+
+
+def run_pass(config: Config, item: PePass) -> list[dict[str, object]]:
+    """The chain words of a pass, in order: `psums` and `tail`.
+
+    A window's sums are sum over taps of operand · weight; `diagonal` keeps the channels of a pixel
+    apart. 16-bit products are shifted first, and everything is modulo 2^psum_width.
+    """
+    f = item.fields
+    if not f["active"]:
+        return []
+    taps, steps, channels = f["taps"], f["steps"], f["channels"]
+    K = config.macs_per_pe
+    shift = f.get("window_shift", 0)
+    words = []
+    for window in range(f["windows"]):
+        operands = item.ifmap[window * f["advance"] :][:taps]
+        products = (operands[:, None, None] * item.weights) >> shift
+        if f["diagonal"]:
+            sums = products.reshape(-1, channels, steps, K).sum(axis=0).reshape(-1, K)
+        else:
+            sums = products.sum(axis=0)
+        words.append(sums)
+    total = np.concatenate(words)
+    if not (f["head"] and f["zero"]):
+        total = total + item.psums
+    total = wrapped(total, config.psum_width)
+    return [{"psums": row, "tail": f["tail"]} for row in total.tolist()]
+
+
+def zero_steps(item: PePass) -> int:
+    """Multiply steps whose activation stands for zero."""
+    f = item.fields
+    if not f["active"]:
+        return 0
+    words = (item.ifmap[w * f["advance"] :][: f["taps"]] for w in range(f["windows"]))
+    return sum(int((operands == 0).sum()) for operands in words) * f["steps"]
+
+
+def operands(config: Config, rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
+    """Activations less their zero point: -255 … 255 for 8-bit data; many extremes."""
+    limit = 255 if config.data_width == 8 else 1 << 15
+    low, high = -limit, limit if config.data_width == 8 else limit - 1
+    return _spread(rng, shape, low, high)
+
+
+def stored_weights(config: Config, rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
+    """Weights as the scratchpad holds them, with many extremes."""
+    half = 1 << (config.weight_width - 1)
+    low = -half if config.weight_width != 9 else -255
+    return _spread(rng, shape, low, half - 1)
+
+
+def _spread(rng: np.random.Generator, shape: tuple[int, ...], low: int, high: int) -> Ints:
+    values = rng.integers(low, high + 1, shape)
+    extremes = rng.choice([0, 0, 0, -1, 1, low, high], shape)
+    result: Ints = np.where(rng.random(shape) < 0.5, extremes, values)
+    return result
+
+
+def random_pass(config: Config, random: Random, *, active: bool = True, windows: int = 0) -> PePass:
+    """A pass that fits the scratchpads, of so many windows (0: a few)."""
+    while True:
+        item = _draw(config, random, active, windows or random.choice((1, 2, 3, 5)))
+        if item is not None:
+            return item
+
+
+def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass | None:
+    K = config.macs_per_pe
+    words = config.filter_half // K
+    taps = random.randint(1, config.ifmap_spad)
+    channels = random.choice([q for q in range(1, taps + 1) if taps % q == 0])
+    S = taps // channels
+    diagonal = random.random() < 0.3
+    slots = config.psum_spad // K
+    most = min(slots // channels if diagonal else slots, words // taps)
+    if most < 1:
+        return None
+    steps = most if random.random() < 0.3 else random.randint(1, most)
+    advance = channels * min(random.randint(1, S + 1), S)
+    fields = {
+        "active": int(active),
+        "head": random.randint(0, 1),
+        "zero": random.randint(0, 1),
+        "tail": random.randint(0, 1),
+        "steps": steps,
+        "taps": taps,
+        "advance": advance,
+        "channels": channels,
+        "windows": windows,
+        "diagonal": int(diagonal),
+    }
+    if config.data_width == 16:
+        fields["window_shift"] = random.randint(0, 16)
+    rng = np.random.default_rng(random.getrandbits(32))
+    out_words = windows * steps * (channels if diagonal else 1)
+    half = 1 << (config.psum_width - 1)
+    return PePass(
+        fields=fields,
+        ifmap=operands(config, rng, ((windows - 1) * advance + taps,)),
+        weights=stored_weights(config, rng, (taps, steps, K)),
+        psums=rng.integers(-half, half, (out_words, K)),
+    )
+
+
+def ifmap_beats(config: Config, item: PePass) -> list[dict[str, object]]:
+    """The ifmap as network beats: pixels in pieces of `noc_ifmap` words."""
+    if not item.fields["active"]:
+        return []
+    beats: list[dict[str, object]] = []
+    for pixel in item.ifmap.reshape(-1, item.fields["channels"]).tolist():
+        for start in range(0, len(pixel), config.noc_ifmap):
+            words = pixel[start : start + config.noc_ifmap]
+            beats.append({"words": words, "more": len(words) - 1})
+    return beats
+
+
+def filter_beats(config: Config, item: PePass) -> list[dict[str, object]]:
+    """The weights as network beats, tap-major, the last one marked."""
+    if not item.fields["active"]:
+        return []
+    flat = item.weights.reshape(-1).tolist()
+    width = config.noc_filter
+    beats: list[dict[str, object]] = [
+        {"words": flat[i : i + width], "last": 0} for i in range(0, len(flat), width)
+    ]
+    beats[-1]["last"] = 1
+    return beats

@@ -1,0 +1,178 @@
+"""Programs that the accelerator must refuse, by name, with the answer that they must cause."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hw.arch import commands
+from hw.arch.commands import (
+    ANY_CONFIGURATION,
+    HEADER,
+    INDEX,
+    REGION,
+    RESULT,
+    VECTOR,
+    Block,
+    Opcode,
+    Status,
+)
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from tb.models.program import ALL, Phase
+from tests.sim.streams import Stream
+
+Refusal = Callable[[Config], tuple[list[int], Status, int]]
+"""Words that follow a good start, the status, and the offending value."""
+
+
+def refused(config: Config, name: str, start: list[int]) -> Phase:
+    """The refusal `name` behind the words `start`, which must cause no result themselves."""
+    words, status, value = REFUSALS[name](config)
+    header = RESULT.pack({"block": Block.STATUS, "status": status, "length": 1})
+    before: list[int] = []
+    if name == ANNOUNCED:
+        length = REGION.unpack(words[1:])["words"]
+        before = [*RESULT.pack({"block": Block.DATA, "length": length}), *[0] * length]
+    masks = [ALL, *[0] * (len(before) - 1)] if before else []
+    return Phase([*start, *words], [*before, *header, value], [*masks, ALL, ALL])
+
+
+def _command(opcode: Opcode, struct=None, values=(), *, length: int = 0) -> list[int]:
+    return commands.command(opcode, struct.pack(values) if struct else (), length=length)
+
+
+def _behind(config: Config) -> int:
+    """The first buffer word that activations do not reach."""
+    return config.act_banks * config.glb_depth
+
+
+def _region(words: int = 4, **values: int) -> dict[str, int]:
+    return {"run": 4, "rows": 1, "planes": 1, "words": words, **values}
+
+
+def _other_version(config: Config) -> tuple[list[int], Status, int]:
+    start = commands.begin(config_hash(config))
+    start[1] += 1
+    return start, Status.BAD_VERSION, commands.COMMAND_SET_VERSION + 1
+
+
+def _other_configuration(config: Config) -> tuple[list[int], Status, int]:
+    wrong = config_hash(config) ^ 0x10
+    return commands.begin(wrong), Status.BAD_CONFIGURATION, wrong
+
+
+def _guest(config: Config) -> tuple[list[int], Status, int]:
+    words = [*commands.begin(ANY_CONFIGURATION), *_command(Opcode.COUNTERS)]
+    return words, Status.BAD_CONFIGURATION, Opcode.COUNTERS
+
+
+def _unknown(config: Config) -> tuple[list[int], Status, int]:
+    return HEADER.pack({"opcode": 99, "length": 3}) + [1, 2, 3], Status.UNKNOWN_COMMAND, 99
+
+
+def _unbuilt(config: Config) -> tuple[list[int], Status, int]:
+    words = _command(Opcode.MEMORY, INDEX, {"count": 1}, length=1)
+    return [*words, 5], Status.UNKNOWN_COMMAND, Opcode.MEMORY
+
+
+def _checksum(config: Config) -> tuple[list[int], Status, int]:
+    words = _command(Opcode.LOAD, REGION, _region(), length=4)
+    words[1] ^= 1 << 40
+    total = commands.checksum(words[0], words[1:])
+    return [*words, 1, 2, 3, 4], Status.BAD_CHECKSUM, total
+
+
+def _table_length(config: Config) -> tuple[list[int], Status, int]:
+    length = commands.row_pattern_words(config.rows) + 1
+    words = _command(Opcode.ROWS, INDEX, {"first": 0, "count": 1}, length=length)
+    return words + [0] * length, Status.BAD_LENGTH, length
+
+
+def _load_length(config: Config) -> tuple[list[int], Status, int]:
+    return _command(Opcode.LOAD, REGION, _region(), length=5) + [0] * 5, Status.BAD_LENGTH, 5
+
+
+def _store_length(config: Config) -> tuple[list[int], Status, int]:
+    return _command(Opcode.STORE, REGION, _region(), length=2) + [0] * 2, Status.BAD_LENGTH, 2
+
+
+def _table_address(config: Config) -> tuple[list[int], Status, int]:
+    first = config.col_patterns
+    length = commands.col_pattern_words(config.cols)
+    words = _command(Opcode.COLS, INDEX, {"first": first, "count": 1}, length=length)
+    return words + [0] * length, Status.BAD_ADDRESS, first + 1
+
+
+def _param_address(config: Config) -> tuple[list[int], Status, int]:
+    values = {"first": config.post_channels - 1, "count": 2}
+    length = 2 * commands.PARAM.words
+    words = _command(Opcode.PARAMS, INDEX, values, length=length)
+    return words + [0] * length, Status.BAD_ADDRESS, config.post_channels + 1
+
+
+def _load_address(config: Config) -> tuple[list[int], Status, int]:
+    words = -(-4 * config.glb_width // 64)
+    region = _region(words, address=_behind(config) - 2)
+    payload = np.arange(words).tolist()
+    command = _command(Opcode.LOAD, REGION, region, length=words)
+    return [*command, *payload], Status.BAD_ADDRESS, _behind(config)
+
+
+def _store_address(config: Config) -> tuple[list[int], Status, int]:
+    region = _region(-(-4 * config.glb_width // 64), address=_behind(config) - 2)
+    return _command(Opcode.STORE, REGION, region), Status.BAD_ADDRESS, _behind(config)
+
+
+def _vector_operation(config: Config) -> tuple[list[int], Status, int]:
+    return _command(Opcode.VECTOR, VECTOR, {"op": 13}), Status.BAD_FIELD, 13
+
+
+def _silent_host(config: Config) -> tuple[list[int], Status, int]:
+    words = _command(Opcode.LOAD, REGION, _region(), length=4)
+    return [*words, 1], Status.WATCHDOG, Opcode.LOAD
+
+
+def _half_descriptor(config: Config) -> tuple[list[int], Status, int]:
+    return _command(Opcode.LOAD, REGION, _region(), length=4)[:2], Status.WATCHDOG, Opcode.LOAD
+
+
+def _missing_filters(config: Config) -> tuple[list[int], Status, int]:
+    """A pass without filters: END waits for it in vain."""
+    stream = Stream(config)
+    stream.rows(
+        {
+            "rows": [{"active": 1, "head": 1, "tail": 1, "first": 1}],
+            "slots": [{"outer": 1, "inner": 1}],
+            "segments": [{"first": 1, "last": 1}],
+        }
+    ).columns({"columns": [{}]})
+    K = config.macs_per_pe
+    constants = {"psums": K, "steps": 1, "taps": 1, "windows": 1, "pixel_inner": 1}
+    stream.conv({**constants, "height": 1, "width": 1})
+    return stream.end().words[3:], Status.WATCHDOG, Opcode.END
+
+
+REFUSALS: dict[str, Refusal] = {
+    "another version": _other_version,
+    "another configuration": _other_configuration,
+    "a guest that counts": _guest,
+    "unknown command": _unknown,
+    "command that was not built": _unbuilt,
+    "wrong checksum": _checksum,
+    "wrong length of a table": _table_length,
+    "wrong length of LOAD": _load_length,
+    "STORE with a payload": _store_length,
+    "column pattern out of range": _table_address,
+    "parameter out of range": _param_address,
+    "LOAD out of range": _load_address,
+    "STORE out of range": _store_address,
+    "unknown vector operation": _vector_operation,
+    "LOAD without its words": _silent_host,
+    "LOAD without its descriptor": _half_descriptor,
+    "CONV without its filters": _missing_filters,
+}
+ANNOUNCED = "STORE out of range"
+"""Its data block is under way when the box leaves the buffer; it is sent in full length."""
+
+STARTS = ("another version", "another configuration", "a guest that counts")
+"""Refusals that bring their own start of a program."""

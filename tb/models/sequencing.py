@@ -1,0 +1,123 @@
+"""Random CONV descriptors and patterns, and the pass tables that they lead to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from random import Random
+from typing import Any
+
+from hw.arch.commands import (
+    BASES,
+    COLUMN,
+    COLUMNS,
+    CONSTANTS,
+    LOOP,
+    LOOPS,
+    PATTERN,
+    ROW,
+    SEGMENT,
+    SLOT,
+)
+from hw.arch.config import Config
+from hw.arch.fields import Struct
+from sim.functional.nest import Pass, decode_convolution, walk
+
+Record = dict[str, int]
+
+
+def random_record(struct: Struct, random: Random, **fixed: int) -> Record:
+    """Any values of a record's fields, those named as given."""
+    values = {field.name: random.randint(field.low, field.high) for field in struct.fields}
+    return {**values, **fixed}
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A CONV descriptor: its words, its constants, and the passes that it means."""
+
+    words: list[int]
+    constants: Record
+    passes: list[Pass]
+
+
+def random_descriptor(
+    random: Random, *, rows: int = 256, columns: int = 256, most: int = 48
+) -> Descriptor:
+    """A nest of at most `most` passes; its patterns are below `rows` and `columns`.
+
+    All other bases and steps are random over their whole range: sums wrap.
+    """
+    constants = random_record(CONSTANTS, random, after=int(random.random() < 0.2))
+    constants["before"] = int(random.random() < 0.2)
+    counts = _random_counts(random, most)
+    limits = {"rows": rows, "columns": columns}
+    starts, steps = {}, {}
+    for name, limit in limits.items():
+        starts[name] = random.randrange(limit)
+        room = limit - 1 - starts[name]
+        steps[name] = [0] * LOOPS
+        for i in random.sample(range(LOOPS), LOOPS):
+            growth = (counts[i] - 1) * prod(counts[:i])  # how often loop i steps
+            if growth <= room and random.random() < 0.7:
+                steps[name][i] = 1
+                room -= growth
+    words = CONSTANTS.pack(constants) + BASES.pack(random_record(BASES, random, **starts))
+    for i, count in enumerate(counts):
+        fixed = {name: steps[name][i] for name in limits}
+        words += LOOP.pack(random_record(LOOP, random, count=count, **fixed))
+    return Descriptor(words, constants, list(walk(decode_convolution(words))))
+
+
+def _random_counts(random: Random, most: int) -> list[int]:
+    """Iteration counts of the loops; their product is at most `most`."""
+    counts = [1] * LOOPS
+    for i in random.sample(range(LOOPS), LOOPS):
+        counts[i] = random.choice([n for n in (1, 1, 2, 3, 5) if n * prod(counts) <= most])
+    return counts
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A row or column pattern: its words, the header's fields and the entries by kind."""
+
+    words: list[int]
+    header: Record
+    entries: dict[str, list[Record]]
+
+
+def _pattern(random: Random, header: Struct, kinds: Iterable[tuple[Struct, int]]) -> Pattern:
+    head = random_record(header, random)
+    words = header.pack(head)
+    entries: dict[str, list[Record]] = {}
+    for struct, count in kinds:
+        entries[struct.name] = [random_record(struct, random) for _ in range(count)]
+        for entry in entries[struct.name]:
+            words += struct.pack(entry)
+    return Pattern(words, head, entries)
+
+
+def random_rows(config: Config, random: Random) -> Pattern:
+    """A row pattern with any contents."""
+    return _pattern(random, PATTERN, ((s, config.rows) for s in (ROW, SLOT, SEGMENT)))
+
+
+def random_columns(config: Config, random: Random) -> Pattern:
+    """A column pattern with any contents."""
+    return _pattern(random, COLUMNS, ((COLUMN, config.cols),))
+
+
+def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Pattern) -> Any:
+    """The registers of a pass table: a value of `hw.control.tables.PassTable`."""
+    item = descriptor.passes[number]
+    wanted = ("active", "tid", "base")
+    return {
+        "constants": descriptor.constants,
+        "bases": dict(item.bases),
+        "first": int(item.first),
+        "last": int(item.last),
+        "sync": int(number == 0 and descriptor.constants["sync"] == 1),
+        **rows.header,
+        **columns.header,
+        "rows": rows.entries["row"],
+        "cols": [{n: entry[n] for n in wanted} for entry in columns.entries["column"]],
+    }

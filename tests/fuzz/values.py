@@ -1,0 +1,123 @@
+"""Random stored values, zero points, scales and biases, with the extremes well represented."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
+
+Array = NDArray[Any]
+
+_BIAS_LIMIT = 1 << 30
+_MODES = (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE)
+
+
+def one_of(rng: np.random.Generator, *choices: Any) -> Any:
+    """One of the choices."""
+    return choices[int(rng.integers(len(choices)))]
+
+
+def zero_point(rng: np.random.Generator, dtype: str) -> int:
+    """A zero point of a type: either end, the middle, or anything."""
+    low, high = INTEGER_RANGES[dtype]
+    if dtype == "int16":
+        return 0
+    middle = (low + high + 1) // 2
+    return int(one_of(rng, low, high, middle, int(rng.integers(low, high, endpoint=True))))
+
+
+def stored(rng: np.random.Generator, shape: tuple[int, ...], dtype: str, zero: int = 0) -> Array:
+    """Stored values: of the whole range, only its ends, mostly the zero point, or all equal."""
+    low, high = INTEGER_RANGES[dtype]
+    kind = rng.choice(4, p=(0.6, 0.15, 0.2, 0.05))
+    values = rng.integers(low, high, shape, endpoint=True)
+    if kind == 1:
+        values = np.where(rng.random(shape) < 0.5, low, high)
+    elif kind == 2:
+        values = np.where(rng.random(shape) < 0.7, min(max(zero, low), high), values)
+    elif kind == 3:
+        values = np.full(shape, one_of(rng, low, high))
+    return values.astype(dtype)
+
+
+def weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """Weights, drawn like any values but never all at the zero point."""
+    return stored(rng, shape, dtype)
+
+
+def bias(rng: np.random.Generator, filters: int) -> NDArray[np.int64]:
+    """Biases: none, small, or with some at the ends of their range."""
+    kind = int(rng.integers(3))
+    if kind == 0:
+        return np.zeros(filters, dtype=np.int64)
+    values = rng.integers(-(1 << 14), 1 << 14, filters)
+    if kind == 2:
+        ends = rng.choice([-_BIAS_LIMIT, _BIAS_LIMIT, 1 - _BIAS_LIMIT, 1 << 20], filters)
+        values = np.where(rng.random(filters) < 0.4, ends, values)
+    return values.astype(np.int64)
+
+
+def scales(rng: np.random.Generator, count: int, spread: float) -> NDArray[np.float64]:
+    """Output scales for accumulators of magnitude `spread`.
+
+    Most bring them to the range of the output; some saturate it, some need a left shift, some
+    flush every value to 0, some lie at the edge between two shifts.
+    """
+    usual = rng.uniform(20, 200, count) / max(spread, 1.0)
+    kind = rng.choice(6, count, p=(0.6, 0.12, 0.08, 0.08, 0.06, 0.06))
+    left = 2.0 ** rng.uniform(0, 20, count)
+    flushed = 2.0 ** rng.uniform(-60, -32, count)
+    edge = 2.0 ** rng.integers(-33, 3, count) * rng.choice([1.0, 1 - 2.0**-33, 1 + 2.0**-31], count)
+    tiny = 2.0 ** rng.uniform(-34, -28, count)
+    return np.choose(kind, [usual, 30 * usual, left, flushed, edge, tiny])
+
+
+def clamp(rng: np.random.Generator, dtype: str, zero: int) -> tuple[int, int]:
+    """(low, high) of an output: no clamp, ReLU, ReLU6, a clip, a single value."""
+    low, high = INTEGER_RANGES[dtype]
+    zero = min(max(zero, low), high)
+    kind = rng.choice(5, p=(0.45, 0.2, 0.15, 0.15, 0.05))
+    if kind == 1:
+        return zero, high
+    if kind == 2:
+        return zero, min(zero + int(rng.integers(1, 1 + (high - low) // 2)), high)
+    if kind == 3:
+        first, second = rng.integers(low, high, 2, endpoint=True).tolist()
+        return min(first, second), max(first, second)
+    if kind == 4:
+        return zero, zero
+    return low, high
+
+
+def requant(
+    rng: np.random.Generator, dtype: str, channels: int, spread: float, rounding: Rounding
+) -> Requant:
+    """An output stage; one scale for all channels or one each."""
+    zero = zero_point(rng, dtype)
+    low, high = clamp(rng, dtype, zero)
+    count = int(one_of(rng, 1, channels))
+    return Requant(
+        scale=scales(rng, count, spread),
+        rounding=rounding,
+        zero_point=zero,
+        low=low,
+        high=high,
+        dtype=dtype,
+    )
+
+
+def window_stage(rng: np.random.Generator, spread: float) -> WindowStage:
+    """A 16-bit output stage for accumulators of magnitude `spread` before the product window."""
+    window = int(one_of(rng, 0, 16, int(rng.integers(1, 16)), int(rng.integers(1, 16))))
+    bits = max(int(np.log2(max(spread, 1.0))) - window - 14, 0)
+    shift = int(np.clip(bits + rng.integers(-2, 3), 0, 31))
+    if rng.random() < 0.3:
+        shift = int(one_of(rng, 0, 1, 31, 31))
+    low, high = clamp(rng, "int16", 0)
+    return WindowStage(window=window, shift=shift, low=low, high=high)
+
+
+def rounding_mode(rng: np.random.Generator) -> Rounding:
+    """One of the three modes."""
+    return _MODES[int(rng.integers(3))]

@@ -1,0 +1,178 @@
+"""The rounding modes in plain integers and NumPy floats, and operands that try their corners."""
+
+import random
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from hw.arch.commands import Rounding
+from hw.arch.reciprocal import reciprocal
+
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+
+Vector = tuple[int, int, int, int]  # acc, bias, multiplier, shift
+Config = tuple[int, int, int]  # zero point, low, high
+
+
+def int32(value: int) -> int:
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def truncate(numerator: int, denominator: int) -> int:
+    """C's integer division."""
+    quotient = abs(numerator) // abs(denominator)
+    return quotient if (numerator < 0) == (denominator < 0) else -quotient
+
+
+def tflm(acc: int, bias: int, multiplier: int, shift: int) -> int:
+    """gemmlowp's two functions, statement by statement."""
+    x = int32(int32(acc + bias) << max(shift, 0))
+    product = x * multiplier
+    nudge = 1 << 30 if product >= 0 else 1 - (1 << 30)
+    high = truncate(product + nudge, 1 << 31)
+    exponent = max(-shift, 0)
+    mask = (1 << exponent) - 1
+    threshold = (mask >> 1) + (high < 0)
+    return (high >> exponent) + ((high & mask) > threshold)
+
+
+def ort(acc: int, bias: int, multiplier: int, shift: int) -> float:
+    """ONNX Runtime's arithmetic, in NumPy's float32; infinite for an overflow."""
+    scale = np.uint32(multiplier).view(np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.rint(np.float32(np.int32(int32(acc + bias))) * scale))
+
+
+def single(acc: int, bias: int, multiplier: int, shift: int) -> int:
+    right = 31 - shift
+    return (int32(acc + bias) * multiplier + (1 << (right - 1))) >> right
+
+
+def wide16(acc: int, bias: int, multiplier: int, shift: int) -> int:
+    right = -shift
+    half = 1 << (right - 1) if right else 0
+    return max(-32768, min(32767, (acc + bias + half) >> right))
+
+
+def divide(acc: int, bias: int, multiplier: int, shift: int) -> int:
+    quotient = ((abs(acc) + bias) * multiplier) >> (31 - shift)
+    return -quotient if acc < 0 else quotient
+
+
+SCALED: dict[Rounding, Callable[[int, int, int, int], float]] = {
+    Rounding.TFLM: tflm,
+    Rounding.ORT: ort,
+    Rounding.SINGLE: single,
+    Rounding.WIDE16: wide16,
+    Rounding.DIVIDE: divide,
+}
+
+
+def expected(mode: Rounding, config: Config, vector: Vector) -> int:
+    if mode is Rounding.RAW:
+        return int32(vector[0] + vector[1])
+    zero_point, low, high = config
+    return int(min(max(SCALED[mode](*vector) + zero_point, low), high))
+
+
+def accumulators(rng: random.Random, width: int) -> Iterable[int]:
+    """Corners, then values of every magnitude."""
+    for magnitude in range(width):
+        for value in {(1 << magnitude) - 1, 1 << magnitude, (1 << magnitude) + 1}:
+            for sign in (1, -1):
+                if -(1 << (width - 1)) <= sign * value < 1 << (width - 1):
+                    yield sign * value
+    while True:
+        magnitude = rng.randrange(width)
+        yield rng.randrange(-(1 << magnitude), 1 << magnitude)
+
+
+def biases(rng: random.Random) -> int:
+    kind = rng.randrange(4)
+    if kind == 0:
+        return 0
+    if kind == 1:
+        return rng.choice((INT32_MIN, INT32_MAX, -1, 1))
+    magnitude = rng.randrange(32)
+    return rng.randrange(-(1 << magnitude), 1 << magnitude)
+
+
+MULTIPLIERS = (0, 1, 1 << 30, (1 << 30) + 1, (1 << 31) - 1, 3 << 29, 5 << 28)
+
+
+def multipliers(rng: random.Random) -> int:
+    if rng.random() < 0.25:
+        return rng.choice(MULTIPLIERS)
+    return rng.randrange(1 << 30, 1 << 31) if rng.random() < 0.8 else rng.randrange(1 << 31)
+
+
+def useful_shift(rng: random.Random, total: int, low: int, high: int) -> int:
+    """A shift that leaves a result near the output range; now and then any."""
+    if rng.random() < 0.25:
+        return rng.randint(low, high)
+    return max(low, min(high, rng.randint(5, 11) - abs(total).bit_length()))
+
+
+def fixed_point(rng, width, count, low, high):
+    source = accumulators(rng, width)
+    for _ in range(count):
+        acc, bias = next(source), biases(rng)
+        yield acc, bias, multipliers(rng), useful_shift(rng, int32(acc + bias), low, high)
+
+
+def fixed_point_ties(rng, width, count):
+    """Products that end exactly in one half (power-of-two multiplier), odd and even, both signs."""
+    for _ in range(count):
+        shift = -rng.randint(0, min(width - 12, 20))
+        value = (2 * rng.randint(-300, 300) + 1) << max(-shift, 0)
+        acc = rng.choice((value, value - 1, value + 1))
+        yield acc, 0, 1 << 30, shift
+
+
+def float_bits(value: float) -> int:
+    return int(np.float32(value).view(np.uint32))
+
+
+def floats(rng, width, count):
+    """Any scale, scales that lead into the output range, and scales that make ties."""
+    source = accumulators(rng, width)
+    for index in range(count):
+        acc, bias = next(source), biases(rng)
+        total = int32(acc + bias)
+        kind = index % 4
+        if kind == 0:
+            exponent = rng.randint(1, 254)
+            bits = exponent << 23 | rng.randrange(1 << 23)
+        elif kind == 1:
+            bits = float_bits(2.0 ** rng.randint(-40, 0) * rng.choice((1, 1.5, 1.25, 1 + 2**-23)))
+        else:
+            target = rng.randint(-300, 300) + rng.choice((0, 0.5, rng.random()))
+            bits = float_bits(abs(target / total) if total and target else 1.0)
+            bits += rng.randint(-1, 1)
+        yield acc, bias, bits, rng.randint(-64, 63)
+
+
+def shifts16(rng, width, count):
+    source = accumulators(rng, width)
+    for _ in range(count):
+        acc, bias = next(source), biases(rng)
+        close = 16 + rng.randint(-3, 1) - abs(acc + bias).bit_length()
+        shift = max(-31, min(0, close if rng.random() < 0.7 else -rng.randint(0, 31)))
+        if rng.random() < 0.2 and shift:  # a tie
+            acc = (acc >> -shift << -shift) + (1 << (-shift - 1)) - bias
+            acc = max(-(1 << (width - 1)), min((1 << (width - 1)) - 1, acc))
+        yield acc, bias, rng.randrange(1 << 32), shift
+
+
+def vectors_of(mode: Rounding, rng: random.Random, width: int, count: int) -> list[Vector]:
+    if mode is Rounding.ORT:
+        return list(floats(rng, width, count))
+    if mode is Rounding.DIVIDE:
+        source = [rng.randint(-70000, 70000) for _ in range(count)]
+        counts = [rng.randint(1, 1000) for _ in range(count)]
+        return [
+            (acc % (1 << 15), n // 2, *reciprocal(n)) for acc, n in zip(source, counts, strict=True)
+        ]
+    if mode in (Rounding.WIDE16, Rounding.RAW):
+        return list(shifts16(rng, width, count))
+    return list(fixed_point(rng, width, count, -31, 30))

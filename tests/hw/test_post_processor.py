@@ -1,0 +1,250 @@
+"""The post-processor against a list of expected buffer writes, with stalls on both sides."""
+
+import random
+from dataclasses import dataclass
+
+import pytest
+from amaranth.sim import Simulator
+
+from hw.arch.commands import Rounding
+from hw.arch.config import Config
+from hw.post.processor import MODES_OF_WIDTH, PostProcessor
+from tests.hw.rounding_reference import Vector, expected, vectors_of
+
+ADDRESSES = 1 << 20
+PROCESSOR_LATENCY = {8: 13, 16: 10}  # as its docstring says
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One configuration, its parameter rows and its items."""
+
+    mode: Rounding
+    bounds: tuple[int, int, int]  # zero point, low, high
+    plane: int
+
+    def fields(self) -> dict:
+        zero_point, low, high = self.bounds
+        lane = {"mode": self.mode, "zero_point": zero_point, "low": low, "high": high}
+        return {"lane": lane, "plane": self.plane}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item as a testbench sees it."""
+
+    bank: int
+    vectors: tuple[Vector, ...]  # one a unit; the entry is that of `row`
+    mask: int
+    addr: int
+    lane: int
+    row: int
+
+    def payload(self) -> dict:
+        names = ("bank", "mask", "addr", "lane", "row")
+        return {name: getattr(self, name) for name in names} | {
+            "acc": [vector[0] for vector in self.vectors]
+        }
+
+
+def stored_bytes(config: Config, layer: Layer, item: Item) -> list[tuple[int, dict[int, int]]]:
+    """The buffer words that an item writes: address and, by byte in the word, what is stored."""
+    raw = layer.mode is Rounding.RAW
+    size = 4 if raw else config.data_width // 8
+    word_bytes = config.glb_width // 8
+    words: dict[int, dict[int, int]] = {}
+    for unit, vector in enumerate(item.vectors):
+        if item.mask >> unit & 1:
+            value = expected(layer.mode, layer.bounds, vector)
+            block, byte = divmod((item.lane + unit) * size, word_bytes)
+            address = (item.addr + block * layer.plane) % ADDRESSES
+            for i, part in enumerate((value % (1 << 8 * size)).to_bytes(size, "little")):
+                words.setdefault(address, {})[byte + i] = part
+    return list(words.items())
+
+
+def seen_bytes(config: Config, payload) -> tuple[int, dict[int, int]]:
+    """The same of an observed write."""
+    size = config.data_width // 8
+    found = {}
+    for lane in range(config.lanes):
+        if payload.mask >> lane & 1:
+            for byte in range(lane * size, (lane + 1) * size):
+                found[byte] = payload.data >> (8 * byte) & 0xFF
+    return payload.addr, found
+
+
+def write_parameters(ctx, dut: PostProcessor, row: int, vectors: tuple[Vector, ...]):
+    """One entry a cycle."""
+    shape = dut.params.shape()
+    for unit, (_, bias, multiplier, shift) in enumerate(vectors):
+        entry = {"bias": bias, "multiplier": multiplier, "shift": shift}
+        ctx.set(dut.params, shape.const({"en": 1, "row": row, "unit": unit, "data": entry}))
+        yield
+    ctx.set(dut.params, shape.const({}))
+
+
+def run(config, layers, items, *, acc_width=None, offer=0.7, accept=0.6, seed=0):
+    """Every write, as `seen_bytes` shows it, and the cycles from the first item to the last write.
+
+    The sink decides on `ready` when it has seen `valid`, which must not wait for it.
+    """
+    dut = PostProcessor(config, acc_width=acc_width)
+    result: list[tuple[int, dict[int, int]]] = []
+    done = False
+    first = last = 0
+
+    async def source(ctx):
+        nonlocal done
+        rng = random.Random(seed)
+        for bank, layer in enumerate(layers):
+            ctx.set(dut.cfg[bank], dut.cfg[bank].shape().const(layer.fields()))
+        for item in {item.row: item for item in items}.values():
+            for _ in write_parameters(ctx, dut, item.row, item.vectors):
+                await ctx.tick()
+        assert not ctx.get(dut.busy)
+        shape = dut.items.payload.shape()
+        for item in items:
+            while rng.random() >= offer:
+                await ctx.tick()
+            ctx.set(dut.items.payload, shape.const(item.payload()))
+            ctx.set(dut.items.valid, 1)
+            await ctx.tick().until(dut.items.ready)
+            ctx.set(dut.items.valid, 0)
+        while ctx.get(dut.busy):
+            await ctx.tick()
+        done = True
+
+    async def sink(ctx):
+        nonlocal first, last
+        rng = random.Random(seed + 1)
+        held = None
+        cycle = 0
+        while not done:
+            payload = ctx.get(dut.writes.payload) if ctx.get(dut.writes.valid) else None
+            assert held is None or payload == held, "a write changed before it was taken"
+            assert payload is None or ctx.get(dut.busy)
+            ready = rng.random() < accept
+            ctx.set(dut.writes.ready, ready)
+            assert ctx.get(dut.writes.valid) == (payload is not None)
+            held = None if ready else payload
+            if payload is not None and ready:
+                assert payload.mask
+                result.append(seen_bytes(config, payload))
+                last = cycle
+            if not first and ctx.get(dut.items.valid):
+                first = cycle
+            cycle += 1
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(source)
+    simulator.add_testbench(sink)
+    simulator.run()
+    return result, last - first
+
+
+def make_items(config: Config, layers, rng, count, *, acc_width=None, full=False) -> list[Item]:
+    """Items of random rows; the parameters of a row are those of its first item."""
+    units = config.post_units
+    width = acc_width or config.psum_width
+    rows = config.post_channels // units
+    row_of_bank = [list(range(0, rows, 2)), list(range(1, rows, 2))]
+    pools = [iter(vectors_of(layer.mode, rng, width, 2 * units * count)) for layer in layers]
+    entries: dict[int, list[Vector]] = {}
+    items = []
+    for _ in range(count):
+        bank = rng.randrange(len(layers))
+        row = rng.choice(row_of_bank[bank])
+        fresh = [next(pools[bank]) for _ in range(units)]
+        kept = entries.setdefault(row, fresh)
+        vectors = tuple(
+            (new[0], *old[1:]) if rng.random() < 0.5 else old
+            for new, old in zip(fresh, kept, strict=True)
+        )
+        lane = rng.randrange(config.lanes // units) * units
+        mask = (1 << units) - 1 if full else rng.randrange(1 << units)
+        items.append(Item(bank, vectors, mask, rng.randrange(ADDRESSES), lane, row))
+    return items
+
+
+def expected_writes(config, layers, items):
+    return [write for item in items for write in stored_bytes(config, layers[item.bank], item)]
+
+
+def layer_of(mode: Rounding, data_width: int, plane: int = 37) -> Layer:
+    bounds = (3, -128, 127) if data_width == 8 else (0, -32768, 32767)
+    return Layer(mode, bounds, plane)
+
+
+GEOMETRIES = [
+    {"post_units": 1},
+    {"post_units": 2, "glb_width": 32, "psum_width": 24, "noc_ifmap": 2},
+    {"post_units": 4},
+    {"post_units": 4, "glb_width": 32, "psum_width": 16},
+    {"post_units": 8, "noc_psum_out": 8, "glb_banks": 16},
+    {"post_units": 2, "glb_width": 128, "psum_width": 40},
+    {"post_units": 1, "data_width": 16, "psum_width": 16, "noc_filter": 4, "glb_width": 32,
+     "noc_ifmap": 1},
+    {"post_units": 4, "data_width": 16, "psum_width": 40, "noc_filter": 4},
+    {"post_units": 8, "data_width": 16, "noc_filter": 4, "noc_psum_out": 8, "glb_width": 128},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_every_mode_beside_raw(geometry):
+    """Each mode shares the pipeline with 32-bit results, under random stalls and masks."""
+    config = Config(**geometry, post_channels=32)
+    for mode in sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW}):
+        rng = random.Random(f"{geometry} {mode}")
+        layers = [layer_of(mode, config.data_width), layer_of(Rounding.RAW, config.data_width)]
+        items = make_items(config, layers, rng, 60)
+        found, _ = run(config, layers, items, seed=mode)
+        assert found == expected_writes(config, layers, items)
+
+
+@pytest.mark.parametrize("acc_width", [16, 24, 32, 40])
+def test_accumulator_widths(acc_width):
+    config = Config(post_units=4, post_channels=64)
+    rng = random.Random(acc_width)
+    layers = [layer_of(Rounding.TFLM, 8), layer_of(Rounding.ORT, 8)]
+    items = make_items(config, layers, rng, 300, acc_width=acc_width)
+    found, _ = run(config, layers, items, acc_width=acc_width)
+    assert found == expected_writes(config, layers, items)
+
+
+@pytest.mark.parametrize("units", [1, 2, 4, 8])
+def test_throughput_and_latency(units):
+    """An item a cycle, and a word a cycle of 32-bit results, when nothing stalls."""
+    config = Config(post_units=units, noc_psum_out=8, glb_banks=16, post_channels=32)
+    rng = random.Random(units)
+    for mode, words in ((Rounding.TFLM, 1), (Rounding.RAW, max(1, units // 2))):
+        layers = [layer_of(mode, 8)]
+        items = make_items(config, layers, rng, 50, full=True)
+        found, cycles = run(config, layers, items, offer=1.0, accept=1.0)
+        assert found == expected_writes(config, layers, items)
+        assert cycles == PROCESSOR_LATENCY[8] + len(items) * words - 1
+
+
+def test_masked_words_are_left_out():
+    """A channel count that is no multiple of the units leaves no write without a lane."""
+    config = Config(post_units=4, post_channels=32)
+    layers = [layer_of(Rounding.RAW, 8), layer_of(Rounding.SINGLE, 8)]
+    rng = random.Random(1)
+    items = [
+        Item(i % 2, tuple(vectors_of(Rounding.RAW, rng, 32, 4)), mask, 100 + i, 4 * (i % 2), i)
+        for i, mask in enumerate((0b0001, 0, 0b1100, 0b0011, 0, 0b1000))
+    ]
+    found, _ = run(config, layers, items)
+    assert found == expected_writes(config, layers, items)
+    assert len(found) == 4
+
+
+def test_latency_of_sixteen_bit_data():
+    config = Config(data_width=16, noc_filter=4, post_channels=32)
+    layers = [layer_of(Rounding.WIDE16, 16)]
+    items = make_items(config, layers, random.Random(2), 1, full=True)
+    found, cycles = run(config, layers, items, accept=1.0)
+    assert found == expected_writes(config, layers, items)
+    assert cycles == PROCESSOR_LATENCY[16]

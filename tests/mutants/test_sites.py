@@ -1,0 +1,81 @@
+"""Which changes the mutation tester makes, and that each of them is one."""
+
+import ast
+import random
+
+from tests.mutants.run import all_sites
+from tests.mutants.sites import Site, sites
+from tests.mutants.tree import ROOT
+
+SOURCE = '''\
+"""A text with 1 + 2."""
+
+from typing import Any
+
+LIMIT = 8  # é: offsets count bytes
+
+
+def span(a: int | None, b: "list[int]") -> int | str:
+    """Another text, 3 < 4."""
+    if not a or a >= LIMIT:
+        raise ValueError(f"{a + 1} must be less than {LIMIT - 1}")
+    wide = Signal(bits_for(a + LIMIT), init=True)
+    other = Signal(signed(LIMIT))
+    part = wide[a:] if isinstance(a, int | str) else ["x"] + ["y"]
+    return ~wide & (part << 3)
+'''
+
+
+def found(kind: str) -> set[tuple[str, str]]:
+    return {(site.old, site.new) for site in sites("s.py", SOURCE) if site.kind == kind}
+
+
+def test_operators_comparisons_and_constants_change() -> None:
+    assert found("operator") == {
+        ("not a", "(a)"),
+        ("or", "and"),
+        ("+", "-"),
+        ("~wide", "(wide)"),
+        ("&", "|"),
+        ("<<", ">>"),
+    }
+    assert found("comparison") == {(">=", ">")}
+    assert found("constant") == {
+        ("8", "9"),
+        ("8", "7"),
+        ("True", "False"),
+        ("3", "4"),
+        ("3", "2"),
+    }
+
+
+def test_widths_and_slices_change() -> None:
+    assert found("width") == {
+        ("bits_for(a + LIMIT)", "(bits_for(a + LIMIT) - 1)"),
+        ("LIMIT", "LIMIT - 1"),
+    }
+    assert found("slice") == {("a", "a + 1")}
+
+
+def test_a_change_is_made_at_its_place_alone() -> None:
+    for site in sites("s.py", SOURCE):
+        changed = site.apply(SOURCE)
+        ast.parse(changed)
+        assert changed != SOURCE
+        before, after = SOURCE.splitlines(), changed.splitlines()
+        differing = [
+            n for n, pair in enumerate(zip(before, after, strict=True)) if len({*pair}) > 1
+        ]
+        assert differing == [site.line - 1]
+
+
+def test_all_sources_have_sites_and_every_change_can_be_read() -> None:
+    chosen: list[Site] = random.Random(5).sample(all_sites(), 60)
+    for site in chosen:
+        source = (ROOT / site.path).read_text()
+        assert ast.dump(ast.parse(site.apply(source))) != ast.dump(ast.parse(source))
+
+
+def test_a_choice_follows_from_its_seed() -> None:
+    first, second = (random.Random(9).sample(all_sites(), 30) for _ in range(2))
+    assert first == second

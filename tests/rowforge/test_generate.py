@@ -1,0 +1,102 @@
+"""`rowforge generate`: what lies in the folder, and that tools take it."""
+
+import json
+
+import pytest
+
+from rowforge.configs import load_config, preset, preset_names
+from sim.verilator import lint
+from tests.rowforge.support import rowforge
+
+FILES = {
+    "lint.vlt",
+    "rowforge.core",
+    "rowforge.f",
+    "rowforge.h",
+    "rowforge.json",
+    "rowforge.md",
+    "rowforge.sdc",
+    "rowforge.toml",
+    "rowforge.v",
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    from rowforge.cli import main
+
+    folder = tmp_path_factory.mktemp("tiny")
+    assert main(["generate", "--preset", "tiny", "-o", str(folder), "--period", "4"]) == 0
+    return folder
+
+
+def verilog(folder):
+    return (folder / "rowforge.v").read_text().splitlines()
+
+
+@pytest.mark.slow
+def test_everything_is_there(tiny):
+    assert {path.name for path in tiny.iterdir()} == FILES
+    assert load_config(tiny / "rowforge.toml") == preset("tiny")
+    assert json.loads((tiny / "rowforge.json").read_text())["configuration"]["rows"] == 4
+    assert "4.0" in (tiny / "rowforge.sdc").read_text()
+
+
+@pytest.mark.slow
+def test_one_module_serves_all_pes(tiny):
+    lines = verilog(tiny)
+    modules = [line.split("(")[0].split()[1] for line in lines if line.startswith("module ")]
+    assert len(modules) == len(set(modules))
+    assert sum(line.split()[:1] == ["pe"] for line in lines) == 16
+
+
+@pytest.mark.slow
+def test_verilator_has_nothing_to_say(tiny):
+    assert lint(tiny) == []
+
+
+@pytest.mark.slow
+def test_the_chips_own_array(capsys, tmp_path):
+    arguments = ("generate", "--preset", "eyeriss_v1_int8", "-o", tmp_path)
+    assert rowforge(capsys, *arguments).status == 0
+    assert (tmp_path / "rowforge.v").stat().st_size <= 3_000_000
+    assert sum(line.split()[:1] == ["pe"] for line in verilog(tmp_path)) == 168
+    assert lint(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_the_asic_options(capsys, tmp_path):
+    outcome = rowforge(
+        capsys,
+        *("generate", "--preset", "tiny", "-o", tmp_path, "--reset-all"),
+        *("--memories", "blackbox"),
+    )
+    assert outcome.status == 0, outcome.err
+    assert "rowforge_rams.v" in outcome.out
+    assert (tmp_path / "rowforge.f").read_text().split() == ["rowforge_rams.v", "rowforge.v"]
+    initial = {line.strip() for line in verilog(tmp_path) if line.strip().startswith("initial")}
+    assert initial <= {"initial at_start = 0;"}  # makes simulators start, resets nothing
+    assert lint(tmp_path) == []
+
+
+def test_refusals(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    arguments = ("generate", "--preset", "tiny", "-o")
+    rowforge(capsys, *arguments, tmp_path, "--period", "-1").assert_refused("--period")
+    rowforge(capsys, *arguments, tmp_path, "--memories", "magic").assert_refused("magic")
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_none_is_refused(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    rowforge(capsys, "generate", "--preset", "tiny", "-o", file).assert_refused("file")
+
+
+def test_every_preset_is_valid_and_introduces_itself():
+    from rowforge.configs import preset_summary
+
+    for name in preset_names():
+        assert preset(name)
+        assert preset_summary(name).endswith(".")

@@ -1,0 +1,269 @@
+"""`rowforge run` and `rowforge compile` on the model that ships with the package."""
+
+import numpy as np
+import pytest
+
+from rowforge.configs import preset
+from sim.functional import FunctionalAccelerator
+from sw_driver.accelerator import Connection, register_transport
+from tests.rowforge.support import DIGITS, MODEL, FaultyLink, rowforge
+
+LAYER_KEYS = {
+    "name",
+    "op",
+    "where",
+    "reason",
+    "macs",
+    "cycles",
+    "model_cycles",
+    "utilization",
+    "bound",
+    "glb_bytes",
+    "link_bytes",
+    "mapping",
+}
+TOTAL_KEYS = {"macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes"}
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """A file of some digits, and where the outputs go."""
+    path = tmp_path / "x.npy"
+    np.save(path, DIGITS.images[:5])
+    return path, tmp_path / "y.npy"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    from rowforge.cli import main
+
+    path = tmp_path_factory.mktemp("program") / "digits.rfp"
+    assert main(["compile", MODEL, "--preset", "tiny", "-o", str(path)]) == 0
+    return path
+
+
+# ---- results ------------------------------------------------------------------------------------
+
+
+def test_golden_outputs_have_the_inputs_batch(capsys, digits):
+    x, y = digits
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--output", y)
+    assert rowforge(capsys, "run", MODEL, *arguments).status == 0
+    outputs = np.load(y)
+    assert outputs.shape == (5, 10)
+    assert outputs.dtype == np.int8
+    np.testing.assert_array_equal(outputs.argmax(axis=1), DIGITS.labels[:5])
+
+
+def test_inputs_and_outputs_by_name(capsys, tmp_path):
+    x, y = tmp_path / "x.npz", tmp_path / "y.npz"
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--output", y)
+    np.savez(x, picture=DIGITS.images[:2])
+    rowforge(capsys, "run", MODEL, *arguments).assert_refused("inputs must be image, not picture")
+    np.savez(x, image=DIGITS.images[:2])
+    assert rowforge(capsys, "run", MODEL, *arguments).status == 0
+    with np.load(y) as outputs:
+        assert outputs.files == ["probabilities"]
+        assert outputs["probabilities"].shape == (2, 10)
+
+
+def test_json_is_one_object_with_the_contracts_keys(capsys, digits):
+    x, _ = digits
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--json")
+    document = rowforge(capsys, "run", MODEL, *arguments).document
+    assert set(document) == {"layers", "total"}
+    assert set(document["total"]) == TOTAL_KEYS
+    assert len(document["layers"]) == 10
+    for layer in document["layers"]:
+        assert set(layer) == LAYER_KEYS
+        assert layer["where"] in ("array", "host", "folded")
+        assert layer["cycles"] is None
+    assert document["total"]["macs"] == 71_232
+    assert document["total"]["cycles"] is None
+
+
+def test_check_and_dump_on_the_command_stream(capsys, digits, tmp_path):
+    x, y = digits
+    dump = tmp_path / "t.npz"
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--output", y, "--check")
+    outcome = rowforge(capsys, "run", MODEL, *arguments, "--dump", dump)
+    assert outcome.status == 0, outcome.err
+    assert "50 layer outputs of 5 inputs equal" in outcome.out
+    golden = tmp_path / "golden.npz"
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--dump", golden)
+    rowforge(capsys, "run", MODEL, *arguments)
+    with np.load(dump) as ours, np.load(golden) as theirs:
+        assert list(ours) == list(theirs)
+        assert list(ours)[0].startswith("000_CONV_2D_t")
+        assert len(ours.files) == 10
+        for key in ours:
+            np.testing.assert_array_equal(ours[key], theirs[key])
+        np.testing.assert_array_equal(ours[list(ours)[-1]][0], np.load(y)[0])
+
+
+@pytest.mark.parametrize("rounding", ["tflm", "ort", "single"])
+def test_rounding_is_chosen(capsys, digits, rounding):
+    x, _ = digits
+    arguments = ("--preset", "tiny", "--target", "golden", "--rounding", rounding, "--check")
+    outcome = rowforge(capsys, "run", MODEL, *arguments, "--input", x)
+    assert outcome.status == 0, outcome.err
+
+
+# ---- a wrong result ---------------------------------------------------------------------------
+
+
+def faulty(block, byte=0):
+    def transport(url):
+        return Connection(for_config=lambda config: FaultyLink(config, block=block, byte=byte))
+
+    register_transport("faulty", transport)
+
+
+def test_a_wrong_result_is_located(capsys, digits):
+    faulty(block=1, byte=3)  # the second layer's fourth channel, first pixel
+    x, y = digits
+    arguments = ("--preset", "tiny", "--target", "faulty:", "--input", x, "--output", y, "--check")
+    outcome = rowforge(capsys, "run", MODEL, *arguments)
+    assert outcome.status == 1
+    assert outcome.err.count("\n") == 1
+    for words in ("input 0", "layer 001_CONV_2D", "[0, 0, 0, 3]", "pass", "PE column", "expected"):
+        assert words in outcome.err, outcome.err
+    assert not y.exists()
+
+
+def test_a_wrong_result_of_a_later_input_is_found(capsys, digits):
+    faulty(block=9 * 2 + 4)  # every input stores the outputs of nine layers
+    x, _ = digits
+    arguments = ("--preset", "tiny", "--target", "faulty:", "--input", x, "--check")
+    outcome = rowforge(capsys, "run", MODEL, *arguments)
+    assert outcome.status == 1
+    assert "input 2, layer " in outcome.err
+
+
+def test_a_program_files_wrong_result_is_found(capsys, digits, program):
+    faulty(block=0)
+    x, _ = digits
+    outcome = rowforge(capsys, "run", program, "--target", "faulty:", "--input", x, "--check")
+    assert outcome.status == 1
+
+
+# ---- program files ----------------------------------------------------------------------------
+
+
+def test_a_program_file_gives_the_models_outputs(capsys, digits, program):
+    x, y = digits
+    arguments = ("--target", "golden", "--input", x, "--output", y)
+    assert rowforge(capsys, "run", program, *arguments).status == 0
+    outputs = np.load(y)
+    assert rowforge(capsys, "run", MODEL, "--preset", "tiny", *arguments).status == 0
+    np.testing.assert_array_equal(outputs, np.load(y))
+
+
+def test_a_target_may_carry_the_configuration(capsys, digits):
+    config = preset("tiny")
+    register_transport("known", lambda url: Connection(FunctionalAccelerator(config), config))
+    x, _ = digits
+    assert rowforge(capsys, "run", MODEL, "--target", "known:", "--input", x).status == 0
+    arguments = ("--preset", "eyeriss_v1_int8", "--target", "known:", "--input", x)
+    rowforge(capsys, "run", MODEL, *arguments).assert_refused("configuration", "rows")
+
+
+def test_a_program_for_another_configuration_is_refused(capsys, program):
+    outcome = rowforge(capsys, "run", program, "--preset", "eyeriss_v1_int8")
+    outcome.assert_refused("another configuration", "rows: 12 here, 4 there")
+
+
+@pytest.mark.parametrize("option", ["--wrap", "--allow-host-mac", "--no-host", "--rounding=ort"])
+def test_a_program_file_is_compiled_already(capsys, program, option):
+    rowforge(capsys, "run", program, option).assert_refused()
+
+
+def test_a_damaged_program_file_is_refused(capsys, program, tmp_path):
+    data = program.read_bytes()
+    path = tmp_path / "broken.rfp"
+    path.write_bytes(data[:-40])
+    rowforge(capsys, "run", path).assert_refused("broken.rfp")
+
+
+# ---- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (DIGITS.images[:2].astype(np.float32), ["int8", "float32"]),
+        (DIGITS.images[:2, :, :, 0], ["(N, 8, 8, 1)", "(2, 8, 8)"]),
+        (DIGITS.images[:0], ["(N, 8, 8, 1)"]),
+    ],
+)
+def test_wrong_inputs_are_refused(capsys, tmp_path, array, words):
+    np.save(tmp_path / "x.npy", array)
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", tmp_path / "x.npy")
+    rowforge(capsys, "run", MODEL, *arguments).assert_refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([MODEL], ["--preset", "--config"]),
+        (["none.tflite", "--preset", "tiny"], ["none.tflite"]),
+        (["none.rfp"], ["none.rfp"]),
+        (["model.pt", "--preset", "tiny"], ["model.pt"]),
+        ([MODEL, "--config", "none.toml"], ["none.toml"]),
+        ([MODEL, "--preset", "tiny", "--input", "none.npy"], ["none.npy"]),
+        ([MODEL, "--preset", "tiny", "--output", "none/y.npy"], ["none"]),
+        ([MODEL, "--preset", "tiny", "--output", "y.txt"], ["y.txt"]),
+        ([MODEL, "--preset", "tiny", "--dump", "t.npy"], ["t.npy", ".npz"]),
+        ([MODEL, "--preset", "tiny", "--target", "warp://x"], ["warp://x", "rtl:"]),
+        ([MODEL, "--preset", "tiny", "--target", "rtl:fast"], ["rtl:fast"]),
+        ([MODEL, "--preset", "tiny", "--no-host"], ["009_SOFTMAX", "--no-host"]),
+        ([MODEL, "--preset", "eyeriss_v1"], ["000_CONV_2D", "psum_width", "16"]),
+    ],
+)
+def test_bad_input_is_refused(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    rowforge(capsys, "run", *arguments).assert_refused(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_configurations_are_refused(capsys, tmp_path):
+    path = tmp_path / "c.toml"
+    for text, words in (
+        ("[accelerator]\nrows = 0\n", ["rows must be 1 to 32, not 0"]),
+        ("[accelerator]\ncolour = 1\n", ["colour"]),
+        ("[accelerator]\nnoc_ifmap = 8\nglb_width = 32\n", ["noc_ifmap"]),
+        ("rows", ["TOML"]),
+        ("", ["[accelerator]"]),
+    ):
+        path.write_text(text)
+        rowforge(capsys, "run", MODEL, "--config", path).assert_refused(*words)
+
+
+def test_a_truncated_model_is_refused(capsys, tmp_path):
+    path = tmp_path / "m.tflite"
+    with open(MODEL, "rb") as file:
+        path.write_bytes(file.read(5000))
+    rowforge(capsys, "run", path, "--preset", "tiny").assert_refused("m.tflite")
+
+
+def test_compile_refuses_other_suffixes(capsys, tmp_path):
+    arguments = ("compile", MODEL, "--preset", "tiny", "-o")
+    rowforge(capsys, *arguments, tmp_path / "p.zip").assert_refused("p.zip", ".rfp")
+    rowforge(capsys, *arguments, tmp_path / "none" / "p.rfp").assert_refused("none")
+
+
+# ---- the RTL --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_rtl_gives_the_golden_models_bits(capsys, digits, program):
+    x, y = digits
+    arguments = ("--target", "rtl", "--input", x, "--output", y, "--check", "--json")
+    outcome = rowforge(capsys, "run", MODEL, "--preset", "tiny", *arguments)
+    assert outcome.status == 0, outcome.err
+    on_array = [row for row in outcome.document["layers"] if row["where"] == "array"]
+    assert all(row["cycles"] > 0 for row in on_array)
+    assert outcome.document["total"]["cycles"] >= sum(row["cycles"] for row in on_array)
+    outputs = np.load(y)
+    assert rowforge(capsys, "run", program, *arguments).status == 0
+    np.testing.assert_array_equal(outputs, np.load(y))

@@ -1,0 +1,190 @@
+"""Command streams built by hand: just enough of an assembler for the tests of the executor."""
+
+import numpy as np
+
+from hw.arch import commands, layout
+from hw.arch.commands import Opcode, Rounding
+from hw.arch.configfile import config_hash
+from hw.arch.program import Box
+
+IDENTITY_PARAM = {"bias": 0, "multiplier": 1 << 30, "shift": 1}  # output = accumulator
+
+
+class Stream:
+    """Collects the words of a program."""
+
+    def __init__(self, config):
+        self.config = config
+        self.words = commands.begin(config_hash(config))
+
+    def command(self, opcode, struct=None, values=(), *, payload=(), **options):
+        """One command with its payload."""
+        descriptor = struct.pack(values) if struct else list(values)
+        payload = [int(word) for word in payload]
+        self.words += commands.command(opcode, descriptor, length=len(payload), **options)
+        self.words += payload
+        return self
+
+    def indexed(self, opcode, first, count, payload, **options):
+        return self.command(
+            opcode, commands.INDEX, {"first": first, "count": count}, payload=payload, **options
+        )
+
+    def rows(self, *patterns, first=0, **options):
+        """Row patterns: dicts of `filters` and lists `rows`, `slots`, `segments` of field dicts."""
+        payload = []
+        for pattern in patterns:
+            parts = [pattern[name] for name in ("rows", "slots", "segments")]
+            header = {"slots": len(parts[1]), "segments": len(parts[2])}
+            payload += commands.PATTERN.pack({"filters": pattern.get("filters", 1), **header})
+            structs = (commands.ROW, commands.SLOT, commands.SEGMENT)
+            for struct, entries in zip(structs, parts, strict=True):
+                for i in range(self.config.rows):
+                    payload += struct.pack(entries[i] if i < len(entries) else {})
+        return self.indexed(Opcode.ROWS, first, len(patterns), payload, **options)
+
+    def columns(self, *patterns, first=0, **options):
+        """Column patterns: dicts of `groups` and `columns`, a list of field dicts."""
+        payload = []
+        for pattern in patterns:
+            entries = [{"active": 1, **entry} for entry in pattern["columns"]]
+            header = {"columns": len(entries), "groups": pattern.get("groups", 1)}
+            payload += commands.COLUMNS.pack(header)
+            for i in range(self.config.cols):
+                payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
+        return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
+
+    def params(self, bias, multiplier=1 << 30, shift=1, *, first=0, **options):
+        """Parameters from row `first` on; by default the output is accumulator + bias."""
+        units = self.config.post_units
+        bias = np.atleast_1d(bias)
+        bias = np.concatenate([bias, np.zeros(-len(bias) % units, dtype=np.int64)])
+        full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift)]
+        payload = layout.pack_params(bias, *full)
+        return self.indexed(Opcode.PARAMS, first * units, len(bias), payload, **options)
+
+    def load(self, view, address, *, raw=False, **options):
+        """A whole tensor view, planes one behind the other."""
+        box = Box(*((0, size) for size in view.shape))
+        payload = layout.pack_box(self.config, view, box, raw=raw)
+        return self.command(
+            Opcode.LOAD, commands.REGION, self.region(box, address, raw), payload=payload, **options
+        )
+
+    def region(self, box, address, raw=False):
+        _, rows, columns, _ = layout.box_shape(box)
+        return layout.region(
+            self.config,
+            box,
+            address=address,
+            row_stride=columns,
+            plane_stride=rows * columns,
+            raw=raw,
+        )
+
+    def store(self, shape, address, *, raw=False, **options):
+        box = Box(*((0, size) for size in shape))
+        return self.command(
+            Opcode.STORE, commands.REGION, self.region(box, address, raw), fence=True, **options
+        )
+
+    def conv(self, constants, bases=(), loops=(), filters=(), **options):
+        """CONV with TFLM requantisation and full int8 range unless told; unused loops count 1.
+
+        `filters`: the stored weights of every pass, in the order in which they are sent.
+        """
+        config = self.config
+        width = config.data_width
+        beats = -(-constants["taps"] * constants["steps"] * config.macs_per_pe // config.noc_filter)
+        values = {
+            "channels": constants["taps"],
+            "advance": constants["taps"],
+            "filter_beats": beats,
+            "pixel_outer": 1,
+            "items": 1,
+            "pixel_words": 1,
+            "signed": 1,
+            "weight_signed": 1,
+            "psum_beats": layout.psum_beats(config, constants["psums"]),
+            "mode": Rounding.TFLM if width == 8 else Rounding.WIDE16,
+            "low": -(1 << (width - 1)),
+            "high": (1 << (width - 1)) - 1,
+            "sync": 1,
+            **constants,
+        }
+        values.setdefault("pixel_beats", -(-values["channels"] // config.noc_ifmap))
+        descriptor = commands.CONSTANTS.pack(values) + commands.BASES.pack(dict(bases))
+        for i in range(commands.LOOPS):
+            loop = loops[i] if i < len(loops) else {}
+            descriptor += commands.LOOP.pack(
+                {"count": 1, **{name: wrapped(name, value) for name, value in loop.items()}}
+            )
+        payload = [word for weights in filters for word in layout.pack_filters(config, weights)]
+        return self.command(Opcode.CONV, values=descriptor, payload=payload, **options)
+
+    def vector(self, values, **options):
+        width = self.config.data_width
+        full = {
+            "signed": 1,
+            "blocks": 1,
+            "window_rows": 1,
+            "window_columns": 1,
+            "stride_y": 1,
+            "stride_x": 1,
+            "mode": Rounding.TFLM if width == 8 else Rounding.WIDE16,
+            "low": -(1 << (width - 1)),
+            "high": (1 << (width - 1)) - 1,
+            **values,
+        }
+        options = {"fence": True, **options}
+        return self.command(Opcode.VECTOR, commands.VECTOR, full, **options)
+
+    def end(self):
+        return self.command(Opcode.END)
+
+    def array(self):
+        return np.array(self.words, dtype=np.uint64)
+
+
+def wrapped(name, value):
+    """A negative increment of an unsigned base as the large number that it wraps to."""
+    field = next(field for field in commands.LOOP.fields if field.name == name)
+    return value % (1 << field.width) if not field.signed else value
+
+
+def run(accelerator, stream):
+    """Send a stream; all result blocks as (header, words), without the closing status block."""
+    accelerator.send(stream.end().array())
+    blocks = []
+    while True:
+        header = commands.RESULT.unpack(accelerator.receive(1).tolist())
+        words = accelerator.receive(header["length"])
+        if header["block"] == commands.Block.STATUS:
+            assert header["status"] == 0, (commands.Status(header["status"]), hex(int(words[0])))
+            assert words.tolist() == [0]
+            return blocks
+        blocks.append((header, words))
+
+
+def filter_words(config, weights):
+    """Stored weights (taps, steps·K) of one filter row and group as whole beats."""
+    flat = np.asarray(weights).reshape(-1)
+    return np.concatenate([flat, np.zeros(-len(flat) % config.noc_filter, dtype=flat.dtype)])
+
+
+def unpack(config, words, shape, dtype="int8", *, raw=False):
+    box = Box(*((0, size) for size in shape))
+    return layout.unpack_box(config, words, box, dtype, raw=raw)
+
+
+def convolve(x, w, *, stride=1, pad=(0, 0), zero=0):
+    """Plain convolution: x (H, W, C), w (R, S, C, M) to int64 (E, F, M); padding is `zero`."""
+    padded = np.pad(x.astype(np.int64) - zero, ((pad[0], pad[0]), (pad[1], pad[1]), (0, 0)))
+    R, S, _, M = w.shape
+    E, F = (padded.shape[0] - R) // stride + 1, (padded.shape[1] - S) // stride + 1
+    result = np.zeros((E, F, M), dtype=np.int64)
+    for e in range(E):
+        for f in range(F):
+            part = padded[e * stride : e * stride + R, f * stride : f * stride + S]
+            result[e, f] = np.tensordot(part, w.astype(np.int64), axes=3)
+    return result

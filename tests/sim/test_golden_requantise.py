@@ -1,0 +1,159 @@
+"""Output stages against definitions in Python's unbounded integers and exact fractions."""
+
+from fractions import Fraction
+from math import floor, frexp
+
+import numpy as np
+import pytest
+
+from compiler.quantisation import (
+    Multipliers,
+    Requant,
+    Rounding,
+    WindowStage,
+    float_parts,
+    quantise_multiplier,
+    quantise_multipliers,
+)
+from compiler.rounding import scale_ort, scale_single, scale_tflm
+from hw.arch.errors import RowforgeError
+from sim.golden.requantise import add_bias, finish_window, requantise
+
+EDGES = [0, 1, -1, 2, -2, 1 << 30, -(1 << 30), (1 << 31) - 1, -(1 << 31), 12345678, -87654321]
+
+
+def accumulators(seed: int, count: int = 300) -> list[int]:
+    random = np.random.default_rng(seed)
+    widths = random.integers(1, 32, count)
+    return EDGES + [int(random.integers(-(1 << w), 1 << w)) for w in widths]
+
+
+def int32(value: int) -> int:
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def tflm(acc: int, multiplier: int, shift: int) -> int:
+    """gemmlowp: high half rounded half up, then divided by a power of two, half away."""
+    acc = int32(acc << max(shift, 0))
+    high = min(floor(Fraction(acc * multiplier, 1 << 31) + Fraction(1, 2)), (1 << 31) - 1)
+    quotient = Fraction(abs(high), 1 << max(-shift, 0))
+    return (1 if high >= 0 else -1) * floor(quotient + Fraction(1, 2))
+
+
+def single(acc: int, multiplier: int, shift: int) -> int:
+    return floor(Fraction(acc * multiplier, 1 << (31 - shift)) + Fraction(1, 2))
+
+
+@pytest.mark.parametrize("shift", [-31, -30, -17, -8, -1, 0, 1, 7, 20])
+@pytest.mark.parametrize("multiplier", [0, 1 << 30, (1 << 30) + 1, 1518500250, (1 << 31) - 1])
+def test_integer_modes(multiplier: int, shift: int) -> None:
+    values = accumulators(shift & 31)
+    acc = np.asarray(values, dtype=np.int64)
+    m, s = np.asarray(multiplier, dtype=np.int64), np.asarray(shift, dtype=np.int64)
+    assert scale_tflm(acc, m, s).tolist() == [tflm(v, multiplier, shift) for v in values]
+    assert scale_single(acc, m, s).tolist() == [single(v, multiplier, shift) for v in values]
+
+
+def test_ties_tell_the_modes_apart() -> None:
+    acc = np.asarray([-3, -1, 1, 3], dtype=np.int64)
+    half = [np.asarray(value, dtype=np.int64) for value in quantise_multiplier(0.5)]
+    quarter = [np.asarray(value, dtype=np.int64) for value in quantise_multiplier(0.25)]
+    assert scale_tflm(acc, *half).tolist() == [-1, 0, 1, 2]
+    assert scale_single(acc, *half).tolist() == [-1, 0, 1, 2]
+    assert scale_ort(acc, np.float32(0.5)).tolist() == [-2, 0, 0, 2]
+    assert scale_tflm(acc, *quarter).tolist() == [-1, 0, 1, 1]  # -1 -> 0 -> 0, 1 -> 1 -> 1
+    assert scale_single(acc, *quarter).tolist() == [-1, 0, 0, 1]
+
+
+def test_float_mode_rounds_accumulator_and_product_to_float32() -> None:
+    acc = np.asarray([(1 << 24) + 1, (1 << 24) + 3, -(1 << 31)], dtype=np.int64)
+    assert scale_ort(acc, np.float32(1.0)).tolist() == [1 << 24, (1 << 24) + 4, -(1 << 31)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_multipliers(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scale = 2.0 ** random.uniform(-40, 20, 500)
+    scale[:4] = (0.0, 1.0, 0.5, 1.0 - 2.0**-40)
+    pair = quantise_multipliers(scale)
+    assert isinstance(pair, Multipliers)
+    for real, multiplier, shift in zip(scale, pair.multiplier, pair.shift, strict=True):
+        mantissa, exponent = frexp(real)
+        exact = Fraction(mantissa) * (1 << 31)
+        if exponent < -31 or real == 0.0:
+            assert (multiplier, shift) == (0, 0)
+        else:
+            assert (
+                abs(Fraction(int(multiplier)) * Fraction(2) ** int(shift - exponent) - exact) <= 1
+            )
+            assert 1 << 30 <= multiplier < 1 << 31
+
+
+def test_float_parts_are_exact() -> None:
+    random = np.random.default_rng(1)
+    scales = (2.0 ** random.uniform(-140, 30, 200)).astype(np.float32)
+    mantissa, exponent = float_parts(scales)
+    for scale, m, e in zip(scales, mantissa, exponent, strict=True):
+        assert Fraction(float(scale)) == Fraction(int(m)) * Fraction(2) ** int(e)
+        assert 1 << 23 <= m < 1 << 24
+
+
+@pytest.mark.parametrize("rounding", [Rounding.TFLM, Rounding.ORT, Rounding.SINGLE])
+def test_channels_zero_point_and_clamp(rounding: Rounding) -> None:
+    stage = Requant(
+        scale=np.asarray([0.5, 2.0]),
+        rounding=rounding,
+        zero_point=10,
+        low=-5,
+        high=100,
+        dtype="int8",
+    )
+    acc = np.asarray([[4, 4], [-40, 60], [1 << 30, -(1 << 30)]], dtype=np.int64)
+    result = requantise(acc, stage)
+    # 2^30 times 2 wraps to -2^31 before gemmlowp's multiplication; it is out of its contract.
+    assert result[:2].tolist() == [[12, 18], [-5, 100]]
+    assert result[2, 0] == 100
+    assert result.dtype == np.int8
+
+
+def test_raw_stage_and_wrapping_bias() -> None:
+    acc = add_bias(
+        np.asarray([[5, (1 << 31) - 1]], dtype=np.int64), np.asarray([-7, 1], dtype=np.int64)
+    )
+    raw = requantise(acc, Requant.raw())
+    assert raw.tolist() == [[-2, -(1 << 31)]]
+    assert raw.dtype == np.int32
+    assert Requant.raw().with_rounding(Rounding.ORT).rounding is Rounding.RAW
+
+
+def test_window_stage() -> None:
+    psum = np.asarray([[7, -7, 1 << 24, -(1 << 24), 100]], dtype=np.int64)
+    bias = np.asarray([1, 1, 0, 0, 0], dtype=np.int64)
+    stage = WindowStage(window=0, shift=2, low=-30000, high=32767)
+    assert finish_window(psum, bias, stage).tolist() == [[2, -1, 32767, -30000, 25]]
+    unshifted = WindowStage(window=0, shift=0)
+    assert finish_window(psum, bias, unshifted).tolist() == [[8, -6, 32767, -32768, 100]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": np.asarray([-1.0])}, "at least 0"),
+        ({"scale": np.asarray([np.nan])}, "finite"),
+        ({"low": 5, "high": 4}, "clamp"),
+        ({"dtype": "int9"}, "type"),
+    ],
+)
+def test_impossible_stages(change: dict[str, object], message: str) -> None:
+    fields: dict[str, object] = {
+        "scale": np.ones(1),
+        "rounding": Rounding.TFLM,
+        "zero_point": 0,
+        "low": -128,
+        "high": 127,
+        "dtype": "int8",
+    }
+    with pytest.raises(RowforgeError, match=message):
+        Requant(**{**fields, **change})
+    with pytest.raises(RowforgeError, match="window"):
+        WindowStage(window=17, shift=0)
