@@ -75,15 +75,10 @@ class Decoder(Block):
             self._results(m, state)
             self._store(m, state)
             self._failure(m, state)
-        waits_for_host = fsm.ongoing("HUNT") | fsm.ongoing("HEADER")
-        state.watch(
-            m, self.engine.progress | waits_for_host | self._moved(self.command, self.result)
-        )
+        # A word on offer stays until it is taken, however late: only the host can end that wait.
+        waits_for_host = self.result.valid | fsm.ongoing("HUNT") | fsm.ongoing("HEADER")
+        state.watch(m, self.engine.progress | waits_for_host | self.engine.link_in)
         return m
-
-    @staticmethod
-    def _moved(*streams):
-        return Cat(each.valid & each.ready for each in streams).any()
 
     def _wire(self, m: Module, s: DecoderState) -> None:
         """Connections that do not depend on the FSM's state."""
