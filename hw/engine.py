@@ -7,10 +7,11 @@ from amaranth.utils import bits_for, exact_log2
 
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.counters import COUNTERS
+from hw.control.box_loader import BoxLoader
+from hw.control.box_storer import BoxStorer
 from hw.control.counters import Counters
 from hw.control.filters import FilterEngine
 from hw.control.ifmaps import IfmapEngine
-from hw.control.mover import Mover
 from hw.control.port import control_port
 from hw.control.psum_reader import PsumReader
 from hw.control.psum_writer import PsumWriter, accumulator_width
@@ -76,6 +77,7 @@ class Engine(Block):
                 sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
             ),
         ]
+        self._count_commands(m, p)
         for engine in (p.filters, p.ifmaps, p.reader, p.writer):
             m.d.comb += [
                 engine.tables.eq(sequencer.tables),
@@ -98,6 +100,15 @@ class Engine(Block):
                 column.index.eq(engine.column_index),
                 engine.column.eq(column.data),
             ]
+
+    def _count_commands(self, m: Module, p: "_Parts") -> None:
+        """CONV commands that have begun and not written all results: three at the most.
+
+        The walk of one must end before the next begins, and two passes are under way beside it.
+        """
+        pending = Signal(2)
+        m.d.comb += self.control.older_done.eq(pending <= 1)
+        m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
     def _weights(self, m: Module, platform: object, p: "_Parts") -> None:
         """Filters come from the stream through the prefetch FIFO, or from the weight memory."""
@@ -133,7 +144,7 @@ class Engine(Block):
 
     def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
         """Who reads and writes the global buffer; earlier clients go first."""
-        config, control = self.config, self.control
+        config = self.config
         reads = ReadArbiter(clients=3, width=config.glb_width)
         writes = WriteArbiter(act_write_layout(config), clients=2)
         instantiate(m, platform, "read_arbiter", reads)
@@ -141,9 +152,9 @@ class Engine(Block):
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
         connect(m, p.ifmaps.port, reads.clients[0])
-        connect(m, p.mover.port, reads.clients[2])
+        connect(m, p.storer.port, reads.clients[2])
         connect(m, p.post.writes, writes.clients[0])
-        connect(m, p.mover.write, writes.clients[1])
+        connect(m, p.loader.write, writes.clients[1])
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
         vector = reads.clients[1]
@@ -156,15 +167,26 @@ class Engine(Block):
             p.vector.responses.payload.data.eq(vector.data),
         ]
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
-        connect(m, flipped(control.load_words), p.mover.payload)
-        connect(m, p.mover.data, flipped(control.store_words))
+        self._boxes(m, p)
+
+    def _boxes(self, m: Module, p: "_Parts") -> None:
+        """LOAD and STORE."""
+        control, loader, storer = self.control, p.loader, p.storer
+        connect(m, flipped(control.load_words), loader.payload)
+        connect(m, storer.result, flipped(control.block))
         m.d.comb += [
-            p.mover.region.eq(control.region),
-            p.mover.load.eq(control.load),
-            p.mover.store.eq(control.store),
-            control.mover_busy.eq(p.mover.busy),
-            control.overrun.eq(p.mover.overrun),
-            control.address.eq(p.mover.address),
+            loader.region.eq(control.region),
+            loader.start.eq(control.load),
+            control.loading.eq(loader.busy),
+            control.overrun.eq(loader.overrun),
+            control.address.eq(loader.address),
+            storer.region.eq(control.region),
+            storer.tag.eq(control.tag),
+            storer.start.eq(control.store),
+            control.storing.eq(storer.busy),
+            control.store_failed.eq(storer.failed),
+            control.store_status.eq(storer.status),
+            control.store_value.eq(storer.value),
         ]
 
     def _post(self, m: Module, p: "_Parts") -> None:
@@ -297,7 +319,8 @@ class _Parts:
         self.writer = instantiate(m, platform, "psum_writer", PsumWriter(config))
         self.array = instantiate(m, platform, "array", PEArray(config))
         self.buffer = instantiate(m, platform, "buffer", GlobalBuffer(config))
-        self.mover = instantiate(m, platform, "mover", Mover(config))
+        self.loader = instantiate(m, platform, "box_loader", BoxLoader(config))
+        self.storer = instantiate(m, platform, "box_storer", BoxStorer(config))
         self.post = instantiate(
             m, platform, "post_processor", PostProcessor(config, acc_width=width)
         )

@@ -1,4 +1,4 @@
-"""Which buffer words unfinished commands still read or write: when to fence, when to sync."""
+"""Which buffer words unfinished commands still read or write: what a command has to wait for."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,36 +25,69 @@ class Access:
         )
 
 
-class Hazards:
-    """Accesses of the commands since the last fence.
+@dataclass(frozen=True)
+class Wait:
+    """Flags of a header: wait for everything, for all CONV but the newest, for all STORE."""
 
-    A CONV with `sync` waits for all work before it, so that CONVs behind it need not; other
-    commands run ahead of it and still see everything since the last fence.
+    fence: bool = False
+    older: bool = False
+    stored: bool = False
+
+
+NO_WAIT = Wait()
+
+
+class Hazards:
+    """Accesses of the CONV and STORE commands that may be unfinished.
+
+    LOAD and VECTOR are done when the next command begins, and VECTOR begins when every CONV is
+    done. A CONV with `sync` waits for all CONV before it, so that later CONVs need not; other
+    commands run ahead of it and still see all of them.
     """
 
     def __init__(self) -> None:
-        self._all: list[Access] = []
-        self._behind_sync: list[Access] = []
+        self._convs: list[tuple[Access, bool]] = []  # with: no CONV behind it has waited for it
+        self._stores: list[Access] = []
 
-    def fenced(self) -> None:
-        """All earlier work is done."""
-        self._all.clear()
-        self._behind_sync.clear()
+    def wait(self, access: Access) -> Wait:
+        """What LOAD, STORE or VECTOR has to wait for."""
+        stored = any(each.conflicts(access) for each in self._stores)
+        newest = bool(self._convs) and self._convs[-1][0].conflicts(access)
+        older = any(each.conflicts(access) for each, _ in self._convs[:-1])
+        return Wait(fence=newest, older=older and not newest, stored=stored and not newest)
 
-    def must_fence(self, access: Access) -> bool:
-        """Whether a command other than CONV has to wait; records nothing."""
-        return any(earlier.conflicts(access) for earlier in self._all)
+    def wait_conv(self, access: Access) -> tuple[Wait, bool]:
+        """What a CONV has to wait for, and whether it needs `sync`: it reads what the newest makes.
 
-    def must_sync(self, access: Access) -> bool:
-        """Whether a CONV has to wait before it reads; records nothing."""
-        return any(earlier.conflicts(access) for earlier in self._behind_sync)
+        A CONV that must wait for older ones only is held back whole: they end soon.
+        """
+        stored = any(each.conflicts(access) for each in self._stores)
+        sync = bool(self._convs) and self._convs[-1][1] and self._convs[-1][0].conflicts(access)
+        older = any(open_ and each.conflicts(access) for each, open_ in self._convs[:-1])
+        return Wait(older=older and not sync, stored=stored), sync
 
-    def add(self, access: Access, *, synced: bool = False) -> None:
-        """Records a command's accesses; `synced`: it waited for all work before it."""
+    def waited(self, wait: Wait) -> None:
+        """A command with these flags has been emitted."""
+        if wait.fence:
+            self._convs.clear()
+        if wait.older:
+            del self._convs[:-1]
+        if wait.fence or wait.stored:
+            self._stores.clear()
+
+    def computed(self) -> None:
+        """Every CONV is done."""
+        self._convs.clear()
+
+    def conv(self, access: Access, *, synced: bool) -> None:
+        """Records a CONV; `synced`: it waits for all CONV before it."""
         if synced:
-            self._behind_sync.clear()
-        self._all.append(access)
-        self._behind_sync.append(access)
+            self._convs = [(each, False) for each, _ in self._convs]
+        self._convs.append((access, True))
+
+    def store(self, access: Access) -> None:
+        """Records a STORE, which begins when the one before is done."""
+        self._stores = [access]
 
 
 def _overlap(left: tuple[Span, ...], right: tuple[Span, ...]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.lower.hazards import Access, Hazards
+from compiler.lower.hazards import NO_WAIT, Access, Hazards, Wait
 from compiler.lower.patterns import Words as PatternWords
 from compiler.lower.surface import Surface
 from compiler.lower.tables import RoundRobin
@@ -30,7 +30,7 @@ class Stream:
 
     A `dry` stream leaves out the filters, for estimates of networks that have none.
 
-    Decides on its own where a command needs `fence` or `sync` and where table entries are reused.
+    Decides on its own what a command has to wait for and where table entries are reused.
     `layer` is the index of the layer that the following commands belong to, `conv_commands` the
     number of CONV commands it has so far, `link_words` the words of every layer, `filter_words`
     those that are filters.
@@ -72,10 +72,9 @@ class Stream:
         found = table.find(key)
         if found is not None:
             return found
-        first, fence = table.place(key, len(entries))
+        first, _ = table.place(key, len(entries))  # patterns are free when a walk is over
         payload = [word for entry in entries for word in entry]
-        descriptor = INDEX.pack({"first": first, "count": len(entries)})
-        self._command(opcode, descriptor, payload, fence=fence)
+        self._command(opcode, INDEX.pack({"first": first, "count": len(entries)}), payload)
         return first
 
     def params(self, bias: Any, multiplier: Any, shift: Any) -> int:
@@ -89,9 +88,9 @@ class Stream:
         found = self._params.find(key)
         if found is not None:
             return found
-        first, fence = self._params.place(key, size // units)
+        first, busy = self._params.place(key, size // units)
         descriptor = INDEX.pack({"first": first * units, "count": size})
-        self._command(Opcode.PARAMS, descriptor, words, fence=fence)
+        self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
         return first
 
     def table(self, words: Words) -> None:
@@ -99,61 +98,52 @@ class Stream:
         key = words.tobytes()
         if self._table.find(key) is not None:
             return
-        _, fence = self._table.place(key, 1)
-        self._command(Opcode.TABLE, INDEX.pack({"first": 0, "count": 256}), words, fence=fence)
+        self._table.place(key, 1)
+        self._command(Opcode.TABLE, INDEX.pack({"first": 0, "count": 256}), words)
 
     # ---- work ---------------------------------------------------------------------------------
 
     def conv(self, nest: Nest, length: int, payload: Callable[[], Words], access: Access) -> None:
         """A CONV command with its filters, `length` words."""
-        sync = self._hazards.must_sync(access)
+        wait, sync = self._hazards.wait_conv(access)
         constants = CONSTANTS.pack({**nest.constants, "sync": sync})
         filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
         assert self.dry or len(filters) == length
-        self._command(Opcode.CONV, [*constants, *nest.tail], filters, length=length)
+        self._command(Opcode.CONV, [*constants, *nest.tail], filters, length=length, wait=wait)
         self._count(length - len(filters))
         self.filter_words[self.layer] = self.filter_words.get(self.layer, 0) + length
-        for table in (self._rows, self._columns, self._params):
-            table.use()
-        self._hazards.add(access, synced=sync)
+        self._params.use()
+        self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
 
     def vector(self, fields: Mapping[str, int], access: Access) -> None:
         """A VECTOR command."""
-        fence = self._hazards.must_fence(access)
-        self._command(Opcode.VECTOR, VECTOR.pack(fields), fence=fence)
-        for table in (self._params, self._table):
-            table.use()
-        self._hazards.add(access)
+        self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
+        self._computed()
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
-        access = Access(writes=(surface.extent(self.config),))
-        fence = self._hazards.must_fence(access)
+        wait = self._hazards.wait(Access(writes=(surface.extent(self.config),)))
         for part, place in _movable(self.config, box, surface):
-            words, length = self._move(Opcode.LOAD, part, place, fence)
+            words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words) + length)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))
-            if fence:
-                self._fenced()
-            fence = False
+            wait = NO_WAIT
 
     def store(self, tensor: int, box: Box, surface: Surface) -> None:
         """Sends a box of the buffer to a host tensor."""
         access = Access(reads=(surface.extent(self.config),))
-        fence = self._hazards.must_fence(access)
+        wait = self._hazards.wait(access)
         for part, place in _movable(self.config, box, surface):
-            words, length = self._move(Opcode.STORE, part, place, fence)
+            words, length = self._move(Opcode.STORE, part, place, wait)
             self._count(len(words) + length + 1)
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
-            if fence:
-                self._fenced()
-            fence = False
-        self._hazards.add(access)
+            wait = NO_WAIT
+        self._hazards.store(access)
 
-    def _move(self, opcode: Opcode, box: Box, surface: Surface, fence: bool) -> tuple[Words, int]:
+    def _move(self, opcode: Opcode, box: Box, surface: Surface, wait: Wait) -> tuple[Words, int]:
         fields = region(
             self.config,
             box,
@@ -164,15 +154,14 @@ class Stream:
         )
         length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
         payload = length if opcode is Opcode.LOAD else 0
-        words = command(opcode, REGION.pack(fields), length=payload, fence=fence, tag=self.layer)
+        words = self._header(opcode, REGION.pack(fields), payload, wait)
         return np.array(words, dtype=np.uint64), length
 
     def query(self) -> None:
         """Asks for the counters of the layer."""
         self._flush()
-        words = np.array(command(Opcode.COUNTERS, fence=True, tag=self.layer), dtype=np.uint64)
-        self._steps.append(Query(words, self.layer))
-        self._fenced()
+        words = self._header(Opcode.COUNTERS, (), 0, Wait(fence=True))
+        self._steps.append(Query(np.array(words, dtype=np.uint64), self.layer))
 
     def host(self, step: Host) -> None:
         """A step of the host, which waits for everything before it."""
@@ -201,15 +190,34 @@ class Stream:
         descriptor: Sequence[int],
         payload: Sequence[int] | Words = (),
         *,
-        fence: bool = False,
+        wait: Wait = NO_WAIT,
         length: int | None = None,
     ) -> None:
         size = len(payload) if length is None else length
-        words = command(opcode, descriptor, length=size, fence=fence, tag=self.layer)
-        self._append(words)
+        self._append(self._header(opcode, descriptor, size, wait))
         self._append(payload)
-        if fence:
-            self._fenced()
+
+    def _header(
+        self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
+    ) -> list[int]:
+        """Header and descriptor of a command that waits so."""
+        self._hazards.waited(wait)
+        if wait.fence:
+            self._computed()
+        return command(
+            opcode,
+            descriptor,
+            length=length,
+            fence=wait.fence,
+            older=wait.older,
+            stored=wait.stored,
+            tag=self.layer,
+        )
+
+    def _computed(self) -> None:
+        """Every CONV is done."""
+        self._hazards.computed()
+        self._params.idle()
 
     def _append(self, words: Sequence[int] | Words) -> None:
         if len(words):
@@ -223,11 +231,6 @@ class Stream:
         if self._words:
             self._steps.append(Send(np.concatenate(self._words), self.layer))
             self._words = []
-
-    def _fenced(self) -> None:
-        self._hazards.fenced()
-        for table in (self._rows, self._columns, self._params, self._table):
-            table.idle()
 
 
 def _movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:

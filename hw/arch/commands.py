@@ -68,8 +68,10 @@ class Status(IntEnum):
 HEADER = Struct(
     "header",
     (
-        Field("opcode", 7, "what to do (`Opcode`)"),
+        Field("opcode", 5, "what to do (`Opcode`)"),
         Field("fence", 1, "start only when all earlier work is done"),
+        Field("older", 1, "start only when every CONV but the newest is done"),
+        Field("stored", 1, "start only when every STORE is done"),
         Field("tag", 16, "layer number, repeated in result blocks"),
         Field("length", 24, "payload words behind the descriptor"),
         Field("checksum", 16, "folded sum of the header (with 0 here) and the descriptor words"),
@@ -387,10 +389,19 @@ def command(
     *,
     length: int = 0,
     fence: bool = False,
+    older: bool = False,
+    stored: bool = False,
     tag: int = 0,
 ) -> list[int]:
     """Header and descriptor words of a command whose payload of `length` words follows."""
-    fields = {"opcode": opcode, "fence": fence, "tag": tag & 0xFFFF, "length": length}
+    fields = {
+        "opcode": opcode,
+        "fence": fence,
+        "older": older,
+        "stored": stored,
+        "tag": tag & 0xFFFF,
+        "length": length,
+    }
     header = HEADER.pack(fields)[0]
     return [HEADER.pack({**fields, "checksum": checksum(header, descriptor)})[0], *descriptor]
 

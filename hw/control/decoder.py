@@ -73,8 +73,8 @@ class Decoder(Block):
             self._dispatch(m, state, facts[1], facts[2])
             self._payload(m, state, facts[0])
             self._results(m, state)
-            self._store(m, state)
             self._failure(m, state)
+        self._block(m)
         # A word on offer stays until it is taken, however late: only the host can end that wait.
         waits_for_host = self.result.valid | fsm.ongoing("HUNT") | fsm.ongoing("HEADER")
         state.watch(m, self.engine.progress | waits_for_host | self.engine.link_in)
@@ -90,6 +90,7 @@ class Decoder(Block):
             s.block.tag.eq(s.header.tag),
             self.engine.link_in.eq(self.command.valid & self.command.ready),
             self.engine.link_out.eq(self.result.valid & self.result.ready),
+            self.engine.tag.eq(s.header.tag),
             self.engine.descriptor.index.eq(s.position),
             self.engine.descriptor.data.eq(self.command.payload),
             self.engine.rows.pattern.eq(s.index.first + s.entry),
@@ -160,8 +161,10 @@ class Decoder(Block):
         quarters = [word.word_select(i, 16) for i in range(4)]
         incoming = layout(HEADER)(word)
         with m.State("HEADER"):
-            m.d.comb += self.command.ready.eq(1)
-            with m.If(self.command.valid):
+            m.d.comb += self.command.ready.eq(~self.engine.store_failed)
+            with m.If(self.engine.store_failed):
+                self._fail(m, s, self.engine.store_status, self.engine.store_value)
+            with m.Elif(self.command.valid):
                 m.d.sync += [
                     s.header.as_value().eq(word),
                     s.expected.eq(s.announced),
@@ -199,14 +202,20 @@ class Decoder(Block):
 
     def _dispatch(self, m: Module, s: DecoderState, needed, capacity) -> None:
         """Wait for what must be done before, then start the command."""
-        settled = ~s.header.fence | (
-            self.engine.quiet & self.engine.walk_idle & ~self.engine.mover_busy
+        computed = self.engine.quiet & self.engine.walk_idle
+        stored = ~self.engine.storing
+        all_done = computed & stored
+        settled = (
+            (~s.header.fence | all_done)
+            & (~s.header.older | self.engine.older_done)
+            & (~s.header.stored | stored)
         )
-        all_done = self.engine.quiet & self.engine.walk_idle
         length = s.header.length
         with self._state(m, s, "DISPATCH"), m.Switch(s.header.opcode):
             with m.Case(Opcode.END):
-                with m.If(all_done):
+                with m.If(self.engine.store_failed):
+                    self._fail(m, s, self.engine.store_status, self.engine.store_value)
+                with m.Elif(all_done):
                     m.d.sync += [s.status.eq(Status.OK), s.value.eq(0)]
                     m.next = "STATUS"
                     with m.If(self.engine.surplus):
@@ -218,17 +227,21 @@ class Decoder(Block):
                         self._fail(m, s, Status.BAD_LENGTH, s.left)
                     with m.Elif(s.index.first + s.index.count > capacity):
                         self._fail(m, s, Status.BAD_ADDRESS, s.index.first + s.index.count)
-            with m.Case(Opcode.LOAD, Opcode.STORE):
+            with m.Case(Opcode.LOAD):
                 with m.If(settled):
-                    storing = s.header.opcode == Opcode.STORE
-                    m.d.comb += [self.engine.load.eq(~storing), self.engine.store.eq(storing)]
-                    m.d.sync += s.left.eq(self.engine.region.words)
+                    m.d.sync += s.left.eq(length)
                     m.next = "LOAD"
-                    with m.If(storing):
-                        m.next = "STORE"
-                    with m.If(length != Mux(storing, 0, self.engine.region.words)):
-                        m.d.comb += [self.engine.load.eq(0), self.engine.store.eq(0)]
+                    with m.If(length != self.engine.region.words):
                         self._fail(m, s, Status.BAD_LENGTH, length)
+                    with m.Else():
+                        m.d.comb += self.engine.load.eq(1)
+            with m.Case(Opcode.STORE):
+                with m.If(settled & stored):
+                    m.next = "HEADER"
+                    with m.If(length != 0):
+                        self._fail(m, s, Status.BAD_LENGTH, length)
+                    with m.Elif(~self.engine.store_failed):
+                        m.d.comb += self.engine.store.eq(1)
             with m.Case(Opcode.CONV):
                 with m.If(settled):
                     m.d.comb += self.engine.start_conv.eq(1)
@@ -241,14 +254,15 @@ class Decoder(Block):
                     self._fail(m, s, Status.BAD_FIELD, vector.op)
                 with m.Elif(~known_mode):
                     self._fail(m, s, Status.BAD_FIELD, vector.mode)
-                with m.Elif(all_done):
+                with m.Elif(settled & computed):
                     m.d.comb += self.engine.start_vector.eq(1)
                     m.next = "VECTOR"
             with m.Case(Opcode.COUNTERS):
                 with m.If(all_done):
                     m.next = "COUNTERS"
             with m.Case(Opcode.IDENTIFY):
-                m.next = "IDENTITY"
+                with m.If(stored):
+                    m.next = "IDENTITY"
 
     def _payload(self, m: Module, s: DecoderState, size) -> None:
         """Words that belong to the command."""
@@ -294,11 +308,9 @@ class Decoder(Block):
                 m.d.sync += s.left.eq(s.left - 1)
             with m.If(self.engine.overrun):
                 self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
-            with m.Elif(
-                self.engine.mover_busy == (s.left == 0)
-            ):  # box and length must end together
+            with m.Elif(self.engine.loading == (s.left == 0)):  # box and length must end together
                 self._fail(m, s, Status.BAD_LENGTH, s.left)
-            with m.Elif(~self.engine.mover_busy):
+            with m.Elif(~self.engine.loading):
                 m.next = "HEADER"
         with self._state(m, s, "VECTOR"):
             m.next = "VECTOR_BUSY"
@@ -345,47 +357,20 @@ class Decoder(Block):
                         if name == "COUNTERS":
                             m.d.comb += self.engine.clear.eq(1)
 
-    def _store(self, m: Module, s: DecoderState) -> None:
-        """A data block; where the box holds fewer words than announced, zeros fill it up."""
-        header = s.block
-        with self._state(m, s, "STORE"):
+    def _block(self, m: Module) -> None:
+        """A data block passes; all that sends other results waits until it is over."""
+        with m.If(self.engine.storing):
             m.d.comb += [
-                header.block.eq(ResultBlock.DATA),
-                header.length.eq(s.left),
-                self.result.valid.eq(1),
-                self.result.payload.eq(header.as_value()),
+                self.result.valid.eq(self.engine.block.valid),
+                self.result.payload.eq(self.engine.block.payload),
+                self.engine.block.ready.eq(self.result.ready),
             ]
-            with m.If(self.result.ready):
-                m.next = "STORE_WORDS"
-        with self._state(m, s, "STORE_WORDS"):
-            # Once nothing more comes, zeros fill up the block that was announced; a word that is
-            # on offer stays until it is taken.
-            waiting = self.result.valid & ~self.result.ready
-            ended = ~self.engine.mover_busy | self.engine.overrun
-            m.d.comb += [
-                self.result.valid.eq((self.engine.store_words.valid | s.filling) & (s.left != 0)),
-                self.result.payload.eq(Mux(s.filling, 0, self.engine.store_words.payload)),
-                self.engine.store_words.ready.eq(self.result.ready & (s.left != 0) & ~s.filling),
-            ]
-            with m.If(ended & ~waiting & (s.left != 0)):
-                m.d.sync += s.filling.eq(1)
-            with m.If(self.result.valid & self.result.ready):
-                m.d.sync += s.left.eq(s.left - 1)
-            with m.If(s.left == 0):
-                m.d.sync += s.filling.eq(0)
-                m.next = "HEADER"
-                with m.If(self.engine.overrun):
-                    self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
-                with m.Elif(self.engine.mover_busy | s.short):
-                    self._fail(m, s, Status.BAD_LENGTH, s.header.opcode)
-            with m.If(self.result.valid & self.result.ready & s.filling):
-                m.d.sync += s.short.eq(1)
-            with m.Elif(s.left == 0):
-                m.d.sync += s.short.eq(0)
 
     def _failure(self, m: Module, s: DecoderState) -> None:
-        """Reset the engines, report, and wait for the next program."""
-        with m.State("FAIL"):
+        """Let a data block end, reset the engines, report, and wait for the next program."""
+        with m.State("FAIL"), m.If(~self.engine.storing):
+            m.next = "FLUSH"
+        with m.State("FLUSH"):
             m.d.comb += self.flush.eq(1)
             m.d.sync += s.position.eq(s.position + 1)
             with m.If(s.position == FLUSH_CYCLES):

@@ -57,10 +57,9 @@ class DecoderState:
     `header`, `words`, `index`: the command and its descriptor, also seen as INDEX; `known`,
     `announced`: whether the header on the stream is one, and its descriptor words; `expected`,
     `position`: descriptor words to come and taken, also words of a block sent; `sum`: checksum so
-    far; `left`: payload words to come, or words of a data block; `entry`, `part`: place in a table
-    command's payload; `status`, `value`: what to report; `filling`: zeros end a data block;
-    `short`: they did;
-    `block`: header of a result block; `guest`: the program only wants to know who is there.
+    far; `left`: payload words to come; `entry`, `part`: place in a table command's payload;
+    `status`, `value`: what to report; `block`: header of a result block; `guest`: the program only
+    wants to know who is there.
     """
 
     def __init__(self, config: Config):
@@ -81,8 +80,6 @@ class DecoderState:
         self.low = Signal(LINK_WORD_BITS)
         self.status = Signal(8)
         self.value = Signal(LINK_WORD_BITS)
-        self.filling = Signal()
-        self.short = Signal()
         self.stuck = Signal()
         tables = {Opcode.TABLE, Opcode.MEMORY}
         self.unsupported = tables - set(table_commands(config))

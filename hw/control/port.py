@@ -4,7 +4,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
-from hw.arch.commands import REGION, VECTOR, col_pattern_words, row_pattern_words
+from hw.arch.commands import ADDRESS, REGION, VECTOR, col_pattern_words, row_pattern_words
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.counters import COUNTERS
 from hw.control.tables import compact
@@ -22,10 +22,13 @@ def control_port(config: Config) -> Signature:
     descriptor, start_conv, walk_idle : words of a CONV descriptor; begin; the walk is over
     rows, cols, params, table, memory : words or entries of the tables and the weight memory
     vector, start_vector, vector_busy : descriptor of VECTOR; begin; under way
-    region, load, store, mover_busy : a box of the buffer; begin; under way
-    overrun, address : the box leaves the buffer, and where
-    load_words, store_words, filters : payload streams
+    region, load, loading : a box of the buffer; begin to load; under way
+    overrun, address : the box to load leaves the buffer, and where
+    store, tag, storing : send the box as a data block; its tag; under way
+    store_failed, store_status, store_value : the block ended badly; only `flush` helps
+    load_words, filters : payload streams; block : the data block
     quiet : array, post-processor and vector engine are idle
+    older_done : every CONV but the newest has written its results
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
     counters, clear, hold : the counter block; back to zero; stand still while it is sent;
@@ -74,14 +77,20 @@ def control_port(config: Config) -> Signature:
             "vector_busy": In(1),
             "region": Out(compact(REGION)),
             "load": Out(1),
-            "store": Out(1),
-            "mover_busy": In(1),
+            "loading": In(1),
             "overrun": In(1),
-            "address": In(32),
+            "address": In(ADDRESS),
+            "store": Out(1),
+            "tag": Out(16),
+            "storing": In(1),
+            "store_failed": In(1),
+            "store_status": In(8),
+            "store_value": In(ADDRESS),
             "load_words": Out(word),
-            "store_words": In(word),
+            "block": In(word),
             "filters": Out(word),
             "quiet": In(1),
+            "older_done": In(1),
             "surplus": In(1),
             "progress": In(1),
             "counters": In(data.ArrayLayout(LINK_WORD_BITS, len(COUNTERS.fields))),

@@ -33,6 +33,7 @@ class PsumWriter(Block):
     tables, issued, done : as in every engine
     bank, segment_index, segment, column_index, column : read ports of the entry tables
     written_window : windows of the present pass whose psums are in the buffer
+    closed : the last pass of a command is done
     columns : a stream of `CollectorBeat` for every column
     psums : stream of writes to the buffer; items : stream to the post-processor
     post_idle : the post-processor is empty
@@ -50,6 +51,7 @@ class PsumWriter(Block):
                 "column_index": Out(ceil_log2(max(config.cols, 2))),
                 "column": In(compact(COLUMN)),
                 "written_window": Out(16),
+                "closed": Out(1),
                 "columns": In(stream.Signature(CollectorBeat(config))).array(config.cols),
                 "psums": Out(stream.Signature(psum_write_layout(config))),
                 "items": Out(stream.Signature(item_layout(config, accumulator_width(config)))),
@@ -164,6 +166,7 @@ class PsumWriter(Block):
         with m.If(leave & beat.window_end):
             m.d.sync += self.written_window.eq(self.written_window + 1)
         with m.If(drained & ~full & self.post_idle):
+            m.d.comb += self.closed.eq(table.closing)
             m.d.sync += [drained.eq(0), self.written_window.eq(0), self.done.eq(self.done + 1)]
 
     def _write(self, m: Module, beat, full: Signal, leave: Signal, table) -> None:

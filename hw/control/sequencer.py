@@ -145,6 +145,7 @@ class Sequencer(Block):
                 table.first.eq(walker.first),
                 table.last.eq(walker.last),
                 table.sync.eq(walker.opening & walker.constants.sync),
+                table.closing.eq(walker.closing),
             ]
         with m.If(here & rows.word.en):
             with m.If(rows.word.index == 0):

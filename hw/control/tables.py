@@ -29,6 +29,7 @@ class PassTable(data.StructLayout):
                 "first": 1,
                 "last": 1,
                 "sync": 1,
+                "closing": 1,
                 "slots": ID,
                 "segments": ID,
                 "filters": ID,

@@ -24,6 +24,7 @@ class NestWalker(Block):
     write : {en, index, data} writes descriptor words while `idle`
     start : begin with the first pass; idle : no pass is left
     ready : `bases`, `first` and `last` are those of a pass; next : go on to the next pass
+    opening, closing : it is the first, the last pass of the command
     """
 
     def __init__(self):
@@ -47,6 +48,7 @@ class NestWalker(Block):
                 "first": Out(1),
                 "last": Out(1),
                 "opening": Out(1),
+                "closing": Out(1),
             }
         )
 
@@ -94,6 +96,7 @@ class NestWalker(Block):
         m.d.comb += [
             self.first.eq(~constants.after & (at_first | ~mask).all()),
             self.last.eq(~constants.before & (at_last | ~mask).all()),
+            self.closing.eq(at_last.all()),
         ]
         index = indices[loop]
         with m.FSM():

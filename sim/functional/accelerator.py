@@ -207,12 +207,23 @@ class FunctionalAccelerator:
             return False
         self._take(size)
         payload = self._take(header["length"])
-        if header["fence"] or opcode is Opcode.END:
-            self.state.hazards.barrier()
+        self._wait(header, opcode)
         with place(f"command {self._number} ({opcode.name}, tag {header['tag']})"):
             self._handlers[opcode](descriptor, payload, header["tag"])
         self._number += 1
         return True
+
+    def _wait(self, header: dict[str, int], opcode: Opcode) -> None:
+        """What is done when the command begins."""
+        hazards = self.state.hazards
+        if header["fence"] or opcode in (Opcode.END, Opcode.COUNTERS):
+            hazards.barrier()
+        if header["older"]:
+            hazards.older()
+        if header["stored"] or opcode is Opcode.STORE:
+            hazards.stored()
+        if opcode is Opcode.VECTOR:
+            hazards.computed()
 
     def _length(self, opcode: Opcode, descriptor: list[int]) -> int:
         """Payload words that a command must have."""
@@ -249,14 +260,12 @@ class FunctionalAccelerator:
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
         first, count = self._index(descriptor, self.config.row_patterns)
-        self.state.hazards.fill("row pattern", first, count)
         for number, words in enumerate(payload.reshape(count, -1), start=first):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
         first, count = self._index(descriptor, self.config.col_patterns)
-        self.state.hazards.fill("column pattern", first, count)
         for number, words in enumerate(payload.reshape(count, -1), start=first):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
@@ -297,7 +306,7 @@ class FunctionalAccelerator:
     def _load(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
         require(len(np.unique(address)) == len(address), "the region covers a word twice")
-        self.state.hazards.write(address, pending=False)
+        self.state.hazards.overwrite(address)
         width = self.config.glb_width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(
@@ -306,7 +315,7 @@ class FunctionalAccelerator:
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
-        self.state.hazards.read(address)
+        self.state.hazards.store(address)
         self._reply(Block.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
@@ -319,6 +328,7 @@ class FunctionalAccelerator:
         if vector["mode"] not in list(Rounding):
             raise _CommandError(Status.BAD_FIELD, vector["mode"])
         run_vector(self.state, vector)
+        self.state.hazards.computed()  # the next command begins behind it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._reply(Block.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)

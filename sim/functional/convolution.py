@@ -47,7 +47,8 @@ def run_convolution(state: State, convolution: Convolution, payload: Words, tag:
     check_constants(state.config, constants)
     check_output(state, constants)
     if constants["sync"]:
-        state.hazards.barrier()
+        state.hazards.computed()
+    state.hazards.next_command()
     position = 0
     for each in walk(convolution):
         with place(f"pass {each.number}"):
@@ -73,8 +74,6 @@ def _patterns(state: State, bases: Mapping[str, int]) -> tuple[Rows, Columns]:
     if rows is None or columns is None:
         kind = "rows" if rows is None else "columns"
         require(False, f"pattern {bases[kind]} of {kind} was never filled")
-    state.hazards.use("row pattern", bases["rows"])
-    state.hazards.use("column pattern", bases["columns"])
     assert rows is not None and columns is not None
     return rows, columns
 
@@ -167,7 +166,7 @@ def _finish(state: State, sums: _Sums, done: Ints, number: int, tag: int) -> Non
         channel=channel,
         param_row=channel_rows(state, constants, channel),
     )
-    state.hazards.write(words, in_pass=True)
+    state.hazards.write(words)
     if state.trace is not None:
         window, segment, column, _ = np.indices(words.shape)
         state.trace.append(

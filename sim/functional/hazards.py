@@ -1,9 +1,10 @@
 """Which buffer words unfinished work still reads or writes.
 
-The executor finishes every command before the next; hardware does not. Without a `fence` or `sync`
-the sets below persist from command to command, and whoever touches a word in conflict with them
-would see a result that depends on timing. Reads of passes are kept by pass number: engines run at
-most one pass ahead, and results of a pass leave only when all reads of the pass before are done.
+The executor finishes every command before the next; in hardware CONV and STORE go on. Until a
+flag of a header or `sync` waits for them, the sets below persist from command to command, and
+whoever touches a word in conflict with them would see a result that depends on timing. What CONV
+does is kept by pass number: engines run at most one pass ahead, and results of a pass leave only
+when all reads of the pass before are done.
 """
 
 from typing import TypeAlias
@@ -18,33 +19,54 @@ from sim.functional.errors import require
 Flags: TypeAlias = NDArray[np.bool_]
 
 _NEVER = -1
-_ALWAYS = np.iinfo(np.int64).max
 
 
 class Hazards:
-    """Reads and writes since the last barrier, by buffer word and psum beat."""
+    """Reads and writes of unfinished commands, by buffer word and psum beat."""
 
     def __init__(self, config: Config):
         self._config = config
         words = config.glb_banks * config.glb_depth
-        self._read = np.full(words, _NEVER, dtype=np.int64)  # last pass that reads the word
-        self._written = np.zeros(words, dtype=bool)
-        self._psum = np.zeros(words, dtype=bool)
+        # The last pass that reads, writes, keeps a psum in the word.
+        self._read, self._written, self._psum = (
+            np.full(words, _NEVER, dtype=np.int64) for _ in range(3)
+        )
+        self._stored = np.zeros(words, dtype=bool)  # a STORE reads the word
         beats = psum_capacity(config)
         self._write_pass = np.full(beats, _NEVER, dtype=np.int64)  # last pass that wrote the beat
         self._write_window = np.zeros(beats, dtype=np.int64)
         self._read_pass = np.full(beats, _NEVER, dtype=np.int64)
         self._read_window = np.zeros(beats, dtype=np.int64)
-        self._tables: set[tuple[str, int]] = set()
+        self._tables: dict[tuple[str, int], int] = {}  # the last pass that uses an entry
         self._number = 0
+        self._newest = 0  # first pass of the newest CONV
+
+    # ---- who waits for whom -------------------------------------------------------------------
 
     def barrier(self) -> None:
         """All earlier work is done."""
-        self._read.fill(_NEVER)
-        self._written.fill(False)
-        self._psum.fill(False)
-        self._tables = set()
+        self.computed()
+        self.stored()
+
+    def computed(self) -> None:
+        """All CONV commands are done."""
         self._number += 1  # no pass is right behind another any more
+        self._newest = self._number
+        self.older()
+
+    def older(self) -> None:
+        """All CONV commands but the newest are done."""
+        for last in (self._read, self._written, self._psum):
+            last[last < self._newest] = _NEVER
+        self._tables = {key: last for key, last in self._tables.items() if last >= self._newest}
+
+    def stored(self) -> None:
+        """All STORE commands are done."""
+        self._stored.fill(False)
+
+    def next_command(self) -> None:
+        """A CONV begins; it may overlap the one before."""
+        self._newest = self._number + 1
 
     def next_pass(self) -> None:
         """A pass begins; it may overlap the one before."""
@@ -52,30 +74,43 @@ class Hazards:
 
     # ---- words ------------------------------------------------------------------------------
 
-    def read(self, words: Ints, *, in_pass: bool = False) -> None:
-        """Words are read: by the current pass, or by a unit that may take any time."""
+    def read(self, words: Ints) -> None:
+        """The current pass reads words."""
         self.check_read(words)
-        self._read[words] = self._number if in_pass else _ALWAYS
+        self._read[words] = self._number
+
+    def store(self, words: Ints) -> None:
+        """A STORE reads words, and may take any time."""
+        self.check_read(words)
+        self._stored[words] = True
 
     def check_read(self, words: Ints) -> None:
         """Refuse to read what earlier work may still write."""
-        self._refuse(words, self._written, "is read while earlier work may still write it")
-        self._refuse(words, self._psum, "is read while psums may still be in it")
+        self._refuse(words, self._written >= 0, "is read while earlier work may still write it")
+        self._refuse(words, self._psum >= 0, "is read while psums may still be in it")
 
-    def write(self, words: Ints, *, pending: bool = True, in_pass: bool = False) -> None:
-        """Words are written; `pending` unless the write is done before the next command."""
-        busy = self._number if in_pass else 0
+    def write(self, words: Ints) -> None:
+        """The current pass writes results."""
+        self._check_write(words, self._number)
+        self._written[words] = self._number
+
+    def overwrite(self, words: Ints) -> None:
+        """LOAD or VECTOR writes words, and has written them when the next command begins."""
+        self._check_write(words, 0)
+        self._refuse(words, self._written >= 0, "is written while earlier work may still write it")
+
+    def _check_write(self, words: Ints, busy: int) -> None:
         self._refuse(words, self._read >= busy, "is written while earlier work may still read it")
-        self._refuse(words, self._psum, "is written while psums may still be in it")
-        if not in_pass:
-            self._refuse(words, self._written, "is written while earlier work may still write it")
-        if pending:
-            self._written[words] = True
+        self._refuse(words, self._stored, "is written while earlier work may still store it")
+        self._refuse(words, self._psum >= 0, "is written while psums may still be in it")
 
     def _refuse(self, words: Ints, busy: Flags, why: str) -> None:
         hit = busy[words]
         if hit.any():
-            require(False, f"word {int(words[hit].flat[0])} {why}; a fence or sync is missing")
+            require(
+                False,
+                f"word {int(words[hit].flat[0])} {why}; a flag of the header or sync is missing",
+            )
 
     # ---- psums of a pass -----------------------------------------------------------------------
 
@@ -103,8 +138,11 @@ class Hazards:
         words = psum_words(self._config, np.concatenate([reads, writes]))
         busy = self._read >= self._number
         self._refuse(words, busy, "takes a psum while earlier work may still read it")
-        self._refuse(words, self._written, "takes a psum while earlier work may still write it")
-        self._psum[words] = True
+        self._refuse(words, self._stored, "takes a psum while earlier work may still store it")
+        self._refuse(
+            words, self._written >= 0, "takes a psum while earlier work may still write it"
+        )
+        self._psum[words] = self._number
 
     def _distinct(self, beats: Ints, what: str) -> None:
         values, counts = np.unique(beats, return_counts=True)
@@ -117,8 +155,8 @@ class Hazards:
     # ---- tables -----------------------------------------------------------------------------
 
     def use(self, table: str, first: int, count: int = 1) -> None:
-        """Unfinished work uses entries of a table."""
-        self._tables.update((table, first + i) for i in range(count))
+        """The current pass uses entries of a table."""
+        self._tables.update(((table, first + i), self._number) for i in range(count))
 
     def fill(self, table: str, first: int, count: int) -> None:
         """Entries of a table are written."""
@@ -126,5 +164,5 @@ class Hazards:
             require(
                 (table, first + i) not in self._tables,
                 f"{table} entry {first + i} is written while earlier work may still use it; "
-                "a fence is missing",
+                "a flag of the header is missing",
             )

@@ -106,7 +106,7 @@ def _read(
     address = start[:, :, None] + block[:, None, :]
     words = state.memory.activation_address(address[exists])
     lane = np.broadcast_to((channel % lanes)[:, None, :], address.shape)[exists]
-    state.hazards.read(words, in_pass=True)
+    state.hazards.read(words)
     stored = state.memory.read_lanes(words, lane, signed=bool(constants["signed"]))
     operands = np.zeros(address.shape, dtype=np.int64)
     operands[exists] = stored - constants["zero"]

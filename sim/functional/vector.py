@@ -80,8 +80,7 @@ class _ReadLog:
         early = self._last[words] > self._order[..., None]
         if early.any():
             require(False, f"word {int(words[early][0])} is overwritten before it is read")
-        self._state.hazards.write(words)
-        self._state.hazards.read(np.setdiff1d(np.flatnonzero(self._last >= 0), words))
+        self._state.hazards.overwrite(words)
 
 
 def _address(vector: Mapping[str, int], start: str, row: str, plane: str, y: Ints, x: Ints) -> Ints:
@@ -102,8 +101,6 @@ def _binary(state: State, vector: Mapping[str, int], op: VectorOp, reads: _ReadL
         _address(vector, "right", "right_row_stride", "right_plane_stride", y, x), signed=signed
     )
     if op is VectorOp.ADD:
-        for entry in np.unique(np.concatenate([left, right], axis=None) & 0xFF).tolist():
-            state.hazards.use(state.table.name, entry)
         return state.table.read(left & 0xFF)["left"] + state.table.read(right & 0xFF)["right"]
     if op is VectorOp.MUL:
         return (left - vector["left_zero"]) * (right - vector["right_zero"])

@@ -55,7 +55,7 @@ async def _pulse(bench: Bench, handle: Any) -> None:
 
 @cocotb.test()
 async def walker(dut: Any) -> None:
-    """The bases, `first`, `last` and `opening` of every pass of random nests."""
+    """The bases and the flags of every pass of random nests."""
     case = read_case()
     random = Random(repr(case["seed"]))
     bench = Bench(dut)
@@ -74,8 +74,10 @@ async def walker(dut: Any) -> None:
             constants = codec.decode(compact(CONSTANTS), str(dut.constants.value))
             assert constants == descriptor.constants
             assert codec.decode(compact(BASES), str(dut.bases.value)) == item.bases
-            flags = tuple(int(getattr(dut, n).value) for n in ("first", "last", "opening"))
-            assert flags == (item.first, item.last, item.number == 0), f"pass {item.number}"
+            names = ("first", "last", "opening", "closing")
+            flags = tuple(int(getattr(dut, name).value) for name in names)
+            place = (item.number == 0, item.number == len(descriptor.passes) - 1)
+            assert flags == (item.first, item.last, *place), f"pass {item.number}"
             await bench.idle(random.choice((0, 0, 3)))
             await _pulse(bench, dut.next)
         await bench.run(lambda: bool(dut.idle.value), limit=20)

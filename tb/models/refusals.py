@@ -67,7 +67,7 @@ def _guest(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _unknown(config: Config) -> tuple[list[int], Status, int]:
-    return HEADER.pack({"opcode": 99, "length": 3}) + [1, 2, 3], Status.UNKNOWN_COMMAND, 99
+    return HEADER.pack({"opcode": 31, "length": 3}) + [1, 2, 3], Status.UNKNOWN_COMMAND, 31
 
 
 def _unbuilt(config: Config) -> tuple[list[int], Status, int]:

@@ -116,6 +116,7 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "first": int(item.first),
         "last": int(item.last),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
+        "closing": int(number == len(descriptor.passes) - 1),
         **rows.header,
         **columns.header,
         "rows": rows.entries["row"],

@@ -7,7 +7,7 @@ import pytest
 
 from compiler.allocate import Space
 from compiler.lower.filters import filter_bank, pass_filters
-from compiler.lower.hazards import Access, Hazards
+from compiler.lower.hazards import NO_WAIT, Access, Hazards, Wait
 from compiler.lower.nest import Loop, loop_records, wrapped
 from compiler.lower.operation import window_reach
 from compiler.lower.tables import RoundRobin
@@ -59,26 +59,49 @@ def test_entries_in_use_by_a_later_command_are_busy_again() -> None:
 )
 def test_commands_wait_for_conflicting_ones(later: Access, waits: bool) -> None:
     hazards = Hazards()
-    hazards.add(Access(reads=((0, 4),), writes=((4, 10),)))
-    assert hazards.must_fence(later) is waits
-    assert hazards.must_sync(later) is waits
+    hazards.conv(Access(reads=((0, 4),), writes=((4, 10),)), synced=False)
+    assert hazards.wait(later) == Wait(fence=waits)
+    assert hazards.wait_conv(later) == (NO_WAIT, waits)
+
+
+def test_older_convolutions_are_waited_for_alone() -> None:
+    hazards = Hazards()
+    hazards.conv(Access(reads=((0, 4),)), synced=False)
+    hazards.conv(Access(reads=((8, 12),)), synced=False)
+    assert hazards.wait(Access(writes=((0, 1),))) == Wait(older=True)
+    assert hazards.wait_conv(Access(writes=((0, 1),))) == (Wait(older=True), False)
+    assert hazards.wait(Access(writes=((0, 9),))) == Wait(fence=True)
+    hazards.waited(Wait(older=True))
+    assert hazards.wait(Access(writes=((0, 1),))) == NO_WAIT
+    hazards.computed()
+    assert hazards.wait(Access(writes=((0, 9),))) == NO_WAIT
+
+
+def test_a_store_is_waited_for() -> None:
+    hazards = Hazards()
+    hazards.store(Access(reads=((0, 4),)))
+    assert hazards.wait(Access(writes=((3, 4),))) == Wait(stored=True)
+    assert hazards.wait_conv(Access(psums=((3, 4),))) == (Wait(stored=True), False)
+    assert hazards.wait(Access(reads=((3, 4),))) == NO_WAIT
+    hazards.waited(Wait(stored=True))
+    assert hazards.wait(Access(writes=((3, 4),))) == NO_WAIT
 
 
 def test_psums_of_convolutions_follow_each_other_without_waiting() -> None:
     hazards = Hazards()
-    hazards.add(Access(psums=((0, 8),)))
-    assert not hazards.must_sync(Access(psums=((0, 8),)))
-    assert hazards.must_fence(Access(writes=((0, 1),)))
+    hazards.conv(Access(psums=((0, 8),)), synced=False)
+    assert hazards.wait_conv(Access(psums=((0, 8),))) == (NO_WAIT, False)
+    assert hazards.wait(Access(writes=((0, 1),))) == Wait(fence=True)
 
 
 def test_a_sync_serves_later_convolutions_only() -> None:
     hazards = Hazards()
-    hazards.add(Access(writes=((0, 8),)))
-    hazards.add(Access(reads=((0, 8),)), synced=True)
-    assert not hazards.must_sync(Access(reads=((0, 8),)))
-    assert hazards.must_fence(Access(reads=((0, 8),)))
-    hazards.fenced()
-    assert not hazards.must_fence(Access(reads=((0, 8),)))
+    hazards.conv(Access(writes=((0, 8),)), synced=False)
+    hazards.conv(Access(reads=((0, 8),)), synced=True)
+    assert hazards.wait_conv(Access(reads=((0, 8),))) == (NO_WAIT, False)
+    assert hazards.wait(Access(reads=((0, 8),))) == Wait(older=True)
+    hazards.waited(Wait(fence=True))
+    assert hazards.wait(Access(reads=((0, 8),))) == NO_WAIT
 
 
 def test_loop_records_step_the_bases_as_the_hardware_does() -> None:

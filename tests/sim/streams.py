@@ -84,8 +84,9 @@ class Stream:
 
     def store(self, shape, address, *, raw=False, **options):
         box = Box(*((0, size) for size in shape))
+        options = {"fence": True, **options}
         return self.command(
-            Opcode.STORE, commands.REGION, self.region(box, address, raw), fence=True, **options
+            Opcode.STORE, commands.REGION, self.region(box, address, raw), **options
         )
 
     def conv(self, constants, bases=(), loops=(), filters=(), **options):

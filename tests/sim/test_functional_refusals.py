@@ -24,7 +24,7 @@ def status(accelerator):
 def test_every_error_is_answered_and_the_next_program_runs():
     region = {"address": 4000, "run": 97, "rows": 1, "planes": 1, "words": 97}
     cases = [
-        (lambda s: s.command(127), Status.UNKNOWN_COMMAND),
+        (lambda s: s.command(31), Status.UNKNOWN_COMMAND),
         (lambda s: s.words.__setitem__(-1, s.command(Opcode.COUNTERS).words[-1] ^ 256), 2),
         (lambda s: s.command(Opcode.COUNTERS, payload=[0]), Status.BAD_LENGTH),
         (lambda s: s.indexed(Opcode.TABLE, 0, 2, [0]), Status.BAD_LENGTH),
@@ -53,7 +53,7 @@ def test_offending_values():
     accelerator.send(np.array([commands.MAGIC, 7], dtype=np.uint64))
     assert status(accelerator) == (Status.BAD_VERSION, 7)
     for stream, expected in (
-        (Stream(CONFIG).command(99), (Status.UNKNOWN_COMMAND, 99)),
+        (Stream(CONFIG).command(29), (Status.UNKNOWN_COMMAND, 29)),
         (Stream(CONFIG).command(Opcode.END, payload=[1, 2]), (Status.BAD_LENGTH, 2)),
         (Stream(CONFIG).indexed(Opcode.TABLE, 200, 57, [0] * 57), (Status.BAD_ADDRESS, 257)),
     ):
@@ -148,7 +148,7 @@ def _base(**fields):
         (lambda: small(lambda c, b, loops, r, k: loops[1].update(count=2)), "too few filters"),
         (lambda: small(resident=1), "words 0 to 2 of the weight memory do not exist"),
         (lambda: small(weight_zero=3, weight_signed=1).load(values((1, 4, 4, 4)), 0), "still read"),
-        (lambda: small().load(values((1, 4, 4, 4)), OUTPUT_AT), "still write it; a fence"),
+        (lambda: small().load(values((1, 4, 4, 4)), OUTPUT_AT), "still write it; a flag"),
         (lambda: small().params([0]), "parameter entry 0 is written while"),
         (lambda: small().vector({"op": VectorOp.MAX}, fence=False), "blocks, rows and columns"),
     ],
@@ -163,17 +163,43 @@ def test_errors_say_where():
         FunctionalAccelerator(CONFIG).send(small(windows=5).array())
 
 
-def test_missing_fences_are_seen():
+def test_missing_waits_for_a_store_are_seen():
+    """STORE goes on beside later commands, which may not write what it reads."""
     x = values((1, 4, 4, 8))
-    vector = {"op": VectorOp.MAX, "blocks": 1, "rows": 4, "columns": 4, "height": 4, "width": 4}
-    vector |= {"row_stride": 4, "output_row_stride": 4}
-    start = Stream(CONFIG).params([0]).load(x, 0).vector({**vector, "output": 100})
-    again = {**vector, "left": 100, "output": 200}
-    words = [*start.words]
-    FunctionalAccelerator(CONFIG).send(start.vector(again).array())
-    start.words = words
-    with pytest.raises(SemanticsError, match="word 100 is read while earlier work may still"):
-        FunctionalAccelerator(CONFIG).send(start.vector(again, fence=False).array())
+    start = Stream(CONFIG).load(x, 0).store((1, 4, 4, 8), 0, fence=False).words
+    for waits, fine in (({}, False), ({"older": True}, False), ({"stored": True}, True)):
+        stream = Stream(CONFIG)
+        stream.words = [*start]
+        words = stream.load(x, 8, **waits).end().array()
+        if fine:
+            FunctionalAccelerator(CONFIG).send(words)
+        else:
+            with pytest.raises(SemanticsError, match="word 8 is written while .* still store it"):
+                FunctionalAccelerator(CONFIG).send(words)
+
+
+def test_older_convolutions_are_told_from_the_newest():
+    """With `older`, the reads of the newest CONV still count; those of the one before do not."""
+    x, w = values((4, 4, 4), 1), values((1, 1, 4, 6), 2)
+    constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=6, q=4)
+    for address, waits, fine in (
+        (0, {}, False),
+        (0, {"older": True}, True),
+        (3000, {"older": True}, False),
+    ):
+        stream = Stream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(6, int))
+        stream.load(x[None], 0).load(x[None], 3000)
+        stream.conv(constants, bases, loops, filters)
+        newest = {**bases, "ifmap": bases["ifmap"] + 3000, "output": 1000}
+        stream.conv({**constants, "sync": 0}, newest, loops, filters)
+        words = stream.load(x[None], address, **waits).end().array()
+        if fine:
+            FunctionalAccelerator(CONFIG).send(words)
+        else:
+            with pytest.raises(
+                SemanticsError, match="is written while earlier work may still read"
+            ):
+                FunctionalAccelerator(CONFIG).send(words)
 
 
 def test_a_vector_command_may_not_overwrite_what_it_still_reads():

@@ -1,0 +1,161 @@
+"""STORE: a box of buffer words becomes a data block, while the decoder goes on."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, Status
+from hw.arch.commands import Block as ResultBlock
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.control.box import walk_box
+from hw.control.tables import compact
+from hw.elaboration import Block, instantiate
+from hw.glb.ports import Reader, read_port
+from hw.layouts import layout
+
+
+class BoxStorer(Block):
+    """Sends a data block: its header, then a box of buffer words packed into link words.
+
+    One buffer word a cycle at best. A block always has the length that its header announced: where
+    the box holds less, or leaves the buffer, zeros fill it up, and the storer has failed.
+
+    Members
+    -------
+    region, tag : of the STORE, taken with `start`; busy : a block is under way
+    failed, status, value : it ended badly; only a reset helps
+    result : the block
+    port : read port of the buffer
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "region": In(compact(REGION)),
+                "tag": In(16),
+                "start": In(1),
+                "busy": Out(1),
+                "failed": Out(1),
+                "status": Out(8),
+                "value": Out(ADDRESS),
+                "result": Out(stream.Signature(LINK_WORD_BITS)),
+                "port": Out(read_port(config.glb_width)),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        reader = Reader(1, width=config.glb_width)  # label: the box's last word
+        instantiate(m, platform, "reader", reader)
+        connect(m, reader.port, flipped(self.port))
+        region = Signal(compact(REGION))
+        tag = Signal.like(self.tag)
+        asking = Signal()  # addresses are still to be asked for
+        sending = Signal()  # words of the box are still to come
+        outside, step = Signal(), Signal()
+        last, address = walk_box(m, region, step)
+        m.d.comb += [
+            outside.eq(asking & (address >= config.act_banks * config.glb_depth)),
+            reader.input.valid.eq(asking & ~outside),
+            reader.input.payload.address.eq(address),
+            reader.input.payload.skip.eq(0),
+            reader.input.payload.label.eq(last),
+            step.eq(reader.input.valid & reader.input.ready),
+        ]
+        words = stream.Signature(LINK_WORD_BITS).create()
+        sent_last = self._link_words(m, reader, words)
+        with m.If(self.start):
+            m.d.sync += [region.eq(self.region), tag.eq(self.tag), asking.eq(1), sending.eq(1)]
+        with m.Elif(step & last):
+            m.d.sync += asking.eq(0)
+        with m.If(sent_last):
+            m.d.sync += sending.eq(0)
+        self._block(m, region, tag, words, sending, outside, address)
+        return m
+
+    def _block(self, m: Module, region, tag, words, sending, outside, address) -> None:
+        """The data block, filled up with zeros once nothing more comes."""
+        left = Signal.like(region.words)
+        filling = Signal()
+        short = Signal()  # zeros were sent
+        header = Signal(layout(RESULT))
+        m.d.comb += [
+            header.block.eq(ResultBlock.DATA),
+            header.tag.eq(tag),
+            header.length.eq(region.words),
+        ]
+        moved = self.result.valid & self.result.ready
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("IDLE") & ~fsm.ongoing("FAILED"))
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.next = "HEADER"
+            with m.State("HEADER"):
+                m.d.comb += [self.result.valid.eq(1), self.result.payload.eq(header.as_value())]
+                m.d.sync += left.eq(region.words)
+                with m.If(self.result.ready):
+                    m.next = "WORDS"
+            with m.State("WORDS"):
+                m.d.comb += [
+                    self.result.valid.eq((words.valid | filling) & (left != 0)),
+                    self.result.payload.eq(Mux(filling, 0, words.payload)),
+                    words.ready.eq(self.result.ready & (left != 0) & ~filling),
+                ]
+                # A word that is on offer stays until it is taken; only then do zeros follow.
+                waiting = self.result.valid & ~self.result.ready
+                with m.If((~sending | outside) & ~waiting & (left != 0)):
+                    m.d.sync += filling.eq(1)
+                with m.If(moved):
+                    m.d.sync += [left.eq(left - 1), short.eq(short | filling)]
+                with m.If(left == 0):
+                    m.d.sync += [filling.eq(0), short.eq(0)]
+                    m.next = "IDLE"
+                    with m.If(outside):
+                        m.d.sync += [self.status.eq(Status.BAD_ADDRESS), self.value.eq(address)]
+                        m.next = "FAILED"
+                    with m.Elif(sending | short):
+                        m.d.sync += [
+                            self.status.eq(Status.BAD_LENGTH),
+                            self.value.eq(Opcode.STORE),
+                        ]
+                        m.next = "FAILED"
+            with m.State("FAILED"):
+                m.d.comb += self.failed.eq(1)
+
+    def _link_words(self, m: Module, reader: Reader, sink) -> Signal:
+        """Link words out of buffer words; returns "the box's last link word leaves"."""
+        width = self.config.glb_width
+        item = reader.output
+        sent_last = Signal()
+        moved = Signal()
+        m.d.comb += moved.eq(sink.valid & sink.ready)
+        if width <= LINK_WORD_BITS:
+            parts = LINK_WORD_BITS // width
+            held = Signal(LINK_WORD_BITS)
+            part = Signal(range(max(parts, 2)))
+            final = Signal()
+            m.d.comb += [
+                final.eq(item.payload.label | (part == parts - 1)),
+                sink.payload.eq(held | (item.payload.data << (part * width))),
+                sink.valid.eq(item.valid & final),
+                item.ready.eq(sink.ready | ~final),
+                sent_last.eq(moved & item.payload.label),
+            ]
+            with m.If(item.valid & item.ready):
+                m.d.sync += [
+                    part.eq(Mux(final, 0, part + 1)),
+                    held.eq(Mux(final, 0, sink.payload)),
+                ]
+            return sent_last
+        high = Signal()
+        m.d.comb += [
+            sink.payload.eq(item.payload.data.word_select(high, LINK_WORD_BITS)),
+            sink.valid.eq(item.valid),
+            item.ready.eq(sink.ready & high),
+            sent_last.eq(moved & high & item.payload.label),
+        ]
+        with m.If(moved):
+            m.d.sync += high.eq(~high)
+        return sent_last
