@@ -199,10 +199,9 @@ class _Compiler:
 
     def _layer(self, index: int, report: _Report) -> Layer:
         node = report.node
-        words = self.stream.link_words.get(index, 0)
+        traffic = self.stream.traffic[index]
         cost = report.cost
-        # Filters arrive while the array computes; nothing hides the other words.
-        waits = words - self.stream.filter_words.get(index, 0)
+        cycles = traffic.cycles(cost.cycles) if cost else 0
         return Layer(
             name=node.name,
             op=node.op,
@@ -210,9 +209,9 @@ class _Compiler:
             reason=report.reason,
             output=report.output,
             macs=node.macs if isinstance(node, Conv) else 0,
-            model_cycles=cost.cycles + waits if cost else None,
+            model_cycles=cycles if cost else None,
             glb_bytes=cost.glb_bytes if cost else None,
-            link_bytes=8 * words if words else None,
-            bound="link" if cost and waits > cost.cycles else (cost.bound if cost else ""),
+            link_bytes=8 * traffic.words if traffic.words else None,
+            bound="link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else ""),
             mapping=cost.mapping if cost else {},
         )

@@ -27,7 +27,7 @@ from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Load, Plan
 from compiler.ops import Conv
 from compiler.quantisation import Requant, Rounding, WindowStage
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
@@ -178,6 +178,11 @@ class ConvOperation(Operation):
         except RowforgeError as error:
             raise RowforgeError(f"{self.name}: {error}") from None
         return count * sum(plan.cycles for plan, _ in plans)
+
+    def filter_words(self, size: Shape4, psum_beats: int) -> int:
+        shape, count = self._nest_shape(size)
+        plan = search(self.config, shape, psum_beats, self.objective)
+        return count * plan.load.filter_words * self.config.data_width // LINK_WORD_BITS
 
     def _flat_tile(self, size: Shape4) -> bool:
         """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""

@@ -68,6 +68,10 @@ class Operation(ABC):
         `rough` may be faster and too high: good enough to compare tile sizes.
         """
 
+    def filter_words(self, size: Shape4, psum_beats: int) -> int:
+        """Link words of the filters of such a tile, for which `cycles` has found a mapping."""
+        return 0
+
     @abstractmethod
     def emit(
         self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int

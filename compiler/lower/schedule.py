@@ -6,12 +6,12 @@ from itertools import product
 from math import ceil
 
 from compiler.allocate import Space
-from compiler.lower.operation import Operand, Operation, Shape4, part_window, size_of, whole
+from compiler.lower.operation import Operand, Operation, Shape4, whole
+from compiler.lower.pipeline import TilePipeline
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
-from compiler.lower.tiling import Tiling, find_tiling, full_size, tile_words, tiles
+from compiler.lower.tiling import Tiling, find_tiling, full_size, part_words
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Box
 
 MAX_BANKS = 64  # the most that `glb_banks` allows
 
@@ -187,7 +187,7 @@ class Scheduler:
             tiling = find_tiling(self.space, operation, kept, free)
             if tiling is None:
                 continue
-            cost = tiling.cycles + tiling.traffic + self._later(operands, output, kept)
+            cost = tiling.total + self._later(operands, output, kept)
             if best is None or cost < best[0]:
                 best = (cost, tiling)
         if best is None:
@@ -221,46 +221,23 @@ class Scheduler:
         output: Value,
         tiling: Tiling,
     ) -> int:
-        beats = self.space.psum_beats(tiling.groups)
-        held: list[Operand | None] = [None] * len(operands)
-        count = 0
-        for tile in tiles(operation, tiling.size):
-            count += 1
-            address = self.space.top
-            parts = []
-            for index, value in enumerate(operands):
-                if tiling.resident[index]:
-                    parts.append(value.part)
-                    continue
-                reach = operation.reach(tile, index)
-                part = held[index]
-                if part is None or part.box != reach:
-                    part = self._load_part(value, reach, address)
-                    held[index] = part
-                parts.append(part)
-                address = part.surface.extent(self.config)[1]
-            if tiling.resident[-1]:
-                surface = part_window(self.config, output.part, tile)
-                operation.emit(self.stream, tile, parts, surface, beats)
-                continue
-            surface = Surface.dense(self.config, address, size_of(tile), raw=output.raw)
-            operation.emit(self.stream, tile, parts, surface, beats)
-            self.stream.store(output.tensor, tile, surface)
+        kept = [
+            value.part if stays else None
+            for value, stays in zip((*operands, output), tiling.resident, strict=True)
+        ]
+        tensors = [value.tensor for value in (*operands, output)]
+        pipeline = TilePipeline(self.stream, operation, tiling, kept, tensors, self.space)
+        count = pipeline.run()
         if not tiling.resident[-1]:
             output.on_host = True
         return count
-
-    def _load_part(self, value: Value, box: Box, address: int) -> Operand:
-        part = Operand(box, Surface.dense(self.config, address, size_of(box), raw=value.raw))
-        self.stream.load(value.tensor, box, part.surface)
-        return part
 
     def _refusal(self, operation: Operation) -> str:
         """Why no tile is legal: the mapper's own sentence, or the buffer is too small."""
         config = self.config
         size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
         operation.cycles(size, self.space.psum_beats(config.psum_groups), rough=True)
-        words = tile_words(config, operation, (False,) * (len(operation.sources) + 1), size)
+        words = sum(part_words(config, operation, (False,) * (len(operation.sources) + 1), size))
         banks = 2 * config.banks_per_beat + ceil(words / config.glb_depth)
         field, value, works = "glb_banks", config.glb_banks, banks
         if banks > MAX_BANKS or config.glb_banks >= banks:

@@ -1,5 +1,6 @@
 """The command stream under construction: steps, tables, fences."""
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +26,28 @@ class Nest:
     tail: Sequence[int]
 
 
+@dataclass
+class Traffic:
+    """Link words of a layer.
+
+    filters : of CONV commands; loaded, stored : moved while the array computes; exposed : the rest
+    """
+
+    filters: int = 0
+    loaded: int = 0
+    stored: int = 0
+    exposed: int = 0
+
+    @property
+    def words(self) -> int:
+        """All words."""
+        return self.filters + self.loaded + self.stored + self.exposed
+
+    def cycles(self, computing: int) -> int:
+        """Cycles of a layer that computes for so many."""
+        return max(computing, self.loaded + self.filters, self.stored) + self.exposed
+
+
 class Stream:
     """Collects the steps of a program; every method appends what its name says.
 
@@ -32,16 +55,16 @@ class Stream:
 
     Decides on its own what a command has to wait for and where table entries are reused.
     `layer` is the index of the layer that the following commands belong to, `conv_commands` the
-    number of CONV commands it has so far, `link_words` the words of every layer, `filter_words`
-    those that are filters.
+    number of CONV commands it has so far, `traffic` what every layer moves on the link. `computing`
+    is set by whoever knows that the array has work while the following words are moved.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
         self.config = config
         self.dry = dry
         self.layer = -1
-        self.link_words: dict[int, int] = {}
-        self.filter_words: dict[int, int] = {}
+        self.traffic: defaultdict[int, Traffic] = defaultdict(Traffic)
+        self.computing = False
         self.conv_commands = 0
         self._steps: list[Step] = []
         self._words: list[Words] = []
@@ -110,8 +133,8 @@ class Stream:
         filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
         assert self.dry or len(filters) == length
         self._command(Opcode.CONV, [*constants, *nest.tail], filters, length=length, wait=wait)
-        self._count(length - len(filters))
-        self.filter_words[self.layer] = self.filter_words.get(self.layer, 0) + length
+        self._count(-len(filters))  # `_command` took them for words like others
+        self.traffic[self.layer].filters += length
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
@@ -137,7 +160,8 @@ class Stream:
         wait = self._hazards.wait(access)
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)
-            self._count(len(words) + length + 1)
+            self._count(len(words))
+            self._count(length + 1, out=True)
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
@@ -224,8 +248,14 @@ class Stream:
             self._words.append(np.asarray(words, dtype=np.uint64))
             self._count(len(words))
 
-    def _count(self, words: int) -> None:
-        self.link_words[self.layer] = self.link_words.get(self.layer, 0) + words
+    def _count(self, words: int, *, out: bool = False) -> None:
+        traffic = self.traffic[self.layer]
+        if not self.computing:
+            traffic.exposed += words
+        elif out:
+            traffic.stored += words
+        else:
+            traffic.loaded += words
 
     def _flush(self) -> None:
         if self._words:

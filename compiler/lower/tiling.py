@@ -1,18 +1,20 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil
 
 from compiler.allocate import Space
 from compiler.lower.operation import Operation, Shape4, Span, size_of, whole
+from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
-_MOST_TRIED = 16  # tile sizes whose mappings are searched, least traffic first
+_TILE_COST = 32  # words of the commands of a tile
+_MOST_TRIED = 400  # tile sizes whose mappings are searched, most promising first
 
 
 @dataclass(frozen=True)
@@ -20,24 +22,17 @@ class Tiling:
     """Tile size, and what must be moved for it.
 
     resident : for each operand, then the output: it stays in the buffer whole
+    slots : buffers of each operand and the output, two where one is moved while the other is used
     groups : psum groups that the tiles may use
+    total : estimated cycles of all tiles with their moves; before the search, a lower bound
     """
 
     size: Shape4
     resident: tuple[bool, ...]
+    slots: tuple[int, ...]
     groups: int
-    traffic: int
-    cycles: int
-
-    def dominates(self, other: "Tiling") -> bool:
-        """Not smaller along any axis, with no less psum space."""
-        larger = all(a >= b for a, b in zip(self.size, other.size, strict=True))
-        return larger and self.groups >= other.groups
-
-    @property
-    def total(self) -> int:
-        """Cycles with those in which tiles are moved."""
-        return self.cycles + self.traffic
+    moves: Traffic
+    total: int
 
 
 def tiles(operation: Operation, size: Shape4) -> Iterator[Box]:
@@ -85,88 +80,104 @@ def find_tiling(
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
     choices = sorted(
-        _choices(space, operation, resident, free), key=lambda c: (c.traffic, -c.groups)
+        _choices(space, operation, resident, free),
+        key=lambda c: (c.total, c.moves.words, -c.groups),
     )
     best: Tiling | None = None
-    tried: list[Tiling] = []
+    tried = 0
     too_few = -1  # psum groups with which no mapping is legal, whatever the tile
     for choice in choices:
         if choice.groups <= too_few:
             continue
-        if best is not None:
-            if choice.traffic + operation.least_cycles >= best.total or len(tried) >= _MOST_TRIED:
-                break
-            if any(other.dominates(choice) for other in tried):
-                continue
-        cycles = _cycles(space, operation, choice)
-        if cycles is None:
+        if best is not None and (choice.total >= best.total or tried >= _MOST_TRIED):
+            break
+        found = _searched(space, operation, choice)
+        if found is None:
             too_few = choice.groups
             continue
-        tried.append(choice)
-        found = Tiling(choice.size, choice.resident, choice.groups, choice.traffic, cycles)
+        tried += 1
         if best is None or found.total < best.total:
             best = found
     return best
 
 
-def _cycles(space: Space, operation: Operation, choice: Tiling) -> int | None:
+def _searched(space: Space, operation: Operation, choice: Tiling) -> Tiling | None:
+    """The tiling with the cycles of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
-    total = 0
+    cycles, filters = 0, 0
     counts: dict[Shape4, int] = {}
     for tile in tiles(operation, choice.size):
         size = size_of(tile)
         counts[size] = counts.get(size, 0) + 1
     for size, count in counts.items():
         try:
-            total += count * operation.cycles(size, beats, rough=True)
+            cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:
             return None
-    return total
+        filters += count * operation.filter_words(size, beats)
+    moves = replace(choice.moves, filters=filters)
+    return replace(choice, moves=moves, total=moves.cycles(cycles))
 
 
 def _choices(
     space: Space, operation: Operation, resident: tuple[bool, ...], free: int
 ) -> Iterator[Tiling]:
-    """Tile sizes that fit, with the words they move."""
+    """Tile sizes and numbers of buffers that fit, with the words they move."""
     config = space.config
     N, E, F, _ = operation.target
     base = space.limit(0) - free
+    moved = [(1, 2) if not kept else (1,) for kept in resident]
     for size in product(_divisors(N), _parts(E), _parts(F), _channel_parts(operation)):
         if size[2] < F and size[1] > 1:
             continue
-        words = tile_words(config, operation, resident, size)
-        groups = space.groups_above(base + words)
-        if groups >= 0:
-            yield Tiling(size, resident, groups, _traffic(config, operation, resident, size), 0)
+        words = part_words(config, operation, resident, size)
+        for slots in product(*moved):
+            need = sum(w * count for w, count in zip(words, slots, strict=True))
+            groups = space.groups_above(base + need)
+            if groups >= 0:
+                moves = _moves(operation, resident, slots, size, words, config)
+                bound = moves.cycles(operation.least_cycles)
+                yield Tiling(size, resident, slots, groups, moves, bound)
 
 
-def tile_words(
+def part_words(
     config: Config, operation: Operation, resident: tuple[bool, ...], size: Shape4
-) -> int:
-    """Buffer words of a tile's operands and output, those that are not resident anyway."""
-    loaded = sum(
-        operand_words(config, operation, size, index)
+) -> list[int]:
+    """Buffer words of a tile's part of each operand, then of the output; 0 where resident."""
+    words = [
+        0 if kept else operand_words(config, operation, size, index)
         for index, kept in enumerate(resident[:-1])
-        if not kept
-    )
-    stored = 0 if resident[-1] else surface_words(config, size, raw=operation.raw)
-    return loaded + stored
+    ]
+    return [*words, 0 if resident[-1] else surface_words(config, size, raw=operation.raw)]
 
 
-def _traffic(config: Config, operation: Operation, resident: tuple[bool, ...], size: Shape4) -> int:
-    """Words loaded and stored for the whole operator, and a cost for every tile."""
+def _moves(
+    operation: Operation,
+    resident: tuple[bool, ...],
+    slots: tuple[int, ...],
+    size: Shape4,
+    words: list[int],
+    config: Config,
+) -> Traffic:
+    """Words loaded and stored for the whole operator.
+
+    What is moved with a second buffer is hidden but for the first part in and the last part out.
+    """
     N, E, F, M = operation.target
     bands = ceil(N / size[0]) * ceil(E / size[1]) * ceil(F / size[2])
     parts = ceil(M / size[3])
     times = bands * (parts if operation.follows_channels else 1)
-    loaded = sum(
-        times * operand_words(config, operation, size, index)
-        for index, kept in enumerate(resident[:-1])
-        if not kept
-    )
-    shape = (N, E, F, M)
-    stored = 0 if resident[-1] else surface_words(config, shape, raw=operation.raw)
-    return loaded + stored + 64 * bands * parts
+    loaded = exposed = stored = 0
+    for count, each in zip(slots[:-1], words[:-1], strict=True):
+        hidden = (times - 1) * each if count > 1 else 0
+        loaded += hidden
+        exposed += times * each - hidden
+    if not resident[-1]:
+        total = surface_words(config, (N, E, F, M), raw=operation.raw)
+        last = words[-1] if slots[-1] > 1 else total
+        stored, exposed = total - last, exposed + last
+    exposed += _TILE_COST * bands * parts
+    return Traffic(loaded=loaded, stored=stored, exposed=exposed)
 
 
 def _divisors(number: int) -> list[int]:
