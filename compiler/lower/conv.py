@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from compiler.lower.filters import FilterBank, filter_bank, pass_filters
 from compiler.lower.hazards import Access
 from compiler.lower.nest import Loop, loop_records, wrapped
-from compiler.lower.patterns import Placement, column_pattern, column_psums, row_patterns
+from compiler.lower.patterns import (
+    Placement,
+    column_pattern,
+    column_psums,
+    row_patterns,
+    wave_psums,
+)
 from compiler.lower.stream import Nest, Stream
 from compiler.lower.surface import Surface
 from compiler.lower.waves import unrolled_loops, wave_loops, wave_parts
@@ -40,6 +46,8 @@ class ConvTask:
     lane : lane of the nest's first channel in its buffer word (at `source.address`)
     channel : channel of the nest's first filter in `target`
     output : the `OUTPUT` fields but for `plane`; `param` belongs to channel 0 of the target
+    corner : row, column and filter of the nest at which `target` begins
+    psums : where psums are kept from command to command; None: nowhere
     """
 
     weights: Array
@@ -55,6 +63,22 @@ class ConvTask:
     signed: bool
     window_shift: int = 0
     output: Mapping[str, int]
+    corner: tuple[int, int, int] = (0, 0, 0)
+    psums: "KeptPsums | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptPsums:
+    """Psums of all waves of a block, which other commands continue.
+
+    first : psum beat of the block's first wave; total : beats in use, from 0
+    after, before : earlier commands hold partial sums, later ones add to them
+    """
+
+    first: int
+    total: int
+    after: bool
+    before: bool
 
 
 def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Block]]:
@@ -131,6 +155,11 @@ class _Lowering:
             outer,
             inner,
         )
+        if self.task.psums is not None:
+            beats = wave_psums(self.config, mapping)
+            for count, step in zip(reversed(waves.counts), reversed(steps_), strict=True):
+                step["psum"] = beats
+                beats *= count
         return [
             Loop(count=count, steps=step) for count, step in zip(waves.counts, steps_, strict=True)
         ]
@@ -180,11 +209,12 @@ class _Lowering:
         bases["columns"] = bases.get("columns", 0) + columns
         records, mask = loop_records([_without_counters(loop) for loop in loops])
         tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+        held = task.psums
         constants = {
             **self._constants(),
             "accumulate": mask,
-            "after": number > 0,
-            "before": number < len(runs) - 1,
+            "after": number > 0 or (held is not None and held.after),
+            "before": number < len(runs) - 1 or (held is not None and held.before),
         }
         nest = Nest(constants, [*tail, *(word for record in records for word in record)])
         length = self._length(passes, loops, moved, constants["filter_beats"])
@@ -208,13 +238,16 @@ class _Lowering:
         y = task.y + block.rows[0] * shape.stride[0]
         x = task.x + block.columns[0] * shape.stride[1]
         source, target = task.source, task.target
-        output = target.address + block.rows[0] * target.row_stride + block.columns[0]
+        row, column, lane = task.corner
+        output = target.address - lane // self.config.lanes * target.plane_stride
+        output += (block.rows[0] - row) * target.row_stride + block.columns[0] - column
         bases = {
             "y": y,
             "x": x,
             "ifmap": source.address + y * source.row_stride + x,
             "output": output,
             "channel": task.channel + block.filters[0],
+            "psum": task.psums.first if task.psums is not None else 0,
         }
         return {name: bases.get(name, 0) + moved.get(name, 0) for name in {**bases, **moved}}
 
@@ -264,12 +297,16 @@ class _Lowering:
     def _access(self) -> Access:
         config, task = self.config, self.task
         psums: tuple[tuple[int, int], ...] = ()
-        beats = self.fold.units * self.mapping.columns * column_psums(config, self.mapping)
+        beats = wave_psums(config, self.mapping)
         waits = len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
         looped = any(loop.count > 1 for loop in self._chunk_loops(self.fold.runs[0]))
-        if waits or looped or len(self.fold.runs) > 1:
+        if task.psums is not None:
+            beats = task.psums.total
+        if waits or looped or len(self.fold.runs) > 1 or task.psums is not None:
             psums = ((psum_floor(config, beats), config.glb_banks * config.glb_depth),)
-        return Access((task.source.extent(config),), (task.target.extent(config),), psums)
+        unfinished = task.psums is not None and task.psums.before
+        writes = () if unfinished else (task.target.extent(config),)
+        return Access((task.source.extent(config),), writes, psums)
 
     def _length(
         self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int

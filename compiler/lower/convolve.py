@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.lower.conv import ConvTask, lower_nest
+from compiler.lower.conv import ConvTask, KeptPsums, lower_nest
 from compiler.lower.locate import Part
 from compiler.lower.operation import (
     Operand,
@@ -144,7 +144,7 @@ class ConvOperation(Operation):
 
     # ---- nests --------------------------------------------------------------------------------
 
-    def _nest_shape(self, size: Shape4) -> tuple[ConvShape, int]:
+    def nest_shape(self, size: Shape4) -> tuple[ConvShape, int]:
         """(shape of a nest of a tile, how many nests the tile has)."""
         node = self.node
         items, E, F, M = size
@@ -172,16 +172,19 @@ class ConvOperation(Operation):
         return shape, count
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
-        shape, count = self._nest_shape(size)
+        shape, count = self.nest_shape(size)
         try:
-            plans = self._plans(shape, psum_beats, flat=not rough and self._flat_tile(size))
+            if rough:
+                quick = search(self.config, shape, psum_beats, self.objective, quick=True)
+                return count * quick.cycles
+            plans = self._plans(shape, psum_beats, flat=self._flat_tile(size))
         except RowforgeError as error:
             raise RowforgeError(f"{self.name}: {error}") from None
         return count * sum(plan.cycles for plan, _ in plans)
 
     def filter_words(self, size: Shape4, psum_beats: int) -> int:
-        shape, count = self._nest_shape(size)
-        plan = search(self.config, shape, psum_beats, self.objective)
+        shape, count = self.nest_shape(size)
+        plan = search(self.config, shape, psum_beats, self.objective, quick=True)
         return count * plan.load.filter_words * self.config.data_width // LINK_WORD_BITS
 
     def _flat_tile(self, size: Shape4) -> bool:
@@ -202,7 +205,7 @@ class ConvOperation(Operation):
     def emit(
         self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
     ) -> None:
-        shape, count = self._nest_shape(size_of(tile))
+        shape, count = self.nest_shape(size_of(tile))
         reach = self.reach(tile, 0)
         source = part_window(self.config, parts[0], reach)
         first, last = tile.channels
@@ -219,6 +222,39 @@ class ConvOperation(Operation):
                     Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
                     for command, block in emitted
                 ]
+
+    def emit_chunk(
+        self,
+        stream: Stream,
+        plan: Plan,
+        tile: Box,
+        part: Operand,
+        target: Surface,
+        corner: tuple[int, int, int],
+        psums: KeptPsums,
+    ) -> None:
+        """Emits the commands of some waves for the channels that `part` holds.
+
+        The plan's shape has just these channels. `target` holds the results of the waves, from
+        row, column and filter `corner` of the tile on, if they are finished.
+        """
+        first, last = tile.channels
+        reach = self.reach(tile, 0)
+        param = stream.params(*(column[first:last] for column in self.params))
+        task = self._task(tile, reach, part.surface, target, 0, plan.shape)
+        begin = part.box.channels[0] - reach.channels[0]
+        task = replace(
+            task,
+            weights=task.weights[..., begin : begin + plan.shape.C],
+            output={**task.output, "param": param},
+            corner=corner,
+            psums=psums,
+        )
+        origin = (tile.items[0], tile.rows[0], tile.columns[0], first)
+        self.parts += [
+            Part(command, origin, 0, 0, plan.shape, block, finishes=not psums.before)
+            for command, block in lower_nest(stream, plan, task)
+        ]
 
     def _task(
         self,

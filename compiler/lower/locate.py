@@ -22,6 +22,7 @@ class Part:
     origin : item, row, column and channel of the layer's output where the nest's begins
     flat : width of the image whose pixels the nest takes as rows of its own length, or 0
     pixel : first of these pixels
+    finishes : its results are outputs; otherwise later parts add to them
     """
 
     command: int
@@ -30,6 +31,7 @@ class Part:
     pixel: int
     shape: ConvShape
     block: Block
+    finishes: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for a program file."""
@@ -63,6 +65,7 @@ class Part:
                 filters=tuple(block["filters"]),
                 load=Load(**block["load"]),
             ),
+            finishes=values.get("finishes", True),
         )
 
 
@@ -101,11 +104,14 @@ def locate(config: Config, layer: Layer, coordinate: Sequence[int]) -> list[Plac
     Raises `RowforgeError` if the layer has no such value.
     """
     at = _four(coordinate)
+    places = []
     for values in layer.mapping.get("parts", []):
         part = Part.from_dict(values)
         inside = _inside(part, at)
         if inside is not None:
-            return _places(config, part, inside)
+            places += _places(config, part, inside)
+    if places:
+        return places
     raise RowforgeError(f"no CONV command of layer {layer.name} computes output {list(at)}")
 
 
@@ -181,7 +187,7 @@ def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[P
             for segment, chain in enumerate(row_pass.chains):
                 if (chain.ue, chain.um) != task.unit:
                     continue
-                final = number == len(fold.runs) - 1 and turn == turns - 1 and chain.last
+                ends = number == len(fold.runs) - 1 and turn == turns - 1 and chain.last
                 places.append(
                     Place(
                         command=part.command + command * len(fold.runs) + number,
@@ -189,7 +195,7 @@ def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[P
                         segment=segment,
                         rows=(chain.head, chain.tail),
                         column=task.column,
-                        finished=final,
+                        finished=part.finishes and ends,
                     )
                 )
     return places

@@ -132,6 +132,11 @@ def column_psums(config: Config, mapping: Mapping) -> int:
     return mapping.windows * psum_beats(config, mapping.p)
 
 
+def wave_psums(config: Config, mapping: Mapping) -> int:
+    """Psum beats of all units and columns of a wave."""
+    return mapping.fold.units * mapping.columns * column_psums(config, mapping)
+
+
 def column_pattern(
     config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, target: Surface
 ) -> Words:

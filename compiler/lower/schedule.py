@@ -6,6 +6,9 @@ from itertools import product
 from math import ceil
 
 from compiler.allocate import Space
+from compiler.lower.chunk_pipeline import ChunkPipeline
+from compiler.lower.chunks import ChunkTiling, find_chunks
+from compiler.lower.convolve import ConvOperation
 from compiler.lower.operation import Operand, Operation, Shape4, whole
 from compiler.lower.pipeline import TilePipeline
 from compiler.lower.stream import Stream
@@ -157,6 +160,16 @@ class Scheduler:
             if all(key != value.key for value in operands):
                 self._evict(self._values[key])
         tiling = self._best_tiling(position, operation, operands, output)
+        chunks = self._chunks(operation)
+        if chunks is not None and (tiling is None or chunks.total < tiling[0]):
+            return self._run_chunks(operation, operands[0], output, chunks)
+        if tiling is None:
+            raise RowforgeError(self._refusal(operation))
+        return self._run_tiling(operation, operands, output, tiling[1])
+
+    def _run_tiling(
+        self, operation: Operation, operands: Sequence[Value], output: Value, tiling: Tiling
+    ) -> int:
         for value, kept in zip(operands, tiling.resident, strict=False):
             if value.surface is not None and not kept:
                 self._evict(value)
@@ -166,6 +179,24 @@ class Scheduler:
             self._reserve(output)
         return self._run_tiles(operation, operands, output, tiling)
 
+    def _chunks(self, operation: Operation) -> ChunkTiling | None:
+        """The best schedule by chunks of channels in an empty buffer."""
+        if not isinstance(operation, ConvOperation):
+            return None
+        return find_chunks(Space(self.config), operation)
+
+    def _run_chunks(
+        self, operation: Operation, operand: Value, output: Value, tiling: ChunkTiling
+    ) -> int:
+        assert isinstance(operation, ConvOperation)
+        if operand.surface is not None:
+            self._evict(operand)
+        self.to_host(operand)
+        tensors = (operand.tensor, output.tensor)
+        count = ChunkPipeline(self.stream, operation, tiling, tensors, self.space).run()
+        output.on_host = True
+        return count
+
     def _reserve(self, output: Value) -> None:
         addresses = self.space.place([self._words(output)])
         assert addresses is not None
@@ -174,7 +205,8 @@ class Scheduler:
 
     def _best_tiling(
         self, position: int, operation: Operation, operands: Sequence[Value], output: Value
-    ) -> Tiling:
+    ) -> tuple[int, Tiling] | None:
+        """(cycles with those that it causes elsewhere, the tiling); None if no tile is legal."""
         best: tuple[int, Tiling] | None = None
         kept_choices = [
             (True, False) if value.surface is not None else (False,) for value in operands
@@ -190,9 +222,7 @@ class Scheduler:
             cost = tiling.total + self._later(operands, output, kept)
             if best is None or cost < best[0]:
                 best = (cost, tiling)
-        if best is None:
-            raise RowforgeError(self._refusal(operation))
-        return best[1]
+        return best
 
     def _top_with(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
         """The first word behind what stays resident."""

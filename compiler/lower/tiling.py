@@ -13,8 +13,9 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
-_TILE_COST = 32  # words of the commands of a tile
-_MOST_TRIED = 400  # tile sizes whose mappings are searched, most promising first
+COMMAND_WORDS = 32  # of a tile, besides what it moves
+_MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
+_MOST_TRIED = 150  # tile sizes whose mappings are searched, most promising first
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,13 @@ def tiles(operation: Operation, size: Shape4) -> Iterator[Box]:
                     )
 
 
-def operand_words(config: Config, operation: Operation, size: Shape4, operand: int) -> int:
-    """Buffer words of an operand's part for a tile of this size, the largest there is."""
+def operand_words(
+    config: Config, operation: Operation, size: Shape4, operand: int, *, channels: int | None = None
+) -> int:
+    """Buffer words of an operand's part for a tile of this size, the largest there is.
+
+    `channels`: of the part, where it has not all that the tile needs.
+    """
     N, E, F, M = operation.target
     most = 0
     spans = [
@@ -59,9 +65,9 @@ def operand_words(config: Config, operation: Operation, size: Shape4, operand: i
         for n, whole_ in zip(size, (N, E, F, M), strict=True)
     ]
     for items, rows, columns in product({(0, size[0])}, spans[1], spans[2]):
-        for channels in _channel_spans(operation, size[3]):
-            reach = operation.reach(Box(items, rows, columns, channels), operand)
-            most = max(most, surface_words(config, size_of(reach)))
+        for span in _channel_spans(operation, size[3]):
+            part = size_of(operation.reach(Box(items, rows, columns, span), operand))
+            most = max(most, surface_words(config, (*part[:3], channels or part[3])))
     return most
 
 
@@ -127,8 +133,8 @@ def _choices(
     N, E, F, _ = operation.target
     base = space.limit(0) - free
     moved = [(1, 2) if not kept else (1,) for kept in resident]
-    for size in product(_divisors(N), _parts(E), _parts(F), _channel_parts(operation)):
-        if size[2] < F and size[1] > 1:
+    for size in product(_divisors(N), even_parts(E), even_parts(F), _channel_parts(operation)):
+        if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
             continue
         words = part_words(config, operation, resident, size)
         for slots in product(*moved):
@@ -176,7 +182,7 @@ def _moves(
         total = surface_words(config, (N, E, F, M), raw=operation.raw)
         last = words[-1] if slots[-1] > 1 else total
         stored, exposed = total - last, exposed + last
-    exposed += _TILE_COST * bands * parts
+    exposed += COMMAND_WORDS * bands * parts
     return Traffic(loaded=loaded, stored=stored, exposed=exposed)
 
 
@@ -184,7 +190,7 @@ def _divisors(number: int) -> list[int]:
     return [n for n in range(number, 0, -1) if number % n == 0]
 
 
-def _parts(size: int) -> list[int]:
+def even_parts(size: int) -> list[int]:
     """Sizes of even cuts, largest first."""
     return list(dict.fromkeys(ceil(size / n) for n in range(1, size + 1)))
 
@@ -194,7 +200,7 @@ def _channel_parts(operation: Operation) -> list[int]:
     M, step = operation.target[3], operation.channel_step
     most = min(M, operation.most_channels)
     sizes = {most} if most == M else set()
-    for part in _parts(ceil(M / step)):
+    for part in even_parts(ceil(M / step)):
         sizes.add(min(part * step, M))
     return sorted((size for size in sizes if size <= most), reverse=True)
 

@@ -182,7 +182,8 @@ def wave_cost(
     count = 0
     for run, first, last, repeats in iterations(shape, fold):
         passes = count_passes(shape, fold, run, config.rows)
-        load, moved, waiting = _pass_load(config, shape, fold, windows, some, passes, first, last)
+        begins, ends = first and not shape.partial, last and not shape.partial
+        load, moved, waiting = _pass_load(config, shape, fold, windows, some, passes, begins, ends)
         psums_wait |= waiting
         times = repeats * passes.repeats
         cycles += (load.max(axis=0) + pass_overhead(config)) @ times

@@ -7,6 +7,7 @@ from compiler.mapper.space import ConvShape, Fold, Run, channel_groups, tap_rang
 from hw.arch.config import Config
 
 _MOST_UNITS = 32
+_FEW_UNITS = 3
 
 
 def folds(config: Config, shape: ConvShape) -> Iterator[Fold]:
@@ -56,6 +57,15 @@ def lane_unit(config: Config, shape: ConvShape) -> int:
     return unit
 
 
+def cut_unit(config: Config, shape: ConvShape) -> int:
+    """Filters (channels) by which a nest is cut into blocks, but for the last.
+
+    Results of partial nests are stored wave by wave: no two waves may share a buffer word.
+    """
+    unit = lane_unit(config, shape)
+    return max(unit, config.lanes) if shape.partial else unit
+
+
 def _with_units(config: Config, shape: ConvShape, q: int, span: int) -> Iterator[Fold]:
     groups = channel_groups(shape, q)
     ranges = tap_ranges(shape, span)
@@ -69,15 +79,16 @@ def _with_units(config: Config, shape: ConvShape, q: int, span: int) -> Iterator
         if passes > config.row_patterns:
             return
         share = units * pairs / (passes * config.rows)
-        if share <= best + 1e-9:
+        # Rows that are full already: further units only help to fill the columns of odd sizes.
+        if share <= best + 1e-9 and not (shape.partial and units <= _FEW_UNITS):
             continue
-        best = share
+        best = max(share, best)
         for ue in range(1, units + 1):
             if units % ue == 0 and ue <= shape.E:
                 yield Fold(
                     q=q, span=span, ue=ue, um=units // ue, runs=(Run(first=0, groups=groups),)
                 )
-        if share == 1.0:
+        if share == 1.0 and not (shape.partial and units < _FEW_UNITS):
             return
 
 

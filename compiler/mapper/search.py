@@ -14,8 +14,12 @@ OBJECTIVES = ("cycles", "traffic", "energy")
 
 
 @lru_cache(maxsize=4096)
-def search(config: Config, shape: ConvShape, psum_beats: int, aim: str = "cycles") -> Plan:
+def search(
+    config: Config, shape: ConvShape, psum_beats: int, aim: str = "cycles", *, quick: bool = False
+) -> Plan:
     """The best plan for a nest whose psums may take `psum_beats` beats of the buffer.
+
+    `quick` takes the widest F tile that is legal.
 
     Raises `RowforgeError` naming a field and a value that would work if no mapping is legal.
     """
@@ -30,7 +34,7 @@ def search(config: Config, shape: ConvShape, psum_beats: int, aim: str = "cycles
         figure = _figure(config, plan, aim)
         if best is None or figure < least:
             best, least = plan, figure
-        if not crowded or plan is not best:
+        if quick or not crowded or plan is not best:
             break
     if best is None:
         raise RowforgeError(refusal(config, shape))

@@ -19,6 +19,7 @@ class ConvShape:
     `stride` and `dilation` are (y, x). `multiplier` is 0 for a plain convolution; for a depthwise
     one it is the number of filters a channel, and M = C * multiplier. `exact`: nothing may be read
     behind the last channel (otherwise the rest of its buffer word may, with zero weights).
+    `partial`: a share of the channels; psums come from the buffer and go there in every pass.
     """
 
     N: int
@@ -32,6 +33,7 @@ class ConvShape:
     dilation: tuple[int, int] = (1, 1)
     multiplier: int = 0
     exact: bool = False
+    partial: bool = False
 
     @property
     def macs(self) -> int:

@@ -19,7 +19,7 @@ from compiler.mapper.cost import (
     objective,
     wave_cost,
 )
-from compiler.mapper.folds import folds, lane_unit
+from compiler.mapper.folds import cut_unit, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
 from compiler.mapper.space import Block, ConvShape, Fold, Load, Mapping
 from compiler.mapper.tiles import Cover, Tile
@@ -43,7 +43,7 @@ class _Entry:
 
 def kind_of(config: Config, shape: ConvShape) -> ConvShape:
     """The shape without its size: nests of one kind share their table."""
-    unit = lane_unit(config, shape)
+    unit = cut_unit(config, shape)
     lanes = _ENDLESS // unit * unit + shape.lanes % unit
     if shape.multiplier:
         return replace(shape, E=_ENDLESS, F=1, C=lanes, M=lanes * shape.multiplier)
@@ -61,7 +61,7 @@ class Table:
 
     def __init__(self, config: Config, kind: ConvShape, windows: int, aim: str) -> None:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
-        self.unit = lane_unit(config, kind)
+        self.unit = cut_unit(config, kind)
         self._folds = list(folds(config, kind))
         self._entries: list[_Entry] = []
         self._tiles: list[tuple[Tile, int]] = []
@@ -163,7 +163,7 @@ class Table:
     def _linear(self, fold: Fold, rows: int) -> _Entry | None:
         config, cols = self.config, self.config.cols
         ce, rest = divmod(rows, fold.ue)
-        useful = not rest and 1 < ce <= 2 * cols and cols % ce
+        useful = not rest and 1 < ce <= 2 * cols and cols % ce and not self.kind.partial
         span = tag_span(self.kind, fold, max(ce, 1))
         if self.kind.multiplier or not useful or span > MOST_SLOT_ROWS:
             return None

@@ -1,0 +1,172 @@
+"""Convolutions whose channels come in chunks while the psums of a whole tile stay in the buffer.
+
+This is the chip's own schedule: a tile of the output keeps all its psums, the ifmaps of some
+channels are loaded, all filters of the tile pass over them, then come the next channels. It wins
+where a band of rows with all its channels leaves no space in the buffer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from math import ceil
+
+from compiler.allocate import Space
+from compiler.lower.convolve import ConvOperation
+from compiler.lower.operation import Shape4, size_of
+from compiler.lower.patterns import wave_psums
+from compiler.lower.stream import Traffic
+from compiler.lower.surface import surface_words
+from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tiles
+from compiler.mapper.search import search
+from compiler.mapper.space import Block, ConvShape, Plan
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Box
+
+_MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
+_MOST_CHUNKS = 6  # sizes of a chunk tried, smallest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTiling:
+    """A schedule by chunks.
+
+    size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
+    ifmap_words, wave_words : buffer words of one chunk, and of the largest wave's results; there
+        are two buffers of each
+    groups : psum groups that the tiles use; total : estimated cycles
+    """
+
+    size: Shape4
+    chunk: int
+    ifmap_words: int
+    wave_words: int
+    groups: int
+    total: int
+
+
+def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape:
+    """The nest of one chunk of a tile."""
+    shape, _ = operation.nest_shape(size)
+    return replace(shape, C=chunk, exact=True, partial=True)
+
+
+def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
+    """The mapping of every chunk of a tile."""
+    config = operation.config
+    beats = 2 * config.psum_groups * config.glb_depth
+    return search(config, chunk_shape(operation, size, chunk), beats, operation.objective)
+
+
+def block_waves(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
+    """The waves of a block as blocks, in the order of their psums."""
+    mapping = block.mapping
+    rows, columns = mapping.fold.ue * mapping.ce, mapping.windows
+    filters = mapping.fold.um * mapping.cm * mapping.p
+    spans = (
+        [(first, min(first + step, end)) for first in range(begin, end, step)]
+        for (begin, end), step in zip(
+            (block.rows, block.columns, block.filters), (rows, columns, filters), strict=True
+        )
+    )
+    _, down, across, deep = block.waves(shape)
+    load = block.load.share(1, down * across * deep)
+    for row, column, lane in product(*spans):
+        yield replace(block, rows=row, columns=column, filters=lane, load=load)
+
+
+def plan_psums(config: Config, shape: ConvShape, plan: Plan) -> list[int]:
+    """First psum beat of every block, and behind them the beats of all."""
+    starts = [0]
+    for block in plan.blocks:
+        _, down, across, deep = block.waves(shape)
+        starts.append(starts[-1] + down * across * deep * wave_psums(config, block.mapping))
+    return starts
+
+
+def wave_shape(block: Block) -> Shape4:
+    """Size of the results of a wave."""
+    rows, columns, filters = (b - a for a, b in (block.rows, block.columns, block.filters))
+    return 1, rows, columns, filters
+
+
+def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
+    """The best schedule by chunks when nothing else is in the buffer; None if there is none."""
+    if operation.multiplier or operation.raw:
+        return None
+    best: ChunkTiling | None = None
+    for size, chunk in _choices(operation):
+        found = _weighed(space, operation, size, chunk)
+        if found is not None and (best is None or found.total < best.total):
+            best = found
+    return best
+
+
+def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
+    """Tiles whose psums may fit the buffer, and chunks."""
+    config = operation.config
+    _, E, F, M = operation.target
+    per_nest = M // operation.node.groups * operation.together
+    M = per_nest if operation.follows_channels else M
+    step = M if operation.follows_channels else config.lanes
+    psums = 2 * config.psum_groups * config.glb_depth * config.psum_beat
+    channels = operation.nest_shape((1, 1, 1, M))[0].C
+    chunks = [n for n in range(config.lanes, channels, config.lanes) if channels % n == 0]
+    for rows in even_parts(E):
+        even = [ceil(part / step) * step for part in even_parts(M)]
+        full = range(M // (step * config.cols) * step * config.cols, 0, -step * config.cols)
+        for counts in (even, full):
+            fits = [n for n in dict.fromkeys(counts) if n * rows * F <= psums and n <= M]
+            for filters, chunk in product(fits[:_MOST_FILTERS], chunks[:_MOST_CHUNKS]):
+                if filters <= operation.most_channels:
+                    yield (1, rows, F, filters), chunk
+
+
+def _weighed(
+    space: Space, operation: ConvOperation, size: Shape4, chunk: int
+) -> ChunkTiling | None:
+    """The schedule with its cycles, or None if it has no mapping or does not fit."""
+    config = operation.config
+    N, E, F, M = operation.target
+    counts: dict[Shape4, int] = {}
+    for tile in tiles(operation, size):
+        counts[size_of(tile)] = counts.get(size_of(tile), 0) + 1
+    computing = filters = psums = wave = 0
+    chunks = operation.nest_shape(size)[0].C // chunk
+    for each, count in counts.items():
+        shape = chunk_shape(operation, each, chunk)
+        try:
+            plan = chunk_plan(operation, each, chunk)
+        except RowforgeError:
+            return None
+        computing += count * chunks * plan.cycles
+        filters += count * chunks * plan.load.filter_words * config.data_width // LINK_WORD_BITS
+        psums = max(psums, plan_psums(config, shape, plan)[-1])
+        for block in plan.blocks:
+            first = next(block_waves(config, shape, block))
+            wave = max(wave, surface_words(config, wave_shape(first)))
+    part = operand_words(config, operation, size, 0, channels=chunk)
+    groups = ceil(psums / (2 * config.glb_depth))
+    if groups > config.psum_groups or 2 * (part + wave) > space.limit(groups):
+        return None
+    bands = sum(counts.values())
+    moves = Traffic(
+        filters=filters,
+        loaded=(bands * chunks - 1) * part,
+        stored=surface_words(config, (N, E, F, M)) - wave,
+        exposed=part + wave + bands * COMMAND_WORDS,
+    )
+    return ChunkTiling(
+        size=size,
+        chunk=chunk,
+        ifmap_words=part,
+        wave_words=wave,
+        groups=groups,
+        total=moves.cycles(computing),
+    )
+
+
+def chunk_boxes(reach: Box, chunk: int) -> list[Box]:
+    """An operand's box cut into chunks of channels."""
+    first, last = reach.channels
+    return [replace(reach, channels=(begin, begin + chunk)) for begin in range(first, last, chunk)]

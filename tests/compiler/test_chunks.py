@@ -1,0 +1,105 @@
+"""Convolutions whose channels come in chunks: values, places in the array, space."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compiler.allocate import Space
+from compiler.compile import compile_graph
+from compiler.lower import schedule
+from compiler.lower.chunks import find_chunks
+from compiler.lower.convolve import ConvOperation
+from compiler.lower.locate import locate
+from compiler.networks import network_graph
+from hw.arch.config import Config
+from hw.arch.program import Load, Store
+from tests.compiler.compile_support import check_graph, conv_graph
+from tests.compiler.test_mapper import preset
+
+SMALL = {"glb_banks": 10, "glb_depth": 64, "psum_spad": 16}
+CASES = {
+    "3x3": (Config(**SMALL), (9, 8, 32), 24, {"pad": (1, 1, 1, 1)}),
+    "stride": (Config(**SMALL, rows=3, cols=5), (11, 9, 24), 16, {"stride": (2, 2)}),
+    "dilation": (Config(**SMALL, rows=5), (10, 10, 16), 8, {"dilation": (2, 2)}),
+    "odd filters": (Config(**SMALL, post_units=2, noc_psum_out=2), (7, 7, 32), 13, {}),
+    "two multipliers": (Config(**SMALL, macs_per_pe=2, cols=3), (6, 9, 32), 20, {}),
+    "16 bits": (
+        Config(**SMALL, data_width=16, psum_width=24, noc_filter=4, noc_ifmap=1),
+        (8, 8, 24),
+        12,
+        {},
+    ),
+}
+
+
+@pytest.fixture
+def only_chunks(monkeypatch):
+    """Tilings without chunks are as bad as can be."""
+
+    def worst(self, *arguments):
+        return None
+
+    monkeypatch.setattr(schedule.Scheduler, "_best_tiling", worst)
+    monkeypatch.setattr(schedule.Scheduler, "_whole", lambda *arguments: False)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_chunks_add_up(only_chunks, name, batch):
+    config, image, filters, geometry = CASES[name]
+    rng = np.random.default_rng(len(name))
+    dtype = "int16" if config.data_width == 16 else "int8"
+    graph = conv_graph(rng, image, filters, (3, 3), dtype=dtype, batch=batch, **geometry)
+    check_graph(graph, config, rng, wrap=True)
+    program = compile_graph(graph, config, wrap=True)
+    (layer,) = program.layers
+    assert sum(isinstance(step, Load) for step in program.steps) > batch
+    places = locate(config, layer, (batch - 1, 1, 2, filters - 1))
+    commands = {place.command for place in places}
+    assert len(commands) > 1
+    assert [place.finished for place in places] == [False] * (len(places) - 1) + [True]
+
+
+def test_groups_come_one_by_one(only_chunks):
+    config = Config(**SMALL)
+    rng = np.random.default_rng(5)
+    graph = conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=2)
+    check_graph(graph, config, rng)
+
+
+def test_results_leave_wave_by_wave(only_chunks):
+    """The output has less space than a tile: it is stored in parts that cover it once."""
+    config = Config(**SMALL)
+    rng = np.random.default_rng(6)
+    program = compile_graph(conv_graph(rng, (9, 8, 32), 24, (3, 3)), config)
+    seen = np.zeros((1, 7, 6, 24), dtype=int)
+    for step in program.steps:
+        if isinstance(step, Store):
+            box = step.box
+            at = np.ix_(
+                *(range(*span) for span in (box.items, box.rows, box.columns, box.channels))
+            )
+            seen[at] += 1
+    assert (seen == 1).all()
+
+
+def test_psums_of_a_tile_fit_the_buffer():
+    """What the schedule reserves is what its waves use."""
+    config = preset("eyeriss_v1")
+    node = network_graph("vgg16", data_width=16, batch=1).nodes[8]
+    operation = ConvOperation(config, node, True, "cycles")
+    found = find_chunks(Space(config), operation)
+    assert found is not None
+    words = 2 * (found.ifmap_words + found.wave_words)
+    assert words <= Space(config).limit(found.groups)
+    assert found.total < 1.12 * operation.least_cycles
+
+
+def test_depthwise_and_raw_outputs_have_no_chunks():
+    config = Config(**SMALL)
+    rng = np.random.default_rng(7)
+    raw = conv_graph(rng, (8, 8, 32), 8, (3, 3), raw=True).nodes[0]
+    deep = replace(conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=32).nodes[0])
+    for node in (raw, deep):
+        assert find_chunks(Space(config), ConvOperation(config, node, True, "cycles")) is None
