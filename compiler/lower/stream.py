@@ -66,6 +66,7 @@ class Stream:
         self.traffic: defaultdict[int, Traffic] = defaultdict(Traffic)
         self.computing = False
         self.conv_commands = 0
+        self._asked: int | None = None  # layer whose counters are still to be asked for
         self._steps: list[Step] = []
         self._words: list[Words] = []
         self._rows = RoundRobin(config.row_patterns)
@@ -128,6 +129,7 @@ class Stream:
 
     def conv(self, nest: Nest, length: int, payload: Callable[[], Words], access: Access) -> None:
         """A CONV command with its filters, `length` words."""
+        self._ask()
         wait, sync = self._hazards.wait_conv(access)
         constants = CONSTANTS.pack({**nest.constants, "sync": sync})
         filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
@@ -141,11 +143,13 @@ class Stream:
 
     def vector(self, fields: Mapping[str, int], access: Access) -> None:
         """A VECTOR command."""
+        self._ask()
         self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
         self._computed()
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
+        self._ask()
         wait = self._hazards.wait(Access(writes=(surface.extent(self.config),)))
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
@@ -156,6 +160,7 @@ class Stream:
 
     def store(self, tensor: int, box: Box, surface: Surface) -> None:
         """Sends a box of the buffer to a host tensor."""
+        self._ask()
         access = Access(reads=(surface.extent(self.config),))
         wait = self._hazards.wait(access)
         for part, place in _movable(self.config, box, surface):
@@ -182,18 +187,32 @@ class Stream:
         return np.array(words, dtype=np.uint64), length
 
     def query(self) -> None:
-        """Asks for the counters of the layer."""
+        """Asks for the counters of the layer.
+
+        What fills tables for the next layer goes before the question, in the shadow of this one.
+        """
+        self._asked = self.layer
+
+    def _ask(self) -> None:
+        """Asks now, if a layer waits for it: work of another one begins."""
+        if self._asked is None:
+            return
+        layer, asked = self.layer, self._asked
         self._flush()
+        self._asked, self.layer = None, asked
         words = self._header(Opcode.COUNTERS, (), 0, Wait(fence=True))
-        self._steps.append(Query(np.array(words, dtype=np.uint64), self.layer))
+        self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
+        self.layer = layer
 
     def host(self, step: Host) -> None:
         """A step of the host, which waits for everything before it."""
+        self._ask()
         self._flush()
         self._steps.append(replace(step, layer=self.layer))
 
     def finish(self) -> tuple[Step, ...]:
         """Ends the program and returns its steps."""
+        self._ask()
         self.layer = -1
         self._append(command(Opcode.END))
         self._flush()
