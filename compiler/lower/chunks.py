@@ -24,7 +24,10 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
 _MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
-_MOST_CHUNKS = 6  # sizes of a chunk tried, smallest first
+_MOST_CHUNKS = 3  # sizes of a chunk tried, smallest first
+_MOST_ACROSS = 6  # numbers of tiles across a row tried
+_FEW_ROWS = 4  # a tile has so many rows before rows are cut
+_GOOD_ENOUGH = 1.01  # times as many cycles as the multipliers take at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,8 @@ def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
         return None
     best: ChunkTiling | None = None
     for size, chunk in _choices(operation):
+        if best is not None and best.total <= _GOOD_ENOUGH * operation.least_cycles:
+            break
         found = _weighed(space, operation, size, chunk)
         if found is not None and (best is None or found.total < best.total):
             best = found
@@ -112,14 +117,16 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
     psums = 2 * config.psum_groups * config.glb_depth * config.psum_beat
     channels = operation.nest_shape((1, 1, 1, M))[0].C
     chunks = [n for n in range(config.lanes, channels, config.lanes) if channels % n == 0]
-    for rows in even_parts(E):
+    for columns, rows in product(even_parts(F)[:_MOST_ACROSS], even_parts(E)):
+        if rows < min(E, _FEW_ROWS) and columns < F:
+            continue
         even = [ceil(part / step) * step for part in even_parts(M)]
         full = range(M // (step * config.cols) * step * config.cols, 0, -step * config.cols)
         for counts in (even, full):
-            fits = [n for n in dict.fromkeys(counts) if n * rows * F <= psums and n <= M]
+            fits = [n for n in dict.fromkeys(counts) if n * rows * columns <= psums and n <= M]
             for filters, chunk in product(fits[:_MOST_FILTERS], chunks[:_MOST_CHUNKS]):
                 if filters <= operation.most_channels:
-                    yield (1, rows, F, filters), chunk
+                    yield (1, rows, columns, filters), chunk
 
 
 def _weighed(

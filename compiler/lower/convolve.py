@@ -65,6 +65,8 @@ class ConvOperation(Operation):
             )
         self.parts: list[Part] = []
         self.least_cycles = node.macs // config.multipliers
+        geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
+        self.signature = (self.sources, self.target, geometry, self.raw)
         columns = stage_params(node.stage, node.bias, node.name)
         self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
 

@@ -1,7 +1,7 @@
 """What the scheduler must know of an operator on the array: geometry, cost, commands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -46,6 +46,7 @@ class Operation(ABC):
     channel_step : output channels at which tiles may begin
     most_channels : output channels that one tile may have
     least_cycles : cycles that all of the output takes at the very least
+    signature : equal for operators that cost the same in every tiling; None: it is not known
     """
 
     name: str
@@ -56,6 +57,7 @@ class Operation(ABC):
     channel_step: int
     most_channels: int
     least_cycles: int = 0
+    signature: Hashable = None
 
     @abstractmethod
     def reach(self, tile: Box, operand: int) -> Box:

@@ -1,9 +1,11 @@
 """Decides where every tensor lives while the operators run one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from math import ceil
+from typing import TypeVar, cast
 
 from compiler.allocate import Space
 from compiler.lower.chunk_pipeline import ChunkPipeline
@@ -16,6 +18,7 @@ from compiler.lower.surface import Surface, surface_words
 from compiler.lower.tiling import Tiling, find_tiling, full_size, part_words
 from hw.arch.errors import RowforgeError
 
+_T = TypeVar("_T", Tiling, ChunkTiling)
 MAX_BANKS = 64  # the most that `glb_banks` allows
 
 
@@ -53,6 +56,7 @@ class Scheduler:
         self.config = stream.config
         self.space = Space(stream.config)
         self._values: dict[str, Value] = {}
+        self._tilings: dict[Hashable, Tiling | ChunkTiling | None] = {}
 
     # ---- operators ----------------------------------------------------------------------------
 
@@ -183,7 +187,17 @@ class Scheduler:
         """The best schedule by chunks of channels in an empty buffer."""
         if not isinstance(operation, ConvOperation):
             return None
-        return find_chunks(Space(self.config), operation)
+        return self._remembered(
+            (operation.signature, "chunks"), lambda: find_chunks(Space(self.config), operation)
+        )
+
+    def _remembered(self, key: tuple[Hashable, ...], find: Callable[[], _T | None]) -> _T | None:
+        """What was found for an operator that costs the same; otherwise it is searched now."""
+        if key[0] is None:
+            return find()
+        if key not in self._tilings:
+            self._tilings[key] = find()
+        return cast(_T | None, self._tilings[key])
 
     def _run_chunks(
         self, operation: Operation, operand: Value, output: Value, tiling: ChunkTiling
@@ -216,7 +230,10 @@ class Scheduler:
             free = self.space.limit(0) - base
             if free < 0:
                 continue
-            tiling = find_tiling(self.space, operation, kept, free)
+            tiling = self._remembered(
+                (operation.signature, kept, free),
+                partial(find_tiling, self.space, operation, kept, free),
+            )
             if tiling is None:
                 continue
             cost = tiling.total + self._later(operands, output, kept)

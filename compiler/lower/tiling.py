@@ -15,7 +15,7 @@ from hw.arch.program import Box
 
 COMMAND_WORDS = 32  # of a tile, besides what it moves
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
-_MOST_TRIED = 150  # tile sizes whose mappings are searched, most promising first
+_MOST_TRIED = 60  # tile sizes whose mappings are searched, most promising first
 
 
 @dataclass(frozen=True)

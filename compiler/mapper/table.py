@@ -29,6 +29,7 @@ from hw.arch.config import Config
 _TAG_LIMIT = 1 << TAG
 _ENDLESS = 1 << 14  # output rows and filters of a kind of nest
 _MOST_FITTED = 3  # linear mappings offered for a rectangle
+_MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,15 @@ class Table:
     def _linear_entries(self, rows: int) -> list[int]:
         """Entries of linear mappings of so many rows, made when first asked for."""
         if rows not in self._by_rows:
-            self._by_rows[rows] = []
-            for fold in self._folds:
-                entry = self._linear(fold, rows)
-                if entry is not None:
-                    self._by_rows[rows].append(len(self._entries))
-                    self._entries.append(entry)
+            found = [entry for fold in self._folds if (entry := self._linear(fold, rows))]
+            found = sorted(found, key=self._rate)[:_MOST_LINEAR]
+            self._by_rows[rows] = list(range(len(self._entries), len(self._entries) + len(found)))
+            self._entries += found
         return self._by_rows[rows]
+
+    def _rate(self, entry: _Entry) -> float:
+        """Cost of a filter in a row of a full wave, at the best p."""
+        return float((self._figures(entry.cost) / (entry.some.p * entry.fold.units)).min())
 
     def _linear(self, fold: Fold, rows: int) -> _Entry | None:
         config, cols = self.config, self.config.cols
