@@ -124,7 +124,7 @@ def _node(layer: LayerShape, source: str, batch: int, data_width: int, seed: int
 
 def _parameters(layer: LayerShape, data_width: int, seed: int | None) -> tuple[Any, Any]:
     """(weights [M, R, S, C/G], bias [M])."""
-    dtype = np.dtype(np.int8 if data_width == 8 else np.int16)
+    dtype: type[np.signedinteger[Any]] = np.int8 if data_width == 8 else np.int16
     shape = (layer.M, layer.R, layer.R, layer.C // layer.groups)
     if seed is None:
         return np.broadcast_to(np.zeros(1, dtype), shape), np.zeros(layer.M, dtype=np.int64)

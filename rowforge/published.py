@@ -28,7 +28,7 @@ class Measured:
     @property
     def cycles(self) -> int:
         """Core cycles of processing."""
-        return round(self.processing_ms * 1000 * CORE_MHZ)
+        return cycles_of_ms(self.processing_ms)
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,13 @@ def cycles_in_ms(cycles: int) -> float:
     return cycles / (1000 * CORE_MHZ)
 
 
+def cycles_of_ms(milliseconds: float) -> int:
+    """Cycles of the chip's core clock in so many milliseconds."""
+    return round(milliseconds * 1000 * CORE_MHZ)
+
+
 def chip_link_cycles(cycles: int, link_bytes: int) -> tuple[int, int]:
-    """Core cycles of a layer if the link were the chip's: 64 bits at 60 MHz, 0.3 words a core cycle.
+    """Core cycles of a layer over the link of the chip: 64 bits at 60 MHz, 0.3 words a core cycle.
 
     `cycles` are those with one link word a core cycle. Returns the least, if every transfer that
     the slower link delays hides behind the array's work, and the most, if none does.
