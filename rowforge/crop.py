@@ -15,6 +15,7 @@ from typing import Any
 from compiler.compile import estimate_graph
 from compiler.layer_graph import LayerShape, layer_graph
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
 
 STEADY = 0.02  # largest relative change of the utilisation
@@ -81,9 +82,17 @@ def crop(whole: Workload, most_cycles: int) -> Workload:
         for candidate in smaller(found):
             if found.cycles <= most_cycles:
                 return found
-            if candidate.runs_like(whole):
+            if _legal(candidate) and candidate.runs_like(whole):
                 found = candidate
     return found
+
+
+def _legal(work: Workload) -> bool:
+    """A small layer may leave a beat of channels unfilled, which the array then cannot compute."""
+    try:
+        return work.cycles > 0
+    except RowforgeError:
+        return False
 
 
 def _halves(value: int, step: int) -> Iterator[int]:
