@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from hw.arch.config import Config
 from hw.arch.configfile import render_toml
@@ -35,7 +36,7 @@ class Benchmark:
     group: str = MODEL
     arguments: tuple[str, ...]
     preset: str = CHIP
-    changes: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
 
     @property
@@ -67,7 +68,7 @@ class Benchmark:
         return [*words, "--preset", self.preset, "--json"]
 
 
-VARIANTS: tuple[Mapping[str, int], ...] = (
+VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"noc_ifmap": 2},
     {"noc_ifmap": 4},
     {"ifmap_spad": 24, "filter_spad": 448},

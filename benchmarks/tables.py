@@ -89,7 +89,7 @@ def variants(results: Results) -> str:
     return _summary(_VARIANT_COLUMNS, rows, names, results)
 
 
-def _variant_name(changes: Mapping[str, int]) -> str:
+def _variant_name(changes: Mapping[str, Any]) -> str:
     return "alexnet_" + "_".join(f"{key}_{value}" for key, value in changes.items())
 
 
