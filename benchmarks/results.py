@@ -17,7 +17,7 @@ from hw.arch.version import version_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-_PAGES = ("docs", "CHANGELOG.md", "README.md")  # changes there change no figure
+_SOURCES = ("hw", "compiler", "sim", "sw_driver", "rowforge", "pyproject.toml")
 
 Result = Mapping[str, Any]
 
@@ -54,10 +54,9 @@ def _rowforge(benchmark: Benchmark, arguments: list[str]) -> Any:
 
 
 def commit() -> str:
-    """The commit of the sources, and whether they differ from it."""
+    """The commit of the sources; `+changes` if those that make the figures differ from it."""
     number = _git("rev-parse", "--short=12", "HEAD")
-    exclude = [f":(exclude){page}" for page in _PAGES]
-    return f"{number}+changes" if _git("status", "--porcelain", "--", ".", *exclude) else number
+    return f"{number}+changes" if _git("status", "--porcelain", "--", *_SOURCES) else number
 
 
 def _git(*arguments: str) -> str:
