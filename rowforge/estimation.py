@@ -16,7 +16,7 @@ from rowforge.published import chip_link_cycles
 from rowforge.report import layer_row, totals
 from rowforge.texttable import Column, text_table, used
 
-MODEL_SUFFIX = ".tflite"
+_SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
 
 
@@ -27,7 +27,7 @@ def estimate(
 
     Parameters
     ----------
-    model : path of a `.tflite` file, or a name in `compiler.networks.NETWORKS`
+    model : path of a model file, or a name in `compiler.networks.NETWORKS`
     config : Config
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     objective : what mappings minimise: "cycles", "traffic" or "energy"
@@ -46,9 +46,9 @@ def _graph(model: str, config: Config, batch: int | None) -> Graph:
         raise RowforgeError(f"--batch must be at least 1, not {batch}")
     if model in NETWORKS:
         return network_graph(model, data_width=config.data_width, batch=batch or 1)
-    if Path(model).suffix.lower() != MODEL_SUFFIX:
+    if Path(model).suffix.lower() not in _SUFFIXES:
         raise RowforgeError(
-            f"a model must be a {MODEL_SUFFIX} file or one of {', '.join(NETWORKS)}, not {model!r}"
+            f"a model must be a .tflite file or one of {', '.join(NETWORKS)}, not {model!r}"
         )
     if batch is not None:
         raise RowforgeError(
