@@ -129,19 +129,23 @@ def test_a_layer_that_is_short_enough_stays_whole():
 
 
 @pytest.mark.slow
-def test_a_small_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
-    """On a configuration whose simulator the fuzzer's tests build too."""
+def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
+    """CONV3 with fewer rows and channels, on a configuration that the fuzzer's tests build too."""
+    shape = LayerShape("conv3", 7, 16, 16, 3, 1, 1)
     monkeypatch.setattr(targets, "RtlLink", functools.partial(RtlLink, optimise=OPTIMISE))
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
+    monkeypatch.setattr(reproduction, "CROPPED", {"alexnet": 40_000})
     config = configuration(SEED, WIDE)
     assert config.data_width == 16
-    run = run_layer(Workload(config, SMALL, 2))
-    assert run.difference is None
-    assert run.outputs == 2 * 5 * 5 * 8
-    assert run.cycles > run.work.layer.macs / config.multipliers
-    assert run.counters["macs"] == run.work.layer.macs
-    row = run.row(run.work)
-    assert row["difference"] == run.model_cycles - run.cycles
-    assert row["within"] == (abs(row["difference"]) <= max(16, run.cycles // 100))
+    (row,) = reproduction.reproduce("alexnet", config, rtl=True)["layers"]
+    run = row["rtl"]
+    assert run["exact"]
+    assert run["macs"] < row["macs"]
+    assert run["outputs"] == run["macs"] // (3 * 3 * 16)
+    assert run["counters"]["macs"] == run["macs"]
+    assert run["cycles"] > run["macs"] / config.multipliers
+    assert run["difference"] == run["model_cycles"] - run["cycles"]
+    assert run["within"] == (abs(run["difference"]) <= max(16, run["cycles"] // 100))
 
 
 @pytest.mark.parametrize("width", [8, 16])
