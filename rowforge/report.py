@@ -88,7 +88,7 @@ _COLUMNS = (
 def table(document: Mapping[str, Any]) -> str:
     """The report as lines of text: a row a layer, the total last; empty columns are left out."""
     rows = [
-        {**row, "macs": row["macs"] or None}
+        {**row, "macs": row.get("macs") or None}
         for row in (*document["layers"], {"name": "total", **document["total"]})
     ]
     return text_table(used(_COLUMNS, rows), rows)
