@@ -6,32 +6,11 @@ listed; one that does not fit behind its predecessor (pooling, upsampling, branc
 of its own.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from compiler.graph import Graph, Quantisation, Tensor
-from compiler.ops import Conv
-from compiler.quantisation import Requant, Rounding, WindowStage
+from compiler.graph import Graph
+from compiler.layer_graph import LayerShape, layer_graph
 from hw.arch.errors import RowforgeError
-
-_SCALE = Quantisation((1.0,), (0,))
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """A square convolution: H x H x C to M channels by R x R windows."""
-
-    name: str
-    H: int
-    C: int
-    M: int
-    R: int
-    stride: int = 1
-    pad: int = 0
-    groups: int = 1
 
 
 def alexnet() -> Iterator[LayerShape]:
@@ -135,6 +114,41 @@ NETWORKS = {
 }
 
 
+def network_layers(name: str) -> tuple[LayerShape, ...]:
+    """The layers of a network; `RowforgeError` if there is none of that name."""
+    if name not in NETWORKS:
+        raise RowforgeError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
+    return tuple(NETWORKS[name]())
+
+
+def conv_layers(name: str) -> tuple[LayerShape, ...]:
+    """The layers of a network but for dense ones, which have a single output pixel."""
+    return tuple(layer for layer in network_layers(name) if layer.output != (1, 1))
+
+
+def choose_layers(layers: Sequence[LayerShape], chosen: str) -> tuple[LayerShape, ...]:
+    """Some layers, in their own order.
+
+    Parameters
+    ----------
+    layers : what there is to choose from
+    chosen : names ("conv1-2") and positions from 1 on ("2"), parted by commas
+    """
+    names = [layer.name for layer in layers]
+    wanted = set()
+    for word in (part.strip() for part in chosen.split(",")):
+        if word in names:
+            wanted.add(word)
+        elif word.isdecimal() and 1 <= int(word) <= len(names):
+            wanted.add(names[int(word) - 1])
+        else:
+            raise RowforgeError(
+                f"--layers must name layers among {', '.join(names)} or count them from 1 to "
+                f"{len(names)}, not {word!r}"
+            )
+    return tuple(layer for layer in layers if layer.name in wanted)
+
+
 def network_graph(name: str, *, data_width: int = 8, batch: int = 1) -> Graph:
     """A network of zero weights that take no memory: for estimates, not for results.
 
@@ -144,68 +158,4 @@ def network_graph(name: str, *, data_width: int = 8, batch: int = 1) -> Graph:
     data_width : 8 (int8 tensors) or 16
     batch : items of every tensor
     """
-    if name not in NETWORKS:
-        raise RowforgeError(f"network must be one of {', '.join(NETWORKS)}, not {name!r}")
-    if batch < 1:
-        raise RowforgeError(f"batch must be at least 1, not {batch}")
-    dtype = "int8" if data_width == 8 else "int16"
-    tensors: dict[str, Tensor] = {}
-    nodes: list[Conv] = []
-    inputs: list[str] = []
-    before: tuple[int, ...] = ()
-    for layer in NETWORKS[name]():
-        shape = (batch, layer.H, layer.H, layer.C)
-        source = nodes[-1].output if shape == before else f"{layer.name}_in"
-        if shape != before:
-            inputs.append(source)
-            tensors[source] = _tensor(source, shape, dtype)
-        node = _node(layer, source, batch, data_width)
-        before = (batch, *node.output_image)
-        tensors[node.output] = _tensor(node.output, before, dtype)
-        nodes.append(node)
-    read = {node.inputs[0] for node in nodes}
-    return Graph(
-        name=name,
-        tensors=tensors,
-        nodes=tuple(nodes),
-        inputs=tuple(inputs),
-        outputs=tuple(node.output for node in nodes if node.output not in read),
-    )
-
-
-def _tensor(key: str, shape: tuple[int, ...], dtype: str) -> Tensor:
-    return Tensor(name=key, key=key, shape=shape, dtype=dtype, quantisation=_SCALE)
-
-
-def _node(layer: LayerShape, source: str, batch: int, data_width: int) -> Conv:
-    weights: Any = np.broadcast_to(
-        np.zeros(1, dtype=np.int8 if data_width == 8 else np.int16),
-        (layer.M, layer.R, layer.R, layer.C // layer.groups),
-    )
-    stage: Requant | WindowStage = WindowStage(window=8, shift=8)
-    if data_width == 8:
-        low, high = -128, 127
-        stage = Requant(
-            scale=np.ones(1),
-            rounding=Rounding.SINGLE,
-            zero_point=0,
-            low=low,
-            high=high,
-            dtype="int8",
-        )
-    return Conv(
-        name=layer.name,
-        op="CONV",
-        inputs=(source,),
-        output=f"{layer.name}_out",
-        image=(layer.H, layer.H, layer.C),
-        batch=batch,
-        weights=weights,
-        weight_zero_point=np.zeros(1, dtype=np.int64),
-        bias=np.zeros(layer.M, dtype=np.int64),
-        input_zero_point=0,
-        stride=(layer.stride, layer.stride),
-        pad=(layer.pad,) * 4,
-        groups=layer.groups,
-        stage=stage,
-    )
+    return layer_graph(name, network_layers(name), data_width=data_width, batch=batch)

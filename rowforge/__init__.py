@@ -8,6 +8,7 @@
     compiled = rowforge.compile_model("model.tflite", config)  # a program for that accelerator
     result = rowforge.run_program(compiled, np.load("x.npy"), "rtl", check=True)
     result.outputs, result.difference, result.cycles
+    rowforge.estimate("resnet50", config)["total"]  # by the model; `reproduce`: beside the chip
 
 `save_program` and `load_program` keep programs as `.rfp` files, `Accelerator.open` is the driver's
 session with a simulator or a board. Whatever a user can mend raises `RowforgeError`.
@@ -21,9 +22,11 @@ from hw.arch.version import version_text
 from rowforge.check import Difference
 from rowforge.compilation import Compiled, CompileOptions, compile_model
 from rowforge.configs import load_config, preset, preset_names
+from rowforge.estimation import estimate
 from rowforge.execution import Result, run_program
 from rowforge.generation import generate
 from rowforge.report import report
+from rowforge.reproduction import reproduce
 from rowforge.targets import register
 from sw_driver.accelerator import Accelerator
 
@@ -39,12 +42,14 @@ __all__ = [
     "Result",
     "RowforgeError",
     "compile_model",
+    "estimate",
     "generate",
     "load_config",
     "load_program",
     "preset",
     "preset_names",
     "report",
+    "reproduce",
     "run_program",
     "save_program",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from hw.arch.config import Config
 from hw.arch.program import Layer, Program
+from rowforge.texttable import Column, text_table, used
 
 Counters = Mapping[int, Mapping[str, int]]
 Row = Mapping[str, Any]
@@ -19,18 +20,21 @@ def report(program: Program, counters: Counters, cycles: int | None) -> dict[str
     from the model's cycles where there are none.
     """
     rows = [
-        _layer(program.config, layer, counters.get(index))
+        layer_row(program.config, layer, _counted(counters.get(index)))
         for index, layer in enumerate(program.layers)
     ]
+    return {"layers": rows, "total": totals(program.config, rows, cycles)}
+
+
+def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str, Any]:
+    """The sums of the rows of layers that took so many cycles together."""
     total: dict[str, Any] = {
         name: _sum(rows, name) for name in ("macs", "model_cycles", "glb_bytes", "link_bytes")
     }
     total["cycles"] = cycles
-    total["utilization"] = utilization(
-        program.config, total["macs"] or 0, cycles or total["model_cycles"]
-    )
+    total["utilization"] = utilization(config, total["macs"] or 0, cycles or total["model_cycles"])
     order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
-    return {"layers": rows, "total": {name: total[name] for name in order}}
+    return {name: total[name] for name in order}
 
 
 def utilization(config: Config, macs: int, cycles: int | None) -> float | None:
@@ -40,8 +44,8 @@ def utilization(config: Config, macs: int, cycles: int | None) -> float | None:
     return round(macs / (cycles * config.rows * config.cols * config.macs_per_pe), 4)
 
 
-def _layer(config: Config, layer: Layer, counted: Mapping[str, int] | None) -> dict[str, Any]:
-    cycles = counted["cycles"] or None if counted else None
+def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any]:
+    """The row of a layer that took so many cycles; None: no clock ran."""
     return {
         "name": layer.name,
         "op": layer.op,
@@ -58,6 +62,10 @@ def _layer(config: Config, layer: Layer, counted: Mapping[str, int] | None) -> d
     }
 
 
+def _counted(counters: Mapping[str, int] | None) -> int | None:
+    return (counters["cycles"] or None) if counters else None
+
+
 def _sum(rows: Sequence[Row], name: str) -> int | None:
     known = [row[name] for row in rows if row[name] is not None]
     return sum(known) if known else None
@@ -66,39 +74,21 @@ def _sum(rows: Sequence[Row], name: str) -> int | None:
 # ---- the table ----------------------------------------------------------------------------------
 
 _COLUMNS = (
-    ("layer", "name"),
-    ("where", "where"),
-    ("MACs", "macs"),
-    ("cycles", "cycles"),
-    ("model", "model_cycles"),
-    ("util.", "utilization"),
-    ("bound", "bound"),
-    ("link bytes", "link_bytes"),
+    Column("layer", "name", left=True),
+    Column("where", "where", left=True),
+    Column("MACs", "macs"),
+    Column("cycles", "cycles"),
+    Column("model", "model_cycles"),
+    Column("util.", "utilization", "%"),
+    Column("bound", "bound", left=True),
+    Column("link bytes", "link_bytes"),
 )
-_LEFT = ("layer", "where", "bound")
 
 
 def table(document: Mapping[str, Any]) -> str:
     """The report as lines of text: a row a layer, the total last; empty columns are left out."""
-    rows = [*document["layers"], {"name": "total", **document["total"]}]
-    columns = [c for c in _COLUMNS if any(row.get(c[1]) not in (None, "") for row in rows)]
-    cells = [[title for title, _ in columns]]
-    cells += [[_cell(name, row.get(name)) for _, name in columns] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    lines = []
-    for line in cells:
-        parts = [
-            cell.ljust(width) if title in _LEFT else cell.rjust(width)
-            for cell, width, (title, _) in zip(line, widths, columns, strict=True)
-        ]
-        lines.append("  ".join(parts).rstrip())
-    rule = "-" * max(len(line) for line in lines)
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None or (name == "macs" and not value):
-        return ""
-    if name == "utilization":
-        return f"{100 * value:.1f} %"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    rows = [
+        {**row, "macs": row.get("macs") or None}
+        for row in (*document["layers"], {"name": "total", **document["total"]})
+    ]
+    return text_table(used(_COLUMNS, rows), rows)

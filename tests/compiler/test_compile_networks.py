@@ -3,7 +3,8 @@
 import pytest
 
 from compiler.compile import compile_graph, estimate_graph
-from compiler.networks import NETWORKS, network_graph
+from compiler.layer_graph import LayerShape, layer_graph
+from compiler.networks import NETWORKS, choose_layers, conv_layers, network_graph, network_layers
 from hw.arch.errors import RowforgeError
 from tests.compiler.test_mapper import preset
 
@@ -21,6 +22,42 @@ _MACS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_have_the_published_size(name: str) -> None:
     assert network_graph(name).macs == _MACS[name]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shapes_and_graphs_count_alike(name: str) -> None:
+    layers = network_layers(name)
+    nodes = network_graph(name).nodes
+    assert [(layer.name, layer.macs) for layer in layers] == [(n.name, n.macs) for n in nodes]
+    assert [(*layer.output, layer.M) for layer in layers] == [n.output_image for n in nodes]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "macs"), [("alexnet", 5, 665_784_864), ("vgg16", 13, 15_346_630_656)]
+)
+def test_convolutions_have_the_published_size(name: str, count: int, macs: int) -> None:
+    layers = conv_layers(name)
+    assert len(layers) == count
+    assert sum(layer.macs for layer in layers) == macs
+
+
+def test_chosen_layers_keep_their_order() -> None:
+    layers = conv_layers("vgg16")
+    names = [layer.name for layer in choose_layers(layers, "conv5-3, 2,conv1-2,1")]
+    assert names == ["conv1-1", "conv1-2", "conv5-3"]
+
+
+def test_random_weights_follow_from_the_seed() -> None:
+    shape = LayerShape("a", 6, 4, 8, 3, 1, 1, 2, W=4)
+    first, again, other = (layer_graph("x", [shape], seed=seed).nodes[0] for seed in (1, 1, 2))
+    assert first.weights.shape == (8, 3, 3, 2)
+    assert first.output_image == (6, 4, 8)
+    assert (first.weights == again.weights).all()
+    assert (first.bias == again.bias).all()
+    assert (first.weights != other.weights).any()
+    wide = layer_graph("x", [shape], data_width=16, seed=1).nodes[0]
+    assert wide.weights.dtype.itemsize == 2
+    assert abs(wide.weights.astype(int)).max() > 1 << 14
 
 
 def test_a_batch_multiplies_the_work() -> None:

@@ -1,0 +1,1 @@
+"""Commands that measure, their results under docs/results/, and the tables made of them."""

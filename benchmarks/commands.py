@@ -1,0 +1,114 @@
+"""Every measurement: the command that makes it, by the name of its result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hw.arch.config import Config
+from hw.arch.configfile import render_toml
+from rowforge.configs import preset
+
+CHIP, INT8 = "eyeriss_v1", "eyeriss_v1_int8"
+MODEL, RTL, TINY = "model", "rtl", "tiny"
+GROUPS = {
+    MODEL: "by the mapper's model, in two or three minutes",
+    RTL: "the CONV layers of AlexNet and crops of VGG-16's on the RTL, in about an hour",
+    TINY: "the MLPerf Tiny models on the RTL, in some minutes; needs --models",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """One command of `rowforge`, which prints one JSON object.
+
+    Attributes
+    ----------
+    name : of its result
+    group : a key of `GROUPS`
+    arguments : without the configuration and --json
+    preset : the configuration
+    changes : fields of the preset that differ, and their values
+    model : file that stands before the other arguments, in the folder that --models names
+    """
+
+    name: str
+    group: str = MODEL
+    arguments: tuple[str, ...]
+    preset: str = CHIP
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return replace(preset(self.preset), **self.changes)
+
+    @property
+    def config_name(self) -> str:
+        """What to call the configuration."""
+        changes = "".join(f"_{name}_{value}" for name, value in self.changes.items())
+        return f"{self.preset}{changes}"
+
+    @property
+    def command(self) -> str:
+        """The command as a user would type it; a changed preset is a file."""
+        config = f"--config {self.config_name}.toml" if self.changes else f"--preset {self.preset}"
+        words = (self.arguments[0], self.model, *self.arguments[1:], config, "--json")
+        return " ".join(("rowforge", *(word for word in words if word)))
+
+    def call(self, models: Path | None, folder: Path) -> list[str]:
+        """The arguments to run it with; a changed preset is written to `folder`."""
+        verb, *rest = self.arguments
+        words = [verb, *([str((models or Path()) / self.model)] if self.model else []), *rest]
+        if self.changes:
+            path = folder / f"{self.config_name}.toml"
+            path.write_text(render_toml(self.config), encoding="utf-8")
+            return [*words, "--config", str(path), "--json"]
+        return [*words, "--preset", self.preset, "--json"]
+
+
+VARIANTS: tuple[Mapping[str, Any], ...] = (
+    {"noc_ifmap": 2},
+    {"noc_ifmap": 4},
+    {"ifmap_spad": 24, "filter_spad": 448},
+    {"psum_spad": 48},
+    {"glb_banks": 50},
+)
+
+NETWORKS = ("alexnet", "vgg16", "resnet50", "mobilenet_v1", "mobilenet_v1_0.5_128", "fastdepth")
+
+TINY_MODELS = {
+    "resnet8": "pretrainedResnet_quant.tflite",
+    "ds_cnn": "kws_ref_model.tflite",
+    "mobilenet_vww": "vww_96_int8.tflite",
+    "autoencoder": "ad01_int8.tflite",
+}
+
+BENCHMARKS = (
+    Benchmark(name="alexnet", arguments=("reproduce", "alexnet")),
+    Benchmark(name="vgg16", arguments=("reproduce", "vgg16")),
+    *(
+        Benchmark(
+            name=f"alexnet_{'_'.join(f'{key}_{value}' for key, value in changes.items())}",
+            arguments=("reproduce", "alexnet"),
+            changes=changes,
+        )
+        for changes in VARIANTS
+    ),
+    *(
+        Benchmark(name=f"{name}_int8", arguments=("estimate", name), preset=INT8)
+        for name in NETWORKS
+    ),
+    Benchmark(name="alexnet_rtl", group=RTL, arguments=("reproduce", "alexnet", "--rtl")),
+    Benchmark(name="vgg16_rtl", group=RTL, arguments=("reproduce", "vgg16", "--rtl")),
+    *(
+        Benchmark(name=name, group=TINY, arguments=("run",), preset=INT8, model=model)
+        for name, model in TINY_MODELS.items()
+    ),
+)
+
+
+def named(name: str) -> Benchmark:
+    """The measurement of that name."""
+    return next(benchmark for benchmark in BENCHMARKS if benchmark.name == name)

@@ -1,0 +1,30 @@
+"""docs/performance.md: prose by hand, tables between marks that only this module writes."""
+
+import re
+from collections.abc import Mapping
+
+from benchmarks.results import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+_MARKED = re.compile(r"<!-- table: (?P<name>[^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def render(page: str, tables: Mapping[str, str]) -> str:
+    """The page with every marked table replaced by the one of that name.
+
+    Raises `KeyError` for a mark without a table and `ValueError` for a table without a mark.
+    """
+    missing = set(tables) - set(marks(page))
+    if missing:
+        raise ValueError(f"no mark for the tables {', '.join(sorted(missing))}")
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match["name"]
+        return f"<!-- table: {name} -->\n{tables[name]}\n<!-- end -->"
+
+    return _MARKED.sub(replaced, page)
+
+
+def marks(page: str) -> list[str]:
+    """Names of the tables that the page has places for."""
+    return [match["name"] for match in _MARKED.finditer(page)]

@@ -1,0 +1,34 @@
+"""Estimate cycles, utilisation and traffic of a model or a well-known network."""
+
+import argparse
+import json
+
+from compiler.mapper.search import OBJECTIVES
+from compiler.networks import NETWORKS
+from rowforge.estimation import estimate, text
+from rowforge.options import add_config, required_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to estimate, for which configuration."""
+    parser.add_argument(
+        "model",
+        metavar="MODEL|NETWORK",
+        help=f"a .tflite file or a built-in shape list: {', '.join(NETWORKS)}",
+    )
+    add_config(parser)
+    parser.add_argument(
+        "--batch", type=int, metavar="N", help="items of a shape list's tensors (default 1)"
+    )
+    parser.add_argument(
+        "--objective", choices=OBJECTIVES, default="cycles", help="what mappings minimise"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as one object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate, print."""
+    config = required_config(args)
+    report = estimate(args.model, config, batch=args.batch, objective=args.objective)
+    print(json.dumps(report, indent=1) if args.json else text(report))
+    return 0

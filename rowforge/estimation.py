@@ -1,0 +1,166 @@
+"""Estimates of models and shape lists: cycles, utilisation and traffic by the mapper's model."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from compiler.compile import estimate_graph
+from compiler.frontends import load_model
+from compiler.graph import Graph
+from compiler.networks import NETWORKS, network_graph
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Layer
+from rowforge.progress import Progress
+from rowforge.published import chip_link_cycles
+from rowforge.report import layer_row, totals
+from rowforge.texttable import Column, text_table, used
+
+_SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
+_PERCENT = 100
+
+
+def estimate(
+    model: str, config: Config, *, batch: int | None = None, objective: str = "cycles"
+) -> dict[str, Any]:
+    """The report of a model file or of a built-in shape list, without making a program.
+
+    Parameters
+    ----------
+    model : path of a model file, or a name in `compiler.networks.NETWORKS`
+    config : Config
+    batch : items of every tensor of a shape list, 1 if None; a model file has its own
+    objective : what mappings minimise: "cycles", "traffic" or "energy"
+
+    Raises `RowforgeError` for a model that is neither, or that cannot run on `config`.
+    """
+    progress = Progress()
+    progress.show(f"estimating {Path(model).name}")
+    layers = estimate_graph(_graph(model, config, batch), config, objective=objective)
+    progress.clear()
+    return document(config, [estimate_row(config, layer) for layer in layers])
+
+
+def _graph(model: str, config: Config, batch: int | None) -> Graph:
+    if batch is not None and batch < 1:
+        raise RowforgeError(f"--batch must be at least 1, not {batch}")
+    if model in NETWORKS:
+        return network_graph(model, data_width=config.data_width, batch=batch or 1)
+    if Path(model).suffix.lower() not in _SUFFIXES:
+        raise RowforgeError(
+            f"a model must be a .tflite file or one of {', '.join(NETWORKS)}, not {model!r}"
+        )
+    if batch is not None:
+        raise RowforgeError(
+            f"--batch is for {', '.join(NETWORKS)}: {Path(model).name} has the batch of its own "
+            f"tensors"
+        )
+    return load_model(model)
+
+
+def document(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows of `estimate_row` and their totals: one object."""
+    return {"layers": list(rows), "total": estimate_total(config, rows)}
+
+
+def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
+    """A layer of the report: the keys of a run's report, `cycles` those of the model, and besides:
+
+    active_pes : PEs that work in an average pass
+    active_utilization : utilization of these
+    chip_link_cycles, chip_link_cycles_most : see `rowforge.published.chip_link_cycles`
+    """
+    row = layer_row(config, layer, layer.model_cycles)
+    share = layer.mapping.get("active_pes")
+    active = None if share is None else share / _PERCENT
+    row["active_pes"] = None if active is None else round(active * config.rows * config.cols, 1)
+    row["active_utilization"] = _of_active(row["utilization"], active)
+    row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
+    return row
+
+
+def _of_active(utilization: float | None, active: float | None) -> float | None:
+    return round(utilization / active, 4) if utilization and active else None
+
+
+def _over_chip_link(layer: Layer) -> tuple[int | None, int | None]:
+    if layer.model_cycles is None:
+        return None, None
+    return chip_link_cycles(layer.model_cycles, layer.link_bytes or 0)
+
+
+def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sums of the rows; active PEs are those of an average cycle of the layers with mappings."""
+    cycles = sum(row["model_cycles"] or 0 for row in rows) or None
+    total = totals(config, rows, cycles)
+    mapped = [row for row in rows if row["active_pes"] is not None]
+    spent = sum(row["cycles"] for row in mapped)
+    active = sum(row["active_pes"] * row["cycles"] for row in mapped) / spent if spent else None
+    total["active_pes"] = None if active is None else round(active, 1)
+    share = None if active is None else active / (config.rows * config.cols)
+    total["active_utilization"] = _of_active(total["utilization"], share)
+    for name in ("chip_link_cycles", "chip_link_cycles_most"):
+        total[name] = sum(row[name] or 0 for row in rows) or None
+    return total
+
+
+# ---- text ---------------------------------------------------------------------------------------
+
+COLUMNS = (
+    Column("layer", "name", left=True),
+    Column("where", "where", left=True),
+    Column("MACs", "macs"),
+    Column("cycles", "cycles"),
+    Column("util.", "utilization", "%"),
+    Column("active PEs", "active_pes", ".0f"),
+    Column("of active", "active_utilization", "%"),
+    Column("bound", "bound", left=True),
+    Column("GLB bytes", "glb_bytes"),
+    Column("link bytes", "link_bytes"),
+    Column("60/200 MHz link", "chip_link_cycles"),
+    Column("mapping", "mapping_text", left=True),
+)
+
+LEGEND = """\
+util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
+GLB: psums read and written, ifmaps read. link: raw, filters included.
+60/200 MHz link: cycles with 0.3 link words a core cycle, transfers hidden where they can be.
+mapping: in a PE p filters, q channels, S taps; u units of a column (rows x filter groups);
+c columns (rows x filter groups x items, ~ dealt out in a line); F outputs of a row."""
+
+
+def mapping_text(mapping: Mapping[str, Any]) -> str:
+    """A mapping in a few characters, see `LEGEND`; "" if there is none."""
+    if not mapping:
+        return ""
+    line = "~" if mapping["linear"] else ""
+    return (
+        f"p{mapping['filters']} q{mapping['channels']} S{mapping['taps']} "
+        f"u{mapping['unit_rows']}x{mapping['unit_filters']} "
+        f"c{mapping['column_rows']}x{mapping['column_filters']}x{mapping['column_items']}{line} "
+        f"F{mapping['windows']}"
+    )
+
+
+def text_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the tables show: the layers, then the total."""
+    rows = [
+        {**row, "macs": row["macs"] or None, "mapping_text": mapping_text(row["mapping"])}
+        for row in report["layers"]
+    ]
+    return [*rows, {"name": "total", **report["total"]}]
+
+
+def idle_text(report: Mapping[str, Any]) -> list[str]:
+    """A line for each layer that leaves PEs idle: which, and why."""
+    idle = [(row["name"], row["mapping"].get("idle")) for row in report["layers"]]
+    return [f"{name}: {reason}" for name, reason in idle if reason]
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """The report for a reader."""
+    rows = text_rows(report)
+    parts = [text_table(used(COLUMNS, rows), rows), LEGEND]
+    if lines := idle_text(report):
+        parts.append("\n".join(["idle PEs:", *(f"  {line}" for line in lines)]))
+    return "\n\n".join(parts)

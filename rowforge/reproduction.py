@@ -1,0 +1,232 @@
+"""The published tables of the Eyeriss chip beside ours, layer by layer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from compiler.layer_graph import LayerShape
+from compiler.networks import choose_layers, conv_layers
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from rowforge.crop import Workload, crop
+from rowforge.estimation import estimate_row, estimate_total
+from rowforge.layer_run import LayerRun, run_layer
+from rowforge.progress import Progress
+from rowforge.published import (
+    PES,
+    PUBLISHED,
+    Measured,
+    PublishedNetwork,
+    cycles_in_ms,
+    cycles_of_ms,
+)
+from rowforge.texttable import Column, text_table, used
+
+CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
+_RATIOS = ("cycles", "glb_bytes", "link_bytes")
+
+
+def published_network(name: str) -> PublishedNetwork:
+    """The published table of a network; `RowforgeError` if there is none."""
+    if name not in PUBLISHED:
+        raise RowforgeError(f"network must be one of {', '.join(PUBLISHED)}, not {name!r}")
+    return PUBLISHED[name]
+
+
+def reproduce(
+    name: str, config: Config, *, layers: str | None = None, rtl: bool = False
+) -> dict[str, Any]:
+    """Our figures beside the published ones.
+
+    Every CONV layer is a network of its own at the table's batch: it reads its input from the host
+    and leaves its output there, as the chip does with its DRAM.
+
+    Parameters
+    ----------
+    name : "alexnet" or "vgg16"
+    config : Config
+    layers : names or numbers parted by commas, as `compiler.networks.choose_layers` takes them;
+        None: all CONV layers
+    rtl : also run the layers on the RTL with random data, large ones cropped (`rowforge.crop`)
+    """
+    table = published_network(name)
+    shapes = conv_layers(name)
+    chosen = shapes if layers is None else choose_layers(shapes, layers)
+    works = _estimated(chosen, config, table.batch)
+    rows = [_row(work, table.layers[work.shape.name]) for work in works]
+    total = estimate_total(config, rows)
+    measured = None if len(chosen) < len(shapes) else table.total
+    _compare(total, _published_total(rows, measured))
+    if rtl:
+        for number, (work, row) in enumerate(zip(works, rows, strict=True), start=1):
+            Progress().show(f"{work.shape.name} ({number} of {len(works)})")
+            row["rtl"] = _on_rtl(work, CROPPED.get(name)).row(work)
+        total["rtl"] = _rtl_total([row["rtl"] for row in rows])
+    return {"layers": rows, "total": total}
+
+
+def _estimated(shapes: Sequence[LayerShape], config: Config, batch: int) -> list[Workload]:
+    progress = Progress()
+    works = []
+    for shape in shapes:
+        progress.show(f"mapping {shape.name}")
+        work = Workload(config, shape, batch)
+        _ = work.layer
+        works.append(work)
+    progress.clear()
+    return works
+
+
+# ---- the published side -----------------------------------------------------------------------
+
+
+def _row(work: Workload, measured: Measured) -> dict[str, Any]:
+    row = estimate_row(work.config, work.layer)
+    _compare(row, _published(measured, work.layer.macs))
+    return row
+
+
+def _compare(row: dict[str, Any], published: dict[str, Any]) -> None:
+    """Adds the published figures to a row, and ours as multiples of them."""
+    row["ms"] = round(cycles_in_ms(row["cycles"]), 3)
+    row["published"] = published
+    row["ratio"] = {key: round(row[key] / published[key], 4) for key in _RATIOS}
+
+
+def _published(measured: Measured, macs: int) -> dict[str, Any]:
+    """A line of a published table under the keys of ours.
+
+    `ms` is processing alone, `total_ms` with the transfers; `link_bytes` are run-length coded.
+    """
+    return {
+        "cycles": measured.cycles,
+        "ms": measured.processing_ms,
+        "total_ms": measured.total_ms,
+        "utilization": round(macs / (measured.cycles * PES), 4),
+        "active_pes": measured.active_pes,
+        "active_utilization": round(macs / (measured.cycles * measured.active_pes), 4),
+        "glb_bytes": round(measured.glb_mb * 1e6),
+        "link_bytes": round(measured.dram_mb * 1e6),
+    }
+
+
+def _published_total(rows: Sequence[Mapping[str, Any]], printed: Measured | None) -> dict[str, Any]:
+    """The table's own line of totals, or the sums of some layers."""
+    macs = sum(row["macs"] for row in rows)
+    if printed is not None:
+        return _published(printed, macs)
+    lines = [row["published"] for row in rows]
+    busy = sum(line["active_pes"] * line["cycles"] for line in lines)
+    sums = {
+        key: sum(line[key] for line in lines)
+        for key in ("cycles", "ms", "total_ms", "glb_bytes", "link_bytes")
+    }
+    return {
+        "cycles": sums["cycles"],
+        "ms": round(sums["ms"], 1),
+        "total_ms": round(sums["total_ms"], 1),
+        "utilization": round(macs / (sums["cycles"] * PES), 4),
+        "active_pes": round(busy / sums["cycles"]),
+        "active_utilization": round(macs / busy, 4),
+        "glb_bytes": sums["glb_bytes"],
+        "link_bytes": sums["link_bytes"],
+    }
+
+
+# ---- the RTL ----------------------------------------------------------------------------------
+
+
+def _on_rtl(work: Workload, most_cycles: int | None) -> LayerRun:
+    return run_layer(work if most_cycles is None else crop(work, most_cycles))
+
+
+def _rtl_total(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    total: dict[str, Any] = {
+        key: sum(run[key] for run in runs)
+        for key in ("macs", "cycles", "model_cycles", "difference", "outputs")
+    }
+    total["exact"] = all(run["exact"] for run in runs)
+    total["within"] = all(run["within"] for run in runs)
+    return total
+
+
+def failures(report: Mapping[str, Any]) -> list[str]:
+    """What went wrong on the RTL, a sentence each; empty if nothing did or nothing ran."""
+    found = []
+    for row in report["layers"]:
+        run = row.get("rtl")
+        if run is not None and not run["exact"]:
+            found.append(f"{row['name']}: {run['first_difference']}")
+        if run is not None and not run["within"]:
+            found.append(
+                f"{row['name']}: the model's {run['model_cycles']} cycles are "
+                f"{abs(run['difference'])} from the RTL's {run['cycles']}, allowed {run['allowed']}"
+            )
+    return found
+
+
+# ---- text -------------------------------------------------------------------------------------
+
+COLUMNS = (
+    Column("layer", "name", left=True),
+    Column("cycles", "cycles"),
+    Column("published", "published.cycles"),
+    Column("ratio", "ratio.cycles", ".2f"),
+    Column("ms", "ms", ".1f"),
+    Column("publ.", "published.ms", ".1f"),
+    Column("util.", "utilization", "%"),
+    Column("publ.", "published.utilization", "%"),
+    Column("of active", "active_utilization", "%"),
+    Column("publ.", "published.active_utilization", "%"),
+    Column("PEs", "active_pes", ".0f"),
+    Column("publ.", "published.active_pes"),
+    Column("bound", "bound", left=True),
+    Column("GLB MB", "glb_bytes", "MB"),
+    Column("publ.", "published.glb_bytes", "MB"),
+    Column("link MB", "link_bytes", "MB"),
+    Column("DRAM publ.", "published.link_bytes", "MB"),
+    Column("60/200 MHz link", "chip_link_cycles"),
+    Column("publ.", "chip_total"),
+)
+RTL_COLUMNS = (
+    Column("RTL", "name", left=True),
+    Column("part", "part", left=True),
+    Column("MACs", "macs"),
+    Column("cycles", "cycles"),
+    Column("model", "model_cycles"),
+    Column("difference", "difference"),
+    Column("allowed", "allowed"),
+    Column("util.", "utilization", "%"),
+    Column("outputs", "outputs"),
+    Column("equal", "equal", left=True),
+)
+LEGEND = """\
+publ.: measured on the chip, 168 PEs at 200 MHz, processing without the transfers that it waits for.
+util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
+GLB: psums read and written, ifmaps read. link: raw, filters included; the chip's is compressed.
+60/200 MHz link: cycles with 0.3 link words a core cycle, transfers hidden where they can be; the
+published figure is the chip's total time. 1 MB = 10^6 bytes."""
+
+
+def text_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the table shows: the layers, then the total."""
+    rows = [*report["layers"], {"name": "total", **report["total"]}]
+    return [{**row, "chip_total": cycles_of_ms(row["published"]["total_ms"])} for row in rows]
+
+
+def rtl_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the table of the RTL's runs shows, the total last; empty if nothing ran."""
+    rows = [*report["layers"], {"name": "total", **report["total"]}]
+    return [
+        {"name": row["name"], **row["rtl"], "equal": "every bit" if row["rtl"]["exact"] else "NO"}
+        for row in rows
+        if "rtl" in row
+    ]
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """The report for a reader."""
+    rows = text_rows(report)
+    parts = [text_table(used(COLUMNS, rows), rows), LEGEND]
+    if runs := rtl_rows(report):
+        parts.append(text_table(used(RTL_COLUMNS, runs), runs))
+    return "\n\n".join(parts)

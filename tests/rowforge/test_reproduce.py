@@ -1,0 +1,218 @@
+"""`rowforge reproduce`: the published tables beside ours, and layers on the RTL."""
+
+import functools
+import json
+from dataclasses import replace
+
+import pytest
+
+from compiler.layer_graph import LayerShape
+from compiler.networks import conv_layers
+from hw.arch.config import Config
+from rowforge import reproduction, targets
+from rowforge.configs import preset
+from rowforge.crop import STEADY, Workload, crop
+from rowforge.layer_run import run_layer
+from rowforge.published import PUBLISHED
+from sim.functional import FunctionalAccelerator
+from sim.link import RtlLink
+from sw_driver.accelerator import Connection, register_transport
+from tests.fuzz.configs import configuration
+from tests.fuzz.runner import OPTIMISE
+from tests.fuzz.test_fuzz_slice import SEED, WIDE
+from tests.rowforge.support import FaultyLink, rowforge
+from tests.rowforge.test_estimate import EXTRA
+from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
+
+OURS = {"ms", "published", "ratio"}
+SMALL = LayerShape("conv3", 5, 16, 8, 3, 1, 1)
+TINY16 = {"rows": 4, "cols": 4, "data_width": 16, "psum_width": 16, "noc_filter": 4}
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    """The report on the chip's own configuration."""
+    return reproduction.reproduce("alexnet", preset("eyeriss_v1"))
+
+
+# ---- the object ---------------------------------------------------------------------------------
+
+
+def test_the_report_has_the_contracts_keys_and_ours(alexnet):
+    assert set(alexnet) == {"layers", "total"}
+    assert set(alexnet["total"]) == TOTAL_KEYS | EXTRA | OURS
+    assert [layer["name"] for layer in alexnet["layers"]] == [f"conv{n}" for n in range(1, 6)]
+    for layer in alexnet["layers"]:
+        assert set(layer) == LAYER_KEYS | EXTRA | OURS
+        assert layer["cycles"] == layer["model_cycles"]
+
+
+def test_the_published_figures_are_beside_ours(alexnet):
+    table = PUBLISHED["alexnet"]
+    assert alexnet["total"]["macs"] == 4 * 665_784_864
+    assert alexnet["total"]["published"]["cycles"] == 20_700_000
+    assert alexnet["total"]["published"]["glb_bytes"] == 208_500_000
+    for layer in (*alexnet["layers"], alexnet["total"]):
+        theirs = layer["published"]
+        assert layer["ms"] == pytest.approx(layer["cycles"] / 200e3, abs=1e-3)
+        assert layer["ratio"]["cycles"] == pytest.approx(layer["cycles"] / theirs["cycles"], 1e-3)
+        assert theirs["utilization"] == round(layer["macs"] / 168 / theirs["cycles"], 4)
+    conv1 = alexnet["layers"][0]["published"]
+    assert (conv1["ms"], conv1["active_pes"]) == (table.layers["conv1"].processing_ms, 154)
+
+
+def test_chosen_layers_by_name_and_number(capsys):
+    arguments = ("reproduce", "vgg16", "--preset", "eyeriss_v1", "--json")
+    outcome = rowforge(capsys, *arguments, "--layers", "conv4-1,1")
+    assert (outcome.status, outcome.err) == (0, "")
+    document = json.loads(outcome.out)
+    first, second = document["layers"]
+    assert (first["name"], second["name"]) == ("conv1-1", "conv4-1")
+    total = document["total"]
+    for key in ("cycles", "glb_bytes", "link_bytes"):
+        assert total[key] == first[key] + second[key]
+        published = total["published"][key]
+        assert published == first["published"][key] + second["published"][key]
+    assert total["macs"] == 3 * (86_704_128 + 924_844_032)
+
+
+def test_the_table_is_the_report(capsys, alexnet):
+    outcome = rowforge(capsys, "reproduce", "alexnet", "--preset", "eyeriss_v1", "--layers", "2")
+    assert outcome.status == 0
+    (line,) = [line for line in outcome.out.splitlines() if line.startswith("conv2 ")]
+    assert f"{alexnet['layers'][1]['cycles']:,}" in line
+    assert "7,840,000" in line
+    assert "RTL" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["lenet", "--preset", "eyeriss_v1"], ["lenet", "alexnet", "vgg16"]),
+        (["resnet50", "--preset", "eyeriss_v1"], ["resnet50", "alexnet"]),
+        (["alexnet", "--preset", "eyeriss_v1", "--layers", "6"], ["--layers", "'6'", "conv5"]),
+        (["alexnet", "--preset", "eyeriss_v1", "--layers", "0"], ["--layers", "'0'"]),
+        (["alexnet", "--preset", "eyeriss_v1", "--layers", "fc6"], ["fc6", "conv1"]),
+        (["alexnet", "--preset", "eyeriss_v1", "--layers", ""], ["--layers", "''"]),
+        (["vgg16", "--preset", "eyeriss_v1", "--layers", "1,,2"], ["--layers", "''"]),
+        (["alexnet"], ["--preset", "--config"]),
+        (["alexnet", "--preset", "eyeriss_v1", "--batch", "4"], ["--batch"]),
+    ],
+)
+def test_bad_use_is_one_sentence(capsys, arguments, words):
+    rowforge(capsys, "reproduce", *arguments).assert_refused(*words)
+
+
+# ---- crops --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["conv1-1", "conv4-1"])
+def test_a_crop_is_short_and_runs_like_the_whole_layer(name):
+    (shape,) = [layer for layer in conv_layers("vgg16") if layer.name == name]
+    whole = Workload(preset("eyeriss_v1"), shape, 3)
+    part = crop(whole, 1_500_000)
+    assert part.cycles <= 1_500_000 < whole.cycles
+    assert part.mapping == whole.mapping
+    assert part.shape.width == shape.width
+    busy, all_busy = (work.layer.macs / work.cycles for work in (part, whole))
+    assert abs(busy / all_busy - 1) <= STEADY
+    assert part.describe(whole) != "whole"
+
+
+def test_a_layer_that_is_short_enough_stays_whole():
+    whole = Workload(Config(**TINY16), SMALL, 1)
+    assert crop(whole, whole.cycles) is whole
+    assert whole.describe(whole) == "whole"
+
+
+# ---- the RTL ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
+    """CONV3 with fewer rows and channels, on a configuration that the fuzzer's tests build too."""
+    shape = LayerShape("conv3", 7, 16, 16, 3, 1, 1)
+    monkeypatch.setattr(targets, "RtlLink", functools.partial(RtlLink, optimise=OPTIMISE))
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
+    monkeypatch.setattr(reproduction, "CROPPED", {"alexnet": 40_000})
+    config = configuration(SEED, WIDE)
+    assert config.data_width == 16
+    (row,) = reproduction.reproduce("alexnet", config, rtl=True)["layers"]
+    run = row["rtl"]
+    assert run["exact"]
+    assert run["macs"] < row["macs"]
+    assert run["outputs"] == run["macs"] // (3 * 3 * 16)
+    assert run["counters"]["macs"] == run["macs"]
+    assert run["cycles"] > run["macs"] / config.multipliers
+    assert run["difference"] == run["model_cycles"] - run["cycles"]
+    assert run["within"] == (abs(run["difference"]) <= max(16, run["cycles"] // 100))
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_random_layers_equal_the_golden_model_without_time(width):
+    config = Config(**TINY16 | {"data_width": width, "psum_width": 2 * width})
+    run = run_layer(
+        Workload(config, LayerShape("conv", 9, 6, 8, 3, 2, 1, 2, W=7), 2), target="golden"
+    )
+    assert run.difference is None
+    assert run.outputs == 2 * 5 * 4 * 8
+
+
+@pytest.fixture
+def instead(monkeypatch):
+    """`--rtl` with an executor without time in the RTL's place, and small layers for a network."""
+
+    def use(connect, *, error=0):
+        def run(work):
+            found = run_layer(work, target="instead:")
+            return replace(found, cycles=found.model_cycles - error)
+
+        register_transport("instead", lambda url: Connection(for_config=connect))
+        monkeypatch.setattr(reproduction, "run_layer", run)
+        others = (SMALL, replace(SMALL, name="conv4"))
+        monkeypatch.setattr(reproduction, "conv_layers", lambda name: others)
+
+    return use
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text("[accelerator]\n" + "".join(f"{k} = {v}\n" for k, v in TINY16.items()))
+    return path
+
+
+def test_runs_are_reported_beside_the_model(capsys, instead, small):
+    instead(FunctionalAccelerator)
+    arguments = ("reproduce", "alexnet", "--config", small, "--layers", "1", "--rtl")
+    outcome = rowforge(capsys, *arguments, "--json")
+    assert (outcome.status, outcome.err) == (0, "")
+    (row,) = json.loads(outcome.out)["layers"]
+    assert row["rtl"]["exact"]
+    assert row["rtl"]["difference"] == 0
+    assert row["rtl"]["part"] == "whole"
+    assert row["rtl"]["outputs"] == 4 * 5 * 5 * 8
+    text = rowforge(capsys, *arguments).out
+    assert "every bit" in text
+
+
+def test_a_wrong_bit_is_status_1_and_says_where(capsys, instead, small):
+    instead(functools.partial(FaultyLink, block=0, byte=11))
+    arguments = ("reproduce", "alexnet", "--config", small, "--layers", "1", "--rtl")
+    outcome = rowforge(capsys, *arguments)
+    assert outcome.status == 1
+    assert "conv3: input 0, layer conv3, output [" in outcome.err
+    assert "expected" in outcome.err
+    assert "NO" in outcome.out
+
+
+def test_cycles_beyond_the_contract_are_status_1(capsys, instead, small):
+    instead(FunctionalAccelerator, error=1000)
+    arguments = ("reproduce", "alexnet", "--config", small, "--layers", "1", "--rtl", "--json")
+    outcome = rowforge(capsys, *arguments)
+    assert outcome.status == 1
+    assert "allowed" in outcome.err
+    run = outcome.document["layers"][0]["rtl"]
+    assert run["exact"]
+    assert (run["difference"], run["within"]) == (1000, False)
+    assert run["allowed"] == run["cycles"] // 100
