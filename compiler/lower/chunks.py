@@ -12,11 +12,11 @@ from math import ceil
 
 from compiler.allocate import Space
 from compiler.lower.convolve import ConvOperation
-from compiler.lower.operation import Shape4, size_of
+from compiler.lower.operation import Shape4
 from compiler.lower.patterns import wave_psums
 from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
-from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tiles
+from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.mapper.search import search
 from compiler.mapper.space import Block, ConvShape, Plan
 from hw.arch.config import LINK_WORD_BITS, Config
@@ -27,7 +27,7 @@ _MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
 _MOST_CHUNKS = 3  # sizes of a chunk tried, smallest first
 _MOST_ACROSS = 6  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
-_GOOD_ENOUGH = 1.01  # times as many cycles as the multipliers take at least
+GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
         return None
     best: ChunkTiling | None = None
     for size, chunk in _choices(operation):
-        if best is not None and best.total <= _GOOD_ENOUGH * operation.least_cycles:
+        if best is not None and best.total <= GOOD_ENOUGH * operation.least_cycles:
             break
         found = _weighed(space, operation, size, chunk)
         if found is not None and (best is None or found.total < best.total):
@@ -135,9 +135,7 @@ def _weighed(
     """The schedule with its cycles, or None if it has no mapping or does not fit."""
     config = operation.config
     N, E, F, M = operation.target
-    counts: dict[Shape4, int] = {}
-    for tile in tiles(operation, size):
-        counts[size_of(tile)] = counts.get(size_of(tile), 0) + 1
+    counts = tile_sizes(operation, size)
     computing = filters = psums = wave = 0
     chunks = operation.nest_shape(size)[0].C // chunk
     for each, count in counts.items():

@@ -198,9 +198,10 @@ class _Lowering:
         ]
         loops = [loop for loop in loops if loop.count > 1]
         rows = stream.row_patterns(self._patterns(run))
+        place = Placement.of(task.source, task.target)
         columns = stream.column_patterns(
             tuple(
-                column_pattern(self.config, self.shape, self.mapping, wave, task.target)
+                column_pattern(self.config, self.shape, self.mapping, wave, place)
                 for wave in self.waves.waves
             )
         )
@@ -229,7 +230,7 @@ class _Lowering:
         phases = self.waves.inner if self.shape.multiplier else 1
         for phase in range(phases):
             lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
-            place = Placement(source=self.task.source, target=self.task.target, lane=lane)
+            place = Placement.of(self.task.source, self.task.target, lane)
             words += row_patterns(self.config, self.shape, self.mapping, run, place)
         return words
 

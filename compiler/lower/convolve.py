@@ -20,7 +20,7 @@ from compiler.lower.operation import (
     window_reach,
 )
 from compiler.lower.params import stage_output, stage_params
-from compiler.lower.stream import Stream
+from compiler.lower.stream import Stream, packed_params
 from compiler.lower.surface import Surface
 from compiler.mapper.explain import summary
 from compiler.mapper.search import search
@@ -29,7 +29,7 @@ from compiler.ops import Conv
 from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Box
+from hw.arch.program import Box, Words
 
 _MOST_FLAT = 8  # shapes tried for the pixels of a 1 x 1 layer
 
@@ -68,6 +68,7 @@ class ConvOperation(Operation):
         geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
         self.signature = (self.sources, self.target, geometry, self.raw)
         columns = stage_params(node.stage, node.bias, node.name)
+        self._packed: dict[tuple[int, int], Words] = {}
         self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
 
     def report(self) -> OperationReport:
@@ -211,7 +212,7 @@ class ConvOperation(Operation):
         reach = self.reach(tile, 0)
         source = part_window(self.config, parts[0], reach)
         first, last = tile.channels
-        param = stream.params(*(column[first:last] for column in self.params))
+        param = stream.packed_params(self._tile_params(first, last))
         flat = self._flat_tile(size_of(tile)) and source.contiguous and target.contiguous
         plans = self._plans(shape, psum_beats, flat=flat)
         for index in range(count):
@@ -224,6 +225,13 @@ class ConvOperation(Operation):
                     Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
                     for command, block in emitted
                 ]
+
+    def _tile_params(self, first: int, last: int) -> Words:
+        """Output stages of these channels."""
+        if (first, last) not in self._packed:
+            columns = (column[first:last] for column in self.params)
+            self._packed[first, last] = packed_params(self.config, *columns)
+        return self._packed[first, last]
 
     def emit_chunk(
         self,
@@ -242,7 +250,7 @@ class ConvOperation(Operation):
         """
         first, last = tile.channels
         reach = self.reach(tile, 0)
-        param = stream.params(*(column[first:last] for column in self.params))
+        param = stream.packed_params(self._tile_params(first, last))
         task = self._task(tile, reach, part.surface, target, 0, plan.shape)
         begin = part.box.channels[0] - reach.channels[0]
         task = replace(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import accumulate, product
 from typing import Any
 
@@ -35,7 +36,22 @@ class Part:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for a program file."""
-        return asdict(self)
+        block = self.block
+        return {
+            "command": self.command,
+            "origin": self.origin,
+            "flat": self.flat,
+            "pixel": self.pixel,
+            "shape": _plain(self.shape),
+            "block": {
+                "mapping": _plain(block.mapping),
+                "rows": block.rows,
+                "columns": block.columns,
+                "filters": block.filters,
+                "load": _plain(block.load),
+            },
+            "finishes": self.finishes,
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Part":
@@ -90,6 +106,12 @@ class Place:
             f"CONV command {self.command}, pass {self.number}, segment {self.segment} "
             f"(PE rows {self.rows[0]} to {self.rows[1]}), PE column {self.column}"
         )
+
+
+@lru_cache(maxsize=4096)
+def _plain(record: ConvShape | Mapping | Load) -> dict[str, Any]:
+    """The fields of a record that many parts share."""
+    return asdict(record)
 
 
 def locate(config: Config, layer: Layer, coordinate: Sequence[int]) -> list[Place]:

@@ -19,17 +19,21 @@ class Loop:
     accumulate: bool = False
 
 
+_ONCE = LOOP.pack({"count": 1})
+
+
 def loop_records(loops: Sequence[Loop]) -> tuple[list[list[int]], int]:
     """(six LOOP records, the `accumulate` mask) for loops given outermost first."""
     padded = [Loop(count=1)] * (LOOPS - len(loops)) + list(loops)
     records = []
     for index, loop in enumerate(padded):
+        if loop.count == 1:
+            records.append(_ONCE)
+            continue
         steps = dict(loop.steps)
         for inner in padded[index + 1 :]:
             for name, step in inner.steps.items():
                 steps[name] = steps.get(name, 0) - (inner.count - 1) * step
-        if loop.count == 1:
-            steps = {}
         records.append(LOOP.pack({**wrapped(steps), "count": loop.count}))
     mask = sum(1 << index for index, loop in enumerate(padded) if loop.accumulate)
     return records, mask

@@ -1,6 +1,7 @@
 """Row and column patterns: what a mapping makes every PE row and column do in a pass."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from compiler.lower.surface import Surface
 from compiler.mapper.columns import ColumnWave
@@ -13,16 +14,36 @@ from hw.arch.layout import psum_beats
 
 Words = tuple[int, ...]
 
+_CACHED = 4096  # patterns kept for layers and tiles that need the same
+
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Operands of a nest as its patterns see them: surfaces, and the lane of its first channel."""
+    """Operands of a nest as its patterns see them.
 
-    source: Surface
-    target: Surface
+    Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
+    share their patterns.
+    """
+
+    source_row: int
+    source_plane: int
+    target_row: int
+    target_item: int
     lane: int = 0
 
+    @classmethod
+    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "Placement":
+        """The placement of two surfaces."""
+        return cls(
+            source_row=source.row_stride,
+            source_plane=source.plane_stride,
+            target_row=target.row_stride,
+            target_item=target.item_stride,
+            lane=lane,
+        )
 
+
+@lru_cache(maxsize=_CACHED)
 def row_patterns(
     config: Config, shape: ConvShape, mapping: Mapping, run: Run, place: Placement
 ) -> tuple[Words, ...]:
@@ -94,8 +115,8 @@ def _slot(
     channel = place.lane + (run.first + group) * fold.q
     tags = slot_tags(shape, fold, mapping.ce, wanted)
     x = tap * fold.span * shape.dilation[1]
-    row_stride = place.source.row_stride
-    plane = channel // config.lanes * place.source.plane_stride
+    row_stride = place.source_row
+    plane = channel // config.lanes * place.source_plane
     return SLOT.pack(
         {
             "address": (plane + tags.tag * row_stride + x) % (1 << ADDRESS),
@@ -122,7 +143,7 @@ def _segment(config: Config, mapping: Mapping, place: Placement, chain: Chain) -
             "last": chain.last,
             "psum": unit * column_psums(config, mapping) * mapping.columns,
             "channel": chain.um * mapping.steps[0] * mapping.p,
-            "output": chain.ue * mapping.ce * place.target.row_stride,
+            "output": chain.ue * mapping.ce * place.target_row,
         }
     )
 
@@ -137,15 +158,16 @@ def wave_psums(config: Config, mapping: Mapping) -> int:
     return mapping.fold.units * mapping.columns * column_psums(config, mapping)
 
 
+@lru_cache(maxsize=_CACHED)
 def column_pattern(
-    config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, target: Surface
+    config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: Placement
 ) -> Words:
     """The pattern of a wave; filter groups count from the first of the wave loop it is in."""
     words = COLUMNS.pack({"columns": len(wave.tasks), "groups": wave.groups})
     tags = tag_span(shape, mapping.fold, mapping.ce)
     _, step = mapping.steps
     for index, task in enumerate(wave.tasks):
-        output = task.row * target.row_stride + task.item * target.item_stride
+        output = task.row * place.target_row + task.item * place.target_item
         words += COLUMN.pack(
             {
                 "active": 1,

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from compiler.allocate import Space
 from compiler.lower.chunk_pipeline import ChunkPipeline
-from compiler.lower.chunks import ChunkTiling, find_chunks
+from compiler.lower.chunks import GOOD_ENOUGH, ChunkTiling, find_chunks
 from compiler.lower.convolve import ConvOperation
 from compiler.lower.operation import Operand, Operation, Shape4, whole
 from compiler.lower.pipeline import TilePipeline
@@ -163,8 +163,10 @@ class Scheduler:
         for key in self.space.residents():
             if all(key != value.key for value in operands):
                 self._evict(self._values[key])
-        tiling = self._best_tiling(position, operation, operands, output)
         chunks = self._chunks(operation)
+        tiling = None
+        if chunks is None or chunks.total > GOOD_ENOUGH * operation.least_cycles:
+            tiling = self._best_tiling(position, operation, operands, output)
         if chunks is not None and (tiling is None or chunks.total < tiling[0]):
             return self._run_chunks(operation, operands[0], output, chunks)
         if tiling is None:

@@ -11,7 +11,7 @@ from compiler.lower.hazards import NO_WAIT, Access, Hazards, Wait
 from compiler.lower.patterns import Words as PatternWords
 from compiler.lower.surface import Surface
 from compiler.lower.tables import RoundRobin
-from hw.arch.commands import CONSTANTS, INDEX, REGION, VECTOR, Opcode, begin, command
+from hw.arch.commands import CONSTANTS, INDEX, PARAM, REGION, VECTOR, Opcode, begin, command
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
@@ -103,15 +103,16 @@ class Stream:
 
     def params(self, bias: Any, multiplier: Any, shift: Any) -> int:
         """Parameter row of the first of these channels (arrays of equal length)."""
+        return self.packed_params(packed_params(self.config, bias, multiplier, shift))
+
+    def packed_params(self, words: Words) -> int:
+        """The same for whole rows, packed."""
         units = self.config.post_units
-        columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in (bias, multiplier, shift)]
-        size = -(-len(columns[0]) // units) * units
-        columns = [np.pad(a, (0, size - len(a))) for a in columns]
-        words = pack_params(*columns)
         key = words.tobytes()
         found = self._params.find(key)
         if found is not None:
             return found
+        size = len(words) // PARAM.words
         first, busy = self._params.place(key, size // units)
         descriptor = INDEX.pack({"first": first * units, "count": size})
         self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
@@ -280,6 +281,13 @@ class Stream:
         if self._words:
             self._steps.append(Send(np.concatenate(self._words), self.layer))
             self._words = []
+
+
+def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any) -> Words:
+    """Parameters of some channels, filled up to whole rows."""
+    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in (bias, multiplier, shift)]
+    size = -(-len(columns[0]) // config.post_units) * config.post_units
+    return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
 
 
 def _movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:

@@ -51,6 +51,19 @@ def tiles(operation: Operation, size: Shape4) -> Iterator[Box]:
                     )
 
 
+def tile_sizes(operation: Operation, size: Shape4) -> dict[Shape4, int]:
+    """How many tiles there are of each size."""
+    axes = []
+    for whole_, part in zip(operation.target, size, strict=True):
+        count, rest = divmod(whole_, part)
+        axes.append([(part, count)] * (count > 0) + [(rest, 1)] * (rest > 0))
+    found: dict[Shape4, int] = {}
+    for parts in product(*axes):
+        (items, i), (rows, r), (columns, c), (channels, m) = parts
+        found[items, rows, columns, channels] = i * r * c * m
+    return found
+
+
 def operand_words(
     config: Config, operation: Operation, size: Shape4, operand: int, *, channels: int | None = None
 ) -> int:
@@ -111,11 +124,7 @@ def _searched(space: Space, operation: Operation, choice: Tiling) -> Tiling | No
     """The tiling with the cycles of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
     cycles, filters = 0, 0
-    counts: dict[Shape4, int] = {}
-    for tile in tiles(operation, choice.size):
-        size = size_of(tile)
-        counts[size] = counts.get(size, 0) + 1
-    for size, count in counts.items():
+    for size, count in tile_sizes(operation, choice.size).items():
         try:
             cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:

@@ -66,18 +66,25 @@ class Struct:
 
         Raises `RowforgeError` for an unknown field or a value out of range.
         """
-        unknown = set(values) - set(self.offsets)
-        if unknown:
-            raise RowforgeError(f"{self.name} has no field {sorted(unknown)[0]!r}")
+        places = self._places
         total = 0
-        for field in self.fields:
-            value = int(values.get(field.name, 0))
-            if not field.low <= value <= field.high:
-                raise RowforgeError(
-                    f"{self.name}.{field.name} must be {field.low} to {field.high}, not {value}"
-                )
-            total |= (value & ((1 << field.width) - 1)) << self.offsets[field.name]
+        for name, given in values.items():
+            if name not in places:
+                raise RowforgeError(f"{self.name} has no field {name!r}")
+            low, high, mask, offset = places[name]
+            value = int(given)
+            if not low <= value <= high:
+                raise RowforgeError(f"{self.name}.{name} must be {low} to {high}, not {value}")
+            total |= (value & mask) << offset
         return [(total >> (WORD_BITS * i)) & _WORD_MASK for i in range(self.words)]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int, int, int]]:
+        """(lowest, highest value, mask, offset) of every field."""
+        return {
+            field.name: (field.low, field.high, (1 << field.width) - 1, self.offsets[field.name])
+            for field in self.fields
+        }
 
     def unpack(self, words: Sequence[int]) -> dict[str, int]:
         """The fields' values in the given words (the inverse of `pack`)."""
