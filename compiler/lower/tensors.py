@@ -169,8 +169,11 @@ class TensorTable:
         if key in self._on_host:
             return self._on_host[key]
         producer = self.graph.producer(key)
+        source = self.graph.producer(self.root(key))
         if isinstance(producer, Pad) and producer.folded:
             index = self._folded_pad(producer)
+        elif isinstance(source, HostStep) and source.folded:
+            index = self._folded_step(key, source)
         else:
             value = self.value(key)
             self.scheduler.to_host(value)
@@ -206,7 +209,23 @@ class TensorTable:
         shape = self.graph.tensors[node.output].shape
         return self._host("Pad", source, node.output, "", shape, pad_attributes(node))
 
+    def _folded_step(self, key: str, node: HostStep) -> int:
+        """The output of a folded host step, or a relabelling of it, computed for a dump."""
+        shape = self.graph.tensors[key].shape
+        if key != node.output:
+            index = self.host_tensor(node.output)
+            return self._host("Reshape", index, key, "", shape, {"shape": shape})
+        inputs = tuple(self.host_tensor(source) for source in node.inputs)
+        index = self._spec(key)
+        self.stream.host(Host(node.function, inputs, (index,), dict(node.parameters)))
+        return index
+
     # ---- liveness -------------------------------------------------------------------------------
+
+    def is_read(self, key: str) -> bool:
+        """Whether a node that is served, or the model's user, reads a tensor."""
+        readers = (n for n in self.graph.nodes if not n.folded or isinstance(n, Reshape))
+        return key in self.graph.outputs or any(key in node.inputs for node in readers)
 
     def _uses(self, key: str) -> list[int]:
         return [
@@ -220,7 +239,7 @@ class TensorTable:
         if self._keep_all:
             return True
         names = {key, *(alias for alias, root in self._roots.items() if root == key)}
-        hosted = (node for node in self.graph.nodes if isinstance(node, HostStep))
+        hosted = (n for n in self.graph.nodes if isinstance(n, HostStep) and not n.folded)
         return bool(names & {*self.graph.outputs, *(k for node in hosted for k in node.inputs)})
 
     def _wanted_view(self, key: str) -> Shape4 | None:

@@ -161,7 +161,7 @@ def _independent_items(graph: Graph) -> bool:
         if isinstance(node, Constant):
             continue
         keys = (*node.inputs, node.output)
-        if any(graph.tensors[key].shape[:1] != (1,) for key in keys):
+        if not all(_leads_with_items(graph.tensors[key]) for key in keys):
             return False
         if any(graph.tensors[key].data is not None for key in node.inputs):
             return False
@@ -174,10 +174,17 @@ def _independent_items(graph: Graph) -> bool:
     return True
 
 
+def _leads_with_items(tensor: Tensor) -> bool:
+    """Whether axis 0 is a batch of 1, in the graph and in the model."""
+    first = 0 if tensor.permutation is None else tensor.permutation[0]
+    return tensor.shape[:1] == (1,) and first == 0 and _model_shape(tensor)[:1] == (1,)
+
+
 def _keeps_items(node: HostStep, graph: Graph) -> bool:
     """A host step works along later axes only."""
     rank = len(graph.tensors[node.inputs[0]].shape)
-    return 0 not in node.parameters.get("axes", ()) and rank > 1
+    padded = any(node.parameters.get("pads", ((),))[0])
+    return 0 not in node.parameters.get("axes", ()) and rank > 1 and not padded
 
 
 def _spread(graph: Graph, values: dict[str, Array], count: int) -> dict[str, Array]:
@@ -185,12 +192,12 @@ def _spread(graph: Graph, values: dict[str, Array], count: int) -> dict[str, Arr
     fixed = {node.output for node in graph.nodes if isinstance(node, Constant)}
     fixed.update(key for key, tensor in graph.tensors.items() if tensor.data is not None)
     return {
-        key: _stack(graph.tensors[key], [array] * count) if key in fixed else array
+        key: np.broadcast_to(array, (count, *array.shape)) if key in fixed else array
         for key, array in values.items()
     }
 
 
 def _stack(tensor: Tensor, arrays: list[Array]) -> Array:
-    if tensor.data is None and tensor.shape[:1] == (1,):
+    if tensor.data is None and _leads_with_items(tensor):
         return np.concatenate(arrays, axis=0)
     return np.stack(arrays)

@@ -1,0 +1,246 @@
+"""Operators whose inputs are all known: computed when the model is read.
+
+Covers the shape arithmetic that exporters leave behind and quantised initializers. Sizes of
+results are checked before anything is allocated.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from compiler.frontends.onnx_builder import Builder, QuantisedConstant
+from compiler.frontends.onnx_layout import Layout
+from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_select import RELABELLING, relabelled
+from compiler.ops import Array
+from compiler.quantisation import integer_range
+
+_CAST = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+    11: np.float64,
+}
+
+
+def fold_constant(builder: Builder, node: RawNode) -> bool:
+    """Computes the node if its value is known; False if it is not."""
+    if node.op_type == "Shape":
+        return _shape(builder, node)
+    fold = _FOLDS.get(node.op_type)
+    known = all(not name or name in builder.constants for name in node.inputs)
+    if fold is None or not known or len(node.outputs) != 1:
+        return False
+    try:
+        value = fold(builder, node)
+    except (ValueError, IndexError, TypeError, KeyError, OverflowError) as error:
+        builder.refuse(node, f"its constant inputs do not fit: {error}", "export the model again")
+    builder.define(node, value)
+    return True
+
+
+def _shape(builder: Builder, node: RawNode) -> bool:
+    shape = builder.shape_of(node.inputs[0]) if node.inputs else None
+    if shape is None:
+        return False
+    start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
+    builder.define(node, np.asarray(shape[start:end], dtype=np.int64))
+    return True
+
+
+def _inputs(builder: Builder, node: RawNode) -> list[Array]:
+    return [builder.constants[name] for name in node.inputs if name]
+
+
+def _constant(builder: Builder, node: RawNode) -> Array:
+    for name, dtype in (
+        ("value_float", np.float32),
+        ("value_int", np.int64),
+        ("value_floats", np.float32),
+        ("value_ints", np.int64),
+    ):
+        if name in node.attributes:
+            return np.asarray(node.attributes[name], dtype=dtype)
+    value = node.attributes.get("value")
+    if not isinstance(value, np.ndarray):
+        builder.refuse(node, "it has no readable value", "export the model again")
+    return value
+
+
+def _filled(builder: Builder, node: RawNode) -> Array:
+    shape = tuple(int(n) for n in _inputs(builder, node)[0].reshape(-1))
+    builder.check_elements(node, shape or (1,))
+    value = node.attributes.get("value", np.zeros(1, dtype=np.float32))
+    return np.full(shape, value.reshape(-1)[0], dtype=value.dtype)
+
+
+def _gather(builder: Builder, node: RawNode) -> Array:
+    data, indices = _inputs(builder, node)
+    axis = node.attributes.get("axis", 0)
+    rest = data.size // max(data.shape[axis], 1)
+    builder.check_elements(node, (max(indices.size, 1), max(rest, 1)))
+    return np.asarray(np.take(data, indices, axis=axis))
+
+
+def _slice(builder: Builder, node: RawNode) -> Array:
+    given = _inputs(builder, node)
+    data = given[0]
+    if "starts" in node.attributes:
+        starts, ends = node.attributes["starts"], node.attributes["ends"]
+        axes, steps = node.attributes.get("axes"), None
+    else:
+        starts, ends = given[1].reshape(-1), given[2].reshape(-1)
+        axes = given[3].reshape(-1) if len(given) > 3 else None
+        steps = given[4].reshape(-1) if len(given) > 4 else None
+    selection = [slice(None)] * data.ndim
+    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        axis = place if axes is None else int(axes[place])
+        step = 1 if steps is None else int(steps[place])
+        selection[axis] = slice(int(start), int(end), step)
+    return np.asarray(data[tuple(selection)])
+
+
+def _concat(builder: Builder, node: RawNode) -> Array:
+    arrays = _inputs(builder, node)
+    builder.check_elements(node, (sum(a.size for a in arrays) or 1,))
+    return np.concatenate(arrays, axis=node.attributes["axis"])
+
+
+def _cast(builder: Builder, node: RawNode) -> Array:
+    with np.errstate(all="ignore"):
+        return _inputs(builder, node)[0].astype(_CAST[node.attributes["to"]])
+
+
+def _expand(builder: Builder, node: RawNode) -> Array:
+    data, shape = _inputs(builder, node)
+    wanted = np.broadcast_shapes(data.shape, tuple(int(n) for n in shape.reshape(-1)))
+    builder.check_elements(node, wanted or (1,))
+    return np.broadcast_to(data, wanted).copy()
+
+
+def _range(builder: Builder, node: RawNode) -> Array:
+    start, limit, delta = (value.reshape(-1)[0] for value in _inputs(builder, node))
+    builder.check_elements(node, (max(int(abs((limit - start) / delta)), 1),))
+    return np.arange(start, limit, delta, dtype=start.dtype)
+
+
+def _elementwise(function: Callable[..., Any]) -> Callable[[Builder, RawNode], Array]:
+    def fold(builder: Builder, node: RawNode) -> Array:
+        arrays = _inputs(builder, node)
+        builder.check_elements(node, np.broadcast_shapes(*(a.shape for a in arrays)) or (1,))
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arrays), dtype=arrays[0].dtype)
+
+    return fold
+
+
+def _divide(a: Array, b: Array) -> Array:
+    return np.asarray(a / b if a.dtype.kind == "f" else np.trunc(a / b))
+
+
+def _relabel(builder: Builder, node: RawNode) -> Array:
+    source, name = builder.constants[node.inputs[0]], node.inputs[0]
+    layout = relabelled(builder, node, Layout.plain(tuple(source.shape)))
+    permutation = node.attributes.get("perm", tuple(reversed(range(source.ndim))))
+    stored = builder.quantised_constants.get(name)
+
+    def moved(array: Array) -> Array:
+        if node.op_type == "Transpose":
+            return array.transpose(permutation)
+        return array.reshape(layout.shape if layout else array.shape)
+
+    if stored is not None and (stored.scale.size == 1 or node.op_type == "Transpose"):
+        axis = stored.axis
+        if node.op_type == "Transpose" and stored.scale.size > 1:
+            axis = permutation.index(axis)
+        builder.quantised_constants[node.outputs[0]] = QuantisedConstant(
+            moved(stored.values), stored.scale, stored.zero_point, axis
+        )
+    return moved(source)
+
+
+# ---- quantised initializers ---------------------------------------------------------------------
+
+
+def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[Array, Array, int]:
+    """(scales, zero points, axis) of QuantizeLinear or DequantizeLinear of a constant."""
+    rank = builder.constants[node.inputs[0]].ndim
+    if node.attributes.get("block_size"):
+        builder.refuse(node, "it quantises in blocks", "quantise per tensor or per channel")
+    scale = builder.constant(node, 1, "scale").reshape(-1)
+    zero = np.zeros(scale.size, dtype=dtype)
+    if builder.has(node, 2):
+        zero = builder.constant(node, 2, "zero point").reshape(-1)
+    axis = node.attributes.get("axis", 1)
+    if zero.size != scale.size and zero.size == 1:
+        zero = np.full(scale.size, zero[0])
+    if scale.dtype != np.float32 or scale.size == 0 or zero.size != scale.size:
+        builder.refuse(node, "its scales are no float32 numbers, or zero points miss", "export it")
+    if scale.size == 1:
+        return scale, zero, 0
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        builder.refuse(node, f"axis {axis} does not exist", "export the model again")
+    if builder.constants[node.inputs[0]].shape[axis] != scale.size:
+        builder.refuse(node, f"its {scale.size} scales do not fit its input", "export it again")
+    return scale, zero, axis % rank
+
+
+def _along(values: Array, axis: int, rank: int) -> Array:
+    return values.reshape([values.size if index == axis else 1 for index in range(rank)])
+
+
+def _dequantise(builder: Builder, node: RawNode) -> Array:
+    values = builder.constants[node.inputs[0]]
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 4:
+        builder.refuse(node, f"its input has type {values.dtype}", "8, 16 and 32 bits are known")
+    scale, zero, axis = _parameters(builder, node, values.dtype)
+    name = node.outputs[0]
+    builder.quantised_constants[name] = QuantisedConstant(values, scale, zero, axis)
+    rank = values.ndim if scale.size > 1 else 0
+    shape = (axis, rank)
+    zeros = _along(zero.astype(np.int64), *shape) if rank else zero.astype(np.int64)[0]
+    scales = _along(scale, *shape) if rank else scale[0]
+    with np.errstate(all="ignore"):
+        return np.asarray((values.astype(np.int64) - zeros).astype(np.float32) * scales)
+
+
+def _quantise(builder: Builder, node: RawNode) -> Array:
+    values = builder.constants[node.inputs[0]]
+    if values.dtype != np.float32:
+        builder.refuse(node, f"its input has type {values.dtype}", "give it float32 values")
+    scale, zero, axis = _parameters(builder, node, np.dtype(np.uint8))
+    low, high = integer_range(str(zero.dtype))
+    rank = values.ndim if scale.size > 1 else 0
+    scales = _along(scale, axis, rank) if rank else scale[0]
+    zeros = _along(zero.astype(np.float64), axis, rank) if rank else float(zero[0])
+    with np.errstate(all="ignore"):
+        rounded = np.rint((values / scales).astype(np.float64)) + zeros
+    return np.asarray(np.fmin(np.fmax(rounded, low), high)).astype(zero.dtype)
+
+
+_FOLDS: dict[str, Callable[[Builder, RawNode], Array]] = {
+    "Constant": _constant,
+    "ConstantOfShape": _filled,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Cast": _cast,
+    "Expand": _expand,
+    "Range": _range,
+    "Add": _elementwise(np.add),
+    "Sub": _elementwise(np.subtract),
+    "Mul": _elementwise(np.multiply),
+    "Div": _elementwise(_divide),
+    "Neg": _elementwise(np.negative),
+    "Sqrt": _elementwise(np.sqrt),
+    "Relu": _elementwise(lambda a: np.maximum(a, 0)),
+    "ReduceProd": lambda builder, node: np.asarray([prod(_inputs(builder, node)[0].tolist())]),
+    "DequantizeLinear": _dequantise,
+    "QuantizeLinear": _quantise,
+    **dict.fromkeys(RELABELLING, _relabel),
+}

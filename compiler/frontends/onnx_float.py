@@ -1,0 +1,129 @@
+"""Float operators around the quantised core: host steps that match ONNX Runtime bit for bit."""
+
+from typing import Any
+
+import numpy as np
+
+from compiler.frontends.onnx_average import read_average
+from compiler.frontends.onnx_binary import aligned
+from compiler.frontends.onnx_builder import Activation, Builder
+from compiler.frontends.onnx_qdq import clip_bounds, sliced_parameters
+from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_select import clamp_stored
+from compiler.quantisation import integer_range
+
+CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
+
+
+def convert_dequantize(builder: Builder, node: RawNode) -> None:
+    """DequantizeLinear: 8-bit values stay stored until something needs floats."""
+    source = builder.activation(node, 0)
+    if source.dtype not in ("int8", "uint8", "int32"):
+        builder.refuse(node, f"its input has type {source.dtype}", "8 and 32 bits are supported")
+    if builder.constant(node, 1, "scale").size == 1:
+        scale = builder.scale_at(node, 1, source.dtype)
+        if source.dtype != "int32":
+            builder.dequantise(node, source, scale)
+            return
+        parameters = ((float(scale.scale),), (scale.zero_point,), source.dtype, 0)
+    else:
+        parameters = sliced_parameters(builder, node, source)
+    output = builder.declare(node.outputs[0], source.layout, "float32")
+    builder.emit_host(
+        node,
+        "dequantise_ort",
+        (source,),
+        output,
+        scale=parameters[0],
+        zero_point=parameters[1],
+        axis=parameters[3],
+    )
+
+
+def convert_cast(builder: Builder, node: RawNode) -> None:
+    """Cast between the types that a graph may hold."""
+    source = builder.activation(node, 0)
+    dtype = CAST_TYPES.get(node.attributes.get("to", 0))
+    if dtype is None:
+        builder.refuse(node, f"it casts to type {node.attributes.get('to')}", "use float32 or int8")
+    if source.dtype == "float32" and dtype not in ("float32", "bool"):
+        builder.refuse(node, "it casts floats to integers", "use QuantizeLinear")
+    output = builder.declare(node.outputs[0], source.layout, dtype)
+    builder.emit_host(node, "cast_ort", (source,), output, dtype=dtype)
+
+
+def convert_arithmetic(builder: Builder, node: RawNode) -> None:
+    """Add, Sub, Mul and Div of two tensors of one type."""
+    if "axis" in node.attributes or node.attributes.get("broadcast"):
+        builder.refuse(node, "it broadcasts as operator sets below 7 do", "convert the model")
+    if len(node.inputs) != 2:
+        builder.refuse(node, f"it has {len(node.inputs)} inputs", "give it two")
+    first, second = builder.activation(node, 0), builder.activation(node, 1)
+    if first.dtype != second.dtype or first.dtype in ("bool", "int64"):
+        builder.refuse(node, f"its inputs are {first.dtype} and {second.dtype}", "cast one")
+    first, second = aligned(builder, node, first, second)
+    shape = np.broadcast_shapes(first.shape, second.shape)
+    wide = first if first.shape == shape else second
+    output = builder.declare(node.outputs[0], wide.layout, first.dtype)
+    builder.emit_host(node, "arithmetic", (first, second), output, operator=node.op_type)
+
+
+def convert_clip(builder: Builder, node: RawNode) -> None:
+    """Relu and Clip: 8-bit values on the array, others on the host."""
+    source = builder.activation(node, 0)
+    bounds = clip_bounds(builder, node)
+    if bounds is None:
+        builder.refuse(node, "its bounds are no constants", "export them as initializers")
+    low, high = bounds
+    if source.dtype in ("int8", "uint8"):
+        lowest, highest = integer_range(source.dtype)
+        edges = (
+            lowest if low is None else max(lowest, min(int(low), highest)),
+            highest if high is None else min(highest, max(int(high), lowest)),
+        )
+        clamp_stored(builder, node, source, node.outputs[0], None, (min(edges), edges[1]))
+        return
+    output = builder.declare(node.outputs[0], source.layout, source.dtype)
+    parameters: dict[str, Any] = {}
+    if low is not None:
+        parameters["low"] = low
+    if high is not None:
+        parameters["high"] = high
+    builder.emit_host(node, "clip", (source,), output, **parameters)
+
+
+def convert_average(builder: Builder, node: RawNode) -> None:
+    """AveragePool and GlobalAveragePool of float tensors."""
+    if node.op_type == "ReduceMean":
+        builder.refuse(node, "it averages floats", "use GlobalAveragePool between Q and DQ")
+    average = read_average(builder, node, _floats(builder, node))
+    output = builder.declare(node.outputs[0], average.layout, "float32")
+    builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
+
+
+def convert_softmax(builder: Builder, node: RawNode) -> None:
+    """Softmax over the last axis."""
+    source = _floats(builder, node)
+    rank = len(source.shape)
+    axis = node.attributes.get("axis", -1 if builder.raw.opset >= 13 else 1)
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        builder.refuse(node, f"axis {axis} does not exist", "export the model again")
+    behind = source.shape[axis % rank + 1 :]
+    if any(size != 1 for size in behind):
+        builder.refuse(
+            node, f"it runs over axis {axis} of {list(source.shape)}", "move that axis to the end"
+        )
+    source = builder.in_order(node, source, tuple(range(rank)))
+    columns = source.shape[axis % rank]
+    output = builder.declare(node.outputs[0], source.layout, "float32")
+    builder.emit_host(node, "softmax_ort", (source,), output, columns=columns)
+
+
+def _floats(builder: Builder, node: RawNode) -> Activation:
+    source = builder.activation(node, 0)
+    if source.dtype != "float32":
+        builder.refuse(
+            node, f"its input has type {source.dtype}", "put it between DequantizeLinear and "
+            "QuantizeLinear"
+        )  # fmt: skip
+    return source
