@@ -22,7 +22,8 @@ def _sliced(values: tuple[Any, ...], dtype: npt.DTypeLike, axis: int, rank: int)
     array = np.asarray(values, dtype=dtype)
     if array.size == 1:
         return array.reshape(())
-    return array.reshape([array.size if index == axis else 1 for index in range(rank)])
+    shape = [array.size if index == axis else 1 for index in range(rank)]
+    return np.asarray(array.reshape(shape))
 
 
 def quantise_ort(
@@ -44,7 +45,7 @@ def quantise_ort(
     bounded = np.fmin(np.fmax(rounded, lowest if low is None else low), highest)
     if high is not None:
         bounded = np.minimum(bounded, high)
-    return bounded.astype(dtype)
+    return np.asarray(bounded, dtype=dtype)
 
 
 def dequantise_ort(
@@ -52,7 +53,7 @@ def dequantise_ort(
 ) -> Floats:
     """float32(x - zero_point) * scale."""
     centred = x.astype(np.int64) - _sliced(zero_point, np.int64, axis, x.ndim)
-    return centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim)
+    return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
 
 
 def rearrange(x: Array, *, sizes: tuple[int, ...], order: tuple[int, ...]) -> Array:
@@ -64,7 +65,8 @@ def rearrange(x: Array, *, sizes: tuple[int, ...], order: tuple[int, ...]) -> Ar
 def arithmetic(a: Array, b: Array, *, operator: str) -> Array:
     """Sum, difference, product or quotient of two tensors of one type, which broadcast."""
     with np.errstate(all="ignore"):
-        return np.asarray(_ARITHMETIC[operator](a, b), dtype=a.dtype)
+        result: Array = np.asarray(_ARITHMETIC[operator](a, b), dtype=a.dtype)
+    return result
 
 
 def _divide(a: Array, b: Array) -> Array:
@@ -256,11 +258,19 @@ def average_dequantised(
     low: int,
     high: int,
     dtype: str,
+    zero_first: bool,
     **parameters: Any,
 ) -> Array:
-    """DequantizeLinear, `average_pool`, QuantizeLinear with a clamp."""
+    """DequantizeLinear, `average_pool`, QuantizeLinear with a clamp.
+
+    With `zero_first` the zero point is added before rounding, as QLinearAveragePool does: ties go
+    to even results then, not to even differences.
+    """
     real = dequantise_ort(x, scale=(input_scale,), zero_point=(input_zero_point,))
     mean = average_pool(real, **parameters)
+    if zero_first:
+        rounded = np.rint(mean / np.float32(scale) + np.float32(zero_point))
+        return np.asarray(np.clip(rounded, low, high), dtype=dtype)
     return quantise_ort(
         mean, scale=(scale,), zero_point=(zero_point,), dtype=dtype, low=low, high=high
     )

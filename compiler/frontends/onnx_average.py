@@ -86,7 +86,7 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         meant = pads_before_ceil(builder, node, source, taps)
         beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
         include_pad = bool(node.attributes.get("count_include_pad", 0))
-        sums = _order_of_sums(builder, node, image, window)
+        sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
         taps = image[:2]
         window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
@@ -109,9 +109,13 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
     return average
 
 
-def _order_of_sums(builder: Builder, node: RawNode, image: Image, window: Window) -> str:
+def _order_of_sums(
+    builder: Builder, node: RawNode, image: Image, window: Window, include_pad: bool
+) -> str:
     """How ONNX Runtime's kernels for this operator set and geometry add up a window."""
     if node.op_type != "AveragePool" or builder.raw.opset >= 19:
+        return "rows"
+    if include_pad and node.attributes.get("ceil_mode", 0):
         return "rows"
     if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
         return "lanes"
@@ -162,7 +166,7 @@ def emit_average(
     }
     counts = average.counts
     if scale.dtype == target.dtype and all(_cannot_differ(scale, target, n) for n in counts):
-        if scale == target and not average.include_pad:
+        if scale == target and not average.include_pad and window.dilation == (1, 1):
             pool = Pool(
                 kind=PoolKind.AVERAGE,
                 window=window.taps,
@@ -192,6 +196,7 @@ def emit_average(
         low=clamp[0],
         high=clamp[1],
         dtype=target.dtype,
+        zero_first=node.op_type == "QLinearAveragePool",
         **average.geometry,
     )
 

@@ -6,7 +6,7 @@ not one differs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -166,16 +166,31 @@ def aligned(
             return pair[0], pair[1]
     if first.shape == second.shape:
         return first, builder.laid_out(node, second, first.layout)
-    forms = [side.layout.tensor_form() for side in pair]
-    if forms[0][1] != forms[1][1] or forms[0][2] is not None or forms[1][2] is not None:
-        builder.refuse(
-            node,
-            f"it broadcasts {list(first.shape)} with {list(second.shape)}, which lie differently",
-            "reshape the smaller operand to as many axes as the larger",
-        )
     if shape not in (first.shape, second.shape):
         builder.refuse(node, "both its operands are broadcast", "expand one in the model")
-    return first, second
+    if first.shape == shape:
+        return first, _beside(builder, node, second, first)
+    return _beside(builder, node, first, second), second
+
+
+def _beside(builder: Builder, node: RawNode, small: Activation, wide: Activation) -> Activation:
+    """The smaller operand with its axes stored as those of the wider one."""
+    stored, permutation, model_shape = wide.layout.tensor_form()
+    if model_shape is not None or builder.tensor(wide).shape != stored:
+        builder.refuse(
+            node,
+            f"it broadcasts {list(small.shape)} to {list(wide.shape)}, whose axes do not lie whole",
+            "broadcast before reshaping",
+        )
+    rank = len(wide.shape)
+    shape = (1,) * (rank - len(small.shape)) + small.shape
+    layout = small.layout.reshape(shape)
+    assert layout is not None
+    order = tuple(range(rank))
+    if permutation is not None:
+        order = tuple(int(axis) for axis in np.argsort(permutation))
+    aligned_small = builder.in_order(node, replace(small, layout=layout), order)
+    return builder.reshaped(node, aligned_small, tuple(shape[axis] for axis in order))
 
 
 def _constant_name(builder: Builder, activation: Activation) -> str:

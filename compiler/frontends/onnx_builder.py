@@ -377,6 +377,8 @@ class Builder:
 
     def reshaped(self, raw: RawNode, source: Activation, shape: Shape) -> Activation:
         """The same stored values under another shape of the graph's tensor."""
+        if self._tensors[source.key].shape == shape:
+            return source
         key = f"{source.key} as {'x'.join(map(str, shape))} for {self.label(raw)}"
         if key not in self._tensors:
             self._tensors[key] = replace(

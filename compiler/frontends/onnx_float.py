@@ -7,7 +7,7 @@ import numpy as np
 from compiler.frontends.onnx_average import read_average
 from compiler.frontends.onnx_binary import aligned
 from compiler.frontends.onnx_builder import Activation, Builder
-from compiler.frontends.onnx_qdq import clip_bounds, sliced_parameters
+from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
 from compiler.quantisation import integer_range
@@ -25,18 +25,18 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
         if source.dtype != "int32":
             builder.dequantise(node, source, scale)
             return
-        parameters = ((float(scale.scale),), (scale.zero_point,), source.dtype, 0)
+        slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)
     else:
-        parameters = sliced_parameters(builder, node, source)
+        slices = sliced_parameters(builder, node, source)
     output = builder.declare(node.outputs[0], source.layout, "float32")
     builder.emit_host(
         node,
         "dequantise_ort",
         (source,),
         output,
-        scale=parameters[0],
-        zero_point=parameters[1],
-        axis=parameters[3],
+        scale=slices.scale,
+        zero_point=slices.zero_point,
+        axis=slices.axis,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.frontends.onnx_average import quantise_average
 from compiler.frontends.onnx_binary import quantise_binary
-from compiler.frontends.onnx_builder import Builder, QuantisedConstant, Scale, Stored
+from compiler.frontends.onnx_builder import Activation, Builder, QuantisedConstant, Scale, Stored
 from compiler.frontends.onnx_mac import Mac, checked_weights, emit_conv, emit_product
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
@@ -123,28 +123,34 @@ def _quantise_float(builder: Builder, node: RawNode, target: Scale | None) -> No
     if source.dtype != "float32":
         builder.refuse(node, f"its input has type {source.dtype}", "feed it float32 values")
     if target is not None:
-        scale, zero, dtype = (float(target.scale),), (target.zero_point,), target.dtype
-        axis = 0
+        slices = Slices((float(target.scale),), (target.zero_point,), target.dtype)
     else:
-        parameters = sliced_parameters(builder, node, source)
-        scale, zero, dtype, axis = parameters
-    output = builder.declare(node.outputs[0], source.layout, dtype, target)
+        slices = sliced_parameters(builder, node, source)
+    output = builder.declare(node.outputs[0], source.layout, slices.dtype, target)
     builder.emit_host(
         node,
         "quantise_ort",
         (source,),
         output,
-        scale=scale,
-        zero_point=zero,
-        dtype=dtype,
-        axis=axis,
+        scale=slices.scale,
+        zero_point=slices.zero_point,
+        dtype=slices.dtype,
+        axis=slices.axis,
     )
 
 
-def sliced_parameters(
-    builder: Builder, node: RawNode, source: Any
-) -> tuple[tuple[float, ...], tuple[int, ...], str, int]:
-    """(scales, zero points, type, stored axis) of a tensor with one scale per slice."""
+@dataclass(frozen=True)
+class Slices:
+    """Quantisation per slice along a stored axis; one value serves all slices."""
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    dtype: str
+    axis: int = 0
+
+
+def sliced_parameters(builder: Builder, node: RawNode, source: Activation) -> Slices:
+    """The parameters of a QuantizeLinear or DequantizeLinear with one scale per slice."""
     axis = node.attributes.get("axis", 1)
     rank = len(source.shape)
     scale = builder.constant(node, 1, "scale").reshape(-1)
@@ -158,15 +164,11 @@ def sliced_parameters(
     place = stored_axis(source, axis % rank)
     if place is None or zero.dtype not in (np.uint8, np.int8, np.int32):
         builder.refuse(node, "its slices are not one axis in memory", "quantise it per tensor")
-    return (
-        tuple(float(s) for s in scale),
-        tuple(int(z) for z in zero),
-        str(zero.dtype),
-        place,
-    )
+    scales, zeros = tuple(float(n) for n in scale), tuple(int(n) for n in zero)
+    return Slices(scales, zeros, str(zero.dtype), place)
 
 
-def stored_axis(source: Any, axis: int) -> int | None:
+def stored_axis(source: Activation, axis: int) -> int | None:
     """The axis of the graph tensor that is this axis of the model's tensor."""
     shape, permutation, model_shape = source.layout.tensor_form()
     if model_shape is not None or len(shape) != len(source.shape):
@@ -260,7 +262,7 @@ def _mac(builder: Builder, node: RawNode) -> Mac | None:
     return _biased(builder, mac, node.inputs[2], share)
 
 
-def transposed(source: Any) -> Any:
+def transposed(source: Activation) -> Activation:
     """The activation with its two axes exchanged, for Gemm's transA."""
     return replace(source, layout=source.layout.transpose((1, 0)))
 

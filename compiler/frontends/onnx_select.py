@@ -166,8 +166,9 @@ def emit_max(
         "pad": pad,
         "dilation": dilation,
     }
-    if source.dtype not in ("int8", "uint8"):
-        builder.emit_host(node, "max_pool", (source,), output, **geometry)
+    if source.dtype not in ("int8", "uint8") or dilation != (1, 1):
+        reason = "the array's pools have no dilation" if dilation != (1, 1) else ""
+        builder.emit_host(node, "max_pool", (source,), output, reason=reason, **geometry)
         return output
     low, high = integer_range(source.dtype)
     builder.emit_for(

@@ -8,6 +8,7 @@ from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
 from compiler.ops import Image, Pads, Pair, output_size
 
+_CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
 _MOST = 1 << 20  # taps, strides, dilations and pads beyond this come from damaged files
 
 
@@ -137,6 +138,14 @@ def _pads(
     before, after = [], []
     for size, count, step, spread in zip(spatial, taps, stride, dilation, strict=True):
         reach = (-(-size // step) - 1) * step + (count - 1) * spread + 1
+        if reach < size and node.op_type not in _CONVOLUTIONS:
+            # ONNX Runtime pads by a negative number here or fails, as the kernel happens to be.
+            builder.refuse(
+                node,
+                f"its stride {step} exceeds its window of {count}, for which auto_pad {mode} is "
+                f"not defined",
+                "give pads instead",
+            )
         total = max(reach - size, 0)
         less, more = total // 2, total - total // 2
         before.append(less if mode == "SAME_UPPER" else more)
