@@ -85,7 +85,7 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         window = read_window(builder, node, source, taps, pool=True)
         meant = pads_before_ceil(builder, node, source, taps)
         beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
-        include_pad = bool(node.attributes.get("count_include_pad", 0))
+        include_pad = bool(node.integer("count_include_pad", 0))
         sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
         taps = image[:2]
@@ -115,7 +115,7 @@ def _order_of_sums(
     """How ONNX Runtime's kernels for this operator set and geometry add up a window."""
     if node.op_type != "AveragePool" or builder.raw.opset >= 19:
         return "rows"
-    if include_pad and node.attributes.get("ceil_mode", 0):
+    if include_pad and node.integer("ceil_mode", 0):
         return "rows"
     if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
         return "lanes"

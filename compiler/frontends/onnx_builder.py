@@ -110,10 +110,7 @@ class Builder:
 
     def refuse(self, node: RawNode, reason: str, remedy: str) -> NoReturn:
         """Raises the one sentence that names operator, node, position, reason and what helps."""
-        name = f" {node.name!r}" if node.name else ""
-        raise RowforgeError(
-            f"operator {node.index} {node.op_type}{name} cannot run: {reason}; {remedy}"
-        )
+        node.refuse(reason, remedy)
 
     # ---- inputs of operators ----------------------------------------------------------------
 

@@ -48,7 +48,7 @@ def _shape(builder: Builder, node: RawNode) -> bool:
     shape = builder.shape_of(node.inputs[0]) if node.inputs else None
     if shape is None:
         return False
-    start, end = node.attributes.get("start", 0), node.attributes.get("end", len(shape))
+    start, end = node.integer("start", 0), node.integer("end", len(shape))
     builder.define(node, np.asarray(shape[start:end], dtype=np.int64))
     return True
 
@@ -64,7 +64,7 @@ def _constant(builder: Builder, node: RawNode) -> Array:
         ("value_floats", np.float32),
         ("value_ints", np.int64),
     ):
-        if name in node.attributes:
+        if node.attributes.get(name) is not None:
             return np.asarray(node.attributes[name], dtype=dtype)
     value = node.attributes.get("value")
     if not isinstance(value, np.ndarray):
@@ -76,12 +76,14 @@ def _filled(builder: Builder, node: RawNode) -> Array:
     shape = tuple(int(n) for n in _inputs(builder, node)[0].reshape(-1))
     builder.check_elements(node, shape or (1,))
     value = node.attributes.get("value", np.zeros(1, dtype=np.float32))
+    if not isinstance(value, np.ndarray) or value.size != 1:
+        builder.refuse(node, "its value is not one number", "export the model again")
     return np.full(shape, value.reshape(-1)[0], dtype=value.dtype)
 
 
 def _gather(builder: Builder, node: RawNode) -> Array:
     data, indices = _inputs(builder, node)
-    axis = node.attributes.get("axis", 0)
+    axis = node.integer("axis", 0)
     rest = data.size // max(data.shape[axis], 1)
     builder.check_elements(node, (max(indices.size, 1), max(rest, 1)))
     return np.asarray(np.take(data, indices, axis=axis))
@@ -91,29 +93,29 @@ def _slice(builder: Builder, node: RawNode) -> Array:
     given = _inputs(builder, node)
     data = given[0]
     if "starts" in node.attributes:
-        starts, ends = node.attributes["starts"], node.attributes["ends"]
-        axes, steps = node.attributes.get("axes"), None
+        starts, ends = node.integers("starts") or (), node.integers("ends") or ()
+        axes, steps = node.integers("axes"), None
     else:
-        starts, ends = given[1].reshape(-1), given[2].reshape(-1)
-        axes = given[3].reshape(-1) if len(given) > 3 else None
-        steps = given[4].reshape(-1) if len(given) > 4 else None
+        listed = [tuple(int(n) for n in numbers.reshape(-1)) for numbers in given[1:5]]
+        starts, ends = listed[0], listed[1]
+        axes = listed[2] if len(listed) > 2 else None
+        steps = listed[3] if len(listed) > 3 else None
     selection = [slice(None)] * data.ndim
     for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        axis = place if axes is None else int(axes[place])
-        step = 1 if steps is None else int(steps[place])
-        selection[axis] = slice(int(start), int(end), step)
+        axis = place if axes is None else axes[place]
+        selection[axis] = slice(start, end, 1 if steps is None else steps[place])
     return np.asarray(data[tuple(selection)])
 
 
 def _concat(builder: Builder, node: RawNode) -> Array:
     arrays = _inputs(builder, node)
     builder.check_elements(node, (sum(a.size for a in arrays) or 1,))
-    return np.concatenate(arrays, axis=node.attributes["axis"])
+    return np.concatenate(arrays, axis=node.integer("axis", 0))
 
 
 def _cast(builder: Builder, node: RawNode) -> Array:
     with np.errstate(all="ignore"):
-        return _inputs(builder, node)[0].astype(_CAST[node.attributes["to"]])
+        return _inputs(builder, node)[0].astype(_CAST[node.integer("to", 0)])
 
 
 def _expand(builder: Builder, node: RawNode) -> Array:
@@ -146,7 +148,7 @@ def _divide(a: Array, b: Array) -> Array:
 def _relabel(builder: Builder, node: RawNode) -> Array:
     source, name = builder.constants[node.inputs[0]], node.inputs[0]
     layout = relabelled(builder, node, Layout.plain(tuple(source.shape)))
-    permutation = node.attributes.get("perm", tuple(reversed(range(source.ndim))))
+    permutation = node.integers("perm") or tuple(reversed(range(source.ndim)))
     stored = builder.quantised_constants.get(name)
 
     def moved(array: Array) -> Array:
@@ -170,20 +172,20 @@ def _relabel(builder: Builder, node: RawNode) -> Array:
 def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[Array, Array, int]:
     """(scales, zero points, axis) of QuantizeLinear or DequantizeLinear of a constant."""
     rank = builder.constants[node.inputs[0]].ndim
-    if node.attributes.get("block_size"):
+    if node.integer("block_size", 0):
         builder.refuse(node, "it quantises in blocks", "quantise per tensor or per channel")
     scale = builder.constant(node, 1, "scale").reshape(-1)
     zero = np.zeros(scale.size, dtype=dtype)
     if builder.has(node, 2):
         zero = builder.constant(node, 2, "zero point").reshape(-1)
-    axis = node.attributes.get("axis", 1)
+    axis = node.integer("axis", 1)
     if zero.size != scale.size and zero.size == 1:
         zero = np.full(scale.size, zero[0])
     if scale.dtype != np.float32 or scale.size == 0 or zero.size != scale.size:
         builder.refuse(node, "its scales are no float32 numbers, or zero points miss", "export it")
     if scale.size == 1:
         return scale, zero, 0
-    if not isinstance(axis, int) or not -rank <= axis < rank:
+    if not -rank <= axis < rank:
         builder.refuse(node, f"axis {axis} does not exist", "export the model again")
     if builder.constants[node.inputs[0]].shape[axis] != scale.size:
         builder.refuse(node, f"its {scale.size} scales do not fit its input", "export it again")

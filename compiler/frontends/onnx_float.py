@@ -10,7 +10,7 @@ from compiler.frontends.onnx_builder import Activation, Builder
 from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
-from compiler.quantisation import integer_range
+from compiler.quantisation import INTEGER_RANGES, integer_range
 
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
@@ -43,9 +43,9 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
 def convert_cast(builder: Builder, node: RawNode) -> None:
     """Cast between the types that a graph may hold."""
     source = builder.activation(node, 0)
-    dtype = CAST_TYPES.get(node.attributes.get("to", 0))
+    dtype = CAST_TYPES.get(node.integer("to", 0))
     if dtype is None:
-        builder.refuse(node, f"it casts to type {node.attributes.get('to')}", "use float32 or int8")
+        builder.refuse(node, f"it casts to type {node.integer('to', 0)}", "use float32 or int8")
     if source.dtype == "float32" and dtype not in ("float32", "bool"):
         builder.refuse(node, "it casts floats to integers", "use QuantizeLinear")
     output = builder.declare(node.outputs[0], source.layout, dtype)
@@ -54,7 +54,7 @@ def convert_cast(builder: Builder, node: RawNode) -> None:
 
 def convert_arithmetic(builder: Builder, node: RawNode) -> None:
     """Add, Sub, Mul and Div of two tensors of one type."""
-    if "axis" in node.attributes or node.attributes.get("broadcast"):
+    if "axis" in node.attributes or node.integer("broadcast", 0):
         builder.refuse(node, "it broadcasts as operator sets below 7 do", "convert the model")
     if len(node.inputs) != 2:
         builder.refuse(node, f"it has {len(node.inputs)} inputs", "give it two")
@@ -75,14 +75,14 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
     if bounds is None:
         builder.refuse(node, "its bounds are no constants", "export them as initializers")
     low, high = bounds
-    if source.dtype in ("int8", "uint8"):
+    if source.dtype in INTEGER_RANGES:
         lowest, highest = integer_range(source.dtype)
-        edges = (
-            lowest if low is None else max(lowest, min(int(low), highest)),
-            highest if high is None else min(highest, max(int(high), lowest)),
-        )
-        clamp_stored(builder, node, source, node.outputs[0], None, (min(edges), edges[1]))
-        return
+        low = lowest if low is None else int(min(max(low, lowest), highest))
+        high = highest if high is None else int(min(max(high, lowest), highest))
+        if source.dtype in ("int8", "uint8"):
+            clamp = min(low, high), high
+            clamp_stored(builder, node, source, node.outputs[0], None, clamp)
+            return
     output = builder.declare(node.outputs[0], source.layout, source.dtype)
     parameters: dict[str, Any] = {}
     if low is not None:
@@ -105,8 +105,8 @@ def convert_softmax(builder: Builder, node: RawNode) -> None:
     """Softmax over the last axis."""
     source = _floats(builder, node)
     rank = len(source.shape)
-    axis = node.attributes.get("axis", -1 if builder.raw.opset >= 13 else 1)
-    if not isinstance(axis, int) or not -rank <= axis < rank:
+    axis = node.integer("axis", -1 if builder.raw.opset >= 13 else 1)
+    if not -rank <= axis < rank:
         builder.refuse(node, f"axis {axis} does not exist", "export the model again")
     behind = source.shape[axis % rank + 1 :]
     if any(size != 1 for size in behind):

@@ -106,7 +106,7 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
     try:
         return _build(raw, path.stem, dict(constants or {}))
     except RowforgeError as error:
-        raise RowforgeError(f"{path}: {error}") from error
+        raise RowforgeError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:

@@ -82,7 +82,7 @@ def emit_conv(
     raw = mac.raw
     stage = _stage(builder, mac, target, clamp)
     weights = mac.weights.values
-    groups = raw.attributes.get("group", 1)
+    groups = raw.integer("group", 1)
     source = channels_last(builder, raw, mac.source)
     batch, image = image_of(builder, raw, source)
     if weights.ndim != len(source.shape) or min(weights.shape) < 1:
@@ -92,14 +92,13 @@ def emit_conv(
             "export the model again",
         )
     M, C = weights.shape[:2]
-    if not isinstance(groups, int) or groups < 1 or C * groups != image[2] or M % groups:
+    if groups < 1 or C * groups != image[2] or M % groups:
         builder.refuse(
             raw,
             f"{groups} groups do not fit {image[2]} input channels and {M} filters of {C}",
             "export the model again",
         )
-    given = raw.attributes.get("kernel_shape", weights.shape[2:])
-    if tuple(given) != weights.shape[2:]:
+    if raw.integers("kernel_shape", weights.shape[2:]) != weights.shape[2:]:
         builder.refuse(raw, "its kernel_shape is not that of its weights", "export it again")
     window = read_window(builder, raw, source, weights.shape[2:], pool=False)
     kernel = weights.reshape(M, C, *window.taps).transpose(0, 2, 3, 1)

@@ -151,13 +151,13 @@ class Slices:
 
 def sliced_parameters(builder: Builder, node: RawNode, source: Activation) -> Slices:
     """The parameters of a QuantizeLinear or DequantizeLinear with one scale per slice."""
-    axis = node.attributes.get("axis", 1)
+    axis = node.integer("axis", 1)
     rank = len(source.shape)
     scale = builder.constant(node, 1, "scale").reshape(-1)
     zero = np.zeros(scale.size, dtype=np.uint8)
     if builder.has(node, 2):
         zero = builder.constant(node, 2, "zero point").reshape(-1)
-    if not isinstance(axis, int) or not -rank <= axis < rank or node.attributes.get("block_size"):
+    if not -rank <= axis < rank or node.integer("block_size", 0):
         builder.refuse(node, f"axis {axis} does not exist or it works on blocks", "use one axis")
     if scale.size != source.shape[axis] or zero.size != scale.size:
         builder.refuse(node, f"its {scale.size} scales do not fit its input", "export it again")
@@ -201,7 +201,7 @@ def clip_bounds(builder: Builder, node: RawNode) -> tuple[float | None, float | 
         return None
     bounds: list[float | None] = []
     for position, name in ((1, "min"), (2, "max")):
-        value: Any = node.attributes.get(name)
+        value: Any = node.number(name, 0.0) if name in node.attributes else None
         if builder.has(node, position):
             given = builder.constants.get(node.inputs[position])
             if given is None or given.size != 1:
@@ -241,13 +241,13 @@ def _mac(builder: Builder, node: RawNode) -> Mac | None:
         )
     activation, factor, share = source.activation, np.float32(1.0), 1.0
     if node.op_type == "Gemm":
-        factor = np.float32(node.attributes.get("alpha", 1.0))
-        share = float(node.attributes.get("beta", 1.0))
+        factor = np.float32(node.number("alpha", 1.0))
+        share = node.number("beta", 1.0)
         if not (np.isfinite(factor) and factor > 0):
             builder.refuse(node, f"its alpha is {factor}", "use a positive factor")
-        if node.attributes.get("transA", 0):
+        if node.integer("transA", 0):
             activation = transposed(activation)
-        if node.attributes.get("transB", 0):
+        if node.integer("transB", 0):
             weights = transposed_weights(builder, node, weights)
     mac = Mac(
         raw=node,

@@ -48,13 +48,13 @@ def convert_qgemm(builder: Builder, node: RawNode) -> None:
     """QGemm: a, scale, zero, b, scale, zero, bias, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     weights = checked_weights(builder, node, weights_at(builder, node, 3, 1))
-    if node.attributes.get("transA", 0):
+    if node.integer("transA", 0):
         if len(source.shape) != 2:
             builder.refuse(node, "its first operand is no matrix", "export the model again")
         source = transposed(source)
-    if node.attributes.get("transB", 0):
+    if node.integer("transB", 0):
         weights = transposed_weights(builder, node, replace(weights, axis=0))
-    alpha = np.float32(node.attributes.get("alpha", 1.0))
+    alpha = np.float32(node.number("alpha", 1.0))
     if not (np.isfinite(alpha) and alpha > 0):
         builder.refuse(node, f"its alpha is {alpha}", "use a positive factor")
     mac = Mac(
@@ -94,7 +94,7 @@ def convert_qlinear_pool(builder: Builder, node: RawNode) -> None:
     """QLinearAveragePool and QLinearGlobalAveragePool: x, scale, zero, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     target = _target(builder, node, 3)
-    if node.attributes.get("channels_last", 0):
+    if node.integer("channels_last", 0):
         builder.refuse(node, "it is channels-last", "save the model before it is optimised")
     average = read_average(builder, node, source)
     emit_average(builder, average, scale, node.outputs[0], target, integer_range(target.dtype))

@@ -68,6 +68,38 @@ class RawNode:
         """`NNN_Type`, for nodes that have no name of their own."""
         return f"{self.index:03d}_{self.op_type}"
 
+    def refuse(self, reason: str, remedy: str) -> NoReturn:
+        """Raises the one sentence that names operator, node, position, reason and what helps."""
+        name = f" {self.name!r}" if self.name else ""
+        raise RowforgeError(
+            f"operator {self.index} {self.op_type}{name} cannot run: {reason}; {remedy}"
+        )
+
+    def integer(self, name: str, default: int) -> int:
+        """An attribute that is an integer."""
+        return int(self._typed(name, default, int, "an integer"))
+
+    def number(self, name: str, default: float) -> float:
+        """An attribute that is a number."""
+        return float(self._typed(name, default, float, "a number"))
+
+    def text(self, name: str, default: str) -> str:
+        """An attribute that is a word."""
+        return str(self._typed(name, default, str, "a word"))
+
+    def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
+        """An attribute that is a list of integers."""
+        value = self._typed(name, default or (), tuple, "a list of integers")
+        if not all(isinstance(number, int) for number in value):
+            self.refuse(f"its attribute {name} must be a list of integers", "export it again")
+        return tuple(value) if name in self.attributes else default
+
+    def _typed(self, name: str, default: Any, kind: type, what: str) -> Any:
+        value = self.attributes.get(name, default)
+        if not isinstance(value, kind):
+            self.refuse(f"its attribute {name} must be {what}", "export the model again")
+        return value
+
 
 @dataclass(frozen=True)
 class RawInput:
@@ -104,7 +136,8 @@ def read_onnx(path: Path) -> RawModel:
         model = onnx.ModelProto.FromString(content)
         return _model(model)
     except RowforgeError as error:
-        raise RowforgeError(f"{path} is not a usable ONNX file: {error}") from error
+        said = " ".join(str(error).split())
+        raise RowforgeError(f"{path} is not a usable ONNX file: {said}") from error
     except _READ_ERRORS as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise RowforgeError(f"{path} is not an ONNX file, or damaged: {said}") from error

@@ -34,14 +34,14 @@ def relabelled(builder: Builder, node: RawNode, layout: Layout) -> Layout | None
     shape = layout.shape
     match node.op_type:
         case "Transpose":
-            permutation = node.attributes.get("perm", tuple(reversed(range(len(shape)))))
+            permutation = node.integers("perm") or tuple(reversed(range(len(shape))))
             if sorted(permutation) != list(range(len(shape))):
                 builder.refuse(node, f"its perm {permutation} does not fit", "export it again")
             return layout.transpose(tuple(permutation))
         case "Identity" | "Dropout":
             return layout
         case "Flatten":
-            axis = node.attributes.get("axis", 1)
+            axis = node.integer("axis", 1)
             if not -len(shape) <= axis <= len(shape):
                 builder.refuse(node, f"axis {axis} does not exist", "export the model again")
             axis += len(shape) if axis < 0 else 0
@@ -54,10 +54,10 @@ def relabelled(builder: Builder, node: RawNode, layout: Layout) -> Layout | None
 
 
 def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
-    given: Any = node.attributes.get("shape")
+    given: Any = node.integers("shape")
     if given is None:
         given = builder.constant(node, 1, "new shape").reshape(-1).tolist()
-    allow_zero = bool(node.attributes.get("allowzero", 0))
+    allow_zero = bool(node.integer("allowzero", 0))
     sizes = [
         shape[axis] if size == 0 and not allow_zero and axis < len(shape) else int(size)
         for axis, size in enumerate(given)
@@ -75,7 +75,7 @@ def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
 
 
 def _squeezed(builder: Builder, node: RawNode, shape: Shape) -> Shape:
-    axes: Any = node.attributes.get("axes")
+    axes: Any = node.integers("axes")
     if axes is None and builder.has(node, 1):
         axes = builder.constant(node, 1, "axes").reshape(-1).tolist()
     if node.op_type == "Squeeze":
@@ -242,11 +242,11 @@ def clamp_stored(
 
 def read_pads(builder: Builder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:
     """(before, after) of every axis of the model's tensor."""
-    given: Any = node.attributes.get("pads")
+    given: Any = node.integers("pads")
     if given is None:
         given = tuple(int(n) for n in builder.constant(node, 1, "pads").reshape(-1))
-    if node.attributes.get("mode", "constant") != "constant":
-        builder.refuse(node, f"its mode is {node.attributes['mode']}", "pad with a constant")
+    if node.text("mode", "constant") != "constant":
+        builder.refuse(node, f"its mode is {node.text('mode', '')!r}", "pad with a constant")
     axes: Any = tuple(range(rank))
     if builder.has(node, 3):
         axes = tuple(int(n) % max(rank, 1) for n in builder.constant(node, 3, "axes").reshape(-1))
@@ -262,7 +262,7 @@ def pad_value(builder: Builder, node: RawNode) -> float:
     """The number that a Pad writes."""
     if builder.has(node, 2):
         return float(builder.scalar(node, 2, "padding value"))
-    return float(node.attributes.get("value", 0.0))
+    return node.number("value", 0.0)
 
 
 def pad_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
@@ -348,8 +348,8 @@ def emit_concat(
 ) -> Activation:
     """Tensors of one type joined along an axis."""
     rank = len(sources[0].shape) if sources else 0
-    axis: Any = node.attributes.get("axis")
-    if not isinstance(axis, int) or not -rank <= axis < rank:
+    axis = node.integer("axis", rank)
+    if not -rank <= axis < rank:
         builder.refuse(node, f"axis {axis} does not exist", "export the model again")
     axis %= rank
     rests = {part.shape[:axis] + part.shape[axis + 1 :] for part in sources}

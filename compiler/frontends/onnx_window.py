@@ -1,7 +1,6 @@
 """Window geometry of ONNX convolutions and pools: pads, auto_pad, strides, dilations, ceil_mode."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from compiler.frontends.onnx_builder import Activation, Builder
 from compiler.frontends.onnx_layout import Layout, Shape
@@ -60,7 +59,7 @@ def read_window(
     stride = _numbers(builder, node, "strides", (1,) * rank, 1)
     dilation = _numbers(builder, node, "dilations", (1,) * rank, 1)
     pads = _pads(builder, node, spatial, taps, stride, dilation)
-    ceil_mode = pool and bool(node.attributes.get("ceil_mode", 0))
+    ceil_mode = pool and bool(node.integer("ceil_mode", 0))
     outputs = []
     for axis in range(rank):
         before, after = pads[axis], pads[axis + rank]
@@ -111,12 +110,12 @@ def _rounded_up(size: int, taps: int, stride: int, dilation: int, before: int, a
 def _numbers(
     builder: Builder, node: RawNode, name: str, default: Shape, lowest: int
 ) -> tuple[int, ...]:
-    given: Any = node.attributes.get(name, default)
-    if not isinstance(given, tuple) or len(given) != len(default):
+    given = node.integers(name, default) or ()
+    if len(given) != len(default):
         builder.refuse(
             node, f"its {name} {given} must have {len(default)} numbers", "export the model again"
         )
-    if not all(isinstance(n, int) and lowest <= n <= _MOST for n in given):
+    if not all(lowest <= n <= _MOST for n in given):
         builder.refuse(
             node, f"its {name} {list(given)} must lie in {lowest} to {_MOST}", "correct the model"
         )
@@ -128,7 +127,7 @@ def _pads(
 ) -> list[int]:
     """All pads before, then all pads after."""
     rank = len(spatial)
-    mode = node.attributes.get("auto_pad", "NOTSET")
+    mode = node.text("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
         return list(_numbers(builder, node, "pads", (0,) * (2 * rank), 0))
     if mode == "VALID":
