@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import Activation, Builder, Scale
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import Activation, Scale
 from compiler.frontends.onnx_window import (
     Window,
     channels_last,

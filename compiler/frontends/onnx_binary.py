@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import Activation, Builder, Scale, Stored
-from compiler.frontends.onnx_layout import Shape
+from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import all_values
+from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.hostops_ort import add_dequantised, add_qlinear
 from compiler.ops import Add, Array, Mul, Node
 from compiler.quantisation import Requant, Rounding, add_multipliers, integer_range
@@ -121,7 +122,9 @@ def convert_qlinear(builder: Builder, node: RawNode) -> None:
 def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
     """The operator on the array if it is exact there, else as a host step."""
     node = binary.raw
-    first, second = aligned(builder, node, *(side.activation for side in binary.operands))
+    first, second = aligned(
+        builder, node, *(side.activation for side in binary.operands), spread=True
+    )
     shape = np.broadcast_shapes(first.shape, second.shape)
     wide = first if first.shape == shape else second
     output = builder.declare(name, wide.layout, binary.target.dtype, binary.target)
@@ -143,9 +146,9 @@ def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
 
 
 def aligned(
-    builder: Builder, node: RawNode, first: Activation, second: Activation
+    builder: Builder, node: RawNode, first: Activation, second: Activation, *, spread: bool
 ) -> tuple[Activation, Activation]:
-    """Both operands stored alike; a constant is spread to the other's shape."""
+    """Both operands stored alike; with `spread` a constant takes the other's shape."""
     try:
         shape: Shape = np.broadcast_shapes(first.shape, second.shape)
     except ValueError:
@@ -159,10 +162,9 @@ def aligned(
     for mine, other in ((0, 1), (1, 0)):
         value = builder.constants.get(_constant_name(builder, pair[mine]))
         if value is not None and pair[other].shape == shape:
-            spread = np.broadcast_to(value, shape)
-            key = f"{pair[mine].key} for {builder.label(node)}"
-            layout = pair[other].layout
-            pair[mine] = builder.constant_activation(key, spread, layout)
+            wide = spread or not _lies_whole(builder, pair[other])
+            fit = _spread if wide or value.shape == shape else _constant_beside
+            pair[mine] = fit(builder, node, pair[mine].key, value, pair[other])
             return pair[0], pair[1]
     if first.shape == second.shape:
         return first, builder.laid_out(node, second, first.layout)
@@ -173,24 +175,54 @@ def aligned(
     return _beside(builder, node, first, second), second
 
 
+def _spread(
+    builder: Builder, node: RawNode, name: str, value: Array, wide: Activation
+) -> Activation:
+    """A constant repeated to the shape of the other operand."""
+    key = f"{name} for {builder.label(node)}"
+    return builder.constant_activation(key, np.broadcast_to(value, wide.shape), wide.layout)
+
+
+def _constant_beside(
+    builder: Builder, node: RawNode, name: str, value: Array, wide: Activation
+) -> Activation:
+    """A constant with its axes stored as those of the other operand."""
+    shape, order = _aligned_shape(value.shape, wide)
+    layout = Layout.stored_as(shape, order)
+    key = f"{name} for {builder.label(node)}"
+    constant = builder.constant_activation(key, value.reshape(shape), layout)
+    return builder.reshaped(node, constant, tuple(shape[axis] for axis in order))
+
+
 def _beside(builder: Builder, node: RawNode, small: Activation, wide: Activation) -> Activation:
     """The smaller operand with its axes stored as those of the wider one."""
-    stored, permutation, model_shape = wide.layout.tensor_form()
-    if model_shape is not None or builder.tensor(wide).shape != stored:
+    if not _lies_whole(builder, wide):
         builder.refuse(
             node,
             f"it broadcasts {list(small.shape)} to {list(wide.shape)}, whose axes do not lie whole",
             "broadcast before reshaping",
         )
-    rank = len(wide.shape)
-    shape = (1,) * (rank - len(small.shape)) + small.shape
+    shape, order = _aligned_shape(small.shape, wide)
     layout = small.layout.reshape(shape)
     assert layout is not None
+    moved = builder.in_order(node, replace(small, layout=layout), order)
+    return builder.reshaped(node, moved, tuple(shape[axis] for axis in order))
+
+
+def _lies_whole(builder: Builder, wide: Activation) -> bool:
+    """Whether the axes of the graph's tensor are those of the model's tensor, in some order."""
+    stored, _, model_shape = wide.layout.tensor_form()
+    return model_shape is None and builder.tensor(wide).shape == stored
+
+
+def _aligned_shape(small: Shape, wide: Activation) -> tuple[Shape, Shape]:
+    """(shape with as many axes as the wider operand, the order in which that one stores them)."""
+    rank = len(wide.shape)
+    permutation = wide.layout.tensor_form()[1]
     order = tuple(range(rank))
     if permutation is not None:
         order = tuple(int(axis) for axis in np.argsort(permutation))
-    aligned_small = builder.in_order(node, replace(small, layout=layout), order)
-    return builder.reshaped(node, aligned_small, tuple(shape[axis] for axis in order))
+    return (1,) * (rank - len(small)) + tuple(small), order
 
 
 def _constant_name(builder: Builder, activation: Activation) -> str:

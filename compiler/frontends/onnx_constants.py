@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import Builder, QuantisedConstant
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import RELABELLING, relabelled
+from compiler.frontends.onnx_values import QuantisedConstant
 from compiler.ops import Array
 from compiler.quantisation import integer_range
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from compiler.frontends.onnx_average import read_average
 from compiler.frontends.onnx_binary import aligned
-from compiler.frontends.onnx_builder import Activation, Builder
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
+from compiler.frontends.onnx_values import Activation
 from compiler.quantisation import INTEGER_RANGES, integer_range
 
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
@@ -61,7 +62,7 @@ def convert_arithmetic(builder: Builder, node: RawNode) -> None:
     first, second = builder.activation(node, 0), builder.activation(node, 1)
     if first.dtype != second.dtype or first.dtype in ("bool", "int64"):
         builder.refuse(node, f"its inputs are {first.dtype} and {second.dtype}", "cast one")
-    first, second = aligned(builder, node, first, second)
+    first, second = aligned(builder, node, first, second, spread=False)
     shape = np.broadcast_shapes(first.shape, second.shape)
     wide = first if first.shape == shape else second
     output = builder.declare(node.outputs[0], wide.layout, first.dtype)

@@ -63,18 +63,12 @@ class Layout:
         """Whether two tensors of one shape store their values in the same sequence."""
         if self.shape != other.shape:
             return False
-        index = np.argsort(self.order), np.argsort(other.order)
-        sizes = [[layout.sizes[part] for part in layout.order] for layout in (self, other)]
-        if sizes[0] == sizes[1]:
-            return list(index[0]) == list(index[1])
         fine = self._refined(other), other._refined(self)
-        return fine[0] is not None and fine[1] is not None and fine[0].order == fine[1].order
+        return fine[0] is not None and fine[1] is not None and fine[0]._runs() == fine[1]._runs()
 
     def _refined(self, other: "Layout") -> "Layout | None":
         """This layout with its stored axes split as finely as the other's."""
-        flat = tuple(other.sizes[part] for part in other.order)
-        split = self.reshape(flat)
-        return None if split is None else split
+        return self.reshape(tuple(size for _, size in other._runs()))
 
     def transpose(self, permutation: Shape) -> "Layout":
         """Axis i of the result is axis permutation[i]."""
@@ -82,36 +76,50 @@ class Layout:
 
     def reshape(self, shape: Shape) -> "Layout | None":
         """The same values under another model shape, None where stored axes cannot be split so."""
-        pieces: list[list[int]] = [
-            [size] for size in self.sizes
-        ]  # of each stored axis, major first
-        wanted: list[list[tuple[int, int]]] = []  # of each new axis: (stored axis, piece)
-        queue = [(part, self.sizes[part]) for part in self.order]
+        runs = self._runs()
+        pieces = [[size] for _, size in runs]  # of each run, major first
+        wanted: list[list[tuple[int, int]]] = []  # of each new axis: (run, piece)
+        queue = [(number, size) for number, (_, size) in enumerate(runs)]
         for size in shape:
             parts: list[tuple[int, int]] = []
             while size > 1:
                 if not queue:
                     return None
-                part, left = queue[0]
+                number, left = queue[0]
                 if size % left == 0:
                     queue.pop(0)
                     taken = left
                 elif left % size == 0:
                     taken = size
-                    pieces[part][-1:] = [taken, left // taken]
-                    queue[0] = (part, left // taken)
+                    pieces[number][-1:] = [taken, left // taken]
+                    queue[0] = (number, left // taken)
                 else:
                     return None
-                position = len(pieces[part]) - (1 if taken == left else 2)
-                parts.append((part, position))
+                parts.append((number, len(pieces[number]) - (1 if taken == left else 2)))
                 size //= taken
             wanted.append(parts)
         if queue:
             return None
-        first = np.concatenate([[0], np.cumsum([len(split) for split in pieces])]).astype(int)
-        sizes = tuple(size for split in pieces for size in split)
-        axes = tuple(tuple(int(first[part]) + piece for part, piece in axis) for axis in wanted)
-        return Layout(sizes, axes)
+        stored = sorted(range(len(runs)), key=lambda number: runs[number][0])
+        first: dict[int, int] = {}
+        sizes: list[int] = []
+        for number in stored:
+            first[number] = len(sizes)
+            sizes += pieces[number]
+        axes = tuple(tuple(first[number] + piece for number, piece in axis) for axis in wanted)
+        return Layout(tuple(sizes), axes)
+
+    def _runs(self) -> list[tuple[int, int]]:
+        """(first stored axis, size) of the values that lie together, in the model's order."""
+        runs: list[tuple[int, int]] = []
+        before = -2
+        for part in self.order:
+            if part == before + 1:
+                runs[-1] = (runs[-1][0], runs[-1][1] * self.sizes[part])
+            else:
+                runs.append((part, self.sizes[part]))
+            before = part
+        return runs
 
     def to_storage(self, array: Array) -> Array:
         """An array of the model's shape as it is stored, with the shape of `tensor_form`."""

@@ -10,10 +10,11 @@ from compiler.frontends import (
     onnx_qoperator,
     onnx_select,
 )
-from compiler.frontends.onnx_builder import QUANTIZE_REMEDY, Builder, Stored
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_constants import fold_constant
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawInput, RawModel, RawNode, read_onnx
+from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Stored
 from compiler.graph import Graph
 from compiler.ops import Array
 from hw.arch.errors import RowforgeError

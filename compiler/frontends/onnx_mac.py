@@ -5,15 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import (
-    QUANTIZE_REMEDY,
-    Activation,
-    Builder,
-    QuantisedConstant,
-    Scale,
-)
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Activation, QuantisedConstant, Scale
 from compiler.frontends.onnx_window import channels_last, image_of, output_layout, read_window
 from compiler.ops import Array, Conv
 from compiler.quantisation import Requant, Rounding, integer_range

@@ -11,10 +11,11 @@ import numpy as np
 
 from compiler.frontends.onnx_average import quantise_average
 from compiler.frontends.onnx_binary import quantise_binary
-from compiler.frontends.onnx_builder import Activation, Builder, QuantisedConstant, Scale, Stored
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_mac import Mac, checked_weights, emit_conv, emit_product
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
+from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
 from compiler.quantisation import integer_range
 
 _MAC_OPS = ("Conv", "Gemm", "MatMul")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx_average import emit_average, read_average
-from compiler.frontends.onnx_builder import Activation, Builder, QuantisedConstant, Scale, Stored
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_mac import (
     Mac,
     checked_weights,
@@ -18,6 +18,7 @@ from compiler.frontends.onnx_qdq import transposed, transposed_weights
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
 from compiler.frontends.onnx_select import emit_concat
+from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
 from compiler.ops import Array
 from compiler.quantisation import integer_range
 

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 MAX_FILE_BYTES = 1 << 30
 MAX_RANK = 8
-MAX_NODES = 50_000
+MAX_NODES = 10_000
 _READ_ERRORS = (DecodeError, ValueError, TypeError, AttributeError, OverflowError, KeyError)
 
 # Element types of TensorProto that are understood: name, NumPy type, the field of typed data.

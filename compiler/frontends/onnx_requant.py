@@ -5,8 +5,9 @@ An 8-bit tensor has 256 values: both ways are computed for all of them when the 
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import Activation, Builder, Scale, Stored
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.hostops_ort import dequantise_ort, quantise_ort
 from compiler.ops import Array, Rescale
 from compiler.quantisation import Requant, Rounding, integer_range

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_builder import Activation, Builder, Scale, Stored
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.frontends.onnx_window import (
     channels_last,
     image_of,
@@ -141,6 +142,8 @@ def convert_max(builder: Builder, node: RawNode) -> None:
     if len([name for name in node.outputs if name]) > 1:
         builder.refuse(node, "it yields the places of its maxima as well", "leave out Indices")
     source = builder.activation(node, 0)
+    if source.dtype not in ("float32", "int8", "uint8"):
+        builder.refuse(node, f"its input has type {source.dtype}", "cast it to float32")
     emit_max(builder, node, source, node.outputs[0], None)
 
 

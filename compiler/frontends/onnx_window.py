@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from compiler.frontends.onnx_builder import Activation, Builder
+from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import Activation
 from compiler.ops import Image, Pads, Pair, output_size
 
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")

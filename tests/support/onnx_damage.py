@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 EXTREMES = (0, 1, -1, 2, 3, 7, 255, 1 << 20, (1 << 31) - 1, -(1 << 31), 1 << 40, -(1 << 62))
-TYPES = tuple(range(0, 24))
+TYPES = tuple(range(24))
 
 
 def damage(model: onnx.ModelProto, rng: np.random.Generator) -> onnx.ModelProto:
