@@ -117,7 +117,7 @@ def add_dequantised(
         dequantise_ort(x, scale=(real,), zero_point=(zero,))
         for x, real, zero in zip((a, b), scales, zero_points, strict=True)
     )
-    real = arithmetic(first, second, operator=operator)
+    real = arithmetic(first, second, operator=operator)  # overflows to infinity, which saturates
     return quantise_ort(
         real, scale=(scale,), zero_point=(zero_point,), dtype=dtype, low=low, high=high
     )

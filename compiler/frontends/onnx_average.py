@@ -153,6 +153,7 @@ def emit_average(
 ) -> None:
     """The pool on the array if its rounding cannot differ there, else as a host step."""
     node, window = average.raw, average.window
+    builder.check_ratio(node, target, scale)
     output = builder.declare(name, average.layout, target.dtype, target)
     common: dict[str, Any] = {
         "name": builder.label(node),

@@ -122,6 +122,7 @@ def convert_qlinear(builder: Builder, node: RawNode) -> None:
 def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
     """The operator on the array if it is exact there, else as a host step."""
     node = binary.raw
+    builder.check_ratio(node, binary.target, *binary.scales)
     first, second = aligned(
         builder, node, *(side.activation for side in binary.operands), spread=True
     )

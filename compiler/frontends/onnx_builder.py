@@ -31,6 +31,8 @@ from compiler.ops import Array, Constant, Reshape
 from compiler.quantisation import Rounding
 from hw.arch.errors import RowforgeError
 
+MAX_LISTED = 64  # axes, pads and sizes that an operator may be given
+
 
 class Builder(Emitter):
     """Collects the graph of one file while its operators are converted in order.
@@ -95,6 +97,24 @@ class Builder(Emitter):
                 "quantise activations per tensor, with one scale and zero point",
             )
         return value.reshape(-1)[0]
+
+    def integers(self, node: RawNode, position: int, what: str) -> tuple[int, ...]:
+        """The values of a constant list of integers."""
+        value = self.constant(node, position, what)
+        if value.dtype.kind not in "iu" or value.size > MAX_LISTED:
+            self.refuse(
+                node, f"its {what} is no list of at most {MAX_LISTED} integers", "correct the model"
+            )
+        return tuple(int(number) for number in value.reshape(-1))
+
+    def check_ratio(self, node: RawNode, output: Scale, *inputs: Scale) -> None:
+        """Refuses input scales that no output scale can follow."""
+        if any(float(scale.scale) >= 2.0**31 * float(output.scale) for scale in inputs):
+            self.refuse(
+                node,
+                "its input scales exceed 2^31 times its output scale",
+                "calibrate the model again",
+            )
 
     def scale_at(self, node: RawNode, position: int, dtype: str | None = None) -> Scale:
         """Scale and zero point of a tensor, given at `position` and the one behind it."""

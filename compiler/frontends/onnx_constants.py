@@ -17,6 +17,7 @@ from compiler.frontends.onnx_select import RELABELLING, relabelled
 from compiler.frontends.onnx_values import QuantisedConstant
 from compiler.ops import Array
 from compiler.quantisation import integer_range
+from hw.arch.errors import RowforgeError
 
 _CAST = {
     1: np.float32,
@@ -39,6 +40,8 @@ def fold_constant(builder: Builder, node: RawNode) -> bool:
         return False
     try:
         value = fold(builder, node)
+    except RowforgeError:
+        raise
     except (ValueError, IndexError, TypeError, KeyError, OverflowError) as error:
         builder.refuse(node, f"its constant inputs do not fit: {error}", "export the model again")
     builder.define(node, value)
@@ -182,8 +185,12 @@ def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[
     axis = node.integer("axis", 1)
     if zero.size != scale.size and zero.size == 1:
         zero = np.full(scale.size, zero[0])
-    if scale.dtype != np.float32 or scale.size == 0 or zero.size != scale.size:
-        builder.refuse(node, "its scales are no float32 numbers, or zero points miss", "export it")
+    if scale.dtype != np.float32 or scale.size == 0:
+        builder.refuse(node, f"its scale has type {scale.dtype}", "give it in float32")
+    if zero.size != scale.size:
+        builder.refuse(
+            node, f"it has {scale.size} scales and {zero.size} zero points", "give as many of both"
+        )
     if scale.size == 1:
         return scale, zero, 0
     if not -rank <= axis < rank:

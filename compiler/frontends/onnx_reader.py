@@ -197,7 +197,10 @@ def _size(name: str, dim: Any) -> int | None:
         return None
     size = int(dim.dim_value)
     if not 1 <= size <= MAX_ELEMENTS:
-        raise RowforgeError(f"a size of its input {name!r} must be at least 1, not {size}")
+        raise RowforgeError(
+            f"the sizes of its input {name!r} must be at least 1 and at most {MAX_ELEMENTS}, "
+            f"not {size}"
+        )
     return size
 
 

@@ -30,6 +30,7 @@ def requantise_stored(
     absorbed: tuple[RawNode, ...] = (),
 ) -> Activation:
     """DequantizeLinear, clamp, QuantizeLinear of 8-bit values."""
+    builder.check_ratio(node, target, source.scale)
     values = all_values(source.scale.dtype)
     real = dequantise_ort(
         values, scale=(float(source.scale.scale),), zero_point=(source.scale.zero_point,)

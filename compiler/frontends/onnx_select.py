@@ -57,7 +57,7 @@ def relabelled(builder: Builder, node: RawNode, layout: Layout) -> Layout | None
 def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
     given: Any = node.integers("shape")
     if given is None:
-        given = builder.constant(node, 1, "new shape").reshape(-1).tolist()
+        given = builder.integers(node, 1, "new shape")
     allow_zero = bool(node.integer("allowzero", 0))
     sizes = [
         shape[axis] if size == 0 and not allow_zero and axis < len(shape) else int(size)
@@ -78,7 +78,7 @@ def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
 def _squeezed(builder: Builder, node: RawNode, shape: Shape) -> Shape:
     axes: Any = node.integers("axes")
     if axes is None and builder.has(node, 1):
-        axes = builder.constant(node, 1, "axes").reshape(-1).tolist()
+        axes = builder.integers(node, 1, "axes")
     if node.op_type == "Squeeze":
         chosen = range(len(shape)) if axes is None else axes
         if any(not -len(shape) <= axis < len(shape) for axis in chosen):
@@ -247,12 +247,12 @@ def read_pads(builder: Builder, node: RawNode, rank: int) -> tuple[tuple[int, in
     """(before, after) of every axis of the model's tensor."""
     given: Any = node.integers("pads")
     if given is None:
-        given = tuple(int(n) for n in builder.constant(node, 1, "pads").reshape(-1))
+        given = builder.integers(node, 1, "pads")
     if node.text("mode", "constant") != "constant":
         builder.refuse(node, f"its mode is {node.text('mode', '')!r}", "pad with a constant")
     axes: Any = tuple(range(rank))
     if builder.has(node, 3):
-        axes = tuple(int(n) % max(rank, 1) for n in builder.constant(node, 3, "axes").reshape(-1))
+        axes = tuple(axis % max(rank, 1) for axis in builder.integers(node, 3, "axes"))
     if len(given) != 2 * len(axes) or len(set(axes)) != len(axes) or min(given, default=0) < 0:
         builder.refuse(node, f"its pads {list(given)[:16]} do not fit its input", "pad with 0 up")
     pads = [(0, 0)] * rank
