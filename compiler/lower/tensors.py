@@ -46,7 +46,8 @@ class TensorTable:
         """Declares a tensor about to be written; its view follows its first reader."""
         tensor = self.graph.tensors[key]
         shape = view or self._wanted_view(key) or default_view(tensor.shape)
-        value = Value(key, self._spec(key, shape), shape, raw=tensor.dtype == "int32")
+        index = self._spec(key, shape, _suffix(tensor))
+        value = Value(key, index, shape, raw=tensor.dtype == "int32")
         value.uses = self._uses(key)
         value.keep = self._kept(key)
         value.on_host = on_host
@@ -179,8 +180,10 @@ class TensorTable:
             self.scheduler.to_host(value)
             index = value.tensor
             if self.root(key) != key:
-                shape = self.graph.tensors[key].shape
-                index = self._host("Reshape", index, key, "", shape, {"shape": shape})
+                tensor = self.graph.tensors[key]
+                attributes = {"shape": tensor.shape}
+                suffix = _suffix(tensor)
+                index = self._host("Reshape", index, key, suffix, tensor.shape, attributes)
         self._on_host[key] = index
         return index
 
@@ -206,17 +209,19 @@ class TensorTable:
     def _folded_pad(self, node: Pad) -> int:
         """The output of a folded pad, which the host recomputes for a dump."""
         source = self.host_tensor(node.inputs[0])
-        shape = self.graph.tensors[node.output].shape
-        return self._host("Pad", source, node.output, "", shape, pad_attributes(node))
+        tensor = self.graph.tensors[node.output]
+        suffix, attributes = _suffix(tensor), pad_attributes(node)
+        return self._host("Pad", source, node.output, suffix, tensor.shape, attributes)
 
     def _folded_step(self, key: str, node: HostStep) -> int:
         """The output of a folded host step, or a relabelling of it, computed for a dump."""
-        shape = self.graph.tensors[key].shape
+        tensor = self.graph.tensors[key]
+        suffix, shape = _suffix(tensor), tensor.shape
         if key != node.output:
             index = self.host_tensor(node.output)
-            return self._host("Reshape", index, key, "", shape, {"shape": shape})
+            return self._host("Reshape", index, key, suffix, shape, {"shape": shape})
         inputs = tuple(self.host_tensor(source) for source in node.inputs)
-        index = self._spec(key)
+        index = self._spec(key, suffix=suffix)
         self.stream.host(Host(node.function, inputs, (index,), dict(node.parameters)))
         return index
 
@@ -269,6 +274,11 @@ def default_view(shape: tuple[int, ...]) -> Shape4:
         return (1, shape[0], 1, shape[1])
     padded = (1,) * (4 - len(shape)) + tuple(shape)
     return padded[0], padded[1], padded[2], padded[3]
+
+
+def _suffix(tensor: Tensor) -> str:
+    """What tells the stored form of a tensor from the model's own, where they differ."""
+    return "" if _model_shape(tensor) is None else " as stored"
 
 
 def _model_shape(tensor: Tensor) -> tuple[int, ...] | None:
