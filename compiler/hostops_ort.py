@@ -197,6 +197,49 @@ def max_pool(x: Array, **geometry: Any) -> Array:
     return result
 
 
+def max_pool_indices(x: Array, *, batch: int, by_columns: bool, **geometry: Any) -> Array:
+    """Where the first maximum of each window lies among the values of a channels-first tensor.
+
+    Row by row, or column by column of each image.
+    """
+    H, W, C = geometry["image"]
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    rows = np.arange(H)[:, None] * (1 if by_columns else W)
+    columns = np.arange(W) * (H if by_columns else 1)
+    place = np.broadcast_to((rows + columns)[None, :, :, None], (1, H, W, 1))
+    taps = np.stack(window_taps(x, fill=lowest, **geometry))
+    places = np.stack(window_taps(place, fill=-1, **{**geometry, "image": (H, W, 1)}))
+    inside = np.broadcast_to(places >= 0, taps.shape)
+    best = np.where(inside & (taps == taps.max(axis=0)), 0, 1).argmin(axis=0)
+    chosen = np.take_along_axis(np.broadcast_to(places, taps.shape), best[None], axis=0)[0]
+    items = np.arange(taps.shape[1])[:, None, None, None] % batch
+    return np.asarray(chosen + (items * C + np.arange(C)) * (H * W), dtype=np.int64)
+
+
+def _dynamic(x: Floats) -> tuple[np.float32, int]:
+    """Scale and zero point of DynamicQuantizeLinear: the range of x and 0 over 0 ... 255."""
+    low, high = np.minimum(x.min(), np.float32(0)), np.maximum(x.max(), np.float32(0))
+    scale = np.float32(1.0) if low == high else np.float32((high - low) / np.float32(255))
+    zero = np.rint(np.clip(np.float32(0) - low / scale, np.float32(0), np.float32(255)))
+    return scale, int(zero)
+
+
+def dynamic_scale(x: Floats) -> Floats:
+    """The scale that DynamicQuantizeLinear finds."""
+    return np.asarray(_dynamic(x)[0], dtype=np.float32)
+
+
+def dynamic_zero_point(x: Floats) -> Array:
+    """The zero point that DynamicQuantizeLinear finds."""
+    return np.asarray(_dynamic(x)[1], dtype=np.uint8)
+
+
+def dynamic_values(x: Floats) -> Array:
+    """The values that DynamicQuantizeLinear stores."""
+    scale, zero = _dynamic(x)
+    return quantise_ort(x, scale=(float(scale),), zero_point=(zero,), dtype="uint8")
+
+
 def average_pool(
     x: Floats, *, sums: str, beyond: tuple[int, int], include_pad: bool, **geometry: Any
 ) -> Floats:
@@ -307,6 +350,10 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "add_dequantised": add_dequantised,
     "add_qlinear": add_qlinear,
     "max_pool": max_pool,
+    "max_pool_indices": max_pool_indices,
+    "dynamic_scale": dynamic_scale,
+    "dynamic_zero_point": dynamic_zero_point,
+    "dynamic_values": dynamic_values,
     "average_pool": average_pool,
     "average_dequantised": average_dequantised,
     "pad_ort": pad_ort,

@@ -89,10 +89,14 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         include_pad = bool(node.integer("count_include_pad", 0))
         sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
+        if node.op_type == "ReduceMean":
+            _check_axes(builder, node, len(source.shape))
         taps = image[:2]
         window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
         include_pad, beyond, sums = False, (0, 0), "lanes"
     layout = output_layout(source, batch, (*window.outputs, image[2]))
+    if node.op_type == "ReduceMean" and not node.integer("keepdims", 1):
+        layout = Layout.plain((batch, image[2]))
     builder.check_elements(node, layout.shape)
     average = Average(
         raw=node,
@@ -108,6 +112,19 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
     if prod(window.outputs) * prod(window.taps) * image[2] > 1 << 32 or 0 in average.counts:
         builder.refuse(node, "a window lies wholly in padding or is too large", "pad less")
     return average
+
+
+def _check_axes(builder: Builder, node: RawNode, rank: int) -> None:
+    """A ReduceMean is a pool if it runs over all axes but batch and channels."""
+    axes = node.integers("axes")
+    if axes is None and builder.has(node, 1):
+        axes = builder.integers(node, 1, "axes")
+    if sorted(axis % rank for axis in axes or ()) != list(range(2, rank)):
+        builder.refuse(
+            node,
+            f"it averages over axes {list(axes or ())}",
+            "average over height and width, as GlobalAveragePool does",
+        )
 
 
 def _order_of_sums(
@@ -184,6 +201,12 @@ def emit_average(
             conv = _as_conv(average, scale, target, clamp, count, common)
             builder.emit_for(node, conv, *absorbed)
             return
+    if node.op_type == "ReduceMean":
+        builder.refuse(
+            node,
+            "means of its input can be ties, whose rounding hangs on the order of float32 sums",
+            "use GlobalAveragePool",
+        )
     builder.emit_host(
         node,
         "average_dequantised",

@@ -7,12 +7,18 @@ import numpy as np
 from compiler.frontends.onnx_average import read_average
 from compiler.frontends.onnx_binary import aligned
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
 from compiler.frontends.onnx_values import Activation
 from compiler.quantisation import INTEGER_RANGES, integer_range
 
+_DYNAMIC = (
+    ("dynamic_values", "uint8"),
+    ("dynamic_scale", "float32"),
+    ("dynamic_zero_point", "uint8"),
+)
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
@@ -51,6 +57,16 @@ def convert_cast(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, "it casts floats to integers", "use QuantizeLinear")
     output = builder.declare(node.outputs[0], source.layout, dtype)
     builder.emit_host(node, "cast_ort", (source,), output, dtype=dtype)
+
+
+def convert_dynamic(builder: Builder, node: RawNode) -> None:
+    """DynamicQuantizeLinear: three host steps, for values, scale and zero point."""
+    source = _floats(builder, node)
+    for name, (function, dtype) in zip(node.outputs, _DYNAMIC, strict=False):
+        if name:
+            layout = source.layout if function == "dynamic_values" else Layout.plain(())
+            output = builder.declare(name, layout, dtype)
+            builder.emit_host(node, function, (source,), output)
 
 
 def convert_arithmetic(builder: Builder, node: RawNode) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from compiler.frontends import (
     onnx_binary,
     onnx_float,
+    onnx_join,
     onnx_qdq,
     onnx_qoperator,
     onnx_select,
@@ -25,6 +26,7 @@ _Convert = Callable[[Builder, RawNode], None]
 _EAGER: dict[str, _Convert] = {
     "QuantizeLinear": onnx_qdq.convert_quantize,
     "DequantizeLinear": onnx_float.convert_dequantize,
+    "DynamicQuantizeLinear": onnx_float.convert_dynamic,
     "Cast": onnx_float.convert_cast,
     "QLinearConv": onnx_qoperator.convert_qlinear_conv,
     "QLinearMatMul": onnx_qoperator.convert_qlinear_matmul,
@@ -52,8 +54,8 @@ _EITHER: dict[str, _Convert] = {
     "Relu": onnx_float.convert_clip,
     "Clip": onnx_float.convert_clip,
     "Softmax": onnx_float.convert_softmax,
-    "Pad": onnx_select.convert_pad,
-    "Concat": onnx_select.convert_concat,
+    "Pad": onnx_join.convert_pad,
+    "Concat": onnx_join.convert_concat,
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.convert_relabel),
 }
 
@@ -61,12 +63,12 @@ _INTEGER_FORMS: dict[str, Callable[[Builder, RawNode, str | None], Stored | None
     "MaxPool": onnx_select.pool_stored,
     "GlobalMaxPool": onnx_select.pool_stored,
     "Relu": onnx_select.relu_stored,
-    "Pad": onnx_select.pad_stored,
-    "Concat": onnx_select.concat_stored,
+    "Pad": onnx_join.pad_stored,
+    "Concat": onnx_join.concat_stored,
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
 }
 
-_PRODUCTS = ("Conv", "Gemm", "MatMul")
+_PRODUCTS = ("Conv", "Gemm", "MatMul", "BatchNormalization")
 _KEEPS_LAYOUT = (
     "QuantizeLinear",
     "DequantizeLinear",
@@ -152,7 +154,9 @@ def _convert(builder: Builder, node: RawNode) -> None:
     if not node.inputs or not node.outputs or not node.outputs[0]:
         builder.refuse(node, "it has no input or output", "export the model again")
     known = builder.activations.get(node.inputs[0])
-    if known is not None and known.dtype != "float32" and node.op_type in _EITHER:
+    integers = known is not None and known.dtype != "float32"
+    several = sum(bool(name) for name in node.outputs) > 1
+    if node.op_type in _EITHER and (integers or several):
         _EITHER[node.op_type](builder, node)
         return
     builder.pending[node.outputs[0]] = node

@@ -135,6 +135,8 @@ def emit_product(
     absorbed: tuple[RawNode, ...] = (),
 ) -> Activation:
     """[..., K] x [K, M]: a 1 x 1 convolution over the rows, or one window over a whole image."""
+    if mac.weights.values.ndim > 2:
+        return emit_batched(builder, mac, name, target, clamp, absorbed)
     raw = mac.raw
     stage = _stage(builder, mac, target, clamp)
     weights, shape = mac.weights.values, mac.source.shape
@@ -169,6 +171,57 @@ def emit_product(
             weight_zero_point=_zero_points(builder, mac, M),
             bias=_bias(builder, mac, M),
             input_zero_point=mac.scale.zero_point,
+            stage=stage,
+        ),
+        *mac.others,
+        *absorbed,
+    )
+    return output
+
+
+def emit_batched(
+    builder: Builder,
+    mac: Mac,
+    name: str,
+    target: Scale | None,
+    clamp: tuple[int, int] | None = None,
+    absorbed: tuple[RawNode, ...] = (),
+) -> Activation:
+    """[B, T, K] x [B, K, M], a matrix for every item: B groups of a convolution over T rows."""
+    raw = mac.raw
+    stage = _stage(builder, mac, target, clamp)
+    weights, shape = mac.weights.values, mac.source.shape
+    fits = len(shape) == weights.ndim and shape[:-2] == weights.shape[:-2]
+    if not fits or shape[-1] != weights.shape[-2] or min(weights.shape) < 1:
+        builder.refuse(
+            raw,
+            f"its operands have shapes {list(shape)} and {list(weights.shape)}",
+            "the second operand must be a constant, one matrix or as many as the first has",
+        )
+    if mac.weights.scale.size > 1 or mac.bias is not None:
+        builder.refuse(raw, "its matrices have scales per column or a bias", "split the product")
+    rank = len(shape)
+    order = (rank - 2, *range(rank - 2), rank - 1)
+    source = builder.in_order(raw, mac.source, order)
+    K, M = weights.shape[-2:]
+    groups, rows = int(np.prod(shape[:-2])), shape[-2]
+    layout = Layout.stored_as((*shape[:-1], M), order)
+    builder.check_elements(raw, layout.shape)
+    output = builder.declare(name, layout, stage.dtype, target)
+    kernel = weights.reshape(groups, K, M).transpose(0, 2, 1).reshape(groups * M, 1, 1, K)
+    builder.emit_for(
+        raw,
+        Conv(
+            name=builder.label(raw),
+            op=raw.op_type,
+            inputs=(source.key,),
+            output=name,
+            image=(rows, 1, groups * K),
+            weights=np.ascontiguousarray(kernel),
+            weight_zero_point=_zero_points(builder, mac, groups * M),
+            bias=np.zeros(groups * M, dtype=np.int64),
+            input_zero_point=mac.scale.zero_point,
+            groups=groups,
             stage=stage,
         ),
         *mac.others,

@@ -12,7 +12,9 @@ import numpy as np
 from compiler.frontends.onnx_average import quantise_average
 from compiler.frontends.onnx_binary import quantise_binary
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_join import quantise_concat
 from compiler.frontends.onnx_mac import Mac, checked_weights, emit_conv, emit_product
+from compiler.frontends.onnx_normalise import normalised
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
@@ -65,6 +67,12 @@ def convert_quantize(builder: Builder, node: RawNode) -> None:
             return
         if writer.op_type in ("Add", "Mul", "Sub") and quantise_binary(
             builder, writer, output, target, chain.clamp(target), absorbed
+        ):
+            return
+        if (
+            writer.op_type == "Concat"
+            and not chain.bounds
+            and quantise_concat(builder, writer, output, target, absorbed)
         ):
             return
         if writer.op_type in _AVERAGES and quantise_average(
@@ -219,6 +227,11 @@ def mac_before(builder: Builder, name: str) -> Mac | None:
         return None
     if node.op_type in _MAC_OPS:
         return _mac(builder, node)
+    if node.op_type == "BatchNormalization":
+        writer = builder.pending.get(builder.name_at(node, 0, "input"))
+        if writer is not None and writer.op_type == "Conv":
+            inner = _mac(builder, writer)
+            return None if inner is None else normalised(builder, node, inner)
     if node.op_type == "Add" and len(node.inputs) == 2:
         for mine, other in (node.inputs, node.inputs[::-1]):
             writer = builder.pending.get(mine)

@@ -7,6 +7,7 @@ import numpy as np
 
 from compiler.frontends.onnx_average import emit_average, read_average
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_join import emit_concat, requantised
 from compiler.frontends.onnx_mac import (
     Mac,
     checked_weights,
@@ -16,8 +17,6 @@ from compiler.frontends.onnx_mac import (
 )
 from compiler.frontends.onnx_qdq import transposed, transposed_weights
 from compiler.frontends.onnx_reader import RawNode
-from compiler.frontends.onnx_requant import requantise_stored
-from compiler.frontends.onnx_select import emit_concat
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
 from compiler.ops import Array
 from compiler.quantisation import integer_range
@@ -107,11 +106,8 @@ def convert_qlinear_concat(builder: Builder, node: RawNode) -> None:
     sources: list[Activation] = []
     for position in range(2, len(node.inputs), 3):
         source, scale = _operand(builder, node, position)
-        if scale != target:
-            name = f"{node.inputs[position]} for {builder.label(node)}"
-            clamp = integer_range(target.dtype)
-            source = requantise_stored(builder, node, Stored(source, scale), name, target, clamp)
-        sources.append(source)
+        part = Stored(source, scale)
+        sources.append(requantised(builder, node, part, node.inputs[position], target))
     emit_concat(builder, node, sources, node.outputs[0], target)
 
 

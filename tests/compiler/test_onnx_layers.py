@@ -165,6 +165,48 @@ def test_an_inexact_sum_runs_on_the_host(tmp_path: Path) -> None:
     assert seen == {"array", "host"}
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_batch_normalisation_behind_a_convolution(tmp_path: Path, sign: int) -> None:
+    """Powers of two throughout, so that float32 is exact and no bias is rounded."""
+    rng, m = np.random.default_rng(11), ModelMaker()
+    x = m.dequantise(m.input("x", (1, 3, 6, 6), "int8"), QS8)
+    w = m.constant(rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8))
+    w = m.op("DequantizeLinear", w, *m.scale(2.0**-7, 0, "int8"))
+    gamma = np.array([0.5, sign * 2.0, 1.0, sign * 0.25], dtype=np.float32)
+    beta, mean = (rng.integers(-8, 8, 4).astype(np.float32) / 4 for _ in range(2))
+    parameters = [m.constant(p) for p in (gamma, beta, mean, np.ones(4, dtype=np.float32))]
+    y = m.op("Relu", m.op("BatchNormalization", m.op("Conv", x, w), *parameters, epsilon=0.0))
+    graph = check(m.model(m.quantise(y, (0.25, -20, "int8"))), tmp_path, rng, levels=(False,))
+    assert [n.op for n in graph.nodes if n.place.value == "array"] == ["Conv"]
+
+
+def test_a_matrix_for_every_item(tmp_path: Path) -> None:
+    rng, m = np.random.default_rng(12), ModelMaker()
+    x = m.input("x", (2, 3, 5, 7), "uint8")
+    w = (
+        m.constant(rng.integers(0, 256, (2, 3, 7, 4)).astype(np.uint8)),
+        *m.scale(0.01, 120, "uint8"),
+    )
+    y = m.op("QLinearMatMul", x, *m.scale(*Q8), *w, *m.scale(0.3, 9, "uint8"))
+    check(m.model(y), tmp_path, rng)
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_reduce_mean_over_an_image(tmp_path: Path, keepdims: int) -> None:
+    rng, m = np.random.default_rng(13), ModelMaker()
+    x = m.dequantise(m.input("x", (2, 3, 5, 5), "int8"), QS8)
+    y = m.op("ReduceMean", x, axes=[-1, 2], keepdims=keepdims)
+    check(m.model(m.quantise(y, QS8)), tmp_path, rng, levels=(False,))
+
+
+def test_concatenation_of_other_scales(tmp_path: Path) -> None:
+    rng, m = np.random.default_rng(14), ModelMaker()
+    a, b = (m.input(name, (1, 8, 4, 4), "uint8") for name in "ab")
+    y = m.op("Concat", m.dequantise(a, Q8), m.dequantise(b, (0.05, 9, "uint8")), axis=1)
+    graph = check(m.model(m.quantise(y, Q8)), tmp_path, rng, levels=(False,))
+    assert places(graph)["Concat"] == "array"
+
+
 # ---- refusals -----------------------------------------------------------------------------------
 
 
@@ -188,6 +230,13 @@ def test_a_product_of_two_activations(tmp_path: Path) -> None:
     b = m.dequantise(m.input("b", (4, 3), "int8"), QS8)
     message = refusal(m.model(m.quantise(m.op("MatMul", a, b), QS8)), tmp_path)
     assert "weight operand" in message
+
+
+def test_means_that_can_be_ties(tmp_path: Path) -> None:
+    m = ModelMaker()
+    x = m.dequantise(m.input("x", (1, 3, 4, 4), "int8"), QS8)
+    y = m.op("ReduceMean", x, axes=[2, 3])
+    assert "use GlobalAveragePool" in refusal(m.model(m.quantise(y, QS8)), tmp_path)
 
 
 def test_an_unknown_operator(tmp_path: Path) -> None:

@@ -6,8 +6,12 @@ import pytest
 
 from compiler.graph import Graph
 from hw.arch.errors import RowforgeError
+from rowforge.compilation import Compiled
 from rowforge.configs import preset
+from rowforge.execution import run_program
+from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
+from sw_driver.runtime import Session
 from tests.compiler.compile_support import compile_graph
 from tests.support.onnx_node_tests import NodeTest, read_node_test
 from tests.workloads import ROOT, workload
@@ -19,18 +23,12 @@ AVERAGES = ("AveragePool", "GlobalAveragePool")
 REFUSED = {
     "Conv": "floating point; quantise the model first",
     "Gemm": "floating point; quantise the model first",
-    "DynamicQuantizeLinear": "no such operator is supported",
-}
-REFUSED_TESTS = {
-    "test_maxpool_with_argmax_2d_precomputed_pads": "the places of its maxima",
-    "test_maxpool_with_argmax_2d_precomputed_strides": "the places of its maxima",
-    "test_qlinearmatmul_3D": "constant matrix",
 }
 
 
 def graph_or_refusal(test: NodeTest) -> Graph | None:
     """The graph; None where the operator is refused for the reason that is known."""
-    reason = REFUSED_TESTS.get(test.name, REFUSED.get(test.op_type))
+    reason = REFUSED.get(test.op_type)
     if reason is None:
         return test.graph()
     with pytest.raises(RowforgeError, match=reason):
@@ -66,8 +64,35 @@ def test_on_the_golden_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_compiles_where_it_runs(name: str) -> None:
+def test_on_the_command_stream(name: str) -> None:
     test = read_node_test(workload(f"onnx_node_tests/{name}"))
     graph = graph_or_refusal(test)
-    if graph is not None:
-        compile_graph(graph, preset("tiny"))
+    if graph is None:
+        return
+    config, golden = preset("tiny"), run_graph(graph, test.fed)
+    program = compile_graph(graph, config, dump=True)
+    outcome = Session(FunctionalAccelerator(config), config).run(program, test.fed)
+    for key, array in outcome.outputs.items():
+        assert array.dtype == golden[key].dtype
+        np.testing.assert_array_equal(array, golden[key])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_qlinearconv",
+        "test_qlinearmatmul_3D",
+        "test_convinteger_with_padding",
+        "test_matmulinteger",
+        "test_maxpool_2d_uint8",
+        "test_clip_default_int8_max",
+    ],
+)
+def test_on_the_rtl(name: str) -> None:
+    test = read_node_test(workload(f"onnx_node_tests/{name}"))
+    compiled = Compiled(compile_graph(test.graph(), preset("tiny"), dump=True), test.graph())
+    result = run_program(compiled, test.fed, "rtl", check=True)
+    assert result.difference is None
+    for key, recorded in test.outputs.items():
+        np.testing.assert_array_equal(result.outputs[key], recorded)
