@@ -81,9 +81,9 @@ class Builder(Emitter):
         name = self.name_at(node, position, what)
         if name not in self.constants:
             kind = self.raw.unreadable.get(name)
-            reason = f"its {what} {name!r} " + (
-                f"has type {kind}" if kind else "is computed when the model runs"
-            )
+            given = any(value.name == name for value in self.raw.inputs)
+            state = "is an input of the model" if given else "is computed when the model runs"
+            reason = f"its {what} {name!r} {f'has type {kind}' if kind else state}"
             self.refuse(node, reason, "export the model with constant weights and parameters")
         return self.constants[name]
 

@@ -1,0 +1,1 @@
+"""Commands that measure, and write what they found with command, commit and versions."""
