@@ -159,16 +159,18 @@ def aligned(
             "export the model again",
         )
     builder.check_elements(node, shape)
-    pair = [first, second]
+    pair = [builder.in_form(node, side) for side in (first, second)]
     for mine, other in ((0, 1), (1, 0)):
         value = builder.constants.get(_constant_name(builder, pair[mine]))
         if value is not None and pair[other].shape == shape:
-            wide = spread or not _lies_whole(builder, pair[other])
+            wide = spread or not _lies_whole(pair[other])
             fit = _spread if wide or value.shape == shape else _constant_beside
             pair[mine] = fit(builder, node, pair[mine].key, value, pair[other])
             return pair[0], pair[1]
+    first, second = pair
     if first.shape == second.shape:
-        return first, builder.laid_out(node, second, first.layout)
+        second = builder.laid_out(node, second, first.layout)
+        return first, builder.reshaped(node, second, builder.tensor(first).shape)
     if shape not in (first.shape, second.shape):
         builder.refuse(node, "both its operands are broadcast", "expand one in the model")
     if first.shape == shape:
@@ -197,7 +199,7 @@ def _constant_beside(
 
 def _beside(builder: Builder, node: RawNode, small: Activation, wide: Activation) -> Activation:
     """The smaller operand with its axes stored as those of the wider one."""
-    if not _lies_whole(builder, wide):
+    if not _lies_whole(wide):
         builder.refuse(
             node,
             f"it broadcasts {list(small.shape)} to {list(wide.shape)}, whose axes do not lie whole",
@@ -210,10 +212,9 @@ def _beside(builder: Builder, node: RawNode, small: Activation, wide: Activation
     return builder.reshaped(node, moved, tuple(shape[axis] for axis in order))
 
 
-def _lies_whole(builder: Builder, wide: Activation) -> bool:
+def _lies_whole(wide: Activation) -> bool:
     """Whether the axes of the graph's tensor are those of the model's tensor, in some order."""
-    stored, _, model_shape = wide.layout.tensor_form()
-    return model_shape is None and builder.tensor(wide).shape == stored
+    return wide.layout.tensor_form()[2] is None
 
 
 def _aligned_shape(small: Shape, wide: Activation) -> tuple[Shape, Shape]:

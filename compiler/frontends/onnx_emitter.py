@@ -177,6 +177,10 @@ class Emitter:
             )
         return Activation(key, source.layout, source.dtype)
 
+    def in_form(self, raw: RawNode, source: Activation) -> Activation:
+        """The activation as a graph tensor that has its own axes, not those of another one."""
+        return self.reshaped(raw, source, source.layout.tensor_form()[0])
+
     # ---- layouts ----------------------------------------------------------------------------
 
     def tensor(self, activation: Activation) -> Tensor:

@@ -34,6 +34,7 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
             return
         slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)
     else:
+        source = builder.in_form(node, source)
         slices = sliced_parameters(builder, node, source)
     output = builder.declare(node.outputs[0], source.layout, "float32")
     builder.emit_host(

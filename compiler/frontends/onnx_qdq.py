@@ -134,6 +134,7 @@ def _quantise_float(builder: Builder, node: RawNode, target: Scale | None) -> No
     if target is not None:
         slices = Slices((float(target.scale),), (target.zero_point,), target.dtype)
     else:
+        source = builder.in_form(node, source)
         slices = sliced_parameters(builder, node, source)
     output = builder.declare(node.outputs[0], source.layout, slices.dtype, target)
     builder.emit_host(
