@@ -31,7 +31,8 @@ class Emitter:
         self._labels: dict[int, str] = {}
         taken: set[str] = set()
         for node in raw.nodes:
-            label = node.name if node.name and node.name not in taken else node.label
+            name = " ".join(node.name.split())
+            label = name if name and name not in taken else node.label
             taken.add(label)
             self._labels[node.index] = label
 

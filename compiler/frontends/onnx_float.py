@@ -122,19 +122,24 @@ def convert_average(builder: Builder, node: RawNode) -> None:
 def convert_softmax(builder: Builder, node: RawNode) -> None:
     """Softmax over the last axis."""
     source = _floats(builder, node)
+    source, columns = softmax_rows(builder, node, source, builder.raw.opset)
+    output = builder.declare(node.outputs[0], source.layout, "float32")
+    builder.emit_host(node, "softmax_ort", (source,), output, columns=columns)
+
+
+def softmax_rows(
+    builder: Builder, node: RawNode, source: Activation, opset: int
+) -> tuple[Activation, int]:
+    """The input with its rows in sequence, and their length."""
     rank = len(source.shape)
-    axis = node.integer("axis", -1 if builder.raw.opset >= 13 else 1)
+    axis = node.integer("axis", -1 if opset >= 13 else 1)
     if not -rank <= axis < rank:
         builder.refuse(node, f"axis {axis} does not exist", "export the model again")
-    behind = source.shape[axis % rank + 1 :]
-    if any(size != 1 for size in behind):
+    if any(size != 1 for size in source.shape[axis % rank + 1 :]):
         builder.refuse(
             node, f"it runs over axis {axis} of {list(source.shape)}", "move that axis to the end"
         )
-    source = builder.in_order(node, source, tuple(range(rank)))
-    columns = source.shape[axis % rank]
-    output = builder.declare(node.outputs[0], source.layout, "float32")
-    builder.emit_host(node, "softmax_ort", (source,), output, columns=columns)
+    return builder.in_order(node, source, tuple(range(rank))), source.shape[axis % rank]
 
 
 def _floats(builder: Builder, node: RawNode) -> Activation:

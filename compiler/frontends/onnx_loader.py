@@ -35,6 +35,7 @@ _EAGER: dict[str, _Convert] = {
     "QLinearMul": onnx_binary.convert_qlinear,
     "QLinearAveragePool": onnx_qoperator.convert_qlinear_pool,
     "QLinearGlobalAveragePool": onnx_qoperator.convert_qlinear_pool,
+    "QLinearSoftmax": onnx_qoperator.convert_qlinear_softmax,
     "QLinearConcat": onnx_qoperator.convert_qlinear_concat,
     "ConvInteger": onnx_qoperator.convert_integer,
     "MatMulInteger": onnx_qoperator.convert_integer,

@@ -7,6 +7,7 @@ import numpy as np
 
 from compiler.frontends.onnx_average import emit_average, read_average
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_float import softmax_rows
 from compiler.frontends.onnx_join import emit_concat, requantised
 from compiler.frontends.onnx_mac import (
     Mac,
@@ -98,6 +99,27 @@ def convert_qlinear_pool(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, "it is channels-last", "save the model before it is optimised")
     average = read_average(builder, node, source)
     emit_average(builder, average, scale, node.outputs[0], target, integer_range(target.dtype))
+
+
+def convert_qlinear_softmax(builder: Builder, node: RawNode) -> None:
+    """QLinearSoftmax over the last axis: x, scale, zero, y scale, y zero."""
+    source, scale = _operand(builder, node, 0)
+    target = _target(builder, node, 3)
+    if target.dtype != source.dtype:
+        builder.refuse(node, "its input and output differ in type", "give both one type")
+    opset = node.integer("opset", builder.raw.opset)
+    source, columns = softmax_rows(builder, node, source, opset)
+    output = builder.declare(node.outputs[0], source.layout, target.dtype, target)
+    builder.emit_host(
+        node,
+        "softmax_qlinear",
+        (source,),
+        output,
+        columns=columns,
+        scale=float(scale.scale),
+        steps=int(np.floor(np.float32(1.0) / target.scale)),
+        zero_point=target.zero_point,
+    )
 
 
 def convert_qlinear_concat(builder: Builder, node: RawNode) -> None:

@@ -130,6 +130,17 @@ def test_softmax_of_floats(tmp_path: Path, columns: int) -> None:
     check(m.model(m.op("Softmax", x, axis=-1)), tmp_path, rng)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("columns", [2, 10, 1000])
+def test_softmax_of_integers(tmp_path: Path, dtype: str, columns: int) -> None:
+    rng, m = np.random.default_rng(columns), ModelMaker()
+    x = m.input("x", (20, columns), dtype)
+    scale, zero = float(rng.choice([1 / 256, 0.0039])), int(np.iinfo(dtype).min)
+    quantisation = *m.scale(0.07, 3, dtype), *m.scale(scale, zero, dtype)
+    y = m.op("QLinearSoftmax", x, *quantisation, domain="com.microsoft", axis=-1, opset=13)
+    check(m.model(y), tmp_path, rng, levels=(False,))
+
+
 def test_requantisation_between_types(tmp_path: Path) -> None:
     rng, m = np.random.default_rng(8), ModelMaker()
     x = m.dequantise(m.input("x", (1, 4, 5, 6), "int8"), QS8)
