@@ -56,6 +56,11 @@ def dequantise_ort(
     return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
 
 
+def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
+    """float32(x) * scale, one scale for all columns or one for each."""
+    return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
+
+
 def rearrange(x: Array, *, sizes: tuple[int, ...], order: tuple[int, ...]) -> Array:
     """Items of axes `sizes`: axis i of the result is axis order[i] of the input."""
     items = x.reshape(-1, *sizes)
@@ -220,6 +225,7 @@ def cast_ort(x: Array, *, dtype: str) -> Array:
 FUNCTIONS: dict[str, Callable[..., Array]] = {
     "quantise_ort": quantise_ort,
     "dequantise_ort": dequantise_ort,
+    "scale_sums": scale_sums,
     "rearrange": rearrange,
     "arithmetic": arithmetic,
     "clip": clip,

@@ -122,8 +122,10 @@ def _target(builder: Builder, node: RawNode) -> Scale | None:
     """The output's scale, None for one scale per slice."""
     if builder.constant(node, 1, "scale").size != 1:
         return None
-    dtype = None if builder.has(node, 2) else "uint8"
-    return builder.scale_at(node, 1, dtype)
+    target = builder.scale_at(node, 1, None if builder.has(node, 2) else "uint8")
+    if target.dtype not in ("int8", "uint8"):
+        builder.refuse(node, f"it quantises to {target.dtype}", "quantise to 8 bits")
+    return target
 
 
 def _quantise_float(builder: Builder, node: RawNode, target: Scale | None) -> None:

@@ -66,9 +66,13 @@ def convert_qgemm(builder: Builder, node: RawNode) -> None:
         bias=_bias(builder, node, 6),
         factor=alpha,
     )
-    if not builder.has(node, 7):
-        builder.refuse(node, "it has no output scale and yields floats", "quantise its output")
-    emit_product(builder, mac, node.outputs[0], _target(builder, node, 7))
+    if builder.has(node, 7):
+        emit_product(builder, mac, node.outputs[0], _target(builder, node, 7))
+        return
+    sums = emit_product(builder, mac, f"{node.outputs[0]} (sums)", None)
+    scales = tuple(float(unit) for unit in mac.accumulator_scale.reshape(-1))
+    output = builder.declare(node.outputs[0], sums.layout, "float32")
+    builder.emit_host(node, "scale_sums", (sums,), output, scale=scales)
 
 
 def convert_integer(builder: Builder, node: RawNode) -> None:
@@ -78,6 +82,12 @@ def convert_integer(builder: Builder, node: RawNode) -> None:
     zero = np.zeros(1, dtype=values.dtype)
     if builder.has(node, 3):
         zero = builder.constant(node, 3, "weight zero point").reshape(-1)
+    if builder.has(node, 2) and node.inputs[2] not in builder.constants:
+        builder.refuse(
+            node,
+            "the zero point of its input is computed when the model runs",
+            "quantise the model statically, with calibration inputs (`rowforge quantize`)",
+        )
     input_zero = int(builder.scalar(node, 2, "zero point")) if builder.has(node, 2) else 0
     _check_8_bits(builder, node, source)
     weights = QuantisedConstant(values, np.ones(1, dtype=np.float32), zero, 0)

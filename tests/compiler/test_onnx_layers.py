@@ -202,6 +202,18 @@ def test_a_matrix_for_every_item(tmp_path: Path) -> None:
     check(m.model(y), tmp_path, rng)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_product_that_yields_floats(tmp_path: Path, rows: int) -> None:
+    rng, m = np.random.default_rng(15), ModelMaker()
+    values = m.constant(rng.integers(-128, 128, (9, 5)).astype(np.int8))
+    scales = m.constant(rng.uniform(0.01, 0.02, 5).astype(np.float32))
+    w = values, scales, m.constant(np.zeros(5, dtype=np.int8))
+    bias = m.constant(rng.integers(-999, 999, 5).astype(np.int32))
+    x = m.input("x", (rows, 9), "uint8")
+    y = m.op("QGemm", x, *m.scale(*Q8), *w, bias, domain="com.microsoft")
+    check(m.model(y), tmp_path, rng)
+
+
 @pytest.mark.parametrize("keepdims", [0, 1])
 def test_reduce_mean_over_an_image(tmp_path: Path, keepdims: int) -> None:
     rng, m = np.random.default_rng(13), ModelMaker()
@@ -248,6 +260,14 @@ def test_means_that_can_be_ties(tmp_path: Path) -> None:
     x = m.dequantise(m.input("x", (1, 3, 4, 4), "int8"), QS8)
     y = m.op("ReduceMean", x, axes=[2, 3])
     assert "use GlobalAveragePool" in refusal(m.model(m.quantise(y, QS8)), tmp_path)
+
+
+def test_a_zero_point_that_is_computed(tmp_path: Path) -> None:
+    m = ModelMaker()
+    m.op("DynamicQuantizeLinear", m.input("x", (2, 4)), outputs=3)
+    w = m.constant(np.ones((4, 3), dtype=np.int8))
+    message = refusal(m.model(m.op("MatMulInteger", "t0", w, "t0_2")), tmp_path)
+    assert "quantise the model statically" in message
 
 
 def test_an_unknown_operator(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from compiler.frontends import load_model
 from compiler.graph import Graph
+from compiler.ops import HostStep
 from hw.arch.errors import RowforgeError
 from sim.golden import run_batch, run_graph
 from tests.workloads import workload
@@ -75,6 +76,12 @@ def test_a_batch_is_its_items(name: str) -> None:
     for key in (*graph.outputs, *(node.output for node in graph.nodes)):
         if single[key].shape[:1] == (1,) and batch[key].shape[0] == 3:
             np.testing.assert_array_equal(batch[key][1].reshape(single[key].shape), single[key])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layouts_cost_nothing(name: str) -> None:
+    steps = [node for node in graph_of(name).nodes if isinstance(node, HostStep)]
+    assert "rearrange" not in {step.function for step in steps}
 
 
 def test_the_same_network_by_both_front_ends() -> None:
