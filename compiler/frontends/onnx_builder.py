@@ -27,7 +27,7 @@ from compiler.frontends.onnx_values import (
     Stored,
 )
 from compiler.graph import DTYPES, MAX_ELEMENTS, Graph
-from compiler.ops import Array, Constant, Reshape
+from compiler.ops import Array, Constant, HostStep, Reshape
 from compiler.quantisation import Rounding
 from hw.arch.errors import RowforgeError
 
@@ -201,11 +201,32 @@ class Builder(Emitter):
         if name not in self.pending:
             self.refuse(node, f"its input {name!r} has a type that is not supported", "cast it")
         for writer in self._waiting(name, self._unwritten):
-            materialise = self._materialisers.get(writer.op_type)
-            if materialise is None:
-                self.refuse(writer, "it computes in floating point", QUANTIZE_REMEDY)
-            materialise(self, writer)
-        return self.activations[name]
+            self._write(writer)
+        return self.activation_named(node, name)
+
+    def _write(self, writer: RawNode) -> None:
+        """Emits a pending operator: on stored values, then dequantised, where that can be."""
+        output = writer.outputs[0]
+        found = self.stored(output)
+        if output in self._aliases:
+            return
+        if found is not None:
+            floats = self.declare(output, found.activation.layout, "float32")
+            self.emit(
+                HostStep(
+                    name=f"{self.label(writer)} output",
+                    op="DequantizeLinear",
+                    inputs=(found.activation.key,),
+                    output=floats.key,
+                    function="dequantise_ort",
+                    parameters=found.scale.parameters,
+                )
+            )
+            return
+        materialise = self._materialisers.get(writer.op_type)
+        if materialise is None:
+            self.refuse(writer, "it computes in floating point", QUANTIZE_REMEDY)
+        materialise(self, writer)
 
     def _unwritten(self, name: str) -> RawNode | None:
         """The pending operator whose float result is not in the graph yet."""
@@ -261,8 +282,7 @@ class Builder(Emitter):
             (source,),
             Activation(name, source.layout, "float32"),
             folded="whatever reads it works on the stored values",
-            scale=(float(scale.scale),),
-            zero_point=(scale.zero_point,),
+            **scale.parameters,
         )
         self.stored_values[name] = Stored(source, scale)
 

@@ -20,6 +20,7 @@ from compiler.frontends.onnx_requant import requantise_stored
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
 from compiler.quantisation import integer_range
 
+_INT8 = 3  # TensorProto.INT8
 _MAC_OPS = ("Conv", "Gemm", "MatMul")
 _AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 
@@ -122,7 +123,8 @@ def _target(builder: Builder, node: RawNode) -> Scale | None:
     """The output's scale, None for one scale per slice."""
     if builder.constant(node, 1, "scale").size != 1:
         return None
-    target = builder.scale_at(node, 1, None if builder.has(node, 2) else "uint8")
+    dtype = "int8" if node.integer("output_dtype", 0) == _INT8 else "uint8"
+    target = builder.scale_at(node, 1, None if builder.has(node, 2) else dtype)
     if target.dtype not in ("int8", "uint8"):
         builder.refuse(node, f"it quantises to {target.dtype}", "quantise to 8 bits")
     return target

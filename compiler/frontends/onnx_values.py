@@ -1,6 +1,7 @@
 """The kinds of value that a tensor of an ONNX model can be while the model is converted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,11 @@ class Scale:
     scale: np.float32
     zero_point: int
     dtype: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the host's QuantizeLinear and DequantizeLinear."""
+        return {"scale": (float(self.scale),), "zero_point": (self.zero_point,)}
 
 
 @dataclass(frozen=True, eq=False)
