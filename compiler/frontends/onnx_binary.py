@@ -161,8 +161,8 @@ def aligned(
     builder.check_elements(node, shape)
     pair = [builder.in_form(node, side) for side in (first, second)]
     for mine, other in ((0, 1), (1, 0)):
-        value = builder.constants.get(_constant_name(builder, pair[mine]))
-        if value is not None and pair[other].shape == shape:
+        if pair[mine].key in builder.constants and pair[other].shape == shape:
+            value = builder.constants[pair[mine].key]
             wide = spread or not _lies_whole(pair[other])
             fit = _spread if wide or value.shape == shape else _constant_beside
             pair[mine] = fit(builder, node, pair[mine].key, value, pair[other])
@@ -225,10 +225,6 @@ def _aligned_shape(small: Shape, wide: Activation) -> tuple[Shape, Shape]:
     if permutation is not None:
         order = tuple(int(axis) for axis in np.argsort(permutation))
     return (1,) * (rank - len(small)) + tuple(small), order
-
-
-def _constant_name(builder: Builder, activation: Activation) -> str:
-    return activation.key if activation.key in builder.constants else ""
 
 
 def _operand(builder: Builder, name: str) -> Stored | None:

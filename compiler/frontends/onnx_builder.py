@@ -9,6 +9,7 @@ emitted when it is known who reads them.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from compiler.frontends.onnx_values import (
     QUANTIZE_REMEDY,
     RELABELLED,
     Activation,
+    Constants,
     QuantisedConstant,
     Scale,
     Stored,
@@ -31,6 +33,7 @@ from compiler.ops import Array, Constant, HostStep, Reshape
 from compiler.quantisation import Rounding
 from hw.arch.errors import RowforgeError
 
+LEAST_FOLDED = 1 << 25  # values that constants computed when the model is read may have in all
 MAX_LISTED = 64  # axes, pads and sizes that an operator may be given
 
 
@@ -53,13 +56,16 @@ class Builder(Emitter):
         integer_forms: Mapping[str, Callable[["Builder", RawNode, str | None], Stored | None]],
     ) -> None:
         super().__init__(raw)
-        self.constants: dict[str, Array] = dict(raw.constants)
+        self.constants = Constants(raw.constants)
         self.quantised_constants: dict[str, QuantisedConstant] = {}
         self.pending: dict[str, RawNode] = {}
         self.stored_values: dict[str, Stored] = {}
         self._materialisers = materialisers
         self._integer_forms = integer_forms
         self._folded_at: dict[str, int] = {}
+        self._folded_elements = 0
+        held = sum(value.size for value in raw.constants.values())
+        self._most_folded = max(4 * held, LEAST_FOLDED)
         self._aliases: dict[str, str] = {}
         self._resolved: set[str] = set()
         self._position = {node.index: place for place, node in enumerate(raw.nodes)}
@@ -141,7 +147,7 @@ class Builder(Emitter):
     def shape_of(self, name: str) -> Shape | None:
         """The model's shape of a tensor as far as it is known without emitting anything."""
         if name in self.constants:
-            return tuple(self.constants[name].shape)
+            return self.constants.shape(name)
         if name in self.activations:
             return self.activations[name].shape
         if name in self.stored_values:
@@ -246,9 +252,23 @@ class Builder(Emitter):
         self.activations.setdefault(key, activation)
         return activation
 
+    def check_folded(self, node: RawNode, shape: Shape) -> None:
+        """Refuses a constant that would be too large, before it is computed."""
+        self.check_elements(node, shape)
+        if prod(shape) + self._folded_elements > self._most_folded:
+            self.refuse(
+                node,
+                f"with it, constants computed when the model is read have more than "
+                f"{self._most_folded} values",
+                "save the model with its constants folded",
+            )
+
     def define(self, node: RawNode, value: Array) -> None:
         """Ends an operator whose result is known: whoever reads it reads a constant."""
         name = node.outputs[0]
+        if value.size:
+            self.check_folded(node, tuple(value.shape))
+            self._folded_elements += value.size
         if value.ndim > MAX_RANK:
             self.refuse(node, f"its result has {value.ndim} axes", EXPORT_REMEDY)
         self.constants[name] = value

@@ -14,7 +14,8 @@ from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import RELABELLING, relabelled
-from compiler.frontends.onnx_values import QuantisedConstant
+from compiler.frontends.onnx_values import KNOWN, QuantisedConstant
+from compiler.hostops_ort import dequantise_ort
 from compiler.ops import Array
 from compiler.quantisation import integer_range
 from hw.arch.errors import RowforgeError
@@ -34,6 +35,8 @@ def fold_constant(builder: Builder, node: RawNode) -> bool:
     """Computes the node if its value is known; False if it is not."""
     if node.op_type == "Shape":
         return _shape(builder, node)
+    if _stays_quantised(builder, node):
+        return True
     fold = _FOLDS.get(node.op_type)
     known = all(not name or name in builder.constants for name in node.inputs)
     if fold is None or not known or len(node.outputs) != 1:
@@ -78,7 +81,7 @@ def _constant(builder: Builder, node: RawNode) -> Array:
 
 def _filled(builder: Builder, node: RawNode) -> Array:
     shape = tuple(int(n) for n in _inputs(builder, node)[0].reshape(-1))
-    builder.check_elements(node, shape or (1,))
+    builder.check_folded(node, shape or (1,))
     value = node.attributes.get("value", np.zeros(1, dtype=np.float32))
     if not isinstance(value, np.ndarray) or value.size != 1:
         builder.refuse(node, "its value is not one number", "export the model again")
@@ -89,7 +92,7 @@ def _gather(builder: Builder, node: RawNode) -> Array:
     data, indices = _inputs(builder, node)
     axis = node.integer("axis", 0)
     rest = data.size // max(data.shape[axis], 1)
-    builder.check_elements(node, (max(indices.size, 1), max(rest, 1)))
+    builder.check_folded(node, (max(indices.size, 1), max(rest, 1)))
     return np.asarray(np.take(data, indices, axis=axis))
 
 
@@ -113,7 +116,7 @@ def _slice(builder: Builder, node: RawNode) -> Array:
 
 def _concat(builder: Builder, node: RawNode) -> Array:
     arrays = _inputs(builder, node)
-    builder.check_elements(node, (sum(a.size for a in arrays) or 1,))
+    builder.check_folded(node, (sum(a.size for a in arrays) or 1,))
     return np.concatenate(arrays, axis=node.integer("axis", 0))
 
 
@@ -125,20 +128,20 @@ def _cast(builder: Builder, node: RawNode) -> Array:
 def _expand(builder: Builder, node: RawNode) -> Array:
     data, shape = _inputs(builder, node)
     wanted = np.broadcast_shapes(data.shape, tuple(int(n) for n in shape.reshape(-1)))
-    builder.check_elements(node, wanted or (1,))
+    builder.check_folded(node, wanted or (1,))
     return np.broadcast_to(data, wanted).copy()
 
 
 def _range(builder: Builder, node: RawNode) -> Array:
     start, limit, delta = (value.reshape(-1)[0] for value in _inputs(builder, node))
-    builder.check_elements(node, (max(int(abs((limit - start) / delta)), 1),))
+    builder.check_folded(node, (max(int(abs((limit - start) / delta)), 1),))
     return np.arange(start, limit, delta, dtype=start.dtype)
 
 
 def _elementwise(function: Callable[..., Any]) -> Callable[[Builder, RawNode], Array]:
     def fold(builder: Builder, node: RawNode) -> Array:
         arrays = _inputs(builder, node)
-        builder.check_elements(node, np.broadcast_shapes(*(a.shape for a in arrays)) or (1,))
+        builder.check_folded(node, np.broadcast_shapes(*(a.shape for a in arrays)) or (1,))
         with np.errstate(all="ignore"):
             return np.asarray(function(*arrays), dtype=arrays[0].dtype)
 
@@ -149,25 +152,20 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(a / b if a.dtype.kind == "f" else np.trunc(a / b))
 
 
+def _permutation(node: RawNode, rank: int) -> tuple[int, ...]:
+    return node.integers("perm") or tuple(reversed(range(rank)))
+
+
+def _moved(builder: Builder, node: RawNode, array: Array) -> Array:
+    """The array as a relabelling operator leaves it."""
+    layout = relabelled(builder, node, Layout.plain(tuple(array.shape)))
+    if node.op_type == "Transpose":
+        return array.transpose(_permutation(node, array.ndim))
+    return array.reshape(layout.shape if layout else array.shape)
+
+
 def _relabel(builder: Builder, node: RawNode) -> Array:
-    source, name = builder.constants[node.inputs[0]], node.inputs[0]
-    layout = relabelled(builder, node, Layout.plain(tuple(source.shape)))
-    permutation = node.integers("perm") or tuple(reversed(range(source.ndim)))
-    stored = builder.quantised_constants.get(name)
-
-    def moved(array: Array) -> Array:
-        if node.op_type == "Transpose":
-            return array.transpose(permutation)
-        return array.reshape(layout.shape if layout else array.shape)
-
-    if stored is not None and (stored.scale.size == 1 or node.op_type == "Transpose"):
-        axis = stored.axis
-        if node.op_type == "Transpose" and stored.scale.size > 1:
-            axis = permutation.index(axis)
-        builder.quantised_constants[node.outputs[0]] = QuantisedConstant(
-            moved(stored.values), stored.scale, stored.zero_point, axis
-        )
-    return moved(source)
+    return _moved(builder, node, builder.constants[node.inputs[0]])
 
 
 # ---- quantised initializers ---------------------------------------------------------------------
@@ -175,7 +173,8 @@ def _relabel(builder: Builder, node: RawNode) -> Array:
 
 def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[Array, Array, int]:
     """(scales, zero points, axis) of QuantizeLinear or DequantizeLinear of a constant."""
-    rank = builder.constants[node.inputs[0]].ndim
+    shape = builder.constants.shape(node.inputs[0])
+    rank = len(shape)
     if node.integer("block_size", 0):
         builder.refuse(node, "it quantises in blocks", "quantise per tensor or per channel")
     scale = builder.constant(node, 1, "scale").reshape(-1)
@@ -195,7 +194,7 @@ def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[
         return scale, zero, 0
     if not -rank <= axis < rank:
         builder.refuse(node, f"axis {axis} does not exist", "export the model again")
-    if builder.constants[node.inputs[0]].shape[axis] != scale.size:
+    if shape[axis] != scale.size:
         builder.refuse(node, f"its {scale.size} scales do not fit its input", "export it again")
     return scale, zero, axis % rank
 
@@ -204,19 +203,64 @@ def _along(values: Array, axis: int, rank: int) -> Array:
     return values.reshape([values.size if index == axis else 1 for index in range(rank)])
 
 
-def _dequantise(builder: Builder, node: RawNode) -> Array:
-    values = builder.constants[node.inputs[0]]
-    if values.dtype.kind not in "iu" or values.dtype.itemsize > 4:
-        builder.refuse(node, f"its input has type {values.dtype}", "8, 16 and 32 bits are known")
-    scale, zero, axis = _parameters(builder, node, values.dtype)
+def _stays_quantised(builder: Builder, node: RawNode) -> bool:
+    """DequantizeLinear of a constant, and what relabels its result: integers that stay integers."""
+    name = node.inputs[0] if node.inputs else ""
+    if len(node.outputs) != 1 or name not in builder.constants:
+        return False
+    if node.op_type == "DequantizeLinear":
+        _enter(builder, node, _dequantised(builder, node))
+        return True
+    stored = builder.quantised_constants.get(name)
+    if stored is None or node.op_type not in RELABELLING:
+        return False
+    if stored.scale.size > 1 and node.op_type not in ("Transpose", "Identity", "Dropout"):
+        return False
+    values = _moved(builder, node, stored.values)
+    axis = stored.axis
+    if node.op_type == "Transpose" and stored.scale.size > 1:
+        axis = _permutation(node, values.ndim).index(axis)
+    _enter(builder, node, QuantisedConstant(values, stored.scale, stored.zero_point, axis))
+    return True
+
+
+def _enter(builder: Builder, node: RawNode, constant: QuantisedConstant) -> None:
+    """A dequantised constant: its float form is a folded step that a dump computes."""
     name = node.outputs[0]
-    builder.quantised_constants[name] = QuantisedConstant(values, scale, zero, axis)
-    rank = values.ndim if scale.size > 1 else 0
-    shape = (axis, rank)
-    zeros = _along(zero.astype(np.int64), *shape) if rank else zero.astype(np.int64)[0]
-    scales = _along(scale, *shape) if rank else scale[0]
-    with np.errstate(all="ignore"):
-        return np.asarray((values.astype(np.int64) - zeros).astype(np.float32) * scales)
+    builder.quantised_constants[name] = constant
+    builder.constants.defer(name, tuple(constant.values.shape), lambda: _real(constant))
+    integers = builder.constant_activation(f"{name} (integers)", constant.values)
+    output = builder.declare_folded(name, tuple(constant.values.shape))
+    builder.emit_host(
+        node,
+        "dequantise_ort",
+        (integers,),
+        output,
+        folded=KNOWN,
+        scale=tuple(float(scale) for scale in constant.scale.reshape(-1)),
+        zero_point=tuple(int(zero) for zero in constant.zero_point.reshape(-1)),
+        axis=constant.axis,
+    )
+
+
+def _real(constant: QuantisedConstant) -> Array:
+    return dequantise_ort(
+        constant.values,
+        scale=tuple(float(scale) for scale in constant.scale.reshape(-1)),
+        zero_point=tuple(int(zero) for zero in constant.zero_point.reshape(-1)),
+        axis=constant.axis,
+    )
+
+
+def _dequantised(builder: Builder, node: RawNode) -> QuantisedConstant:
+    values = builder.constants[node.inputs[0]]
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 4 or values.size == 0:
+        builder.refuse(
+            node,
+            f"its input has type {values.dtype} and {values.size} values",
+            "give it integers of 8, 16 or 32 bits",
+        )
+    return QuantisedConstant(values, *_parameters(builder, node, values.dtype))
 
 
 def _quantise(builder: Builder, node: RawNode) -> Array:
@@ -250,7 +294,6 @@ _FOLDS: dict[str, Callable[[Builder, RawNode], Array]] = {
     "Sqrt": _elementwise(np.sqrt),
     "Relu": _elementwise(lambda a: np.maximum(a, 0)),
     "ReduceProd": lambda builder, node: np.asarray([prod(_inputs(builder, node)[0].tolist())]),
-    "DequantizeLinear": _dequantise,
     "QuantizeLinear": _quantise,
     **dict.fromkeys(RELABELLING, _relabel),
 }

@@ -69,6 +69,12 @@ class Emitter:
         self.activations[name] = activation
         return activation
 
+    def declare_folded(self, name: str, shape: Shape) -> Activation:
+        """Enters a float tensor that nothing computes unless a dump asks for it."""
+        layout = Layout.plain(shape)
+        self._declare(name, layout, "float32")
+        return Activation(name, layout, "float32")
+
     def _declare(
         self,
         key: str,

@@ -125,7 +125,7 @@ class Layout:
         """An array of the model's shape as it is stored, with the shape of `tensor_form`."""
         shape, permutation, _ = self.tensor_form()
         if permutation is None:
-            return array.reshape(shape).copy(order="C")
+            return np.ascontiguousarray(array).reshape(shape)
         moved = tuple(shape[axis] for axis in permutation)
         return array.reshape(moved).transpose(np.argsort(permutation)).copy(order="C")
 

@@ -141,6 +141,9 @@ def _refuse_float(builder: Builder) -> None:
 
 
 def _convert(builder: Builder, node: RawNode) -> None:
+    sourceless = node.op_type != "Constant" and not any(node.inputs)
+    if sourceless or not node.outputs or not node.outputs[0]:
+        builder.refuse(node, "it has no input or output", "export the model again")
     if fold_constant(builder, node):
         return
     if node.op_type in _EAGER:
@@ -152,8 +155,6 @@ def _convert(builder: Builder, node: RawNode) -> None:
             "no such operator is supported",
             f"rewrite it with {', '.join(sorted({*_EAGER, *_EITHER, *_PRODUCTS}))}",
         )
-    if not node.inputs or not node.outputs or not node.outputs[0]:
-        builder.refuse(node, "it has no input or output", "export the model again")
     known = builder.activations.get(node.inputs[0])
     integers = known is not None and known.dtype != "float32"
     several = sum(bool(name) for name in node.outputs) > 1

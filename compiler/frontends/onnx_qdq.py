@@ -214,13 +214,13 @@ def clip_bounds(builder: Builder, node: RawNode) -> tuple[float | None, float | 
     if node.op_type != "Clip":
         return None
     bounds: list[float | None] = []
-    for position, name in ((1, "min"), (2, "max")):
-        value: Any = node.number(name, 0.0) if name in node.attributes else None
+    for position, edge in ((1, "min"), (2, "max")):
+        value: Any = node.number(edge, 0.0) if edge in node.attributes else None
         if builder.has(node, position):
-            given = builder.constants.get(node.inputs[position])
-            if given is None or given.size != 1:
+            name = node.inputs[position]
+            if name not in builder.constants or builder.constants[name].size != 1:
                 return None
-            value = given.reshape(-1)[0]
+            value = builder.constants[name].reshape(-1)[0]
         bounds.append(None if value is None or np.isnan(value) else float(value))
     return bounds[0], bounds[1]
 

@@ -1,5 +1,6 @@
 """The kinds of value that a tensor of an ONNX model can be while the model is converted."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,33 @@ class Stored:
 
     activation: Activation
     scale: Scale
+
+
+class Constants(dict[str, Array]):
+    """Values known when the model is read, by name; large float ones are computed when asked for.
+
+    A dequantised weight is four times as large as its integers, and seldom looked at.
+    """
+
+    def __init__(self, values: Mapping[str, Array]) -> None:
+        super().__init__(values)
+        self._deferred: dict[str, tuple[Shape, Callable[[], Array]]] = {}
+
+    def defer(self, name: str, shape: Shape, compute: Callable[[], Array]) -> None:
+        """Enters a value of this shape that `compute` yields."""
+        self._deferred[name] = shape, compute
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a value, which is not computed for that."""
+        if name in self._deferred:
+            return self._deferred[name][0]
+        return tuple(self[name].shape)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._deferred
+
+    def __missing__(self, name: str) -> Array:
+        return self._deferred[name][1]()
 
 
 @dataclass(frozen=True, eq=False)

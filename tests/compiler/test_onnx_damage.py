@@ -116,6 +116,94 @@ def _huge_fill(model: onnx.ModelProto) -> None:
     model.graph.node.insert(0, fill)
 
 
+def _many_fills(model: onnx.ModelProto) -> None:
+    shape = helper.make_tensor("large", TensorProto.INT64, [2], [1 << 12, 1 << 12])
+    model.graph.initializer.append(shape)
+    for number in range(9):
+        fill = helper.make_node("ConstantOfShape", ["large"], [f"filled{number}"])
+        model.graph.node.insert(0, fill)
+
+
+def _operator_without_inputs(model: onnx.ModelProto) -> None:
+    del node(model, "Relu").input[:]
+
+
+def _two_writers(model: onnx.ModelProto) -> None:
+    node(model, "Relu").output[0] = node(model, "Conv").output[0]
+
+
+def _no_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].name = "nowhere"
+
+
+def _no_nodes(model: onnx.ModelProto) -> None:
+    del model.graph.node[:]
+
+
+def _negative_size(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = -3
+
+
+def _zero_size(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 0
+
+
+def _cut_weights(model: onnx.ModelProto) -> None:
+    tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    tensor.raw_data = tensor.raw_data[:-1]
+
+
+def _float_weights(model: onnx.ModelProto) -> None:
+    tensor = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    tensor.data_type = TensorProto.FLOAT
+    tensor.raw_data = np.ones(list(tensor.dims), dtype=np.float32).tobytes()
+
+
+def _half_floats(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+
+def _foreign_domain(model: onnx.ModelProto) -> None:
+    node(model, "Relu").domain = "org.example"
+
+
+def _zero_groups(model: onnx.ModelProto) -> None:
+    node(model, "Conv").attribute.append(helper.make_attribute("group", 0))
+
+
+def _zero_stride(model: onnx.ModelProto) -> None:
+    for attribute in node(model, "Conv").attribute:
+        if attribute.name == "strides":
+            attribute.ints[0] = 0
+
+
+def _window_too_large(model: onnx.ModelProto) -> None:
+    for attribute in node(model, "MaxPool").attribute:
+        if attribute.name == "kernel_shape":
+            attribute.ints[0] = 99
+
+
+def _wrong_attribute(model: onnx.ModelProto) -> None:
+    for attribute in node(model, "Conv").attribute:
+        if attribute.name == "pads":
+            attribute.CopyFrom(helper.make_attribute("pads", 0.5))
+
+
+def _wrong_axis(model: onnx.ModelProto) -> None:
+    for attribute in node(model, "Transpose").attribute:
+        attribute.ints[0] = 7
+
+
+def _infinite_scale(model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and not tensor.dims:
+            tensor.raw_data = np.float32(np.inf).tobytes()
+
+
+def _future_operators(model: onnx.ModelProto) -> None:
+    model.opset_import[0].version = 1 << 40
+
+
 def _external(model: onnx.ModelProto) -> None:
     tensor = model.graph.initializer[0]
     tensor.data_location = TensorProto.EXTERNAL
@@ -172,6 +260,24 @@ def _scale_counts(model: onnx.ModelProto) -> None:
         (_unknown_size, "unknown size on axis 2"),
         (_huge_constant, "at most 8 axes"),
         (_huge_fill, "would have shape"),
+        (_many_fills, "computed when the model is read"),
+        (_operator_without_inputs, "no input or output"),
+        (_two_writers, "writes 't3' again"),
+        (_no_output, "no operator writes its output 'nowhere'"),
+        (_no_nodes, "at least one operator"),
+        (_negative_size, "at least 1"),
+        (_zero_size, "at least 1"),
+        (_cut_weights, "cut short"),
+        (_float_weights, "type float32"),
+        (_half_floats, "type float16"),
+        (_foreign_domain, r"org\.example\.Relu.*no such operator"),
+        (_zero_groups, "0 groups"),
+        (_zero_stride, "strides"),
+        (_window_too_large, "does not fit its input"),
+        (_wrong_attribute, "pads must be a list of integers"),
+        (_wrong_axis, "perm"),
+        (_infinite_scale, "positive finite"),
+        (_future_operators, "operator set"),
         (_external, "another file; save the model as one file"),
         (_cycle, "cycle"),
         (_missing_weights, "nothing provides"),
