@@ -158,6 +158,27 @@ def test_an_average_without_ties_runs_on_the_array(tmp_path: Path) -> None:
         assert isinstance(served[0], kind)
 
 
+@pytest.mark.parametrize(
+    ("width", "taps", "pads"),
+    [
+        (2045, (3, 3), [0, 0, 0, 0]),
+        (2046, (3, 3), [0, 0, 0, 0]),
+        (2043, (3, 3), [0, 1, 0, 1]),
+        (2044, (3, 3), [0, 1, 0, 1]),
+        (60, (32, 3), [0, 0, 0, 0]),
+        (60, (33, 3), [0, 0, 0, 0]),
+        (60, (40, 60), [0, 0, 0, 0]),
+    ],
+)
+def test_the_order_of_float_sums(
+    tmp_path: Path, width: int, taps: tuple[int, int], pads: list[int]
+) -> None:
+    rng, m = np.random.default_rng(width), ModelMaker()
+    x = m.input("x", (1, 1, 40, width))
+    model = m.model(m.op("AveragePool", x, kernel_shape=list(taps), pads=pads))
+    check(model, tmp_path, rng, levels=(False,))
+
+
 def test_an_inexact_sum_runs_on_the_host(tmp_path: Path) -> None:
     """Seen with these scales: one pair of 65,536 rounds otherwise in fixed point."""
     rng = np.random.default_rng(1)
