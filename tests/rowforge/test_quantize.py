@@ -9,8 +9,11 @@ import onnxruntime
 import pytest
 from sklearn.datasets import load_digits
 
+from compiler.frontends import load_model
+from rowforge.quantization import quantize_model
+from sim.golden import run_graph
 from tests.rowforge.support import rowforge
-from tests.support.onnx_models import ModelMaker, save
+from tests.support.onnx_models import ModelMaker, oracle, save
 from tests.workloads import workload
 
 CALIBRATION, TESTED = 100, 300
@@ -77,6 +80,57 @@ def test_a_model_without_a_batch_dimension_of_one(capsys, tmp_path):
     assert outcome.status == 0, outcome.err
     assert rowforge(capsys, "run", tmp_path / "q.onnx", "--preset", "tiny", "--target", "golden",
                     "--check").status == 0  # fmt: skip
+
+
+def inverted_residuals(folder):
+    """A small network as PyTorch exports them: normalised input, BatchNormalization, ReLU6."""
+    rng, m = np.random.default_rng(0), ModelMaker()
+
+    def weights(*shape):
+        scaled = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+        return m.constant(scaled.astype(np.float32))
+
+    def normalised(x, channels):
+        sign = np.where(rng.random(channels) < 0.1, -1, 1)
+        gamma, variance = rng.uniform(0.5, 1.5, (2, channels))
+        beta, mean = 0.1 * rng.standard_normal((2, channels))
+        parameters = (sign * gamma, beta, mean, variance)
+        return m.op(
+            "BatchNormalization", x, *(m.constant(p.astype(np.float32)) for p in parameters)
+        )
+
+    def relu6(x):
+        return m.op("Clip", x, m.constant(np.float32(0)), m.constant(np.float32(6)))
+
+    def block(x, C, times):
+        M = times * C
+        y = relu6(normalised(m.op("Conv", x, weights(M, C, 1, 1)), M))
+        y = m.op("Conv", y, weights(M, 1, 3, 3), pads=[1, 1, 1, 1], group=M)
+        y = m.op("Conv", relu6(normalised(y, M)), weights(C, M, 1, 1))
+        return m.op("Add", x, normalised(y, C))
+
+    x = m.op("Sub", m.input("x", ("N", 3, 16, 16)), m.constant(np.full((1, 3, 1, 1), 0.5, "f")))
+    x = m.op("Div", x, m.constant(np.full((1, 3, 1, 1), 0.25, "f")))
+    x = m.op("Conv", x, weights(8, 3, 3, 3), pads=[1, 1, 1, 1], strides=[2, 2])
+    x = block(block(relu6(normalised(x, 8)), 8, 2), 8, 3)
+    branches = [m.op("Relu", m.op("Conv", x, weights(8, 8, 1, 1))) for _ in range(2)]
+    x = m.op("MaxPool", m.op("Concat", *branches, axis=1), kernel_shape=[2, 2], strides=[2, 2])
+    x = m.op("Flatten", m.op("GlobalAveragePool", x))
+    return save(m.model(m.op("Softmax", m.op("Gemm", x, weights(10, 16), transB=1))), folder)
+
+
+def test_a_network_of_inverted_residuals(tmp_path):
+    """Everything behind the quantiser equals ONNX Runtime's float32 arithmetic in every bit."""
+    rng, result = np.random.default_rng(1), tmp_path / "q.onnx"
+    images = rng.random((20, 3, 16, 16)).astype(np.float32)
+    errors = quantize_model(inverted_residuals(tmp_path), images, result)
+    assert min(error.sqnr for error in errors) > 25
+    graph, quantised = load_model(result), onnx.load(result)
+    served = {node.op for node in graph.nodes if node.place.value == "array"}
+    assert served >= {"Conv", "Concat", "MaxPool", "Gemm"}
+    for image in rng.random((5, 1, 3, 16, 16)).astype(np.float32):
+        (expected,) = oracle(quantised, {"x": image}, optimised=False)
+        np.testing.assert_array_equal(run_graph(graph, image)[graph.outputs[0]], expected)
 
 
 @pytest.mark.parametrize(
