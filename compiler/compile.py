@@ -89,11 +89,13 @@ def estimate_graph(graph: Graph, config: Config, *, objective: str = "cycles") -
 
 @dataclass
 class _Report:
-    """A layer's report while it is filled in."""
+    """A layer's report while it is filled in; `node` is None for an absorbed operator."""
 
-    node: Node
+    name: str
+    op: str
     where: Place
     reason: str
+    node: Node | None = None
     output: int = -1
     cost: OperationReport | None = None
 
@@ -114,9 +116,11 @@ class _Compiler:
         """The program."""
         inputs = tuple(self.tensors.enter_input(key) for key in self.graph.inputs)
         for position, node in enumerate(self.graph.nodes):
-            self.stream.start_layer(position)
-            report = _Report(node, node.place, node.folded)
+            self.stream.start_layer(len(self.reports))
+            report = _Report(node.name, node.op, node.place, node.folded, node)
             self.reports.append(report)
+            for name, op, reason in node.absorbs:
+                self.reports.append(_Report(name, op, Place.FOLDED, reason))
             self._node(position, node, report)
             if self.options.dump:
                 report.output = self.tensors.output_tensor(node.output)
@@ -143,11 +147,13 @@ class _Compiler:
 
     def _node(self, position: int, node: Node, report: _Report) -> None:
         if isinstance(node, Constant):
-            self.tensors.enter_constant(node.output, node.value)
+            if self.options.dump or self.tensors.is_read(node.output):
+                self.tensors.enter_constant(node.output, node.value)
         elif isinstance(node, Reshape):
             report.where = Place.FOLDED
             report.reason = node.folded or "the same values under another shape"
-        elif isinstance(node, HostStep):
+        elif isinstance(node, HostStep) and not node.folded:
+            report.reason = node.reason
             self._host_step(node, node.function, node.parameters, report)
         elif not node.folded:
             self._array_node(position, node, report)
@@ -199,16 +205,17 @@ class _Compiler:
 
     def _layer(self, index: int, report: _Report) -> Layer:
         node = report.node
+        macs = node.macs if isinstance(node, Conv) else 0
         traffic = self.stream.traffic[index]
         cost = report.cost
         cycles = traffic.cycles(cost.cycles) if cost else 0
         return Layer(
-            name=node.name,
-            op=node.op,
+            name=report.name,
+            op=report.op,
             where=report.where.value,
             reason=report.reason,
             output=report.output,
-            macs=node.macs if isinstance(node, Conv) else 0,
+            macs=macs,
             model_cycles=cycles if cost else None,
             glb_bytes=cost.glb_bytes if cost else None,
             link_bytes=8 * traffic.words if traffic.words else None,

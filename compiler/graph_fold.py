@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.graph import Graph
-from compiler.ops import Conv, Node, Pad, Pool, Reshape
+from compiler.ops import Conv, HostStep, Node, Pad, Pool, Reshape
 
 
 def fold(graph: Graph) -> Graph:
@@ -58,7 +58,11 @@ def fold_pads(graph: Graph) -> Graph:
     for index, node in enumerate(nodes):
         if not isinstance(node, Pad) or node.output in graph.outputs:
             continue
-        readers = [i for i, other in enumerate(nodes) if node.output in other.inputs]
+        readers = [
+            i
+            for i, other in enumerate(nodes)
+            if node.output in other.inputs and not (isinstance(other, HostStep) and other.folded)
+        ]
         absorbed = [_absorb(nodes[i], node, graph) for i in readers]
         if readers and all(conv is not None for conv in absorbed):
             for i, conv in zip(readers, absorbed, strict=True):

@@ -1,4 +1,5 @@
-"""Host steps in NumPy, bit for bit as TensorFlow Lite Micro computes them.
+"""Host steps in NumPy, bit for bit as TensorFlow Lite Micro computes them; those of ONNX Runtime
+are in `compiler.hostops_ort` and `compiler.hostops_pool`.
 
 A step is a function of arrays and plain parameters, found by name in `FUNCTIONS`; the driver runs
 them between accelerator layers, the golden model runs the same ones. All derived integers come
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler import float32, gemmlowp, rounding
+from compiler import float32, gemmlowp, hostops_ort, hostops_pool, rounding
 from compiler.gemmlowp import Ints
 from hw.arch.errors import RowforgeError
 
@@ -198,6 +199,8 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "softmax_float": softmax_float,
     "log_softmax_float": log_softmax_float,
     "cast": cast,
+    **hostops_ort.FUNCTIONS,
+    **hostops_pool.FUNCTIONS,
 }
 
 

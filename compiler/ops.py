@@ -34,7 +34,9 @@ class Node:
     """One operator of the model: `name` is its key there, `op` its type there.
 
     `folded` says why a node costs nothing (it is then kept only to report it and to recompute its
-    output for a dump); it is empty for a node that must be served.
+    output for a dump); it is empty for a node that must be served. `absorbs` lists (name, op,
+    reason) of operators of the model that have no node of their own and are reported with this
+    one: their work is part of it, or of none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Node:
     inputs: tuple[str, ...]
     output: str
     folded: str = ""
+    absorbs: tuple[tuple[str, str, str], ...] = ()
 
     served_by: ClassVar[Place] = Place.ARRAY
 
@@ -240,10 +243,12 @@ class HostStep(Node):
     """A step on the host: `compiler.hostops.FUNCTIONS[function](*inputs, **parameters)`.
 
     Parameters are plain numbers, strings, booleans and tuples of them, so that a program file can
-    carry the step; the result takes the output tensor's shape.
+    carry the step; the result takes the output tensor's shape. `reason` says why no unit of the
+    accelerator does it, where there is more to say than that.
     """
 
     function: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
     served_by: ClassVar[Place] = Place.HOST

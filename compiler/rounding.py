@@ -1,13 +1,15 @@
 """The three ways from an accumulator to a scaled integer, before zero point and clamp.
 
 All take int64 arrays whose last axis is the channel, values within int32, and broadcast the
-per-channel parameters along it. They are the definition that gateware is compared with.
+per-channel parameters along it. They are the definition that gateware is compared with; so is
+`add_fixed`, the addition of two tensors of different scales.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from compiler.gemmlowp import Ints, multiply_by_quantised_multiplier
+from compiler.quantisation import AddMultipliers
 
 
 def scale_tflm(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:
@@ -27,3 +29,15 @@ def scale_ort(acc: Ints, scale: npt.NDArray[np.float32]) -> Ints:
     product = acc.astype(np.float32) * scale
     bounded = np.clip(product.astype(np.float64), -(2.0**40), 2.0**40)
     return np.asarray(np.rint(bounded), dtype=np.int64)
+
+
+def add_fixed(a: Ints, b: Ints, integers: AddMultipliers) -> Ints:
+    """TensorFlow Lite's ADD of centred values: shifted left and scaled, added, scaled back."""
+
+    def scaled(values: Ints, pair: tuple[int, int]) -> Ints:
+        multiplier, shift = (np.asarray(number, dtype=np.int64) for number in pair)
+        return multiply_by_quantised_multiplier(values, multiplier, shift)
+
+    total = scaled(a << integers.left_shift, integers.first)
+    total = total + scaled(b << integers.left_shift, integers.second)
+    return scaled(total, integers.output)

@@ -13,7 +13,17 @@ from hw.arch.version import version_text
 from rowforge.progress import Progress
 from sw_driver.errors import DriverError
 
-COMMANDS = ("presets", "doctor", "generate", "compile", "run", "estimate", "reproduce", "demo")
+COMMANDS = (
+    "presets",
+    "doctor",
+    "generate",
+    "compile",
+    "run",
+    "estimate",
+    "reproduce",
+    "quantize",
+    "demo",
+)
 
 GOOD, WRONG, BAD_USE, INTERRUPTED = 0, 1, 2, 130
 

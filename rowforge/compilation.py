@@ -63,7 +63,7 @@ def compile_model(
 
     Parameters
     ----------
-    model : path of a `.tflite` file
+    model : path of a `.tflite` or `.onnx` file
     config : Config
     options : CompileOptions
     keep_layers : bool

@@ -15,4 +15,11 @@ def load_model(path: str | Path) -> Graph:
     suffix = Path(path).suffix.lower()
     if suffix == ".tflite":
         return fold(load_tflite(path))
-    raise RowforgeError(f"a model's file name must end in .tflite, not {Path(path).name!r}")
+    if suffix == ".onnx":
+        # Imported here: a model of another format must not pay for the ONNX parser.
+        from compiler.frontends.onnx_loader import load_onnx
+
+        return fold(load_onnx(path))
+    raise RowforgeError(
+        f"a model's file name must end in .tflite or .onnx, not {Path(path).name!r}"
+    )

@@ -46,7 +46,8 @@ class TensorTable:
         """Declares a tensor about to be written; its view follows its first reader."""
         tensor = self.graph.tensors[key]
         shape = view or self._wanted_view(key) or default_view(tensor.shape)
-        value = Value(key, self._spec(key, shape), shape, raw=tensor.dtype == "int32")
+        index = self._spec(key, shape, _suffix(tensor))
+        value = Value(key, index, shape, raw=tensor.dtype == "int32")
         value.uses = self._uses(key)
         value.keep = self._kept(key)
         value.on_host = on_host
@@ -169,15 +170,20 @@ class TensorTable:
         if key in self._on_host:
             return self._on_host[key]
         producer = self.graph.producer(key)
+        source = self.graph.producer(self.root(key))
         if isinstance(producer, Pad) and producer.folded:
             index = self._folded_pad(producer)
+        elif isinstance(source, HostStep) and source.folded:
+            index = self._folded_step(key, source)
         else:
             value = self.value(key)
             self.scheduler.to_host(value)
             index = value.tensor
             if self.root(key) != key:
-                shape = self.graph.tensors[key].shape
-                index = self._host("Reshape", index, key, "", shape, {"shape": shape})
+                tensor = self.graph.tensors[key]
+                attributes = {"shape": tensor.shape}
+                suffix = _suffix(tensor)
+                index = self._host("Reshape", index, key, suffix, tensor.shape, attributes)
         self._on_host[key] = index
         return index
 
@@ -203,10 +209,28 @@ class TensorTable:
     def _folded_pad(self, node: Pad) -> int:
         """The output of a folded pad, which the host recomputes for a dump."""
         source = self.host_tensor(node.inputs[0])
-        shape = self.graph.tensors[node.output].shape
-        return self._host("Pad", source, node.output, "", shape, pad_attributes(node))
+        tensor = self.graph.tensors[node.output]
+        suffix, attributes = _suffix(tensor), pad_attributes(node)
+        return self._host("Pad", source, node.output, suffix, tensor.shape, attributes)
+
+    def _folded_step(self, key: str, node: HostStep) -> int:
+        """The output of a folded host step, or a relabelling of it, computed for a dump."""
+        tensor = self.graph.tensors[key]
+        suffix, shape = _suffix(tensor), tensor.shape
+        if key != node.output:
+            index = self.host_tensor(node.output)
+            return self._host("Reshape", index, key, suffix, shape, {"shape": shape})
+        inputs = tuple(self.host_tensor(source) for source in node.inputs)
+        index = self._spec(key, suffix=suffix)
+        self.stream.host(Host(node.function, inputs, (index,), dict(node.parameters)))
+        return index
 
     # ---- liveness -------------------------------------------------------------------------------
+
+    def is_read(self, key: str) -> bool:
+        """Whether a node that is served, or the model's user, reads a tensor."""
+        readers = (n for n in self.graph.nodes if not n.folded or isinstance(n, Reshape))
+        return key in self.graph.outputs or any(key in node.inputs for node in readers)
 
     def _uses(self, key: str) -> list[int]:
         return [
@@ -220,7 +244,7 @@ class TensorTable:
         if self._keep_all:
             return True
         names = {key, *(alias for alias, root in self._roots.items() if root == key)}
-        hosted = (node for node in self.graph.nodes if isinstance(node, HostStep))
+        hosted = (n for n in self.graph.nodes if isinstance(n, HostStep) and not n.folded)
         return bool(names & {*self.graph.outputs, *(k for node in hosted for k in node.inputs)})
 
     def _wanted_view(self, key: str) -> Shape4 | None:
@@ -250,6 +274,11 @@ def default_view(shape: tuple[int, ...]) -> Shape4:
         return (1, shape[0], 1, shape[1])
     padded = (1,) * (4 - len(shape)) + tuple(shape)
     return padded[0], padded[1], padded[2], padded[3]
+
+
+def _suffix(tensor: Tensor) -> str:
+    """What tells the stored form of a tensor from the model's own, where they differ."""
+    return "" if _model_shape(tensor) is None else " as stored"
 
 
 def _model_shape(tensor: Tensor) -> tuple[int, ...] | None:

@@ -13,7 +13,7 @@ from rowforge.report import report, table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, configuration, output."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite file")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite or .onnx file")
     add_config(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE.rfp", help="the program file"

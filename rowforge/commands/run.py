@@ -28,7 +28,10 @@ WRONG = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to run, where, on what, and what to keep."""
     parser.add_argument(
-        "model", type=Path, metavar="MODEL|FILE.rfp", help="a .tflite model or a program file"
+        "model",
+        type=Path,
+        metavar="MODEL|FILE.rfp",
+        help="a .tflite or .onnx model, or a program file",
     )
     add_config(parser, required=False)
     parser.add_argument(

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import Ints, multiply_by_quantised_multiplier
 from compiler.ops import Add, Concat, Mul, Pad, Rescale
 from compiler.quantisation import add_multipliers
+from compiler.rounding import add_fixed
 from sim.golden.requantise import requantise
 
 Array = npt.NDArray[Any]
@@ -16,17 +16,11 @@ Array = npt.NDArray[Any]
 def add(node: Add, a: Array, b: Array) -> Array:
     """TensorFlow Lite's ADD: inputs shifted left by 20 and scaled, added, scaled back, clamped."""
     integers = add_multipliers(*node.scales, node.output_scale)
-
-    def scaled(values: Ints, pair: tuple[int, int]) -> Ints:
-        multiplier, shift = (np.asarray(number, dtype=np.int64) for number in pair)
-        return multiply_by_quantised_multiplier(values, multiplier, shift)
-
-    total = np.zeros((), dtype=np.int64)
-    for x, zero_point, pair in zip(
-        (a, b), node.zero_points, (integers.first, integers.second), strict=True
-    ):
-        total = total + scaled((x.astype(np.int64) - zero_point) << integers.left_shift, pair)
-    result = scaled(total, integers.output) + node.output_zero_point
+    first, second = (
+        x.astype(np.int64) - zero_point
+        for x, zero_point in zip((a, b), node.zero_points, strict=True)
+    )
+    result = add_fixed(first, second, integers) + node.output_zero_point
     return np.clip(result, node.low, node.high).astype(node.dtype)
 
 

@@ -75,11 +75,15 @@ def run_batch(
     count = counts.pop()
     if _independent_items(graph):
         return _spread(graph, _run(graph, arrays, rounding, psum_width), count)
+    fixed = _fixed(graph)
     runs = [
         _run(graph, {key: a[i : i + 1] for key, a in arrays.items()}, rounding, psum_width)
         for i in range(count)
     ]
-    return {key: _stack(graph.tensors[key], [run[key] for run in runs]) for key in runs[0]}
+    return {
+        key: _stack(graph.tensors[key], [run[key] for run in runs], fixed=key in fixed)
+        for key in runs[0]
+    }
 
 
 def run_node(node: Node, arrays: list[Array], psum_width: int | None = None) -> Array:
@@ -155,15 +159,25 @@ def _shaped(array: Array, tensor: Tensor) -> Array:
     return array.reshape(tensor.shape)
 
 
+def _fixed(graph: Graph) -> set[str]:
+    """Tensors that no input has an effect on."""
+    fixed = {key for key, tensor in graph.tensors.items() if tensor.data is not None}
+    for node in graph.nodes:
+        if all(key in fixed for key in node.inputs):
+            fixed.add(node.output)
+    return fixed
+
+
 def _independent_items(graph: Graph) -> bool:
     """Whether N items can run as one: every computed tensor leads with 1 and no axis 0 is mixed."""
+    fixed = _fixed(graph)
     for node in graph.nodes:
-        if isinstance(node, Constant):
+        if node.output in fixed:
             continue
         keys = (*node.inputs, node.output)
-        if any(graph.tensors[key].shape[:1] != (1,) for key in keys):
+        if not all(_leads_with_items(graph.tensors[key]) for key in keys):
             return False
-        if any(graph.tensors[key].data is not None for key in node.inputs):
+        if any(key in fixed for key in node.inputs):
             return False
         if isinstance(node, Concat) and node.axis == 0:
             return False
@@ -174,23 +188,29 @@ def _independent_items(graph: Graph) -> bool:
     return True
 
 
+def _leads_with_items(tensor: Tensor) -> bool:
+    """Whether axis 0 is a batch of 1, in the graph and in the model."""
+    first = 0 if tensor.permutation is None else tensor.permutation[0]
+    return tensor.shape[:1] == (1,) and first == 0 and _model_shape(tensor)[:1] == (1,)
+
+
 def _keeps_items(node: HostStep, graph: Graph) -> bool:
     """A host step works along later axes only."""
     rank = len(graph.tensors[node.inputs[0]].shape)
-    return 0 not in node.parameters.get("axes", ()) and rank > 1
+    padded = any(node.parameters.get("pads", ((),))[0])
+    return 0 not in node.parameters.get("axes", ()) and rank > 1 and not padded
 
 
 def _spread(graph: Graph, values: dict[str, Array], count: int) -> dict[str, Array]:
     """Constants repeated for every item, as if each inference had yielded them."""
-    fixed = {node.output for node in graph.nodes if isinstance(node, Constant)}
-    fixed.update(key for key, tensor in graph.tensors.items() if tensor.data is not None)
+    fixed = _fixed(graph)
     return {
-        key: _stack(graph.tensors[key], [array] * count) if key in fixed else array
+        key: np.broadcast_to(array, (count, *array.shape)) if key in fixed else array
         for key, array in values.items()
     }
 
 
-def _stack(tensor: Tensor, arrays: list[Array]) -> Array:
-    if tensor.data is None and tensor.shape[:1] == (1,):
+def _stack(tensor: Tensor, arrays: list[Array], *, fixed: bool) -> Array:
+    if not fixed and _leads_with_items(tensor):
         return np.concatenate(arrays, axis=0)
     return np.stack(arrays)

@@ -29,11 +29,11 @@ def random_inputs(graph: Graph, rng: np.random.Generator) -> dict[str, Any]:
     for key in graph.inputs:
         tensor = graph.tensors[key]
         if tensor.dtype == "float32":
-            arrays[tensor.name] = rng.standard_normal(tensor.shape).astype(np.float32)
+            values = rng.standard_normal(tensor.shape).astype(np.float32)
         else:
             info = np.iinfo(tensor.dtype)
             values = rng.integers(info.min, info.max, tensor.shape, endpoint=True)
-            arrays[tensor.name] = values.astype(tensor.dtype)
+        arrays[tensor.name] = tensor.in_model_layout(values.astype(tensor.dtype))
     return arrays
 
 

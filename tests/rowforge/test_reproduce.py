@@ -141,7 +141,7 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
     run = row["rtl"]
     assert run["exact"]
     assert run["macs"] < row["macs"]
-    assert run["outputs"] == run["macs"] // (3 * 3 * 16)
+    assert run["macs"] % (3 * 3 * run["outputs"]) == 0
     assert run["counters"]["macs"] == run["macs"]
     assert run["cycles"] > run["macs"] / config.multipliers
     assert run["difference"] == run["model_cycles"] - run["cycles"]

@@ -1,0 +1,274 @@
+"""Average pools of stored values: on the array where rounding provably cannot differ.
+
+ONNX Runtime sums dequantised values in float32 and rounds the mean, ties to even. The sum of n
+stored values takes few values; if none of them lies closer to a tie than float32 sums can err, any
+order of exact arithmetic gives the same result and the array computes it. Otherwise (a window of
+64 has ties) the host repeats ONNX Runtime's sum.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_layout import Layout
+from compiler.frontends.onnx_reader import RawNode
+from compiler.frontends.onnx_values import Activation, Scale
+from compiler.frontends.onnx_window import (
+    Window,
+    channels_last,
+    image_of,
+    kernel_shape,
+    output_layout,
+    pads_before_ceil,
+    read_window,
+)
+from compiler.ops import Conv, Image, Pool, PoolKind
+from compiler.quantisation import Requant, Rounding, integer_range
+
+_ULP = 2.0**-24
+_MOST_SUMS = 1 << 22
+
+# What the kernel that adds up columns first takes: measured on ONNX Runtime.
+_WIDEST_TAPS = 32
+_WIDEST_ROW = 2045
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Average:
+    """A pool: its input stored channels-last, its geometry, how ONNX Runtime adds."""
+
+    raw: RawNode
+    source: Activation
+    batch: int
+    image: Image
+    window: Window
+    layout: Layout
+    include_pad: bool
+    beyond: tuple[int, int]
+    sums: str
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """Parameters of the host step."""
+        window = self.window
+        return {
+            "image": self.image,
+            "window": window.taps,
+            "stride": window.stride,
+            "pad": window.pad,
+            "dilation": window.dilation,
+            "include_pad": self.include_pad,
+            "beyond": self.beyond,
+            "sums": self.sums,
+        }
+
+    @property
+    def counts(self) -> set[int]:
+        """How many values the windows average."""
+        per_axis = []
+        for axis in (0, 1):
+            before, after = self.window.pad[axis], self.window.pad[axis + 2]
+            size, step = self.image[axis], self.window.stride[axis]
+            first, last = (0, size) if not self.include_pad else (-before, size + after)
+            last -= self.beyond[axis] if self.include_pad else 0
+            taps = np.arange(self.window.taps[axis]) * self.window.dilation[axis]
+            starts = np.arange(self.window.outputs[axis]) * step - before
+            inside = (starts[:, None] + taps >= first) & (starts[:, None] + taps < last)
+            per_axis.append(set(inside.sum(axis=1).tolist()))
+        return {a * b for a in per_axis[0] for b in per_axis[1]}
+
+
+def read_average(builder: Builder, node: RawNode, source: Activation) -> Average:
+    """The geometry of AveragePool, GlobalAveragePool or a ReduceMean over an image."""
+    source = channels_last(builder, node, source)
+    batch, image = image_of(builder, node, source)
+    if node.op_type in ("AveragePool", "QLinearAveragePool"):
+        taps = kernel_shape(builder, node, source)
+        window = read_window(builder, node, source, taps, pool=True)
+        meant = pads_before_ceil(builder, node, source, taps)
+        beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
+        include_pad = bool(node.integer("count_include_pad", 0))
+        sums = _order_of_sums(builder, node, image, window, include_pad)
+    else:
+        if node.op_type == "ReduceMean":
+            _check_axes(builder, node, len(source.shape))
+        taps = image[:2]
+        window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        include_pad, beyond, sums = False, (0, 0), "lanes"
+    layout = output_layout(source, batch, (*window.outputs, image[2]))
+    if node.op_type == "ReduceMean" and not node.integer("keepdims", 1):
+        layout = Layout.plain((batch, image[2]))
+    builder.check_elements(node, layout.shape)
+    average = Average(
+        raw=node,
+        source=source,
+        batch=batch,
+        image=image,
+        window=window,
+        layout=layout,
+        include_pad=include_pad,
+        beyond=beyond,
+        sums=sums,
+    )
+    if prod(window.outputs) * prod(window.taps) * image[2] > 1 << 32 or 0 in average.counts:
+        builder.refuse(node, "a window lies wholly in padding or is too large", "pad less")
+    return average
+
+
+def _check_axes(builder: Builder, node: RawNode, rank: int) -> None:
+    """A ReduceMean is a pool if it runs over all axes but batch and channels."""
+    axes = node.integers("axes")
+    if axes is None and builder.has(node, 1):
+        axes = builder.integers(node, 1, "axes")
+    if sorted(axis % rank for axis in axes or ()) != list(range(2, rank)):
+        builder.refuse(
+            node,
+            f"it averages over axes {list(axes or ())}",
+            "average over height and width, as GlobalAveragePool does",
+        )
+
+
+def _order_of_sums(
+    builder: Builder, node: RawNode, image: Image, window: Window, include_pad: bool
+) -> str:
+    """How ONNX Runtime's kernels for this operator set and geometry add up a window."""
+    if node.op_type != "AveragePool" or builder.raw.opset >= 19:
+        return "rows"
+    if include_pad and node.integer("ceil_mode", 0):
+        return "rows"
+    if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
+        return "lanes"
+    width = image[1] + window.pad[1] + window.pad[3]
+    small = max(window.taps) <= _WIDEST_TAPS and width <= _WIDEST_ROW
+    if image[0] > 1 and window.stride[1] <= 2 and small:
+        return "columns"
+    return "rows"
+
+
+def quantise_average(
+    builder: Builder,
+    node: RawNode,
+    name: str,
+    target: Scale,
+    clamp: tuple[int, int],
+    absorbed: tuple[RawNode, ...],
+) -> bool:
+    """An average between DequantizeLinear and QuantizeLinear; False if its input is float."""
+    found = builder.stored(builder.name_at(node, 0, "input"))
+    if found is None or found.scale.dtype not in ("int8", "uint8"):
+        return False
+    average = read_average(builder, node, found.activation)
+    emit_average(builder, average, found.scale, name, target, clamp, absorbed)
+    return True
+
+
+def emit_average(
+    builder: Builder,
+    average: Average,
+    scale: Scale,
+    name: str,
+    target: Scale,
+    clamp: tuple[int, int],
+    absorbed: tuple[RawNode, ...] = (),
+) -> None:
+    """The pool on the array if its rounding cannot differ there, else as a host step."""
+    node, window = average.raw, average.window
+    builder.check_ratio(node, target, scale)
+    output = builder.declare(name, average.layout, target.dtype, target)
+    common: dict[str, Any] = {
+        "name": builder.label(node),
+        "op": node.op_type,
+        "inputs": (average.source.key,),
+        "output": name,
+        "image": average.image,
+        "batch": average.batch,
+        "stride": window.stride,
+        "pad": window.pad,
+        "dilation": window.dilation,
+    }
+    counts = average.counts
+    if scale.dtype == target.dtype and all(_cannot_differ(scale, target, n) for n in counts):
+        if scale == target and not average.include_pad and window.dilation == (1, 1):
+            pool = Pool(
+                kind=PoolKind.AVERAGE,
+                window=window.taps,
+                low=clamp[0],
+                high=clamp[1],
+                dtype=target.dtype,
+                **common,
+            )
+            builder.emit_for(node, pool, *absorbed)
+            return
+        if len(counts) == 1:
+            count = counts.pop()
+            conv = _as_conv(average, scale, target, clamp, count, common)
+            builder.emit_for(node, conv, *absorbed)
+            return
+    if node.op_type == "ReduceMean":
+        builder.refuse(
+            node,
+            "means of its input can be ties, whose rounding hangs on the order of float32 sums",
+            "use GlobalAveragePool",
+        )
+    builder.emit_host(
+        node,
+        "average_dequantised",
+        (average.source,),
+        output,
+        absorbed=absorbed,
+        reason="float32 sums decide the rounding of means that are ties",
+        input_scale=float(scale.scale),
+        input_zero_point=scale.zero_point,
+        scale=float(target.scale),
+        zero_point=target.zero_point,
+        low=clamp[0],
+        high=clamp[1],
+        dtype=target.dtype,
+        zero_first=node.op_type == "QLinearAveragePool",
+        **average.geometry,
+    )
+
+
+def _cannot_differ(scale: Scale, target: Scale, count: int) -> bool:
+    """No sum of `count` centred values has a mean closer to a tie than float32 arithmetic errs."""
+    low, high = (edge - scale.zero_point for edge in integer_range(scale.dtype))
+    if (high - low) * count > _MOST_SUMS:
+        return False
+    ratio = float(scale.scale) / float(target.scale)
+    largest = max(-low, high) * ratio
+    error = (count + 8) * _ULP * largest
+    means = np.arange(low * count, high * count + 1, dtype=np.float64) * (ratio / count)
+    distance = np.abs(means - np.floor(means) - 0.5)
+    return bool(distance.min() > error)
+
+
+def _as_conv(
+    average: Average,
+    scale: Scale,
+    target: Scale,
+    clamp: tuple[int, int],
+    count: int,
+    common: dict[str, Any],
+) -> Conv:
+    """The mean as a depthwise convolution with weights of 1 and the count in its scale."""
+    C = average.image[2]
+    ratio = np.float32(scale.scale / (target.scale * np.float32(count)))
+    return Conv(
+        weights=np.ones((C, *average.window.taps, 1), dtype=np.int8),
+        weight_zero_point=np.zeros(1, dtype=np.int64),
+        bias=np.zeros(C, dtype=np.int64),
+        input_zero_point=scale.zero_point,
+        groups=C,
+        stage=Requant(
+            scale=np.asarray([ratio], dtype=np.float64),
+            rounding=Rounding.ORT,
+            zero_point=target.zero_point,
+            low=clamp[0],
+            high=clamp[1],
+            dtype=target.dtype,
+        ),
+        **common,
+    )

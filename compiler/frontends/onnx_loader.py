@@ -1,0 +1,197 @@
+"""The ONNX front end: one file to one graph, operator by operator."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from compiler.frontends import (
+    onnx_binary,
+    onnx_float,
+    onnx_join,
+    onnx_qdq,
+    onnx_qoperator,
+    onnx_select,
+)
+from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_constants import fold_constant
+from compiler.frontends.onnx_layout import Layout
+from compiler.frontends.onnx_reader import RawInput, RawModel, RawNode, read_onnx
+from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Stored
+from compiler.graph import Graph
+from compiler.ops import Array
+from hw.arch.errors import RowforgeError
+
+_Convert = Callable[[Builder, RawNode], None]
+
+# Operators on integers, or between integers and floats: converted where they stand.
+_EAGER: dict[str, _Convert] = {
+    "QuantizeLinear": onnx_qdq.convert_quantize,
+    "DequantizeLinear": onnx_float.convert_dequantize,
+    "DynamicQuantizeLinear": onnx_float.convert_dynamic,
+    "Cast": onnx_float.convert_cast,
+    "QLinearConv": onnx_qoperator.convert_qlinear_conv,
+    "QLinearMatMul": onnx_qoperator.convert_qlinear_matmul,
+    "QGemm": onnx_qoperator.convert_qgemm,
+    "QLinearAdd": onnx_binary.convert_qlinear,
+    "QLinearMul": onnx_binary.convert_qlinear,
+    "QLinearAveragePool": onnx_qoperator.convert_qlinear_pool,
+    "QLinearGlobalAveragePool": onnx_qoperator.convert_qlinear_pool,
+    "QLinearSoftmax": onnx_qoperator.convert_qlinear_softmax,
+    "QLinearConcat": onnx_qoperator.convert_qlinear_concat,
+    "ConvInteger": onnx_qoperator.convert_integer,
+    "MatMulInteger": onnx_qoperator.convert_integer,
+}
+
+# Operators on floats or integers: on floats they wait for whoever reads them.
+_EITHER: dict[str, _Convert] = {
+    "MaxPool": onnx_select.convert_max,
+    "GlobalMaxPool": onnx_select.convert_max,
+    "AveragePool": onnx_float.convert_average,
+    "GlobalAveragePool": onnx_float.convert_average,
+    "ReduceMean": onnx_float.convert_average,
+    "Add": onnx_float.convert_arithmetic,
+    "Sub": onnx_float.convert_arithmetic,
+    "Mul": onnx_float.convert_arithmetic,
+    "Div": onnx_float.convert_arithmetic,
+    "Relu": onnx_float.convert_clip,
+    "Clip": onnx_float.convert_clip,
+    "Softmax": onnx_float.convert_softmax,
+    "Pad": onnx_join.convert_pad,
+    "Concat": onnx_join.convert_concat,
+    **dict.fromkeys(onnx_select.RELABELLING, onnx_select.convert_relabel),
+}
+
+_INTEGER_FORMS: dict[str, Callable[[Builder, RawNode, str | None], Stored | None]] = {
+    "MaxPool": onnx_select.pool_stored,
+    "GlobalMaxPool": onnx_select.pool_stored,
+    "Relu": onnx_select.relu_stored,
+    "Pad": onnx_join.pad_stored,
+    "Concat": onnx_join.concat_stored,
+    **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
+}
+
+_PRODUCTS = ("Conv", "Gemm", "MatMul", "BatchNormalization")
+_KEEPS_LAYOUT = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Cast",
+    "Relu",
+    "Clip",
+    "Add",
+    "Sub",
+    "Mul",
+    "Div",
+    "Pad",
+    "Identity",
+    "QLinearAdd",
+    "QLinearMul",
+)
+_WINDOWED = (
+    "Conv",
+    "QLinearConv",
+    "ConvInteger",
+    "MaxPool",
+    "AveragePool",
+    "GlobalMaxPool",
+    "GlobalAveragePool",
+    "QLinearAveragePool",
+    "QLinearGlobalAveragePool",
+)
+
+
+def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) -> Graph:
+    """Reads a `.onnx` file into a graph whose rounding is ORT.
+
+    Tensors keep their names as keys. `constants` fixes inputs of the model by name, as if they
+    were initializers. An unknown batch is taken as 1. Raises RowforgeError, naming the file, for a
+    damaged file or an operator that cannot run.
+    """
+    path = Path(path)
+    raw = read_onnx(path)
+    try:
+        return _build(raw, path.stem, dict(constants or {}))
+    except RowforgeError as error:
+        raise RowforgeError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
+    builder = Builder(raw, materialisers=_EITHER, integer_forms=_INTEGER_FORMS)
+    builder.constants.update(constants)
+    inputs = [value for value in raw.inputs if value.name not in constants]
+    windowed = _windowed_inputs(raw)
+    for value in inputs:
+        shape = _fixed_shape(value)
+        builder.check_input(value, shape)
+        layout = Layout.channels_last(shape) if value.name in windowed else Layout.plain(shape)
+        builder.declare(value.name, layout, value.dtype)
+    _refuse_float(builder)
+    for node in raw.nodes:
+        _convert(builder, node)
+    for output in raw.outputs:
+        if output in builder.constants:
+            raise RowforgeError(f"its output {output!r} is a constant: there is nothing to run")
+        builder.activation_named(_writer(raw, output), output)
+    return builder.graph(name, tuple(value.name for value in inputs), raw.outputs)
+
+
+def _refuse_float(builder: Builder) -> None:
+    """A model without a trace of quantisation is refused at its first product."""
+    products = [node for node in builder.raw.nodes if node.op_type in _PRODUCTS]
+    if products and not any(node.op_type in _EAGER for node in builder.raw.nodes):
+        builder.refuse(products[0], "the model computes in floating point", QUANTIZE_REMEDY)
+
+
+def _convert(builder: Builder, node: RawNode) -> None:
+    sourceless = node.op_type != "Constant" and not any(node.inputs)
+    if sourceless or not node.outputs or not node.outputs[0]:
+        builder.refuse(node, "it has no input or output", "export the model again")
+    if fold_constant(builder, node):
+        return
+    if node.op_type in _EAGER:
+        _EAGER[node.op_type](builder, node)
+        return
+    if node.op_type not in _EITHER and node.op_type not in _PRODUCTS:
+        builder.refuse(
+            node,
+            "no such operator is supported",
+            f"rewrite it with {', '.join(sorted({*_EAGER, *_EITHER, *_PRODUCTS}))}",
+        )
+    known = builder.activations.get(node.inputs[0])
+    integers = known is not None and known.dtype != "float32"
+    several = sum(bool(name) for name in node.outputs) > 1
+    if node.op_type in _EITHER and (integers or several):
+        _EITHER[node.op_type](builder, node)
+        return
+    builder.pending[node.outputs[0]] = node
+
+
+def _writer(raw: RawModel, name: str) -> RawNode:
+    for node in raw.nodes:
+        if name in node.outputs:
+            return node
+    raise RowforgeError(f"its output {name!r} is one of its inputs: there is nothing to run")
+
+
+def _fixed_shape(value: RawInput) -> tuple[int, ...]:
+    """The input's shape; an unknown batch is 1."""
+    for axis, size in enumerate(value.shape):
+        if size is None and axis > 0:
+            raise RowforgeError(
+                f"its input {value.name!r} has an unknown size on axis {axis}; export the model "
+                f"with a fixed shape (only the batch may be unknown)"
+            )
+    return tuple(1 if size is None else size for size in value.shape)
+
+
+def _windowed_inputs(raw: RawModel) -> set[str]:
+    """Inputs that reach a convolution or pool in their own layout: they are stored as images."""
+    origin = {value.name: value.name for value in raw.inputs}
+    found: set[str] = set()
+    for node in raw.nodes:
+        start = origin.get(node.inputs[0]) if node.inputs else None
+        if start is None:
+            continue
+        if node.op_type in _WINDOWED:
+            found.add(start)
+        elif node.op_type in _KEEPS_LAYOUT and node.outputs:
+            origin[node.outputs[0]] = start
+    return found

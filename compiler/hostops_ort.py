@@ -1,0 +1,243 @@
+"""Host steps in NumPy, bit for bit as ONNX Runtime computes them on a CPU, in float32.
+
+Like `compiler.hostops`: functions of arrays and plain parameters, found by name in `FUNCTIONS`. The
+leading axis may hold any number of items. Integers of other types than float32 wrap as in C.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiler import mlas
+from compiler.quantisation import integer_range
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+
+def _sliced(values: tuple[Any, ...], dtype: npt.DTypeLike, axis: int, rank: int) -> Array:
+    """One value, or one per slice along an axis, shaped to broadcast."""
+    array = np.asarray(values, dtype=dtype)
+    if array.size == 1:
+        return array.reshape(())
+    shape = [array.size if index == axis else 1 for index in range(rank)]
+    return np.asarray(array.reshape(shape))
+
+
+def quantise_ort(
+    x: Floats,
+    *,
+    scale: tuple[float, ...],
+    zero_point: tuple[int, ...],
+    dtype: str,
+    axis: int = 0,
+    low: int | None = None,
+    high: int | None = None,
+) -> Array:
+    """rint(x / scale) + zero_point, ties to even, clamped; NaN becomes the lowest value."""
+    lowest, highest = integer_range(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = x / _sliced(scale, np.float32, axis, x.ndim)
+    zero = _sliced(zero_point, np.float64, axis, x.ndim)
+    rounded = np.rint(ratio.astype(np.float64)) + zero
+    bounded = np.fmin(np.fmax(rounded, lowest if low is None else low), highest)
+    if high is not None:
+        bounded = np.minimum(bounded, high)
+    return np.asarray(bounded, dtype=dtype)
+
+
+def dequantise_ort(
+    x: Array, *, scale: tuple[float, ...], zero_point: tuple[int, ...], axis: int = 0
+) -> Floats:
+    """float32(x - zero_point) * scale."""
+    centred = x.astype(np.int64) - _sliced(zero_point, np.int64, axis, x.ndim)
+    return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
+
+
+def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
+    """float32(x) * scale, one scale for all columns or one for each."""
+    return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
+
+
+def rearrange(x: Array, *, sizes: tuple[int, ...], order: tuple[int, ...]) -> Array:
+    """Items of axes `sizes`: axis i of the result is axis order[i] of the input."""
+    items = x.reshape(-1, *sizes)
+    return np.ascontiguousarray(items.transpose(0, *(axis + 1 for axis in order)))
+
+
+def arithmetic(a: Array, b: Array, *, operator: str) -> Array:
+    """Sum, difference, product or quotient of two tensors of one type, which broadcast."""
+    with np.errstate(all="ignore"):
+        result: Array = np.asarray(_ARITHMETIC[operator](a, b), dtype=a.dtype)
+    return result
+
+
+def _divide(a: Array, b: Array) -> Array:
+    if a.dtype.kind == "f":
+        return np.asarray(a / b)
+    quotient = np.abs(a.astype(np.int64)) // np.maximum(np.abs(b.astype(np.int64)), 1)
+    return np.asarray(np.where((a < 0) == (b < 0), quotient, -quotient))
+
+
+_ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": _divide,
+}
+
+
+def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Array:
+    """x between two bounds of its own type; NaN stays."""
+    if low is not None:
+        x = np.maximum(x, np.asarray(low, dtype=x.dtype))
+    if high is not None:
+        x = np.minimum(x, np.asarray(high, dtype=x.dtype))
+    return x
+
+
+def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
+    """The table's entry for every 8-bit value, the table beginning with the lowest one."""
+    index = x.astype(np.int64) - np.iinfo(x.dtype).min
+    return np.asarray(table, dtype=dtype)[index]
+
+
+def add_dequantised(
+    a: Array,
+    b: Array,
+    *,
+    operator: str,
+    scales: tuple[float, float],
+    zero_points: tuple[int, int],
+    scale: float,
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: str,
+) -> Array:
+    """DequantizeLinear of both, sum or product in float32, QuantizeLinear with a clamp."""
+    first, second = (
+        dequantise_ort(x, scale=(real,), zero_point=(zero,))
+        for x, real, zero in zip((a, b), scales, zero_points, strict=True)
+    )
+    real = arithmetic(first, second, operator=operator)  # overflows to infinity, which saturates
+    return quantise_ort(
+        real, scale=(scale,), zero_point=(zero_point,), dtype=dtype, low=low, high=high
+    )
+
+
+def add_qlinear(
+    a: Array,
+    b: Array,
+    *,
+    operator: str,
+    scales: tuple[float, float],
+    zero_points: tuple[int, int],
+    scale: float,
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: str,
+) -> Array:
+    """QLinearAdd and QLinearMul as ONNX Runtime's kernels for x86 and Arm compute them.
+
+    The sum runs over a * ratio_a + (b * ratio_b + rest) with fused multiply-adds, the product over
+    float32((a - za) * (b - zb)) * ratio.
+    """
+    first, second, output = (np.float32(value) for value in (*scales, scale))
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    if operator == "Mul":
+        product = ((x - zero_points[0]) * (y - zero_points[1])).astype(np.float32)
+        real = (product * (first * second / output)).astype(np.float64) + zero_point
+    else:
+        ratios = first / output, second / output
+        offset = float(ratios[0]) * zero_points[0] + float(ratios[1] * np.float32(zero_points[1]))
+        rest = np.float32(zero_point) - np.float32(offset)
+        inner = (y * float(ratios[1]) + float(rest)).astype(np.float32)
+        real = (x * float(ratios[0]) + inner.astype(np.float64)).astype(np.float32)
+    return np.clip(np.rint(real), low, high).astype(dtype)
+
+
+def _dynamic(x: Floats) -> tuple[np.float32, int]:
+    """Scale and zero point of DynamicQuantizeLinear: the range of x and 0 over 0 ... 255."""
+    low, high = np.minimum(x.min(), np.float32(0)), np.maximum(x.max(), np.float32(0))
+    scale = np.float32(1.0) if low == high else np.float32((high - low) / np.float32(255))
+    zero = np.rint(np.clip(np.float32(0) - low / scale, np.float32(0), np.float32(255)))
+    return scale, int(zero)
+
+
+def dynamic_scale(x: Floats) -> Floats:
+    """The scale that DynamicQuantizeLinear finds."""
+    return np.asarray(_dynamic(x)[0], dtype=np.float32)
+
+
+def dynamic_zero_point(x: Floats) -> Array:
+    """The zero point that DynamicQuantizeLinear finds."""
+    return np.asarray(_dynamic(x)[1], dtype=np.uint8)
+
+
+def dynamic_values(x: Floats) -> Array:
+    """The values that DynamicQuantizeLinear stores."""
+    scale, zero = _dynamic(x)
+    return quantise_ort(x, scale=(float(scale),), zero_point=(zero,), dtype="uint8")
+
+
+def pad_ort(x: Array, *, pads: tuple[tuple[int, int], ...], value: float) -> Array:
+    """x with a constant around it: (before, after) for each axis."""
+    return np.pad(x, pads, constant_values=np.asarray(value, dtype=x.dtype))
+
+
+def concat_ort(*arrays: Array, axes: tuple[int]) -> Array:
+    """The arrays joined along the one axis named."""
+    return np.concatenate(arrays, axis=axes[0])
+
+
+def softmax_ort(x: Floats, *, columns: int) -> Floats:
+    """Softmax over rows of `columns` values."""
+    return mlas.softmax(x.reshape(-1, columns)).reshape(x.shape)
+
+
+def softmax_qlinear(x: Array, *, columns: int, scale: float, steps: int, zero_point: int) -> Array:
+    """QLinearSoftmax over rows of `columns` values: integers, from a table of exponentials.
+
+    The table holds exp(-d * scale) for distances d to a row's maximum, as large as sums of
+    `columns` of them allow in 32 bits; `steps` is the reciprocal of the output's scale.
+    """
+    limits = np.iinfo(x.dtype)
+    unit = min((2**32 - 1) / columns, float(0x7FFFFF))
+    table = np.rint(unit * np.exp(-np.arange(256) * scale)).astype(np.int64)
+    rows = x.reshape(-1, columns).astype(np.int64)
+    exponentials = table[rows.max(axis=-1, keepdims=True) - rows]
+    total = exponentials.sum(axis=-1, keepdims=True)
+    quotient = (exponentials * steps + (total >> 1)) // total + zero_point
+    bounded: Array = np.clip(quotient, limits.min, limits.max).astype(x.dtype)
+    return bounded.reshape(x.shape)
+
+
+def cast_ort(x: Array, *, dtype: str) -> Array:
+    """Conversion of values to another type."""
+    with np.errstate(invalid="ignore"):
+        return x.astype(dtype)
+
+
+FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "quantise_ort": quantise_ort,
+    "dequantise_ort": dequantise_ort,
+    "scale_sums": scale_sums,
+    "rearrange": rearrange,
+    "arithmetic": arithmetic,
+    "clip": clip,
+    "lookup": lookup,
+    "add_dequantised": add_dequantised,
+    "add_qlinear": add_qlinear,
+    "dynamic_scale": dynamic_scale,
+    "dynamic_zero_point": dynamic_zero_point,
+    "dynamic_values": dynamic_values,
+    "pad_ort": pad_ort,
+    "concat_ort": concat_ort,
+    "softmax_ort": softmax_ort,
+    "softmax_qlinear": softmax_qlinear,
+    "cast_ort": cast_ort,
+}

@@ -1,0 +1,68 @@
+"""Softmax in float32 as the vector kernels of ONNX Runtime's MLAS library compute it.
+
+The exponential is a polynomial in fused multiply-adds and the sum runs in vector lanes; both decide
+the last bits. The lanes here are those of the AVX-512 kernels. Narrower machines add long rows in
+another order, which moves a result by one unit in its last place at most now and then.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+LANES = 16
+
+_LEAST = np.float32(-88.3762626647949)
+_MAGIC = np.float32(12582912.0)  # 1.5 * 2^23: adding it rounds to an integer
+_LOG2_RECIPROCAL = np.float32(1.44269504088896341)
+_LOG2_HIGH = np.float32(-6.93145752e-1)
+_LOG2_LOW = np.float32(-1.42860677e-6)
+_POLYNOMIAL = tuple(
+    np.float32(float.fromhex(value))
+    for value in (
+        "0x1.694000p-10",
+        "0x1.125edcp-7",
+        "0x1.555b5ap-5",
+        "0x1.555450p-3",
+        "0x1.fffff6p-2",
+        "0x1.000000p+0",
+        "0x1.000000p+0",
+    )
+)
+
+
+def fused(a: Floats, b: Floats | np.float32, c: Floats | np.float32) -> Floats:
+    """a * b + c, rounded once (the product of two float32 numbers is exact in float64)."""
+    total = a.astype(np.float64) * np.float64(b) + np.asarray(c, dtype=np.float64)
+    return np.asarray(total, dtype=np.float32)
+
+
+def exponential(x: Floats) -> Floats:
+    """exp of numbers of at most 0; those below -88.38 count as that."""
+    value = np.maximum(x, _LEAST)
+    biased = fused(value, _LOG2_RECIPROCAL, _MAGIC)
+    power = biased - _MAGIC
+    value = fused(power, _LOG2_HIGH, value)
+    value = fused(power, _LOG2_LOW, value)
+    result = np.full_like(value, _POLYNOMIAL[0])
+    for coefficient in _POLYNOMIAL[1:]:
+        result = fused(result, value, coefficient)
+    return np.asarray(np.ldexp(result, power.astype(np.int32)), dtype=np.float32)
+
+
+def row_sum(x: Floats) -> Floats:
+    """Sums over the last axis in `LANES` lanes: their halves are added, then neighbours."""
+    padding = -x.shape[-1] % LANES
+    widened = np.concatenate([x, np.zeros((*x.shape[:-1], padding), dtype=np.float32)], axis=-1)
+    blocks = widened.reshape(*x.shape[:-1], -1, LANES)
+    lanes = np.add.accumulate(blocks, axis=-2, dtype=np.float32)[..., -1, :]
+    lanes = lanes[..., : LANES // 2] + lanes[..., LANES // 2 :]
+    while lanes.shape[-1] > 1:
+        lanes = lanes[..., 0::2] + lanes[..., 1::2]
+    return lanes
+
+
+def softmax(x: Floats) -> Floats:
+    """Softmax over the last axis."""
+    exponentials = exponential(x - x.max(axis=-1, keepdims=True))
+    return exponentials * (np.float32(1.0) / row_sum(exponentials))
