@@ -375,33 +375,19 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
 
     The header's own checksum field counts as 0.
     """
-    total = 0
     mask = (1 << HEADER.offsets["checksum"]) - 1
-    for word in (header & mask, *descriptor):
-        for quarter in range(4):
-            total += (word >> (16 * quarter)) & 0xFFFF
-    return total & 0xFFFF
+    words = (header & mask, *descriptor)
+    return sum(word >> (16 * quarter) & 0xFFFF for word in words for quarter in range(4)) & 0xFFFF
 
 
 def command(
-    opcode: Opcode,
-    descriptor: Sequence[int] = (),
-    *,
-    length: int = 0,
-    fence: bool = False,
-    older: bool = False,
-    stored: bool = False,
-    tag: int = 0,
+    opcode: Opcode, descriptor: Sequence[int] = (), *, length: int = 0, tag: int = 0, **waits: bool
 ) -> list[int]:
-    """Header and descriptor words of a command whose payload of `length` words follows."""
-    fields = {
-        "opcode": opcode,
-        "fence": fence,
-        "older": older,
-        "stored": stored,
-        "tag": tag & 0xFFFF,
-        "length": length,
-    }
+    """Header and descriptor words of a command whose payload of `length` words follows.
+
+    `waits`: the header's flags `fence`, `older` and `stored`.
+    """
+    fields = {"opcode": opcode, "tag": tag & 0xFFFF, "length": length, **waits}
     header = HEADER.pack(fields)[0]
     return [HEADER.pack({**fields, "checksum": checksum(header, descriptor)})[0], *descriptor]
 
