@@ -15,4 +15,4 @@ def load_model(path: str | Path) -> Graph:
     suffix = Path(path).suffix.lower()
     if suffix == ".tflite":
         return fold(load_tflite(path))
-    raise RowforgeError(f"a model's file name must end in .tflite, not {Path(path).name!r}")
+    raise RowforgeError(f"a model's file name must end in .tflite, not '{path}'")

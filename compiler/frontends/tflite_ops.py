@@ -81,7 +81,7 @@ def convert_concat(builder: Builder, op: RawOperator) -> None:
 def convert_pad(builder: Builder, op: RawOperator) -> None:
     """PAD and PADV2: the padding's real value is 0 unless PADV2 gives a stored one."""
     source = builder.activation(op, 0)
-    paddings = builder.constant(op, 1, "paddings")
+    paddings = builder.integers(op, 1, "paddings")
     output = builder.output(op)
     _same_quantisation(builder, op, source, output)
     if paddings.shape != (len(source.shape), 2) or paddings.min() < 0:
@@ -114,7 +114,7 @@ def convert_reshape(builder: Builder, op: RawOperator) -> None:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the file's output shape decides."""
     source = builder.activation(op, 0)
     if op.type_name == "RESHAPE" and builder.optional_at(op, 1) is not None:
-        builder.constant(op, 1, "new shape")
+        builder.integers(op, 1, "new shape")
     output = builder.output(op)
     if output.elements != source.elements or output.dtype != source.dtype:
         builder.refuse(
@@ -130,12 +130,14 @@ def convert_relu(builder: Builder, op: RawOperator) -> None:
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
+    builder.same_type(op, source, output)
     scale, zero_point = builder.quantised(op, source)
     output_scale, _ = builder.quantised(op, output)
     bounds = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if op.type_name == "RELU":
         # The reference kernel divides the scales in float32.
-        real = float(np.float32(scale) / np.float32(output_scale))
+        with np.errstate(over="ignore"):
+            real = float(np.float32(scale) / np.float32(output_scale))
     else:
         _same_quantisation(builder, op, source, output)
         real = 1.0
@@ -193,6 +195,8 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
     check_output(builder, op, output, source.shape)
     logarithm = op.type_name == "LOG_SOFTMAX"
     beta = 1.0 if logarithm else float(op.options["Beta"])
+    if not 0.0 < beta < float("inf"):
+        builder.refuse(op, f"its softmax beta is {beta}", "a positive number is expected")
     function = "log_softmax" if logarithm else "softmax"
     if source.dtype == output.dtype == "float32":
         extra = {} if logarithm else {"beta": beta}
@@ -215,7 +219,7 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     """MEAN over constant axes, int8 or float32."""
     source = builder.activation(op, 0)
     rank = len(source.shape)
-    listed = [int(axis) for axis in builder.constant(op, 1, "axes").reshape(-1)]
+    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
     if any(not -rank <= axis < rank for axis in listed):
         builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
     axes = tuple(sorted({axis % rank for axis in listed}))
@@ -227,6 +231,7 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     if source.dtype == output.dtype == "float32":
         _emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
+    builder.same_type(op, source, output)
     scale, input_zero_point = builder.quantised(op, source)
     output_scale, zero_point = builder.quantised(op, output)
     real = float(builder.checked_scale(op, scale / output_scale)[0])

@@ -15,7 +15,7 @@ def convert_shape(builder: Builder, op: RawOperator) -> None:
 def convert_strided_slice(builder: Builder, op: RawOperator) -> None:
     """STRIDED_SLICE of a constant."""
     value = builder.constant(op, 0, "input")
-    limits = [builder.constant(op, position, "slice limits") for position in (1, 2, 3)]
+    limits = [builder.integers(op, position, "slice limits") for position in (1, 2, 3)]
     options = op.options
     if options["EllipsisMask"] or options["NewAxisMask"]:
         builder.refuse(op, "it uses an ellipsis or a new axis", "slice each axis by itself")

@@ -39,6 +39,7 @@ class TensorTable:
         for node in graph.nodes:
             if isinstance(node, Reshape):
                 self._roots[node.output] = self.root(node.inputs[0])
+        self._readers, self._hosted = self._liveness()
 
     # ---- declaration ----------------------------------------------------------------------------
 
@@ -208,20 +209,25 @@ class TensorTable:
 
     # ---- liveness -------------------------------------------------------------------------------
 
+    def _liveness(self) -> tuple[dict[str, list[int]], set[str]]:
+        """Positions of the array's readers by root; the roots that the host needs in the end."""
+        readers: dict[str, list[int]] = {}
+        hosted = {self.root(key) for key in self.graph.outputs}
+        for position, node in enumerate(self.graph.nodes):
+            roots = {self.root(key) for key in node.inputs}
+            if isinstance(node, HostStep):
+                hosted |= roots
+            if node.place is Place.ARRAY:
+                for root in roots:
+                    readers.setdefault(root, []).append(position)
+        return readers, hosted
+
     def _uses(self, key: str) -> list[int]:
-        return [
-            position
-            for position, node in enumerate(self.graph.nodes)
-            if node.place is Place.ARRAY and any(self.root(k) == key for k in node.inputs)
-        ]
+        return list(self._readers.get(key, ()))
 
     def _kept(self, key: str) -> bool:
         """Whether the host needs the tensor: as an output, for a host step, for a dump."""
-        if self._keep_all:
-            return True
-        names = {key, *(alias for alias, root in self._roots.items() if root == key)}
-        hosted = (node for node in self.graph.nodes if isinstance(node, HostStep))
-        return bool(names & {*self.graph.outputs, *(k for node in hosted for k in node.inputs)})
+        return self._keep_all or key in self._hosted
 
     def _wanted_view(self, key: str) -> Shape4 | None:
         """The view under which the first array reader wants a tensor."""
