@@ -182,6 +182,32 @@ def log_softmax_float(x: Floats) -> Floats:
     return np.asarray(centred - float32.logarithm(total), dtype=np.float32)
 
 
+def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
+    """The table's entry for every value; entry 0 belongs to the lowest value of the type."""
+    values = np.asarray(table, dtype=dtype)
+    return values[x.astype(np.int64) - np.iinfo(x.dtype).min]
+
+
+def slice_(
+    x: Array,
+    *,
+    axes: tuple[int, ...],
+    start: tuple[int, ...],
+    stop: tuple[int, ...],
+    step: tuple[int, ...],
+) -> Array:
+    """The half-open ranges start:stop:step of some axes, all of the others."""
+    ranges = [slice(None)] * x.ndim
+    for axis, *limits in zip(axes, start, stop, step, strict=True):
+        ranges[axis] = slice(*limits)
+    return np.ascontiguousarray(x[tuple(ranges)])
+
+
+def transpose(x: Array, *, permutation: tuple[int, ...]) -> Array:
+    """Axis i of the result is axis permutation[i] of x."""
+    return np.ascontiguousarray(x.transpose(permutation))
+
+
 def cast(x: Array, *, dtype: str) -> Array:
     """Conversion of values to another type."""
     return x.astype(dtype)
@@ -198,6 +224,9 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "softmax_float": softmax_float,
     "log_softmax_float": log_softmax_float,
     "cast": cast,
+    "lookup": lookup,
+    "slice": slice_,
+    "transpose": transpose,
 }
 
 

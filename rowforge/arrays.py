@@ -24,7 +24,6 @@ _DAMAGE = (
     SyntaxError,
     MemoryError,
     RecursionError,
-    NotImplementedError,
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,

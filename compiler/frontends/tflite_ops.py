@@ -21,7 +21,7 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
     window = (op.options["FilterHeight"], op.options["FilterWidth"])
     stride, pad = window_geometry(builder, op, image, window, (1, 1))
     output = builder.output(op)
-    _same_quantisation(builder, op, source, output)
+    same_quantisation(builder, op, source, output)
     low, high = builder.clamp(op, output)
     node = Pool(
         name=op.label,
@@ -42,9 +42,10 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
     builder.emit(node)
 
 
-def _same_quantisation(
+def same_quantisation(
     builder: Builder, op: RawOperator, source: Tensor, output: Tensor, tolerance: float = 1e-6
 ) -> None:
+    """Refuses an operator that only moves values where they would mean something else."""
     scale, zero_point = builder.quantised(op, source, _INTEGERS)
     output_scale, output_zero_point = builder.quantised(op, output, _INTEGERS)
     same = abs(scale - output_scale) <= tolerance and zero_point == output_zero_point
@@ -67,7 +68,7 @@ def convert_concat(builder: Builder, op: RawOperator) -> None:
     if op.options["FusedActivationFunction"] != 0:
         builder.refuse(op, "it has a fused activation", "put the activation before it")
     for source in sources:
-        _same_quantisation(builder, op, source, output, tolerance=0.0)
+        same_quantisation(builder, op, source, output, tolerance=0.0)
     joined = list(sources[0].shape)
     joined[axis] = sum(source.shape[axis] for source in sources)
     check_output(builder, op, output, tuple(joined))
@@ -83,7 +84,7 @@ def convert_pad(builder: Builder, op: RawOperator) -> None:
     source = builder.activation(op, 0)
     paddings = builder.integers(op, 1, "paddings")
     output = builder.output(op)
-    _same_quantisation(builder, op, source, output)
+    same_quantisation(builder, op, source, output)
     if paddings.shape != (len(source.shape), 2) or paddings.min() < 0:
         builder.refuse(op, "its paddings do not fit its input", "re-export the model")
     pads = tuple((int(before), int(after)) for before, after in paddings)
@@ -139,7 +140,7 @@ def convert_relu(builder: Builder, op: RawOperator) -> None:
         with np.errstate(over="ignore"):
             real = float(np.float32(scale) / np.float32(output_scale))
     else:
-        _same_quantisation(builder, op, source, output)
+        same_quantisation(builder, op, source, output)
         real = 1.0
     clamp = builder.real_clamp(op, output, *bounds[op.type_name])
     builder.emit(
@@ -162,7 +163,7 @@ def convert_quantize(builder: Builder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, output)
     if source.dtype == "float32":
         parameters = {"scale": scale, "zero_point": zero_point, "dtype": output.dtype}
-        _emit_host(builder, op, "quantise", source, output, **parameters)
+        emit_host(builder, op, "quantise", source, output, **parameters)
         return
     input_scale, input_zero_point = builder.quantised(op, source)
     builder.emit(
@@ -185,7 +186,7 @@ def convert_dequantize(builder: Builder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, source, ("int8", "uint8", "int16"))
     if output.dtype != "float32":
         builder.refuse(op, f"its output has type {output.dtype}", "float32 is expected")
-    _emit_host(builder, op, "dequantise", source, output, scale=scale, zero_point=zero_point)
+    emit_host(builder, op, "dequantise", source, output, scale=scale, zero_point=zero_point)
 
 
 def convert_softmax(builder: Builder, op: RawOperator) -> None:
@@ -200,7 +201,7 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
     function = "log_softmax" if logarithm else "softmax"
     if source.dtype == output.dtype == "float32":
         extra = {} if logarithm else {"beta": beta}
-        _emit_host(builder, op, f"{function}_float", source, output, **extra)
+        emit_host(builder, op, f"{function}_float", source, output, **extra)
         return
     scale, _ = builder.quantised(op, source, ("int8",))
     expected = (16.0 / 256, 127) if logarithm else (1.0 / 256, -128)
@@ -212,7 +213,7 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
         parameters = log_softmax_parameters(scale) if logarithm else softmax_parameters(scale, beta)
     except RowforgeError as error:
         builder.refuse(op, str(error), "calibrate the model again")
-    _emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
+    emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
 
 
 def convert_mean(builder: Builder, op: RawOperator) -> None:
@@ -229,14 +230,14 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     output = builder.output(op)
     check_output(builder, op, output, tuple(kept))
     if source.dtype == output.dtype == "float32":
-        _emit_host(builder, op, "mean_float", source, output, axes=axes)
+        emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
     builder.same_type(op, source, output)
     scale, input_zero_point = builder.quantised(op, source)
     output_scale, zero_point = builder.quantised(op, output)
     real = float(builder.checked_scale(op, scale / output_scale)[0])
     parameters = mean_parameters(source.shape, axes, real, input_zero_point)
-    _emit_host(
+    emit_host(
         builder,
         op,
         "mean",
@@ -248,7 +249,7 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def _emit_host(
+def emit_host(
     builder: Builder,
     op: RawOperator,
     function: str,
@@ -256,6 +257,7 @@ def _emit_host(
     output: Tensor,
     **parameters: object,
 ) -> None:
+    """Appends a step of one input on the host."""
     builder.emit(
         HostStep(
             name=op.label,

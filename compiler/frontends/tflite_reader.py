@@ -55,6 +55,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONCATENATION": ("ConcatenationOptions", ("Axis", *_FUSED)),
     "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
     "PACK": ("PackOptions", ("Axis", "ValuesCount")),
+    "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
 }
 
 

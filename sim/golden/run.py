@@ -177,7 +177,8 @@ def _independent_items(graph: Graph) -> bool:
 def _keeps_items(node: HostStep, graph: Graph) -> bool:
     """A host step works along later axes only."""
     rank = len(graph.tensors[node.inputs[0]].shape)
-    return 0 not in node.parameters.get("axes", ()) and rank > 1
+    moved = node.parameters.get("permutation", (0,))[0]
+    return 0 not in node.parameters.get("axes", ()) and moved == 0 and rank > 1
 
 
 def _spread(graph: Graph, values: dict[str, Array], count: int) -> dict[str, Array]:
