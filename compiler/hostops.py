@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler import float32, gemmlowp, rounding
+from compiler import float32, gemmlowp, hostconv, rounding
 from compiler.gemmlowp import Ints
 from hw.arch.errors import RowforgeError
 
@@ -224,6 +224,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "softmax_float": softmax_float,
     "log_softmax_float": log_softmax_float,
     "cast": cast,
+    hostconv.FUNCTION: hostconv.conv,
     "lookup": lookup,
     "slice": slice_,
     "transpose": transpose,

@@ -26,8 +26,9 @@ def report(program: Program, counters: Counters, cycles: int | None) -> dict[str
         name: _sum(rows, name) for name in ("macs", "model_cycles", "glb_bytes", "link_bytes")
     }
     total["cycles"] = cycles
+    on_array = _sum([row for row in rows if row["where"] == "array"], "macs")
     total["utilization"] = utilization(
-        program.config, total["macs"] or 0, cycles or total["model_cycles"]
+        program.config, on_array or 0, cycles or total["model_cycles"]
     )
     order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
     return {"layers": rows, "total": {name: total[name] for name in order}}

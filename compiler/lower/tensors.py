@@ -60,6 +60,20 @@ class TensorTable:
         self.constants[value.tensor] = np.ascontiguousarray(data)
         return value
 
+    def withdraw(self, key: str) -> None:
+        """Takes back an output that was declared last and that nothing will write after all."""
+        value = self._values.pop(key, None)
+        if value is not None:
+            assert value.tensor == len(self.specs) - 1
+            self.specs.pop()
+
+    def enter_array(self, name: str, data: NDArray[Any]) -> int:
+        """Declares an array that no tensor of the graph stands for; its index."""
+        shape, view = data.shape, default_view(data.shape)
+        self.specs.append(TensorSpec(name, name, shape, view, data.dtype.name))
+        self.constants[len(self.specs) - 1] = np.ascontiguousarray(data)
+        return len(self.specs) - 1
+
     def enter_input(self, key: str) -> int:
         """Declares an input of the model; the index of the array that the user gives."""
         tensor = self.graph.tensors[key]
