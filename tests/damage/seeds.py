@@ -57,10 +57,35 @@ def shapes() -> bytes:
     return writer.finish([x], [y])
 
 
+def picks() -> bytes:
+    """Tables, slices and another order of the axes."""
+    layers = LayerWriter(3)
+    write = layers.writer
+    x = layers.activation((1, 6, 5, 4), scale=0.05)
+    a = layers.activation((1, 6, 5, 4), scale=0.04)
+    write.operator("HARD_SWISH", [x], a)
+    b = layers.activation((1, 6, 5, 4), scale=0.04)
+    write.operator("LEAKY_RELU", [a], b, Alpha=0.1)
+    limits = [write.constant("n", np.array(n, np.int32)) for n in ((0, 1, 0, 0), (1, 4, -1, 4))]
+    c = write.operator("SLICE", [b, *limits], layers.like(b, (1, 4, 5, 4)))
+    limits = [
+        write.constant("n", np.array(n, np.int32))
+        for n in ((0, 0, 1, 0), (1, 4, 5, 4), (1, 2, 2, 1))
+    ]
+    d = write.operator("STRIDED_SLICE", [c, *limits], layers.like(c, (1, 2, 2, 4)))
+    order = write.constant("order", np.array([0, 3, 1, 2], np.int32))
+    e = write.operator("TRANSPOSE", [d, order], layers.like(d, (1, 4, 2, 2)))
+    f = layers.activation((1, 4, 2, 2), scale=1 / 256, zero_point=-128)
+    write.operator("LOGISTIC", [e], f)
+    g = layers.activation((1, 4, 2, 2), scale=1 / 128, zero_point=0)
+    return layers.finish([x], [write.operator("TANH", [f], g)])
+
+
 SEEDS: dict[str, Callable[[], bytes]] = {
     "convolutions": convolutions,
     "branches": branches,
     "shapes": shapes,
+    "picks": picks,
 }
 
 

@@ -102,6 +102,11 @@ class ModelWriter:
         self._operators.append(_OperatorEntry(type_name, tuple(inputs), outputs, options))
         return outputs[0] if outputs else -1
 
+    @property
+    def last_operator(self) -> str:
+        """Type of the operator that was added last."""
+        return self._operators[-1].type_name
+
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The whole file."""
         builder = flatbuffers.Builder(1024)
