@@ -143,6 +143,7 @@ GRAPHS: dict[str, Kind] = {
     "names with odd characters": Kind(_chain(3, "../a\n\0/{}"), status=0),
     "a name of 100,000 characters": Kind(_chain(1, "n" * 100_000 + "{}"), status=0),
     "a deep chain": Kind(_chain(_DEEP), status=0),
+    "5,000 operators": Kind(_chain(5000), words=("at most 4096 operators",)),
     "an empty axis": Kind(_shape((1, 0, 4, 2)), words=("at least 1",)),
     "an empty batch": Kind(_shape((0, 4, 4, 2)), words=("at least 1",)),
     "a negative axis": Kind(_shape((1, -3, 4, 2)), words=("at least 1",)),
