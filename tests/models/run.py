@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from rowforge.cli import main as rowforge
-from tests.models.recorded import Case, batch_of, disagreements, every_case
+from tests.models.recorded import FOLDERS, Case, batch_of, disagreements, every_case
 from tests.support.tflite_cut import cut
+from tests.workloads import ROOT
 
 CUT = {"tf2_mobilenet_v2_1.0_224_ptq": 10}  # model: operators that the RTL runs
 
@@ -113,6 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--only", metavar="TEXT", help="cases whose name contains this")
     options = parser.parse_args(arguments)
+    if not all((ROOT / folder / "goldens").is_dir() for folder in FOLDERS):
+        print(f"the recorded models are not in {ROOT}: set ROWFORGE_WORKLOADS")
+        return 2
     findings = []
     for case in chosen(options.target, options.only):
         with tempfile.TemporaryDirectory() as folder:
