@@ -100,6 +100,15 @@ def check_writable(path: Path) -> None:
         raise RowforgeError(f"cannot write {path}: permission denied")
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a folder that cannot be made or written, before any work is done."""
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not existing.is_dir():
+        raise RowforgeError(f"cannot write {path}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK):
+        raise RowforgeError(f"cannot write {path}: permission denied")
+
+
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write arrays: `.npz` by name, `.npy` the only one; `RowforgeError` if that fails."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
