@@ -36,7 +36,7 @@ def _window(
     if kernel[0] != kernel[1]:
         layers.note("attribute", "rectangular window", *["1 x n window"] * (1 in kernel))
     options: dict[str, object] = {"stride": stride, "padding": padding, "activation": activation}
-    return kernel, {**options, "dilation": dilation} if dilated else options  # type: ignore
+    return kernel, {**options, "dilation": dilation} if dilated else options
 
 
 def conv(layers: OddLayers, source: int) -> int | None:
