@@ -2,6 +2,9 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make fuzz-graph N=300  random model files against the interpreters that define them
+#   make damage N=2000     broken model files: refused in a sentence, quickly
+#   make test-models   every recorded third-party model, on the golden model and on the RTL
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -21,7 +24,7 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz mutants clean
+.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -40,6 +43,18 @@ lint: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+fuzz-graph: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz_graph.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+damage: N := $(if $(filter file,$(origin N)),2000,$(N))
+damage: $(STAMPS)/dev
+	$(BIN)/python -m tests.damage.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+# Needs the recorded models: ROWFORGE_WORKLOADS names their folder.
+test-models: $(STAMPS)/dev
+	$(BIN)/python -m tests.models.run --target golden
+	$(BIN)/python -m tests.models.run --target rtl
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

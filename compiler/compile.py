@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.graph import Graph
+from compiler.hostconv import FUNCTION, conv_step
 from compiler.lower.build import array_operation
 from compiler.lower.operation import OperationReport
 from compiler.lower.schedule import Scheduler
@@ -159,6 +160,19 @@ class _Compiler:
             self._array_node(position, node, report)
 
     def _array_node(self, position: int, node: Node, report: _Report) -> None:
+        if not isinstance(node, Conv):
+            self._on_array(position, node, report)
+            return
+        try:
+            self._on_array(position, node, report)
+        except RowforgeError as error:
+            if not self.options.allow_host_mac:
+                raise RowforgeError(f"{error}; --allow-host-mac computes it on the host") from None
+            self.tensors.withdraw(node.output)
+            report.reason = str(error).removeprefix(f"{node.name}: ")
+            self._host_conv(node, report)
+
+    def _on_array(self, position: int, node: Node, report: _Report) -> None:
         source = self.graph.tensors[node.inputs[0]]
         if isinstance(node, Conv):
             check_overflow(self.config, node, source.dtype, wrap=self.options.wrap)
@@ -191,14 +205,30 @@ class _Compiler:
         else:
             raise RowforgeError(f"{node.name}: {reason}")
 
-    def _host_step(self, node: Node, op: str, parameters: dict[str, Any], report: _Report) -> None:
+    def _host_conv(self, node: Conv, report: _Report) -> None:
+        """A convolution in the host's arithmetic, its weights among the program's constants."""
+        step = conv_step(node, self.config.psum_width if self.options.wrap else None)
+        constants = tuple(
+            self.tensors.enter_array(f"{node.output} {what}", array)
+            for what, array in step.constants.items()
+        )
+        self._host_step(node, FUNCTION, step.parameters, report, constants)
+
+    def _host_step(
+        self,
+        node: Node,
+        op: str,
+        parameters: dict[str, Any],
+        report: _Report,
+        constants: tuple[int, ...] = (),
+    ) -> None:
         if self.options.no_host:
             raise RowforgeError(f"{node.name}: {node.op} runs on the host, which --no-host forbids")
         report.where = Place.HOST
         report.reason = report.reason or "no unit of the accelerator computes it"
         inputs = tuple(self.tensors.host_tensor(key) for key in node.inputs)
         value = self.tensors.enter(node.output, on_host=True)
-        self.stream.host(Host(op, inputs, (value.tensor,), dict(parameters)))
+        self.stream.host(Host(op, inputs + constants, (value.tensor,), dict(parameters)))
         report.output = value.tensor
 
     # ---- reports --------------------------------------------------------------------------------

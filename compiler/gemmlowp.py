@@ -87,17 +87,18 @@ def _exp_near_minus_eighth(a: Ints) -> Ints:
     return exp_minus_eighth + _multiply(x + tail, exp_minus_eighth)
 
 
-# Bit of the Q5.26 remainder -> exp(-2^k) in Q0.31, k = -2 ... 4.
+# exp(-2^k) in Q0.31 for the remainder's bits of weight 2^k, k = -2 ... 4.
 _EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 
 
-def exp_on_negative_values(a: Ints) -> Ints:
-    """exp(a) for a <= 0 in Q5.26, as Q0.31; exp(0) is 2^31 - 1."""
-    quarter = 1 << 24
+def exp_on_negative_values(a: Ints, integer_bits: int = 5) -> Ints:
+    """exp(a) for a <= 0 with 4 or 5 integer bits, as Q0.31; exp(0) is 2^31 - 1."""
+    quarter_bit = 31 - integer_bits - 2
+    quarter = 1 << quarter_bit
     fraction = (a & (quarter - 1)) - quarter
-    result = _exp_near_minus_eighth(fraction << 5)
+    result = _exp_near_minus_eighth(fraction << integer_bits)
     remainder = fraction - a
-    for bit, factor in enumerate(_EXP_FACTORS, start=24):
+    for bit, factor in enumerate(_EXP_FACTORS[: integer_bits + 2], start=quarter_bit):
         result = np.where(remainder & (1 << bit), _multiply(result, factor), result)
     return np.where(a == 0, INT32_MAX, result)
 
@@ -108,15 +109,39 @@ def _half_sum(a: Ints, b: int) -> Ints:
     return np.where(nudged >= 0, nudged >> 1, -((-nudged) >> 1))
 
 
-def one_over_one_plus_x(a: Ints) -> Ints:
-    """1 / (1 + a) for a in [0, 1), Q0.31: three Newton-Raphson steps in Q2.29."""
+def _two_over_one_plus_x(a: Ints) -> Ints:
+    """2 / (1 + a) in Q2.29 for a in [0, 1), Q0.31: three Newton-Raphson steps."""
     forty_eight_seventeenths, minus_thirty_two_seventeenths = 1515870810, -1010580540
     half_denominator = _half_sum(a, INT32_MAX)
     x = forty_eight_seventeenths + _multiply(half_denominator, minus_thirty_two_seventeenths)
     for _ in range(3):
         error = (1 << 29) - doubling_high_multiply(half_denominator, x)
         x = x + shift_left_saturating(doubling_high_multiply(x, error), _array(2))
-    return shift_left_saturating(x, _array(1))
+    return x
+
+
+def one_over_one_plus_x(a: Ints) -> Ints:
+    """1 / (1 + a) for a in [0, 1), Q0.31."""
+    return shift_left_saturating(_two_over_one_plus_x(a), _array(1))
+
+
+def one_minus_x_over_one_plus_x(a: Ints) -> Ints:
+    """(1 - a) / (1 + a) for a in [0, 1), Q0.31."""
+    return shift_left_saturating(_two_over_one_plus_x(a) - (1 << 29), _array(2))
+
+
+def logistic(a: Ints) -> Ints:
+    """1 / (1 + exp(-a)) in Q0.31 for a in Q4.27."""
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(a), integer_bits=4))
+    result = np.where(a > 0, positive, INT32_MAX - positive)
+    return np.where(a == 0, 1 << 30, result)
+
+
+def tanh(a: Ints) -> Ints:
+    """tanh(a) in Q0.31 for a in Q4.27."""
+    # Twice a number of Q4.27 has the same bits in Q5.26.
+    magnitude = one_minus_x_over_one_plus_x(exp_on_negative_values(-np.abs(a)))
+    return np.where(a == 0, 0, np.where(a > 0, magnitude, -magnitude))
 
 
 def reciprocal(x: Ints, integer_bits: int) -> tuple[Ints, Ints]:

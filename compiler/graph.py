@@ -10,7 +10,7 @@ from compiler.quantisation import INTEGER_RANGES, Requant, Rounding
 from hw.arch.errors import RowforgeError
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
-MAX_ELEMENTS = 1 << 27  # of one tensor: larger ones come from damaged files
+MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler import float32, gemmlowp, hostops_ort, hostops_pool, rounding
+from compiler import float32, gemmlowp, hostconv, hostops_ort, hostops_pool, rounding
 from compiler.gemmlowp import Ints
 from hw.arch.errors import RowforgeError
 
@@ -183,6 +183,32 @@ def log_softmax_float(x: Floats) -> Floats:
     return np.asarray(centred - float32.logarithm(total), dtype=np.float32)
 
 
+def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
+    """The table's entry for every value; entry 0 belongs to the lowest value of the type."""
+    values = np.asarray(table, dtype=dtype)
+    return values[x.astype(np.int64) - np.iinfo(x.dtype).min]
+
+
+def slice_(
+    x: Array,
+    *,
+    axes: tuple[int, ...],
+    start: tuple[int, ...],
+    stop: tuple[int, ...],
+    step: tuple[int, ...],
+) -> Array:
+    """The half-open ranges start:stop:step of some axes, all of the others."""
+    ranges = [slice(None)] * x.ndim
+    for axis, *limits in zip(axes, start, stop, step, strict=True):
+        ranges[axis] = slice(*limits)
+    return np.ascontiguousarray(x[tuple(ranges)])
+
+
+def transpose(x: Array, *, permutation: tuple[int, ...]) -> Array:
+    """Axis i of the result is axis permutation[i] of x."""
+    return np.ascontiguousarray(x.transpose(permutation))
+
+
 def cast(x: Array, *, dtype: str) -> Array:
     """Conversion of values to another type."""
     return x.astype(dtype)
@@ -201,6 +227,10 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "cast": cast,
     **hostops_ort.FUNCTIONS,
     **hostops_pool.FUNCTIONS,
+    hostconv.FUNCTION: hostconv.conv,
+    "lookup": lookup,
+    "slice": slice_,
+    "transpose": transpose,
 }
 
 

@@ -32,7 +32,8 @@ def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str,
         name: _sum(rows, name) for name in ("macs", "model_cycles", "glb_bytes", "link_bytes")
     }
     total["cycles"] = cycles
-    total["utilization"] = utilization(config, total["macs"] or 0, cycles or total["model_cycles"])
+    on_array = _sum([row for row in rows if row["where"] == "array"], "macs")
+    total["utilization"] = utilization(config, on_array or 0, cycles or total["model_cycles"])
     order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
     return {name: total[name] for name in order}
 

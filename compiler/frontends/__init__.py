@@ -20,6 +20,4 @@ def load_model(path: str | Path) -> Graph:
         from compiler.frontends.onnx_loader import load_onnx
 
         return fold(load_onnx(path))
-    raise RowforgeError(
-        f"a model's file name must end in .tflite or .onnx, not {Path(path).name!r}"
-    )
+    raise RowforgeError(f"a model's file name must end in .tflite or .onnx, not '{path}'")

@@ -76,6 +76,7 @@ def _convert_scaling(builder: Builder, op: RawOperator, source_at: int, constant
     source, factor = builder.activation(op, source_at), builder.activation(op, constant_at)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
+    builder.same_type(op, source, output)
     C = source.shape[-1]
     input_scale, zero_point = builder.quantised(op, source)
     factor_scale, weight_zero_point = builder.quantised(op, factor)
@@ -111,4 +112,6 @@ def _operands(builder: Builder, op: RawOperator) -> tuple[Tensor, Tensor, Tensor
         )
     output = builder.output(op)
     check_output(builder, op, output, first.shape)
+    for operand in (first, second):
+        builder.same_type(op, operand, output)
     return first, second, output

@@ -95,6 +95,13 @@ class Builder:
             )
         return self.constants[tensor.index]
 
+    def integers(self, op: RawOperator, position: int, what: str) -> Array:
+        """A constant of whole numbers: sizes, axes, limits."""
+        value = self.constant(op, position, what)
+        if value.dtype not in (np.int32, np.int64):
+            self.refuse(op, f"its {what} have type {value.dtype}", "int32 is expected")
+        return value
+
     def activation(self, op: RawOperator, position: int) -> Tensor:
         """The graph tensor of an input; constants enter the graph when first used so."""
         raw = self.tensor_at(op, position, f"input {position}")
@@ -144,6 +151,15 @@ class Builder:
             self.refuse(op, "its output is written twice or constant", "re-export the model")
         return self._tensors[self.declare(index, f"{op.label}_t{index}")]
 
+    def same_type(self, op: RawOperator, source: Tensor, output: Tensor) -> None:
+        """Refuses an operator whose kernel knows one type for input and output only."""
+        if source.dtype != output.dtype:
+            self.refuse(
+                op,
+                f"its input has type {source.dtype}, its output {output.dtype}",
+                "put a QUANTIZE between them",
+            )
+
     def clamp(self, op: RawOperator, output: Tensor) -> tuple[int, int]:
         """Stored values that the operator's fused activation clamps to."""
         activation = op.options["FusedActivationFunction"]
@@ -163,7 +179,7 @@ class Builder:
         low, high = integer_range(output.dtype)
 
         def stored(real: float) -> int:
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
                 quotient = float(np.float32(real) / np.float32(scale))
             bounded = min(max(quotient, -(2.0**31)), 2.0**31)
             return trunc(bounded + copysign(0.5, bounded)) + zero_point
@@ -227,6 +243,11 @@ class Builder:
 
     def graph(self, name: str) -> Graph:
         """The finished graph."""
+        for what, ends in (("input", self.raw.inputs), ("output", self.raw.outputs)):
+            twice = [index for index in ends if ends.count(index) > 1]
+            if twice:
+                raise RowforgeError(f"it names tensor {twice[0]} as {what} more than once")
+            self._tell_apart(ends)
         missing = [index for index in self.raw.outputs if index not in self._keys]
         if missing:
             raise RowforgeError(f"no operator writes the model's output tensor {missing[0]}")
@@ -238,3 +259,11 @@ class Builder:
             outputs=tuple(self._keys[index] for index in self.raw.outputs),
             rounding=Rounding.TFLM,
         )
+
+    def _tell_apart(self, ends: tuple[int, ...]) -> None:
+        """Inputs, and outputs, are given by name: a name that several share gets the key behind."""
+        keys = [self._keys[index] for index in ends if index in self._keys]
+        names = [self._tensors[key].name for key in keys]
+        for key, name in zip(keys, names, strict=True):
+            if names.count(name) > 1 or not name:
+                self._tensors[key] = replace(self._tensors[key], name=f"{name}:{key}".lstrip(":"))

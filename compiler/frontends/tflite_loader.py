@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from compiler.frontends import tflite_binary, tflite_mac, tflite_ops, tflite_shape
+from compiler.frontends import (
+    tflite_binary,
+    tflite_layout,
+    tflite_lookup,
+    tflite_mac,
+    tflite_ops,
+    tflite_shape,
+)
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
 from compiler.graph import Graph
@@ -32,7 +39,13 @@ _CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
     "LOG_SOFTMAX": tflite_ops.convert_softmax,
     "MEAN": tflite_ops.convert_mean,
     "SHAPE": tflite_shape.convert_shape,
-    "STRIDED_SLICE": tflite_shape.convert_strided_slice,
+    "STRIDED_SLICE": tflite_layout.convert_strided_slice,
+    "SLICE": tflite_layout.convert_slice,
+    "TRANSPOSE": tflite_layout.convert_transpose,
+    "LOGISTIC": tflite_lookup.convert_lookup,
+    "TANH": tflite_lookup.convert_lookup,
+    "HARD_SWISH": tflite_lookup.convert_lookup,
+    "LEAKY_RELU": tflite_lookup.convert_lookup,
     "PACK": tflite_shape.convert_pack,
 }
 

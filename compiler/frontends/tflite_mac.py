@@ -173,6 +173,7 @@ def _arithmetic(
     fully_connected: bool,
 ) -> dict[str, Any]:
     """Zero points, bias and output stage, the fields of `Conv` that quantisation decides."""
+    builder.same_type(op, source, output)
     input_scale, input_zero_point = builder.quantised(op, source)
     output_scale, _ = builder.quantised(op, output)
     raw = builder.tensor_at(op, 1, "weights")

@@ -21,7 +21,7 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
     window = (op.options["FilterHeight"], op.options["FilterWidth"])
     stride, pad = window_geometry(builder, op, image, window, (1, 1))
     output = builder.output(op)
-    _same_quantisation(builder, op, source, output)
+    same_quantisation(builder, op, source, output)
     low, high = builder.clamp(op, output)
     node = Pool(
         name=op.label,
@@ -42,9 +42,10 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
     builder.emit(node)
 
 
-def _same_quantisation(
+def same_quantisation(
     builder: Builder, op: RawOperator, source: Tensor, output: Tensor, tolerance: float = 1e-6
 ) -> None:
+    """Refuses an operator that only moves values where they would mean something else."""
     scale, zero_point = builder.quantised(op, source, _INTEGERS)
     output_scale, output_zero_point = builder.quantised(op, output, _INTEGERS)
     same = abs(scale - output_scale) <= tolerance and zero_point == output_zero_point
@@ -67,7 +68,7 @@ def convert_concat(builder: Builder, op: RawOperator) -> None:
     if op.options["FusedActivationFunction"] != 0:
         builder.refuse(op, "it has a fused activation", "put the activation before it")
     for source in sources:
-        _same_quantisation(builder, op, source, output, tolerance=0.0)
+        same_quantisation(builder, op, source, output, tolerance=0.0)
     joined = list(sources[0].shape)
     joined[axis] = sum(source.shape[axis] for source in sources)
     check_output(builder, op, output, tuple(joined))
@@ -81,9 +82,9 @@ def convert_concat(builder: Builder, op: RawOperator) -> None:
 def convert_pad(builder: Builder, op: RawOperator) -> None:
     """PAD and PADV2: the padding's real value is 0 unless PADV2 gives a stored one."""
     source = builder.activation(op, 0)
-    paddings = builder.constant(op, 1, "paddings")
+    paddings = builder.integers(op, 1, "paddings")
     output = builder.output(op)
-    _same_quantisation(builder, op, source, output)
+    same_quantisation(builder, op, source, output)
     if paddings.shape != (len(source.shape), 2) or paddings.min() < 0:
         builder.refuse(op, "its paddings do not fit its input", "re-export the model")
     pads = tuple((int(before), int(after)) for before, after in paddings)
@@ -114,7 +115,7 @@ def convert_reshape(builder: Builder, op: RawOperator) -> None:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the file's output shape decides."""
     source = builder.activation(op, 0)
     if op.type_name == "RESHAPE" and builder.optional_at(op, 1) is not None:
-        builder.constant(op, 1, "new shape")
+        builder.integers(op, 1, "new shape")
     output = builder.output(op)
     if output.elements != source.elements or output.dtype != source.dtype:
         builder.refuse(
@@ -130,14 +131,16 @@ def convert_relu(builder: Builder, op: RawOperator) -> None:
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
+    builder.same_type(op, source, output)
     scale, zero_point = builder.quantised(op, source)
     output_scale, _ = builder.quantised(op, output)
     bounds = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if op.type_name == "RELU":
         # The reference kernel divides the scales in float32.
-        real = float(np.float32(scale) / np.float32(output_scale))
+        with np.errstate(over="ignore"):
+            real = float(np.float32(scale) / np.float32(output_scale))
     else:
-        _same_quantisation(builder, op, source, output)
+        same_quantisation(builder, op, source, output)
         real = 1.0
     clamp = builder.real_clamp(op, output, *bounds[op.type_name])
     builder.emit(
@@ -160,7 +163,7 @@ def convert_quantize(builder: Builder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, output)
     if source.dtype == "float32":
         parameters = {"scale": scale, "zero_point": zero_point, "dtype": output.dtype}
-        _emit_host(builder, op, "quantise", source, output, **parameters)
+        emit_host(builder, op, "quantise", source, output, **parameters)
         return
     input_scale, input_zero_point = builder.quantised(op, source)
     builder.emit(
@@ -183,7 +186,7 @@ def convert_dequantize(builder: Builder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, source, ("int8", "uint8", "int16"))
     if output.dtype != "float32":
         builder.refuse(op, f"its output has type {output.dtype}", "float32 is expected")
-    _emit_host(builder, op, "dequantise", source, output, scale=scale, zero_point=zero_point)
+    emit_host(builder, op, "dequantise", source, output, scale=scale, zero_point=zero_point)
 
 
 def convert_softmax(builder: Builder, op: RawOperator) -> None:
@@ -193,10 +196,12 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
     check_output(builder, op, output, source.shape)
     logarithm = op.type_name == "LOG_SOFTMAX"
     beta = 1.0 if logarithm else float(op.options["Beta"])
+    if not 0.0 < beta < float("inf"):
+        builder.refuse(op, f"its softmax beta is {beta}", "a positive number is expected")
     function = "log_softmax" if logarithm else "softmax"
     if source.dtype == output.dtype == "float32":
         extra = {} if logarithm else {"beta": beta}
-        _emit_host(builder, op, f"{function}_float", source, output, **extra)
+        emit_host(builder, op, f"{function}_float", source, output, **extra)
         return
     scale, _ = builder.quantised(op, source, ("int8",))
     expected = (16.0 / 256, 127) if logarithm else (1.0 / 256, -128)
@@ -208,14 +213,14 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
         parameters = log_softmax_parameters(scale) if logarithm else softmax_parameters(scale, beta)
     except RowforgeError as error:
         builder.refuse(op, str(error), "calibrate the model again")
-    _emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
+    emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
 
 
 def convert_mean(builder: Builder, op: RawOperator) -> None:
     """MEAN over constant axes, int8 or float32."""
     source = builder.activation(op, 0)
     rank = len(source.shape)
-    listed = [int(axis) for axis in builder.constant(op, 1, "axes").reshape(-1)]
+    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
     if any(not -rank <= axis < rank for axis in listed):
         builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
     axes = tuple(sorted({axis % rank for axis in listed}))
@@ -225,13 +230,14 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     output = builder.output(op)
     check_output(builder, op, output, tuple(kept))
     if source.dtype == output.dtype == "float32":
-        _emit_host(builder, op, "mean_float", source, output, axes=axes)
+        emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
+    builder.same_type(op, source, output)
     scale, input_zero_point = builder.quantised(op, source)
     output_scale, zero_point = builder.quantised(op, output)
     real = float(builder.checked_scale(op, scale / output_scale)[0])
     parameters = mean_parameters(source.shape, axes, real, input_zero_point)
-    _emit_host(
+    emit_host(
         builder,
         op,
         "mean",
@@ -243,7 +249,7 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def _emit_host(
+def emit_host(
     builder: Builder,
     op: RawOperator,
     function: str,
@@ -251,6 +257,7 @@ def _emit_host(
     output: Tensor,
     **parameters: object,
 ) -> None:
+    """Appends a step of one input on the host."""
     builder.emit(
         HostStep(
             name=op.label,

@@ -19,6 +19,7 @@ from hw.arch.errors import RowforgeError
 
 MAX_FILE_BYTES = 1 << 30
 MAX_RANK = 8
+MAX_OPERATORS = 4096  # real networks have some hundreds; the time to compile grows with them
 _READ_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError)
 
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -55,6 +56,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONCATENATION": ("ConcatenationOptions", ("Axis", *_FUSED)),
     "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
     "PACK": ("PackOptions", ("Axis", "ValuesCount")),
+    "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
 }
 
 
@@ -149,6 +151,11 @@ class _Reader:
             self._tensor(index, graph.Tensors(index))
             for index in range(self._checked(graph.TensorsLength(), 4, "tensors"))
         )
+        if graph.OperatorsLength() > MAX_OPERATORS:
+            self._checked(graph.OperatorsLength(), 4, "operators")
+            raise RowforgeError(
+                f"it must have at most {MAX_OPERATORS} operators, not {graph.OperatorsLength()}"
+            )
         operators = tuple(
             self._operator(index, graph.Operators(index), len(tensors))
             for index in range(self._checked(graph.OperatorsLength(), 4, "operators"))

@@ -12,27 +12,32 @@ def convert_shape(builder: Builder, op: RawOperator) -> None:
     builder.emit_constant(op, np.asarray(source.shape))
 
 
-def convert_strided_slice(builder: Builder, op: RawOperator) -> None:
+def constant_strided_slice(builder: Builder, op: RawOperator) -> None:
     """STRIDED_SLICE of a constant."""
     value = builder.constant(op, 0, "input")
-    limits = [builder.constant(op, position, "slice limits") for position in (1, 2, 3)]
+    builder.emit_constant(op, value[tuple(strided_ranges(builder, op, value.shape))])
+
+
+def strided_ranges(builder: Builder, op: RawOperator, shape: tuple[int, ...]) -> list[slice | int]:
+    """What STRIDED_SLICE picks of every axis: a range, or one position of an axis that vanishes."""
+    limits = [builder.integers(op, position, "slice limits") for position in (1, 2, 3)]
     options = op.options
     if options["EllipsisMask"] or options["NewAxisMask"]:
         builder.refuse(op, "it uses an ellipsis or a new axis", "slice each axis by itself")
-    if any(limit.shape != (value.ndim,) for limit in limits) or not limits[2].all():
+    if any(limit.shape != (len(shape),) for limit in limits) or not limits[2].all():
         builder.refuse(op, "its limits do not fit its input", "re-export the model")
     selection: list[slice | int] = []
     for axis, (begin, end, stride) in enumerate(zip(*limits, strict=True)):
         bit = 1 << axis
         if options["ShrinkAxisMask"] & bit:
-            if not -value.shape[axis] <= begin < value.shape[axis]:
+            if not -shape[axis] <= begin < shape[axis]:
                 builder.refuse(op, f"index {begin} does not exist", "re-export the model")
-            selection.append(int(begin))
+            selection.append(int(begin) % shape[axis])
             continue
         start = None if options["BeginMask"] & bit else int(begin)
         stop = None if options["EndMask"] & bit else int(end)
         selection.append(slice(start, stop, int(stride)))
-    builder.emit_constant(op, value[tuple(selection)])
+    return selection
 
 
 def convert_pack(builder: Builder, op: RawOperator) -> None:

@@ -9,6 +9,10 @@ from compiler.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, Rescale
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 
+# Of one tensor: a command serves one item, and tiles are sought channel block by channel block.
+MAX_ITEMS = 1 << 12
+MAX_CHANNELS = 1 << 16
+
 
 def array_operation(
     config: Config,
@@ -23,6 +27,8 @@ def array_operation(
     Raises `RowforgeError` where nothing else can compute the node either.
     """
     _check_type(config, node, source)
+    for shape in shapes:
+        _check_shape(node, shape)
     if not (isinstance(node, Conv) and target.dtype == "int32"):
         _check_type(config, node, target)
     signed = source.dtype.startswith("int")
@@ -51,6 +57,15 @@ def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
             f"{node.name}: data_width {config.data_width} takes {' and '.join(types)} tensors, "
             f"not {tensor.dtype}"
         )
+
+
+def _check_shape(node: Node, shape: Shape4) -> None:
+    for what, size, limit in (("items", shape[0], MAX_ITEMS), ("channels", shape[3], MAX_CHANNELS)):
+        if size > limit:
+            raise RowforgeError(
+                f"{node.name}: its input must have at most {limit} {what}, not {size}; "
+                f"split it in the model"
+            )
 
 
 def _concat(

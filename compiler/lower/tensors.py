@@ -39,6 +39,7 @@ class TensorTable:
         for node in graph.nodes:
             if isinstance(node, Reshape):
                 self._roots[node.output] = self.root(node.inputs[0])
+        self._readers, self._hosted = self._liveness()
 
     # ---- declaration ----------------------------------------------------------------------------
 
@@ -59,6 +60,20 @@ class TensorTable:
         value = self.enter(key, on_host=True)
         self.constants[value.tensor] = np.ascontiguousarray(data)
         return value
+
+    def withdraw(self, key: str) -> None:
+        """Takes back an output that was declared last and that nothing will write after all."""
+        value = self._values.pop(key, None)
+        if value is not None:
+            assert value.tensor == len(self.specs) - 1
+            self.specs.pop()
+
+    def enter_array(self, name: str, data: NDArray[Any]) -> int:
+        """Declares an array that no tensor of the graph stands for; its index."""
+        shape, view = data.shape, default_view(data.shape)
+        self.specs.append(TensorSpec(name, name, shape, view, data.dtype.name))
+        self.constants[len(self.specs) - 1] = np.ascontiguousarray(data)
+        return len(self.specs) - 1
 
     def enter_input(self, key: str) -> int:
         """Declares an input of the model; the index of the array that the user gives."""
@@ -232,20 +247,25 @@ class TensorTable:
         readers = (n for n in self.graph.nodes if not n.folded or isinstance(n, Reshape))
         return key in self.graph.outputs or any(key in node.inputs for node in readers)
 
+    def _liveness(self) -> tuple[dict[str, list[int]], set[str]]:
+        """Positions of the array's readers by root; the roots that the host needs in the end."""
+        readers: dict[str, list[int]] = {}
+        hosted = {self.root(key) for key in self.graph.outputs}
+        for position, node in enumerate(self.graph.nodes):
+            roots = {self.root(key) for key in node.inputs}
+            if isinstance(node, HostStep) and not node.folded:
+                hosted |= roots
+            if node.place is Place.ARRAY:
+                for root in roots:
+                    readers.setdefault(root, []).append(position)
+        return readers, hosted
+
     def _uses(self, key: str) -> list[int]:
-        return [
-            position
-            for position, node in enumerate(self.graph.nodes)
-            if node.place is Place.ARRAY and any(self.root(k) == key for k in node.inputs)
-        ]
+        return list(self._readers.get(key, ()))
 
     def _kept(self, key: str) -> bool:
         """Whether the host needs the tensor: as an output, for a host step, for a dump."""
-        if self._keep_all:
-            return True
-        names = {key, *(alias for alias, root in self._roots.items() if root == key)}
-        hosted = (n for n in self.graph.nodes if isinstance(n, HostStep) and not n.folded)
-        return bool(names & {*self.graph.outputs, *(k for node in hosted for k in node.inputs)})
+        return self._keep_all or key in self._hosted
 
     def _wanted_view(self, key: str) -> Shape4 | None:
         """The view under which the first array reader wants a tensor."""

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
+from rowforge.arrays import check_folder
 from rowforge.generation import generate
 from rowforge.options import add_config, required_config
 from rowforge.progress import Progress
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if not low <= args.period <= high:
         raise RowforgeError(f"--period must be {low} to {high} ns, not {args.period}")
     config = required_config(args)
+    check_folder(args.output)
     progress = Progress()
     progress.show(f"elaborating {config.rows} × {config.cols} PEs")
     files = generate(

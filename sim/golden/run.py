@@ -197,8 +197,10 @@ def _leads_with_items(tensor: Tensor) -> bool:
 def _keeps_items(node: HostStep, graph: Graph) -> bool:
     """A host step works along later axes only."""
     rank = len(graph.tensors[node.inputs[0]].shape)
+    moved = node.parameters.get("permutation", (0,))[0]
     padded = any(node.parameters.get("pads", ((),))[0])
-    return 0 not in node.parameters.get("axes", ()) and rank > 1 and not padded
+    along_items = 0 in node.parameters.get("axes", ()) or moved != 0 or padded
+    return not along_items and rank > 1
 
 
 def _spread(graph: Graph, values: dict[str, Array], count: int) -> dict[str, Array]:

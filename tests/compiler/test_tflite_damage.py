@@ -158,7 +158,7 @@ def broadcast() -> bytes:
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: one_operator("LOGISTIC"), ("operator 0 LOGISTIC", "no such operator")),
+        (lambda: one_operator("ABS"), ("operator 0 ABS", "no such operator")),
         (lambda: one_operator("RELU", dtype="int16"), ("operator 0 RELU", "int16")),
         (lambda: one_operator("SOFTMAX", Beta=1.0), ("operator 0 SOFTMAX", "0.00390625")),
         (float_conv, ("operator 0 CONV_2D", "float32", "int8")),

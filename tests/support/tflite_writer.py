@@ -22,6 +22,10 @@ _OPTIONS = {
     "CONCATENATION": "ConcatenationOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "PACK": "PackOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "TRANSPOSE": "TransposeOptions",
+    "SLICE": "SliceOptions",
+    "HARD_SWISH": "HardSwishOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
     "RESHAPE": "ReshapeOptions",
@@ -90,10 +94,18 @@ class ModelWriter:
         """Adds a constant tensor; returns its index."""
         return self.tensor(name, data.shape, data.dtype.name, data=data, **quantisation)
 
-    def operator(self, type_name: str, inputs: Sequence[int], output: int, **options: Any) -> int:
-        """Adds an operator; returns its output, for the next one."""
-        self._operators.append(_OperatorEntry(type_name, tuple(inputs), (output,), options))
-        return output
+    def operator(
+        self, type_name: str, inputs: Sequence[int], output: int | Sequence[int], **options: Any
+    ) -> int:
+        """Adds an operator; returns its first output, for the next one."""
+        outputs = (output,) if isinstance(output, int) else tuple(output)
+        self._operators.append(_OperatorEntry(type_name, tuple(inputs), outputs, options))
+        return outputs[0] if outputs else -1
+
+    @property
+    def last_operator(self) -> str:
+        """Type of the operator that was added last."""
+        return self._operators[-1].type_name
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The whole file."""

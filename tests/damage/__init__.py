@@ -1,0 +1,1 @@
+"""Broken model files: what the command does with them."""

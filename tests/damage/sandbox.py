@@ -1,0 +1,117 @@
+"""Runs the command on one file in a process of its own and measures what that took."""
+
+import os
+import resource
+import selectors
+import signal
+import sys
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rowforge.cli import main
+
+SECONDS = 5.0
+BYTES = 1 << 30  # above what the bare import takes
+_PATIENCE = 4 * SECONDS
+_CRASHED = 70
+_ADDRESS_SPACE = 16 * BYTES  # more is a run-away, which must not take the machine's memory
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the command did with a file: exit status, standard error, seconds, peak of memory.
+
+    Seconds are the processor's, so that a busy machine changes nothing; what waits is killed.
+    """
+
+    status: int
+    said: str
+    seconds: float
+    bytes: int
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with that; nothing for a file that ran or was refused in one sentence."""
+        found = []
+        if self.status not in (0, 2):
+            found.append(f"status {self.status}")
+        if self.status == 2 and self.said.count("\n") != 1:
+            found.append(f"{self.said.count(chr(10))} lines on standard error")
+        for word in ("Traceback", "internal error"):
+            if word in self.said:
+                found.append(word)
+        if self.seconds > SECONDS:
+            found.append(f"{self.seconds:.1f} s")
+        if self.bytes > BYTES:
+            found.append(f"{self.bytes >> 20} MiB")
+        return found
+
+
+def run_on(path: Path) -> Verdict:
+    """`rowforge run` on the golden model with random inputs, in a fork of this process.
+
+    The fork begins with everything imported, so that its peak above the start is the file's own.
+    A process that does not end is killed; its status is then the signal's, negative.
+    """
+    arguments = ["run", str(path), "--preset", "tiny", "--target", "golden"]
+    before = _peak_of_fork()
+    read, write = os.pipe()
+    started = time.monotonic()
+    pid = _fork()
+    if pid == 0:
+        os.close(read)
+        _child(arguments, write)
+    os.close(write)
+    said = _drain(read, pid, started + _PATIENCE)
+    _, state, usage = os.wait4(pid, 0)
+    seconds = usage.ru_utime + usage.ru_stime
+    peak = max(0, (usage.ru_maxrss - before) * 1024)
+    return Verdict(os.waitstatus_to_exitcode(state), said, seconds, peak)
+
+
+def _child(arguments: list[str], write: int) -> None:
+    """The command with standard error on the pipe; never returns."""
+    status = _CRASHED
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, hard))
+    try:
+        with open(os.devnull, "w") as nothing, os.fdopen(write, "w") as said:
+            sys.stdout, sys.stderr = nothing, said
+            with suppress(BaseException):
+                status = main(arguments)
+    finally:
+        os._exit(status)
+
+
+def _fork() -> int:
+    """`os.fork`; the warning of later Pythons is about threads, and the child starts none anew."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _peak_of_fork() -> int:
+    """Peak in KiB of a fork that does nothing."""
+    pid = _fork()
+    if pid == 0:
+        os._exit(0)
+    return os.wait4(pid, 0)[2].ru_maxrss
+
+
+def _drain(read: int, pid: int, until: float) -> str:
+    """Everything written to the pipe until its end, or until the process is killed for its time."""
+    parts = []
+    with os.fdopen(read, "rb", buffering=0) as pipe, selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(0.0, until - time.monotonic())):
+                os.kill(pid, signal.SIGKILL)
+                break
+            part = pipe.read(1 << 16)
+            if not part:
+                break
+            parts.append(part)
+    return b"".join(parts).decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Random graphs as model files, against the interpreter that defines what they mean."""

@@ -1,0 +1,108 @@
+"""Random graphs: `python -m tests.fuzz_graph.run --n 300`.
+
+Each run is a random model file; the golden model's outputs, and of some of them the executed
+program's, are compared with the interpreter's that defines the format. A run is named SEED:INDEX
+and repeated with `--only`. Exit status 1 if one fails or the coverage table has a gap.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rowforge.configs import preset
+from tests.fuzz_graph.case import Feature, Format
+from tests.fuzz_graph.runner import Outcome, run_case
+from tests.fuzz_graph.tflite_format import TFLITE
+
+FORMATS: dict[str, Format] = {"tflite": TFLITE}
+EXECUTED = 5  # one of so many programs is executed as well
+TARGET = 5  # how often everything must come up in a full campaign
+FULL_CAMPAIGN = 300
+
+
+def missing(wanted: dict[str, tuple[str, ...]], counts: Counter[Feature]) -> list[Feature]:
+    """What came up too seldom."""
+    return [
+        (group, item)
+        for group, items in wanted.items()
+        for item in items
+        if counts[group, item] < TARGET
+    ]
+
+
+def table(wanted: dict[str, tuple[str, ...]], counts: Counter[Feature]) -> list[str]:
+    """How often everything came up, a line a group."""
+    return [
+        f"{group}: " + ", ".join(f"{item} {counts[group, item]}" for item in items)
+        for group, items in wanted.items()
+    ]
+
+
+def campaign(kind: Format, options: argparse.Namespace) -> tuple[list[Outcome], int]:
+    """All outcomes, and how many programs were executed."""
+    outcomes, executed = [], 0
+    config = preset(options.preset)
+    labels = [(options.seed, index) for index in range(options.n)]
+    if options.only:
+        seed, _, index = options.only.partition(":")
+        labels = [(int(seed), int(index))]
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, index in labels:
+            execute = bool(options.only) or index % options.execute == 0
+            executed += execute
+            case = kind.make(seed, index)
+            outcome = run_case(
+                case, kind, Path(folder), config if execute else None, keep=options.keep
+            )
+            outcomes.append(outcome)
+            if outcome.message:
+                print(f"FAILED {case.label}: {outcome.message}", flush=True)
+    return outcomes, executed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry of the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="tests.fuzz_graph.run", description=__doc__)
+    parser.add_argument("--n", type=int, default=300, help="graphs of each format (300)")
+    parser.add_argument("--seed", type=int, default=1, help="of the campaign (1)")
+    parser.add_argument("--format", choices=sorted(FORMATS), help="one format only")
+    parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one graph")
+    parser.add_argument("--execute", type=int, default=EXECUTED, help="execute one of so many (5)")
+    parser.add_argument(
+        "--preset", default="tiny", help="configuration of the executed ones (tiny)"
+    )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the models of failures here")
+    options = parser.parse_args(arguments)
+    failed = False
+    for name, kind in FORMATS.items():
+        if options.format not in (None, name):
+            continue
+        started = time.monotonic()
+        outcomes, executed = campaign(kind, options)
+        failures = [outcome for outcome in outcomes if outcome.message]
+        failed |= bool(failures) or not outcomes
+        if not options.only:
+            counts: Counter[Feature] = Counter(f for o in outcomes for f in o.case.features)
+            lacking = missing(kind.wanted, counts)
+            print("\n".join(table(kind.wanted, counts)))
+            said = ", ".join(" ".join(item) for item in lacking)
+            print(f"below {TARGET}: {said or 'none'}")
+            failed |= options.n >= FULL_CAMPAIGN and bool(lacking)
+        for outcome in failures:
+            print(
+                f"replay: python -m tests.fuzz_graph.run --format {name} "
+                f"--only {outcome.case.label}"
+            )
+        print(
+            f"{len(outcomes)} {name} graphs, {executed} executed, {len(failures)} failed, "
+            f"{time.monotonic() - started:.0f} s"
+        )
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Third-party models with recorded tensors, through the real command."""
