@@ -22,6 +22,22 @@ class LinkError(DriverError):
     """The link is broken, closed, or carries nothing more."""
 
 
+class LinkTimeoutError(LinkError):
+    """Nothing answers: the link is unplugged, or the board has stopped."""
+
+
+class LinkCorruptedError(LinkError):
+    """The link carries bytes, but too few of them whole."""
+
+
+class LinkBusyError(LinkError):
+    """Another client has the board."""
+
+
+class SessionLostError(LinkError):
+    """Another client has taken the board over, or it was restarted."""
+
+
 class ProtocolError(DriverError):
     """The accelerator answered with something that the program does not call for."""
 
