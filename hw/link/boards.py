@@ -1,0 +1,99 @@
+"""What stands behind a byte line: an accelerator, or for bring-up the line's own end."""
+
+from amaranth.hdl import Module, ResetInserter
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.accelerator import Accelerator
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.configfile import config_hash
+from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
+from hw.elaboration import Block, instantiate
+from hw.link.framed import FramedLink
+from hw.link.width import WordAssembler, WordSplitter
+from hw.noc.deep_queue import DeepQueue
+
+_BYTE = stream.Signature(8)
+
+
+class FramedAccelerator(Block):
+    """An accelerator that speaks the framed protocol over two streams of bytes.
+
+    Members
+    -------
+    rx, tx : streams of bytes from and to the line
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        request_words: int = REQUEST_WORDS,
+        reply_words: int = REPLY_WORDS,
+    ):
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        self.config = config
+        self.request_words = request_words
+        self.reply_words = reply_words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        link = FramedLink(
+            config_hash=config_hash(self.config),
+            request_words=self.request_words,
+            reply_words=self.reply_words,
+        )
+        instantiate(m, platform, "link", link)
+        connect(m, flipped(self.rx), link.rx)
+        connect(m, link.tx, flipped(self.tx))
+        inner = Module()
+        device = instantiate(inner, platform, "accelerator", Accelerator(self.config))
+        command, results = self._words(inner, platform, device)
+        m.submodules.core = ResetInserter(link.restart)(inner)
+        connect(m, link.command, command)
+        connect(m, results, link.results)
+        return m
+
+    def _words(self, m: Module, platform: object, device: Accelerator) -> tuple:
+        """The accelerator's streams as streams of bytes."""
+        width = self.config.link_width
+        if width == 8:
+            return device.cmd, device.result
+        gather = instantiate(m, platform, "gather", WordAssembler(width=8))
+        scatter = instantiate(m, platform, "scatter", WordSplitter(width=8))
+        if width == LINK_WORD_BITS:
+            connect(m, gather.words, device.cmd)
+            connect(m, device.result, scatter.words)
+            return gather.beats, scatter.beats
+        narrow = instantiate(m, platform, "narrow", WordSplitter(width=width))
+        widen = instantiate(m, platform, "widen", WordAssembler(width=width))
+        connect(m, gather.words, narrow.words)
+        connect(m, narrow.beats, device.cmd)
+        connect(m, device.result, widen.beats)
+        connect(m, widen.words, scatter.words)
+        return gather.beats, scatter.beats
+
+
+class FramedLoopback(Block):
+    """A device whose results are its commands: tells a bad line from a bad accelerator.
+
+    Members
+    -------
+    rx, tx : streams of bytes from and to the line
+    """
+
+    def __init__(self, *, words: int = 4 * REQUEST_WORDS):
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        self.words = words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        link = instantiate(m, platform, "link", FramedLink(config_hash=0))
+        connect(m, flipped(self.rx), link.rx)
+        connect(m, link.tx, flipped(self.tx))
+        inner = Module()
+        queue = instantiate(inner, platform, "queue", DeepQueue(width=8, depth=8 * self.words))
+        m.submodules.core = ResetInserter(link.restart)(inner)
+        connect(m, link.command, queue.input)
+        connect(m, queue.output, link.results)
+        return m
