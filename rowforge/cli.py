@@ -13,7 +13,7 @@ from hw.arch.version import version_text
 from rowforge.progress import Progress
 from sw_driver.errors import DriverError
 
-COMMANDS = ("presets", "doctor", "generate", "compile", "run", "demo")
+COMMANDS = ("presets", "doctor", "generate", "compile", "run", "serve", "selftest", "demo")
 
 GOOD, WRONG, BAD_USE, INTERRUPTED = 0, 1, 2, 130
 

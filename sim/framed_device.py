@@ -20,8 +20,8 @@ from hw.arch.frames import (
     line_bytes,
     next_epoch,
 )
-from hw.arch.version import LINK_PROTOCOL_VERSION
 from hw.arch.program import Words
+from hw.arch.version import LINK_PROTOCOL_VERSION
 from sw_driver.errors import LinkError
 from sw_driver.frames import WORD_BYTES, Frame, FrameReader, encode_frame
 from sw_driver.link import Link

@@ -16,6 +16,7 @@ from sw_driver.errors import LinkError
 TOP = "rowforge_board"
 
 _FRAME_DELIMITERS = 2  # in a reply: one before it, one behind
+_SLICE = 500  # cycles between two signs of life: some hundredths of a second in a large array
 _PATIENCE = 1 << 26  # cycles for one reply
 
 
@@ -68,6 +69,7 @@ class FramedRtl:
                 stall_seed=None if self._stall_seed is None else self._stall_seed + self.cycles,
                 zeros=_FRAME_DELIMITERS * replies,
                 progress=alive,
+                slice_cycles=_SLICE,
             )
         except SimulationTimeoutError as error:
             raise LinkError(f"the simulated board does not answer: {error}") from error

@@ -93,6 +93,7 @@ class RtlEngine:
         idle: int = 1000,
         progress: Callable[[int], None] | None = None,
         zeros: int | None = None,
+        slice_cycles: int = _SLICE,
     ) -> RunResult:
         """Feed words and collect results, one of each a cycle at most.
 
@@ -111,6 +112,8 @@ class RtlEngine:
             Told the cycles of this run now and then.
         zeros : int or None
             In place of `expect`: the run ends when so many results were 0.
+        slice_cycles : int
+            Cycles between two calls of `progress`.
 
         Raises
         ------
@@ -131,7 +134,7 @@ class RtlEngine:
             self._library.rowforge_expect_zeros(self._handle, zeros)
         done, spent = False, 0
         while not done and spent < max_cycles:
-            step = min(_SLICE, max_cycles - spent)
+            step = min(slice_cycles, max_cycles - spent)
             done = bool(self._library.rowforge_advance(self._handle, step))
             spent += step
             if progress is not None:

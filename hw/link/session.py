@@ -1,7 +1,8 @@
 """Whose request it is, and whether it is the next one."""
 
+from enum import IntEnum
+
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import EPOCH_BITS, FRAME, SEQUENCE_BITS, LinkOpcode
@@ -10,7 +11,7 @@ from hw.elaboration import Block
 from hw.layouts import layout
 
 
-class Verdict(enum.Enum, shape=3):
+class Verdict(IntEnum):
     """What is to be done with a frame that came whole."""
 
     EXECUTE = 0
