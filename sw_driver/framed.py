@@ -1,13 +1,15 @@
 """The framed link: a `Link` of words over a byte transport that may damage them."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
 from hw.arch.commands import MAGIC
 from hw.arch.frames import REPLY, LinkOpcode, LinkStatus
 from hw.arch.program import Words
-from sw_driver.errors import LinkError, LinkTimeoutError, ProtocolError
+from sw_driver.errors import LinkBusyError, LinkError, LinkTimeoutError, ProtocolError
 from sw_driver.frames import WORD_BYTES, Frame
 from sw_driver.requester import LinkStatistics, Requester, room, words_in
 from sw_driver.transport import ByteTransport
@@ -18,6 +20,8 @@ _SMALLEST = 8  # words in a frame that a bad line still carries
 _FIRST = 64  # words in a frame before anything is known of the line
 _CLEAN = 4  # exchanges without damage before frames grow
 _LINE_SECONDS = 0.25  # that a frame may take on a slow line
+_RECONNECTS = 5
+_RECONNECT_SECONDS = 0.2
 _WAIT = 64  # units of the protocol that the device waits for a result word
 
 
@@ -126,16 +130,25 @@ class FramedLink:
 
     def reset(self) -> None:
         """Start over after an error: reset the accelerator, reconnect if the link is broken."""
+        self._outgoing.clear()
+        self._results.clear()
         if not self._broken:
-            self._outgoing.clear()
-            self._results.clear()
-            try:
+            with suppress(LinkError):
                 self._room = room(self._request(LinkOpcode.RESET))
-                return
-            except LinkError:
-                pass
+        if self._broken:
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        """A new transport and a new session."""
         self._transport.close()
-        self._start()
+        for tries in range(_RECONNECTS, -1, -1):
+            try:
+                self._start()
+                break
+            except LinkBusyError:  # the board may not have seen that the old connection is gone
+                if not tries:
+                    raise
+                time.sleep(_RECONNECT_SECONDS)
 
     def device_status(self) -> dict[str, int]:
         """The device's own account, statistics included; see `hw.arch.frames.LINK_STATUS`."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from hw.arch.frames import LinkStatus
 from sw_driver.errors import LinkError
+from sw_driver.frames import decode_frame
 
 _FRAME = re.compile(rb"\x00[^\x00]+\x00")
 _TURN = 1e-4  # seconds that the device takes to answer
@@ -100,7 +102,12 @@ class FaultyLine:
 class SimulatedTransport:
     """A `ByteTransport` to a device over two faulty lines; waiting costs no time.
 
-    With `unplugged` set, nothing arrives any more.
+    With `unplugged` set, nothing arrives any more. Fails if a frame that arrives whole is not
+    answered as such: the device must find its place again within one frame.
+
+    Attributes
+    ----------
+    understood : frames that arrived whole
     """
 
     speed = 3e5
@@ -111,6 +118,8 @@ class SimulatedTransport:
         self.out = FaultyLine(faults, f"{seed} out")
         self.back = FaultyLine(faults, f"{seed} back")
         self._device = device
+        self.understood = 0
+        self._sent = b""
         self._inbox: list[bytes] = []
         self._time = 0.0
         self._open = True
@@ -119,13 +128,26 @@ class SimulatedTransport:
         if not self._open:
             raise LinkError("the simulated line is closed")
         self._time += len(data) / self.speed
+        self._sent = data
         if not self.unplugged:
             for chunk in self.out.carry(data):
                 self._deliver(chunk)
 
     def _deliver(self, chunk: bytes) -> None:
-        for reply in _FRAME.findall(self._device.feed(chunk)):
+        replies = _FRAME.findall(self._device.feed(chunk))
+        if chunk == self._sent and chunk:
+            self._check_answer(chunk, replies)
+        for reply in replies:
             self._inbox += self.back.carry(reply)
+
+    def _check_answer(self, chunk: bytes, replies: list[bytes]) -> None:
+        """A frame that arrives whole is understood, whatever came before it."""
+        request = decode_frame(chunk[1:-1])
+        reply = decode_frame(replies[-1][1:-1])
+        assert request is not None and reply is not None
+        self.understood += 1
+        assert reply.status != LinkStatus.DAMAGED, "not resynchronised within one frame"
+        assert reply.sequence == request.sequence
 
     def read(self, timeout: float) -> bytes:
         if not self._inbox and not self.unplugged:
