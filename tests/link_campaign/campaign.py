@@ -33,6 +33,7 @@ _LONGEST = 3000  # words of one transfer
 _IN_ORDER = 0.25  # share of the transfers whose results are fetched only with the next ones
 _RESETS = 0.01
 _OPENINGS = 0.005
+_PATIENCE = 5.0  # simulated seconds
 
 
 @dataclass
@@ -68,7 +69,7 @@ def campaign(device: Device, faults: Faults, *, size: int, seed: str) -> Outcome
     random, outcome = Random(seed), Outcome()
     rng = np.random.default_rng(random.getrandbits(64))
     transport = SimulatedTransport(device, faults, seed)
-    link = FramedLink(lambda: transport)
+    link = FramedLink(lambda: transport, patience=_PATIENCE)
     owed = np.zeros(0, dtype=np.uint64)
 
     def fetch() -> None:
@@ -91,7 +92,7 @@ def campaign(device: Device, faults: Faults, *, size: int, seed: str) -> Outcome
                 outcome.repeated += _left_over(link)
                 outcome.sessions += 1
                 statistics = link.statistics
-                link = FramedLink(lambda: transport)
+                link = FramedLink(lambda: transport, patience=_PATIENCE)
                 _add(link, statistics)
     fetch()
     outcome.repeated += _left_over(link)

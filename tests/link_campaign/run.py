@@ -15,7 +15,7 @@ def main() -> int:
     """Run every profile on the model and on the RTL; 1 if a byte was wrong or done twice."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bytes", type=int, default=100_000_000, help="through the Python model")
-    parser.add_argument("--rtl-bytes", type=int, default=4_000_000, help="through the gateware")
+    parser.add_argument("--rtl-bytes", type=int, default=10_000_000, help="through the gateware")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     weights = {name: _WEIGHTS.get(name, 1) for name in PROFILES}

@@ -42,7 +42,7 @@ class Forgetful(FramedDevice):
 
     def _answer(self, request):
         again = request is not None and request.sequence == self._sequence
-        if again and request.opcode in (LinkOpcode.WRITE, LinkOpcode.READ):
+        if again and request.opcode == LinkOpcode.WRITE:
             self._sequence = (request.sequence - 1) & 0xFFFF
         return super()._answer(request)
 
