@@ -109,6 +109,11 @@ class FramedDevice:
         The accelerator.
     config_hash : int
         What STATUS says of its configuration.
+
+    Attributes
+    ----------
+    executed : requests that were decided
+    counts : what STATUS counts
     """
 
     def __init__(self, port: WordPort, *, config_hash: int = 0):
@@ -121,8 +126,8 @@ class FramedDevice:
         self.executed = 0
         self.counts = dict.fromkeys(("frames", "damaged", "repeated", "refused"), 0)
 
-    def feed(self, data: bytes) -> bytes:
-        """What the device answers to bytes from the line."""
+    def feed(self, data: bytes, alive: Callable[[int], None] | None = None) -> bytes:
+        """What the device answers to bytes from the line; it takes no time, so `alive` is idle."""
         return b"".join(self._answer(frame) for frame in self._reader.feed(data))
 
     def _answer(self, request: Frame | None) -> bytes:
