@@ -10,6 +10,7 @@ from hw.arch.configfile import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
 from hw.elaboration import Block, instantiate
 from hw.link.framed import FramedLink
+from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
 from hw.noc.deep_queue import DeepQueue
 
@@ -72,6 +73,50 @@ class FramedAccelerator(Block):
         connect(m, device.result, widen.beats)
         connect(m, widen.words, scatter.words)
         return gather.beats, scatter.beats
+
+
+class SerialAccelerator(Block):
+    """The whole digital part of a board with a serial line.
+
+    Parameters
+    ----------
+    clock, baud : float
+        Frequency of `sync` and of the line's bits, both in Hz.
+
+    Members
+    -------
+    rx, tx : the line's pins, seen from the board
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: float,
+        baud: float,
+        request_words: int = REQUEST_WORDS,
+        reply_words: int = REPLY_WORDS,
+    ):
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        self.config = config
+        self.bit_time = bit_time(clock, baud)
+        self.request_words = request_words
+        self.reply_words = reply_words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        receiver = instantiate(m, platform, "receiver", UartReceiver(bit_time=self.bit_time))
+        transmitter = instantiate(
+            m, platform, "transmitter", UartTransmitter(bit_time=self.bit_time)
+        )
+        device = FramedAccelerator(
+            self.config, request_words=self.request_words, reply_words=self.reply_words
+        )
+        instantiate(m, platform, "device", device)
+        connect(m, receiver.output, device.rx)
+        connect(m, device.tx, transmitter.input)
+        m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
+        return m
 
 
 class FramedLoopback(Block):
