@@ -7,15 +7,17 @@ from random import Random
 import pytest
 
 from hw.arch.fields import Struct
-from hw.arch.frames import FRAME
+from hw.arch.frames import FRAME, LinkOpcode
+from hw.link.boards import SerialLoopback
 from hw.link.cobs import CobsDecoder, CobsEncoder
 from hw.link.crc import Sealer
 from hw.link.packet_fifo import PacketFifo
 from hw.link.receiver import FrameReceiver
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
-from sw_driver import cobs
+from sim.framed_device import FramedDevice, Loopback
 from tb.build import simulate
 from tb.bus import PERIOD_NS
+from tests.support.link_codec import Frame, cobs, encode_frame
 
 FRAMES = 12
 SIZES = (1, 2, 3, 20, 28, 253, 254, 255, 508, 509)
@@ -152,6 +154,25 @@ def damaged(kind: str, data: bytes, random: Random) -> bytes:
 def test_packet_fifo():
     case = {"seed": 3, "words": 16, "cycles": 4000}
     simulate(partial(PacketFifo, words=16), "link_bench", case, test="packets")
+
+
+def test_uart_with_models_of_a_third_party():
+    """The framed protocol over pins that cocotbext-uart drives and reads."""
+    requests = [
+        Frame(LinkOpcode.STATUS, sequence=9),
+        Frame(LinkOpcode.OPEN, sequence=1, session=0x101),
+        Frame(LinkOpcode.WRITE, sequence=2, session=0x101, payload=bytes(range(48))),
+        Frame(LinkOpcode.READ, sequence=3, session=0x101, count=6, wait=1),
+    ]
+    model = FramedDevice(Loopback())
+    lines = [encode_frame(request) for request in requests]
+    case = {
+        "baud": 2_000_000,
+        "requests": [list(line) for line in lines],
+        "replies": [list(model.feed(line)) for line in lines],
+    }
+    block = partial(SerialLoopback, clock=1e9 / PERIOD_NS, baud=case["baud"])
+    simulate(block, "uart_bench", case)
 
 
 @pytest.mark.parametrize("baud", [3_000_000, 921_600])

@@ -1,5 +1,7 @@
 """What stands behind a byte line: an accelerator, or for bring-up the line's own end."""
 
+from abc import abstractmethod
+
 from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -75,50 +77,6 @@ class FramedAccelerator(Block):
         return gather.beats, scatter.beats
 
 
-class SerialAccelerator(Block):
-    """The whole digital part of a board with a serial line.
-
-    Parameters
-    ----------
-    clock, baud : float
-        Frequency of `sync` and of the line's bits, both in Hz.
-
-    Members
-    -------
-    rx, tx : the line's pins, seen from the board
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        *,
-        clock: float,
-        baud: float,
-        request_words: int = REQUEST_WORDS,
-        reply_words: int = REPLY_WORDS,
-    ):
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
-        self.config = config
-        self.bit_time = bit_time(clock, baud)
-        self.request_words = request_words
-        self.reply_words = reply_words
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        receiver = instantiate(m, platform, "receiver", UartReceiver(bit_time=self.bit_time))
-        transmitter = instantiate(
-            m, platform, "transmitter", UartTransmitter(bit_time=self.bit_time)
-        )
-        device = FramedAccelerator(
-            self.config, request_words=self.request_words, reply_words=self.reply_words
-        )
-        instantiate(m, platform, "device", device)
-        connect(m, receiver.output, device.rx)
-        connect(m, device.tx, transmitter.input)
-        m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
-        return m
-
-
 class FramedLoopback(Block):
     """A device whose results are its commands: tells a bad line from a bad accelerator.
 
@@ -142,3 +100,68 @@ class FramedLoopback(Block):
         connect(m, link.command, queue.input)
         connect(m, queue.output, link.results)
         return m
+
+
+class _SerialBoard(Block):
+    """A serial line before a device with streams of bytes.
+
+    Members
+    -------
+    rx, tx : the line's pins, seen from the board
+    """
+
+    def __init__(self, *, clock: float, baud: float):
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        self.bit_time = bit_time(clock, baud)
+
+    @abstractmethod
+    def _device(self) -> Block:
+        """What speaks over the line: streams of bytes `rx` and `tx`."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        receiver = instantiate(m, platform, "receiver", UartReceiver(bit_time=self.bit_time))
+        transmitter = instantiate(
+            m, platform, "transmitter", UartTransmitter(bit_time=self.bit_time)
+        )
+        device = instantiate(m, platform, "device", self._device())
+        connect(m, receiver.output, device.rx)
+        connect(m, device.tx, transmitter.input)
+        m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
+        return m
+
+
+class SerialAccelerator(_SerialBoard):
+    """The whole digital part of a board with a serial line.
+
+    Parameters
+    ----------
+    clock, baud : float
+        Frequency of `sync` and of the line's bits, both in Hz.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: float,
+        baud: float,
+        request_words: int = REQUEST_WORDS,
+        reply_words: int = REPLY_WORDS,
+    ):
+        super().__init__(clock=clock, baud=baud)
+        self.config = config
+        self.request_words = request_words
+        self.reply_words = reply_words
+
+    def _device(self) -> Block:
+        return FramedAccelerator(
+            self.config, request_words=self.request_words, reply_words=self.reply_words
+        )
+
+
+class SerialLoopback(_SerialBoard):
+    """The same without an accelerator: for the bring-up of a board's line."""
+
+    def _device(self) -> Block:
+        return FramedLoopback()
