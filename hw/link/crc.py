@@ -11,7 +11,7 @@ from hw.arch.frames import (
     CRC_POLYNOMIAL,
     CRC_WIDTH,
 )
-from hw.elaboration import Block
+from hw.elaboration import Block, instantiate
 from hw.link.items import BYTE
 
 ALGORITHM = crc.Algorithm(
@@ -31,13 +31,13 @@ class CrcByte(Block):
     -------
     start : forget all bytes; may come with a byte, which is the first one then
     en, data : a byte
-    crc : of all bytes before this cycle
+    value : the CRC of all bytes before this cycle
     match : they end with their own CRC, least significant byte first
     """
 
     def __init__(self):
         super().__init__(
-            {"start": In(1), "en": In(1), "data": In(8), "crc": Out(CRC_WIDTH), "match": Out(1)}
+            {"start": In(1), "en": In(1), "data": In(8), "value": Out(CRC_WIDTH), "match": Out(1)}
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -47,7 +47,7 @@ class CrcByte(Block):
             processor.start.eq(self.start),
             processor.valid.eq(self.en),
             processor.data.eq(self.data),
-            self.crc.eq(processor.crc),
+            self.value.eq(processor.crc),
             self.match.eq(processor.match_detected),
         ]
         return m
@@ -68,7 +68,7 @@ class Sealer(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc_byte = CrcByte()
+        crc_byte = instantiate(m, platform, "checksum", CrcByte())
         place = Signal(range(CRC_BYTES + 1))  # bytes of the CRC sent
         ending = self.input.payload.end
         seal = ending & (place != CRC_BYTES)
@@ -84,7 +84,7 @@ class Sealer(Block):
         with m.If(seal):
             m.d.comb += [
                 self.output.payload.end.eq(0),
-                self.output.payload.data.eq(crc_byte.crc.word_select(place, 8)),
+                self.output.payload.data.eq(crc_byte.value.word_select(place, 8)),
             ]
         with m.If(moves & ending):
             m.d.sync += place.eq(0)

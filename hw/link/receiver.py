@@ -35,7 +35,7 @@ class FrameReceiver(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        crc = instantiate(m, platform, "crc", CrcByte())
+        crc = instantiate(m, platform, "checksum", CrcByte())
         item = self.input.payload
         held = Signal()
         header = Signal(_HEADER_BYTES * 8)

@@ -194,7 +194,7 @@ class Responder(Block):
             self.header.status.eq(shown.status),
             self.header.sequence.eq(self.request.sequence),
             self.header.length.eq(shown.words),
-            self.header.session.eq(self.session.session),
+            self.header.session.eq(self.session.number),
             self.header.count.eq(self.room),
         ]
 

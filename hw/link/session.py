@@ -30,7 +30,7 @@ class Session(Block):
     header : of the request
     verdict : on it, in the same cycle
     accept : with verdict EXECUTE, the request counts from the next cycle on
-    session, sequence : of the last request accepted
+    number, sequence : session and number of the last request accepted
     """
 
     def __init__(self):
@@ -39,7 +39,7 @@ class Session(Block):
                 "header": In(layout(FRAME)),
                 "verdict": Out(Verdict),
                 "accept": In(1),
-                "session": Out(32),
+                "number": Out(32),
                 "sequence": Out(SEQUENCE_BITS),
             }
         )
@@ -51,8 +51,8 @@ class Session(Block):
         epoch = Signal(EPOCH_BITS)
         m.d.comb += [
             following.eq(self.sequence + 1),
-            epoch.eq(self.session + 1),
-            ours.eq((header.session == self.session) & (self.session != 0)),
+            epoch.eq(self.number + 1),
+            ours.eq((header.session == self.number) & (self.number != 0)),
             opens.eq(header.opcode == LinkOpcode.OPEN),
             newer.eq(opens & ~ours & (header.session[:EPOCH_BITS] == epoch)),
             self.verdict.eq(Mux(newer, Verdict.EXECUTE, Verdict.BAD_SESSION)),
@@ -68,5 +68,5 @@ class Session(Block):
             with m.Elif((header.sequence == following) & ~opens):
                 m.d.comb += self.verdict.eq(Verdict.EXECUTE)
         with m.If(self.accept):
-            m.d.sync += [self.session.eq(header.session), self.sequence.eq(header.sequence)]
+            m.d.sync += [self.number.eq(header.session), self.sequence.eq(header.sequence)]
         return m
