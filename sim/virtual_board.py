@@ -22,6 +22,7 @@ _HEARTBEAT = 0.05  # seconds between two signs of life while the simulation work
 _TURN = 0.2  # seconds between two looks at `stop`
 _LINGER = 2.0  # seconds for a refused client to read why
 _CHUNK = 1 << 16
+_HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
 
 class ByteDevice(Protocol):
@@ -100,6 +101,13 @@ def serve_tcp(
         _TcpBoard(device, listener).serve(stop)
 
 
+def _has_left(client: socket.socket) -> bool:
+    """Whether the other end is closed, even if bytes from it are still to be read."""
+    poll = select.poll()
+    poll.register(client, _HANG_UP)
+    return bool(poll.poll(0))
+
+
 class _TcpBoard:
     """The one client and those that are turned away."""
 
@@ -131,6 +139,8 @@ class _TcpBoard:
     def _accept(self) -> None:
         with suppress(BlockingIOError):
             client, _ = self._listener.accept()
+            if self._client is not None and _has_left(self._client):
+                self._drop_client()
             if self._client is None:
                 self._client = client
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

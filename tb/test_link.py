@@ -179,7 +179,7 @@ def test_uart_with_models_of_a_third_party():
 def test_uart(baud):
     """At 100 MHz, against a model of the line on the bit level."""
     parts = bit_time(1e9 / PERIOD_NS, baud)
-    case = {"seed": baud, "bytes": 16, "bit_ns": 1e9 / baud, "off": [0.0, 0.02, -0.02]}
+    case = {"seed": baud, "bytes": 8, "bit_ns": 1e9 / baud, "off": [0.0, 0.02, -0.02]}
     case["limit"] = int(80 * 12 * case["bit_ns"] / PERIOD_NS)
     simulate(partial(UartReceiver, bit_time=parts), "link_bench", case, test="line_in")
     simulate(partial(UartTransmitter, bit_time=parts), "link_bench", case, test="line_out")
