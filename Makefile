@@ -2,6 +2,8 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
+#   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -21,7 +23,7 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz mutants clean
+.PHONY: demo test test-quick lint fuzz mutants link-campaign virtual-board clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -45,6 +47,12 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.mutants.run --n $(N) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+link-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.link_campaign.run $(if $(SEED),--seed $(SEED))
+
+virtual-board: $(STAMPS)/dev
+	$(BIN)/python -m tests.virtual_board.run
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist rowforge-demo *.egg-info \
