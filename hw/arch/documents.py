@@ -235,6 +235,18 @@ def _register_row(register: Register) -> tuple[str, ...]:
     return register.name, f"{register:#04x}", access.read, access.write
 
 
+def link_tables() -> str:
+    """Requests, statuses, records and registers of the links, as in docs/link.md."""
+    opcodes = ((item.name, str(int(item)), text) for item, text in frames.OPCODES.items())
+    statuses = ((item.name, str(int(item)), text) for item, text in frames.STATUSES.items())
+    lines = ["### Requests", "", *_table(("request", "opcode", "what it does"), opcodes)]
+    lines += ["", "### Statuses", "", *_table(("status", "value", "what happened"), statuses)]
+    for record in (frames.FRAME, frames.LINK_STATUS):
+        lines += ["", f"### Record `{record.name}`", "", record.doc, "", *_record_table(record)]
+    registers = _table(("register", "address", "read", "write"), map(_register_row, Register))
+    return "\n".join([*lines, "", "### Registers of the AXI wrapper", "", *registers]) + "\n"
+
+
 def _record_table(record: Struct) -> list[str]:
     def row(field: Any) -> tuple[str, ...]:
         word, low = divmod(record.offsets[field.name], WORD_BITS)

@@ -12,6 +12,7 @@ each request has the next sequence number. The device decides each number once, 
 and repeats it when the number comes again: nothing is done twice. STATUS is outside this order.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
@@ -38,28 +39,51 @@ CRC_RESIDUE = 0xDEBB20E3
 
 
 class LinkOpcode(IntEnum):
-    """What a request asks for."""
+    """What a request asks for; `OPCODES` says what each does."""
 
-    STATUS = 1  # who are you: answered with `LINK_STATUS`, in and outside of sessions
-    OPEN = 2  # begin a session: resets the accelerator and forgets the session before
-    WRITE = 3  # payload: words of the command stream, taken whole or not at all
-    READ = 4  # answered with result words: at most `count`, those that come without a pause
-    RESET = 5  # reset the accelerator and forget words on their way to it
-    PING = 6  # nothing; decides the fate of a request of the same number that was never answered
+    STATUS = 1
+    OPEN = 2
+    WRITE = 3
+    READ = 4
+    RESET = 5
+    PING = 6
+
+
+OPCODES: Mapping[LinkOpcode, str] = {
+    LinkOpcode.STATUS: "who are you: answered with `link_status`, inside and outside of sessions",
+    LinkOpcode.OPEN: "begin a session: resets the accelerator, forgets the session before",
+    LinkOpcode.WRITE: "payload: words of the command stream, taken whole or not at all",
+    LinkOpcode.READ: "answered with result words: those that come without a pause, at most `count`",
+    LinkOpcode.RESET: "reset the accelerator, forget words on their way to it",
+    LinkOpcode.PING: "nothing: decides the fate of a request of that number that got no answer",
+}
 
 
 class LinkStatus(IntEnum):
-    """What became of a request. Nothing was done unless it is OK."""
+    """What became of a request; `STATUSES` says why. Nothing was done unless it is OK."""
 
     OK = 0
-    BUSY = 1  # the command buffer has no room for so many words now
+    BUSY = 1
     BAD_OPCODE = 2
-    BAD_LENGTH = 3  # a payload where none belongs, or more words than the device could ever take
-    BAD_VERSION = 4  # the request is of another protocol version
-    BAD_SESSION = 5  # the request is of another session than the one in the reply's header
-    BAD_SEQUENCE = 6  # the request is neither the next one nor the last one
-    DAMAGED = 7  # the frame could not be read (opcode `NAK`, sequence number 0)
-    IN_USE = 8  # another client has the board (virtual board)
+    BAD_LENGTH = 3
+    BAD_VERSION = 4
+    BAD_SESSION = 5
+    BAD_SEQUENCE = 6
+    DAMAGED = 7
+    IN_USE = 8
+
+
+STATUSES: Mapping[LinkStatus, str] = {
+    LinkStatus.OK: "it was done",
+    LinkStatus.BUSY: "the command buffer has no room for so many words now",
+    LinkStatus.BAD_OPCODE: "there is no such request",
+    LinkStatus.BAD_LENGTH: "a payload where none belongs, or more than the device could ever take",
+    LinkStatus.BAD_VERSION: "the request is of another protocol version",
+    LinkStatus.BAD_SESSION: "the request is of another session than the one in the reply's header",
+    LinkStatus.BAD_SEQUENCE: "the request is neither the next one nor the last one",
+    LinkStatus.DAMAGED: "the frame could not be read (opcode 128, sequence number 0)",
+    LinkStatus.IN_USE: "another client has the board (virtual board, on TCP)",
+}
 
 
 FRAME = Struct(

@@ -20,19 +20,19 @@ PROFILES = {
     "garbage": Faults(garbage=0.05),
     "everything": Faults(
         bit_error=1e-5,
-        drop=0.005,
-        drop_bytes=0.005,
+        drop=0.015,
+        drop_bytes=0.015,
         duplicate=0.02,
-        reorder=0.01,
-        truncate=0.005,
+        reorder=0.02,
+        truncate=0.015,
         garbage=0.02,
     ),
 }
 
 _LONGEST = 3000  # words of one transfer
 _IN_ORDER = 0.25  # share of the transfers whose results are fetched only with the next ones
-_RESETS = 0.01
-_OPENINGS = 0.005
+_RESETS = 0.05
+_OPENINGS = 0.02
 _PATIENCE = 5.0  # simulated seconds
 
 
