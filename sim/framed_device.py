@@ -188,7 +188,8 @@ class FramedDevice:
 
     def _account(self) -> bytes:
         """The payload of a STATUS reply."""
-        values = {"magic": MAGIC, "hash": self._hash, "sequence": self._sequence, **self.counts}
+        counts = {name: count % (1 << 16) for name, count in self.counts.items()}
+        values = {"magic": MAGIC, "hash": self._hash, "sequence": self._sequence, **counts}
         values |= {"request_words": REQUEST_WORDS, "reply_words": REPLY_WORDS}
         return _record_bytes(LINK_STATUS, values)
 

@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import bits_for
 
 from hw.arch.commands import MAGIC
 from hw.arch.frames import FRAME, LINK_STATUS, NAK, REPLY, LinkOpcode, LinkStatus
@@ -15,7 +16,6 @@ from hw.link.session import Session, Verdict
 
 RESET_CYCLES = 4
 _COUNTS = ("frames", "damaged", "repeated", "refused")
-_ANSWER = data.StructLayout({"opcode": 8, "status": 8, "words": 16})
 _REFUSALS = {
     Verdict.BAD_VERSION: LinkStatus.BAD_VERSION,
     Verdict.BAD_SESSION: LinkStatus.BAD_SESSION,
@@ -90,14 +90,18 @@ class Responder(Block):
         self.session = instantiate(m, platform, "session", Session())
         collector = ResultCollector(words=self.reply_words)
         self.collector = instantiate(m, platform, "collector", collector)
-        self.counts = {name: Signal(32, name=name) for name in _COUNTS}
+        self.counts = {name: Signal(16, name=name) for name in _COUNTS}
+        words = max(self.reply_words, LINK_STATUS.words)
+        answer = data.StructLayout({"opcode": 8, "status": 8, "words": bits_for(words)})
         self.request = Signal(layout(FRAME))
-        self.kept = Signal(_ANSWER)  # the answer to the session's last request
-        self.now = Signal(_ANSWER)  # the answer to be sent
+        self.kept = Signal(answer)  # the answer to the session's last request
+        self.now = Signal(answer)  # the answer to be sent
         self.account = Signal()  # its payload is the account of STATUS, not what was collected
         self.repeats = Signal()  # it is the kept answer
         self.header = Signal(layout(FRAME))
-        self.step = Signal(16 + 3)  # of whatever is under way: a cycle, or a byte of the reply
+        self.step = Signal(
+            range(8 * words + 1)
+        )  # of whatever is under way: a cycle, or a byte of the reply
         header = self.frame.payload.header
         m.d.comb += [
             self.session.header.eq(header),
@@ -184,7 +188,7 @@ class Responder(Block):
     def _begin_reply(self, m: Module) -> None:
         """Fix the header of the reply."""
         answer = Mux(self.repeats, self.kept.as_value(), self.now.as_value())
-        shown = Signal(_ANSWER)
+        shown = Signal.like(self.now)
         m.d.comb += shown.eq(answer)
         m.d.sync += [
             self.step.eq(0),
@@ -226,7 +230,7 @@ class Responder(Block):
                 self.collector.address.eq(following),
             ]
             with m.If(self.account):
-                m.d.comb += self.reply.payload.data.eq(account.word_select(step[:6], 8))
+                m.d.comb += self.reply.payload.data.eq(account.word_select(step[:5], 8))
             with m.If(moves):
                 m.d.sync += step.eq(following)
                 with m.If(following == self.now.words << 3):
