@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from hw.arch.registers import Register
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sim.virtual_board import serve_pty, serve_tcp
-from sw_driver import errors, pynq
+from sw_driver import boards, errors, pynq
 from sw_driver.accelerator import Accelerator
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
+
+OPENERS = {"tcp": boards.open_tcp, "pty": boards.open_serial}
 
 
 def images(count):
@@ -28,8 +31,11 @@ def images(count):
 
 
 @contextmanager
-def virtual_board(kind):
-    """A served model; yields its URL and an event that holds all answers back while it is set."""
+def virtual_board(kind, *, work=0.0):
+    """A served model; yields its URL and an event that holds all answers back while it is set.
+
+    `work`: seconds that every reply takes.
+    """
     port = LinkPort(lambda: FunctionalAccelerator(CONFIG))
     device = FramedDevice(port, config_hash=config_hash(CONFIG))
     ready, stop, silent, urls = threading.Event(), threading.Event(), threading.Event(), []
@@ -40,6 +46,10 @@ def virtual_board(kind):
 
     class Device:
         def feed(self, data, alive=None):
+            end = time.monotonic() + work
+            while time.monotonic() < end and alive is not None:
+                time.sleep(0.02)
+                alive(0)
             answer = device.feed(data)
             return b"" if silent.is_set() else answer
 
@@ -89,6 +99,29 @@ def test_an_unplugged_line_is_an_exception_within_two_seconds(kind):
         assert time.monotonic() - start < 2
         silent.clear()
         assert device.run(images(1)).shape == SHAPE
+
+
+@pytest.mark.parametrize("kind", ["tcp", "pty"])
+def test_a_slow_simulation_is_alive(kind):
+    """Longer than a silence may last; a second client is refused meanwhile."""
+    with virtual_board(kind, work=1.8) as (url, silent):
+        link = OPENERS[kind](urlsplit(url))
+        if kind == "tcp":
+            turned_away = []
+
+            def knock():
+                with pytest.raises(errors.LinkBusyError, match="in use"):
+                    Accelerator.open(url)
+                turned_away.append(time.monotonic())
+
+            thread = threading.Thread(target=knock)
+            thread.start()
+        link.device_status()
+        if kind == "tcp":
+            thread.join()
+            assert turned_away[0] < time.monotonic() - 0.5
+        assert link.statistics.timeouts == 0
+        link.close()
 
 
 def test_a_line_that_is_closed_is_an_exception_at_once():
