@@ -35,7 +35,12 @@ class LinkBusyError(LinkError):
 
 
 class SessionLostError(LinkError):
-    """Another client has taken the board over, or it was restarted."""
+    """Another client has taken the board over, or it was restarted (`taken_over` tells)."""
+
+    def __init__(self, *, taken_over: bool):
+        reason = "another client has opened the board" if taken_over else "the board was restarted"
+        super().__init__(f"the session is over: {reason}")
+        self.taken_over = taken_over
 
 
 class ProtocolError(DriverError):

@@ -9,7 +9,13 @@ import numpy as np
 from hw.arch.commands import MAGIC
 from hw.arch.frames import REPLY, LinkOpcode, LinkStatus
 from hw.arch.program import Words
-from sw_driver.errors import LinkBusyError, LinkError, LinkTimeoutError, ProtocolError
+from sw_driver.errors import (
+    LinkBusyError,
+    LinkError,
+    LinkTimeoutError,
+    ProtocolError,
+    SessionLostError,
+)
 from sw_driver.frames import WORD_BYTES, Frame
 from sw_driver.requester import LinkStatistics, Requester, room, words_in
 from sw_driver.transport import ByteTransport
@@ -78,6 +84,7 @@ class FramedLink:
         self._connect = connect
         self._patience = patience
         self._broken = False
+        self._lost = False
         self._start()
 
     def _start(self) -> None:
@@ -129,7 +136,12 @@ class FramedLink:
     # ---- what a framed link offers besides ------------------------------------------------------
 
     def reset(self) -> None:
-        """Start over after an error: reset the accelerator, reconnect if the link is broken."""
+        """Start over after an error: reset the accelerator, reconnect if the link is broken.
+
+        Raises `SessionLostError` if another client has the board: this link does not take it back.
+        """
+        if self._lost:
+            raise SessionLostError(taken_over=True)
         self._outgoing.clear()
         self._results.clear()
         if not self._broken:
@@ -189,8 +201,9 @@ class FramedLink:
         bad = self.statistics.damaged + self.statistics.rejected
         try:
             reply = self._requester.request(opcode, payload, count=count, wait=wait)
-        except LinkError:
+        except LinkError as error:
             self._broken = True
+            self._lost = isinstance(error, SessionLostError) and error.taken_over
             raise
         self._room = room(reply)
         now_bad = self.statistics.damaged + self.statistics.rejected

@@ -136,9 +136,7 @@ class Requester:
         if reply.opcode != opcode | REPLY:
             self.statistics.withdrawn += 1
         if reply.status == LinkStatus.BAD_SESSION:
-            raise SessionLostError(
-                "the session is over: another client has opened the board, or it was restarted"
-            )
+            raise SessionLostError(taken_over=bool(reply.session))
         if reply.status not in (LinkStatus.OK, LinkStatus.BUSY):
             raise ProtocolError(f"the device refuses {opcode.name}: {_name(reply.status)}")
         return reply
