@@ -68,6 +68,7 @@ def golden(config_file):
     return compiled.program, expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [("--pty",), ("--tcp", "0")], ids=["pty", "tcp"])
 def test_digits_over_every_line(config_file, golden, line):
     """The same driver code; bit-exact; the next client finds what a dead one left in order."""
@@ -88,6 +89,7 @@ def test_digits_over_every_line(config_file, golden, line):
             assert len(device.counters()) > 5
 
 
+@pytest.mark.slow
 def test_the_commands_against_a_board(capsys, tmp_path, config_file, golden):
     with served(config_file, "--tcp", "0") as (url, process):
         saved = tmp_path / "board.toml"
