@@ -26,6 +26,7 @@ from sw_driver.frames import WORD_BYTES, Frame, FrameReader, encode_frame, unpac
 from sw_driver.transport import ByteTransport
 
 SILENCE = 1.5  # seconds without a byte after which a link counts as unplugged
+_SHORTEST = 0.05  # seconds of the last try before that
 _LONGEST = 120.0  # seconds that one try may last, however lively the line
 _MARGIN = 1.5  # on the time that a request and its reply take on the line
 _BACKOFF = 1.5  # longer patience with every silent try
@@ -175,7 +176,7 @@ class Requester:
                     raise LinkTimeoutError(
                         f"no answer for {silence:.1f} s: the link is unplugged or the board stands"
                     ) from None
-                seconds = min(seconds * _BACKOFF, max(SILENCE - silence, line.latency))
+                seconds = min(seconds * _BACKOFF, max(SILENCE - silence, _SHORTEST))
             else:
                 statistics.requests += 1
                 return reply
