@@ -5,6 +5,8 @@
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
 #   make test-models   every recorded third-party model, on the golden model and on the RTL
+#   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
+#   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -24,7 +26,8 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models mutants clean
+.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models link-campaign \
+  virtual-board mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -60,6 +63,12 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.mutants.run --n $(N) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+link-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.link_campaign.run $(if $(SEED),--seed $(SEED))
+
+virtual-board: $(STAMPS)/dev
+	$(BIN)/python -m tests.virtual_board.run
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist rowforge-demo *.egg-info \

@@ -22,6 +22,8 @@ COMMANDS = (
     "estimate",
     "reproduce",
     "quantize",
+    "serve",
+    "selftest",
     "demo",
 )
 

@@ -92,6 +92,8 @@ class RtlEngine:
         stall_seed: int | None = None,
         idle: int = 1000,
         progress: Callable[[int], None] | None = None,
+        zeros: int | None = None,
+        slice_cycles: int = _SLICE,
     ) -> RunResult:
         """Feed words and collect results, one of each a cycle at most.
 
@@ -108,6 +110,10 @@ class RtlEngine:
             With a seed, words are offered and results accepted at random, about half the time.
         progress : callable or None
             Told the cycles of this run now and then.
+        zeros : int or None
+            In place of `expect`: the run ends when so many results were 0.
+        slice_cycles : int
+            Cycles between two calls of `progress`.
 
         Raises
         ------
@@ -124,9 +130,11 @@ class RtlEngine:
             stall_seed is not None,
             (stall_seed or 0) & _NEVER,
         )
+        if zeros is not None:
+            self._library.rowforge_expect_zeros(self._handle, zeros)
         done, spent = False, 0
         while not done and spent < max_cycles:
-            step = min(_SLICE, max_cycles - spent)
+            step = min(slice_cycles, max_cycles - spent)
             done = bool(self._library.rowforge_advance(self._handle, step))
             spent += step
             if progress is not None:
@@ -177,6 +185,7 @@ def _bind(library: str | Path) -> ctypes.CDLL:
     bound.rowforge_destroy.argtypes = [handle]
     bound.rowforge_reset.argtypes = [handle, number]
     bound.rowforge_begin.argtypes = [handle, handle, number, number, number, ctypes.c_int, number]
+    bound.rowforge_expect_zeros.argtypes = [handle, number]
     bound.rowforge_advance.restype = ctypes.c_int
     bound.rowforge_advance.argtypes = [handle, number]
     bound.rowforge_status.argtypes = [handle, ctypes.POINTER(number)]

@@ -48,6 +48,8 @@ struct Engine {
     const uint64_t* words = nullptr;
     uint64_t count = 0;
     uint64_t expect = kNever;
+    uint64_t expect_zeros = kNever;  // results of value 0, in place of a number of results
+    uint64_t zeros = 0;
     uint64_t idle_limit = 0;
     bool stalls = false;
     Random random;
@@ -125,6 +127,7 @@ struct Engine {
 
     bool finished() const {
         if (accepted < count) return false;
+        if (expect_zeros != kNever) return zeros >= expect_zeros;
         if (expect != kNever) return results.size() >= expect;
         return cycles - last_progress >= idle_limit;
     }
@@ -139,6 +142,7 @@ struct Engine {
         const bool taken = offering && top->IN_READY;
         const bool given = ready && top->OUT_VALID;
         if (given) results.push_back(top->OUT_PAYLOAD);
+        if (given && top->OUT_PAYLOAD == 0) ++zeros;
         if (taken && accepted == 0) first_accept = cycles;
         if (given) last_result = cycles;
         if (taken || given) last_progress = cycles;
@@ -167,6 +171,8 @@ EXPORT void rowforge_begin(void* handle, const uint64_t* words, uint64_t count, 
     e.words = words;
     e.count = count;
     e.expect = expect;
+    e.expect_zeros = kNever;
+    e.zeros = 0;
     e.idle_limit = idle_limit;
     e.stalls = stalls != 0;
     e.random.state = stall_seed;
@@ -174,6 +180,11 @@ EXPORT void rowforge_begin(void* handle, const uint64_t* words, uint64_t count, 
     e.accepted = 0;
     e.results.clear();
     e.start = e.first_accept = e.last_result = e.last_progress = e.cycles;
+}
+
+// After rowforge_begin: the run ends when all words are taken and so many results were 0.
+EXPORT void rowforge_expect_zeros(void* handle, uint64_t count) {
+    static_cast<Engine*>(handle)->expect_zeros = count;
 }
 
 // Runs for at most `cycles`; returns 1 when the run is finished.

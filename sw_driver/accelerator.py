@@ -1,8 +1,10 @@
 """The accelerator as an object: open, load, run."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -11,9 +13,11 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program
+from sw_driver import boards
 from sw_driver.errors import LinkError
-from sw_driver.link import Link
-from sw_driver.runtime import Array, Inputs, RunOutcome, Session
+from sw_driver.identify import identify
+from sw_driver.link import BoardLink, Link
+from sw_driver.runtime import Array, Inputs, Progress, RunOutcome, Session
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,24 @@ class Connection:
 
 Transport: TypeAlias = Callable[[SplitResult], Connection]
 
-_TRANSPORTS: dict[str, Transport] = {}
+
+def board(opener: Callable[[SplitResult], BoardLink]) -> Transport:
+    """The transport to boards that `opener` reaches: each is asked for its configuration."""
+
+    def connect(url: SplitResult) -> Connection:
+        link = opener(url)
+        try:
+            return Connection(link, identify(link).config)
+        except BaseException:
+            link.close()
+            raise
+
+    return connect
+
+
+_TRANSPORTS: dict[str, Transport] = {
+    scheme: board(opener) for scheme, opener in boards.OPENERS.items()
+}
 
 
 def register_transport(scheme: str, transport: Transport) -> None:
@@ -45,7 +66,8 @@ def register_transport(scheme: str, transport: Transport) -> None:
 class Accelerator:
     """A session with an accelerator; a context manager that closes itself.
 
-    Made by `Accelerator.open`. `load` a program before `run`.
+    Made by `Accelerator.open`. `load` a program before `run`. Threads may share it: runs take
+    their turns. After an error, a broken link included, the next run starts from scratch.
     """
 
     def __init__(self, connection: Connection):
@@ -54,6 +76,8 @@ class Accelerator:
         self._program: Program | None = None
         self._outcome: RunOutcome | None = None
         self._closed = False
+        self._turn = RLock()
+        self._worker: ThreadPoolExecutor | None = None
         if connection.link is not None and connection.config is not None:
             self._session = Session(connection.link, connection.config)
 
@@ -65,6 +89,11 @@ class Accelerator:
             known = ", ".join(f"{scheme}:" for scheme in sorted(_TRANSPORTS)) or "none"
             raise RowforgeError(f"target must be one of {known}, not {url!r}")
         return cls(_TRANSPORTS[parts.scheme](parts))
+
+    @property
+    def link(self) -> Link | None:
+        """The link, if there is one yet."""
+        return self._session.link if self._session else self._connection.link
 
     @property
     def config(self) -> Config | None:
@@ -95,31 +124,43 @@ class Accelerator:
             raise LinkError("the transport gave no link")
         return self._connection.link
 
-    def run(self, inputs: Inputs) -> Array | dict[str, Array]:
+    def run(self, inputs: Inputs, *, progress: Progress | None = None) -> Array | dict[str, Array]:
         """Outputs for one or several inputs: an array, or arrays by name if there are several.
 
-        See `sw_driver.runtime.Session.run` for shapes and errors.
+        See `sw_driver.runtime.Session.run` for shapes and errors; `progress` is told the inputs
+        done and the inputs in all.
         """
-        outputs = self.run_in_full(inputs).outputs
+        outputs = self.run_in_full(inputs, progress=progress).outputs
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def run_in_full(self, inputs: Inputs) -> RunOutcome:
+    def run_in_full(self, inputs: Inputs, *, progress: Progress | None = None) -> RunOutcome:
         """Everything that a run yields."""
+        with self._turn:
+            self._check_open()
+            if self._program is None or self._session is None:
+                raise RowforgeError("a program must be loaded before it runs")
+            self._outcome = self._session.run(self._program, inputs, progress=progress)
+            return self._outcome
+
+    def submit(
+        self, inputs: Inputs, *, progress: Progress | None = None
+    ) -> "Future[Array | dict[str, Array]]":
+        """What `run` would return, as a future; submissions run in their order."""
         self._check_open()
-        if self._program is None or self._session is None:
-            raise RowforgeError("a program must be loaded before it runs")
-        self._outcome = self._session.run(self._program, inputs)
-        return self._outcome
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="accelerator")
+        return self._worker.submit(self.run, inputs, progress=progress)
 
     def counters(self) -> dict[int, dict[str, int]]:
         """Hardware counters of the last run's first input, by layer index."""
         return self._outcome.counters if self._outcome else {}
 
     def close(self) -> None:
-        """Close the link; may be called again."""
-        link = self._session.link if self._session else self._connection.link
-        if link is not None and not self._closed:
-            link.close()
+        """Wait for what was submitted, close the link; may be called again."""
+        if self._worker is not None:
+            self._worker.shutdown()
+        if self.link is not None and not self._closed:
+            self.link.close()
         self._closed = True
 
     def _check_open(self) -> None:

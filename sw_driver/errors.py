@@ -22,6 +22,27 @@ class LinkError(DriverError):
     """The link is broken, closed, or carries nothing more."""
 
 
+class LinkTimeoutError(LinkError):
+    """Nothing answers: the link is unplugged, or the board has stopped."""
+
+
+class LinkCorruptedError(LinkError):
+    """The link carries bytes, but too few of them whole."""
+
+
+class LinkBusyError(LinkError):
+    """Another client has the board."""
+
+
+class SessionLostError(LinkError):
+    """Another client has taken the board over, or it was restarted (`taken_over` tells)."""
+
+    def __init__(self, *, taken_over: bool):
+        reason = "another client has opened the board" if taken_over else "the board was restarted"
+        super().__init__(f"the session is over: {reason}")
+        self.taken_over = taken_over
+
+
 class ProtocolError(DriverError):
     """The accelerator answered with something that the program does not call for."""
 

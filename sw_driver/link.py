@@ -1,6 +1,6 @@
 """What the driver needs of a connection to an accelerator."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hw.arch.program import Words
 
@@ -26,3 +26,14 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Release the connection; nothing works after it."""
+
+
+@runtime_checkable
+class BoardLink(Link, Protocol):
+    """A link to something that lives on when a program fails.
+
+    The words of a program may follow those of another whose results are still to come.
+    """
+
+    def reset(self) -> None:
+        """Reset the accelerator and forget all words under way; connect anew if need be."""

@@ -40,10 +40,6 @@ class ResultReader:
         while self._received < number:
             self._receive()
 
-    def receive_all(self) -> None:
-        """Receive every block that is expected."""
-        self.receive_until(self._received + len(self._queue))
-
     def _receive(self) -> None:
         """Receive one block.
 

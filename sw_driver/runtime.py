@@ -1,6 +1,7 @@
 """Runs programs on an accelerator behind a link."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -9,17 +10,20 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import Block
 from hw.arch.config import Config
-from hw.arch.configfile import differences
+from hw.arch.configfile import RECOMPILE, differences
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.layout import box_words, link_words, pack_box, store_box
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
 from sw_driver.hostops import run_host
-from sw_driver.link import Link
+from sw_driver.link import BoardLink, Link
 from sw_driver.results import ResultReader
 
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = Array | Mapping[str, Array]
+Progress: TypeAlias = Callable[[int, int], None]
+
+_IN_FLIGHT = 2  # inputs on a board at once: one computes while the next one is on its way
 
 
 @dataclass
@@ -42,13 +46,19 @@ class RunOutcome:
 
 
 class Session:
-    """A link and the configuration of the accelerator behind it."""
+    """A link and the configuration of the accelerator behind it.
+
+    After an error a board is reset, and connected to anew if the link broke, before the next run.
+    """
 
     def __init__(self, link: Link, config: Config):
         self.link = link
         self.config = config
+        self._failed = False
 
-    def run(self, program: Program, inputs: Inputs) -> RunOutcome:
+    def run(
+        self, program: Program, inputs: Inputs, *, progress: Progress | None = None
+    ) -> RunOutcome:
         """Run a program once for every item of its inputs.
 
         Parameters
@@ -57,6 +67,8 @@ class Session:
         inputs : array, or mapping of arrays by tensor name
             An array serves a program with one input. Each has its tensor's element type and shape,
             with N in place of the batch dimension 1.
+        progress : callable or None
+            Told the inputs done and the inputs in all, after each.
 
         Raises
         ------
@@ -69,15 +81,37 @@ class Session:
             raise RowforgeError(
                 "the program was compiled for another configuration: "
                 + "; ".join(differences(self.config, program.config))
+                + f"; {RECOMPILE}"
             )
         batches = split_inputs(program, inputs)
-        runs = [_Run(self.link, program, batch).execute() for batch in batches]
+        if self._failed and isinstance(self.link, BoardLink):
+            self.link.reset()
+        self._failed = True
+        runs = self._run_all(program, batches, progress)
+        self._failed = False
         first = runs[0]
         outputs = {
             program.tensors[index].name: _join([run.tensors[index] for run in runs])
             for index in program.outputs
         }
         return RunOutcome(outputs, first.tensors, first.counters, first.cycles)
+
+    def _run_all(
+        self, program: Program, batches: list[dict[int, Array]], progress: Progress | None
+    ) -> list["_Run"]:
+        """One run for each input; on a board the next one starts before the last one ends."""
+        most = _IN_FLIGHT if isinstance(self.link, BoardLink) else 1
+        results = ResultReader(self.link)
+        runs: list[_Run] = []
+        under_way: deque[_Run] = deque()
+        for batch in [*batches, None]:
+            while under_way and (batch is None or len(under_way) == most):
+                runs.append(under_way.popleft().finish())
+                if progress is not None:
+                    progress(len(runs), len(batches))
+            if batch is not None:
+                under_way.append(_Run(self.link, program, batch, results).start())
+        return runs
 
 
 def _join(arrays: list[Array]) -> Array:
@@ -131,22 +165,29 @@ class _Run:
     a host operator that reads a stored tensor, and at the end.
     """
 
-    def __init__(self, link: Link, program: Program, inputs: dict[int, Array]):
+    def __init__(
+        self, link: Link, program: Program, inputs: dict[int, Array], results: ResultReader
+    ):
         self._link = link
         self._program = program
-        self._results = ResultReader(link)
+        self._results = results
+        self._end = 0  # number of the status block
         self._stored: dict[int, int] = {}  # tensor: number of the last block that stores into it
         self._own: set[int] = set()  # tensors in memory of the run's own, written by STOREs
         self.tensors: dict[int, Array] = {**program.constants, **inputs}
         self.counters: dict[int, dict[str, int]] = {}
         self.cycles: int | None = None
 
-    def execute(self) -> "_Run":
-        """Execute all steps and wait for the end."""
+    def start(self) -> "_Run":
+        """Execute all steps; results that no step needs are still to come."""
         for step in self._program.steps:
             self._step(step)
-        self._results.expect(Block.STATUS, 1, lambda words: None)
-        self._results.receive_all()
+        self._end = self._results.expect(Block.STATUS, 1, lambda words: None)
+        return self
+
+    def finish(self) -> "_Run":
+        """Wait for the end."""
+        self._results.receive_until(self._end)
         self.cycles = self._link.cycles()
         return self
 

@@ -51,6 +51,13 @@ def config_hash(config: Config) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
+RECOMPILE = (
+    "compile the model again for the accelerator's configuration, which "
+    "`rowforge selftest --target URL --save-config F.toml` writes down"
+)
+"""What helps against a program of another configuration."""
+
+
 def differences(ours: Config, theirs: Config) -> list[str]:
     """A line for each field in which two configurations differ."""
     left, right = ours.as_dict(), theirs.as_dict()

@@ -6,17 +6,18 @@ that drivers written elsewhere cannot disagree with the gateware.
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from enum import IntEnum
 from typing import Any
 
-from hw.arch import commands
+from hw.arch import commands, frames
 from hw.arch.commands import COMMAND_SET_VERSION, DESCRIPTOR_WORDS, LOOPS, MAGIC, Opcode
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash, render_toml
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.identity import VERSIONS
+from hw.arch.registers import MEANINGS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
 ENUMS: tuple[type[IntEnum], ...] = (
@@ -25,6 +26,9 @@ ENUMS: tuple[type[IntEnum], ...] = (
     commands.Status,
     commands.Rounding,
     commands.VectorOp,
+    frames.LinkOpcode,
+    frames.LinkStatus,
+    Register,
 )
 
 RECORDS: tuple[Struct, ...] = (
@@ -47,6 +51,8 @@ RECORDS: tuple[Struct, ...] = (
     commands.VECTOR,
     COUNTERS,
     VERSIONS,
+    frames.FRAME,
+    frames.LINK_STATUS,
 )
 
 
@@ -93,6 +99,10 @@ def render_json(config: Config) -> str:
                 ],
             }
             for opcode in Opcode
+        },
+        "registers": {
+            register.name: {"address": int(register), **asdict(MEANINGS[register])}
+            for register in Register
         },
         "records": {record.name: _record_document(record) for record in RECORDS},
     }
@@ -195,9 +205,15 @@ def render_markdown(config: Config, name: str) -> str:
         "",
         *_table(("command", "opcode", "descriptor", "words"), map(_command_row, Opcode)),
         "",
+        "## Registers",
+        "",
+        "Of the AXI4-Lite port, 32 bits each, by byte address.",
+        "",
+        *_table(("register", "address", "read", "write"), map(_register_row, Register)),
+        "",
         "## Enumerations",
     ]
-    for kind in ENUMS[1:]:
+    for kind in ENUMS[1:-1]:
         rows = ((item.name, str(int(item))) for item in kind)
         lines += ["", f"### {kind.__name__}", "", *_table(("name", "value"), rows)]
     lines += ["", "## Records", "", "Words of 64 bits, least significant first."]
@@ -212,6 +228,23 @@ def _command_row(opcode: Opcode) -> tuple[str, ...]:
         for record, count in descriptor(opcode)
     ]
     return opcode.name, str(int(opcode)), ", ".join(records), str(DESCRIPTOR_WORDS[opcode])
+
+
+def _register_row(register: Register) -> tuple[str, ...]:
+    access = MEANINGS[register]
+    return register.name, f"{register:#04x}", access.read, access.write
+
+
+def link_tables() -> str:
+    """Requests, statuses, records and registers of the links, as in docs/link.md."""
+    opcodes = ((item.name, str(int(item)), text) for item, text in frames.OPCODES.items())
+    statuses = ((item.name, str(int(item)), text) for item, text in frames.STATUSES.items())
+    lines = ["### Requests", "", *_table(("request", "opcode", "what it does"), opcodes)]
+    lines += ["", "### Statuses", "", *_table(("status", "value", "what happened"), statuses)]
+    for record in (frames.FRAME, frames.LINK_STATUS):
+        lines += ["", f"### Record `{record.name}`", "", record.doc, "", *_record_table(record)]
+    registers = _table(("register", "address", "read", "write"), map(_register_row, Register))
+    return "\n".join([*lines, "", "### Registers of the AXI wrapper", "", *registers]) + "\n"
 
 
 def _record_table(record: Struct) -> list[str]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash, differences
+from hw.arch.configfile import RECOMPILE, config_hash, differences
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Program, Words
 from hw.arch.programjson import (
@@ -226,6 +226,7 @@ def _read_config(path: Path, manifest: Document, expected: Config | None) -> Con
         raise RowforgeError(
             f"{path} was compiled for another configuration: "
             + "; ".join(differences(expected, config))
+            + f"; {RECOMPILE}"
         )
     return config
 

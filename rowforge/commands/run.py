@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target",
         default="rtl",
         metavar="rtl|golden|URL",
-        help="rtl: the emitted Verilog, simulated (default); golden: the NumPy model",
+        help="rtl: the emitted Verilog, simulated (default); golden: the NumPy model; "
+        "a URL: a board (tcp://host:port, serial:///dev/ttyX?baud=N, pynq:FILE.bit)",
     )
     parser.add_argument(
         "--check",

@@ -4,15 +4,17 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from hw.arch import commands
+from hw.arch import commands, frames
 from hw.arch.commands import DESCRIPTOR_WORDS, MAGIC, Opcode
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash, parse_toml
-from hw.arch.documents import ENUMS, RECORDS, descriptor, documents
+from hw.arch.documents import ENUMS, RECORDS, descriptor, documents, link_tables
 from hw.arch.fields import WORD_BITS, Struct
+from hw.arch.registers import MEANINGS, Register
 
 CONFIG = Config(rows=3, cols=5)
 DOCUMENTS = documents(CONFIG, "mine")
@@ -27,7 +29,12 @@ def test_descriptors_have_the_words_that_the_decoder_expects(opcode):
 
 
 def test_every_record_and_enumeration_is_documented():
-    described = {item for item in vars(commands).values() if isinstance(item, Struct)}
+    described = {
+        item
+        for module in (commands, frames)
+        for item in vars(module).values()
+        if isinstance(item, Struct)
+    }
     assert described <= set(RECORDS)
     named = {kind.__name__ for kind in ENUMS}
     assert {"Opcode", "Block", "Status", "Rounding", "VectorOp"} <= named
@@ -93,3 +100,11 @@ def test_markdown_has_a_row_for_every_field():
         for row, field in zip(rows, record.fields, strict=True):
             assert f"`{field.name}`" in row
             assert len(re.findall(r"(?<!\\)\|", row)) == 6
+
+
+def test_the_link_is_documented_as_it_is():
+    text = (Path(__file__).parents[2] / "docs" / "link.md").read_text(encoding="utf-8")
+    assert text.endswith("\n" + link_tables())
+    assert set(frames.OPCODES) == set(frames.LinkOpcode)
+    assert set(frames.STATUSES) == set(frames.LinkStatus)
+    assert set(MEANINGS) == set(Register)

@@ -1,0 +1,140 @@
+"""Consistent overhead byte stuffing: frames without zeros, between zeros."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.frames import COBS_BLOCK, DELIMITER
+from hw.elaboration import Block, Ram, instantiate
+from hw.link.items import BYTE, DECODED
+
+_FULL = COBS_BLOCK + 1  # code byte of a block that no zero follows
+
+
+class CobsDecoder(Block):
+    """Bytes of the line into bytes of frames. Empty frames vanish. No latency.
+
+    Members
+    -------
+    input : stream of bytes
+    output : stream of `DECODED`
+    """
+
+    def __init__(self):
+        super().__init__(
+            {"input": In(stream.Signature(8)), "output": Out(stream.Signature(DECODED))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        left = Signal(8)  # bytes of the block still to come
+        begun = Signal()  # a code byte was seen
+        zero = Signal()  # the block ends with a zero, if another block follows
+        byte, item = self.input.payload, self.output.payload
+        delimiter, code = Signal(), Signal()
+        m.d.comb += [
+            delimiter.eq(byte == DELIMITER),
+            code.eq(~delimiter & (left == 0)),
+            item.data.eq(Mux(code, 0, byte)),
+            item.end.eq(delimiter),
+            item.broken.eq(delimiter & (left != 0)),
+        ]
+        shown = Mux(delimiter, begun, ~code | zero)
+        m.d.comb += [
+            self.output.valid.eq(self.input.valid & shown),
+            self.input.ready.eq(self.output.ready | ~shown),
+        ]
+        with m.If(self.input.valid & self.input.ready):
+            m.d.sync += [begun.eq(~delimiter), left.eq(left - 1)]
+            with m.If(delimiter):
+                m.d.sync += [left.eq(0), zero.eq(0)]
+            with m.Elif(code):
+                m.d.sync += [left.eq(byte - 1), zero.eq(byte != _FULL)]
+        return m
+
+
+class CobsEncoder(Block):
+    """Bytes of frames into bytes of the line, with a delimiter before and behind each frame.
+
+    A block is gathered, then sent: two cycles a byte.
+
+    Members
+    -------
+    input : stream of `BYTE`
+    output : stream of bytes
+    """
+
+    def __init__(self):
+        super().__init__({"input": In(stream.Signature(BYTE)), "output": Out(stream.Signature(8))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        ram = instantiate(m, platform, "block", Ram(width=8, depth=COBS_BLOCK))
+        count, sent = Signal(8), Signal(8)
+        full = Signal()  # the block is one that no zero follows
+        bare = Signal()  # such a block came before: the frame may end without another one
+        ended = Signal()
+        item = self.input.payload
+        moves = self.output.valid & self.output.ready
+        m.d.comb += [
+            ram.write.addr.eq(count),
+            ram.write.data.eq(item.data),
+            ram.read.addr.eq(sent),
+            ram.read.en.eq(moves),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [
+                    self.output.valid.eq(self.input.valid),
+                    self.output.payload.eq(DELIMITER),
+                ]
+                with m.If(moves):
+                    m.d.sync += [count.eq(0), sent.eq(0), bare.eq(0), ended.eq(0)]
+                    m.next = "GATHER"
+            with m.State("GATHER"):
+                m.d.comb += self.input.ready.eq(1)
+                with m.If(self.input.valid):
+                    self._gather(m, ram, count, full, bare, ended)
+            with m.State("CODE"):
+                m.d.comb += [self.output.valid.eq(1), self.output.payload.eq(count + 1)]
+                with m.If(moves):
+                    m.d.sync += sent.eq(1)
+                    self._next(m, count == 0, full, bare, ended, count, sent)
+                with m.If(moves & (count != 0)):
+                    m.next = "BYTES"
+            with m.State("BYTES"):
+                m.d.comb += [self.output.valid.eq(1), self.output.payload.eq(ram.read.data)]
+                with m.If(moves):
+                    m.d.sync += sent.eq(sent + 1)
+                    self._next(m, sent == count, full, bare, ended, count, sent)
+            with m.State("END"):
+                m.d.comb += [self.output.valid.eq(1), self.output.payload.eq(DELIMITER)]
+                with m.If(moves):
+                    m.next = "IDLE"
+        return m
+
+    def _gather(self, m: Module, ram: Ram, count, full, bare, ended) -> None:
+        """Take an item: another byte of the block, or what ends it."""
+        item = self.input.payload
+        zero = item.data == 0
+        m.d.sync += [full.eq(0), ended.eq(item.end)]
+        with m.If(item.end):
+            m.next = "CODE"
+            with m.If(bare & (count == 0)):
+                m.next = "END"
+        with m.Elif(zero):
+            m.next = "CODE"
+        with m.Else():
+            m.d.comb += ram.write.en.eq(1)
+            m.d.sync += count.eq(count + 1)
+            with m.If(count == COBS_BLOCK - 1):
+                m.d.sync += full.eq(1)
+                m.next = "CODE"
+
+    def _next(self, m: Module, done, full, bare, ended, count, sent) -> None:
+        """Behind the last byte of a block."""
+        with m.If(done):
+            m.d.sync += [count.eq(0), sent.eq(0), bare.eq(full)]
+            m.next = "GATHER"
+            with m.If(ended):
+                m.next = "END"

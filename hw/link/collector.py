@@ -1,0 +1,86 @@
+"""Gathers result words for a reply, and keeps them for when the reply is asked for again."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.arch.frames import WAIT_CYCLES
+from hw.elaboration import Block, Ram, instantiate
+
+_WORD_BYTES = 8
+
+
+class ResultCollector(Block):
+    """Takes result bytes when told to, and stops behind a whole word.
+
+    Parameters
+    ----------
+    words : int
+        Most words in a reply.
+
+    Members
+    -------
+    start : begin; what was kept is lost
+    most : words to take at most
+    wait : units of 64 cycles to wait for the first word; for the others one unit
+    busy : from the cycle after `start` until it is over
+    words : words kept
+    results : stream of bytes, words of eight without a pause for good between them
+    address, data : a byte kept, in the cycle after its address; held while `read` is low
+    """
+
+    def __init__(self, *, words: int):
+        most = range(words + 1)
+        super().__init__(
+            {
+                "start": In(1),
+                "most": In(16),
+                "wait": In(16),
+                "busy": Out(1),
+                "words": Out(most),
+                "results": In(stream.Signature(8)),
+                "read": In(1),
+                "address": In(ceil_log2(words * _WORD_BYTES)),
+                "data": Out(8),
+            }
+        )
+        self.limit = words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        ram = instantiate(m, platform, "kept", Ram(width=8, depth=self.limit * _WORD_BYTES))
+        place = Signal(3)  # bytes of the word under way
+        target = Signal(range(self.limit + 1))
+        units, cycle = Signal(16), Signal(range(WAIT_CYCLES))
+        late, taken = Signal(), Signal()
+        m.d.comb += [
+            late.eq((units == 0) & (place == 0)),
+            self.results.ready.eq(self.busy & (self.words != target)),
+            taken.eq(self.results.valid & self.results.ready),
+            ram.write.en.eq(taken),
+            ram.write.addr.eq((self.words << 3) + place),
+            ram.write.data.eq(self.results.payload),
+            ram.read.en.eq(self.read),
+            ram.read.addr.eq(self.address),
+            self.data.eq(ram.read.data),
+        ]
+        with m.If(taken):
+            m.d.sync += [units.eq(1), cycle.eq(0), place.eq(place + 1)]
+            with m.If(place == _WORD_BYTES - 1):
+                m.d.sync += self.words.eq(self.words + 1)
+        with m.Elif(self.busy & ((self.words == target) | late)):
+            m.d.sync += self.busy.eq(0)
+        with m.Elif(units != 0):
+            m.d.sync += cycle.eq(cycle + 1)
+            with m.If(cycle == WAIT_CYCLES - 1):
+                m.d.sync += [cycle.eq(0), units.eq(units - 1)]
+        with m.If(self.start):
+            m.d.sync += [
+                self.busy.eq(1),
+                self.words.eq(0),
+                target.eq(Mux(self.most > self.limit, self.limit, self.most)),
+                units.eq(self.wait),
+                cycle.eq(0),
+            ]
+        return m

@@ -1,0 +1,90 @@
+"""A buffer that takes a packet byte by byte and keeps it only if told so."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
+
+from hw.elaboration import Block, Ram, instantiate
+from hw.noc.queue import Queue
+
+_WORD_BYTES = 8
+
+
+class PacketFifo(Block):
+    """FIFO of bytes whose newest ones can be taken back.
+
+    Parameters
+    ----------
+    words : int
+        Capacity in words of eight bytes, a power of two.
+
+    Members
+    -------
+    put, data : a byte; lost, with `overflow` raised, when there is no room
+    keep : the bytes put since the last `keep` or `drop` may leave now
+    drop : they are forgotten, and `overflow` falls
+    clear : everything is forgotten but what was put since; hold it for four cycles
+    overflow : a byte of the packet was lost
+    room : words that fit behind what was kept
+    output : stream of the bytes kept
+    """
+
+    AHEAD = 3  # bytes in registers, which hide the memory's latency
+
+    def __init__(self, *, words: int):
+        super().__init__(
+            {
+                "put": In(1),
+                "data": In(8),
+                "keep": In(1),
+                "drop": In(1),
+                "clear": In(1),
+                "overflow": Out(1),
+                "room": Out(range(words + 1)),
+                "output": Out(stream.Signature(8)),
+            }
+        )
+        self.words = words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        depth = self.words * _WORD_BYTES
+        bits = exact_log2(depth)
+        ram = instantiate(m, platform, "memory", Ram(width=8, depth=depth))
+        ahead = Module()
+        queue = instantiate(ahead, platform, "queue", Queue(8, depth=self.AHEAD))
+        m.submodules.ahead = ResetInserter(self.clear)(ahead)
+        connect(m, queue.output, flipped(self.output))
+        # Pointers have a bit more than addresses: their difference is a level.
+        write, kept, read = (Signal(bits + 1, name=name) for name in ("write", "kept", "read"))
+        used = Signal(bits + 1)
+        credit = Signal(range(self.AHEAD + 1), init=self.AHEAD)
+        pending, full, fetch = Signal(), Signal(), Signal()
+        m.d.comb += [
+            used.eq(kept - read),
+            full.eq((write - read)[: bits + 1] == depth),
+            self.room.eq((depth - used) >> exact_log2(_WORD_BYTES)),
+            ram.write.en.eq(self.put & ~full),
+            ram.write.addr.eq(write[:bits]),
+            ram.write.data.eq(self.data),
+            fetch.eq((used != 0) & (credit != 0)),
+            ram.read.en.eq(fetch),
+            ram.read.addr.eq(read[:bits]),
+            queue.input.valid.eq(pending),
+            queue.input.payload.eq(ram.read.data),
+        ]
+        m.d.sync += [
+            pending.eq(fetch),
+            read.eq(read + fetch),
+            credit.eq(credit - fetch + (self.output.valid & self.output.ready)),
+        ]
+        with m.If(self.put):
+            m.d.sync += [write.eq(write + (~full & 1)), self.overflow.eq(self.overflow | full)]
+        with m.If(self.keep):
+            m.d.sync += [kept.eq(write), self.overflow.eq(0)]
+        with m.Elif(self.drop):
+            m.d.sync += [write.eq(kept), self.overflow.eq(0)]
+        with m.If(self.clear):
+            m.d.sync += [read.eq(kept), pending.eq(0), credit.eq(self.AHEAD)]
+        return m

@@ -1,0 +1,127 @@
+"""An asynchronous serial line: 8 data bits, no parity, one stop bit."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.errors import RowforgeError
+from hw.elaboration import Block, instantiate
+from hw.noc.queue import Queue
+
+_PARTS = 16  # of a clock cycle, in which bit times are counted: any rate, without drift
+_LEAST = 4  # clock cycles in a bit
+_DATA_BITS = 8
+_BUFFERED = 4  # bytes received that nobody has taken yet
+
+
+def bit_time(clock: float, baud: float) -> int:
+    """Parts of a clock cycle in a bit; `RowforgeError` for a line that is too fast or too slow."""
+    if not 0 < baud <= clock / _LEAST or clock / baud >= 1 << 20:
+        raise RowforgeError(
+            f"baud must be at most {clock / _LEAST:.0f} (a quarter of the clock) and at least "
+            f"{clock / (1 << 20):.0f}, not {baud:.0f}"
+        )
+    return round(_PARTS * clock / baud)
+
+
+class UartReceiver(Block):
+    """Bytes from a line. A byte without a stop bit, or one that nobody takes in time, is lost.
+
+    Parameters
+    ----------
+    bit_time : int
+        Of `bit_time`.
+
+    Members
+    -------
+    line : the pin, not synchronised
+    output : stream of bytes
+    """
+
+    def __init__(self, *, bit_time: int):
+        super().__init__({"line": In(1, init=1), "output": Out(stream.Signature(8))})
+        self.bit_time = bit_time
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        queue = instantiate(m, platform, "queue", Queue(8, depth=_BUFFERED))
+        connect(m, queue.output, flipped(self.output))
+        first, level = Signal(init=1), Signal(init=1)  # against metastability
+        timer = Signal(range(2 * self.bit_time + _PARTS))
+        left = Signal(range(_DATA_BITS + 1))
+        byte = Signal(_DATA_BITS)
+        due = timer < _PARTS
+        m.d.sync += [first.eq(self.line), level.eq(first)]
+        m.d.comb += queue.input.payload.eq(byte)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [timer.eq(self.bit_time // 2), left.eq(_DATA_BITS)]
+                with m.If(~level):
+                    m.next = "START"
+            for state in ("START", "DATA", "STOP"):
+                with m.State(state):
+                    m.d.sync += timer.eq(timer - _PARTS)
+                    with m.If(due):
+                        m.d.sync += timer.eq(timer + (self.bit_time - _PARTS))
+                        self._sample(m, state, level, byte, left, queue)
+            with m.State("BREAK"):
+                with m.If(level):
+                    m.next = "IDLE"
+        return m
+
+    def _sample(self, m: Module, state: str, level, byte, left, queue: Queue) -> None:
+        """The middle of a bit."""
+        if state == "START":
+            m.next = "DATA"
+            with m.If(level):
+                m.next = "IDLE"
+        elif state == "DATA":
+            m.d.sync += [byte.eq(Cat(byte[1:], level)), left.eq(left - 1)]
+            with m.If(left == 1):
+                m.next = "STOP"
+        else:
+            m.d.comb += queue.input.valid.eq(level)
+            m.next = "BREAK"
+            with m.If(level):
+                m.next = "IDLE"
+
+
+class UartTransmitter(Block):
+    """Bytes onto a line.
+
+    Parameters
+    ----------
+    bit_time : int
+        Of `bit_time`.
+
+    Members
+    -------
+    input : stream of bytes
+    line : the pin
+    """
+
+    def __init__(self, *, bit_time: int):
+        super().__init__({"input": In(stream.Signature(8)), "line": Out(1, init=1)})
+        self.bit_time = bit_time
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        timer = Signal(range(2 * self.bit_time + _PARTS))
+        bits = Signal(_DATA_BITS + 1)
+        left = Signal(
+            range(_DATA_BITS + 3)
+        )  # bits to come, the start bit's and stop bit's included
+        due = timer < _PARTS
+        m.d.comb += self.input.ready.eq((left == 0) & due)
+        with m.If(~due):
+            m.d.sync += timer.eq(timer - _PARTS)
+        with m.Elif(left != 0):
+            m.d.sync += [
+                self.line.eq(bits[0]),
+                bits.eq(Cat(bits[1:], 1)),
+                left.eq(left - 1),
+                timer.eq(timer + (self.bit_time - _PARTS)),
+            ]
+        with m.Elif(self.input.valid):
+            m.d.sync += [bits.eq(Cat(0, self.input.payload)), left.eq(_DATA_BITS + 2)]
+        return m
