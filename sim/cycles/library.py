@@ -58,9 +58,11 @@ def _bind(library: Path) -> ctypes.CDLL:
     bound.rowforge_model_create.argtypes = [handle, handle, number, handle, number]
     bound.rowforge_model_destroy.argtypes = [handle]
     bound.rowforge_model_advance.restype = ctypes.c_int
-    bound.rowforge_model_advance.argtypes = [handle, number]
+    bound.rowforge_model_advance.argtypes = [handle, number, ctypes.c_int]
     for name in ("cycles", "blocks"):
         function = getattr(bound, f"rowforge_model_{name}")
         function.restype, function.argtypes = number, [handle]
+    bound.rowforge_model_error.restype = ctypes.c_char_p
+    bound.rowforge_model_error.argtypes = [handle]
     bound.rowforge_model_read.argtypes = [handle, handle]
     return bound

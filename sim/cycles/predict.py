@@ -34,12 +34,19 @@ class Prediction:
     cycles: int
 
 
-def predict(program: Program, *, progress: Callable[[int], None] | None = None) -> Prediction:
+def predict(
+    program: Program,
+    *,
+    skip: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Prediction:
     """Counters and cycles of a program's first run, the host always ready; exact, without data.
 
     Parameters
     ----------
     program : Program
+    skip : bool
+        Take passes at once that went the same way before; False: step through every cycle.
     progress : callable or None
         Told the cycles so far, now and then.
 
@@ -59,12 +66,14 @@ def predict(program: Program, *, progress: Callable[[int], None] | None = None) 
         len(stream.gates),
     )
     try:
-        while not library.rowforge_model_advance(handle, _SLICE):
+        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip)):
             cycles = library.rowforge_model_cycles(handle)
             if progress is not None:
                 progress(cycles)
             if cycles > _MOST:
                 raise RowforgeError(f"the program {program.name} does not end")
+        if ended < 0:
+            raise RowforgeError(library.rowforge_model_error(handle).decode())
         blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTERS.fields)), np.int64)
         library.rowforge_model_read(handle, blocks.ctypes.data)
         cycles = int(library.rowforge_model_cycles(handle))

@@ -11,6 +11,7 @@
 #include "ifmaps.h"
 #include "link.h"
 #include "mover.h"
+#include "passes.h"
 #include "post.h"
 #include "psum_reader.h"
 #include "psum_writer.h"
@@ -48,8 +49,21 @@ struct State {
 
 class Accelerator {
   public:
-    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> gates)
-        : config(c), gates_(std::move(gates)) {
+    // What a cycle began: a CONV command, a pass.
+    struct Events {
+        bool started, issued;
+    };
+
+    const Config config;
+    const std::vector<Gate> gates;
+    State state;
+    PatternMemory<RowPattern> row_patterns;
+    PatternMemory<ColumnPattern> column_patterns;
+    std::vector<CounterBlock> blocks;
+    int64_t cycles = 0;
+
+    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list)
+        : config(c), gates(std::move(list)) {
         s.stream.words = words;
         s.link.total = total;
         s.link.parts = int(64 / c.link_width);
@@ -58,10 +72,20 @@ class Accelerator {
         column_words_ = int(Columns::kWords + c.cols * Column::kWords);
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
-    const std::vector<CounterBlock>& blocks() const { return blocks_; }
-    int64_t cycles = 0;
+    // The pass table of the pass that the walker shows.
+    PassTable table(const NestWalker& walker) const {
+        PassTable table;
+        table.constants = walker.constants;
+        table.bases = walker.bases;
+        table.first = walker.first();
+        table.last = walker.last();
+        table.sync = walker.opening && walker.constants.sync;
+        table.rows = &row_patterns[row_patterns.at(walker.bases.rows)];
+        table.columns = &column_patterns[column_patterns.at(walker.bases.columns)];
+        return table;
+    }
 
-    void cycle() {
+    Events cycle() {
         // what the registers say
         const int issued = s.sequencer.issued;
         const bool walk_idle = s.sequencer.walker.idle();
@@ -70,7 +94,7 @@ class Accelerator {
         const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
         const bool ifmaps_quiet = s.writer.done == s.ifmaps.done && !post_busy && !vector_busy;
         const bool post_idle = !s.post.busy();
-        const bool beat = s.link.beat_valid(gates_), word = s.link.word_valid(beat);
+        const bool beat = s.link.beat_valid(gates), word = s.link.word_valid(beat);
 
         // who gets the buffer
         GlobalBuffer buffer;
@@ -137,7 +161,9 @@ class Accelerator {
         // the sequencer
         const bool free = s.array.begun() && s.array.settled(issued) && one_behind(issued);
         const Bases& bases = s.sequencer.walker.bases;
-        const int rows = row_patterns_.at(bases.rows), columns = column_patterns_.at(bases.columns);
+        const bool shown = s.sequencer.walker.ready();
+        const int rows = shown ? row_patterns.at(bases.rows) : -1;
+        const int columns = shown ? column_patterns.at(bases.columns) : -1;
         const bool issue = s.sequencer.issues(free, rows, columns);
 
         // the clock edge
@@ -154,7 +180,12 @@ class Accelerator {
                        pixel.valid && (pixel.outside || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);
         s.filters.clock(config, s.tables, filter, filter_sent);
-        if (issue) fill(rows, columns);
+        if (issue) {
+            PassTable& table = s.tables[s.sequencer.bank()];
+            table = this->table(s.sequencer.walker);
+            s.array.behind = s.array.rows * s.array.cols;
+            s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
+        }
         s.sequencer.clock(act.start_conv, free, issue, rows, row_words_, columns, column_words_);
         s.link.clock(beat, act.word, result_valid, act.result);
 
@@ -163,7 +194,6 @@ class Accelerator {
             if (act.clear) report();
         } else {
             ++n[Counter::cycles];
-            n[Counter::glb_ifmap_words] += pixel_granted;
             n[Counter::glb_psum_read_beats] += psum_granted;
             n[Counter::glb_psum_write_beats] += psum_write;
             n[Counter::glb_act_write_words] += post_granted;
@@ -173,16 +203,12 @@ class Accelerator {
             n[Counter::passes] += issue;
         }
         ++cycles;
+        return {act.start_conv, issue};
     }
 
   private:
-    const Config config;
-    std::vector<Gate> gates_;
-    State s;
-    PatternMemory<RowPattern> row_patterns_;
-    PatternMemory<ColumnPattern> column_patterns_;
+    State& s = state;
     int row_words_ = 0, column_words_ = 0;
-    std::vector<CounterBlock> blocks_;
 
     bool one_behind(int issued) const {
         for (int done : {s.filters.done, s.ifmaps.done, s.reader.done, s.writer.done})
@@ -204,23 +230,11 @@ class Accelerator {
         const int64_t count = s.decoder.header.length / size;
         for (int64_t i = 0; i < count; ++i) {
             const uint64_t* words = s.stream.words + s.stream.position;
-            if (rows) row_patterns_.write(int(first + i), words, int(config.rows));
-            else column_patterns_.write(int(first + i), words, int(config.cols));
+            if (rows) row_patterns.write(int(first + i), words, int(config.rows));
+            else column_patterns.write(int(first + i), words, int(config.cols));
             s.stream.position += size;
         }
         (rows ? s.sequencer.row_loader : s.sequencer.column_loader).forget();
-    }
-    void fill(int rows, int columns) {
-        const NestWalker& walker = s.sequencer.walker;
-        PassTable& table = s.tables[s.sequencer.bank()];
-        table.constants = walker.constants;
-        table.bases = walker.bases;
-        table.first = walker.first();
-        table.last = walker.last();
-        table.sync = walker.opening && walker.constants.sync;
-        table.rows = &row_patterns_[rows];
-        table.columns = &column_patterns_[columns];
-        s.array.behind = s.array.rows * s.array.cols;
     }
     void report() {
         auto& n = s.counters;
@@ -231,7 +245,7 @@ class Accelerator {
         n[Counter::stall_filter] = a.starved_filter;
         n[Counter::stall_psum_in] = a.blocked_in;
         n[Counter::stall_psum_out] = a.blocked_out;
-        blocks_.push_back(n);
+        blocks.push_back(n);
         n = CounterBlock{};
         s.activity = Activity{};
     }

@@ -8,6 +8,20 @@
 struct Activity {
     int64_t running = 0, computed = 0, starved_ifmap = 0, starved_filter = 0, blocked_in = 0,
             blocked_out = 0;
+
+    Activity& operator+=(const Activity& b) { return plus(b, 1); }
+    Activity operator-(const Activity& b) const { return Activity(*this).plus(b, -1); }
+
+  private:
+    Activity& plus(const Activity& b, int64_t times) {
+        running += times * b.running;
+        computed += times * b.computed;
+        starved_ifmap += times * b.starved_ifmap;
+        starved_filter += times * b.starved_filter;
+        blocked_in += times * b.blocked_in;
+        blocked_out += times * b.blocked_out;
+        return *this;
+    }
 };
 
 // What an operation in the pipeline must know.

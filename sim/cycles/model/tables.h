@@ -4,8 +4,11 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
+#include "digest.h"
 #include "records.h"
 
 constexpr int kMaxTags = 64;  // of row, filter and slot tags (`ID` has six bits)
@@ -18,8 +21,11 @@ struct RowPattern {
     std::vector<Segment> segments;
     uint32_t active = 0, tails = 0;
     std::array<uint32_t, kMaxTags> with_fid{}, with_iid{};
+    Digest content;
 
     RowPattern(const uint64_t* words, int count) {
+        const int size = Pattern::kWords + count * (Row::kWords + Slot::kWords + Segment::kWords);
+        for (int i = 0; i < size; ++i) content.add(words[i]);
         head = Pattern::unpack(words);
         words += Pattern::kWords;
         for (int i = 0; i < count; ++i, words += Row::kWords) rows.push_back(Row::unpack(words));
@@ -43,8 +49,10 @@ struct ColumnPattern {
     uint32_t active = 0;
     std::array<uint32_t, kMaxTags> with_tid{};
     std::array<uint32_t, 1 << kTagBits> with_base{};
+    Digest content;
 
     ColumnPattern(const uint64_t* words, int count) {
+        for (int i = 0; i < Columns::kWords + count * Column::kWords; ++i) content.add(words[i]);
         head = Columns::unpack(words);
         words += Columns::kWords;
         for (int i = 0; i < count; ++i, words += Column::kWords)
@@ -65,8 +73,13 @@ struct PatternMemory {
     std::vector<int> places;  // number of the pattern in each place
 
     const T& operator[](int number) const { return *all[number]; }
-    // Number of the pattern in a place, -1 for none.
-    int at(int64_t place) const { return place < int64_t(places.size()) ? places[place] : -1; }
+    // Number of the pattern in a place.
+    int at(int64_t place) const {
+        if (place >= int64_t(places.size()) || places[place] < 0)
+            throw std::runtime_error("a pass uses pattern " + std::to_string(place) +
+                                     ", which no command has filled");
+        return places[place];
+    }
     void write(int place, const uint64_t* words, int entries) {
         if (int(places.size()) <= place) places.resize(place + 1, -1);
         places[place] = int(all.size());

@@ -41,6 +41,16 @@ struct NestWalker {
         return !constants.before;
     }
 
+    // Goes on to the next pass at once; returns the cycles that this takes, 0 if there is none.
+    int skip() {
+        int i = kLoops - 1;
+        while (i >= 0 && at_last(i)) index[i--] = 0;
+        if (i < 0) return 0;
+        ++index[i];
+        add(bases, loops[i]);
+        return kLoops - i;
+    }
+
     void clock(bool start, bool next) {
         switch (state) {
             case kIdle:
