@@ -37,6 +37,7 @@ class Prediction:
 def predict(
     program: Program,
     *,
+    dry: bool = False,
     skip: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
@@ -45,6 +46,8 @@ def predict(
     Parameters
     ----------
     program : Program
+    dry : bool
+        The program was compiled without filters (see `compiler.lower.stream.Stream`).
     skip : bool
         Take passes at once that went the same way before; False: step through every cycle.
     progress : callable or None
@@ -56,7 +59,7 @@ def predict(
         If no C++ compiler is found, or the program never ends.
     """
     library = model_library()
-    stream = command_stream(program)
+    stream = command_stream(program, dry=dry)
     values = np.array(config_values(program.config), dtype=np.int64)
     handle = library.rowforge_model_create(
         values.ctypes.data,

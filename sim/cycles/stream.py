@@ -40,6 +40,7 @@ class CommandStream:
 
 @dataclass
 class _Builder:
+    dry: bool
     parts: list[Words] = field(default_factory=list)
     total: int = 0
     results: int = 0
@@ -73,7 +74,7 @@ class _Builder:
         if not self.total:
             self.total = 1 + BEGIN.words
             words = words[self.total :]
-        for command in _commands(words):
+        for command in _commands(words, self.dry):
             self._command(command)
 
     def _command(self, words: Words) -> None:
@@ -88,19 +89,21 @@ class _Builder:
             self.results += 1 + region["words"]
 
 
-def _commands(words: Words) -> Iterator[Words]:
-    """The commands in a step's words; the payload of the last one may be missing."""
+def _commands(words: Words, dry: bool) -> Iterator[Words]:
+    """The commands in a step's words; the payload of LOAD is not there, `dry`: nor that of CONV."""
     position = 0
     while position < len(words):
         header = HEADER.unpack([int(words[position])])
-        size = 1 + DESCRIPTOR_WORDS[Opcode(header["opcode"])] + header["length"]
+        opcode = Opcode(header["opcode"])
+        payload = 0 if opcode is Opcode.CONV and dry else header["length"]
+        size = 1 + DESCRIPTOR_WORDS[opcode] + payload
         yield words[position : position + size]
         position += size
 
 
-def command_stream(program: Program) -> CommandStream:
-    """The stream of a program's first run."""
-    builder = _Builder()
+def command_stream(program: Program, *, dry: bool = False) -> CommandStream:
+    """The stream of a program's first run; `dry`: the filters are left out of its steps."""
+    builder = _Builder(dry)
     for step in program.steps:
         builder.step(step)
     return CommandStream(
