@@ -32,6 +32,9 @@ from hw.arch.fields import WORD_BITS, Field, Struct
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
 """Properties of `Config` that the model reads besides the fields."""
 
+POST_RANKS = {8: 12, 16: 9}
+"""Register ranks of the post-processor in front of its packer, by data width."""
+
 _STRUCTS = (
     HEADER,
     INDEX,
@@ -66,6 +69,7 @@ def records_header() -> str:
         *(_enum(kind.__name__, kind) for kind in (Opcode, Rounding, VectorOp)),
         _enum("Counter", {field.name: i for i, field in enumerate(COUNTERS.fields)}),
         _lengths(),
+        _ranks(),
         f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
         f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTERS.fields)};\n",
     ]
@@ -122,6 +126,11 @@ def _enum(name: str, items: object) -> str:
     pairs = items.items() if isinstance(items, dict) else ((i.name, i.value) for i in items)  # type: ignore[attr-defined]
     body = ", ".join(f"{key} = {value}" for key, value in pairs)
     return f"namespace {name} {{ enum : int {{ {body} }}; }}\n"
+
+
+def _ranks() -> str:
+    cases = "".join(f"width == {width} ? {ranks} : " for width, ranks in POST_RANKS.items())
+    return f"constexpr int post_ranks(int width) {{ return {cases}0; }}\n"
 
 
 def _lengths() -> str:

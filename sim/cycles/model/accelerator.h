@@ -4,13 +4,14 @@
 #include <vector>
 
 #include "array.h"
+#include "box_loader.h"
+#include "box_storer.h"
 #include "buffer.h"
 #include "decoder.h"
 #include "deep_queue.h"
 #include "filters.h"
 #include "ifmaps.h"
 #include "link.h"
-#include "mover.h"
 #include "passes.h"
 #include "post.h"
 #include "psum_reader.h"
@@ -40,9 +41,11 @@ struct State {
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
-    Mover mover;
+    BoxLoader loader;
+    BoxStorer storer;
     PostProcessor post;
     VectorEngine vector;
+    int pending = 0;  // CONV commands that have begun and not written all results
     CounterBlock counters{};
     Activity activity;
 };
@@ -80,6 +83,7 @@ class Accelerator {
         table.first = walker.first();
         table.last = walker.last();
         table.sync = walker.opening && walker.constants.sync;
+        table.closing = walker.closing();
         table.rows = &row_patterns[row_patterns.at(walker.bases.rows)];
         table.columns = &column_patterns[column_patterns.at(walker.bases.columns)];
         return table;
@@ -103,22 +107,22 @@ class Accelerator {
         const auto read = s.reader.offer(s.tables, issued, s.writer.done, s.writer.written_window);
         const bool psum_granted =
             read.valid && buffer.grant(true, buffer.psum_banks(config, read.address));
-        const bool load_write = s.mover.write_valid(config, word && s.decoder.loads());
+        const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
         bool post_granted = false, load_granted = false;
         if (s.post.writing)
             post_granted = buffer.grant(true, buffer.act_banks(config, s.post.address));
         else if (load_write)
-            load_granted = buffer.grant(true, buffer.act_banks(config, s.mover.address()));
+            load_granted = buffer.grant(true, buffer.act_banks(config, s.loader.walk.address()));
         const auto pixel = s.ifmaps.offer(s.tables);
         const bool pixel_read = pixel.valid && !pixel.outside;
-        const bool vector_read = s.vector.request_valid(), store_read = s.mover.read_valid();
+        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid();
         bool pixel_granted = false, vector_granted = false, store_granted = false;
         if (pixel_read)
             pixel_granted = buffer.grant(true, buffer.act_banks(config, pixel.address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
         else if (store_read)
-            store_granted = buffer.grant(true, buffer.act_banks(config, s.mover.address()));
+            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.walk.address()));
 
         // what the streams between the blocks do
         const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid());
@@ -147,15 +151,19 @@ class Accelerator {
         // the decoder
         const Decoder::Engine engine{walk_idle,
                                      quiet,
-                                     s.mover.busy(),
+                                     s.pending <= 1,
+                                     s.loader.busy,
+                                     s.storer.busy(),
                                      vector_busy,
                                      s.prefetch.ready(int(config.filter_prefetch / 8)),
-                                     s.mover.takes_word(config, true, load_granted),
-                                     s.mover.data_valid(config)};
-        const bool result_valid = s.decoder.result_valid(engine.store_valid);
-        const Region region = Region::unpack(s.decoder.descriptor);
-        const auto act = s.decoder.clock(engine, word, s.link.result_ready(), region.words,
+                                     s.loader.ready(config, load_granted)};
+        const bool block_valid = s.storer.result_valid(config);
+        const bool result_valid = block_valid || s.decoder.result_valid();
+        const bool block_sent = block_valid && s.link.result_ready();
+        const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
                                          [&] { return s.stream.next(); });
+        Region region;
+        if (act.load || act.store) region = Region::unpack(s.decoder.descriptor);
         begin(act, region);
 
         // the sequencer
@@ -168,12 +176,13 @@ class Accelerator {
 
         // the clock edge
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
-        s.mover.clock(config, act.load, act.store, load_granted || store_granted, act.load_word,
-                      act.store_word);
+        s.loader.clock(config, act.load, load_granted, act.load_word);
+        s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
                       filter_sent ? &filter.beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
                       drained ? drained_column : -1, s.activity);
         s.post.clock(config, post_granted, item);
+        s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
         s.writer.clock(config, s.tables, drained, leave, writer_item, post_idle);
         s.reader.clock(config, s.tables, read, psum_granted, fed);
         s.ifmaps.clock(config, s.tables, issued, ifmaps_quiet,
@@ -187,7 +196,7 @@ class Accelerator {
             s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
         }
         s.sequencer.clock(act.start_conv, free, issue, rows, row_words_, columns, column_words_);
-        s.link.clock(beat, act.word, result_valid, act.result);
+        s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
         if (act.hold) {
@@ -198,7 +207,7 @@ class Accelerator {
             n[Counter::glb_psum_write_beats] += psum_write;
             n[Counter::glb_act_write_words] += post_granted;
             n[Counter::link_in_words] += act.word;
-            n[Counter::link_out_words] += act.result;
+            n[Counter::link_out_words] += act.result || block_sent;
             n[Counter::filter_words] += filter_word;
             n[Counter::passes] += issue;
         }
@@ -219,7 +228,7 @@ class Accelerator {
     void begin(const Decoder::Actions& act, const Region& region) {
         if (act.start_conv) s.sequencer.walker.load(s.decoder.descriptor);
         if (act.start_vector) s.vector.command = Vector::unpack(s.decoder.descriptor);
-        if (act.load || act.store) s.mover.region = region;
+        if (act.load) s.loader.walk.region = region;
         const int64_t opcode = s.decoder.header.opcode;
         if (act.start_payload && (opcode == Opcode::ROWS || opcode == Opcode::COLS))
             fill_patterns(opcode == Opcode::ROWS);

@@ -7,39 +7,36 @@
 struct Decoder {
     enum State : int {
         kBegin, kHeader, kDescriptor, kCheck, kDispatch, kPayload, kFilters, kLoad, kVector,
-        kVectorBusy, kStore, kStoreWords, kBlock, kBlockWords, kDone
+        kVectorBusy, kBlock, kBlockWords, kDone
     };
     int state = kBegin;
     Header header;
     int position = 0;   // words of the descriptor taken, or of a block sent
-    int64_t left = 0;   // payload words to come, or words of a data block
+    int64_t left = 0;   // payload words to come
 
     // What the engine tells in a cycle.
     struct Engine {
-        bool walk_idle, quiet, mover_busy, vector_busy, prefetch_ready, load_ready, store_valid;
+        bool walk_idle, quiet, older_done, loading, storing, vector_busy, prefetch_ready, load_ready;
     };
     // What the decoder does in a cycle.
     struct Actions {
         bool word = false;    // takes a word of the stream
         bool result = false;  // gives a word of the result stream
-        bool filter = false, load_word = false, store_word = false;  // payload words moved
+        bool filter = false, load_word = false;  // payload words moved
         bool start_conv = false, start_vector = false, load = false, store = false;
         bool start_payload = false;  // of a command that fills a table
         bool hold = false, clear = false;
     };
 
-    // A word on the stream is one for the mover.
+    // A word on the stream is one for the box loader.
     bool loads() const { return state == kLoad && left != 0; }
-    // A result word is offered, given whether the mover has one.
-    bool result_valid(bool store_valid) const {
-        return state == kStore || state == kBlock || state == kBlockWords ||
-               (state == kStoreWords && left != 0 && store_valid);
-    }
+    // A result word of the decoder's own is offered.
+    bool result_valid() const { return state == kBlock || state == kBlockWords; }
 
     // One cycle. `word`: a word is offered, `read` gives its value if it is no payload;
     // `result_ready`: the host takes a result word.
     template <class Read>
-    Actions clock(const Engine& e, bool word, bool result_ready, int64_t region_words, Read read) {
+    Actions clock(const Engine& e, bool word, bool result_ready, Read read) {
         Actions a;
         switch (state) {
             case kBegin:
@@ -68,7 +65,7 @@ struct Decoder {
                 state = kDispatch;
                 break;
             case kDispatch:
-                dispatch(e, a, region_words);
+                dispatch(e, a);
                 break;
             case kPayload:
                 if (left == 0) state = kHeader;
@@ -80,20 +77,13 @@ struct Decoder {
                 break;
             case kLoad:
                 if ((a.word = a.load_word = word && left != 0 && e.load_ready)) --left;
-                else if (!e.mover_busy) state = kHeader;
+                else if (!e.loading) state = kHeader;
                 break;
             case kVector:
                 state = kVectorBusy;
                 break;
             case kVectorBusy:
                 if (!e.vector_busy && e.quiet) state = kHeader;
-                break;
-            case kStore:
-                if ((a.result = result_ready)) state = kStoreWords;
-                break;
-            case kStoreWords:
-                if (left == 0) state = kHeader;
-                else if ((a.result = a.store_word = e.store_valid && result_ready)) --left;
                 break;
             case kBlock:
                 a.hold = header.opcode == Opcode::COUNTERS;
@@ -121,9 +111,10 @@ struct Decoder {
     uint64_t descriptor[64] = {};
 
   private:
-    void dispatch(const Engine& e, Actions& a, int64_t region_words) {
-        const bool all_done = e.quiet && e.walk_idle;
-        const bool settled = !header.fence || (all_done && !e.mover_busy);
+    void dispatch(const Engine& e, Actions& a) {
+        const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
+        const bool settled = (!header.fence || all_done) && (!header.older || e.older_done) &&
+                             (!header.stored || !e.storing);
         switch (header.opcode) {
             case Opcode::END:
             case Opcode::COUNTERS:
@@ -139,12 +130,14 @@ struct Decoder {
                 state = kPayload;
                 break;
             case Opcode::LOAD:
-            case Opcode::STORE:
                 if (!settled) break;
-                a.store = header.opcode == Opcode::STORE;
-                a.load = !a.store;
-                left = region_words;
-                state = a.store ? kStore : kLoad;
+                a.load = true;
+                state = kLoad;
+                break;
+            case Opcode::STORE:
+                if (!settled || e.storing) break;
+                a.store = true;
+                state = kHeader;
                 break;
             case Opcode::CONV:
                 if (!settled) break;
@@ -152,7 +145,7 @@ struct Decoder {
                 state = kFilters;
                 break;
             case Opcode::VECTOR:
-                if (!all_done) break;
+                if (!settled || !computed) break;
                 a.start_vector = true;
                 state = kVector;
                 break;

@@ -34,7 +34,8 @@ class Fingerprint {
     void control() {
         const Decoder& decoder = s.decoder;
         d.add(uint64_t(decoder.state), uint64_t(decoder.header.opcode),
-              uint64_t(decoder.header.fence), uint64_t(decoder.position));
+              uint64_t(decoder.header.fence), uint64_t(decoder.header.older),
+              uint64_t(decoder.header.stored), uint64_t(decoder.position), uint64_t(s.pending));
         d.add(uint64_t(s.link.in_part), uint64_t(s.link.out_part));
         for (const PatternLoader* loader : {&s.sequencer.row_loader, &s.sequencer.column_loader})
             d.add(uint64_t(loader->position), uint64_t(loader->arriving),

@@ -18,8 +18,8 @@ struct PostProcessor {
     bool writing = false;     // a write waits for the buffer
     int address = 0;          // of that write
 
-    // Ranks in front of the packer; a test compares them with the gateware's.
-    static int ranks(const Config& config) { return config.data_width == 8 ? 12 : 9; }
+    // Registers in front of the packer.
+    static int ranks(const Config& config) { return post_ranks(int(config.data_width)); }
     bool busy() const { return held != 0 || writing; }
     // An item is taken in this cycle; `granted`: the write that waits goes.
     bool ready(const Config& config, bool granted) const {

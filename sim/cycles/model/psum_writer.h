@@ -42,6 +42,10 @@ struct PsumWriter {
     int column(int issued, bool leave) const {
         return issued != done && !drained && (!full || leave) ? nest.column() : -1;
     }
+    // The last pass of a command is done.
+    bool closes(const Tables& tables, bool post_idle) const {
+        return drained && !full && post_idle && table_behind(tables, done).closing;
+    }
     // `taken`: the column's beat came; `leave`: the gathered beat goes; `item_sent`: an item of it.
     void clock(const Config& config, const Tables& tables, bool taken, bool leave, bool item_sent,
                bool post_idle) {

@@ -88,7 +88,7 @@ class SteadyState {
         const bool still = (state == Decoder::kFilters && s_.decoder.left > 0) ||
                            state == Decoder::kHeader || state == Decoder::kDescriptor ||
                            state == Decoder::kDispatch;
-        return still && !s_.mover.busy() && !s_.vector.busy();
+        return still && !s_.loader.busy && !s_.storer.busy() && !s_.vector.busy();
     }
     // Number of the present state among those seen.
     int number() {
@@ -210,7 +210,8 @@ class SteadyState {
         }
         state.counters = s_.counters;
         state.activity = s_.activity;
-        state.mover = s_.mover;
+        state.loader = s_.loader;
+        state.storer = s_.storer;
         state.vector = s_.vector;
         s_ = std::move(state);
     }

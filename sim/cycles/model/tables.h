@@ -91,7 +91,7 @@ struct PatternMemory {
 struct PassTable {
     Constants constants;
     Bases bases;
-    bool first = false, last = false, sync = false;
+    bool first = false, last = false, sync = false, closing = false;
     const RowPattern* rows = nullptr;
     const ColumnPattern* columns = nullptr;
 };

@@ -51,6 +51,12 @@ struct NestWalker {
         return kLoops - i;
     }
 
+    // The pass is the command's last one.
+    bool closing() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (!at_last(i)) return false;
+        return true;
+    }
     void clock(bool start, bool next) {
         switch (state) {
             case kIdle:
