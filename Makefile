@@ -2,6 +2,7 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -21,7 +22,7 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz mutants clean
+.PHONY: demo test test-quick lint fuzz contract mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -40,6 +41,9 @@ lint: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+contract: $(STAMPS)/dev
+	$(BIN)/python -m tests.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

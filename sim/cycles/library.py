@@ -59,7 +59,7 @@ def _bind(library: Path) -> ctypes.CDLL:
     bound.rowforge_model_destroy.argtypes = [handle]
     bound.rowforge_model_advance.restype = ctypes.c_int
     bound.rowforge_model_advance.argtypes = [handle, number, ctypes.c_int]
-    for name in ("cycles", "blocks"):
+    for name in ("cycles", "stepped", "blocks"):
         function = getattr(bound, f"rowforge_model_{name}")
         function.restype, function.argtypes = number, [handle]
     bound.rowforge_model_error.restype = ctypes.c_char_p

@@ -1,7 +1,7 @@
 """The cycles of a program, layer by layer: `predict`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,10 +28,12 @@ class Prediction:
     layers : by layer index, the counters of the layer by name, as a COUNTERS command after every
         layer gives them (`compile_graph(profile=True)`); none without such commands
     cycles : from the first command word accepted to the last result word accepted
+    stepped : those of them that were simulated one by one
     """
 
     layers: dict[int, dict[str, int]]
     cycles: int
+    stepped: int = field(default=0, compare=False)
 
 
 def predict(
@@ -80,6 +82,7 @@ def predict(
         blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTERS.fields)), np.int64)
         library.rowforge_model_read(handle, blocks.ctypes.data)
         cycles = int(library.rowforge_model_cycles(handle))
+        stepped = int(library.rowforge_model_stepped(handle))
     finally:
         library.rowforge_model_destroy(handle)
     layers: dict[int, dict[str, int]] = {}
@@ -88,7 +91,7 @@ def predict(
         for name, value in zip((field.name for field in COUNTERS.fields), block, strict=True):
             if name not in UNKNOWN:
                 total[name] += value
-    return Prediction(layers, cycles)
+    return Prediction(layers, cycles, stepped)
 
 
 _NAMES = [field.name for field in COUNTERS.fields if field.name not in UNKNOWN]

@@ -63,7 +63,8 @@ class Accelerator {
     PatternMemory<RowPattern> row_patterns;
     PatternMemory<ColumnPattern> column_patterns;
     std::vector<CounterBlock> blocks;
-    int64_t cycles = 0;
+    int64_t cycles = 0;   // of the program
+    int64_t stepped = 0;  // those that were simulated one by one
 
     Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list)
         : config(c), gates(std::move(list)) {
@@ -212,6 +213,7 @@ class Accelerator {
             n[Counter::passes] += issue;
         }
         ++cycles;
+        ++stepped;
         return {act.start_conv, issue};
     }
 

@@ -51,6 +51,10 @@ EXPORT int64_t rowforge_model_cycles(const void* handle) {
     return static_cast<const Model*>(handle)->machine.cycles;
 }
 
+EXPORT int64_t rowforge_model_stepped(const void* handle) {
+    return static_cast<const Model*>(handle)->machine.stepped;
+}
+
 EXPORT int64_t rowforge_model_blocks(const void* handle) {
     return int64_t(static_cast<const Model*>(handle)->machine.blocks.size());
 }
