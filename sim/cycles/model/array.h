@@ -69,8 +69,10 @@ struct PEArray {
     void clock(const Config& config, const Tables& tables, int issued, const IfmapBeat* ifmap,
                const FilterBeat* filter, const FeederBeat* fed, int fed_column, int drained_column,
                Activity& activity) {
-        const PeLimits limits{config.data_width == 8 ? 1 : 2, int(config.ifmap_spad),
-                              int(config.psum_fifo), config.noc_ifmap == 1};
+        const bool narrow = config.data_width == 8;
+        const PeLimits limits{narrow ? 8 : 16, narrow ? 0xFFFFu : 0xFFFFFFu,
+                              int(config.ifmap_spad), int(config.psum_fifo),
+                              config.noc_ifmap == 1};
         const PassTable& newest = tables[issued & 1];
         uint32_t ifmap_was[32], filter_was[32];
         const bool pipeline = !ifmap_network.rows.empty();
@@ -97,9 +99,10 @@ struct PEArray {
                 const bool pending = pe.started != issued;
                 const bool taken = taken_above || (tail_taken && tail_row == row);
                 taken_above = false;
-                if (!pending && !pe.running && !taken && !pe.beat_level && !pe.pipeline[0] &&
-                    !pe.pipeline[1] && !pe.pipeline[2])
-                    continue;
+                if (!pending && !taken) {
+                    if (plain_step(pe, limits, activity)) continue;
+                    if (!pe.running && !pe.beat_level && !pe.pipeline) continue;
+                }
                 uint8_t place = 0;
                 bool active = false;
                 if (pending) {

@@ -84,8 +84,7 @@ class Fingerprint {
     void element(const Pe& pe) {
         // What a pass has fixed follows from its table.
         d.add(behind(pe.started) | uint64_t(pe.running) << 2 | uint64_t(pe.step) << 8 |
-              uint64_t(pe.tap) << 16 | uint64_t(pe.window) << 24 | uint64_t(pe.pipeline[0]) << 40 |
-              uint64_t(pe.pipeline[1]) << 48 | uint64_t(pe.pipeline[2]) << 56);
+              uint64_t(pe.tap) << 16 | uint64_t(pe.window) << 24 | uint64_t(pe.pipeline) << 40);
         const uint64_t halves = ((pe.complete >> pe.reading) & 1) |
                                 ((pe.complete >> (pe.reading ^ 1)) & 1) << 1 |
                                 (pe.filling ^ pe.reading) << 2;

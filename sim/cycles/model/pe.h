@@ -32,11 +32,12 @@ struct Pe {
     uint16_t windows = 0, window = 0;
     uint8_t steps = 0, taps = 0, advance = 0, diagonal = 0;  // diagonal: channels, 0 if it is not
     uint8_t step = 0, tap = 0;
-    uint8_t place = 0;  // head, zero, tail
+    uint8_t place = 0;      // head, zero, tail
+    uint8_t operation = 0;  // what the step shown puts into the pipeline
     bool running = false;
     uint8_t started = 0;
-    // operations, the newest first; the one in the last stage accumulates
-    uint8_t pipeline[3] = {};
+    // operations, the newest in the low byte; the one in the last stage accumulates
+    uint32_t pipeline = 0;
     // FIFO of ifmap beats: for each the words beyond the first, four bits, the oldest lowest
     unsigned __int128 beats = 0;
     uint8_t beat_level = 0, beat_position = 0;
@@ -51,6 +52,10 @@ struct Pe {
     bool wants_filters() const { return !((complete >> filling) & 1); }
     bool chain_word() const { return out_level && !(tails & 1); }
     bool tail_word() const { return out_level && (tails & 1); }
+    void show_step() {
+        const bool last_round = diagonal ? tap + diagonal >= taps : tap + 1 == taps;
+        operation = uint8_t(kValid | (last_round ? kLast : 0) | place);
+    }
 };
 
 // What a cycle did to a PE's neighbours.
@@ -60,10 +65,26 @@ struct PeMoves {
 
 // What all PEs of an array have in common.
 struct PeLimits {
-    int last_stage;  // of the pipeline
+    int last_stage;  // of the pipeline, its first bit
+    uint32_t stages;  // bits of the pipeline
     int ifmap_spad, psum_fifo;
     bool single;  // beats of one word
 };
+
+// One clock cycle of a PE that has nothing to do but the next step of an ifmap word; returns whether
+// it is one, and changes nothing if not.
+inline bool plain_step(Pe& pe, const PeLimits& limits, Activity& activity) {
+    const uint32_t operation = pe.pipeline >> limits.last_stage;
+    const bool plain = pe.running && pe.ahead && !(operation & kLast) && pe.step + 1 < pe.steps &&
+                       ((pe.complete >> pe.reading) & 1) &&
+                       (!pe.beat_level || pe.used == limits.ifmap_spad);
+    if (!plain) return false;
+    ++activity.running;
+    activity.computed += operation & kValid;
+    pe.pipeline = (pe.pipeline << 8 | pe.operation) & limits.stages;
+    ++pe.step;
+    return true;
+}
 
 // One clock cycle. `below`: a chain word is offered from below; `column`: a psum from the buffer is;
 // `taken`: the word at the output leaves; `pending`: a pass is waiting to begin.
@@ -72,7 +93,7 @@ inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column,
                         Activity& activity) {
     PeMoves moves{};
     bool advance = true, put = false;
-    const uint8_t operation = pe.pipeline[limits.last_stage];
+    const uint32_t operation = pe.pipeline >> limits.last_stage;
     if ((operation & (kValid | kLast)) == (kValid | kLast)) {
         const bool head = operation & kHead, zero = operation & kZero;
         const bool have = head ? (zero || column) : below;
@@ -91,14 +112,9 @@ inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column,
     if (put) pe.tails |= uint32_t((operation & kTail) != 0) << pe.out_level;
 
     bool freed = false, rewind = false, word_done = false, pass_done = false;
-    if (advance) {
-        for (int i = limits.last_stage; i > 0; --i) pe.pipeline[i] = pe.pipeline[i - 1];
-        pe.pipeline[0] = 0;
-    }
+    if (advance) pe.pipeline = pe.pipeline << 8 & limits.stages;
     if (issue) {
-        const bool last_round =
-            pe.diagonal ? pe.tap + pe.diagonal >= pe.taps : pe.tap + 1 == pe.taps;
-        pe.pipeline[0] = uint8_t(kValid | (last_round ? kLast : 0) | pe.place);
+        pe.pipeline |= pe.operation;
         word_done = pe.step + 1 == pe.steps;
         const bool last_window = pe.window + 1 == pe.windows;
         freed = word_done && (last_window || pe.tap < pe.advance);
@@ -113,6 +129,7 @@ inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column,
             pe.tap = 0;
             pe.window = last_window ? 0 : uint16_t(pe.window + 1);
         }
+        if (word_done) pe.show_step();
         if (pass_done) {
             pe.complete &= uint8_t(~(1 << pe.reading));
             moves.freed_half = true;
@@ -144,6 +161,7 @@ inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column,
         pe.diagonal = uint8_t(next.diagonal ? next.channels : 0);
         pe.windows = uint16_t(next.windows);
         pe.place = next_place;
+        pe.show_step();
     } else if (pass_done) {
         pe.running = false;
     }
