@@ -96,26 +96,15 @@ struct PEArray {
             bool column_taken = false, taken_above = false;
             for (int row = rows - 1; row >= 0; --row) {
                 Pe& pe = column[row];
-                const bool pending = pe.started != issued;
                 const bool taken = taken_above || (tail_taken && tail_row == row);
                 taken_above = false;
-                if (!pending && !taken) {
-                    if (plain_step(pe, limits, activity)) continue;
-                    if (!pe.running && !pe.beat_level && !pe.pipeline) continue;
-                }
-                uint8_t place = 0;
-                bool active = false;
-                if (pending) {
-                    const Row& line = newest.rows->rows[row];
-                    place = uint8_t((line.head ? kHead : 0) |
-                                    (line.first && newest.first ? kZero : 0) |
-                                    (line.tail ? kTail : 0));
-                    active = line.active && ((newest.columns->active >> col) & 1);
-                }
+                if (plain_step(pe, limits, taken, activity)) continue;
+                const bool pending = pe.started != issued;
+                if (!pending && !taken && !pe.running && !pe.beat_level && !pe.pipeline) continue;
                 const bool below = row > 0 && column[row - 1].chain_word();
                 const PeMoves moves =
-                    clock_pe(pe, limits, below, fed_row == row, taken, pending, newest.constants,
-                             place, active, activity);
+                    clock_pe(pe, limits, below, fed_row == row, taken, pending,
+                             [&] { configure(pe, newest, row, col); }, activity);
                 taken_above = moves.took_below;
                 column_taken |= moves.took_column;
                 behind -= moves.began;
@@ -131,6 +120,19 @@ struct PEArray {
     }
 
   private:
+    // The pass that a PE begins.
+    static void configure(Pe& pe, const PassTable& table, int row, int col) {
+        const Constants& constants = table.constants;
+        const Row& line = table.rows->rows[row];
+        pe.running = line.active && ((table.columns->active >> col) & 1);
+        pe.steps = uint8_t(constants.steps);
+        pe.taps = uint8_t(constants.taps);
+        pe.advance = uint8_t(constants.advance);
+        pe.diagonal = uint8_t(constants.diagonal ? constants.channels : 0);
+        pe.windows = uint16_t(constants.windows);
+        pe.place = uint8_t((line.head ? kHead : 0) | (line.first && table.first ? kZero : 0) |
+                           (line.tail ? kTail : 0));
+    }
     void deliver(const Config& config, const Tables& tables, const IfmapBeat* ifmap,
                  const FilterBeat* filter, const uint32_t* ifmap_was, const uint32_t* filter_was) {
         const int depth = int(config.ifmap_fifo);

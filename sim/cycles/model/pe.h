@@ -73,7 +73,7 @@ struct PeLimits {
 
 // One clock cycle of a PE that has nothing to do but the next step of an ifmap word; returns whether
 // it is one, and changes nothing if not.
-inline bool plain_step(Pe& pe, const PeLimits& limits, Activity& activity) {
+inline bool plain_step(Pe& pe, const PeLimits& limits, bool taken, Activity& activity) {
     const uint32_t operation = pe.pipeline >> limits.last_stage;
     const bool plain = pe.running && pe.ahead && !(operation & kLast) && pe.step + 1 < pe.steps &&
                        ((pe.complete >> pe.reading) & 1) &&
@@ -83,14 +83,16 @@ inline bool plain_step(Pe& pe, const PeLimits& limits, Activity& activity) {
     activity.computed += operation & kValid;
     pe.pipeline = (pe.pipeline << 8 | pe.operation) & limits.stages;
     ++pe.step;
+    pe.tails >>= taken;
+    pe.out_level = uint8_t(pe.out_level - taken);
     return true;
 }
 
 // One clock cycle. `below`: a chain word is offered from below; `column`: a psum from the buffer is;
-// `taken`: the word at the output leaves; `pending`: a pass is waiting to begin.
-inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool taken,
-                        bool pending, const Constants& next, uint8_t next_place, bool next_active,
-                        Activity& activity) {
+// `taken`: the word at the output leaves; `pending`: a pass is waiting to begin, `begin` begins it.
+template <class Begin>
+PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool taken, bool pending,
+                 Begin begin, Activity& activity) {
     PeMoves moves{};
     bool advance = true, put = false;
     const uint32_t operation = pe.pipeline >> limits.last_stage;
@@ -154,13 +156,7 @@ inline PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column,
     if (pending && (!pe.running || pass_done)) {
         moves.began = true;
         pe.started = (pe.started + 1) & 3;
-        pe.running = next_active;
-        pe.steps = uint8_t(next.steps);
-        pe.taps = uint8_t(next.taps);
-        pe.advance = uint8_t(next.advance);
-        pe.diagonal = uint8_t(next.diagonal ? next.channels : 0);
-        pe.windows = uint16_t(next.windows);
-        pe.place = next_place;
+        begin();
         pe.show_step();
     } else if (pass_done) {
         pe.running = false;
