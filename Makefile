@@ -7,6 +7,7 @@
 #   make test-models   every recorded third-party model, on the golden model and on the RTL
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
+#   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -27,7 +28,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models link-campaign \
-  virtual-board mutants clean
+  virtual-board contract mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -58,6 +59,9 @@ damage: $(STAMPS)/dev
 test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.run --target golden
 	$(BIN)/python -m tests.models.run --target rtl
+
+contract: $(STAMPS)/dev
+	$(BIN)/python -m tests.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

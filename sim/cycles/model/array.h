@@ -1,0 +1,164 @@
+// hw/pe/array.py: networks, PEs, psum chains and the ends of the columns.
+#pragma once
+#include <vector>
+
+#include "collector.h"
+#include "feeder.h"
+#include "multicast.h"
+#include "pe.h"
+
+// An ifmap beat: whom it is for and how many words it holds beyond the first.
+struct IfmapBeat {
+    int row = 0, tag = 0, bank = 0, more = 0;
+};
+struct FilterBeat {
+    int row = 0, tag = 0, bank = 0;
+    bool last = false;
+};
+
+struct PEArray {
+    int rows = 0, cols = 0;
+    std::vector<Pe> pes;  // column by column, from the bottom
+    std::vector<ColumnFeeder> feeders;
+    std::vector<ColumnCollector> collectors;
+    MulticastNetwork<uint8_t> ifmap_network;  // payload: words beyond the first
+    MulticastNetwork<uint8_t> filter_network;  // payload: the PE's last beat of the pass
+    int behind = 0;                            // PEs that have not begun the newest pass
+    // PEs of each row that cannot take a beat
+    uint32_t ifmap_busy[32] = {}, filter_busy[32] = {};
+    uint32_t ifmap_targets[32] = {}, filter_targets[32] = {};  // of the beats on offer
+
+    void reset(const Config& config) {
+        rows = int(config.rows);
+        cols = int(config.cols);
+        pes.resize(rows * cols);
+        feeders.resize(cols);
+        collectors.resize(cols);
+        if (config.bus_pipeline) {
+            ifmap_network.rows.resize(rows);
+            filter_network.rows.resize(rows);
+        }
+    }
+    bool begun() const { return behind == 0; }
+    bool settled(int issued) const {
+        for (const auto& one : collectors)
+            if (((issued - one.done) & 3) > 1) return false;
+        return true;
+    }
+
+    bool ifmap_ready(const Tables& tables, const IfmapBeat& beat) {
+        const PassTable& table = tables[beat.bank];
+        const uint32_t wanted = table.rows->with_iid[beat.row];
+        for (uint32_t left = wanted; left; left &= left - 1) {
+            const int row = __builtin_ctz(left);
+            const int tag = (beat.tag - int(table.rows->rows[row].ioff)) & ((1 << kTagBits) - 1);
+            ifmap_targets[row] = table.columns->with_base[tag];
+        }
+        return ifmap_network.ready(wanted, ifmap_targets, ifmap_busy);
+    }
+    bool filters_ready(const Tables& tables, const FilterBeat& beat) {
+        const PassTable& table = tables[beat.bank];
+        const uint32_t wanted = table.rows->with_fid[beat.row];
+        for (uint32_t left = wanted; left; left &= left - 1)
+            filter_targets[__builtin_ctz(left)] = table.columns->with_tid[beat.tag];
+        return filter_network.ready(wanted, filter_targets, filter_busy);
+    }
+
+    // One cycle. `ifmap`, `filter`: the beat that is taken, or null; `fed`: a beat for column
+    // `fed_column`, or null; `drained_column`: whose beat the psum writer takes, or -1.
+    void clock(const Config& config, const Tables& tables, int issued, const IfmapBeat* ifmap,
+               const FilterBeat* filter, const FeederBeat* fed, int fed_column, int drained_column,
+               Activity& activity) {
+        const bool narrow = config.data_width == 8;
+        const PeLimits limits{narrow ? 8 : 16, narrow ? 0xFFFFu : 0xFFFFFFu,
+                              int(config.ifmap_spad), int(config.psum_fifo),
+                              config.noc_ifmap == 1};
+        const PassTable& newest = tables[issued & 1];
+        uint32_t ifmap_was[32], filter_was[32];
+        const bool pipeline = !ifmap_network.rows.empty();
+        if (pipeline) {
+            for (int row = 0; row < rows; ++row) {
+                ifmap_was[row] = ifmap_busy[row];
+                filter_was[row] = filter_busy[row];
+            }
+        }
+        for (int col = 0; col < cols; ++col) {
+            Pe* column = &pes[col * rows];
+            auto& feeder = feeders[col];
+            auto& collector = collectors[col];
+            const PassTable& collected = table_behind(tables, collector.done);
+            const int tail_row = collector.row(issued, collected, col);
+            const bool arrived = tail_row >= 0 && column[tail_row].tail_word();
+            const bool tail_taken = collector.clock(
+                issued, collected, col, tail_row, arrived, drained_column == col,
+                int(config.macs_per_pe), int(config.noc_psum_out), int(config.column_fifo));
+            const int fed_row = feeder.row();
+            bool column_taken = false, taken_above = false;
+            for (int row = rows - 1; row >= 0; --row) {
+                Pe& pe = column[row];
+                const bool taken = taken_above || (tail_taken && tail_row == row);
+                taken_above = false;
+                if (plain_step(pe, limits, taken, activity)) continue;
+                const bool pending = pe.started != issued;
+                if (!pending && !taken && !pe.running && !pe.beat_level && !pe.pipeline) continue;
+                const bool below = row > 0 && column[row - 1].chain_word();
+                const PeMoves moves =
+                    clock_pe(pe, limits, below, fed_row == row, taken, pending,
+                             [&] { configure(pe, newest, row, col); }, activity);
+                taken_above = moves.took_below;
+                column_taken |= moves.took_column;
+                behind -= moves.began;
+                const uint32_t bit = 1u << col;
+                if (pe.beat_level != config.ifmap_fifo) ifmap_busy[row] &= ~bit;
+                if (moves.freed_half) filter_busy[row] &= ~bit;
+            }
+            feeder.clock(fed != nullptr && fed_column == col, fed ? *fed : FeederBeat{},
+                         column_taken, int(config.macs_per_pe));
+        }
+        deliver(config, tables, ifmap, filter, pipeline ? ifmap_was : ifmap_busy,
+                pipeline ? filter_was : filter_busy);
+    }
+
+  private:
+    // The pass that a PE begins.
+    static void configure(Pe& pe, const PassTable& table, int row, int col) {
+        const Constants& constants = table.constants;
+        const Row& line = table.rows->rows[row];
+        pe.running = line.active && ((table.columns->active >> col) & 1);
+        pe.steps = uint8_t(constants.steps);
+        pe.taps = uint8_t(constants.taps);
+        pe.advance = uint8_t(constants.advance);
+        pe.diagonal = uint8_t(constants.diagonal ? constants.channels : 0);
+        pe.windows = uint16_t(constants.windows);
+        pe.place = uint8_t((line.head ? kHead : 0) | (line.first && table.first ? kZero : 0) |
+                           (line.tail ? kTail : 0));
+    }
+    void deliver(const Config& config, const Tables& tables, const IfmapBeat* ifmap,
+                 const FilterBeat* filter, const uint32_t* ifmap_was, const uint32_t* filter_was) {
+        const int depth = int(config.ifmap_fifo);
+        ifmap_network.clock(
+            ifmap != nullptr, ifmap ? tables[ifmap->bank].rows->with_iid[ifmap->row] : 0,
+            ifmap_targets, uint8_t(ifmap ? ifmap->more : 0), ifmap_was,
+            [&](int row, uint32_t columns, uint8_t more) {
+                for (; columns; columns &= columns - 1) {
+                    const int col = __builtin_ctz(columns);
+                    Pe& pe = pes[col * rows + row];
+                    pe.beats |= static_cast<unsigned __int128>(more) << (4 * pe.beat_level);
+                    if (++pe.beat_level == depth) ifmap_busy[row] |= 1u << col;
+                }
+            });
+        filter_network.clock(
+            filter != nullptr, filter ? tables[filter->bank].rows->with_fid[filter->row] : 0,
+            filter_targets, uint8_t(filter ? filter->last : 0), filter_was,
+            [&](int row, uint32_t columns, uint8_t last) {
+                if (!last) return;
+                for (; columns; columns &= columns - 1) {
+                    const int col = __builtin_ctz(columns);
+                    Pe& pe = pes[col * rows + row];
+                    pe.complete |= uint8_t(1 << pe.filling);
+                    pe.filling ^= 1;
+                    if (!pe.wants_filters()) filter_busy[row] |= 1u << col;
+                }
+            });
+    }
+};

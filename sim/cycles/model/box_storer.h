@@ -1,0 +1,65 @@
+// hw/control/box_storer.py: STORE, a box of buffer words becomes a data block.
+#pragma once
+#include "box.h"
+#include "reader.h"
+
+struct BoxStorer {
+    enum State : int { kIdle, kHeader, kWords };
+    int state = kIdle;
+    BoxWalk walk;
+    bool asking = false;     // addresses are still to be asked for
+    int64_t left = 0;        // words of the block
+    int part = 0;            // of a link word that holds several buffer words
+    bool high = false;       // upper half of a wide buffer word
+    Reader<uint8_t> reader;  // label: 1 for the box's last word
+
+    bool busy() const { return state != kIdle; }
+    bool read_valid() const { return asking && reader.room(); }
+    bool result_valid(const Config& config) const {
+        return state == kHeader || (state == kWords && left != 0 && word_valid(config));
+    }
+    // `step`: a word is asked for; `sent`: a word of the block goes.
+    void clock(const Config& config, bool start, const Region& region, bool step, bool sent) {
+        const bool word_sent = sent && state == kWords;
+        bool item_taken = false;
+        if (reader.valid()) {
+            if (BoxWalk::wide(config)) {
+                item_taken = word_sent && high;
+                if (word_sent) high = !high;
+            } else {
+                const bool ends = final(config);
+                item_taken = ends ? word_sent : true;
+                if (item_taken) part = ends ? 0 : part + 1;
+            }
+        }
+        const bool end = step && walk.last();
+        reader.clock(step, uint8_t(end), item_taken);
+        if (step) walk.step();
+        if (end) asking = false;
+        switch (state) {
+            case kIdle:
+                if (!start) break;
+                walk.region = region;
+                left = region.words;
+                asking = true;
+                state = kHeader;
+                break;
+            case kHeader:
+                if (sent) state = kWords;
+                break;
+            case kWords:
+                if (left == 0) state = kIdle;
+                else if (sent) --left;
+                break;
+        }
+    }
+
+  private:
+    // The buffer word on top of the queue completes a link word.
+    bool final(const Config& config) const {
+        return reader.front() || part == BoxWalk::parts(config) - 1;
+    }
+    bool word_valid(const Config& config) const {
+        return reader.valid() && (BoxWalk::wide(config) || final(config));
+    }
+};

@@ -1,0 +1,154 @@
+// hw/control/decoder.py: reads the command stream and starts what the commands ask for.
+#pragma once
+#include <vector>
+
+#include "records.h"
+
+struct Decoder {
+    enum State : int {
+        kBegin, kHeader, kDescriptor, kCheck, kDispatch, kPayload, kFilters, kLoad, kVector,
+        kVectorBusy, kBlock, kBlockWords, kDone
+    };
+    int state = kBegin;
+    Header header;
+    int position = 0;   // words of the descriptor taken, or of a block sent
+    int64_t left = 0;   // payload words to come
+
+    // What the engine tells in a cycle.
+    struct Engine {
+        bool walk_idle, quiet, older_done, loading, storing, vector_busy, prefetch_ready, load_ready;
+    };
+    // What the decoder does in a cycle.
+    struct Actions {
+        bool word = false;    // takes a word of the stream
+        bool result = false;  // gives a word of the result stream
+        bool filter = false, load_word = false;  // payload words moved
+        bool start_conv = false, start_vector = false, load = false, store = false;
+        bool start_payload = false;  // of a command that fills a table
+        bool hold = false, clear = false;
+    };
+
+    // A word on the stream is one for the box loader.
+    bool loads() const { return state == kLoad && left != 0; }
+    // A result word of the decoder's own is offered.
+    bool result_valid() const { return state == kBlock || state == kBlockWords; }
+
+    // One cycle. `word`: a word is offered, `read` gives its value if it is no payload;
+    // `result_ready`: the host takes a result word.
+    template <class Read>
+    Actions clock(const Engine& e, bool word, bool result_ready, Read read) {
+        Actions a;
+        switch (state) {
+            case kBegin:
+                if ((a.word = word) && ++position == 3) state = kHeader;
+                break;
+            case kHeader:
+                if ((a.word = word)) {
+                    const uint64_t bits = read();
+                    header = Header::unpack(&bits);
+                    position = 0;
+                    left = header.length;
+                    state = kDescriptor;
+                }
+                break;
+            case kDescriptor:
+                if (position == descriptor_words(int(header.opcode))) {
+                    state = kCheck;
+                } else if (header.opcode != Opcode::CONV || e.walk_idle) {
+                    if ((a.word = word)) {
+                        descriptor[position] = read();
+                        ++position;
+                    }
+                }
+                break;
+            case kCheck:
+                state = kDispatch;
+                break;
+            case kDispatch:
+                dispatch(e, a);
+                break;
+            case kPayload:
+                if (left == 0) state = kHeader;
+                else if ((a.word = word)) --left;
+                break;
+            case kFilters:
+                if (left == 0) state = kHeader;
+                else if ((a.word = a.filter = word && e.prefetch_ready)) --left;
+                break;
+            case kLoad:
+                if ((a.word = a.load_word = word && left != 0 && e.load_ready)) --left;
+                else if (!e.loading) state = kHeader;
+                break;
+            case kVector:
+                state = kVectorBusy;
+                break;
+            case kVectorBusy:
+                if (!e.vector_busy && e.quiet) state = kHeader;
+                break;
+            case kBlock:
+                a.hold = header.opcode == Opcode::COUNTERS;
+                if ((a.result = result_ready)) {
+                    position = 0;
+                    state = kBlockWords;
+                }
+                break;
+            case kBlockWords:
+                a.hold = header.opcode == Opcode::COUNTERS;
+                if ((a.result = result_ready)) {
+                    const bool status = header.opcode == Opcode::END;
+                    if (++position == (status ? 1 : kCounters)) {
+                        a.clear = !status;
+                        state = status ? kDone : kHeader;
+                    }
+                }
+                break;
+            case kDone:
+                break;
+        }
+        return a;
+    }
+
+    uint64_t descriptor[64] = {};
+
+  private:
+    void dispatch(const Engine& e, Actions& a) {
+        const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
+        const bool settled = (!header.fence || all_done) && (!header.older || e.older_done) &&
+                             (!header.stored || !e.storing);
+        switch (header.opcode) {
+            case Opcode::END:
+            case Opcode::COUNTERS:
+                if (all_done) state = kBlock;
+                break;
+            case Opcode::ROWS:
+            case Opcode::COLS:
+            case Opcode::PARAMS:
+            case Opcode::TABLE:
+            case Opcode::MEMORY:
+                if (!settled || !e.walk_idle) break;
+                a.start_payload = true;
+                state = kPayload;
+                break;
+            case Opcode::LOAD:
+                if (!settled) break;
+                a.load = true;
+                state = kLoad;
+                break;
+            case Opcode::STORE:
+                if (!settled || e.storing) break;
+                a.store = true;
+                state = kHeader;
+                break;
+            case Opcode::CONV:
+                if (!settled) break;
+                a.start_conv = true;
+                state = kFilters;
+                break;
+            case Opcode::VECTOR:
+                if (!settled || !computed) break;
+                a.start_vector = true;
+                state = kVector;
+                break;
+        }
+    }
+};

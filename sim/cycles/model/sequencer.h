@@ -1,0 +1,28 @@
+// hw/control/sequencer.py: fills the pass tables, one pass ahead of the engines.
+#pragma once
+#include "loader.h"
+#include "tables.h"
+#include "walker.h"
+
+struct Sequencer {
+    NestWalker walker;
+    PatternLoader row_loader, column_loader;
+    int issued = 0;  // number of the newest pass modulo 4
+
+    int bank() const { return (issued + 1) & 1; }  // of the table that is filled next
+
+    // `free`: nobody needs the pass before the newest; the numbers of the patterns that the next
+    // pass uses. Whether the pass is issued in this cycle.
+    bool issues(bool free, int rows, int columns) const {
+        return walker.ready() && free && row_loader.current(bank(), rows) &&
+               column_loader.current(bank(), columns);
+    }
+    void clock(bool start, bool free, bool issue, int rows, int row_words, int columns,
+               int column_words) {
+        const bool copy = walker.ready() && free;
+        row_loader.clock(copy, bank(), rows, row_words);
+        column_loader.clock(copy, bank(), columns, column_words);
+        walker.clock(start, issue);
+        if (issue) issued = (issued + 1) & 3;
+    }
+};

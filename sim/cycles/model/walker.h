@@ -1,0 +1,94 @@
+// hw/control/walker.py: steps through the passes of a CONV command.
+#pragma once
+#include <array>
+
+#include "records.h"
+
+struct NestWalker {
+    enum State : int { kIdle, kOpen, kShow, kStep };
+    int state = kIdle;
+    int loop = 0;
+    bool opening = false;
+    Constants constants;
+    Bases bases;
+    std::array<Loop, kLoops> loops;
+    std::array<int64_t, kLoops> index{};
+
+    bool idle() const { return state == kIdle; }
+    bool ready() const { return state == kShow; }
+
+    void load(const uint64_t* words) {
+        constants = Constants::unpack(words);
+        words += Constants::kWords;
+        bases = Bases::unpack(words);
+        words += Bases::kWords;
+        for (auto& one : loops) {
+            one = Loop::unpack(words);
+            words += Loop::kWords;
+        }
+    }
+    bool at_first(int i) const { return index[i] == 0; }
+    bool at_last(int i) const { return index[i] + 1 == loops[i].count; }
+    bool accumulates(int i) const { return (constants.accumulate >> i) & 1; }
+    bool first() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (accumulates(i) && !at_first(i)) return false;
+        return !constants.after;
+    }
+    bool last() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (accumulates(i) && !at_last(i)) return false;
+        return !constants.before;
+    }
+
+    // Goes on to the next pass at once; returns the cycles that this takes, 0 if there is none.
+    int skip() {
+        int i = kLoops - 1;
+        while (i >= 0 && at_last(i)) index[i--] = 0;
+        if (i < 0) return 0;
+        ++index[i];
+        add(bases, loops[i]);
+        return kLoops - i;
+    }
+
+    // The pass is the command's last one.
+    bool closing() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (!at_last(i)) return false;
+        return true;
+    }
+    void clock(bool start, bool next) {
+        switch (state) {
+            case kIdle:
+                if (start) {
+                    loop = kLoops - 1;
+                    opening = true;
+                    state = kOpen;
+                }
+                break;
+            case kOpen:
+                index[loop] = 0;
+                state = loop == 0 ? kShow : kOpen;
+                if (loop) --loop;
+                break;
+            case kShow:
+                if (next) {
+                    loop = kLoops - 1;
+                    opening = false;
+                    state = kStep;
+                }
+                break;
+            case kStep:
+                if (at_last(loop)) {
+                    index[loop] = 0;
+                    if (loop == 0) state = kIdle;
+                    else --loop;
+                } else {
+                    ++index[loop];
+                    add(bases, loops[loop]);
+                    state = kShow;
+                }
+                break;
+        }
+    }
+};

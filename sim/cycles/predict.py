@@ -1,0 +1,97 @@
+"""The cycles of a program, layer by layer: `predict`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hw.arch.counters import COUNTERS
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program
+from sim.cycles.library import model_library
+from sim.cycles.records import config_values
+from sim.cycles.stream import command_stream
+
+UNKNOWN = frozenset({"gated_macs"})
+"""Counters that depend on data: the model leaves them out."""
+
+_SLICE = 200_000  # cycles between two chances to interrupt or to report
+_MOST = 1 << 40
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the counters will say.
+
+    Attributes
+    ----------
+    layers : by layer index, the counters of the layer by name, as a COUNTERS command after every
+        layer gives them (`compile_graph(profile=True)`); none without such commands
+    cycles : from the first command word accepted to the last result word accepted
+    stepped : those of them that were simulated one by one
+    """
+
+    layers: dict[int, dict[str, int]]
+    cycles: int
+    stepped: int = field(default=0, compare=False)
+
+
+def predict(
+    program: Program,
+    *,
+    dry: bool = False,
+    skip: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Prediction:
+    """Counters and cycles of a program's first run, the host always ready; exact, without data.
+
+    Parameters
+    ----------
+    program : Program
+    dry : bool
+        The program was compiled without filters (see `compiler.lower.stream.Stream`).
+    skip : bool
+        Take passes at once that went the same way before; False: step through every cycle.
+    progress : callable or None
+        Told the cycles so far, now and then.
+
+    Raises
+    ------
+    RowforgeError
+        If no C++ compiler is found, or the program never ends.
+    """
+    library = model_library()
+    stream = command_stream(program, dry=dry)
+    values = np.array(config_values(program.config), dtype=np.int64)
+    handle = library.rowforge_model_create(
+        values.ctypes.data,
+        stream.words.ctypes.data,
+        stream.total,
+        stream.gates.ctypes.data,
+        len(stream.gates),
+    )
+    try:
+        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip)):
+            cycles = library.rowforge_model_cycles(handle)
+            if progress is not None:
+                progress(cycles)
+            if cycles > _MOST:
+                raise RowforgeError(f"the program {program.name} does not end")
+        if ended < 0:
+            raise RowforgeError(library.rowforge_model_error(handle).decode())
+        blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTERS.fields)), np.int64)
+        library.rowforge_model_read(handle, blocks.ctypes.data)
+        cycles = int(library.rowforge_model_cycles(handle))
+        stepped = int(library.rowforge_model_stepped(handle))
+    finally:
+        library.rowforge_model_destroy(handle)
+    layers: dict[int, dict[str, int]] = {}
+    for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
+        total = layers.setdefault(layer, dict.fromkeys(_NAMES, 0))
+        for name, value in zip((field.name for field in COUNTERS.fields), block, strict=True):
+            if name not in UNKNOWN:
+                total[name] += value
+    return Prediction(layers, cycles, stepped)
+
+
+_NAMES = [field.name for field in COUNTERS.fields if field.name not in UNKNOWN]

@@ -1,0 +1,143 @@
+"""The C++ view of configuration, commands and counters, generated from their descriptions."""
+
+from dataclasses import fields
+
+from hw.arch.commands import (
+    ADDRESS,
+    BASES,
+    CHANNEL,
+    COLUMN,
+    COLUMNS,
+    CONSTANTS,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    INDEX,
+    LOOP,
+    LOOPS,
+    PATTERN,
+    REGION,
+    ROW,
+    SEGMENT,
+    SLOT,
+    TAG,
+    VECTOR,
+    Opcode,
+    Rounding,
+    VectorOp,
+)
+from hw.arch.config import Config
+from hw.arch.counters import COUNTERS
+from hw.arch.fields import WORD_BITS, Field, Struct
+
+DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
+"""Properties of `Config` that the model reads besides the fields."""
+
+POST_RANKS = {8: 12, 16: 9}
+"""Register ranks of the post-processor in front of its packer, by data width."""
+
+_STRUCTS = (
+    HEADER,
+    INDEX,
+    REGION,
+    ROW,
+    SLOT,
+    SEGMENT,
+    PATTERN,
+    COLUMN,
+    COLUMNS,
+    CONSTANTS,
+    BASES,
+    LOOP,
+    VECTOR,
+)
+
+
+def config_values(config: Config) -> list[int]:
+    """The values of the C++ `Config`, in its order."""
+    names = [*(item.name for item in fields(Config)), *DERIVED]
+    return [int(getattr(config, name)) for name in names]
+
+
+def records_header() -> str:
+    """The text of `records.h`."""
+    names = [*(item.name for item in fields(Config)), *DERIVED]
+    parts = [
+        "#pragma once\n#include <cstdint>\n",
+        _struct("Config", names),
+        *(_record(struct) for struct in _STRUCTS),
+        _bases_add(),
+        *(_enum(kind.__name__, kind) for kind in (Opcode, Rounding, VectorOp)),
+        _enum("Counter", {field.name: i for i, field in enumerate(COUNTERS.fields)}),
+        _lengths(),
+        _ranks(),
+        f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
+        f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTERS.fields)};\n",
+    ]
+    return "\n".join(parts)
+
+
+def _member(field: Field) -> str:
+    """A field's name in C++, where `signed` is a word of the language."""
+    return f"{field.name}_" if field.name == "signed" else field.name
+
+
+def _title(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _struct(name: str, members: list[str]) -> str:
+    lines = "".join(f"    int64_t {member} = 0;\n" for member in members)
+    return f"struct {name} {{\n{lines}}};\n"
+
+
+def _extract(struct: Struct, field: Field) -> str:
+    """A field out of the record's words `w`, sign-extended where it is signed."""
+    word, offset = divmod(struct.offsets[field.name], WORD_BITS)
+    left, right = WORD_BITS - field.width - offset, WORD_BITS - field.width
+    if field.signed:
+        return f"int64_t(w[{word}] << {left}) >> {right}"
+    return f"int64_t((w[{word}] << {left}) >> {right})"
+
+
+def _record(struct: Struct) -> str:
+    name = _title(struct.name.removeprefix("conv_"))
+    members = "".join(f"    int64_t {_member(field)} = 0;\n" for field in struct.fields)
+    reads = "".join(f"        r.{_member(f)} = {_extract(struct, f)};\n" for f in struct.fields)
+    return (
+        f"struct {name} {{\n{members}"
+        f"    static constexpr int kWords = {struct.words};\n"
+        f"    static {name} unpack(const uint64_t* w) {{\n        {name} r;\n{reads}"
+        f"        return r;\n    }}\n}};\n"
+    )
+
+
+def _bases_add() -> str:
+    """Adds the increments of a loop, every field modulo its width."""
+    lines = []
+    for field in BASES.fields:
+        shift = WORD_BITS - field.width
+        total = f"uint64_t(b.{field.name} + l.{field.name}) << {shift}"
+        wrapped = f"int64_t({total})" if field.signed else f"({total})"
+        lines.append(f"    b.{field.name} = int64_t({wrapped} >> {shift});\n")
+    return f"inline void add(Bases& b, const Loop& l) {{\n{''.join(lines)}}}\n"
+
+
+def _enum(name: str, items: object) -> str:
+    pairs = items.items() if isinstance(items, dict) else ((i.name, i.value) for i in items)  # type: ignore[attr-defined]
+    body = ", ".join(f"{key} = {value}" for key, value in pairs)
+    return f"namespace {name} {{ enum : int {{ {body} }}; }}\n"
+
+
+def _ranks() -> str:
+    cases = "".join(f"width == {width} ? {ranks} : " for width, ranks in POST_RANKS.items())
+    return f"constexpr int post_ranks(int width) {{ return {cases}0; }}\n"
+
+
+def _lengths() -> str:
+    cases = "".join(
+        f"        case {int(op)}: return {words};\n" for op, words in DESCRIPTOR_WORDS.items()
+    )
+    return (
+        "inline int descriptor_words(int opcode) {\n    switch (opcode) {\n"
+        f"{cases}        default: return -1;\n    }}\n}}\n"
+    )

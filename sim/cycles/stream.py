@@ -1,0 +1,114 @@
+"""What the model reads of a program: commands without payloads, and when the host can send them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.commands import (
+    BEGIN,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    REGION,
+    Opcode,
+)
+from hw.arch.counters import COUNTERS
+from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
+
+_WITH_PAYLOAD = (Opcode.ROWS, Opcode.COLS)
+_RESULTS = {Opcode.END: 2, Opcode.COUNTERS: 1 + COUNTERS.words}
+
+
+@dataclass
+class CommandStream:
+    """The words of a program as the model takes them.
+
+    Attributes
+    ----------
+    words : headers, descriptors, and the payloads of ROWS and COLS, in order; BEGIN is left out
+    total : words on the link, with all payloads
+    gates : pairs (word, results): words from that one on are sent when the host has so many results
+    queries : for each counter block, the layer that it belongs to
+    """
+
+    words: Words
+    total: int
+    gates: NDArray[np.int64]
+    queries: list[int]
+
+
+@dataclass
+class _Builder:
+    dry: bool
+    parts: list[Words] = field(default_factory=list)
+    total: int = 0
+    results: int = 0
+    gates: list[tuple[int, int]] = field(default_factory=list)
+    queries: list[int] = field(default_factory=list)
+    stored: dict[int, int] = field(default_factory=dict)  # tensor: results that complete it
+
+    def step(self, step: Step) -> None:
+        match step:
+            case Send():
+                self._send(step.words)
+            case Load():
+                self._wait(step.tensor)
+                self._send(step.words)
+            case Store():
+                self._send(step.words)
+                self.stored[step.tensor] = self.results
+            case Query():
+                self._send(step.words)
+                self.queries.append(step.layer)
+            case Host():
+                for tensor in step.inputs:
+                    self._wait(tensor)
+
+    def _wait(self, tensor: int) -> None:
+        """What follows needs a tensor that is being stored."""
+        if tensor in self.stored:
+            self.gates.append((self.total, self.stored.pop(tensor)))
+
+    def _send(self, words: Words) -> None:
+        if not self.total:
+            self.total = 1 + BEGIN.words
+            words = words[self.total :]
+        for command in _commands(words, self.dry):
+            self._command(command)
+
+    def _command(self, words: Words) -> None:
+        header = HEADER.unpack([int(words[0])])
+        opcode = Opcode(header["opcode"])
+        size = 1 + DESCRIPTOR_WORDS[opcode]
+        self.parts.append(words if opcode in _WITH_PAYLOAD else words[:size])
+        self.total += size + header["length"]
+        self.results += _RESULTS.get(opcode, 0)
+        if opcode is Opcode.STORE:
+            region = REGION.unpack([int(word) for word in words[1:size]])
+            self.results += 1 + region["words"]
+
+
+def _commands(words: Words, dry: bool) -> Iterator[Words]:
+    """The commands in a step's words; the payload of LOAD is not there, `dry`: nor that of CONV."""
+    position = 0
+    while position < len(words):
+        header = HEADER.unpack([int(words[position])])
+        opcode = Opcode(header["opcode"])
+        payload = 0 if opcode is Opcode.CONV and dry else header["length"]
+        size = 1 + DESCRIPTOR_WORDS[opcode] + payload
+        yield words[position : position + size]
+        position += size
+
+
+def command_stream(program: Program, *, dry: bool = False) -> CommandStream:
+    """The stream of a program's first run; `dry`: the filters are left out of its steps."""
+    builder = _Builder(dry)
+    for step in program.steps:
+        builder.step(step)
+    return CommandStream(
+        words=np.ascontiguousarray(np.concatenate(builder.parts), dtype=np.uint64),
+        total=builder.total,
+        gates=np.array(builder.gates, dtype=np.int64).reshape(-1, 2),
+        queries=builder.queries,
+    )

@@ -1,0 +1,137 @@
+"""The cycle model by itself: skipping, programs without filters, refusals; no RTL is simulated."""
+
+import numpy as np
+import pytest
+
+from compiler.compile import Options, _Compiler, compile_graph
+from compiler.networks import network_graph
+from hw.arch.commands import CONSTANTS, LOOP, REGION, VECTOR, Opcode
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program, Send
+from sim.cycles import predict
+from sim.cycles.library import model_library
+from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
+from tests.fuzz.cases import CASES, make_case
+
+SMALL = Config(rows=3, cols=3, psum_spad=8, filter_spad=64, glb_depth=1024)
+
+
+def fuzz_programs(configs: range, each: int):
+    """Programs of the fuzzer's cases that can be compiled, with counter blocks."""
+    for number in configs:
+        for place in range(each):
+            case = make_case(5, number * CASES + place)
+            try:
+                yield compile_graph(case.graph, case.config, **{**case.options, "profile": True})
+            except RowforgeError:
+                continue
+
+
+def layer_program(name: str, config: Config, *, batch: int = 1, dry: bool = False) -> Program:
+    """One layer of MobileNetV1 at half width."""
+    graph = network_graph("mobilenet_v1_0.5_128", data_width=config.data_width, batch=batch)
+    node = next(node for node in graph.nodes if node.name == name)
+    small = type(graph)(
+        name=name,
+        tensors=graph.tensors,
+        nodes=(node,),
+        inputs=node.inputs[:1],
+        outputs=(node.output,),
+        rounding=graph.rounding,
+    )
+    return _Compiler(small, config, Options(wrap=True, profile=True), dry=dry).compile()
+
+
+def test_skipping_changes_no_counter() -> None:
+    count = 0
+    for program in fuzz_programs(range(12), 4):
+        assert predict(program) == predict(program, skip=False), program.name
+        count += 1
+    assert count > 30
+
+
+@pytest.mark.parametrize("name", ["pw1", "pw3", "pw5"])
+def test_equal_passes_are_skipped_and_cost_what_they_cost(name: str) -> None:
+    program = layer_program(name, SMALL)
+    skipped, full = predict(program), predict(program, skip=False)
+    assert skipped == full
+    assert full.stepped == full.cycles
+    assert skipped.stepped < 0.8 * full.cycles
+
+
+def test_filters_that_are_left_out_cost_the_same() -> None:
+    whole, dry = layer_program("pw4", SMALL), layer_program("pw4", SMALL, dry=True)
+    assert sum(len(s.words) for s in dry.steps if isinstance(s, Send)) < sum(
+        len(s.words) for s in whole.steps if isinstance(s, Send)
+    )
+    assert predict(dry, dry=True) == predict(whole)
+
+
+def test_counters_that_follow_from_the_program() -> None:
+    program = layer_program("pw4", SMALL)
+    counters = predict(program).layers[0]
+    assert counters["macs"] >= program.layers[0].macs
+    assert counters["pe_active_cycles"] <= SMALL.rows * SMALL.cols * counters["cycles"]
+    stalls = sum(value for name, value in counters.items() if name.startswith("stall_"))
+    assert counters["pe_active_cycles"] >= counters["macs"] > stalls / 4
+    assert 0 < counters["filter_words"] < counters["link_in_words"]
+    assert "gated_macs" not in counters
+
+
+def test_a_run_without_queries_has_a_length_and_no_layers() -> None:
+    case = make_case(5, 0)
+    program = compile_graph(case.graph, case.config, **{**case.options, "profile": False})
+    prediction = predict(program)
+    assert prediction.layers == {}
+    assert prediction.cycles > 0
+
+
+def test_a_pattern_that_nothing_filled_is_refused() -> None:
+    program = layer_program("pw4", SMALL)
+    steps = []
+    for step in program.steps:
+        if isinstance(step, Send):
+            step = Send(_without(step.words, Opcode.ROWS), step.layer)
+        steps.append(step)
+    broken = Program(**{**program.__dict__, "steps": tuple(steps)})
+    with pytest.raises(RowforgeError, match="pattern 0, which no command has filled"):
+        predict(broken)
+
+
+def _without(words, opcode: Opcode):
+    """The words of a step but for the commands of one kind."""
+    from hw.arch.commands import BEGIN, MAGIC
+    from sim.cycles.stream import _commands
+
+    begin = 1 + BEGIN.words if len(words) and int(words[0]) == MAGIC else 0
+    kept = [c for c in _commands(words[begin:], dry=False) if int(c[0]) & 0x1F != opcode]
+    return np.concatenate([words[:begin], *kept]).astype(np.uint64)
+
+
+def test_a_missing_compiler_is_one_sentence(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("ROWFORGE_CACHE", str(tmp_path))
+    with pytest.raises(RowforgeError, match="needs the program no-such-compiler"):
+        model_library.__wrapped__()
+
+
+def test_the_post_processor_has_the_gateware_s_ranks() -> None:
+    from hw.post.packer import Packer
+    from hw.post.processor import PostProcessor
+
+    for width, ranks in POST_RANKS.items():
+        config = Config(data_width=width, noc_filter=4)
+        assert PostProcessor(config).latency == ranks + Packer.latency
+
+
+def test_records_are_those_of_the_command_set() -> None:
+    text = records_header()
+    for struct in (CONSTANTS, LOOP, REGION, VECTOR):
+        title = "".join(part.capitalize() for part in struct.name.removeprefix("conv_").split("_"))
+        assert f"struct {title} {{" in text
+        for item in struct.fields:
+            assert f"int64_t {item.name}" in text
+    values = config_values(SMALL)
+    assert values[0] == SMALL.rows
+    assert values[-len(DERIVED) :] == [getattr(SMALL, name) for name in DERIVED]
