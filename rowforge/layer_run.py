@@ -14,6 +14,7 @@ from rowforge.compilation import Compiled
 from rowforge.crop import Workload
 from rowforge.execution import run_program
 from rowforge.report import utilization
+from sim.cycles.predict import predict
 
 SEED = 1
 CONTRACT_CYCLES = 16  # by which the model may always differ from the RTL
@@ -28,7 +29,7 @@ class LayerRun:
     ----------
     work : what ran
     cycles : by the RTL's counter
-    model_cycles : of the same program by the model
+    model_cycles : of the same program by the exact model (`sim.cycles`)
     counters : all of the RTL's counters
     outputs : values compared with the golden model
     difference : the first that differs, None if none does
@@ -101,7 +102,7 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
     return LayerRun(
         work=work,
         cycles=counters["cycles"],
-        model_cycles=program.layers[0].model_cycles or 0,
+        model_cycles=predict(program).layers[0]["cycles"],
         counters=counters,
         outputs=graph.tensors[graph.outputs[0]].elements,
         difference=result.difference,
