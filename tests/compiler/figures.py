@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from compiler.allocate import Space
 from compiler.compile import compile_graph
 from compiler.graph import Graph
+from compiler.lower.chunks import ChunkTiling, find_chunks
+from compiler.lower.convolve import ConvOperation
+from compiler.lower.tiling import Tiling, find_tiling
 from compiler.mapper.search import OBJECTIVES, search
 from compiler.mapper.space import ConvShape, Plan
-from compiler.ops import Add, Pool, PoolKind
+from compiler.ops import Add, Conv, Pool, PoolKind
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Store
@@ -25,6 +29,7 @@ from tests.compiler.test_mapper import preset, whole_buffer
 
 RECORD = Path(__file__).with_name("figures.json")
 Figures = dict[str, list[Any]]
+Graphs = dict[str, tuple[Config, Graph]]
 
 CONFIGS = {
     **{name: preset(name) for name in ("tiny", "eyeriss_v1", "eyeriss_v1_int8")},
@@ -58,7 +63,12 @@ SHAPES = {
 
 def measured() -> dict[str, Figures]:
     """All figures, as they are now."""
-    return {"mappings": dict(_mappings()), "programs": dict(_programs())}
+    graphs = _graphs()
+    return {
+        "mappings": dict(_mappings()),
+        "programs": dict(_programs(graphs)),
+        "tilings": dict(_tilings(graphs)),
+    }
 
 
 def _mappings() -> Iterator[tuple[str, list[Any]]]:
@@ -82,9 +92,9 @@ def _cost(plan: Plan) -> list[int]:
     return [*asdict(plan.load).values(), len(plan.blocks)]
 
 
-def _programs() -> Iterator[tuple[str, list[Any]]]:
+def _programs(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
     """Of every graph: cycles, link and buffer bytes, tiles; its words; loads, stores; mapping."""
-    for name, (config, graph) in _graphs().items():
+    for name, (config, graph) in graphs.items():
         program = compile_graph(graph, config, wrap=True)
         (layer,) = program.layers
         words = sum(step.words.size for step in program.steps if hasattr(step, "words"))
@@ -94,7 +104,28 @@ def _programs() -> Iterator[tuple[str, list[Any]]]:
         yield name, [*costs, layer.bound, layer.reason, words, *moves, mapping]
 
 
-def _graphs() -> dict[str, tuple[Config, Graph]]:
+def _tilings(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
+    """Of every convolution, with nothing else in the buffer: tiles, and tiles by chunks."""
+    for name, (config, graph) in graphs.items():
+        (node,) = graph.nodes
+        if not isinstance(node, Conv):
+            continue
+        operation = ConvOperation(config, node, True, "cycles")
+        space = Space(config)
+        nothing = (False, False)
+        found = (
+            find_tiling(space, operation, nothing, space.limit(0)),
+            find_chunks(space, operation),
+        )
+        yield name, [None if tiling is None else list(_plain(tiling)) for tiling in found]
+
+
+def _plain(tiling: Tiling | ChunkTiling) -> Iterator[Any]:
+    for value in asdict(tiling).values():
+        yield list(value) if isinstance(value, tuple) else value
+
+
+def _graphs() -> Graphs:
     tiny, chip, bare = CONFIGS["tiny"], CONFIGS["eyeriss_v1"], CONFIGS["bare"]
     narrow = Config(glb_banks=10, glb_depth=64, psum_spad=16)
     rng = np.random.default_rng(1)

@@ -16,7 +16,7 @@ def now():
     return figures.measured()
 
 
-@pytest.mark.parametrize("kind", ["mappings", "programs"])
+@pytest.mark.parametrize("kind", ["mappings", "programs", "tilings"])
 def test_costs_are_those_of_the_record(now, kind):
     recorded = json.loads(figures.RECORD.read_text())[kind]
     changed = {

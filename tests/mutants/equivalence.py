@@ -27,7 +27,7 @@ _PROVE = (
     "equiv_simple -undef; equiv_induct -undef -seq 1; equiv_status -assert"
 )
 # Whole vectors are quicker; single bits match registers of unlike width, less what stays constant.
-_WAYS = ("", "opt_dff -sat; opt -full; wreduce; splitnets;")
+_WAYS = ("", "dffunmap; simplemap; opt_dff -nodffe -nosdff -sat; opt_clean; splitnets;")
 
 
 def equivalent(originals: Sequence[str], changed: Sequence[str], *, seconds: float) -> bool:
