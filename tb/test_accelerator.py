@@ -66,10 +66,18 @@ CONFIGS = {
 }
 
 
-def run(config: Config, phases: list[program.Phase], *, seed: object, stall: float) -> None:
-    """Simulate phases; a seed names the stalls."""
+def run(
+    config: Config,
+    phases: list[program.Phase],
+    *,
+    seed: object,
+    stall: float,
+    counters: bool = False,
+) -> None:
+    """Simulate phases; a seed names the stalls. `counters`: those of time are checked too."""
     case = {
-        "link_width": config.link_width,
+        "config": config.as_dict(),
+        "counters": counters,
         "phases": [phase.as_case() for phase in phases],
         "seed": repr(seed),
         "stall": stall,
@@ -90,7 +98,7 @@ def test_random_layers(name, stall):
     config = Config(**{**SMALL, **CONFIGS[name]})
     random = Random(f"{name} {stall}")
     phases = [program.random_layers(config, random, 2, counters=not stall) for _ in range(2)]
-    run(config, phases, seed=name, stall=stall)
+    run(config, phases, seed=name, stall=stall, counters=not stall)
 
 
 def test_counter_block_is_held_until_it_is_taken():

@@ -59,7 +59,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_passes(name):
-    """Random passes; no bubbles where the ifmap scratchpad can take a word while one is read."""
+    """Random passes; every stall named; no bubbles where a spad takes a word while one is read."""
     config = Config(**CONFIGS[name])
     case = {"config": CONFIGS[name], "seed": name, "passes": 12}
     test = None if config.ifmap_spad > 1 else "random_passes"

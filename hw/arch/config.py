@@ -223,11 +223,6 @@ def _check_combinations(config: Config) -> None:
             f"glb_banks must give psums at least {need} banks (a beat of {config.psum_beat} psums "
             f"of {config.psum_width} bits, twice), not {config.glb_psum_banks or config.glb_banks}"
         )
-    if config.glb_banks * config.glb_depth > 1 << 20:
-        raise RowforgeError(
-            f"glb_banks x glb_depth must be at most {1 << 20} words, not "
-            f"{config.glb_banks * config.glb_depth}"
-        )
     if config.filter_prefetch % 8:
         raise RowforgeError(
             f"filter_prefetch must be a multiple of 8 bytes, not {config.filter_prefetch}"

@@ -4,7 +4,10 @@ from typing import Any
 
 import cocotb
 
+from hw.arch.config import Config
 from tb.bus import Bench, Sink, Source, read_case
+from tb.models.counting import check_counters
+from tb.models.program import ALL
 
 WORD_BITS = 64
 
@@ -36,7 +39,8 @@ def _masked(bits: str, mask: int) -> int | None:
 async def phases(dut: Any) -> None:
     """Each phase must cause exactly its results; see `tb.models.program.Phase`."""
     case = read_case()
-    width = case["link_width"]
+    config = Config(**case["config"])
+    width = config.link_width
     seed, stall = case["seed"], case["stall"]
     bench = Bench(dut, seed=seed, probe=0.1 if stall else 0.0)
     cmd = bench.add(Source(dut, "cmd", width, seed=seed, stall=stall))
@@ -70,3 +74,5 @@ async def phases(dut: Any) -> None:
             assert _masked(bits, mask) == wanted & mask, (
                 f"phase {number}, result word {place}: {bits}, not {wanted:064b} in {mask:064b}"
             )
+        if case["counters"]:
+            check_counters(config, [_masked(bits, ALL) or 0 for bits in got], expected)

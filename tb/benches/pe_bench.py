@@ -25,6 +25,9 @@ class Below(Source):
         return super().transferred()
 
 
+_SETTLES = 100  # cycles besides its steps after which a PE waits for what is withheld
+
+
 class PassFeeder:
     """Shows the PE one pass configuration after the other, as the sequencer does."""
 
@@ -37,6 +40,10 @@ class PassFeeder:
         self._shown = 0
         dut.config_pass.value = 0
         dut.config_.value = 0
+
+    def add(self, item: model.PePass) -> None:
+        """Another pass at the end."""
+        self._passes.append(item)
 
     def sample(self, cycle: int) -> None:
         started = int(self._dut.started.value)
@@ -52,21 +59,60 @@ class PassFeeder:
             self._dut.config_pass.value = self._shown % 4
 
 
+EVENTS = (
+    "running",
+    "fired",
+    "gated",
+    "starved_ifmap",
+    "starved_filter",
+    "blocked_in",
+    "blocked_out",
+)
+
+
 class Activity:
-    """Counts the PE's events."""
+    """Counts the PE's events, and checks in every cycle that they tell one story.
+
+    A running PE issues a step or lacks one thing; a step that was issued fires or is gated later,
+    unless its psum is blocked, for one reason at a time.
+    """
 
     def __init__(self, dut: Any):
         self._dut = dut
-        self.fired = self.gated = 0
+        self.counts = dict.fromkeys(EVENTS, 0)
+        self.held_running = 0
         self.cycles: list[int] = []
+        self.now: set[str] = set()
+
+    @property
+    def fired(self) -> int:
+        """Steps computed."""
+        return self.counts["fired"]
+
+    @property
+    def gated(self) -> int:
+        """Steps left out because their activation stands for zero."""
+        return self.counts["gated"]
 
     def sample(self, cycle: int) -> None:
-        fired, gated = int(self._dut.fired.value), int(self._dut.gated.value)
-        assert not (fired and gated)
-        self.fired += fired
-        self.gated += gated
-        if fired or gated:
+        self.now = now = {name for name in EVENTS if int(getattr(self._dut, name).value)}
+        for name in now:
+            self.counts[name] += 1
+        blocked = now & {"blocked_in", "blocked_out"}
+        starved = now & {"starved_ifmap", "starved_filter"}
+        assert len(now & {"fired", "gated"}) + len(blocked) <= 1, now
+        assert len(starved) + len(blocked) <= 1, now
+        assert not starved or "running" in now, now
+        self.held_running += bool(blocked) and "running" in now
+        if "blocked_out" in now:
+            assert int(self._dut.output__valid.value), "blocked by an output that is free"
+        if now & {"fired", "gated"}:
             self.cycles.append(cycle)
+
+    def check(self, steps: int) -> None:
+        """At rest: every cycle of a running PE was a step or is accounted for."""
+        lacking = self.counts["starved_ifmap"] + self.counts["starved_filter"]
+        assert self.counts["running"] == steps + lacking + self.held_running, self.counts
 
     def drive(self) -> None:
         """Nothing to drive."""
@@ -93,7 +139,9 @@ class PeBench:
         self.below = source(Below, "below", ChainWord(config))
         self.column = source(Source, "column", PsumWord(config))
         self.output = Sink(dut, "output", ChainWord(config), seed=seed, stall=rate())
-        self.feeder = PassFeeder(dut, PassConfig(config), passes, Stalls((seed, "pass"), rate()))
+        self.feeder = PassFeeder(
+            dut, PassConfig(config), list(passes), Stalls((seed, "pass"), rate())
+        )
         self.activity = Activity(dut)
         self.bench.add(self.ifmap, self.filters, self.below, self.column)
         self.bench.add(self.output, self.feeder, self.activity)
@@ -112,6 +160,36 @@ class PeBench:
                     self.below.items.append({"psums": psums, "tail": 0})
                 elif not flags["zero"]:
                     self.column.items.append(psums)
+
+    async def withhold(self, item: model.PePass, names: str, expected: str) -> None:
+        """A pass that lacks something for a while; then everything comes and it ends."""
+        self.passes[:] = [item]
+        self.feeder.add(item)
+        self._load(Random(0), False)
+        sources = [getattr(self, name) for name in names.split() if name != "output"]
+        held = [list(source.items) for source in sources]
+        for source in sources:
+            source.items.clear()
+        if "output" in names:
+            self.output.limit = len(self.output.received)
+        counts = self.activity.counts
+        before, received = dict(counts), len(self.output.received)
+        await self.bench.idle(_SETTLES + item.steps + len(self.ifmap.items))
+        for _ in range(10):
+            await self.bench.step()
+            now = self.activity.now - {"running"}
+            assert now == {expected}, f"without {names}: {now}"
+        for source, items in zip(sources, held, strict=True):
+            source.items.extend(items)
+        self.output.limit = None
+        wanted = model.run_pass(self.config, item)
+        await self.bench.run(
+            lambda: len(self.output.received) >= received + len(wanted), limit=500 + 2 * item.steps
+        )
+        await self.bench.idle(8)
+        assert self.output.values[received:] == wanted
+        assert counts["fired"] + counts["gated"] - before["fired"] - before["gated"] == item.steps
+        assert not self.activity.now
 
     async def run(self) -> None:
         """All passes; everything sent must be used and every result must be right."""
@@ -133,6 +211,7 @@ class PeBench:
         zeros = sum(model.zero_steps(item) for item in self.passes)
         gated = zeros if self.config.zero_gating else 0
         assert (self.activity.gated, self.activity.fired) == (gated, steps - gated)
+        self.activity.check(steps)
 
 
 @cocotb.test()
@@ -146,6 +225,32 @@ async def random_passes(dut: Any) -> None:
         for _ in range(case["passes"])
     ]
     await PeBench(dut, passes, config, seed=case["seed"]).run()
+
+
+@cocotb.test()
+async def stalls_are_told_apart(dut: Any) -> None:
+    """Whatever is withheld, the PE names it, alone and in every cycle, until it comes."""
+    case = read_case()
+    config = Config(**case["config"])
+    random = Random(repr((case["seed"], "stalls")))
+    bench = PeBench(dut, [], config, seed=None)
+    await bench.bench.start()
+    await bench.bench.idle(4)
+    assert bench.activity.counts == dict.fromkeys(EVENTS, 0), "a PE without a pass"
+    for withheld, expected in WITHHELD.items():
+        item = _long_pass(config, random, head=int(withheld != "below"), zero=0)
+        await bench.withhold(item, withheld, expected)
+
+
+WITHHELD = {
+    "ifmap": "starved_ifmap",
+    "filters": "starved_filter",
+    "ifmap filters": "starved_ifmap",
+    "below": "blocked_in",
+    "column": "blocked_in",
+    "output": "blocked_out",
+}
+"""What does not come or go, and the event that tells of it."""
 
 
 @cocotb.test()
@@ -165,11 +270,12 @@ async def no_bubbles(dut: Any) -> None:
     assert cycles[-1] - cycles[0] + 1 == steps, _bubbles(cycles)
 
 
-def _long_pass(config: Config, random: Random) -> model.PePass:
-    """A pass in whose time the streams bring whatever the next one needs."""
+def _long_pass(config: Config, random: Random, **fields: int) -> model.PePass:
+    """A pass in whose time the streams bring whatever the next one needs; `fields` are given."""
     windows = 1
     while True:
         item = model.random_pass(config, random, windows=windows)
+        item.fields.update(fields)
         if item.steps >= 4 + config.filter_half // config.noc_filter:
             return item
         windows += 1

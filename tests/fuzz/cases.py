@@ -37,6 +37,8 @@ _BOTH: tuple[Theme, ...] = (
     convolutions.dense_rows,
     convolutions.raw_output,
     convolutions.spilling,
+    convolutions.deep,
+    convolutions.deep,
     vectors.max_pool,
     vectors.average_pool,
     vectors.average_pool_counting,

@@ -190,6 +190,19 @@ def spilling(b: GraphBuilder) -> None:
     convolution(b, source, taps=taps, stride=stride, pad=padding(b, taps), filters=filters)
 
 
+def deep(b: GraphBuilder) -> None:
+    """Few pixels of so many channels that a small buffer does not hold them."""
+    rng, lanes = b.rng, b.config.lanes
+    H, W = (int(n) for n in rng.integers(3, 9, 2))
+    words = b.config.act_banks * b.config.glb_depth * rng.uniform(0.4, 1.6)
+    blocks = int(np.clip(words // (H * W), 2, b.scaled(640) // lanes))
+    source = b.input((int(one_of(rng, 1, 1, 2)), H, W, lanes * blocks))
+    taps = (int(one_of(rng, 1, 1, 2, 3)), int(one_of(rng, 1, 1, 2, 3)))
+    stride = (int(one_of(rng, 1, 1, 2)), int(one_of(rng, 1, 1, 2)))
+    filters = int(rng.integers(1, b.scaled(12) + 1))
+    convolution(b, source, taps=taps, stride=stride, pad=padding(b, taps), filters=filters)
+
+
 def fully_connected(b: GraphBuilder, source: str, filters: int) -> str:
     """A dense layer over the rows of a two-dimensional tensor."""
     rows, _ = b.shape(source)

@@ -9,7 +9,8 @@ import numpy as np
 from compiler.graph import Graph
 from compiler.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale, Reshape
 from compiler.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage, multipliers
-from hw.arch.program import Program
+from hw.arch.commands import REGION
+from hw.arch.program import Load, Program, Query, Step, Store
 from tests.fuzz.cases import Case
 from tests.fuzz.configs import DECKS, KINDS
 
@@ -43,6 +44,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
     ),
     "program": (
         "one layer", "several layers", "residual", "several outputs", "tiles through the host",
+        "channels in chunks", "two buffers of an operand", "two buffers of the output",
         "dump", "no dump", "profile", "objective cycles", "objective traffic", "objective energy",
         "random stalls", "no stalls", "run twice",
     ),
@@ -118,6 +120,11 @@ def _program(case: Case, program: Program) -> Iterator[str]:
         yield "several outputs"
     if any("tiles" in layer.reason for layer in program.layers):
         yield "tiles through the host"
+    if any(p["shape"]["partial"] for x in program.layers for p in x.mapping.get("parts", ())):
+        yield "channels in chunks"
+    for kind, item in ((Load, "an operand"), (Store, "the output")):
+        if _two_buffers(program, kind):
+            yield f"two buffers of {item}"
     yield "dump" if case.options["dump"] else "no dump"
     if case.options["profile"]:
         yield "profile"
@@ -125,6 +132,23 @@ def _program(case: Case, program: Program) -> Iterator[str]:
     yield "no stalls" if case.stall_seed is None else "random stalls"
     if len(case.inputs) > 1:
         yield "run twice"
+
+
+def _two_buffers(program: Program, kind: type[Load | Store]) -> bool:
+    """A layer moves parts of a tensor from or to different places: not all begin at one address."""
+    begins: dict[tuple[int, int], set[int]] = {}
+    before: Step | None = None
+    for step in program.steps:
+        if isinstance(step, Query):
+            continue
+        if isinstance(step, kind):
+            moved = (step.layer, step.tensor)
+            follows = isinstance(before, kind) and (before.layer, before.tensor) == moved
+            if not follows:
+                address = REGION.unpack(step.words[1:].tolist())["address"]
+                begins.setdefault(moved, set()).add(address)
+        before = step
+    return any(len(addresses) > 1 for addresses in begins.values())
 
 
 # ---- nodes ------------------------------------------------------------------------------------

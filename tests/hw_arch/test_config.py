@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash, differences, parse_toml, read_config, render_toml
 from hw.arch.errors import RowforgeError
@@ -44,6 +45,190 @@ def test_presets_are_valid_and_survive_rendering(path):
 def test_refusals_name_field_value_and_limit(change, words):
     with pytest.raises(RowforgeError, match=words):
         Config(**change)
+
+
+RANGES = [item for item in fields(Config) if "low" in item.metadata]
+CHOICES = [item for item in fields(Config) if "choices" in item.metadata]
+# Fields that allow another one's extreme value.
+COMPANIONS = {
+    ("data_width", 16): {"noc_filter": 4},
+    ("macs_per_pe", 2): {"noc_filter": 2},
+    ("psum_spad", 1): {"macs_per_pe": 1},
+    ("psum_width", 40): {"glb_banks": 64, "noc_psum_out": 1, "noc_psum_in": 1},
+    ("glb_width", 32): {"noc_ifmap": 4, "post_units": 1},
+    ("glb_width", 64): {},
+    ("noc_psum_in", 8): {"glb_banks": 8},
+    ("filter_spad", 2): {"noc_filter": 1},
+    ("glb_banks", 2): {"noc_psum_in": 1, "noc_psum_out": 1},
+    ("glb_act_banks", 64): {"glb_banks": 64},
+    ("glb_psum_banks", 64): {"glb_banks": 64},
+    ("post_units", 8): {"noc_psum_in": 8},
+}
+EXTREMES = {
+    "rows": (1, 32),
+    "cols": (1, 32),
+    "psum_width": (16, 40),
+    "ifmap_spad": (1, 255),
+    "filter_spad": (2, 4096),
+    "psum_spad": (1, 128),
+    "ifmap_fifo": (1, 32),
+    "psum_fifo": (2, 32),
+    "column_fifo": (2, 32),
+    "glb_banks": (2, 64),
+    "glb_act_banks": (0, 64),
+    "glb_psum_banks": (0, 64),
+    "filter_prefetch": (64, 1 << 20),
+    "weight_memory": (0, 1 << 24),
+    "post_channels": (16, 8192),
+    "row_patterns": (2, 255),
+    "col_patterns": (2, 255),
+    "watchdog": (64, 1 << 30),
+}
+VALUES = {
+    "data_width": (8, 16),
+    "macs_per_pe": (1, 2),
+    **dict.fromkeys(("noc_ifmap", "noc_filter", "noc_psum_in", "noc_psum_out"), (1, 2, 4, 8)),
+    "bus_pipeline": (0, 1),
+    "glb_depth": tuple(1 << n for n in range(5, 15)),
+    "glb_width": (32, 64, 128),
+    "post_units": (1, 2, 4, 8),
+    "link_width": (8, 16, 32, 64),
+}
+
+
+def test_every_number_has_limits_or_choices():
+    assert {item.name for item in RANGES} == set(EXTREMES)
+    assert {item.name for item in CHOICES} == set(VALUES)
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_the_extreme_values_are_legal_and_the_next_ones_refused(name):
+    low, high = EXTREMES[name]
+    for value in (low, high):
+        built = Config(**{name: value, **COMPANIONS.get((name, value), {})})
+        assert getattr(built, name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(RowforgeError) as refused:
+            Config(**{name: value})
+        assert str(refused.value) == f"{name} must be {low} to {high}, not {value}"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_all_choices_are_legal_and_no_others(name):
+    for value in VALUES[name]:
+        built = Config(**{name: value, **COMPANIONS.get((name, value), {})})
+        assert getattr(built, name) == value
+    listed = ", ".join(map(str, VALUES[name]))
+    for value in {n + step for n in VALUES[name] for step in (-1, 1)} - set(VALUES[name]):
+        with pytest.raises(RowforgeError) as refused:
+            Config(**{name: value})
+        assert str(refused.value) == f"{name} must be one of {listed}, not {value}"
+
+
+@pytest.mark.parametrize(
+    "legal, change, sentence",
+    [
+        (
+            {"noc_filter": 4, "data_width": 16},
+            {"noc_filter": 8},
+            "noc_filter must be at most 4 with data_width 16 (a link word has 64 bits), not 8",
+        ),
+        (
+            {"noc_filter": 2, "macs_per_pe": 2},
+            {"noc_filter": 1},
+            "noc_filter must be at least macs_per_pe (2), not 1",
+        ),
+        (
+            {"noc_psum_in": 2, "macs_per_pe": 2},
+            {"noc_psum_in": 1},
+            "noc_psum_in must be at least macs_per_pe (2), not 1",
+        ),
+        (
+            {"noc_psum_out": 2, "macs_per_pe": 2},
+            {"noc_psum_out": 1},
+            "noc_psum_out must be at least macs_per_pe (2), not 1",
+        ),
+        (
+            {"filter_spad": 8, "noc_filter": 4},
+            {"filter_spad": 7},
+            "filter_spad must be at least 8 (two halves of one 4-word beat), not 7",
+        ),
+        (
+            {"psum_spad": 6, "macs_per_pe": 2},
+            {"psum_spad": 5},
+            "psum_spad must be even with macs_per_pe 2, not 5; 6 works",
+        ),
+        (
+            {"noc_ifmap": 4, "glb_width": 32},
+            {"noc_ifmap": 8},
+            "noc_ifmap must be at most 4 (activations in a 32-bit buffer word), not 8",
+        ),
+        (
+            {"post_units": 4, "glb_width": 32},
+            {"post_units": 8},
+            "post_units must be at most 4 (activations in a 32-bit buffer word), not 8",
+        ),
+        (
+            {"post_units": 2, "noc_psum_in": 1, "noc_psum_out": 2},
+            {"post_units": 4},
+            "post_units must be at most 2 (psums of a psum network beat), not 4",
+        ),
+        (
+            {"glb_width": 32, "psum_width": 32},
+            {"psum_width": 33},
+            "glb_width must be at least psum_width (33), not 32; 64 works",
+        ),
+        (
+            {"glb_banks": 8, "glb_act_banks": 8},
+            {"glb_act_banks": 9},
+            "glb_act_banks must be at most glb_banks (8), not 9",
+        ),
+        (
+            {"glb_banks": 8, "glb_psum_banks": 8},
+            {"glb_psum_banks": 9},
+            "glb_psum_banks must be at most glb_banks (8), not 9",
+        ),
+        (
+            {"glb_banks": 4},
+            {"glb_banks": 3},
+            "glb_banks must give psums at least 4 banks (a beat of 4 psums of 32 bits, twice), "
+            "not 3",
+        ),
+        (
+            {"glb_psum_banks": 4},
+            {"glb_psum_banks": 3},
+            "glb_banks must give psums at least 4 banks (a beat of 4 psums of 32 bits, twice), "
+            "not 3",
+        ),
+        (
+            {"filter_prefetch": 72},
+            {"filter_prefetch": 73},
+            "filter_prefetch must be a multiple of 8 bytes, not 73",
+        ),
+        (
+            {"weight_memory": 8},
+            {"weight_memory": 9},
+            "weight_memory must be a multiple of 8 bytes, not 9",
+        ),
+        (
+            {"post_channels": 20, "post_units": 4},
+            {"post_channels": 22},
+            "post_channels must be a multiple of post_units (4), not 22",
+        ),
+    ],
+)
+def test_combinations_are_legal_up_to_their_edge(legal, change, sentence):
+    assert Config(**legal).as_dict().items() >= legal.items()
+    with pytest.raises(RowforgeError) as refused:
+        Config(**{**legal, **change})
+    assert str(refused.value) == sentence
+
+
+def test_the_largest_buffer_that_can_be_addressed_is_legal():
+    """The most banks of the most words have addresses that a command can hold."""
+    largest = Config(glb_banks=64, glb_depth=16384, glb_width=128)
+    assert largest.glb_bytes == 16 << 20
+    assert largest.glb_banks * largest.glb_depth <= 1 << ADDRESS
 
 
 def test_unknown_fields_and_bad_toml_are_refused():

@@ -1,11 +1,12 @@
 """What the sources under test produce: `python -m tests.mutants.fingerprint verilog|programs`.
 
 Prints one digest a configuration or a block of cases. A mutant with the digests of the original is
-most likely equal to it.
+most likely equal to it. With a folder as another argument the Verilog is left there.
 """
 
 import hashlib
 import sys
+from pathlib import Path
 
 from compiler.compile import compile_graph
 from hw.accelerator import Accelerator
@@ -22,12 +23,16 @@ PROGRAM_CONFIGS = 40
 _CASES_EACH = 5
 
 
-def verilog() -> list[str]:
-    """Digests of the Verilog of a few configurations."""
-    return [
-        _digest(emit(Accelerator(configuration(SEED, number)), "rowforge"))
-        for number in VERILOG_CONFIGS
-    ]
+def verilog(folder: Path | None = None) -> list[str]:
+    """Digests of the Verilog of a few configurations, which is written to `folder` if there is one.
+
+    Its names are the places in `VERILOG_CONFIGS`, so that they sort like these.
+    """
+    texts = [emit(Accelerator(configuration(SEED, n)), "rowforge") for n in VERILOG_CONFIGS]
+    for place, text in enumerate(texts if folder is not None else ()):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{place}.v").write_text(text)
+    return [_digest(text) for text in texts]
 
 
 def programs() -> list[str]:
@@ -61,4 +66,6 @@ def _digest(*texts: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(verilog() if sys.argv[1] == "verilog" else programs()))
+    kind, *folders = sys.argv[1:]
+    wanted = Path(folders[0]) if folders else None
+    print("\n".join(verilog(wanted) if kind == "verilog" else programs()))

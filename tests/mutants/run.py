@@ -3,7 +3,8 @@
 A mutant is a change of one operator, constant, comparison, slice or width at a random place of hw/
 or compiler/. In a copy of the tree it meets a short fuzz without time, the slice of the fuzzer on
 the RTL, and the quick tests of its module. What survives is compared with the original by the
-Verilog and the programs that come out: without a difference it is held for equivalent.
+Verilog and the programs that come out: without a difference it is held for equivalent, and so is
+Verilog whose modules yosys proves to be equal.
 
 Exit status 1 if more than a tenth of the mutants survive.
 """
@@ -20,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutants.equivalence import equivalent
 from tests.mutants.sites import Site, sites
 from tests.mutants.tree import ROOT, Done, Tree
 
@@ -63,7 +65,8 @@ class Trial:
         return self._site.path.startswith("hw/") and not self._site.path.startswith("hw/arch/")
 
     def _gateware(self) -> Verdict:
-        printed = self._run("-m", "tests.mutants.fingerprint", "verilog")
+        folder = self._tree.folder / "mutant"
+        printed = self._run("-m", "tests.mutants.fingerprint", "verilog", str(folder))
         if not printed.good:
             return Verdict("caught", f"elaboration: {_last(printed)}")
         changed = printed.output != self._prints["verilog"]
@@ -71,7 +74,17 @@ class Trial:
         verdict = self._through([*stages, self._tests])
         if verdict is None and not changed:
             return Verdict("equivalent", "the Verilog is the same")
+        if verdict is None and self._proved(folder):
+            return Verdict("equivalent", "yosys proves the modules equal")
         return verdict or Verdict("survived", "the Verilog differs")
+
+    def _proved(self, folder: Path) -> bool:
+        """The Verilog of the mutant is shown to be equivalent, in the time that is left."""
+        original, changed = (
+            [path.read_text() for path in sorted(place.glob("*.v"))]
+            for place in (self._tree.folder / "original", folder)
+        )
+        return equivalent(original, changed, seconds=self._end - time.monotonic())
 
     def _software(self) -> Verdict:
         verdict = self._through(
@@ -83,7 +96,8 @@ class Trial:
         )
         if verdict is not None:
             return verdict
-        for kind in ("programs", "verilog"):
+        reached = ("programs", "verilog") if self._site.path.startswith("hw/") else ("programs",)
+        for kind in reached:
             printed = self._run("-m", "tests.mutants.fingerprint", kind)
             if printed.output != self._prints[kind]:
                 return Verdict("survived", f"{kind} differ")
@@ -149,7 +163,8 @@ def _try_all(tree: Tree, chosen: list[Site]) -> list[Verdict]:
     """Measure the original, then try every mutant."""
     prints = {}
     for name in ("verilog", "programs"):
-        prints[name] = _expected(tree, name, "-m", "tests.mutants.fingerprint", name)
+        command = ("-m", "tests.mutants.fingerprint", name, str(tree.folder / "original"))
+        prints[name] = _expected(tree, name, *command)
     _expected(tree, "fuzz", *FUZZ)
     _expected(tree, "RTL slice", *SLICE)
     verdicts = []

@@ -38,10 +38,11 @@ class Tree:
 
     Parameters
     ----------
-    folder : an empty folder; the copy lies in `source`, the simulators in `cache`
+    folder : an empty folder; the copy lies in `source`, the simulators in `cache`, the rest is free
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.source = folder / "source"
         self._cache = folder / "cache"
         listed = subprocess.run(
