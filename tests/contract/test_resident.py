@@ -5,7 +5,18 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.layer_graph import LayerShape, layer_graph
-from hw.arch.commands import BASES, CONSTANTS, HEADER, INDEX, LOOP, LOOPS, Opcode, checksum, command
+from hw.arch.commands import (
+    BASES,
+    BEGIN,
+    CONSTANTS,
+    HEADER,
+    INDEX,
+    LOOP,
+    LOOPS,
+    Opcode,
+    checksum,
+    command,
+)
 from hw.arch.config import Config
 from hw.arch.program import Program, Send
 from sim.cycles import predict
@@ -18,12 +29,12 @@ CONFIG = Config(rows=2, cols=2, psum_spad=8, filter_spad=64, glb_depth=256, weig
 _BEHIND_BASES = CONSTANTS.words + BASES.words
 
 
-def resident(words: np.ndarray, passes: list[int]) -> np.ndarray:
-    """The words of a step with MEMORY before each CONV, whose filters are resident then.
+def resident(words: np.ndarray, passes: list[int]) -> list[np.ndarray]:
+    """The commands of a step with MEMORY before each CONV, whose filters are resident then.
 
     Every pass of a CONV must take equally many words. Appends the passes of each CONV to `passes`.
     """
-    result = []
+    result: list[np.ndarray] = []
     for part in commands(words, dry=False):
         header = HEADER.unpack([int(part[0])])
         if header["opcode"] != Opcode.CONV:
@@ -50,7 +61,7 @@ def resident(words: np.ndarray, passes: list[int]) -> np.ndarray:
         header["checksum"] = checksum(HEADER.pack(header)[0], changed)
         for piece in (memory, filters, HEADER.pack(header), changed):
             result.append(np.asarray(piece, dtype=np.uint64))
-    return np.concatenate(result)
+    return result
 
 
 def moved(program: Program, passes: list[int]) -> Program:
@@ -58,16 +69,16 @@ def moved(program: Program, passes: list[int]) -> Program:
     steps = []
     for step in program.steps:
         if isinstance(step, Send):
-            begin = 0 if steps else 3
-            changed = resident(step.words[begin:], passes) if len(step.words) > begin else []
-            step = Send(np.concatenate([step.words[:begin], changed]).astype(np.uint64), step.layer)
+            begin = 0 if steps else 1 + BEGIN.words
+            parts = [step.words[:begin], *resident(step.words[begin:], passes)]
+            step = Send(np.concatenate(parts), step.layer)
         steps.append(step)
     return Program(**{**program.__dict__, "steps": tuple(steps)})
 
 
 @pytest.mark.slow
 def test_resident_filters_cost_what_the_rtl_takes() -> None:
-    graph = layer_graph("resident", (LayerShape("conv", 6, 8, 16, 3),), seed=1)
+    graph = layer_graph("resident", (LayerShape("conv", 6, 8, 8, 3),), seed=1)
     passes: list[int] = []
     program = compile_graph(graph, CONFIG, profile=True)
     changed = moved(program, passes)
