@@ -88,7 +88,7 @@ def predict(
     layers: dict[int, dict[str, int]] = {}
     for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
         total = layers.setdefault(layer, dict.fromkeys(_NAMES, 0))
-        for name, value in zip((item.name for item in COUNTERS.fields), block, strict=True):
+        for name, value in zip(COUNTERS.offsets, block, strict=True):
             if name not in UNKNOWN:
                 total[name] += value
     return Prediction(layers, cycles, stepped)

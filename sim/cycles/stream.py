@@ -74,7 +74,7 @@ class _Builder:
         if not self.total:
             self.total = 1 + BEGIN.words
             words = words[self.total :]
-        for command in _commands(words, self.dry):
+        for command in commands(words, dry=self.dry):
             self._command(command)
 
     def _command(self, words: Words) -> None:
@@ -89,7 +89,7 @@ class _Builder:
             self.results += 1 + region["words"]
 
 
-def _commands(words: Words, dry: bool) -> Iterator[Words]:
+def commands(words: Words, *, dry: bool) -> Iterator[Words]:
     """The commands in a step's words; the payload of LOAD is not there, `dry`: nor that of CONV."""
     position = 0
     while position < len(words):

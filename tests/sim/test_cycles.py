@@ -5,13 +5,14 @@ import pytest
 
 from compiler.compile import Options, _Compiler, compile_graph
 from compiler.networks import network_graph
-from hw.arch.commands import CONSTANTS, LOOP, REGION, VECTOR, Opcode
+from hw.arch.commands import BEGIN, CONSTANTS, LOOP, MAGIC, REGION, VECTOR, Opcode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Send
 from sim.cycles import predict
 from sim.cycles.library import model_library
 from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
+from sim.cycles.stream import commands
 from tests.fuzz.cases import CASES, make_case
 
 SMALL = Config(rows=3, cols=3, psum_spad=8, filter_spad=64, glb_depth=1024)
@@ -101,11 +102,9 @@ def test_a_pattern_that_nothing_filled_is_refused() -> None:
 
 def _without(words, opcode: Opcode):
     """The words of a step but for the commands of one kind."""
-    from hw.arch.commands import BEGIN, MAGIC
-    from sim.cycles.stream import _commands
 
     begin = 1 + BEGIN.words if len(words) and int(words[0]) == MAGIC else 0
-    kept = [c for c in _commands(words[begin:], dry=False) if int(c[0]) & 0x1F != opcode]
+    kept = [c for c in commands(words[begin:], dry=False) if int(c[0]) & 0x1F != opcode]
     return np.concatenate([words[:begin], *kept]).astype(np.uint64)
 
 
