@@ -1,6 +1,7 @@
 """Run a virtual board: the whole accelerator with its link as RTL, for any driver."""
 
 import argparse
+import signal
 
 from hw.arch.errors import RowforgeError
 from rowforge.options import add_config, required_config
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted; the first line printed is the board's URL."""
+    """Serve until interrupted or terminated; the first line printed is the board's URL."""
     if args.tcp is not None and not 0 <= args.tcp < 1 << 16:
         raise RowforgeError(f"--tcp must be a port from 0 to 65535, not {args.tcp}")
     config = required_config(args)
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
     progress.show("RTL: looking for the simulator")
     device = FramedRtl(board_library(config))
     progress.clear()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have told us to ignore the first
+        signal.signal(number, signal.default_int_handler)
     try:
         if args.pty:
             serve_pty(device, _announce)
