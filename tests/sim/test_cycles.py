@@ -116,12 +116,11 @@ def test_a_missing_compiler_is_one_sentence(monkeypatch, tmp_path) -> None:
 
 
 def test_the_post_processor_has_the_gateware_s_ranks() -> None:
-    from hw.post.packer import Packer
-    from hw.post.processor import PostProcessor
+    from hw.post.processor import MODES_OF_WIDTH
+    from hw.post.requantise import lane_latency
 
     for width, ranks in POST_RANKS.items():
-        config = Config(data_width=width, noc_filter=4)
-        assert PostProcessor(config).latency == ranks + Packer.latency
+        assert ranks == 1 + lane_latency(MODES_OF_WIDTH[width])  # behind the parameter memory
 
 
 def test_records_are_those_of_the_command_set() -> None:
