@@ -20,6 +20,7 @@ SMALL = {"glb_banks": 12, "glb_depth": 256, "post_channels": 64}
 CONFIGS = {
     "2x2": {"rows": 2, "cols": 2},
     "1x1": {"rows": 1, "cols": 1, "post_units": 2},
+    "psums enter one by one": {"rows": 2, "cols": 2, "noc_psum_in": 1, "noc_psum_out": 4},
     "3x4, weight zero points": {"rows": 3, "cols": 4, "weight_zero_points": True},
     "3x4, two macs": {"rows": 3, "cols": 4, "macs_per_pe": 2, "glb_width": 128, "post_units": 4},
     "16 bits": {"rows": 3, "cols": 2, "data_width": 16, "psum_width": 24, "noc_filter": 4},

@@ -8,7 +8,7 @@ import pytest
 from compiler.mapper.columns import column_waves, linear_period, linear_waves
 from compiler.mapper.cost import objective
 from compiler.mapper.folding import cover, fold_run
-from compiler.mapper.legal import violations
+from compiler.mapper.legal import tag_span, violations
 from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Fold, Mapping, Plan, Run
 from compiler.mapper.tiles import Cover, Tile
@@ -53,6 +53,19 @@ def test_a_fold_visits_every_pair_of_every_unit_once() -> None:
         chains = [c for p in passes for c in p.chains if c.ue == unit]
         assert [c.first for c in chains] == [True] + [False] * (len(chains) - 1)
         assert [c.last for c in chains] == [False] * (len(chains) - 1) + [True]
+
+
+@pytest.mark.parametrize(
+    ("stride", "dilation", "tags"),
+    [((1, 2), (1, 3), 8), ((2, 1), (3, 1), 17), ((3, 1), (1, 2), 18)],
+)
+def test_the_rows_of_a_slot_follow_the_vertical_geometry(
+    stride: tuple[int, int], dilation: tuple[int, int], tags: int
+) -> None:
+    """Two units of three columns see five steps of output rows and two steps of filter rows."""
+    shape = ConvShape(N=1, M=8, C=4, E=6, F=6, R=3, S=3, stride=stride, dilation=dilation)
+    fold = Fold(q=4, span=1, ue=2, runs=(Run(first=0, groups=1),))
+    assert tag_span(shape, fold, 3) == tags
 
 
 def test_units_share_a_pass_where_pairs_do_not_fill_the_rows() -> None:
