@@ -1,7 +1,5 @@
 """Convolutions whose channels come in chunks: values, places in the array, space."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -100,6 +98,6 @@ def test_depthwise_and_raw_outputs_have_no_chunks():
     config = Config(**SMALL)
     rng = np.random.default_rng(7)
     raw = conv_graph(rng, (8, 8, 32), 8, (3, 3), raw=True).nodes[0]
-    deep = replace(conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=32).nodes[0])
+    deep = conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=32).nodes[0]
     for node in (raw, deep):
         assert find_chunks(Space(config), ConvOperation(config, node, True, "cycles")) is None
