@@ -11,15 +11,15 @@ from itertools import product
 from math import ceil
 
 from compiler.allocate import Space
+from compiler.lower.chunk_waves import ResultRing, plan_psums, result_ring
 from compiler.lower.convolve import ConvOperation
 from compiler.lower.operation import Shape4
-from compiler.lower.patterns import wave_psums
 from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
 from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.mapper.search import search
-from compiler.mapper.space import Block, ConvShape, Plan
-from hw.arch.config import LINK_WORD_BITS, Config
+from compiler.mapper.space import ConvShape, Plan
+from hw.arch.config import LINK_WORD_BITS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
@@ -35,15 +35,15 @@ class ChunkTiling:
     """A schedule by chunks.
 
     size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
-    ifmap_words, wave_words : buffer words of one chunk, and of the largest wave's results; there
-        are two buffers of each
+    ifmap_words : buffer words of one chunk; there are two buffers
+    ring : slots for finished results, those of all blocks
     groups : psum groups that the tiles use; total : estimated cycles
     """
 
     size: Shape4
     chunk: int
     ifmap_words: int
-    wave_words: int
+    ring: ResultRing
     groups: int
     total: int
 
@@ -59,38 +59,6 @@ def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
     config = operation.config
     beats = 2 * config.psum_groups * config.glb_depth
     return search(config, chunk_shape(operation, size, chunk), beats, operation.objective)
-
-
-def block_waves(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
-    """The waves of a block as blocks, in the order of their psums."""
-    mapping = block.mapping
-    rows, columns = mapping.fold.ue * mapping.ce, mapping.windows
-    filters = mapping.fold.um * mapping.cm * mapping.p
-    spans = (
-        [(first, min(first + step, end)) for first in range(begin, end, step)]
-        for (begin, end), step in zip(
-            (block.rows, block.columns, block.filters), (rows, columns, filters), strict=True
-        )
-    )
-    _, down, across, deep = block.waves(shape)
-    load = block.load.share(1, down * across * deep)
-    for row, column, lane in product(*spans):
-        yield replace(block, rows=row, columns=column, filters=lane, load=load)
-
-
-def plan_psums(config: Config, shape: ConvShape, plan: Plan) -> list[int]:
-    """First psum beat of every block, and behind them the beats of all."""
-    starts = [0]
-    for block in plan.blocks:
-        _, down, across, deep = block.waves(shape)
-        starts.append(starts[-1] + down * across * deep * wave_psums(config, block.mapping))
-    return starts
-
-
-def wave_shape(block: Block) -> Shape4:
-    """Size of the results of a wave."""
-    rows, columns, filters = (b - a for a, b in (block.rows, block.columns, block.filters))
-    return 1, rows, columns, filters
 
 
 def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
@@ -136,7 +104,8 @@ def _weighed(
     config = operation.config
     N, E, F, M = operation.target
     counts = tile_sizes(operation, size)
-    computing = filters = psums = wave = 0
+    computing = filters = psums = 0
+    ring = ResultRing(0, 0)
     chunks = operation.nest_shape(size)[0].C // chunk
     for each, count in counts.items():
         shape = chunk_shape(operation, each, chunk)
@@ -147,25 +116,23 @@ def _weighed(
         computing += count * chunks * plan.cycles
         filters += count * chunks * plan.load.filter_words * config.data_width // LINK_WORD_BITS
         psums = max(psums, plan_psums(config, shape, plan)[-1])
-        for block in plan.blocks:
-            first = next(block_waves(config, shape, block))
-            wave = max(wave, surface_words(config, wave_shape(first)))
+        ring = ring.joined(result_ring(config, plan))
     part = operand_words(config, operation, size, 0, channels=chunk)
     groups = ceil(psums / (2 * config.glb_depth))
-    if groups > config.psum_groups or 2 * (part + wave) > space.limit(groups):
+    if groups > config.psum_groups or 2 * part + ring.total > space.limit(groups):
         return None
     bands = sum(counts.values())
     moves = Traffic(
         filters=filters,
         loaded=(bands * chunks - 1) * part,
-        stored=surface_words(config, (N, E, F, M)) - wave,
-        exposed=part + wave + bands * COMMAND_WORDS,
+        stored=surface_words(config, (N, E, F, M)) - ring.words,
+        exposed=part + ring.words + bands * COMMAND_WORDS,
     )
     return ChunkTiling(
         size=size,
         chunk=chunk,
         ifmap_words=part,
-        wave_words=wave,
+        ring=ring,
         groups=groups,
         total=moves.cycles(computing),
     )

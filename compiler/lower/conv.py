@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.lower.filters import FilterBank, filter_bank, pass_filters
-from compiler.lower.hazards import Access
+from compiler.lower.hazards import Access, Span
 from compiler.lower.nest import Loop, loop_records, wrapped
 from compiler.lower.patterns import (
     Placement,
@@ -48,6 +48,8 @@ class ConvTask:
     output : the `OUTPUT` fields but for `plane`; `param` belongs to channel 0 of the target
     corner : row, column and filter of the nest at which `target` begins
     psums : where psums are kept from command to command; None: nowhere
+    moves : see `Placement`
+    written : buffer words that the results take; None: those of `target`
     """
 
     weights: Array
@@ -65,6 +67,8 @@ class ConvTask:
     output: Mapping[str, int]
     corner: tuple[int, int, int] = (0, 0, 0)
     psums: "KeptPsums | None" = None
+    moves: tuple[int, ...] = ()
+    written: tuple[Span, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +202,7 @@ class _Lowering:
         ]
         loops = [loop for loop in loops if loop.count > 1]
         rows = stream.row_patterns(self._patterns(run))
-        place = Placement.of(task.source, task.target)
+        place = replace(Placement.of(task.source, task.target), moves=task.moves)
         columns = stream.column_patterns(
             tuple(
                 column_pattern(self.config, self.shape, self.mapping, wave, place)
@@ -306,7 +310,8 @@ class _Lowering:
         if waits or looped or len(self.fold.runs) > 1 or task.psums is not None:
             psums = ((psum_floor(config, beats), config.glb_banks * config.glb_depth),)
         unfinished = task.psums is not None and task.psums.before
-        writes = () if unfinished else (task.target.extent(config),)
+        written = (task.target.extent(config),) if task.written is None else task.written
+        writes = () if unfinished else written
         return Access((task.source.extent(config),), writes, psums)
 
     def _length(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.lower.conv import ConvTask, KeptPsums, lower_nest
+from compiler.lower.hazards import Span
 from compiler.lower.locate import Part
 from compiler.lower.operation import (
     Operand,
@@ -40,6 +41,16 @@ class _Weights:
 
     values: NDArray[Any]
     zero: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkPlace:
+    """Where some waves of a chunk leave psums and results; the fields are those of `ConvTask`."""
+
+    corner: tuple[int, int, int]
+    psums: KeptPsums
+    moves: tuple[int, ...] = ()
+    written: tuple[Span, ...] | None = None
 
 
 class ConvOperation(Operation):
@@ -240,13 +251,12 @@ class ConvOperation(Operation):
         tile: Box,
         part: Operand,
         target: Surface,
-        corner: tuple[int, int, int],
-        psums: KeptPsums,
+        place: ChunkPlace,
     ) -> None:
         """Emits the commands of some waves for the channels that `part` holds.
 
-        The plan's shape has just these channels. `target` holds the results of the waves, from
-        row, column and filter `corner` of the tile on, if they are finished.
+        The plan's shape has just these channels. `target` holds the results of the waves, if they
+        are finished.
         """
         first, last = tile.channels
         reach = self.reach(tile, 0)
@@ -257,12 +267,14 @@ class ConvOperation(Operation):
             task,
             weights=task.weights[..., begin : begin + plan.shape.C],
             output={**task.output, "param": param},
-            corner=corner,
-            psums=psums,
+            corner=place.corner,
+            psums=place.psums,
+            moves=place.moves,
+            written=place.written,
         )
         origin = (tile.items[0], tile.rows[0], tile.columns[0], first)
         self.parts += [
-            Part(command, origin, 0, 0, plan.shape, block, finishes=not psums.before)
+            Part(command, origin, 0, 0, plan.shape, block, finishes=not place.psums.before)
             for command, block in lower_nest(stream, plan, task)
         ]
 

@@ -49,6 +49,7 @@ class Part:
                 "columns": block.columns,
                 "filters": block.filters,
                 "load": _plain(block.load),
+                "chosen": block.chosen,
             },
             "finishes": self.finishes,
         }
@@ -80,6 +81,7 @@ class Part:
                 columns=tuple(block["columns"]),
                 filters=tuple(block["filters"]),
                 load=Load(**block["load"]),
+                chosen=None if block.get("chosen") is None else tuple(block["chosen"]),
             ),
             finishes=values.get("finishes", True),
         )
@@ -164,7 +166,8 @@ class _Task:
     column: int
 
 
-def _task(part: Part, loops: WaveLoops, at: tuple[int, int, int, int]) -> _Task:
+def _task(part: Part, loops: WaveLoops, at: tuple[int, int, int, int]) -> _Task | None:
+    """The task of a value inside the part's box; None if another part has its wave."""
     block, mapping, fold = part.block, part.block.mapping, part.block.mapping.fold
     item, row, column, channel = at
     wave_item, j_item = divmod(item, mapping.cn)
@@ -188,13 +191,15 @@ def _task(part: Part, loops: WaveLoops, at: tuple[int, int, int, int]) -> _Task:
         if task in wave_.tasks:
             index = (wave_item, wave_row, wave_column, outer, inner)
             return _Task(index, (ue, um), wave_.tasks.index(task))
-    raise RowforgeError(f"no wave computes filter {channel} of row {row}")
+    return None
 
 
 def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[Place]:
     shape, block, fold = part.shape, part.block, part.block.mapping.fold
     loops = wave_loops(config, shape, block)
     task = _task(part, loops, at)
+    if task is None:
+        return []
     cut = unrolled_loops(shape, block, loops.counts)
     command = _mixed(task.index[:cut], loops.counts[:cut])
     wave = _mixed(task.index[cut:], loops.counts[cut:])

@@ -22,7 +22,8 @@ class Placement:
     """Operands of a nest as its patterns see them.
 
     Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
-    share their patterns.
+    share their patterns. `moves`: words by which the results of each of a wave's filter groups
+    lie behind where the target has them.
     """
 
     source_row: int
@@ -30,6 +31,7 @@ class Placement:
     target_row: int
     target_item: int
     lane: int = 0
+    moves: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, source: Surface, target: Surface, lane: int = 0) -> "Placement":
@@ -168,6 +170,7 @@ def column_pattern(
     _, step = mapping.steps
     for index, task in enumerate(wave.tasks):
         output = task.row * place.target_row + task.item * place.target_item
+        output += place.moves[task.group] if place.moves else 0
         words += COLUMN.pack(
             {
                 "active": 1,

@@ -67,6 +67,9 @@ def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
         waves = column_waves(mapping, mapping.cm)
         return WaveLoops(items, rows, columns, filters // inner, inner, waves)
     groups = filter_groups(block)
+    if block.chosen is not None:
+        chosen = column_waves(mapping, groups)[slice(*block.chosen)]
+        return WaveLoops(items, 1, columns, 1, len(chosen), chosen)
     total, _ = linear_waves(mapping.ce, mapping.width, groups)
     inner, outer = total, 1
     if total > config.col_patterns:
@@ -79,6 +82,9 @@ def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
 def wave_parts(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
     """A block cut along its filters so that the patterns of each part repeat evenly."""
     first, last = block.filters
+    if block.chosen is not None:
+        yield block
+        return
     cuts = _linear_cuts(config, block) if block.mapping.linear else _lane_cuts(config, shape, block)
     ends = [first, *cuts, last]
     for begin, end in zip(ends, ends[1:], strict=False):

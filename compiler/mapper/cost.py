@@ -21,7 +21,7 @@ Ints: TypeAlias = NDArray[np.int64]
 
 _DESCRIPTOR = 50  # words of a CONV command besides its filters, and its start
 _HOST_ENERGY, _GLB_ENERGY, _ARRAY_ENERGY = 200, 6, 2  # a word's, in register file accesses
-_TIES = 1e-4  # weight of the figure that breaks ties
+_TIES = 3e-3  # weight of the figure that breaks ties
 
 
 @dataclass(frozen=True)

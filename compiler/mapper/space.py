@@ -160,6 +160,7 @@ class Block:
     """A box of the output that one mapping covers without remainder, and its estimated cost.
 
     Ranges are half open, in output rows, output columns and filters of the nest; all items.
+    `chosen`: of a linear mapping, only these of its waves; None: all.
     """
 
     mapping: Mapping
@@ -167,6 +168,7 @@ class Block:
     columns: tuple[int, int]
     filters: tuple[int, int]
     load: Load
+    chosen: tuple[int, int] | None = None
 
     def waves(self, shape: ConvShape) -> tuple[int, int, int, int]:
         """Loop counts of a grid over (items, output rows, output columns, filters)."""

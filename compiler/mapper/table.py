@@ -137,7 +137,8 @@ class Table:
                 if groups < 2 or entry.wide.psum_beats[index] > psum_beats:
                     continue
                 count, more = linear_waves(ce, self.config.cols, groups)
-                if not self._patterns_fit(ce, count):
+                # Waves of partial nests come in commands of as many patterns as there are.
+                if not self.kind.partial and not self._patterns_fit(ce, count):
                     continue
                 cost = (count - more) * narrow[index] + more * wide[index]
                 size = groups * p * entry.fold.um
@@ -166,7 +167,7 @@ class Table:
     def _linear(self, fold: Fold, rows: int) -> _Entry | None:
         config, cols = self.config, self.config.cols
         ce, rest = divmod(rows, fold.ue)
-        useful = not rest and 1 < ce <= 2 * cols and cols % ce and not self.kind.partial
+        useful = not rest and 1 < ce <= 2 * cols and cols % ce
         span = tag_span(self.kind, fold, max(ce, 1))
         if self.kind.multiplier or not useful or span > MOST_SLOT_ROWS:
             return None

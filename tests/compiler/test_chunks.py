@@ -89,7 +89,7 @@ def test_psums_of_a_tile_fit_the_buffer():
     operation = ConvOperation(config, node, True, "cycles")
     found = find_chunks(Space(config), operation)
     assert found is not None
-    words = 2 * (found.ifmap_words + found.wave_words)
+    words = 2 * found.ifmap_words + found.ring.total
     assert words <= Space(config).limit(found.groups)
     assert found.total < 1.12 * operation.least_cycles
 
