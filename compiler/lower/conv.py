@@ -259,7 +259,7 @@ class _Lowering:
     def _constants(self) -> dict[str, int]:
         mapping, shape, task, config = self.mapping, self.shape, self.task, self.config
         fold, K = self.fold, config.macs_per_pe
-        step = int(steps(config, np.array(mapping.p), fold.q, shape.multiplier))
+        step = int(steps(config, np.array(mapping.p), np.array(fold.q), shape.multiplier))
         in_word = shape.multiplier or mapping.p
         streamed = pixels(shape, fold, mapping.windows)
         apart = fold.span < shape.stride[1]
@@ -275,7 +275,7 @@ class _Lowering:
             "weight_zero": task.weight_zero,
             "weight_signed": task.weight_signed,
             "windows": mapping.windows,
-            "filter_beats": int(filter_beats(config, fold, np.array(mapping.p), shape.multiplier)),
+            "filter_beats": int(filter_beats(config, np.array(fold.q * fold.span * step))),
             "pixel_outer": mapping.windows if apart else 1,
             "pixel_step": shape.stride[1] if apart else 0,
             "pixel_inner": fold.span if apart else streamed,

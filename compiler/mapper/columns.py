@@ -1,6 +1,7 @@
 """Which tasks the columns of the array hold, wave after wave."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import ceil, gcd
 
@@ -63,6 +64,7 @@ def linear_period(rows: int, width: int) -> tuple[int, int]:
     return rows // common, width // common
 
 
+@lru_cache(maxsize=65536)
 def linear_waves(rows: int, width: int, groups: int) -> tuple[int, int]:
     """(waves of a linear mapping, how many hold more than ceil(width / rows) filter groups)."""
     total = rows * groups

@@ -1,11 +1,12 @@
 """What the passes of a mapping cost: cycles of every resource, and words moved.
 
 A pass takes as long as its busiest resource, plus what it takes to fill and drain the array. All
-figures are computed for many candidate mappings of one fold at once: arrays over (candidate, pass).
+figures are computed for many candidate mappings at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapper.folding import PassCounts, count_passes
-from compiler.mapper.space import RESOURCES, ConvShape, Fold, Load, Run, tap_ranges
+from compiler.mapper.space import RESOURCES, ConvShape, Fold, Load, Mapping, Run, tap_ranges
 from hw.arch.commands import col_pattern_words, row_pattern_words
 from hw.arch.config import Config
 
@@ -26,26 +27,62 @@ _TIES = 3e-3  # weight of the figure that breaks ties
 
 @dataclass(frozen=True)
 class Candidates:
-    """Mappings that share a fold and an F tile: p, ce and cm of each; the rest is the same.
+    """Mappings of a nest with one F tile: arrays over the candidates.
 
-    width : columns in use if they are no grid of items, filter groups and rows
+    folds : the folds in use; fold : number of each candidate's
+    p, ce, cm, cn : as in `Mapping`
+    width : columns in use if they are no grid of items, filter groups and rows; otherwise 0
     """
 
+    folds: tuple[Fold, ...]
+    fold: Ints
     p: Ints
     ce: Ints
     cm: Ints
-    cn: int = 1
-    width: int = 0
+    cn: Ints
+    width: Ints
+
+    @classmethod
+    def joined(cls, groups: Sequence[tuple[Fold, Sequence[Any]]]) -> "Candidates":
+        """Candidates of several folds: (fold, (p, ce, cm, cn, width)), numbers or arrays."""
+        sizes = [max(np.size(value) for value in values) for _, values in groups]
+        columns = [np.repeat(np.arange(len(groups)), sizes)]
+        for index in range(5):
+            column = [
+                np.full(size, values[index])
+                for (_, values), size in zip(groups, sizes, strict=True)
+            ]
+            columns.append(np.concatenate([np.zeros(0, dtype=np.int64), *column]).astype(np.int64))
+        return cls(tuple(fold for fold, _ in groups), *columns)
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    def of_folds(self, value: Callable[[Fold], int]) -> Ints:
+        """A number of each candidate's fold."""
+        return np.array([value(fold) for fold in self.folds], dtype=np.int64)[self.fold]
 
     @property
     def columns(self) -> Ints:
         """Columns in use."""
-        return np.full_like(self.p, self.width) if self.width else self.ce * self.cm * self.cn
+        return np.where(self.width > 0, self.width, self.ce * self.cm * self.cn)
+
+    def mapping(self, index: int, windows: int) -> Mapping:
+        """One candidate."""
+        return Mapping(
+            fold=self.folds[self.fold[index]],
+            p=int(self.p[index]),
+            ce=int(self.ce[index]),
+            cm=int(self.cm[index]),
+            cn=int(self.cn[index]),
+            windows=windows,
+            width=int(self.width[index]),
+        )
 
 
 @dataclass(frozen=True)
 class WaveCost:
-    """Cost of one wave (all passes for one set of column tasks), an array over the candidates.
+    """Cost of one wave (all passes for one set of column tasks), arrays over the candidates.
 
     resources : cycles in which each resource is needed, [resource, candidate]
     words : ifmap, psum and filter words moved, [kind, candidate]
@@ -56,7 +93,7 @@ class WaveCost:
     resources: Ints
     words: Ints
     psum_beats: Ints
-    passes: int
+    passes: Ints
 
     def load(self, index: int) -> Load:
         """The cost of one candidate."""
@@ -67,7 +104,7 @@ class WaveCost:
             ifmap_words=ifmap,
             psum_words=psum,
             filter_words=filters,
-            passes=self.passes,
+            passes=int(self.passes[index]),
             **busy,
         )
 
@@ -121,13 +158,12 @@ def psum_turns(config: Config, p: Ints) -> tuple[Ints, Ints]:
     )
 
 
-def filter_beats(config: Config, fold: Fold, p: Ints, multiplier: int) -> Ints:
-    """Filter beats that one PE takes in a pass."""
-    words = fold.q * fold.span * steps(config, p, fold.q, multiplier) * config.macs_per_pe
-    return -(-words // config.noc_filter)
+def filter_beats(config: Config, multiplies: Ints) -> Ints:
+    """Filter beats that a PE takes for so many multiply steps of a window."""
+    return -(-multiplies * config.macs_per_pe // config.noc_filter)
 
 
-def steps(config: Config, p: Ints, q: int, multiplier: int) -> Ints:
+def steps(config: Config, p: Ints, q: Ints, multiplier: int) -> Ints:
     """Multiply steps for one ifmap word: filters (or filters of a channel) over the multipliers."""
     if multiplier:
         p = p // q
@@ -171,76 +207,127 @@ def iterations(shape: ConvShape, fold: Fold) -> Iterator[tuple[Run, bool, bool, 
             yield Run(first=0, groups=groups), False, False, count
 
 
-def wave_cost(
-    config: Config, shape: ConvShape, fold: Fold, windows: int, some: Candidates
-) -> WaveCost:
-    """Cost of a wave for every candidate."""
-    totals = np.zeros((len(RESOURCES), len(some.p)), dtype=np.int64)
-    cycles = np.zeros(len(some.p), dtype=np.int64)
-    words = np.zeros((3, len(some.p)), dtype=np.int64)
-    psums_wait = False
-    count = 0
-    for run, first, last, repeats in iterations(shape, fold):
-        passes = count_passes(shape, fold, run, config.rows)
-        begins, ends = first and not shape.partial, last and not shape.partial
-        load, moved, waiting = _pass_load(config, shape, fold, windows, some, passes, begins, ends)
-        psums_wait |= waiting
-        times = repeats * passes.repeats
-        cycles += (load.max(axis=0) + pass_overhead(config)) @ times
-        totals += load @ times
-        words += moved @ times
-        count += repeats * passes.total
-    held = _psum_beats(config, some.p) * some.columns * (fold.units * windows)
+class _PassKinds:
+    """The kinds of pass that a wave of a fold has: arrays over the kinds.
+
+    times : passes of each kind; inward, outward : chains that read and write psums of the buffer
+    ends : chains whose results are finished; filters : filter row tags
+    passes : of the wave; psums_wait : some psums are held between passes
+    """
+
+    def __init__(self, shape: ConvShape, fold: Fold, rows: int) -> None:
+        self._counts: list[PassCounts] = []
+        columns: list[list[Ints]] = [[], [], [], [], []]
+        self.passes = 0
+        for run, first, last, repeats in iterations(shape, fold):
+            found = count_passes(shape, fold, run, rows)
+            begins, finishes = first and not shape.partial, last and not shape.partial
+            inward = found.chains - found.firsts * begins
+            outward = found.chains - found.lasts * finishes
+            ends = found.chains - outward
+            values = (repeats * found.repeats, inward, outward, ends, found.filters)
+            for column, value in zip(columns, values, strict=True):
+                column.append(value)
+            self._counts.append(found)
+            self.passes += repeats * found.total
+        self.times, self.inward, self.outward, self.ends, self.filters = (
+            np.concatenate(column) for column in columns
+        )
+        self.psums_wait = bool(self.inward.any() or self.outward.any())
+        self._shape = shape
+        self._ifmap_rows: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def ifmap_rows(self, ce: int) -> list[int]:
+        """Ifmap rows that a pass of each kind streams to `ce` output rows."""
+        if ce not in self._ifmap_rows:
+            found = (counts.ifmap_rows(self._shape, ce) for counts in self._counts)
+            self._ifmap_rows[ce] = [rows for each in found for rows in each]
+        return self._ifmap_rows[ce]
+
+
+@lru_cache(maxsize=16384)
+def _pass_kinds(shape: ConvShape, fold: Fold, rows: int) -> _PassKinds:
+    return _PassKinds(shape, fold, rows)
+
+
+def wave_cost(config: Config, shape: ConvShape, windows: int, some: Candidates) -> WaveCost:
+    """Cost of a wave for every candidate.
+
+    Every candidate has an entry for each kind of pass that its fold has; the entries of all
+    candidates are computed at once.
+    """
+    kinds = [_pass_kinds(shape, fold, config.rows) for fold in some.folds]
+    sizes = np.array([len(kind) for kind in kinds], dtype=np.int64)
+    firsts = np.concatenate([[0], np.cumsum(sizes)])
+    each = sizes[some.fold]
+    starts = np.concatenate([[0], np.cumsum(each)])[:-1]
+    at = np.repeat(np.arange(len(some)), each)  # the candidate of an entry
+    kind = np.arange(len(at)) - starts[at] + firsts[some.fold][at]
+
+    def of_kinds(name: str) -> Ints:
+        joined: Ints = np.concatenate([getattr(entry, name) for entry in kinds])[kind]
+        return joined
+
+    streamed = _ifmap_rows(some, kinds)
+    streamed *= (some.cn * some.of_folds(lambda fold: pixels(shape, fold, windows)))[at]
+    load, words = _entries(config, shape, windows, some, at, of_kinds, streamed)
+    times = of_kinds("times")
+
+    def summed(values: Ints) -> Ints:
+        total: Ints = np.add.reduceat(values * times, starts, axis=-1)
+        return total
+
+    held = _psum_beats(config, some.p) * some.columns * windows
+    held *= some.of_folds(lambda fold: fold.units)
+    waiting = np.array([entry.psums_wait for entry in kinds])[some.fold]
     return WaveCost(
-        cycles=cycles,
-        resources=totals,
-        words=words,
-        psum_beats=held if psums_wait else np.zeros_like(held),
-        passes=count,
+        cycles=summed(load.max(axis=0) + pass_overhead(config)),
+        resources=summed(load),
+        words=summed(words),
+        psum_beats=held * waiting,
+        passes=np.array([entry.passes for entry in kinds], dtype=np.int64)[some.fold],
     )
+
+
+def _ifmap_rows(some: Candidates, kinds: Sequence[_PassKinds]) -> Ints:
+    """Ifmap rows of every entry for one batch item."""
+    pairs, inverse = np.unique(np.stack([some.fold, some.ce]), axis=1, return_inverse=True)
+    rows = [kinds[fold].ifmap_rows(ce) for fold, ce in pairs.T.tolist()]
+    return np.array([n for pair in inverse.reshape(-1).tolist() for n in rows[pair]])
 
 
 def _psum_beats(config: Config, p: Ints) -> Ints:
     return -(-p // config.psum_beat)
 
 
-def _pass_load(
+def _entries(
     config: Config,
     shape: ConvShape,
-    fold: Fold,
     windows: int,
     some: Candidates,
-    passes: PassCounts,
-    first: bool,
-    last: bool,
-) -> tuple[Ints, Ints, bool]:
-    """(cycles [resource, candidate, pass], words [kind, candidate, pass], psums wait)."""
-    none = np.zeros_like(passes.chains)
-    inward = passes.chains - (passes.firsts if first else none)
-    outward = passes.chains - (passes.lasts if last else none)
-    ends = passes.chains - outward
-
-    results = (some.columns * windows)[:, None]
-    beats = _psum_beats(config, some.p)[:, None]
-    read, kept, finished = inward * results * beats, outward * results * beats, ends * results
-
-    rows = np.array([passes.ifmap_rows(shape, ce) for ce in some.ce.tolist()]) * some.cn
-    streamed = rows * pixels(shape, fold, windows)
-    loads = passes.filters * some.cm[:, None]
-    loads = loads * filter_beats(config, fold, some.p, shape.multiplier)[:, None]
-    work = fold.q * fold.span * steps(config, some.p, fold.q, shape.multiplier) * windows
-    turn_in, turn_out = (turn[:, None] for turn in psum_turns(config, some.p))
-    post = -(-some.p[:, None] // min(config.post_units, config.noc_psum_out))
+    at: Ints,
+    of_kinds: Callable[[str], Ints],
+    streamed: Ints,
+) -> tuple[Ints, Ints]:
+    """(cycles [resource, entry], words [kind, entry]) of a pass of every entry."""
+    q, span = some.of_folds(lambda fold: fold.q), some.of_folds(lambda fold: fold.span)
+    step = steps(config, some.p, q, shape.multiplier)
+    results = some.columns * windows
+    turn_in, turn_out = psum_turns(config, some.p)
+    post = np.maximum(-(-some.p // min(config.post_units, config.noc_psum_out)), turn_out)
+    inward, outward, ends = (of_kinds(name) for name in ("inward", "outward", "ends"))
+    loads = of_kinds("filters") * (some.cm * filter_beats(config, q * span * step))[at]
     load = np.stack(
         [
-            np.broadcast_to(work[:, None], streamed.shape),
-            streamed * ceil(fold.q / config.noc_ifmap),
+            (q * span * step * windows)[at],
+            streamed * (-(-q // config.noc_ifmap))[at],
             loads,
-            inward * results * turn_in,
-            outward * results * turn_out + finished * np.maximum(post, turn_out),
+            inward * (results * turn_in)[at],
+            outward * (results * turn_out)[at] + ends * (results * post)[at],
         ]
     )
-    words = np.stack(
-        [streamed * fold.q, (read + kept) * config.psum_beat, loads * config.noc_filter]
-    )
-    return load, words, bool(inward.any() or outward.any())
+    psums = (inward + outward) * (results * _psum_beats(config, some.p) * config.psum_beat)[at]
+    return load, np.stack([streamed * q[at], psums, loads * config.noc_filter])

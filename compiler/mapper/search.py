@@ -66,7 +66,8 @@ def _plan(
         end = begin + (shape.F - begin) // size * size
         table = table_of(config, kind, size, aim)
         crowded = crowded or table.crowded(shape.E, shape.lanes, psum_beats)
-        found = table.cover(psum_beats).best(shape.E, shape.lanes)
+        cover = table.cover(psum_beats)
+        found = cover.best(shape.E, shape.lanes) if cover is not None else None
         if found is None:
             return None, crowded
         blocks += [table.block(*placed, (begin, end)) for placed in found[1]]

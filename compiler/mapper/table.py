@@ -1,9 +1,8 @@
 """All mappings of a kind of nest, as tiles of output rows x filters (or channels)."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import product
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -22,7 +21,7 @@ from compiler.mapper.cost import (
 from compiler.mapper.folds import cut_unit, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
 from compiler.mapper.space import Block, ConvShape, Fold, Load, Mapping
-from compiler.mapper.tiles import Cover, Tile
+from compiler.mapper.tiles import Cover, Tile, Tiles
 from hw.arch.commands import TAG
 from hw.arch.config import Config
 
@@ -33,13 +32,15 @@ _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with th
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """Candidates that share a fold, with their costs; `wide` is the cost with a group more."""
+class _Linear:
+    """Linear mappings for a number of output rows, those of the best folds.
 
-    fold: Fold
+    cost : of a wave with as many filter groups as columns over rows; wide : with one more
+    """
+
     some: Candidates
     cost: WaveCost
-    wide: WaveCost | None = None
+    wide: WaveCost
 
 
 def kind_of(config: Config, shape: ConvShape) -> ConvShape:
@@ -64,46 +65,36 @@ class Table:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
         self.unit = cut_unit(config, kind)
         self._folds = list(folds(config, kind))
-        self._entries: list[_Entry] = []
-        self._tiles: list[tuple[Tile, int]] = []
+        self._some = _grids(config, kind, self._folds)
         self._covers: dict[int, Cover] = {}
-        self._by_rows: dict[int, list[int]] = {}
-        for fold in self._folds:
-            for cn in range(1, min(kind.N, config.cols) + 1):
-                if kind.N % cn == 0:
-                    self._add(fold, cn)
+        self._by_rows: dict[int, _Linear | None] = {}
+        self._measured: list[tuple[_Linear, int]] = []  # behind tiles with a negative index
+        if len(self._some):
+            self._cost = wave_cost(config, kind, windows, self._some)
+            self._tiles = self._grid_tiles(self._some, self._cost)
 
-    def _add(self, fold: Fold, cn: int) -> None:
-        some = _grid(self.config, self.kind, fold, cn)
-        if len(some.p) == 0:
-            return
-        cost = wave_cost(self.config, self.kind, fold, self.windows, some)
-        figures = self._figures(cost) * (self.kind.N // cn)
-        number = len(self._entries)
-        self._entries.append(_Entry(fold, some, cost))
-        filters = some.cm * (some.p // max(self.kind.multiplier, 1)) * fold.um
-        for index, (ce, count, beats) in enumerate(
-            zip(some.ce.tolist(), filters.tolist(), cost.psum_beats.tolist(), strict=True)
-        ):
-            tile = Tile(
-                rows=fold.ue * ce,
-                filters=count,
-                cost=float(figures[index]),
-                tail=count % self.unit != 0,
-                index=number << 20 | index,
-            )
-            self._tiles.append((tile, beats))
+    def _grid_tiles(self, some: Candidates, cost: WaveCost) -> Tiles:
+        each = some.p // max(self.kind.multiplier, 1)
+        filters = some.cm * each * some.of_folds(lambda fold: fold.um)
+        return Tiles(
+            rows=some.ce * some.of_folds(lambda fold: fold.ue),
+            filters=filters,
+            cost=self._figures(cost) * (self.kind.N // some.cn),
+            tail=filters % self.unit != 0,
+            index=np.arange(len(some)),
+        )
 
     def _figures(self, cost: WaveCost) -> NDArray[np.float64]:
         figures: NDArray[np.float64] = objective(self.aim, self.config, cost.cycles, cost.words)
         return figures
 
-    def cover(self, psum_beats: int) -> Cover:
-        """Covers with the mappings whose psums fit so many beats."""
+    def cover(self, psum_beats: int) -> Cover | None:
+        """Covers with the mappings whose psums fit so many beats; None if there are none at all."""
+        if not len(self._some):
+            return None
         if psum_beats not in self._covers:
-            fits = [tile for tile, beats in self._tiles if beats <= psum_beats]
             self._covers[psum_beats] = Cover(
-                fits,
+                self._tiles.where(self._cost.psum_beats <= psum_beats),
                 block_overhead(self.config),
                 self.unit,
                 lambda rows, filters: self._fitted(rows, filters, psum_beats),
@@ -112,76 +103,72 @@ class Table:
 
     def crowded(self, rows: int, filters: int, psum_beats: int) -> bool:
         """Whether some mapping of such a rectangle needs more psum space."""
-        sizes = self._sizes
-        tight = sizes[:, 2] > psum_beats
-        return bool((tight & (sizes[:, 0] <= rows) & (sizes[:, 1] <= filters)).any())
-
-    @cached_property
-    def _sizes(self) -> Ints:
-        """Rows, filters and psum beats of every tile."""
-        sizes = [(tile.rows, tile.filters, beats) for tile, beats in self._tiles]
-        return np.array(sizes, dtype=np.int64).reshape(-1, 3)
+        if not len(self._some):
+            return False
+        tight = self._cost.psum_beats > psum_beats
+        tiles = self._tiles
+        return bool((tight & (tiles.rows <= rows) & (tiles.filters <= filters)).any())
 
     # ---- linear mappings ------------------------------------------------------------------------
 
     def _fitted(self, rows: int, filters: int, psum_beats: int) -> list[Tile]:
         """The best linear mappings of a rectangle."""
+        found = self._linear(rows)
+        if found is None:
+            return []
+        some, um = found.some, found.some.of_folds(lambda fold: fold.um)
+        narrow, wide = self._figures(found.cost), self._figures(found.wide)
+        groups = filters // (some.p * um)
+        fits = (groups >= 2) & (found.wide.psum_beats <= psum_beats)
         tiles = []
-        for number in self._linear_entries(rows):
-            entry = self._entries[number]
-            ce = rows // entry.fold.ue
-            assert entry.wide is not None
-            narrow, wide = self._figures(entry.cost), self._figures(entry.wide)
-            for index, p in enumerate(entry.some.p.tolist()):
-                groups = filters // (p * entry.fold.um)
-                if groups < 2 or entry.wide.psum_beats[index] > psum_beats:
-                    continue
-                count, more = linear_waves(ce, self.config.cols, groups)
-                # Waves of partial nests come in commands of as many patterns as there are.
-                if not self.kind.partial and not self._patterns_fit(ce, count):
-                    continue
-                cost = (count - more) * narrow[index] + more * wide[index]
-                size = groups * p * entry.fold.um
-                tiles.append(
-                    Tile(rows, size, float(cost) * self.kind.N, False, number << 20 | index)
-                )
-        return sorted(tiles, key=lambda tile: tile.cost / tile.filters)[:_MOST_FITTED]
+        for at in np.flatnonzero(fits).tolist():
+            ce, each = int(some.ce[at]), int(groups[at])
+            count, more = linear_waves(ce, self.config.cols, each)
+            # Waves of partial nests come in commands of as many patterns as there are.
+            if not self.kind.partial and not self._patterns_fit(ce, count):
+                continue
+            cost = float((count - more) * narrow[at] + more * wide[at]) * self.kind.N
+            tiles.append(Tile(rows, each * int(some.p[at] * um[at]), cost, False, at))
+        best = sorted(tiles, key=lambda tile: tile.cost / tile.filters)[:_MOST_FITTED]
+        first = len(self._measured)
+        self._measured += [(found, tile.index) for tile in best]
+        return [replace(tile, index=-1 - first - i) for i, tile in enumerate(best)]
 
     def _patterns_fit(self, ce: int, waves: int) -> bool:
         period, _ = linear_period(ce, self.config.cols)
         return min(waves, period) <= self.config.col_patterns
 
-    def _linear_entries(self, rows: int) -> list[int]:
-        """Entries of linear mappings of so many rows, made when first asked for."""
+    def _linear(self, rows: int) -> _Linear | None:
+        """Linear mappings of so many rows, made when first asked for."""
         if rows not in self._by_rows:
-            found = [entry for fold in self._folds if (entry := self._linear(fold, rows))]
-            found = sorted(found, key=self._rate)[:_MOST_LINEAR]
-            self._by_rows[rows] = list(range(len(self._entries), len(self._entries) + len(found)))
-            self._entries += found
+            self._by_rows[rows] = self._make_linear(rows)
         return self._by_rows[rows]
 
-    def _rate(self, entry: _Entry) -> float:
-        """Cost of a filter in a row of a full wave, at the best p."""
-        return float((self._figures(entry.cost) / (entry.some.p * entry.fold.units)).min())
-
-    def _linear(self, fold: Fold, rows: int) -> _Entry | None:
+    def _make_linear(self, rows: int) -> _Linear | None:
         config, cols = self.config, self.config.cols
-        ce, rest = divmod(rows, fold.ue)
-        useful = not rest and 1 < ce <= 2 * cols and cols % ce
-        span = tag_span(self.kind, fold, max(ce, 1))
-        if self.kind.multiplier or not useful or span > MOST_SLOT_ROWS:
+        groups = []
+        for fold in self._folds:
+            ce, rest = divmod(rows, fold.ue)
+            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not self.kind.multiplier
+            if not useful or tag_span(self.kind, fold, ce) > MOST_SLOT_ROWS:
+                continue
+            p = [n for n in filter_counts(config, self.kind, fold) if n % self.unit == 0]
+            if p:
+                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
+        if not groups:
             return None
-        p = [n for n in filter_counts(config, self.kind, fold) if n % self.unit == 0]
-        if not p:
-            return None
-        costs = []
-        for groups in (ceil(cols / ce), ceil(cols / ce) + 1):
-            counts = np.array(p, dtype=np.int64)
-            some = Candidates(
-                counts, np.full_like(counts, ce), np.full_like(counts, groups), 1, cols
-            )
-            costs.append(wave_cost(config, self.kind, fold, self.windows, some))
-        return _Entry(fold, some, *costs)
+        found = self._weighed(Candidates.joined(groups))
+        rates = self._figures(found.cost) / found.some.p / found.some.of_folds(lambda f: f.units)
+        firsts = np.flatnonzero(np.diff(found.some.fold, prepend=-1))
+        best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
+        return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))
+
+    def _weighed(self, some: Candidates) -> _Linear:
+        costs = (
+            wave_cost(self.config, self.kind, self.windows, replace(some, cm=some.cm + more))
+            for more in (0, 1)
+        )
+        return _Linear(some, *costs)
 
     # ---- blocks ---------------------------------------------------------------------------------
 
@@ -189,34 +176,27 @@ class Table:
         self, tile: Tile, row: int, lane: int, down: int, across: int, columns: tuple[int, int]
     ) -> Block:
         """The block of a placed tile."""
-        entry, index = self._entries[tile.index >> 20], tile.index & 0xFFFFF
-        some = entry.some
-        mapping = Mapping(
-            fold=entry.fold,
-            p=int(some.p[index]),
-            ce=int(some.ce[index]),
-            cm=int(some.cm[index]),
-            cn=some.cn,
-            windows=self.windows,
-            width=some.width,
-        )
         each = max(self.kind.multiplier, 1)
         tiles = (columns[1] - columns[0]) // self.windows
-        times = down * across * tiles * (self.kind.N // some.cn)
+        mapping, load = self._measured_tile(tile) if tile.index < 0 else self._grid_tile(tile)
         return Block(
             mapping=mapping,
             rows=(row, row + down * tile.rows),
             columns=columns,
             filters=(lane * each, (lane + across * tile.filters) * each),
-            load=self._load(entry, index, tile) * times,
+            load=load * (down * across * tiles * (self.kind.N // mapping.cn)),
         )
 
-    def _load(self, entry: _Entry, index: int, tile: Tile) -> Load:
-        if entry.wide is None:
-            return entry.cost.load(index)
-        groups = tile.filters // (int(entry.some.p[index]) * entry.fold.um)
-        count, more = linear_waves(int(entry.some.ce[index]), self.config.cols, groups)
-        return entry.cost.load(index) * (count - more) + entry.wide.load(index) * more
+    def _grid_tile(self, tile: Tile) -> tuple[Mapping, Load]:
+        return self._some.mapping(tile.index, self.windows), self._cost.load(tile.index)
+
+    def _measured_tile(self, tile: Tile) -> tuple[Mapping, Load]:
+        found, index = self._measured[-1 - tile.index]
+        mapping = found.some.mapping(index, self.windows)
+        groups = tile.filters // (mapping.p * mapping.fold.um)
+        count, more = linear_waves(mapping.ce, mapping.width, groups)
+        load = found.cost.load(index) * (count - more) + found.wide.load(index) * more
+        return mapping, load
 
 
 def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
@@ -232,24 +212,39 @@ def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
     return counts + (list(range(odd, most + 1, unit)) if odd else [])
 
 
-def _grid(config: Config, kind: ConvShape, fold: Fold, cn: int) -> Candidates:
-    """Every (p, ce, cm) of a fold that the array and the fields of the command allow."""
-    chosen = list(_grid_sizes(config, kind, fold, cn))
-    table = np.array(chosen, dtype=np.int64).reshape(-1, 3)
-    return Candidates(table[:, 0], table[:, 1], table[:, 2], cn)
-
-
-def _grid_sizes(
-    config: Config, kind: ConvShape, fold: Fold, cn: int
-) -> Iterator[tuple[int, int, int]]:
+def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates:
+    """Every (p, ce, cm) of all folds that the array and the fields of the command allow."""
+    items = [n for n in range(1, min(kind.N, config.cols) + 1) if kind.N % n == 0]
     unit = lane_unit(config, kind)
-    filters = filter_counts(config, kind, fold)
+    groups = []
+    for fold in every:
+        p = np.array(filter_counts(config, kind, fold), dtype=np.int64)
+        odd = p // max(kind.multiplier, 1) % unit != 0
+        for cn in items:
+            ce, cm = _sides(config.cols // cn, _most_rows(config, kind, fold, cn), kind.multiplier)
+            shape = (len(ce), len(p))
+            legal = np.broadcast_to(~odd, shape) | (cm * fold.um == 1)[:, None]
+            sides = (np.broadcast_to(side[:, None], shape)[legal] for side in (ce, cm))
+            groups.append((fold, (np.broadcast_to(p, shape)[legal], *sides, cn, 0)))
+    return Candidates.joined(groups)
+
+
+def _most_rows(config: Config, kind: ConvShape, fold: Fold, cn: int) -> int:
+    """Columns over output rows that the tags allow."""
     for ce in range(1, config.cols // cn + 1):
         span = tag_span(kind, fold, ce)
         if span * cn > _TAG_LIMIT or span > MOST_SLOT_ROWS:
-            return
-        wide = 1 if kind.multiplier else config.cols // (cn * ce)
-        for cm, p in product(range(1, wide + 1), filters):
-            odd = p // max(kind.multiplier, 1) % unit != 0
-            if not odd or cm * fold.um == 1:
-                yield p, ce, cm
+            return ce - 1
+    return config.cols // cn
+
+
+@lru_cache(maxsize=1024)
+def _sides(columns: int, most: int, multiplier: int) -> tuple[Ints, Ints]:
+    """(ce, cm) of every grid of at most so many columns."""
+    sides = [
+        (ce, cm)
+        for ce in range(1, most + 1)
+        for cm in range(1, (1 if multiplier else columns // ce) + 1)
+    ]
+    both = np.array(sides, dtype=np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]

@@ -1,10 +1,13 @@
 """Covers a rectangle with tiles: guillotine cuts, each piece with the tile that suits it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from heapq import merge
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 _WIDTH = 10  # tiles tried for a rectangle, most promising first
 
@@ -22,6 +25,46 @@ class Tile:
     cost: float
     tail: bool
     index: int
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Many tiles: the fields of `Tile` as arrays."""
+
+    rows: NDArray[np.int64]
+    filters: NDArray[np.int64]
+    cost: NDArray[np.float64]
+    tail: NDArray[np.bool_]
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def tile(self, at: int) -> Tile:
+        """One of them."""
+        return Tile(
+            rows=int(self.rows[at]),
+            filters=int(self.filters[at]),
+            cost=float(self.cost[at]),
+            tail=bool(self.tail[at]),
+            index=int(self.index[at]),
+        )
+
+    def where(self, chosen: NDArray[Any]) -> "Tiles":
+        """Some of them, by numbers or by a mask."""
+        return Tiles(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def cheapest(self) -> "Tiles":
+        """The cheapest of each size, in the order in which the sizes come."""
+        order = np.lexsort((self.cost, self.tail, self.filters, self.rows))
+        sizes = np.stack([self.rows, self.filters, self.tail])[:, order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (sizes[:, 1:] != sizes[:, :-1]).any(axis=0)
+        starts = np.flatnonzero(new)
+        if not len(starts):
+            return self
+        came = np.minimum.reduceat(order, starts)
+        return self.where(order[starts][np.argsort(came)])
 
 
 Placed: TypeAlias = tuple[Tile, int, int, int, int]  # tile, first row, first filter, both counts
@@ -43,19 +86,15 @@ class Cover:
 
     def __init__(
         self,
-        tiles: Sequence[Tile],
+        tiles: Tiles,
         penalty: float,
         unit: int,
         fitted: Callable[[int, int], Sequence[Tile]] = lambda rows, filters: (),
     ) -> None:
-        self.tiles = _useful(tiles)
+        self.tiles = tiles.cheapest()
         self.penalty, self.unit, self.fitted = penalty, unit, fitted
-        self._rows = np.array([tile.rows for tile in self.tiles], dtype=np.int64)
-        self._filters = np.array([tile.filters for tile in self.tiles], dtype=np.int64)
-        self._cost = np.array([tile.cost for tile in self.tiles])
-        self._tail = np.array([tile.tail for tile in self.tiles], dtype=bool)
-        areas = self._rows * self._filters
-        self.rate = float((self._cost / areas).min()) if self.tiles else 0.0
+        rates = self.tiles.cost / (self.tiles.rows * self.tiles.filters)
+        self.rate = float(rates.min(initial=np.inf)) if len(rates) else 0.0
         self._memo: dict[tuple[int, int], Found | None] = {}
 
     def best(self, rows: int, filters: int) -> Found | None:
@@ -77,27 +116,32 @@ class Cover:
                 best = found
         return best
 
-    def _options(self, rows: int, filters: int) -> list[_Option]:
+    def _options(self, rows: int, filters: int) -> Iterator[_Option]:
         """Tiles that fit, repeated as often as they do, least bound first."""
+        return merge(self._fitted(rows, filters), self._repeated(rows, filters), key=itemgetter(0))
+
+    def _fitted(self, rows: int, filters: int) -> list[_Option]:
         options: list[_Option] = []
         for tile in self.fitted(rows, filters):
             rest = rows * (filters - tile.filters) * self.rate
             main = tile.cost + self.penalty
             options.append((main + rest, main, tile, 1, 1))
-        fits = (self._rows <= rows) & (self._filters <= filters)
+        return sorted(options, key=itemgetter(0))
+
+    def _repeated(self, rows: int, filters: int) -> Iterator[_Option]:
+        fits = (self.tiles.rows <= rows) & (self.tiles.filters <= filters)
         if filters % self.unit:
-            fits &= ~self._tail | (self._filters == filters)
+            fits &= ~self.tiles.tail | (self.tiles.filters == filters)
         else:
-            fits &= ~self._tail
+            fits &= ~self.tiles.tail
         at = np.flatnonzero(fits)
-        down, across = rows // self._rows[at], filters // self._filters[at]
-        main_ = down * across * self._cost[at] + self.penalty
-        covered = down * across * self._rows[at] * self._filters[at]
-        bound = main_ + (rows * filters - covered) * self.rate
-        for i in np.argsort(bound, kind="stable"):
-            tile = self.tiles[at[i]]
-            options.append((float(bound[i]), float(main_[i]), tile, int(down[i]), int(across[i])))
-        return sorted(options, key=lambda option: option[0])
+        some = self.tiles.where(at)
+        down, across = rows // some.rows, filters // some.filters
+        main = down * across * some.cost + self.penalty
+        covered = down * across * some.rows * some.filters
+        bound = main + (rows * filters - covered) * self.rate
+        for i in np.argsort(bound, kind="stable").tolist():
+            yield float(bound[i]), float(main[i]), some.tile(i), int(down[i]), int(across[i])
 
     def _with_rest(self, rows: int, filters: int, option: _Option) -> Found | None:
         """The tile repeated as often as it fits, and the better of the two cuts of the rest."""
@@ -122,13 +166,3 @@ class Cover:
 
 def _moved(placed: tuple[Placed, ...], rows: int, filters: int) -> tuple[Placed, ...]:
     return tuple((t, r + rows, f + filters, down, across) for t, r, f, down, across in placed)
-
-
-def _useful(tiles: Sequence[Tile]) -> list[Tile]:
-    """The cheapest tile of each size."""
-    cheapest: dict[tuple[int, int, bool], Tile] = {}
-    for tile in tiles:
-        key = (tile.rows, tile.filters, tile.tail)
-        if key not in cheapest or tile.cost < cheapest[key].cost:
-            cheapest[key] = tile
-    return list(cheapest.values())

@@ -11,7 +11,7 @@ from compiler.mapper.folding import cover, fold_run
 from compiler.mapper.legal import tag_span, violations
 from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Fold, Mapping, Plan, Run
-from compiler.mapper.tiles import Cover, Tile
+from compiler.mapper.tiles import Cover, Tiles
 from hw.arch.config import Config
 from hw.arch.configfile import read_config
 from hw.arch.errors import RowforgeError
@@ -78,7 +78,13 @@ def test_units_share_a_pass_where_pairs_do_not_fill_the_rows() -> None:
 
 
 def test_a_cover_of_tiles_is_exact() -> None:
-    tiles = [Tile(7, 8, 10.0, False, 0), Tile(2, 8, 6.0, False, 1), Tile(1, 4, 2.0, False, 2)]
+    tiles = Tiles(
+        rows=np.array([7, 2, 1]),
+        filters=np.array([8, 8, 4]),
+        cost=np.array([10.0, 6.0, 2.0]),
+        tail=np.zeros(3, dtype=bool),
+        index=np.arange(3),
+    )
     found = Cover(tiles, 0.0, 4).best(9, 20)
     assert found is not None
     _check_cover(
