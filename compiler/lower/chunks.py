@@ -17,7 +17,7 @@ from compiler.lower.operation import Shape4
 from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
 from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
-from compiler.mapper.search import search
+from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from hw.arch.config import LINK_WORD_BITS
 from hw.arch.errors import RowforgeError
@@ -69,10 +69,33 @@ def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
     for size, chunk in _choices(operation):
         if best is not None and best.total <= GOOD_ENOUGH * operation.least_cycles:
             break
+        least = _least(space, operation, size, chunk)
+        if least is None or (best is not None and best.total <= least):
+            continue
         found = _weighed(space, operation, size, chunk)
         if found is not None and (best is None or found.total < best.total):
             best = found
     return best
+
+
+def _least(space: Space, operation: ConvOperation, size: Shape4, chunk: int) -> int | None:
+    """Cycles that a schedule takes at least; None if it cannot fit."""
+    config = operation.config
+    part = operand_words(config, operation, size, 0, channels=chunk)
+    beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
+    groups = ceil(beats / (2 * config.glb_depth))
+    if groups > config.psum_groups or 2 * part > space.limit(groups):
+        return None
+    shape, _ = operation.nest_shape(size)
+    counts = tile_sizes(operation, size)
+    bands, chunks = sum(counts.values()), shape.C // chunk
+    computing = sum(
+        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.objective)
+        for each, count in counts.items()
+    )
+    weights = shape.M * shape.C * shape.R * shape.S * config.data_width // LINK_WORD_BITS
+    moves = Traffic(filters=bands * weights, loaded=bands * chunks * part, exposed=part)
+    return moves.cycles(chunks * computing)
 
 
 def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:

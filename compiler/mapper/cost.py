@@ -44,8 +44,8 @@ class Candidates:
 
     @classmethod
     def joined(cls, groups: Sequence[tuple[Fold, Sequence[Any]]]) -> "Candidates":
-        """Candidates of several folds: (fold, (p, ce, cm, cn, width)), numbers or arrays."""
-        sizes = [max(np.size(value) for value in values) for _, values in groups]
+        """Candidates of several folds: (fold, (p, ce, cm, cn, width)), p an array."""
+        sizes = [len(values[0]) for _, values in groups]
         columns = [np.repeat(np.arange(len(groups)), sizes)]
         for index in range(5):
             column = [

@@ -41,6 +41,12 @@ def search(
     return best
 
 
+def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
+    """Cycles below which no plan for a nest is."""
+    table = table_of(config, kind_of(config, shape), shape.F, aim)
+    return int(shape.N * shape.E * shape.lanes * table.least)
+
+
 def _figure(config: Config, plan: Plan, name: str) -> float:
     load = plan.load
     words = (load.ifmap_words, load.psum_words, load.filter_words)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil
 
 import numpy as np
@@ -16,11 +16,12 @@ from compiler.mapper.cost import (
     block_overhead,
     filter_limit,
     objective,
+    pass_overhead,
     wave_cost,
 )
 from compiler.mapper.folds import cut_unit, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
-from compiler.mapper.space import Block, ConvShape, Fold, Load, Mapping
+from compiler.mapper.space import RESOURCES, Block, ConvShape, Fold, Load, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
 from hw.arch.commands import TAG
 from hw.arch.config import Config
@@ -100,6 +101,17 @@ class Table:
                 lambda rows, filters: self._fitted(rows, filters, psum_beats),
             )
         return self._covers[psum_beats]
+
+    @cached_property
+    def least(self) -> float:
+        """Cycles of an output row of a filter (channel) at least: no column idles, nothing waits."""
+        if not len(self._some):
+            return 0.0
+        some, cost = self._some, self._cost
+        cycles = cost.resources[RESOURCES.index("compute")]
+        cycles = cycles + cost.passes * pass_overhead(self.config)
+        tasks = some.p // max(self.kind.multiplier, 1) * some.of_folds(lambda fold: fold.units)
+        return float((cycles / tasks).min()) / self.config.cols
 
     def crowded(self, rows: int, filters: int, psum_beats: int) -> bool:
         """Whether some mapping of such a rectangle needs more psum space."""

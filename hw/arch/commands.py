@@ -375,9 +375,13 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
 
     The header's own checksum field counts as 0.
     """
-    mask = (1 << HEADER.offsets["checksum"]) - 1
-    words = (header & mask, *descriptor)
-    return sum(word >> (16 * quarter) & 0xFFFF for word in words for quarter in range(4)) & 0xFFFF
+    every = 0x0000_FFFF_0000_FFFF  # two quarters of a word, with room for the carries of the sum
+    words = (header & ~_CHECKSUM, *descriptor)
+    total = sum(word & every for word in words) + sum(word >> 16 & every for word in words)
+    return (total + (total >> 32)) & 0xFFFF
+
+
+_CHECKSUM = 0xFFFF << HEADER.offsets["checksum"]
 
 
 def command(
@@ -389,7 +393,7 @@ def command(
     """
     fields = {"opcode": opcode, "tag": tag & 0xFFFF, "length": length, **waits}
     header = HEADER.pack(fields)[0]
-    return [HEADER.pack({**fields, "checksum": checksum(header, descriptor)})[0], *descriptor]
+    return [header | checksum(header, descriptor) << HEADER.offsets["checksum"], *descriptor]
 
 
 def begin(config_hash: int) -> list[int]:
