@@ -42,7 +42,7 @@ def search(
 
 
 def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
-    """Cycles below which no plan for a nest is."""
+    """Cycles below which hardly any plan for a nest is."""
     table = table_of(config, kind_of(config, shape), shape.F, aim)
     return int(shape.N * shape.E * shape.lanes * table.least)
 
