@@ -82,7 +82,7 @@ def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
 def wave_parts(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
     """A block cut along its filters so that the patterns of each part repeat evenly."""
     first, last = block.filters
-    if block.chosen is not None:
+    if block.chosen is not None or not (block.mapping.linear or shape.multiplier):
         yield block
         return
     cuts = _linear_cuts(config, block) if block.mapping.linear else _lane_cuts(config, shape, block)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from hw.arch.errors import RowforgeError
@@ -74,6 +75,14 @@ class Config:
         _check_combinations(self)
 
     # ---- what follows from the fields -----------------------------------------------------
+
+    def __hash__(self) -> int:
+        """That of all fields, computed once: configurations are keys of many caches."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
     @property
     def operand_width(self) -> int:
