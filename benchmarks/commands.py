@@ -76,6 +76,8 @@ VARIANTS: tuple[Mapping[str, Any], ...] = (
     {"glb_banks": 50},
 )
 
+VGG_LAYERS = "conv1-1,conv1-2,conv2-1,conv3-2,conv4-2,conv5-1"  # one of each kind
+
 NETWORKS = ("alexnet", "vgg16", "resnet50", "mobilenet_v1", "mobilenet_v1_0.5_128", "fastdepth")
 
 TINY_MODELS = {
@@ -101,7 +103,11 @@ BENCHMARKS = (
         for name in NETWORKS
     ),
     Benchmark(name="alexnet_rtl", group=RTL, arguments=("reproduce", "alexnet", "--rtl")),
-    Benchmark(name="vgg16_rtl", group=RTL, arguments=("reproduce", "vgg16", "--rtl")),
+    Benchmark(
+        name="vgg16_rtl",
+        group=RTL,
+        arguments=("reproduce", "vgg16", "--rtl", "--layers", VGG_LAYERS),
+    ),
     *(
         Benchmark(name=name, group=TINY, arguments=("run",), preset=INT8, model=model)
         for name, model in TINY_MODELS.items()
