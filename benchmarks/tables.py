@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.commands import NETWORKS, TINY_MODELS, VARIANTS, named
+from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named
+from benchmarks.resources import resource_tables
 from rowforge import estimation, reproduction
+from rowforge.configs import preset
 from rowforge.texttable import Column, markdown_table, used
 
 Result = Mapping[str, Any]
@@ -206,6 +208,7 @@ def tables(results: Results) -> dict[str, str]:
         found[name] = published(name, results)
         found[f"{name} mappings"] = mappings(name, results)
         found[f"{name} rtl"] = on_rtl(name, results)
+    found["resources"] = resource_tables(preset(CHIP))
     found["variants"] = variants(results)
     found["networks"] = networks(results)
     for name in ("resnet50", "mobilenet_v1"):

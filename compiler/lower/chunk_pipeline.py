@@ -138,7 +138,8 @@ class ChunkPipeline:
         )
         self.operation.emit_chunk(
             self.stream,
-            replace(job.plan, blocks=(block,)),
+            job.plan.shape,
+            block,
             job.tile,
             job.part,
             target.surface,

@@ -1,8 +1,9 @@
 """Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from math import ceil, prod
 from typing import Any
@@ -28,7 +29,7 @@ from compiler.mapper.cost import filter_beats, pixels, steps
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
-from hw.arch.commands import BASES
+from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.layout import filter_words, psum_floor
 from hw.arch.program import Words
 
@@ -91,12 +92,31 @@ def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Bl
     for block in plan.blocks:
         for part in wave_parts(stream.config, plan.shape, block):
             emitted.append((stream.conv_commands, part))
-            _Lowering(stream, plan.shape, part, task).emit()
+            Lowering(stream, plan.shape, part, task).emit()
     return emitted
 
 
-class _Lowering:
-    """One block of one nest."""
+@dataclass(frozen=True, kw_only=True)
+class _Command:
+    """What a CONV command of a block holds wherever its operands lie.
+
+    constants, records : packed, `sync` left open; rows, columns : patterns
+    moved : how far the loops that are commands have come; loops : those of the nest
+    length : words of filters
+    """
+
+    run: Run
+    constants: Words
+    records: Sequence[int]
+    rows: tuple[tuple[int, ...], ...]
+    columns: tuple[tuple[int, ...], ...]
+    moved: Mapping[str, int]
+    loops: list[Loop]
+    length: int
+
+
+class Lowering:
+    """One block of one nest, which `wave_parts` yielded."""
 
     def __init__(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> None:
         self.stream, self.shape, self.block, self.task = stream, shape, block, task
@@ -111,9 +131,30 @@ class _Lowering:
         weights = self.task.weights[slice(*self.block.filters)]
         return filter_bank(self.config, self.shape, self.mapping, weights, self.task.weight_zero)
 
+    def at(self, task: ConvTask) -> "Lowering":
+        """The same block for operands that differ in their addresses, psums and values alone."""
+        moved = copy(self)
+        moved.task = task
+        moved.__dict__.pop("bank", None)
+        return moved
+
     def emit(self) -> None:
         """All commands of the block."""
+        for item in self.commands:
+            rows = self.stream.row_patterns(item.rows)
+            columns = self.stream.column_patterns(item.columns)
+            bases = self._bases(item.moved)
+            bases["rows"] = bases.get("rows", 0) + rows
+            bases["columns"] = bases.get("columns", 0) + columns
+            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+            nest = Nest(item.constants, [*tail, *item.records])
+            self.stream.conv(nest, item.length, partial(self._payload, item), self._access())
+
+    @cached_property
+    def commands(self) -> list[_Command]:
+        """The commands but for their bases."""
         runs = self.fold.runs
+        found = []
         loops = self._wave_loops()
         cut = unrolled_loops(self.shape, self.block, [loop.count for loop in loops])
         outer, kept = loops[:cut], loops[cut:]
@@ -123,7 +164,8 @@ class _Lowering:
                 for name, step in loop.steps.items():
                     moved[name] = moved.get(name, 0) + index * step
             for number, run in enumerate(runs):
-                self._command(run, number, moved, kept)
+                found.append(self._command(run, number, moved, kept))
+        return found
 
     # ---- loops ----------------------------------------------------------------------------------
 
@@ -192,8 +234,10 @@ class _Lowering:
 
     # ---- one command ----------------------------------------------------------------------------
 
-    def _command(self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]) -> None:
-        task, stream, runs = self.task, self.stream, self.fold.runs
+    def _command(
+        self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]
+    ) -> _Command:
+        task, runs = self.task, self.fold.runs
         passes = fold_run(self.shape, self.fold, run, self.config.rows)
         loops = [
             *kept,
@@ -201,19 +245,8 @@ class _Lowering:
             Loop(count=len(passes), steps={"rows": 1, "pass": 1}),
         ]
         loops = [loop for loop in loops if loop.count > 1]
-        rows = stream.row_patterns(self._patterns(run))
         place = replace(Placement.of(task.source, task.target), moves=task.moves)
-        columns = stream.column_patterns(
-            tuple(
-                column_pattern(self.config, self.shape, self.mapping, wave, place)
-                for wave in self.waves.waves
-            )
-        )
-        bases = self._bases(moved)
-        bases["rows"] = bases.get("rows", 0) + rows
-        bases["columns"] = bases.get("columns", 0) + columns
         records, mask = loop_records([_without_counters(loop) for loop in loops])
-        tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
         held = task.psums
         constants = {
             **self._constants(),
@@ -221,9 +254,19 @@ class _Lowering:
             "after": number > 0 or (held is not None and held.after),
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
-        nest = Nest(constants, [*tail, *(word for record in records for word in record)])
-        length = self._length(passes, loops, moved, constants["filter_beats"])
-        stream.conv(nest, length, lambda: self._payload(run, moved, loops), self._access())
+        return _Command(
+            run=run,
+            constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),
+            records=[word for record in records for word in record],
+            rows=self._patterns(run),
+            columns=tuple(
+                column_pattern(self.config, self.shape, self.mapping, wave, place)
+                for wave in self.waves.waves
+            ),
+            moved=moved,
+            loops=loops,
+            length=self._length(passes, loops, moved, constants["filter_beats"]),
+        )
 
     def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
         """Row patterns of a chunk; a depthwise block has them for every lane its waves start at."""
@@ -328,8 +371,9 @@ class _Lowering:
         )
         return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
 
-    def _payload(self, run: Run, moved: Mapping[str, int], loops: list[Loop]) -> Words:
+    def _payload(self, item: _Command) -> Words:
         """Filters of all passes in the order of the nest; equal passes are packed once."""
+        run, moved, loops = item.run, item.moved, item.loops
         passes = fold_run(self.shape, self.fold, run, self.config.rows)
         packed: dict[tuple[int, ...], Words] = {}
         parts = []

@@ -1,6 +1,6 @@
 """`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.lower.conv import ConvTask, KeptPsums, lower_nest
+from compiler.lower.conv import ConvTask, KeptPsums, Lowering, lower_nest
 from compiler.lower.hazards import Span
 from compiler.lower.locate import Part
 from compiler.lower.operation import (
@@ -25,7 +25,7 @@ from compiler.lower.stream import Stream, packed_params
 from compiler.lower.surface import Surface
 from compiler.mapper.explain import summary
 from compiler.mapper.search import search
-from compiler.mapper.space import ConvShape, Load, Plan
+from compiler.mapper.space import Block, ConvShape, Load, Plan
 from compiler.ops import Conv
 from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch.config import LINK_WORD_BITS, Config
@@ -80,6 +80,7 @@ class ConvOperation(Operation):
         self.signature = (self.sources, self.target, geometry, self.raw)
         columns = stage_params(node.stage, node.bias, node.name)
         self._packed: dict[tuple[int, int], Words] = {}
+        self._lowerings: dict[Hashable, Lowering] = {}
         self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
 
     def report(self) -> OperationReport:
@@ -247,25 +248,26 @@ class ConvOperation(Operation):
     def emit_chunk(
         self,
         stream: Stream,
-        plan: Plan,
+        shape: ConvShape,
+        block: Block,
         tile: Box,
         part: Operand,
         target: Surface,
         place: ChunkPlace,
     ) -> None:
-        """Emits the commands of some waves for the channels that `part` holds.
+        """Emits the commands of some waves, `block`, for the channels that `part` holds.
 
-        The plan's shape has just these channels. `target` holds the results of the waves, if they
-        are finished.
+        The shape has just these channels. `target` holds the results of the waves, if they are
+        finished.
         """
         first, last = tile.channels
         reach = self.reach(tile, 0)
         param = stream.packed_params(self._tile_params(first, last))
-        task = self._task(tile, reach, part.surface, target, 0, plan.shape)
+        task = self._task(tile, reach, part.surface, target, 0, shape)
         begin = part.box.channels[0] - reach.channels[0]
         task = replace(
             task,
-            weights=task.weights[..., begin : begin + plan.shape.C],
+            weights=task.weights[..., begin : begin + shape.C],
             output={**task.output, "param": param},
             corner=place.corner,
             psums=place.psums,
@@ -273,10 +275,23 @@ class ConvOperation(Operation):
             written=place.written,
         )
         origin = (tile.items[0], tile.rows[0], tile.columns[0], first)
-        self.parts += [
-            Part(command, origin, 0, 0, plan.shape, block, finishes=not place.psums.before)
-            for command, block in lower_nest(stream, plan, task)
-        ]
+        done = not place.psums.before
+        self.parts.append(Part(stream.conv_commands, origin, 0, 0, shape, block, finishes=done))
+        self._lowering(stream, shape, block, task).emit()
+
+    def _lowering(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> Lowering:
+        """Commands of chunks differ in addresses most often: what is common is kept."""
+        source, target, psums = task.source, task.target, task.psums
+        assert psums is not None
+        key = (
+            *(shape, block, task.y, task.x, task.output["param"], task.moves, psums.after),
+            *(psums.before, psums.total, source.height, source.width, source.row_stride),
+            *(source.plane_stride, target.row_stride, target.plane_stride, target.item_stride),
+        )
+        found = self._lowerings.get(key)
+        if found is None:
+            self._lowerings[key] = found = Lowering(stream, shape, block, task)
+        return found.at(task)
 
     def _task(
         self,

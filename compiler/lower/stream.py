@@ -20,12 +20,13 @@ from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
 
 @dataclass(frozen=True)
 class Nest:
-    """Records of a CONV command but for `sync`: constants by name, then packed bases and loops."""
+    """Records of a CONV command, packed: constants but for `sync`, then bases and loops."""
 
-    constants: Mapping[str, int]
+    constants: Words
     tail: Sequence[int]
 
 
+_SYNC = np.array(CONSTANTS.pack({"sync": 1}), dtype=np.uint64)
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
@@ -141,10 +142,12 @@ class Stream:
         """A CONV command with its filters, `length` words."""
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
-        constants = CONSTANTS.pack({**nest.constants, "sync": sync})
+        constants = nest.constants | _SYNC if sync else nest.constants
         filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
         assert self.dry or len(filters) == length
-        self._command(Opcode.CONV, [*constants, *nest.tail], filters, length=length, wait=wait)
+        self._command(
+            Opcode.CONV, [*constants.tolist(), *nest.tail], filters, length=length, wait=wait
+        )
         self._count(-len(filters))  # `_command` took them for words like others
         self.traffic[self.layer].filters += length
         self._params.use()

@@ -3,12 +3,14 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 
 from benchmarks import performance, results
-from benchmarks.commands import BENCHMARKS, Benchmark, named
+from benchmarks.commands import BENCHMARKS, CHIP, Benchmark, named
 from benchmarks.page import PAGE, marks, render
+from benchmarks.resources import fifos, resources
 from benchmarks.results import RESULTS, BenchmarkError, load_all, measure, path_of, save
 from benchmarks.tables import tables
 from rowforge.cli import build_parser
@@ -122,5 +124,21 @@ def test_a_table_without_a_place_and_a_place_without_a_table_are_errors():
 
 def test_results_that_are_missing_are_not_invented():
     found = tables({})
-    assert all("measured yet" in text for text in found.values())
+    assert all("measured yet" in text for name, text in found.items() if name != "resources")
     assert set(found) == set(marks(PAGE.read_text(encoding="utf-8")))
+
+
+# ---- the chip's resources -----------------------------------------------------------------------
+
+
+def test_the_preset_has_what_the_chip_has():
+    rows = resources(preset(CHIP))
+    assert [row["ours"] for row in rows] == [row["chip"] for row in rows]
+
+
+def test_fifos_are_counted_from_the_configuration():
+    own, deeper = preset(CHIP), replace(preset(CHIP), ifmap_fifo=5, column_fifo=6, bus_pipeline=1)
+    words, more = ({row["name"]: row["words"] for row in fifos(config)} for config in (own, deeper))
+    assert words["all"] == sum(words.values()) - words["all"]
+    assert more["ifmap, at the entry of a PE"] - words["ifmap, at the entry of a PE"] == 3 * 168
+    assert more["all"] - words["all"] == 3 * 168 + 2 * 2 * 14 * 4 + 12 * 2 * (1 + 4)

@@ -6,9 +6,12 @@ import pytest
 from compiler.allocate import Space
 from compiler.compile import compile_graph
 from compiler.lower import schedule
+from compiler.lower.chunk_waves import block_waves, finished_groups, result_ring, touched_groups
 from compiler.lower.chunks import find_chunks
 from compiler.lower.convolve import ConvOperation
 from compiler.lower.locate import locate
+from compiler.mapper.space import Block, ConvShape, Fold, Mapping, Plan, Run
+from compiler.mapper.space import Load as Cost
 from compiler.networks import network_graph
 from hw.arch.config import Config
 from hw.arch.program import Load, Store
@@ -29,6 +32,8 @@ CASES = {
         {},
     ),
 }
+
+LINEAR = Config(**{**SMALL, "glb_banks": 14}, cols=5, col_patterns=2)
 
 
 @pytest.fixture
@@ -57,6 +62,36 @@ def test_chunks_add_up(only_chunks, name, batch):
     commands = {place.command for place in places}
     assert len(commands) > 1
     assert [place.finished for place in places] == [False] * (len(places) - 1) + [True]
+
+
+@pytest.mark.parametrize("filters", [24, 32, 56])
+def test_waves_of_linear_mappings_add_up(only_chunks, filters):
+    """Rows of filter groups dealt out to the columns: more waves than column patterns."""
+    rng = np.random.default_rng(filters)
+    graph = conv_graph(rng, (9, 8, 32), filters, (3, 3))
+    check_graph(graph, LINEAR, rng)
+    (layer,) = compile_graph(graph, LINEAR).layers
+    parts = [part for part in layer.mapping["parts"] if part["block"]["chosen"]]
+    assert any(not part["finishes"] for part in parts)
+    waves = {part["block"]["chosen"][0] for part in parts if part["finishes"]}
+    assert len(waves) > LINEAR.col_patterns
+    for channel in range(filters):
+        places = locate(LINEAR, layer, (0, 6, 5, channel))
+        assert [place.finished for place in places] == [False] * (len(places) - 1) + [True]
+
+
+def test_a_result_ring_holds_what_two_waves_touch():
+    """Three rows on two columns: groups 0 | 0, 1 | 1 and again: what is complete waits a wave."""
+    shape = ConvShape(N=1, M=16, C=8, E=3, F=2, R=1, S=1, partial=True)
+    fold = Fold(q=8, span=1, runs=(Run(first=0, groups=1),))
+    mapping = Mapping(fold=fold, p=8, ce=3, cm=2, cn=1, windows=2, width=2)
+    block = Block(mapping=mapping, rows=(0, 3), columns=(0, 2), filters=(0, 16), load=Cost())
+    waves = list(block_waves(shape, block))
+    assert [wave.chosen for wave in waves] == [(0, 1), (1, 2), (2, 3)]
+    assert [list(touched_groups(wave)) for wave in waves] == [[0], [0, 1], [1]]
+    assert [list(finished_groups(wave)) for wave in waves] == [[], [0], [1]]
+    ring = result_ring(Config(), Plan(shape=shape, blocks=(block,)))
+    assert (ring.slots, ring.words) == (2, 6)
 
 
 def test_groups_come_one_by_one(only_chunks):

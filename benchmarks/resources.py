@@ -1,0 +1,74 @@
+"""What the preset of the published chip holds beside the chip: computed from the configuration."""
+
+from collections.abc import Iterator
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.glb.ports import Reader
+from hw.noc.deep_queue import DeepQueue
+from rowforge.texttable import Column, Row, markdown_table
+
+_KIB = 1024
+COLUMNS = (
+    Column("resource", "name", left=True),
+    Column("chip", "chip"),
+    Column("preset", "ours"),
+)
+FIFO_COLUMNS = (
+    Column("FIFO", "name", left=True),
+    Column("how many", "count"),
+    Column("words each", "each"),
+    Column("words", "words"),
+)
+
+
+def resources(config: Config) -> list[Row]:
+    """Rows of chip and preset; spads in words of a PE, both halves of the filters together."""
+    buffer = config.glb_banks * config.glb_depth * config.glb_width // 8
+    rows = (
+        ("multipliers", 168, config.multipliers),
+        ("ifmap spad, words a PE", 12, config.ifmap_spad),
+        ("filter spad, words a PE", 224, config.filter_spad),
+        ("psum spad, words a PE", 24, config.psum_spad),
+        ("buffer with filter prefetch, kB", 108, (buffer + config.filter_prefetch) // _KIB),
+        ("ifmap network, words a cycle", 1, config.noc_ifmap),
+        ("filter network, words a cycle", 4, config.noc_filter),
+        ("psum network in, words a cycle", 4, config.noc_psum_in),
+        ("psum network out, words a cycle", 4, config.noc_psum_out),
+    )
+    return [{"name": name, "chip": chip, "ours": ours} for name, chip, ours in rows]
+
+
+def fifos(config: Config) -> list[Row]:
+    """Every FIFO of the array and of the buffer's readers, in words of `data_width` bits."""
+    rows = [
+        {"name": name, "count": count, "each": each, "words": count * each}
+        for name, count, each in _fifos(config)
+    ]
+    return [*rows, {"name": "all", "words": sum(row["words"] for row in rows)}]
+
+
+def _fifos(config: Config) -> Iterator[tuple[str, int, int]]:
+    pes = config.rows * config.cols
+    width = config.data_width
+    yield "ifmap, at the entry of a PE", pes, config.ifmap_fifo * config.noc_ifmap
+    psum = config.psum_width * config.macs_per_pe // width
+    yield "psums, at the exit of a PE", pes, config.psum_fifo * psum
+    for name, beat in (("in", config.noc_psum_in), ("out", config.noc_psum_out)):
+        words = config.column_fifo * beat * config.psum_width // width
+        yield f"psums {name}, at the end of a column", config.cols, words
+    if config.bus_pipeline:
+        yield "ifmap, at an X bus", config.rows, 2 * config.noc_ifmap
+        yield "filters, at an X bus", config.rows, 2 * config.noc_filter
+    word = config.glb_width // width
+    yield "words read from the buffer: ifmap, results", 2, Reader.DEPTH * word
+    yield "words read from the buffer: psums", 1, Reader.DEPTH * word * config.banks_per_beat
+    yield "filters, behind the prefetch buffer", 1, DeepQueue.AHEAD * LINK_WORD_BITS // width
+
+
+def resource_tables(config: Config) -> str:
+    """Both tables."""
+    return (
+        f"{markdown_table(COLUMNS, resources(config))}\n\n"
+        f"{markdown_table(FIFO_COLUMNS, fifos(config))}\n\n"
+        f"`python -m benchmarks.performance --render`"
+    )
