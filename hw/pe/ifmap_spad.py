@@ -46,7 +46,9 @@ class IfmapSpad(Block):
             shape=signed(self.config.operand_width), depth=max(depth, 2), init=[]
         )
         writing, reading = words.write_port(), words.read_port(domain="comb")
-        write, read, oldest = (Signal(range(depth), name=n) for n in ("write", "read", "oldest"))
+        write, read, oldest = (
+            Signal(range(max(depth, 2)), name=n) for n in ("write", "read", "oldest")
+        )
         used = Signal(bits_for(depth))  # words held and not freed
         ahead = Signal(bits_for(depth))  # words from the read position on
         put = Signal()
@@ -77,7 +79,10 @@ class IfmapSpad(Block):
         return m
 
     def _after(self, pointer: Signal):
-        return Mux(pointer == self.config.ifmap_spad - 1, 0, pointer + 1)
+        following = (pointer + 1)[: len(pointer)]
+        if self.config.ifmap_spad == 1 << len(pointer):
+            return following
+        return Mux(pointer == self.config.ifmap_spad - 1, 0, following)
 
     def _unpack(self, m: Module, target, write: Signal, put: Signal, used: Signal) -> None:
         """Take the words of a beat one by one while there is room."""
