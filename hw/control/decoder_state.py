@@ -92,7 +92,7 @@ class DecoderState:
                 with m.Case(opcode):
                     m.d.comb += [
                         size.eq(words),
-                        needed.eq(self.index.count * words),
+                        needed.eq(_times(self.index.count, words)),
                         capacity.eq(entries),
                     ]
         return size, needed, capacity
@@ -105,3 +105,8 @@ class DecoderState:
         m.d.sync += idle.eq(idle + 1)
         with m.If(alive | self.stuck):
             m.d.sync += idle.eq(0)
+
+
+def _times(value, factor: int):
+    """A product by a constant as a sum of shifted values: it is worth no multiplier."""
+    return sum(value << bit for bit in range(factor.bit_length()) if factor >> bit & 1)
