@@ -1,0 +1,56 @@
+"""Lattice ECP5: yosys, nextpnr-ecp5, ecppack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from boards.board import Board
+from boards.family import NETLIST, Resources, Step
+
+_ROUTED = "routed.config"
+_DEVICES = {
+    "LFE5U-25F": "--25k",
+    "LFE5U-45F": "--45k",
+    "LFE5U-85F": "--85k",
+    "LFE5UM-85F": "--um-85k",
+    "LFE5UM5G-45F": "--um5g-45k",
+    "LFE5UM5G-85F": "--um5g-85k",
+}
+_PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
+
+
+class Ecp5:
+    """See `boards.family.Family`."""
+
+    def synthesis(self, top: str) -> str:
+        # A word read and written in one cycle is undefined by the contract of `hw.elaboration.Ram`.
+        # PEs are synthesised once, and everything else as one piece.
+        return (
+            "setattr -mod -set keep_hierarchy 1 pe; "
+            f"synth_ecp5 -noabc9 -no-rw-check -nowidelut -top {top}; "
+            f"setattr -mod -unset keep_hierarchy pe; flatten; clean; write_json {NETLIST}"
+        )
+
+    def place(self, board: Board, platform: Any, top: str) -> Step:
+        arguments = (
+            _DEVICES[platform.device],
+            "--package",
+            _PACKAGES[platform.package],
+            "--speed",
+            platform.speed,
+            "--lpf",
+            f"{top}.lpf",
+            "--textcfg",
+            _ROUTED,
+        )
+        return Step("nextpnr-ecp5", arguments)
+
+    def pack(self, board: Board, platform: Any, top: str) -> list[Step]:
+        return [Step("ecppack", (*board.options, "--compress", _ROUTED, f"{top}.bit"))]
+
+    def resources(self, used: Mapping[str, int], netlist: Mapping[str, int]) -> Resources:
+        return Resources(
+            lut=used["TRELLIS_COMB"],
+            ff=used["TRELLIS_FF"],
+            dsp=used.get("MULT18X18D", 0),
+            block_ram=used.get("DP16KD", 0),
+        )
