@@ -72,8 +72,10 @@ class Board:
         The configuration made for the board, by name.
     flash : tuple of str
         Arguments of openFPGALoader that name the board.
-    options : mapping
-        What the flow of the family needs beside the platform's own facts.
+    dense : bool
+        The preset nearly fills the part: synthesis saves cells rather than time.
+    options : tuple of str
+        Arguments for the program that packs the bitstream.
     """
 
     name: str
@@ -87,4 +89,5 @@ class Board:
     budget: Budget
     preset: str
     flash: tuple[str, ...]
+    dense: bool = False
     options: tuple[str, ...] = field(default=())

@@ -5,6 +5,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.family import NETLIST, Resources, Step
+from hw.arch.config import Config
 
 _ROUTED = "routed.config"
 _DEVICES = {
@@ -17,17 +18,39 @@ _DEVICES = {
 }
 _PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
 
+_REQUANTISER_DSP = 4
+_OTHER_DSP = 2  # address of a result; product of two operands in the vector engine
+# A carry cell of two bits costs two LUTs and takes no other function in.
+_SHORT_SUMS = "techmap -map +/techmap.v t:$alu r:Y_WIDTH<=12 %i; opt -fast -full"
+_PASS = "strash;dch,-f;if,-a;mfs2,-a;"
+_AREA = f"abc -dress -lut 4 -script +{_PASS}{_PASS}lutpack,-S,1"
+
+
+def _without_dsp(board: Board, config: Config) -> str:
+    """Commands that keep the smaller products out of the DSP blocks where the array needs all."""
+    if config.multipliers + _REQUANTISER_DSP + _OTHER_DSP <= board.budget.dsp:
+        return ""
+    modules = ("psum_writer", "vector_engine")
+    products = " ".join(f"{module}/t:$mul" for module in modules)
+    return f"wreduce {' '.join(modules)}; alumacc {products}; "
+
 
 class Ecp5:
     """See `boards.family.Family`."""
 
-    def synthesis(self, top: str) -> str:
-        # A word read and written in one cycle is undefined by the contract of `hw.elaboration.Ram`.
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
         # PEs are synthesised once, and everything else as one piece.
+        once = "setattr -mod -set keep_hierarchy 1 pe; "
+        whole = f"setattr -mod -unset keep_hierarchy pe; flatten; clean; write_json {NETLIST}"
+        # A word read and written in one cycle is undefined by the contract of `hw.elaboration.Ram`.
+        synth = f"synth_ecp5 -noabc9 -no-rw-check -nowidelut -top {top}"
+        if not board.dense:
+            return f"{once}{synth}; {whole}"
         return (
-            "setattr -mod -set keep_hierarchy 1 pe; "
-            f"synth_ecp5 -noabc9 -no-rw-check -nowidelut -top {top}; "
-            f"setattr -mod -unset keep_hierarchy pe; flatten; clean; write_json {NETLIST}"
+            f"proc; opt_expr; {_without_dsp(board, config)}{once}"
+            f"{synth} -run begin:map_ram; {_SHORT_SUMS}; "
+            f"{synth} -run map_ram:map_luts; {_AREA}; clean; "
+            f"{synth} -run map_cells:; {whole}"
         )
 
     def place(self, board: Board, platform: Any, top: str) -> Step:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from boards.board import Board
+from hw.arch.config import Config
 
 NETLIST = "netlist.json"
 REPORT = "nextpnr.json"
@@ -31,7 +32,7 @@ class Resources:
 class Family(Protocol):
     """A family of parts."""
 
-    def synthesis(self, top: str) -> str:
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
         """yosys commands from the design read to `NETLIST`."""
 
     def place(self, board: Board, platform: object, top: str) -> Step:

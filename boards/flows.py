@@ -64,7 +64,8 @@ def _open_flow(family: Family) -> Build:
         progress("writing Verilog")
         sources = design.sources(board, config)
         design.write(sources, out_dir)
-        counts = _synthesise(family, programs["yosys"], out_dir, progress)
+        script = family.synthesis(board, config, design.TOP)
+        counts = _synthesise(script, programs["yosys"], out_dir, progress)
         outcome = _place(family, board, sources.platform, programs, out_dir, seed, progress)
         resources = family.resources(outcome.used, counts)
         report.lut, report.ff = resources.lut, resources.ff
@@ -96,11 +97,11 @@ FLOWS: dict[str, Build] = {
 }
 
 
-def _synthesise(family: Family, yosys: Tool, folder: Path, progress: Progress) -> dict[str, int]:
+def _synthesise(commands: str, yosys: Tool, folder: Path, progress: Progress) -> dict[str, int]:
     """Make the netlist; returns its cells by type."""
     script = (
         f"read_rtlil {design.RTLIL}; read_verilog {design.VERILOG}; "
-        f"hierarchy -top {design.TOP}; {family.synthesis(design.TOP)}; "
+        f"hierarchy -top {design.TOP}; {commands}; "
         f"tee -q -o {_STATISTICS} stat -json -top {design.TOP}"
     )
     run(yosys, ["-p", script], folder, show=progress, log="yosys.log")

@@ -5,6 +5,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.family import NETLIST, Resources, Step
+from hw.arch.config import Config
 
 _ROUTED = "routed.json"
 _CHIP = {"GW2AR-18C": "GW2A-18C"}  # the die, which databases are named after
@@ -13,7 +14,7 @@ _CHIP = {"GW2AR-18C": "GW2A-18C"}  # the die, which databases are named after
 class Gowin:
     """See `boards.family.Family`."""
 
-    def synthesis(self, top: str) -> str:
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
         return f"synth_gowin -family gw2a -no-rw-check -top {top} -json {NETLIST}"
 
     def place(self, board: Board, platform: Any, top: str) -> Step:

@@ -5,6 +5,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.family import NETLIST, Resources, Step
+from hw.arch.config import Config
 
 _ROUTED = "routed.asc"
 _DEVICES = {"iCE40UP5K": "--up5k"}
@@ -13,7 +14,7 @@ _DEVICES = {"iCE40UP5K": "--up5k"}
 class Ice40:
     """See `boards.family.Family`."""
 
-    def synthesis(self, top: str) -> str:
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
         # Contents of SPRAM cannot be given: memories without any would count as initialised.
         return (
             "proc; flatten; opt_clean; delete */t:$meminit_v2; "

@@ -7,6 +7,7 @@ _LINK = SerialLink(
     baud=3_000_000,
     note="a USB-serial adapter of 3.3 V: its TX at pin 0, its RX at pin 1, ground at GND",
 )
+_PACK = ("--freq", "38.8")  # of the flash's clock when the part configures itself
 _FLASH = ("--dfu", "--vid", "0x1209", "--pid", "0x5af0", "--altsetting", "0")
 
 
@@ -43,7 +44,9 @@ BOARD_25F = Board(
     link=_LINK,
     budget=ECP5_25F,
     preset="orangecrab_25f",
+    dense=True,
     flash=_FLASH,
+    options=_PACK,
 )
 
 BOARD_85F = Board(
@@ -58,4 +61,5 @@ BOARD_85F = Board(
     budget=ECP5_85F,
     preset="ulx3s_85f",
     flash=_FLASH,
+    options=_PACK,
 )
