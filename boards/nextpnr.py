@@ -60,7 +60,7 @@ def read_report(path: Path, target: float) -> Outcome:
         document = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RowforgeError(f"nextpnr has left no report that can be read: {error}") from None
-    clocks = document.get("fmax") or {}
+    clocks = document.get("fmax") if isinstance(document, dict) else None
     if not clocks:
         raise RowforgeError("nextpnr's report names no clock")
     name = min(clocks, key=lambda clock: abs(clocks[clock]["constraint"] * 1e6 - target))
