@@ -28,9 +28,10 @@ class BoardTop(wiring.Component):
         link = self.board.link
         if not isinstance(link, SerialLink):
             raise RowforgeError(f"link of board {self.board.name} must be a serial line")
+        found = self._pll_settings(platform)
         m = Module()
         m.domains.sync = domain = ClockDomain("sync")
-        locked = self._clock(m, platform, domain)
+        locked = self._clock(m, platform, domain, found)
         wait = Signal(range(_RESET_CYCLES), init=_RESET_CYCLES - 1, reset_less=True)
         reset = Signal(init=1, reset_less=True)
         m.d.sync += reset.eq(~locked | (wait != 0))
@@ -39,40 +40,46 @@ class BoardTop(wiring.Component):
         with m.Elif(wait != 0):
             m.d.sync += wait.eq(wait - 1)
         m.d.comb += domain.rst.eq(reset)
-        line = platform.request(link.resource, 0, dir=dict.fromkeys(_others(platform, link), "-"))
+        names = [pin.name for pin in platform.lookup(link.resource).ios]
+        line = platform.request(link.resource, 0, dir=dict.fromkeys(names, "-"))
+        m.submodules.receive = receive = io.Buffer("i", line.rx)
+        m.submodules.transmit = transmit = io.Buffer("o", line.tx)
         m.submodules.design = Instance(
             DESIGN,
             i_clk=ClockSignal(),
             i_rst=ResetSignal(),
-            i_rx=line.rx.i,
-            o_tx=line.tx.o,
+            i_rx=receive.i,
+            o_tx=transmit.o,
         )
         return m
 
-    def _clock(self, m: Module, platform: Any, domain: ClockDomain):
+    def _pll_settings(self, platform: Any) -> pll.PllSettings | None:
+        """None where the oscillator's own clock serves."""
+        source = platform.lookup(self.board.oscillator).clock.frequency
+        if source == self.board.clock:
+            return None
+        if self.board.family not in _PLLS:
+            raise RowforgeError(
+                f"clock of board {self.board.name} must be its oscillator's {source / 1e6:g} MHz"
+            )
+        return pll.settings(source, self.board.clock, _PLLS[self.board.family][0])
+
+    def _clock(self, m: Module, platform: Any, domain: ClockDomain, found: Any):
         """Drive the domain's clock; returns "it runs steadily"."""
-        board = self.board
-        pin = platform.request(board.oscillator, 0, dir="-")
+        pin = platform.request(self.board.oscillator, 0, dir="-")
         m.submodules.oscillator = buffer = io.Buffer("i", pin)
-        source = platform.lookup(board.oscillator).clock.frequency
-        if source == board.clock:
+        if found is None:
             m.d.comb += domain.clk.eq(buffer.i)
             return Const(1)
-        make = {"ecp5": _ecp5_pll, "gowin": _gowin_pll}[board.family]
+        source = platform.lookup(self.board.oscillator).clock.frequency
         output, locked, stable = Signal(), Signal(), Signal(2, reset_less=True)
-        m.submodules.pll = make(source, board.clock, buffer.i, output, locked)
+        m.submodules.pll = _PLLS[self.board.family][1](source, found, buffer.i, output, locked)
         m.d.comb += domain.clk.eq(output)
         m.d.sync += stable.eq(stable << 1 | locked)  # the lock signal is of no clock domain
         return stable[1]
 
 
-def _others(platform: Any, link: SerialLink) -> list[str]:
-    """Pins of the serial line's resource beside rx and tx: handshakes that nobody uses."""
-    return [pin.name for pin in platform.lookup(link.resource).ios if pin.name not in ("rx", "tx")]
-
-
-def _ecp5_pll(source: float, target: float, clock, output, locked) -> Instance:
-    found = pll.settings(source, target, pll.ECP5)
+def _ecp5_pll(source: float, found: pll.PllSettings, clock, output, locked) -> Instance:
     return Instance(
         "EHXPLLL",
         ("p", "CLKI_DIV", found.reference),
@@ -103,8 +110,7 @@ def _ecp5_pll(source: float, target: float, clock, output, locked) -> Instance:
     )
 
 
-def _gowin_pll(source: float, target: float, clock, output, locked) -> Instance:
-    found = pll.settings(source, target, pll.GW2A)
+def _gowin_pll(source: float, found: pll.PllSettings, clock, output, locked) -> Instance:
     return Instance(
         "rPLL",
         ("p", "FCLKIN", f"{source / 1e6:g}"),
@@ -142,3 +148,7 @@ def _gowin_pll(source: float, target: float, clock, output, locked) -> Instance:
         ("o", "CLKOUT", output),
         ("o", "LOCK", locked),
     )
+
+
+# Limits of a family's PLL, and what places one.
+_PLLS = {"ecp5": (pll.ECP5, _ecp5_pll), "gowin": (pll.GW2A, _gowin_pll)}

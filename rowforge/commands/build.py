@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from boards.flows import build  # amaranth is slow to import
     from boards.nextpnr import sentence
 
+    commit = _commit()  # of the sources read now
     progress = Progress()
     report = build(target, config, args.output, args.seed, progress.show)
     progress.clear()
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         **report.as_dict(),
         "preset": _preset_name(args, target),
         "command": _command(args),
-        "commit": _commit(),
+        "commit": commit,
     }
     text = json.dumps(document, indent=1) + "\n"
     for path in filter(None, (args.output / REPORT, args.report)):
