@@ -24,9 +24,6 @@ class Sources:
 
 def sources(board: Board, config: Config) -> Sources:
     """All that yosys and nextpnr read; `RowforgeError`, also without amaranth-boards."""
-    from hw.link.boards import SerialAccelerator  # slow to import
-    from hw.verilog import emit
-
     if not isinstance(board.link, SerialLink):
         raise RowforgeError(f"link of board {board.name} must be a serial line")
     try:
@@ -35,13 +32,19 @@ def sources(board: Board, config: Config) -> Sources:
         raise RowforgeError(
             f"amaranth-boards is not installed ({error.name}); type pip install 'rowforge[boards]'"
         ) from None
-    core = SerialAccelerator(config, clock=board.clock, baud=board.link.baud)
-    files = {VERILOG: emit(core, DESIGN)}
+    files = {VERILOG: _verilog(board, config)}
     plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
     for name, content in plan.files.items():
         if Path(name).suffix in (".il", ".lpf", ".pcf", ".cst", ".xdc"):
             files[name] = content if isinstance(content, str) else content.decode()
     return Sources(files, platform)
+
+
+def _verilog(board: Board, config: Config) -> str:
+    from hw.link.boards import SerialAccelerator  # slow to import
+    from hw.verilog import emit
+
+    return emit(SerialAccelerator(config, clock=board.clock, baud=board.link.baud), DESIGN)
 
 
 def write(sources: Sources, folder: Path) -> None:

@@ -107,29 +107,26 @@ def run(
     YoWASP's programs see nothing outside of the folder, so `arguments` name files by their path
     inside it. `show` is told the last line said. Raises `RowforgeError` if the program fails.
     """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     lines: list[str] = []
     with (folder / log).open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [*tool.command, *arguments],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=environment,
-        )
-        try:
-            for line in process.stdout or ():
-                file.write(line)
-                if line.strip():
-                    lines = [*lines[-_TAIL:], line.strip()]
-                    show(f"{tool.name}: {line.strip()[:80]}")
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            status = process.wait()
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    file.write(line)
+                    if line.strip():
+                        lines = [*lines[-_TAIL:], line.strip()]
+                        show(f"{tool.name}: {line.strip()[:80]}")
+            except BaseException:
+                process.kill()
+                raise
+    status = process.returncode
     if status:
         errors = [line for line in lines if "ERROR" in line] or lines[-1:]
         raise RowforgeError(

@@ -6,6 +6,7 @@ from boards.catalogue import BOARDS
 from rowforge import measured
 from rowforge.configs import preset
 from tests.rowforge.support import MODEL, rowforge
+from tests.workloads import workload
 
 
 def test_every_board_has_a_line(capsys):
@@ -34,12 +35,12 @@ def test_a_board_without_a_report_is_not_measured(capsys, monkeypatch, tmp_path)
 
 @pytest.mark.parametrize("name", sorted({board.preset for board in BOARDS.values()}))
 def test_a_boards_preset_compiles_the_shipped_model(capsys, tmp_path, name):
-    outcome = rowforge(
-        capsys, "compile", MODEL, "--preset", name, "-o", tmp_path / "digits.rfp", "--json"
-    )
+    program = tmp_path / "digits.rfp"
+    outcome = rowforge(capsys, "compile", MODEL, "--preset", name, "-o", program)
     assert outcome.status == 0, outcome
-    wanted = [layer for layer in outcome.document["layers"] if layer["macs"]]
-    assert all(layer["where"] == "array" for layer in wanted)
+    convolutions = [line.split() for line in outcome.out.splitlines() if "CONV_2D" in line]
+    assert len(convolutions) == 5
+    assert all(words[1] == "array" for words in convolutions)
 
 
 @pytest.mark.parametrize("name", sorted({board.preset for board in BOARDS.values()}))
@@ -48,3 +49,11 @@ def test_a_preset_fits_the_multipliers_of_its_boards(name):
     for board in BOARDS.values():
         if board.preset == name:
             assert config.multipliers <= board.budget.dsp, board.name
+
+
+@pytest.mark.parametrize("name", ["icebreaker", "orangecrab_25f", "tang_nano_20k", "ulx3s_85f"])
+def test_a_boards_preset_compiles_the_benchmark_models(capsys, tmp_path, name):
+    for model in ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"):
+        file = workload(f"mlperf_tiny/{model}.tflite")
+        outcome = rowforge(capsys, "compile", file, "--preset", name, "-o", tmp_path / "x.rfp")
+        assert outcome.status == 0, outcome
