@@ -289,7 +289,8 @@ class Engine(Block):
         m.d.comb += [
             counters.clear.eq(control.clear),
             counters.hold.eq(control.hold),
-            control.counters.eq(counters.values),
+            counters.index.eq(control.counter_index),
+            control.counter.eq(counters.value),
             control.progress.eq(
                 Cat(
                     activity.fired != 0,

@@ -15,6 +15,7 @@ from sw_driver.errors import DriverError
 
 COMMANDS = (
     "presets",
+    "boards",
     "doctor",
     "generate",
     "compile",
@@ -22,6 +23,7 @@ COMMANDS = (
     "estimate",
     "reproduce",
     "quantize",
+    "build",
     "serve",
     "selftest",
     "demo",

@@ -1,8 +1,10 @@
 """The performance counters."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS
 from hw.arch.counters import COUNTERS
@@ -14,11 +16,14 @@ COUNTER_BITS = 48
 class Counters(Block):
     """One counter for every field of `COUNTERS`, each adding its increment every cycle.
 
+    A counter has a few low bits of its own. They are added to its sum, in a memory, once in as many
+    cycles as there are counters: one adder serves all of them.
+
     Members
     -------
     increments : {name: bits} what each counter gains; clear : back to zero;
     hold : stand still
-    values : the counters, in block order
+    index, value : while `hold`, the counter at this place of the block
     """
 
     def __init__(self, *, widths: tuple[tuple[str, int], ...]):
@@ -27,18 +32,40 @@ class Counters(Block):
                 "increments": In(data.StructLayout(dict(widths))),
                 "clear": In(1),
                 "hold": In(1),
-                "values": Out(data.ArrayLayout(LINK_WORD_BITS, len(COUNTERS.fields))),
+                "index": In(ceil_log2(len(COUNTERS.fields))),
+                "value": Out(LINK_WORD_BITS),
             }
         )
-        self.widths = widths
+        self.widths = dict(widths)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for i, field in enumerate(COUNTERS.fields):
-            value = Signal(COUNTER_BITS, name=field.name)
-            m.d.comb += self.values[i].eq(value)
-            with m.If(self.clear):
-                m.d.sync += value.eq(0)
-            with m.Elif(~self.hold):
-                m.d.sync += value.eq(value + self.increments[field.name])
+        names = [field.name for field in COUNTERS.fields]
+        turns = ceil_log2(len(names))
+        m.submodules.sums = sums = Memory(shape=COUNTER_BITS, depth=1 << turns, init=[])
+        read, write = sums.read_port(domain="comb"), sums.write_port()
+        turn = Signal(turns)
+        place = Signal(turns)
+        begun = Signal(1 << turns)  # the sum in memory holds; else it is zero
+        parts = [Signal(self.widths[name] + turns, name=name) for name in names]
+        part = Array(parts)[place]
+        total = Signal(COUNTER_BITS)
+        m.d.comb += [
+            place.eq(Mux(self.hold, self.index, turn)),
+            read.addr.eq(place),
+            total.eq(Mux(begun.bit_select(place, 1), read.data, 0) + part),
+            write.addr.eq(turn),
+            write.data.eq(total),
+            write.en.eq(~self.hold),
+            self.value.eq(total),
+        ]
+        m.d.sync += turn.eq(turn + 1)
+        with m.If(self.clear):
+            m.d.sync += begun.eq(0)
+            m.d.sync += [signal.eq(0) for signal in parts]
+        with m.Elif(~self.hold):
+            m.d.sync += begun.bit_select(turn, 1).eq(1)
+            for number, name in enumerate(names):
+                gain = self.increments[name]
+                m.d.sync += parts[number].eq(Mux(turn == number, 0, parts[number]) + gain)
         return m

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from amaranth.hdl import Array, Cat, Const, Module, Mux
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from hw.arch.commands import (
     ANY_CONFIGURATION,
@@ -326,11 +325,12 @@ class Decoder(Block):
             "COUNTERS": (
                 ResultBlock.COUNTERS,
                 len(COUNTERS.fields),
-                self.engine.counters[s.position[: ceil_log2(len(COUNTERS.fields))]],
+                self.engine.counter,
             ),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block
+        m.d.comb += self.engine.counter_index.eq(s.position)
         for name, (block, length, word) in sources.items():
             with self._state(m, s, name):
                 m.d.comb += [

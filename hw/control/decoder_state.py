@@ -1,6 +1,6 @@
 """What the command decoder remembers, and what it knows of each table command."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.utils import bits_for
 
 from hw.arch.commands import (
@@ -87,14 +87,14 @@ class DecoderState:
     def table_facts(self, m: Module) -> tuple[Signal, Signal, Signal]:
         """(words of an entry, payload words that `index.count` needs, entries that exist)."""
         size, needed, capacity = Signal(8), Signal(40), Signal(25)
+        tables = table_commands(self.config)
         with m.Switch(self.header.opcode):
-            for opcode, (words, entries) in table_commands(self.config).items():
+            for opcode, (words, entries) in tables.items():
                 with m.Case(opcode):
-                    m.d.comb += [
-                        size.eq(words),
-                        needed.eq(self.index.count * words),
-                        capacity.eq(entries),
-                    ]
+                    m.d.comb += [size.eq(words), capacity.eq(entries)]
+        # A product would take a multiplier: the sizes have few bits among them.
+        places = [bit for bit in range(len(size)) if any(n >> bit & 1 for n, _ in tables.values())]
+        m.d.comb += needed.eq(sum(Mux(size[bit], self.index.count << bit, 0) for bit in places))
         return size, needed, capacity
 
     def watch(self, m: Module, alive) -> None:

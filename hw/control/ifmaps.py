@@ -57,7 +57,7 @@ class IfmapEngine(Block):
                 "tables": In(data.ArrayLayout(PassTable(config), 2)),
                 "slot_bank": Out(1),
                 "slot_index": Out(ceil_log2(max(config.rows, 2))),
-                "slot": In(compact(SLOT)),
+                "slot": In(compact(SLOT, config)),
                 "issued": In(2),
                 "done": Out(2),
                 "quiet": In(1),
@@ -83,7 +83,7 @@ class IfmapEngine(Block):
         bank = ~self.done[0]
         table = of_bank(m, self.tables, bank, "table")
         constants, bases = table.constants, table.bases
-        slot = Signal(compact(SLOT))  # the entry that is being walked
+        slot = Signal(compact(SLOT, config))  # the entry that is being walked
         loaded = Signal()
         step = Signal()
         loops = nest(

@@ -1,6 +1,6 @@
 """What passes between the command decoder and the engine."""
 
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
@@ -31,7 +31,8 @@ def control_port(config: Config) -> Signature:
     older_done : every CONV but the newest has written its results
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
-    counters, clear, hold : the counter block; back to zero; stand still while it is sent;
+    counter_index, counter : a counter's place in its block, its value while `hold`;
+    clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
     """
     word = stream.Signature(LINK_WORD_BITS)
@@ -93,7 +94,8 @@ def control_port(config: Config) -> Signature:
             "older_done": In(1),
             "surplus": In(1),
             "progress": In(1),
-            "counters": In(data.ArrayLayout(LINK_WORD_BITS, len(COUNTERS.fields))),
+            "counter_index": Out(ceil_log2(len(COUNTERS.fields))),
+            "counter": In(LINK_WORD_BITS),
             "clear": Out(1),
             "hold": Out(1),
             "link_in": Out(1),

@@ -10,7 +10,7 @@ from hw.arch.config import Config
 from hw.control.nest import nest
 from hw.control.tables import PassTable, compact
 from hw.elaboration import Block
-from hw.glb.ports import psum_write_layout
+from hw.glb.ports import act_address_bits, psum_write_layout
 from hw.layouts import of_bank
 from hw.noc.collector import CollectorBeat
 from hw.post.items import item_layout
@@ -47,9 +47,9 @@ class PsumWriter(Block):
                 "done": Out(2),
                 "bank": Out(1),
                 "segment_index": Out(ceil_log2(max(config.rows, 2))),
-                "segment": In(compact(SEGMENT)),
+                "segment": In(compact(SEGMENT, config)),
                 "column_index": Out(ceil_log2(max(config.cols, 2))),
-                "column": In(compact(COLUMN)),
+                "column": In(compact(COLUMN, config)),
                 "written_window": Out(16),
                 "closed": Out(1),
                 "columns": In(stream.Signature(CollectorBeat(config))).array(config.cols),
@@ -186,6 +186,7 @@ class PsumWriter(Block):
         channel = Signal(CHANNEL)
         block = Signal(CHANNEL)  # channel block; 32-bit results have blocks of fewer channels
         raw = table.constants.mode == Rounding.RAW.value
+        reach = act_address_bits(config)  # higher bits reach no bank
         psums = Array(beat.psums[i].as_signed() for i in range(config.psum_beat))
         payload = self.items.payload
         m.d.comb += [
@@ -199,8 +200,10 @@ class PsumWriter(Block):
             block.eq(channel >> exact_log2(config.lanes)),
             payload.addr.eq(
                 beat.output
-                + Mux(raw, block << exact_log2(32 // config.data_width), block)
-                * table.constants.plane
+                + (
+                    Mux(raw, block << exact_log2(32 // config.data_width), block)[:reach]
+                    * table.constants.plane[:reach]
+                )[:reach]
             ),
             payload.lane.eq(channel),
             payload.row.eq(table.constants.param + (channel >> exact_log2(units))),

@@ -6,8 +6,10 @@ from amaranth.lib.wiring import In, Out, Signature, connect, flipped
 from amaranth.utils import ceil_log2
 
 from hw.arch.commands import (
+    BASES,
     COLUMN,
     COLUMNS,
+    CONSTANTS,
     PATTERN,
     ROW,
     SEGMENT,
@@ -48,7 +50,9 @@ class Sequencer(Block):
         column = ceil_log2(max(config.cols, 2))
 
         def read(index: int, struct) -> Signature:
-            return Signature({"bank": Out(1), "index": Out(index), "data": In(compact(struct))})
+            return Signature(
+                {"bank": Out(1), "index": Out(index), "data": In(compact(struct, config))}
+            )
 
         super().__init__(
             {
@@ -140,8 +144,8 @@ class Sequencer(Block):
         """Registers of one pass table."""
         with m.If(here & issue):
             m.d.sync += [
-                table.constants.eq(walker.constants),
-                table.bases.eq(walker.bases),
+                *(table.constants[f.name].eq(walker.constants[f.name]) for f in CONSTANTS.fields),
+                *(table.bases[f.name].eq(walker.bases[f.name]) for f in BASES.fields),
                 table.first.eq(walker.first),
                 table.last.eq(walker.last),
                 table.sync.eq(walker.opening & walker.constants.sync),
@@ -196,8 +200,9 @@ class Sequencer(Block):
         )
 
     def _entry_table(self, m, platform, name, struct, bank, loader, start, ports) -> None:
-        entries = self.config.cols if struct is COLUMN else self.config.rows
-        table = EntryTable(struct, entries=entries, ports=len(ports))
+        config = self.config
+        entries = config.cols if struct is COLUMN else config.rows
+        table = EntryTable(struct, config, entries=entries, ports=len(ports))
         instantiate(m, platform, name, table)
         word = loader.word
         offset = Signal(range(max(entries * struct.words, 2)), name=f"{name}_offset")

@@ -10,12 +10,34 @@ from hw.arch.commands import BASES, CONSTANTS, ID
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.elaboration import Block
+from hw.glb.ports import act_address_bits, psum_address_bits
 from hw.pe.layouts import ColumnTable, RowTable
 
+_ACT_FIELDS = (
+    "address",
+    "outer_words",
+    "inner_words",
+    "output",
+    "ifmap",
+    "plane",
+    "plane_stride",
+    "item_stride",
+)
 
-def compact(struct: Struct) -> data.StructLayout:
-    """The record's fields one behind the other, without the padding of its words."""
-    return data.StructLayout({f.name: Shape(f.width, f.signed) for f in struct.fields})
+
+def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
+    """The record's fields one behind the other, without the padding of its words.
+
+    With a configuration, fields that are added up to buffer addresses have no more bits than tell
+    existing words apart: sums wrap, and the buffer looks at no others.
+    """
+    reach: dict[str, int] = {}
+    if config is not None:
+        reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
+        reach["psum"] = psum_address_bits(config)
+    return data.StructLayout(
+        {f.name: Shape(min(f.width, reach.get(f.name, f.width)), f.signed) for f in struct.fields}
+    )
 
 
 class PassTable(data.StructLayout):
@@ -24,8 +46,8 @@ class PassTable(data.StructLayout):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "constants": compact(CONSTANTS),
-                "bases": compact(BASES),
+                "constants": compact(CONSTANTS, config),
+                "bases": compact(BASES, config),
                 "first": 1,
                 "last": 1,
                 "sync": 1,
@@ -49,9 +71,9 @@ class EntryTable(Block):
     write : {en, bank, index, data}; reads : `ports` times {bank, index, data}
     """
 
-    def __init__(self, struct: Struct, *, entries: int, ports: int = 1):
+    def __init__(self, struct: Struct, config: Config, *, entries: int, ports: int = 1):
         index = ceil_log2(max(entries, 2))
-        shape = compact(struct)
+        shape = compact(struct, config)
         super().__init__(
             {
                 "write": In(

@@ -58,14 +58,7 @@ class NestWalker(Block):
         words = Array(constants.as_value().word_select(i, 64) for i in range(CONSTANTS.words))
         bases = Signal(layout(BASES))
         base_words = [bases.as_value().word_select(i, 64) for i in range(BASES.words)]
-        m.submodules.loops = memory = Memory(shape=64, depth=LOOPS * LOOP.words, init=[])
-        write = memory.write_port()
         first_loop_word = CONSTANTS.words + BASES.words
-        m.d.comb += [
-            write.data.eq(self.write.data),
-            write.addr.eq(self.write.index - first_loop_word),
-            write.en.eq(self.write.en & (self.write.index >= first_loop_word)),
-        ]
         with m.If(self.write.en):
             for i in range(CONSTANTS.words):
                 with m.If(self.write.index == i):
@@ -76,11 +69,17 @@ class NestWalker(Block):
         loop = Signal(range(LOOPS))
         entry = Signal(layout(LOOP))
         for i in range(LOOP.words):
-            read = memory.read_port(domain="comb")
+            m.submodules[f"loops_{i}"] = memory = Memory(shape=64, depth=LOOPS, init=[])
+            write, read = memory.write_port(), memory.read_port(domain="comb")
             m.d.comb += [
-                read.addr.eq(loop * LOOP.words + i),
+                write.data.eq(self.write.data),
+                read.addr.eq(loop),
                 entry.as_value().word_select(i, 64).eq(read.data),
             ]
+            with m.Switch(self.write.index):
+                for number in range(LOOPS):
+                    with m.Case(first_loop_word + number * LOOP.words + i):
+                        m.d.comb += [write.addr.eq(number), write.en.eq(self.write.en)]
         m.d.comb += [
             *(self.constants[f.name].eq(constants[f.name]) for f in CONSTANTS.fields),
             *(self.bases[f.name].eq(bases[f.name]) for f in BASES.fields),

@@ -3,7 +3,7 @@
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In
-from amaranth.utils import exact_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.config import Config
 from hw.elaboration import Block, SinglePortRam, instantiate
@@ -69,8 +69,8 @@ class GlobalBuffer(Block):
 
     def _act_bank(self, address):
         """(one-hot set of banks, row) of an activation word."""
-        bank = address >> self._row_bits()
         reach = self.config.act_banks
+        bank = address[self._row_bits() : self._row_bits() + ceil_log2(max(reach, 2))]
         return (
             [bank == i if i < reach else 0 for i in range(self.banks)],
             address[: self._row_bits()],
@@ -79,9 +79,11 @@ class GlobalBuffer(Block):
     def _psum_banks(self, address):
         """(set of banks, row) of a psum beat: groups of 2k banks from the top, parity first."""
         k = self.config.banks_per_beat
-        group = address[1:] >> self._row_bits()
+        groups = self.config.psum_groups
+        first_bit = 1 + self._row_bits()
+        group = address[first_bit : first_bit + ceil_log2(max(groups, 2))]
         chosen: list = [0] * self.banks
-        for g in range(self.config.psum_groups):
+        for g in range(groups):
             for parity in range(2):
                 first = self.banks - 2 * k * (g + 1) + k * parity
                 for i in range(k):

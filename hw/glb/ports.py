@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature, connect, flipped
+from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
@@ -14,6 +15,16 @@ def read_port(width: int) -> Signature:
     """Initiator's side of a read port: a granted request (valid and ready) is answered in `data`
     in the next cycle, and only then."""
     return Signature({"request": Out(stream.Signature(ADDRESS)), "data": In(width)})
+
+
+def act_address_bits(config: Config) -> int:
+    """Bits of an activation address that tell existing buffer words apart."""
+    return min(ADDRESS, ceil_log2(max(config.act_banks, 2)) + exact_log2(config.glb_depth))
+
+
+def psum_address_bits(config: Config) -> int:
+    """Bits of a psum address that tell existing psum beats apart."""
+    return min(ADDRESS, 1 + ceil_log2(max(config.psum_groups, 2)) + exact_log2(config.glb_depth))
 
 
 def act_write_layout(config: Config) -> data.StructLayout:

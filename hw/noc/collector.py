@@ -80,14 +80,16 @@ class ColumnCollector(Block):
         word = Signal(ChainWord(config))
         arrived = Signal()
         taken = Signal()
-        for index, source in enumerate(self.inputs):
-            here = running & (row == index)
-            m.d.comb += source.ready.eq(here & taken)
-            with m.If(here):
-                m.d.comb += [
-                    word.eq(source.payload),
-                    arrived.eq(source.valid & source.payload.tail),
-                ]
+        offered = Signal()
+        m.d.comb += arrived.eq(running & offered)
+        with m.Switch(row):
+            for index, source in enumerate(self.inputs):
+                with m.Case(index):
+                    m.d.comb += [
+                        word.eq(source.payload),
+                        offered.eq(source.valid & source.payload.tail),
+                        source.ready.eq(taken),
+                    ]
         segment_done = self._pack(m, current, word.psums, arrived, taken, queue.input)
 
         window = Signal(16)

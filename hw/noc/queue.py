@@ -1,6 +1,6 @@
 """A small first-in first-out buffer between two streams."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -51,6 +51,9 @@ class Queue(Block):
             with m.If(put):
                 m.d.sync += item.eq(self.input.payload)
             return m
+        if self.depth == 2:
+            self._pair(m, level, put, take)
+            return m
         m.submodules.items = items = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = items.write_port(), items.read_port(domain="comb")
         m.d.comb += [
@@ -62,6 +65,15 @@ class Queue(Block):
             with m.If(step):
                 m.d.sync += pointer.eq(_next(pointer, self.depth))
         return m
+
+    def _pair(self, m: Module, level: Signal, put: Signal, take: Signal) -> None:
+        """Two registers: the second one moves up. On FPGAs that is less than a memory."""
+        first, second = Signal(self.shape), Signal(self.shape)
+        m.d.comb += self.output.payload.eq(first)
+        with m.If(put):
+            m.d.sync += second.eq(self.input.payload)
+        with m.If(take | ~level.any()):
+            m.d.sync += first.eq(Mux(level[1], Value.cast(second), Value.cast(self.input.payload)))
 
 
 def _next(pointer: Signal, depth: int):

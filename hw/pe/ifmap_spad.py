@@ -1,7 +1,8 @@
 """The ifmap scratchpad of a PE: a ring of words in which a window slides."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import stream
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
@@ -41,23 +42,29 @@ class IfmapSpad(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         depth = self.config.ifmap_spad
-        words = Array(
-            Signal(signed(self.config.operand_width), name=f"word_{i}") for i in range(depth)
+        m.submodules.words = words = Memory(
+            shape=signed(self.config.operand_width), depth=max(depth, 2), init=[]
         )
-        write, read, oldest = (Signal(range(depth), name=n) for n in ("write", "read", "oldest"))
+        writing, reading = words.write_port(), words.read_port(domain="comb")
+        write, read, oldest = (
+            Signal(range(max(depth, 2)), name=n) for n in ("write", "read", "oldest")
+        )
         used = Signal(bits_for(depth))  # words held and not freed
         ahead = Signal(bits_for(depth))  # words from the read position on
         put = Signal()
         freed = Signal()
         left = Signal.like(used)
         m.d.comb += [
-            self.word.eq(words[read]),
+            writing.addr.eq(write),
+            writing.en.eq(put),
+            reading.addr.eq(read),
+            self.word.eq(reading.data),
             self.available.eq(ahead != 0),
             freed.eq(self.step & self.free),
             left.eq(used - freed),
         ]
         m.d.sync += used.eq(left + put)
-        self._unpack(m, words, write, put, used)
+        self._unpack(m, writing.data, write, put, used)
         with m.If(freed):
             m.d.sync += oldest.eq(self._after(oldest))
         with m.If(self.step & self.rewind):
@@ -72,9 +79,12 @@ class IfmapSpad(Block):
         return m
 
     def _after(self, pointer: Signal):
-        return Mux(pointer == self.config.ifmap_spad - 1, 0, pointer + 1)
+        following = (pointer + 1)[: len(pointer)]
+        if self.config.ifmap_spad == 1 << len(pointer):
+            return following
+        return Mux(pointer == self.config.ifmap_spad - 1, 0, following)
 
-    def _unpack(self, m: Module, words: Array, write: Signal, put: Signal, used: Signal) -> None:
+    def _unpack(self, m: Module, target, write: Signal, put: Signal, used: Signal) -> None:
         """Take the words of a beat one by one while there is room."""
         beat = self.beats.payload
         m.d.comb += put.eq(self.beats.valid & (used != self.config.ifmap_spad))
@@ -87,5 +97,6 @@ class IfmapSpad(Block):
             m.d.comb += self.beats.ready.eq(put & (position == beat.more))
             with m.If(put):
                 m.d.sync += position.eq(Mux(position == beat.more, 0, position + 1))
+        m.d.comb += target.eq(word)
         with m.If(put):
-            m.d.sync += [words[write].eq(word), write.eq(self._after(write))]
+            m.d.sync += write.eq(self._after(write))

@@ -67,7 +67,9 @@ class WindowWalk(Block):
         current = Signal(PassConfig(config))
         pending = Signal()
         m.d.comb += pending.eq(self.config_pass != self.started)
-        with m.If(pending & (~self.running | (self.step & self.pass_done))):
+        begin = Signal()
+        m.d.comb += begin.eq(pending & (~self.running | (self.step & self.pass_done)))
+        with m.If(begin):
             m.d.sync += [
                 current.eq(self.config),
                 self.started.eq(self.started + 1),
@@ -75,16 +77,16 @@ class WindowWalk(Block):
             ]
         with m.Elif(self.step & self.pass_done):
             m.d.sync += self.running.eq(0)
-        self._count(m, current)
+        self._count(m, current, begin)
         return m
 
-    def _count(self, m: Module, current) -> None:
+    def _count(self, m: Module, current, begin: Signal) -> None:
         config = self.parameters
         words = bits_for(config.ifmap_spad)
         step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
         tap = Signal(words)
         channel = Signal(words)
-        window = Signal(16)
+        windows = Signal(16)  # to come, the present one included
         slot = Signal.like(self.operation.slot)
         first_tap_row = Signal(init=1)  # tap is among the first `channels` of the window
         pixel_done = Signal()  # the word is the last one of its pixel
@@ -92,7 +94,7 @@ class WindowWalk(Block):
         m.d.comb += [
             self.word_done.eq(step + 1 == current.steps),
             self.window_done.eq(self.word_done & (tap + 1 == current.taps)),
-            last_window.eq(window + 1 == current.windows),
+            last_window.eq(windows == 1),
             self.pass_done.eq(self.window_done & last_window),
             self.word_free.eq(last_window | (tap < current.advance)),
             pixel_done.eq(channel + 1 == current.channels),
@@ -127,5 +129,7 @@ class WindowWalk(Block):
                     tap.eq(0),
                     channel.eq(0),
                     first_tap_row.eq(1),
-                    window.eq(Mux(last_window, 0, window + 1)),
+                    windows.eq(windows - 1),
                 ]
+        with m.If(begin):
+            m.d.sync += windows.eq(self.config.windows)

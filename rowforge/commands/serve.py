@@ -3,8 +3,11 @@
 import argparse
 import signal
 
+from boards.catalogue import BOARDS, board
+from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.options import add_config, required_config
+from rowforge.configs import preset
+from rowforge.options import add_config, chosen_config
 from rowforge.progress import Progress
 from sim.framed_rtl import FramedRtl, board_library
 from sim.virtual_board import serve_pty, serve_tcp
@@ -12,7 +15,8 @@ from sim.virtual_board import serve_pty, serve_tcp
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which accelerator, and where it listens."""
-    add_config(parser)
+    parser.add_argument("--board", metavar="B", help=f"the design of a board: {', '.join(BOARDS)}")
+    add_config(parser, required=False)
     line = parser.add_mutually_exclusive_group(required=True)
     line.add_argument("--pty", action="store_true", help="listen on a new pseudo-terminal")
     line.add_argument("--tcp", type=int, metavar="PORT", help="listen on a TCP port; 0: a free one")
@@ -27,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted or terminated; the first line printed is the board's URL."""
     if args.tcp is not None and not 0 <= args.tcp < 1 << 16:
         raise RowforgeError(f"--tcp must be a port from 0 to 65535, not {args.tcp}")
-    config = required_config(args)
+    config = _config(args)
     progress = Progress()
     progress.show("RTL: looking for the simulator")
     device = FramedRtl(board_library(config))
@@ -44,6 +48,18 @@ def run(args: argparse.Namespace) -> int:
     finally:
         device.close()
     return 0
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """The configuration that options name, a board's own one with `--board`."""
+    chosen = chosen_config(args)
+    if args.board is not None:
+        if chosen is not None:
+            raise RowforgeError("--board brings a configuration: give it, or --preset or --config")
+        return preset(board(args.board).preset)
+    if chosen is None:
+        raise RowforgeError("a virtual board needs --board B, --preset P or --config F.toml")
+    return chosen
 
 
 def _announce(url: str) -> None:

@@ -1,0 +1,59 @@
+"""The sources of a board's build: Verilog, RTLIL of pins and clocks, constraints."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boards.board import Board, SerialLink
+from boards.top import DESIGN, BoardTop
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+
+TOP = "top"
+VERILOG = f"{DESIGN}.v"
+RTLIL = f"{TOP}.il"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files by name, and the platform that made them."""
+
+    files: dict[str, str]
+    platform: Any
+
+
+def sources(board: Board, config: Config) -> Sources:
+    """All that yosys and nextpnr read; `RowforgeError`, also without amaranth-boards."""
+    if not isinstance(board.link, SerialLink):
+        raise RowforgeError(f"link of board {board.name} must be a serial line")
+    try:
+        platform = board.platform()
+    except ImportError as error:
+        raise RowforgeError(
+            f"amaranth-boards is not installed ({error.name}); type pip install 'rowforge[boards]'"
+        ) from None
+    files = {VERILOG: _verilog(board, config)}
+    plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
+    for name, content in plan.files.items():
+        if Path(name).suffix in (".il", ".lpf", ".pcf", ".cst", ".xdc"):
+            files[name] = content if isinstance(content, str) else content.decode()
+    return Sources(files, platform)
+
+
+def _verilog(board: Board, config: Config) -> str:
+    from hw.link.boards import SerialAccelerator  # slow to import
+    from hw.verilog import emit
+
+    return emit(SerialAccelerator(config, clock=board.clock, baud=board.link.baud), DESIGN)
+
+
+def write(sources: Sources, folder: Path) -> None:
+    """Write the files into a folder, made if absent."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in sources.files.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RowforgeError(
+            f"output folder must be writable, not {str(folder)!r}: {error.strerror}"
+        ) from None

@@ -1,0 +1,45 @@
+"""What a flow must know of a family of parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from boards.board import Board
+from hw.arch.config import Config
+
+NETLIST = "netlist.json"
+REPORT = "nextpnr.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A program to run, and its arguments."""
+
+    program: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Cells in the terms of a `Budget`."""
+
+    lut: int
+    ff: int
+    dsp: int
+    block_ram: int
+
+
+class Family(Protocol):
+    """A family of parts."""
+
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
+        """yosys commands from the design read to `NETLIST`."""
+
+    def place(self, board: Board, platform: object, top: str) -> Step:
+        """nextpnr, without the arguments that all families share."""
+
+    def pack(self, board: Board, platform: object, top: str) -> list[Step]:
+        """From the routed design to the bitstream."""
+
+    def resources(self, used: Mapping[str, int], netlist: Mapping[str, int]) -> Resources:
+        """What was used, from nextpnr's and yosys' counts of cells by type."""

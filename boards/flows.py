@@ -1,0 +1,151 @@
+"""From a board and a configuration to a bitstream and its report: yosys, nextpnr, packing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from boards import design, nextpnr
+from boards.board import Board
+from boards.ecp5 import Ecp5
+from boards.family import NETLIST, REPORT, Family
+from boards.gowin import Gowin
+from boards.ice40 import Ice40
+from boards.report import BuildReport, begin
+from boards.tools import Clock, Tool, find, run
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+
+Progress = Callable[[str], None]
+Build = Callable[[Board, Config, Path, int, Progress], BuildReport]
+
+_STATISTICS = "cells.json"
+_BITSTREAM_SUFFIXES = (".bit", ".bin", ".fs")
+_TOOLS = {
+    "ecp5": ("yosys", "nextpnr-ecp5", "ecppack"),
+    "ice40": ("yosys", "nextpnr-ice40", "icepack"),
+    "gowin": ("yosys", "nextpnr-himbaechel", "gowin_pack"),
+}
+
+
+def build(
+    board: Board, config: Config, out_dir: Path, seed: int, progress: Progress
+) -> BuildReport:
+    """Build for a board; the family's flow.
+
+    Parameters
+    ----------
+    board, config
+        What for, and what.
+    out_dir : path
+        Made if absent; takes sources, logs, netlist and the bitstream `top.*`.
+    seed : int
+        Of place and route.
+    progress : function
+        Told what is being done.
+
+    Returns the report; without a bitstream if the timing is not met. Raises `RowforgeError` for a
+    family without a flow, tools that are missing or fail, a design that does not fit.
+    """
+    if board.family not in FLOWS:
+        raise RowforgeError(
+            f"--board {board.name} cannot be built: there is no flow for {board.family}"
+        )
+    return FLOWS[board.family](board, config, out_dir, seed, progress)
+
+
+def _open_flow(family: Family) -> Build:
+    def build_open(
+        board: Board, config: Config, out_dir: Path, seed: int, progress: Progress
+    ) -> BuildReport:
+        clock = Clock()
+        report = begin(board, config, seed)
+        programs = {name: find(name) for name in _TOOLS[board.family]}
+        report.tools = {name: tool.version for name, tool in programs.items()}
+        progress("writing Verilog")
+        sources = design.sources(board, config)
+        design.write(sources, out_dir)
+        script = family.synthesis(board, config, design.TOP)
+        counts = _synthesise(script, programs["yosys"], out_dir, progress)
+        outcome = _place(family, board, sources.platform, programs, out_dir, seed, progress)
+        resources = family.resources(outcome.used, counts)
+        report.lut, report.ff = resources.lut, resources.ff
+        report.dsp, report.block_ram = resources.dsp, resources.block_ram
+        report.fmax_mhz = round(outcome.fmax / 1e6, 2)
+        report.met = outcome.met
+        report.critical_path = outcome.path
+        report.cells = {cell: count for cell, count in outcome.used.items() if count}
+        if outcome.met:
+            for step in family.pack(board, sources.platform, design.TOP):
+                run(
+                    programs[step.program],
+                    step.arguments,
+                    out_dir,
+                    show=progress,
+                    log=f"{step.program}.log",
+                )
+        report.files = _made(out_dir)
+        report.wall_s, report.cpu_s = round(clock.wall, 1), round(clock.cpu, 1)
+        return report
+
+    return build_open
+
+
+FLOWS: dict[str, Build] = {
+    "ecp5": _open_flow(Ecp5()),
+    "ice40": _open_flow(Ice40()),
+    "gowin": _open_flow(Gowin()),
+}
+
+
+def _synthesise(commands: str, yosys: Tool, folder: Path, progress: Progress) -> dict[str, int]:
+    """Make the netlist; returns its cells by type."""
+    script = (
+        f"read_rtlil {design.RTLIL}; read_verilog {design.VERILOG}; "
+        f"hierarchy -top {design.TOP}; {commands}; "
+        f"tee -q -o {_STATISTICS} stat -json -top {design.TOP}"
+    )
+    run(yosys, ["-p", script], folder, show=progress, log="yosys.log")
+    try:
+        counts = json.loads((folder / _STATISTICS).read_text("utf-8"))["design"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RowforgeError(f"yosys has left no statistics: {error}") from None
+    return dict(counts["num_cells_by_type"])
+
+
+def _place(
+    family: Family,
+    board: Board,
+    platform: object,
+    programs: dict[str, Tool],
+    folder: Path,
+    seed: int,
+    progress: Progress,
+) -> nextpnr.Outcome:
+    step = family.place(board, platform, design.TOP)
+    shared = (
+        "--json",
+        NETLIST,
+        "--report",
+        REPORT,
+        "--seed",
+        str(seed),
+        "--freq",
+        f"{board.clock / 1e6:g}",
+        "--timing-allow-fail",  # whether it is met is read from the report
+    )
+    run(
+        programs[step.program],
+        [*step.arguments, *shared],
+        folder,
+        show=progress,
+        log="nextpnr.log",
+    )
+    return nextpnr.read_report(folder / REPORT, board.clock)
+
+
+def _made(folder: Path) -> dict[str, int]:
+    return {
+        path.name: path.stat().st_size
+        for path in sorted(folder.iterdir())
+        if path.suffix in _BITSTREAM_SUFFIXES
+    }

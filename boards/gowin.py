@@ -1,0 +1,45 @@
+"""Gowin: yosys, nextpnr-himbaechel, gowin_pack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from boards.board import Board
+from boards.family import NETLIST, Resources, Step
+from hw.arch.config import Config
+
+_ROUTED = "routed.json"
+_CHIP = {"GW2AR-18C": "GW2A-18C"}  # the die, which databases are named after
+
+
+class Gowin:
+    """See `boards.family.Family`."""
+
+    def synthesis(self, board: Board, config: Config, top: str) -> str:
+        return f"synth_gowin -family gw2a -no-rw-check -top {top} -json {NETLIST}"
+
+    def place(self, board: Board, platform: Any, top: str) -> Step:
+        arguments = (
+            "--device",
+            platform.part,
+            "--vopt",
+            f"family={_CHIP[platform.family]}",
+            "--vopt",
+            f"cst={top}.cst",
+            "--write",
+            _ROUTED,
+        )
+        return Step("nextpnr-himbaechel", arguments)
+
+    def pack(self, board: Board, platform: Any, top: str) -> list[Step]:
+        chip = _CHIP[platform.family]
+        return [Step("gowin_pack", ("-d", chip, "-o", f"{top}.fs", _ROUTED))]
+
+    def resources(self, used: Mapping[str, int], netlist: Mapping[str, int]) -> Resources:
+        logic = ("LUT4", "ALU", "MUX2_LUT5", "MUX2_LUT6", "MUX2_LUT7", "MUX2_LUT8")
+        distributed = sum(4 * count for cell, count in used.items() if cell.startswith("RAM16SDP"))
+        return Resources(
+            lut=sum(used.get(cell, 0) for cell in logic[:2]) + distributed,
+            ff=used.get("DFF", 0),
+            dsp=sum(count for cell, count in used.items() if cell.startswith(("MULT", "DSP"))),
+            block_ram=used.get("BSRAM", 0),
+        )
