@@ -1,0 +1,51 @@
+"""Simulation models of the ECP5's cells: yosys' own, and ours where yosys has only a black box."""
+
+import re
+from importlib import resources
+
+from hw.arch.errors import RowforgeError
+from hw.yosys import yosys_share
+
+OURS = ("DP16KD", "MULT18X18D", "LUT4")
+
+# LUT2 is a part of CCU2C
+YOSYS = ("LUT2", "CCU2C", "PFUMX", "L6MUX21", "TRELLIS_FF", "TRELLIS_DPR16X4")
+
+_FOLDERS = ("ecp5", "lattice")  # newer and older releases differ in where they keep the cells
+_SPECIFY = re.compile(r"^\s*specify\b.*?^\s*endspecify$", re.MULTILINE | re.DOTALL)  # delays
+_MODULE = r"^module {name}\b.*?^endmodule$"
+
+
+def model(name: str) -> str:
+    """Verilog of our model of a primitive in `OURS`."""
+    return (resources.files("sim.netlist") / "ecp5" / f"{name}.v").read_text(encoding="utf-8")
+
+
+def cell_models() -> str:
+    """Verilog of all cells that a synthesised design may hold.
+
+    Raises `RowforgeError` if yosys' data lack the model of a cell.
+    """
+    text = _yosys_models()
+    return "\n".join([*(_module(text, name) for name in YOSYS), *(model(name) for name in OURS)])
+
+
+def _yosys_models() -> str:
+    """All of yosys' ECP5 models, one text."""
+    files = [path for folder in _FOLDERS for path in sorted((yosys_share() / folder).glob("*sim.v*"))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+
+
+def yosys_model(name: str) -> str:
+    """Verilog of yosys' model of a cell, without its delays."""
+    return _module(_yosys_models(), name)
+
+
+def _module(text: str, name: str) -> str:
+    found = re.search(_MODULE.format(name=name), text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise RowforgeError(
+            f"yosys has no simulation model of the cell {name} in {yosys_share()}; "
+            "another release of yosys helps"
+        )
+    return _SPECIFY.sub("", found[0])
