@@ -32,7 +32,9 @@ def cell_models() -> str:
 
 def _yosys_models() -> str:
     """All of yosys' ECP5 models, one text."""
-    files = [path for folder in _FOLDERS for path in sorted((yosys_share() / folder).glob("*sim.v*"))]
+    files = [
+        path for folder in _FOLDERS for path in sorted((yosys_share() / folder).glob("*sim.v*"))
+    ]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 

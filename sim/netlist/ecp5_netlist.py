@@ -52,7 +52,12 @@ def _script(top: str, options: Sequence[str]) -> str:
 
 def cached_netlist(config: Config, options: Sequence[str] = ()) -> str:
     """The netlist of the accelerator of a configuration; synthesised only the first time."""
-    identity = (sources_digest(), f"{config_hash(config):016x}", yosys_version(), _script(TOP, options))
+    identity = (
+        sources_digest(),
+        f"{config_hash(config):016x}",
+        yosys_version(),
+        _script(TOP, options),
+    )
     path = cache_root() / "netlists" / f"{hashlib.sha256(repr(identity).encode()).hexdigest()}.v"
     with lock(path):
         if not path.exists():

@@ -1,8 +1,8 @@
 // DP16KD of the ECP5: 18 kbit, written through port A and read through port B, without output
 // registers, both ports of one width.
 //
-// Width 36 is the pseudo dual-port form: DIB carries data 35:18 and DIA 17:0, DOA returns 35:18 and
-// DOB 17:0, ADA[13:5] and ADB[13:5] are the addresses, and ADA[3:0] enable the bytes of nine bits.
+// Width 36 is the pseudo dual-port form: DIB carries data 35:18 and DIA 17:0, DOB returns 35:18 and
+// DOA 17:0, ADA[13:5] and ADB[13:5] are the addresses, and ADA[3:0] enable the bytes of nine bits.
 // Width 18 has byte enables in ADA[1:0] and addresses from bit 4 on; 9, 4, 2 and 1 have none and
 // addresses from bit 3, 2, 1 and 0 on.
 //
@@ -118,10 +118,11 @@ module DP16KD(
   always @(posedge CLKA) noise <= {$random, $random};  // port A's outputs where it does not read
 
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9,
-          DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} = read[17:0];
+          DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0} =
+         WIDTH == 36 ? read[35:18] : read[17:0];
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9,
           DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} =
-         WIDTH == 36 ? read[35:18] : noise[17:0];
+         WIDTH == 36 ? read[17:0] : noise[17:0];
 
   always @(posedge CLKA)
     if (WEB === 1'b1 || RSTA === 1'b1 || RSTB === 1'b1 || (CEB && (CSB2 | CSB1 | CSB0) === 1'b1) ||
