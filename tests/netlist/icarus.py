@@ -7,7 +7,7 @@ from pathlib import Path
 Ports = Mapping[str, int]  # bus name and width; bus X of width 4 is the pins X3 … X0
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The model does not elaborate, or ends the simulation."""
 
 
@@ -37,7 +37,7 @@ def drive(
     for command in (build, ["vvp", "-n", "bench.vvp"]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise Refused(done.stdout[-500:] + done.stderr[-500:])
+            raise RefusedError(done.stdout[-500:] + done.stderr[-500:])
     return [_unpack(int(line, 16), outputs) for line in done.stdout.split()]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hw.arch.errors import RowforgeError
 from hw.yosys import run_yosys
 from sim.netlist.cells import OURS, YOSYS, cell_models, model, yosys_model
-from tests.netlist.icarus import Refused, drive
+from tests.netlist.icarus import RefusedError, drive
 from tests.netlist.lattice import WIDTHS, BlockRam, multiply
 
 pytestmark = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
@@ -18,9 +18,10 @@ OPERANDS = {"A": 18, "B": 18, "SIGNEDA": 1, "SIGNEDB": 1, "SOURCEA": 1, "SOURCEB
 CORNERS = (0, 1, 2, 0x0FF, 0x100, 0x1FFFE, 0x1FFFF, 0x20000, 0x20001, 0x3FFFE, 0x3FFFF)
 
 PINS = {
-    **{"DIA": 18, "DIB": 18, "ADA": 14, "ADB": 14},
+    **dict.fromkeys(("DIA", "DIB"), 18),
+    **dict.fromkeys(("ADA", "ADB"), 14),
     **dict.fromkeys(("CEA", "WEA", "RSTA", "CEB", "WEB", "RSTB"), 1),
-    **{"CSA": 3, "CSB": 3},
+    **dict.fromkeys(("CSA", "CSB"), 3),
 }
 IDLE = dict.fromkeys(PINS, 0)
 
@@ -77,7 +78,7 @@ def test_a_broken_multiplier_is_found(tmp_path, right, wrong):
 )
 def test_other_modes_of_the_multiplier_do_not_elaborate(tmp_path, parameters):
     item = dict.fromkeys(OPERANDS, 0)
-    with pytest.raises(Refused, match="MULT18X18D_is_modelled_without_registers"):
+    with pytest.raises(RefusedError, match="MULT18X18D_is_modelled_without_registers"):
         drive(
             tmp_path,
             model("MULT18X18D"),
@@ -91,7 +92,7 @@ def test_other_modes_of_the_multiplier_do_not_elaborate(tmp_path, parameters):
 
 def test_the_cascade_of_the_multiplier_ends_the_simulation(tmp_path):
     item = {**dict.fromkeys(OPERANDS, 0), "SOURCEA": 1}
-    with pytest.raises(Refused, match="cascade"):
+    with pytest.raises(RefusedError, match="cascade"):
         drive(
             tmp_path,
             model("MULT18X18D"),
@@ -203,13 +204,13 @@ def test_a_broken_block_ram_is_found(tmp_path, width, right, wrong):
     ],
 )
 def test_other_modes_of_the_block_ram_do_not_elaborate(tmp_path, parameters):
-    with pytest.raises(Refused, match="DP16KD_is_modelled"):
+    with pytest.raises(RefusedError, match="DP16KD_is_modelled"):
         run_ram(tmp_path, model("DP16KD"), 18, [IDLE], f", {parameters}")
 
 
 @pytest.mark.parametrize("pin", ["WEB", "RSTA", "RSTB"])
 def test_other_uses_of_the_block_ram_end_the_simulation(tmp_path, pin):
-    with pytest.raises(Refused, match="not modelled"):
+    with pytest.raises(RefusedError, match="not modelled"):
         run_ram(tmp_path, model("DP16KD"), 18, [{**IDLE, pin: 1}])
 
 
@@ -244,8 +245,9 @@ def test_our_lut_is_that_of_yosys_for_every_contents(tmp_path):
         run_yosys(proof, tmp_path)
 
 
-def test_every_cell_has_a_model_and_one_only():
-    text = cell_models()
+@pytest.mark.parametrize("four_states", [False, True])
+def test_every_cell_has_a_model_and_one_only(four_states):
+    text = cell_models(four_states=four_states)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert sorted(modules) == sorted((*OURS, *YOSYS))
     assert "specify" not in text
