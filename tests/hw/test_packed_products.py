@@ -19,7 +19,7 @@ LOWEST = -255  # a stored activation of 8 bits less its zero point
 
 
 def test_the_arithmetic_is_exact_for_all_operands():
-    """What the PE's docstring says, in integers, for 511 activations and 65,536 pairs of weights."""
+    """What the PE's docstring says, in integers, for all activations and pairs of weights."""
     weights = np.arange(-128, 128, dtype=np.int64)
     high, low = weights[:, None], weights[None, :]
     packed = (high << 16) + low
