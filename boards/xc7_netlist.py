@@ -138,7 +138,7 @@ def logic_depth(cells: Cells) -> Depth:
     if not depth:
         return Depth(0, ())
     last: str | None = max(depth, key=lambda name: depth[name])
-    levels, path = depth[str(last)], []
+    (levels, _), path = depth[str(last)], []
     while last is not None:
         path.append(cells[last]["type"])
         last = before[last]
@@ -160,9 +160,9 @@ def _is_data(kind: str, port: str) -> bool:
 
 def _longest(
     cells: Cells, drivers: Mapping[int, str], inputs: Mapping[str, list[int]]
-) -> tuple[dict[str, int], dict[str, str | None]]:
-    """Levels up to and with each cell, and the cell before it on that way."""
-    depth: dict[str, int] = {}
+) -> tuple[dict[str, tuple[int, int]], dict[str, str | None]]:
+    """Levels and cells up to and with each cell, and the cell before it on that way."""
+    depth: dict[str, tuple[int, int]] = {}
     before: dict[str, str | None] = {}
     for start in inputs:
         stack, open_ = [start], set()
@@ -180,7 +180,8 @@ def _longest(
                 stack += missing
                 continue
             best = max(sources, key=lambda source: depth[source], default=None)
-            depth[name] = _COMBINATIONAL[cells[name]["type"]] + (depth[best] if best else 0)
+            levels, passed = depth[best] if best else (0, 0)
+            depth[name] = (levels + _COMBINATIONAL[cells[name]["type"]], passed + 1)
             before[name] = best
             stack.pop()
     return depth, before

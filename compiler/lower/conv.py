@@ -20,6 +20,7 @@ from compiler.lower.patterns import (
     row_patterns,
     wave_psums,
 )
+from compiler.lower.resident import Filters
 from compiler.lower.stream import Nest, Stream
 from compiler.lower.surface import Surface
 from compiler.lower.waves import unrolled_loops, wave_loops, wave_parts
@@ -30,7 +31,6 @@ from compiler.mapper.legal import tag_span
 from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
 from hw.arch.commands import BASES
 from hw.arch.layout import filter_words, psum_floor
-from hw.arch.program import Words
 
 Array = NDArray[Any]
 
@@ -126,7 +126,7 @@ class _Lowering:
     def _wave_loops(self) -> list[Loop]:
         """Items, output rows, columns, filters, inner waves.
 
-        `band` counts filter groups and `wave` inner waves for `_payload`.
+        `band` counts filter groups and `wave` inner waves for `_filters`.
         """
         mapping, shape, fold, waves = self.mapping, self.shape, self.fold, self.waves
         source, target = self.task.source, self.task.target
@@ -219,7 +219,7 @@ class _Lowering:
         }
         nest = Nest(constants, [*tail, *(word for record in records for word in record)])
         length = self._length(passes, loops, moved, constants["filter_beats"])
-        stream.conv(nest, length, lambda: self._payload(run, moved, loops), self._access())
+        stream.conv(nest, length, lambda: self._filters(run, moved, loops), self._access())
 
     def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
         """Row patterns of a chunk; a depthwise block has them for every lane its waves start at."""
@@ -323,22 +323,22 @@ class _Lowering:
         )
         return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
 
-    def _payload(self, run: Run, moved: Mapping[str, int], loops: list[Loop]) -> Words:
-        """Filters of all passes in the order of the nest; equal passes are packed once."""
+    def _filters(self, run: Run, moved: Mapping[str, int], loops: list[Loop]) -> Filters:
+        """Filters of all passes; equal passes are packed once."""
         passes = fold_run(self.shape, self.fold, run, self.config.rows)
-        packed: dict[tuple[int, ...], Words] = {}
-        parts = []
         names = ("band", "wave", "group", "tap", "row", "pass")
         start = {name: moved.get(name, 0) for name in names}
         start["group"] += run.first
-        for indices in product(*(range(loop.count) for loop in loops)):
+        depends = [any(name in loop.steps for name in names) for loop in loops]
+        inner = [loop for loop, needed in zip(loops, depends, strict=True) if needed]
+        blocks = []
+        for indices in product(*(range(loop.count) for loop in inner)):
             at = dict(start)
-            for loop, index in zip(loops, indices, strict=True):
+            for loop, index in zip(inner, indices, strict=True):
                 for name in names:
                     at[name] += index * loop.steps.get(name, 0)
-            key = tuple(at[name] for name in names)
-            if key not in packed:
-                packed[key] = pass_filters(
+            blocks.append(
+                pass_filters(
                     self.config,
                     self.bank,
                     self.mapping,
@@ -347,8 +347,8 @@ class _Lowering:
                     at["band"],
                     (at["group"], at["tap"], at["row"]),
                 )
-            parts.append(packed[key])
-        return np.concatenate(parts)
+            )
+        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks))
 
 
 def _without_counters(loop: Loop) -> Loop:
