@@ -113,6 +113,7 @@ class Session:
             words = program.memory_stream()
             self.link.send(words)
             results = ResultReader(self.link)
+            results.expect(Block.COUNTERS, COUNTERS.words, lambda words: None)
             results.receive_until(results.expect(Block.STATUS, 1, lambda words: None))
             self._memory = image
             return len(words)

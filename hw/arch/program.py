@@ -110,8 +110,7 @@ Step: TypeAlias = Send | Load | Store | Query | Host
 class Layer:
     """One operator of the model: where it runs, why, and what it costs.
 
-    `link_bytes` move in every run; `resident_bytes` more would if the filters were not in the weight
-    memory.
+    `link_bytes` move in every run; `resident_bytes` more would if there were no weight memory.
     """
 
     name: str
@@ -148,7 +147,10 @@ class Program:
     memory: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
 
     def memory_stream(self) -> Words:
-        """The command stream that fills the weight memory; answered by a status block, as every."""
+        """The command stream that fills the weight memory.
+
+        It is answered by a counter block, so that the next program counts from 0, and a status.
+        """
         index = commands.INDEX.pack({"first": 0, "count": len(self.memory)})
         return np.concatenate(
             [
@@ -160,6 +162,12 @@ class Program:
                     dtype=np.uint64,
                 ),
                 self.memory,
-                np.array(commands.command(commands.Opcode.END), dtype=np.uint64),
+                np.array(
+                    [
+                        *commands.command(commands.Opcode.COUNTERS, fence=True),
+                        *commands.command(commands.Opcode.END),
+                    ],
+                    dtype=np.uint64,
+                ),
             ]
         )
