@@ -8,6 +8,7 @@
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make mutants N=30  how many small mistakes the tests notice
 
 VENV := .venv
@@ -28,7 +29,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models link-campaign \
-  virtual-board contract mutants clean
+  virtual-board contract netlist mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -62,6 +63,9 @@ test-models: $(STAMPS)/dev
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+netlist: $(STAMPS)/dev
+	$(BIN)/python -m tests.netlist.run
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

@@ -44,6 +44,7 @@ def _verilog(board: Board, config: Config) -> str:
     from hw.link.boards import SerialAccelerator  # slow to import
     from hw.verilog import emit
 
+    assert isinstance(board.link, SerialLink)
     return emit(SerialAccelerator(config, clock=board.clock, baud=board.link.baud), DESIGN)
 
 

@@ -142,6 +142,7 @@ class _Compiler:
             layers=tuple(self._layer(index, report) for index, report in enumerate(self.reports)),
             constants=self.tensors.constants,
             rounding=self.graph.rounding.value,
+            memory=self.stream.memory,
         )
 
     # ---- nodes ----------------------------------------------------------------------------------
@@ -249,6 +250,7 @@ class _Compiler:
             model_cycles=cycles if cost else None,
             glb_bytes=cost.glb_bytes if cost else None,
             link_bytes=8 * traffic.words if traffic.words else None,
+            resident_bytes=8 * self.stream.resident[index],
             bound="link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else ""),
             mapping=cost.mapping if cost else {},
         )

@@ -17,13 +17,21 @@ def report(program: Program, counters: Counters, cycles: int | None) -> dict[str
     """One object: a row for every layer, and the totals.
 
     `cycles` are the RTL's counters where RTL ran, else None; `utilization` follows from them, or
-    from the model's cycles where there are none.
+    from the model's cycles where there are none. `link_bytes` move in every run. A program that
+    keeps filters in the weight memory has `resident_bytes` besides, which would move in every run
+    too, and in the totals `memory_bytes`, which fill that memory once.
     """
     rows = [
         layer_row(program.config, layer, _counted(counters.get(index)))
         for index, layer in enumerate(program.layers)
     ]
-    return {"layers": rows, "total": totals(program.config, rows, cycles)}
+    total = totals(program.config, rows, cycles)
+    if len(program.memory):
+        for row, layer in zip(rows, program.layers, strict=True):
+            row["resident_bytes"] = layer.resident_bytes
+        total["resident_bytes"] = _sum(rows, "resident_bytes")
+        total["memory_bytes"] = 8 * len(program.memory)
+    return {"layers": rows, "total": total}
 
 
 def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str, Any]:
@@ -83,13 +91,14 @@ _COLUMNS = (
     Column("util.", "utilization", "%"),
     Column("bound", "bound", left=True),
     Column("link bytes", "link_bytes"),
+    Column("resident", "resident_bytes"),
 )
 
 
 def table(document: Mapping[str, Any]) -> str:
     """The report as lines of text: a row a layer, the total last; empty columns are left out."""
     rows = [
-        {**row, "macs": row.get("macs") or None}
+        {**row, **{name: row.get(name) or None for name in ("macs", "resident_bytes")}}
         for row in (*document["layers"], {"name": "total", **document["total"]})
     ]
     return text_table(used(_COLUMNS, rows), rows)

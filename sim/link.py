@@ -29,11 +29,12 @@ def rtl_library(
     """
     parts = (sources_digest(), TOP, f"{config_hash(config):016x}")
     return cached_build(
-        parts, lambda: _verilog(config), Build(top=TOP, trace=trace, optimise=optimise)
+        parts, lambda: accelerator_verilog(config), Build(top=TOP, trace=trace, optimise=optimise)
     )
 
 
-def _verilog(config: Config) -> str:
+def accelerator_verilog(config: Config) -> str:
+    """The emitted Verilog of a configuration, all modules."""
     from hw.accelerator import Accelerator  # amaranth is slow to import and needed on a miss only
     from hw.verilog import emit
 
@@ -64,6 +65,8 @@ class RtlLink:
         Told the cycles of the program so far, now and then.
     optimise : str
         C++ compiler option: "-O0" builds faster and runs slower.
+    library : path or None
+        A simulation of the same ports, such as a netlist's, in place of the emitted Verilog's.
     """
 
     def __init__(
@@ -76,9 +79,11 @@ class RtlLink:
         patience: int = _PATIENCE,
         progress: Progress | None = None,
         optimise: str = "-O2",
+        library: Path | None = None,
     ):
         form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
-        library = rtl_library(config, trace=form if trace else None, optimise=optimise)
+        if library is None:
+            library = rtl_library(config, trace=form if trace else None, optimise=optimise)
         self._engine = RtlEngine(library, seed=seed, trace=trace)
         self._beat = np.dtype(f"<u{config.link_width // 8}")
         self._stall_seed = stall_seed

@@ -62,6 +62,8 @@ class Build:
     blocks : tuple of str
         Modules translated once and shared by all their instances. This shortens the build of an
         array of a hundred equal blocks several times and costs some speed. Not used with a trace.
+    flags : tuple of str
+        Further options of Verilator.
     """
 
     top: str
@@ -70,6 +72,7 @@ class Build:
     trace: Literal["vcd", "fst"] | None = None
     optimise: str = "-O2"
     blocks: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
     @property
     def hierarchical(self) -> bool:
@@ -239,7 +242,8 @@ def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
     defines = "" if build.trace is None else f" -DROWFORGE_TRACE_{build.trace.upper()}"
     hierarchy = ["--hierarchical", "blocks.vlt"] if build.hierarchical else []
     return [
-        *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS, *trace, *hierarchy),
+        *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS),
+        *(*build.flags, *trace, *hierarchy),
         *("--top-module", build.top, "--Mdir", str(work / "obj"), "-o", _LIBRARY),
         *("-CFLAGS", f"{_COMPILE_FLAGS} -I{work}{defines}"),
         *("-LDFLAGS", "-shared -Wl,-Bsymbolic"),

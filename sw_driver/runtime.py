@@ -37,24 +37,30 @@ class RunOutcome:
         shape: inputs, constants, stored tensors, and results of host operators
     counters : hardware counters of the first input, by layer index and counter name
     cycles : clock cycles of the first input, None if the link does not know
+    memory_words : words of the command stream that filled the weight memory before the first input;
+        0 where it held the program's filters already, or the program keeps none there
     """
 
     outputs: dict[str, Array]
     tensors: dict[int, Array]
     counters: dict[int, dict[str, int]] = field(default_factory=dict)
     cycles: int | None = None
+    memory_words: int = 0
 
 
 class Session:
     """A link and the configuration of the accelerator behind it.
 
     After an error a board is reset, and connected to anew if the link broke, before the next run.
+    The weight memory is filled when a program needs other contents than the session put there last;
+    after an error it counts as empty.
     """
 
     def __init__(self, link: Link, config: Config):
         self.link = link
         self.config = config
         self._failed = False
+        self._memory = b""  # what the weight memory holds
 
     def run(
         self, program: Program, inputs: Inputs, *, progress: Progress | None = None
@@ -86,7 +92,10 @@ class Session:
         batches = split_inputs(program, inputs)
         if self._failed and isinstance(self.link, BoardLink):
             self.link.reset()
+        if self._failed:
+            self._memory = b""
         self._failed = True
+        filled = self._fill_memory(program)
         runs = self._run_all(program, batches, progress)
         self._failed = False
         first = runs[0]
@@ -94,7 +103,21 @@ class Session:
             program.tensors[index].name: _join([run.tensors[index] for run in runs])
             for index in program.outputs
         }
-        return RunOutcome(outputs, first.tensors, first.counters, first.cycles)
+        return RunOutcome(outputs, first.tensors, first.counters, first.cycles, filled)
+
+    def _fill_memory(self, program: Program) -> int:
+        """Bring the program's filters into the weight memory; returns the words sent."""
+        image = program.memory.tobytes()
+        if not self._memory.startswith(image):
+            self._memory = b""
+            words = program.memory_stream()
+            self.link.send(words)
+            results = ResultReader(self.link)
+            results.expect(Block.COUNTERS, COUNTERS.words, lambda words: None)
+            results.receive_until(results.expect(Block.STATUS, 1, lambda words: None))
+            self._memory = image
+            return len(words)
+        return 0
 
     def _run_all(
         self, program: Program, batches: list[dict[int, Array]], progress: Progress | None

@@ -21,6 +21,9 @@ from cocotb_tools.runner import Icarus, Runner, Verilator
 
 from hw.elaboration import Block
 from hw.verilog import emit
+from hw.yosys import yosys_version
+from sim.netlist.cells import cell_models
+from sim.netlist.ecp5_netlist import synthesis_script, synthesise
 from sim.verilator import sources_digest, verilator_root
 
 CACHE = Path(__file__).parents[1] / "build" / "tb"
@@ -59,7 +62,12 @@ def simulator() -> str:
 
 
 def simulate(
-    block: "partial[Block]", bench: str, case: Mapping[str, Any], *, test: str | None = None
+    block: "partial[Block]",
+    bench: str,
+    case: Mapping[str, Any],
+    *,
+    test: str | None = None,
+    netlist: bool = False,
 ) -> None:
     """Run the cocotb tests of `tb.benches.<bench>` on the emitted Verilog of a block.
 
@@ -71,13 +79,15 @@ def simulate(
         What the bench reads by `tb.bus.read_case`; anything that JSON holds.
     test : str or None
         The one cocotb test to run; None: all of them.
+    netlist : bool
+        Run them on what yosys makes of the block for the ECP5.
 
     Raises
     ------
     AssertionError
         If a cocotb test fails; the message ends with the last lines of the log.
     """
-    folder = _build(block)
+    folder = _build(block, netlist)
     name = os.environ.get("PYTEST_CURRENT_TEST", bench).rpartition("::")[2].removesuffix(" (call)")
     label = re.sub(r"[^\w.\-]+", "_", f"{name}-{test or 'all'}")
     runs = folder / "runs"
@@ -115,15 +125,20 @@ def _runner() -> Runner:
     return Icarus() if simulator() == "icarus" else _WheelVerilator()
 
 
-def _build(block: "partial[Block]") -> Path:
+def _build(block: "partial[Block]", netlist: bool) -> Path:
     """The folder of a built simulator for a block."""
     arguments = (block.args, sorted(block.keywords.items()))
-    key = _digest(sources_digest(), f"{block.func.__module__}.{block.func.__qualname__}{arguments}")
+    parts = [sources_digest(), f"{block.func.__module__}.{block.func.__qualname__}{arguments}"]
+    if netlist:
+        parts += [yosys_version(), synthesis_script(TOP), _cells()]
+    key = _digest(*parts)
     pointer = CACHE / "designs" / key
     with _lock(pointer):
         design = CACHE / "verilog" / (pointer.read_text() if pointer.exists() else "absent")
         if not design.exists():
             verilog = emit(block(), TOP)
+            if netlist:
+                verilog = f"{synthesise(verilog, TOP)}\n{_cells()}"
             design = CACHE / "verilog" / f"{_digest(verilog)}.v"
             _place(design, verilog)
             _place(pointer, design.name)
@@ -133,6 +148,10 @@ def _build(block: "partial[Block]") -> Path:
             _compile(design, folder)
             _place(folder / _BUILT, "")
     return folder
+
+
+def _cells() -> str:
+    return cell_models(four_states=simulator() == "icarus")
 
 
 def _compile(design: Path, folder: Path) -> None:

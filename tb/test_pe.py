@@ -4,8 +4,10 @@ from functools import partial
 
 import pytest
 
+import tb.build
 from hw.arch.config import Config
 from hw.pe.pe import PE
+from sim.netlist.cells import cell_models
 from tb.build import simulate
 
 CONFIGS = {
@@ -64,3 +66,35 @@ def test_passes(name):
     case = {"config": CONFIGS[name], "seed": name, "passes": 12}
     test = None if config.ifmap_spad > 1 else "random_passes"
     simulate(partial(PE, config), "pe_bench", case, test=test)
+
+
+# A filter scratchpad large enough for block RAM.
+NETLIST = {"weight_zero_points": True, "filter_spad": 4096, "psum_spad": 8}
+
+
+def passes_on_the_netlist():
+    case = {"config": NETLIST, "seed": "netlist", "passes": 12}
+    block = partial(PE, Config(**NETLIST))
+    simulate(block, "pe_bench", case, test="random_passes", netlist=True)
+
+
+@pytest.mark.slow
+def test_passes_on_the_ecp5_netlist():
+    """The same passes on LUTs, flip-flops, carries, a MULT18X18D and DP16KD."""
+    passes_on_the_netlist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("read[35:18] : read[17:0]", "read[17:0] : read[35:18]"),
+        ("assign Z = C0 ? ALUT : BLUT", "assign Z = C0 ? BLUT : ALUT"),
+    ],
+)
+def test_a_broken_cell_is_found(monkeypatch, right, wrong):
+    cells = cell_models(four_states=True)
+    assert cells.count(right) == 1
+    monkeypatch.setattr(tb.build, "_cells", lambda: cells.replace(right, wrong))
+    with pytest.raises(AssertionError, match="pe_bench failed"):
+        passes_on_the_netlist()

@@ -21,6 +21,7 @@ from compiler.lower.patterns import (
     row_patterns,
     wave_psums,
 )
+from compiler.lower.resident import Filters
 from compiler.lower.stream import Nest, Stream
 from compiler.lower.surface import Surface
 from compiler.lower.waves import unrolled_loops, wave_loops, wave_parts
@@ -148,7 +149,7 @@ class Lowering:
             bases["columns"] = bases.get("columns", 0) + columns
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             nest = Nest(item.constants, [*tail, *item.records])
-            self.stream.conv(nest, item.length, partial(self._payload, item), self._access())
+            self.stream.conv(nest, item.length, partial(self._filters, item), self._access())
 
     @cached_property
     def commands(self) -> list[_Command]:
@@ -172,7 +173,7 @@ class Lowering:
     def _wave_loops(self) -> list[Loop]:
         """Items, output rows, columns, filters, inner waves.
 
-        `band` counts filter groups and `wave` inner waves for `_payload`.
+        `band` counts filter groups and `wave` inner waves for `_filters`.
         """
         mapping, shape, fold, waves = self.mapping, self.shape, self.fold, self.waves
         source, target = self.task.source, self.task.target
@@ -371,23 +372,23 @@ class Lowering:
         )
         return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
 
-    def _payload(self, item: _Command) -> Words:
-        """Filters of all passes in the order of the nest; equal passes are packed once."""
+    def _filters(self, item: _Command) -> Filters:
+        """Filters of all passes; equal passes are packed once."""
         run, moved, loops = item.run, item.moved, item.loops
         passes = fold_run(self.shape, self.fold, run, self.config.rows)
-        packed: dict[tuple[int, ...], Words] = {}
-        parts = []
         names = ("band", "wave", "group", "tap", "row", "pass")
         start = {name: moved.get(name, 0) for name in names}
         start["group"] += run.first
-        for indices in product(*(range(loop.count) for loop in loops)):
+        depends = [any(name in loop.steps for name in names) for loop in loops]
+        inner = [loop for loop, needed in zip(loops, depends, strict=True) if needed]
+        blocks = []
+        for indices in product(*(range(loop.count) for loop in inner)):
             at = dict(start)
-            for loop, index in zip(loops, indices, strict=True):
+            for loop, index in zip(inner, indices, strict=True):
                 for name in names:
                     at[name] += index * loop.steps.get(name, 0)
-            key = tuple(at[name] for name in names)
-            if key not in packed:
-                packed[key] = pass_filters(
+            blocks.append(
+                pass_filters(
                     self.config,
                     self.bank,
                     self.mapping,
@@ -396,8 +397,8 @@ class Lowering:
                     at["band"],
                     (at["group"], at["tap"], at["row"]),
                 )
-            parts.append(packed[key])
-        return np.concatenate(parts)
+            )
+        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks))
 
 
 def _without_counters(loop: Loop) -> Loop:

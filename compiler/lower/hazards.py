@@ -33,6 +33,10 @@ class Wait:
     older: bool = False
     stored: bool = False
 
+    def flags(self) -> dict[str, bool]:
+        """The flags by name."""
+        return {"fence": self.fence, "older": self.older, "stored": self.stored}
+
 
 NO_WAIT = Wait()
 

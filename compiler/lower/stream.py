@@ -9,9 +9,20 @@ import numpy as np
 
 from compiler.lower.hazards import NO_WAIT, Access, Hazards, Wait
 from compiler.lower.patterns import Words as PatternWords
+from compiler.lower.resident import NOTHING, Filters, place_filters
 from compiler.lower.surface import Surface
 from compiler.lower.tables import RoundRobin
-from hw.arch.commands import CONSTANTS, INDEX, PARAM, REGION, VECTOR, Opcode, begin, command
+from hw.arch.commands import (
+    CONSTANTS,
+    DESCRIPTOR_WORDS,
+    INDEX,
+    PARAM,
+    REGION,
+    VECTOR,
+    Opcode,
+    begin,
+    command,
+)
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
@@ -26,7 +37,51 @@ class Nest:
     tail: Sequence[int]
 
 
-_SYNC = np.array(CONSTANTS.pack({"sync": 1}), dtype=np.uint64)
+_SYNC, _RESIDENT = (
+    np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64) for name in ("sync", "resident")
+)
+
+
+@dataclass(frozen=True)
+class _Conv:
+    """A CONV command until it is known whether its filters stay in the weight memory.
+
+    `filters` is None in a dry stream; `length` counts their words on the link.
+    """
+
+    constants: Words
+    tail: Sequence[int]
+    filters: Filters | None
+    length: int
+    wait: Wait
+    layer: int
+
+    def words(self, first: int | None) -> Words:
+        """Header, descriptor and, unless they are in memory from word `first` on, the filters."""
+        constants, tail, length, payload = self.constants, self.tail, self.length, NOTHING
+        if first is not None and self.filters is not None:
+            constants, length = constants | _RESIDENT, 0
+            tail = self.filters.descriptor(tail, first)
+        elif self.filters is not None:
+            payload = self.filters.words
+        header = command(
+            Opcode.CONV,
+            [*constants.tolist(), *tail],
+            length=length,
+            tag=self.layer,
+            **self.wait.flags(),
+        )
+        return np.concatenate([np.array(header, dtype=np.uint64), payload])
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A Send to be: words, and commands of which the filters' place is open."""
+
+    parts: Sequence[Words | _Conv]
+    layer: int
+
+
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
@@ -61,12 +116,15 @@ class Traffic:
 class Stream:
     """Collects the steps of a program; every method appends what its name says.
 
-    A `dry` stream leaves out the filters, for estimates of networks that have none.
+    A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
+    of them in the weight memory.
 
     Decides on its own what a command has to wait for and where table entries are reused.
     `layer` is the index of the layer that the following commands belong to, `conv_commands` the
     number of CONV commands it has so far, `traffic` what every layer moves on the link. `computing`
-    is set by whoever knows that the array has work while the following words are moved.
+    is set by whoever knows that the array has work while the following words are moved. When it
+    is finished, `memory` is what the weight memory must hold and `resident` the words that every
+    layer need not stream.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
@@ -77,8 +135,10 @@ class Stream:
         self.computing = False
         self.conv_commands = 0
         self._asked: int | None = None  # layer whose counters are still to be asked for
-        self._steps: list[Step] = []
-        self._words: list[Words] = []
+        self.memory = NOTHING
+        self.resident: defaultdict[int, int] = defaultdict(int)
+        self._steps: list[Step | _Pending] = []
+        self._words: list[Words | _Conv] = []
         self._rows = RoundRobin(config.row_patterns)
         self._columns = RoundRobin(config.col_patterns)
         self._params = RoundRobin(config.post_channels // config.post_units)
@@ -138,17 +198,16 @@ class Stream:
 
     # ---- work ---------------------------------------------------------------------------------
 
-    def conv(self, nest: Nest, length: int, payload: Callable[[], Words], access: Access) -> None:
-        """A CONV command with its filters, `length` words."""
+    def conv(self, nest: Nest, length: int, filters: Callable[[], Filters], access: Access) -> None:
+        """A CONV command with its filters, `length` words if they are streamed."""
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
+        self._waited(wait)
+        held = None if self.dry else filters()
+        assert held is None or held.length == length
         constants = nest.constants | _SYNC if sync else nest.constants
-        filters = np.zeros(0, dtype=np.uint64) if self.dry else payload()
-        assert self.dry or len(filters) == length
-        self._command(
-            Opcode.CONV, [*constants.tolist(), *nest.tail], filters, length=length, wait=wait
-        )
-        self._count(-len(filters))  # `_command` took them for words like others
+        self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
+        self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
         self.traffic[self.layer].filters += length
         self._params.use()
         self._hazards.conv(access, synced=sync)
@@ -229,7 +288,31 @@ class Stream:
         self.layer = -1
         self._append(command(Opcode.END))
         self._flush()
-        return tuple(self._steps)
+        return self._resolved()
+
+    def _resolved(self) -> tuple[Step, ...]:
+        """The steps, now that all candidates for the weight memory are known."""
+        pending = [step for step in self._steps if isinstance(step, _Pending)]
+        convs = [part for step in pending for part in step.parts if isinstance(part, _Conv)]
+        filters = [conv.filters for conv in convs if conv.filters is not None]
+        placement = place_filters(self.config, filters)
+        self.memory = placement.memory
+        places = {id(convs[number]): first for number, first in placement.first.items()}
+        for conv in convs:
+            if id(conv) in places:
+                self.traffic[conv.layer].filters -= conv.length
+                self.resident[conv.layer] += conv.length
+        steps: list[Step] = []
+        for step in self._steps:
+            if isinstance(step, _Pending):
+                parts = [
+                    part.words(places.get(id(part))) if isinstance(part, _Conv) else part
+                    for part in step.parts
+                ]
+                steps.append(Send(np.concatenate(parts), step.layer))
+            else:
+                steps.append(step)
+        return tuple(steps)
 
     # ---- words --------------------------------------------------------------------------------
 
@@ -247,28 +330,22 @@ class Stream:
         payload: Sequence[int] | Words = (),
         *,
         wait: Wait = NO_WAIT,
-        length: int | None = None,
     ) -> None:
-        size = len(payload) if length is None else length
-        self._append(self._header(opcode, descriptor, size, wait))
+        self._append(self._header(opcode, descriptor, len(payload), wait))
         self._append(payload)
 
     def _header(
         self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
     ) -> list[int]:
         """Header and descriptor of a command that waits so."""
+        self._waited(wait)
+        return command(opcode, descriptor, length=length, tag=self.layer, **wait.flags())
+
+    def _waited(self, wait: Wait) -> None:
+        """The next command waits so."""
         self._hazards.waited(wait)
         if wait.fence:
             self._computed()
-        return command(
-            opcode,
-            descriptor,
-            length=length,
-            fence=wait.fence,
-            older=wait.older,
-            stored=wait.stored,
-            tag=self.layer,
-        )
 
     def _computed(self) -> None:
         """Every CONV is done."""
@@ -291,7 +368,7 @@ class Stream:
 
     def _flush(self) -> None:
         if self._words:
-            self._steps.append(Send(np.concatenate(self._words), self.layer))
+            self._steps.append(_Pending(self._words, self.layer))
             self._words = []
 
 

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.arch import commands
 from hw.arch.config import Config
+from hw.arch.configfile import config_hash
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -106,7 +108,10 @@ Step: TypeAlias = Send | Load | Store | Query | Host
 
 @dataclass(frozen=True)
 class Layer:
-    """One operator of the model: where it runs, why, and what it costs."""
+    """One operator of the model: where it runs, why, and what it costs.
+
+    `link_bytes` move in every run; `resident_bytes` more would if there were no weight memory.
+    """
 
     name: str
     op: str
@@ -119,13 +124,15 @@ class Layer:
     link_bytes: int | None = None
     bound: str = ""
     mapping: Mapping[str, Any] = field(default_factory=dict)
+    resident_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Program:
     """A compiled network: everything that a driver needs to run it without the model.
 
-    The words of all steps, in order, form one command stream: BEGIN first, END last.
+    The words of all steps, in order, form one command stream: BEGIN first, END last. `memory` is
+    what the weight memory must hold, from word 0 on, before they run.
     """
 
     config: Config
@@ -137,3 +144,30 @@ class Program:
     layers: tuple[Layer, ...]
     constants: Mapping[int, NDArray[Any]] = field(default_factory=dict)
     rounding: str = "tflm"
+    memory: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+
+    def memory_stream(self) -> Words:
+        """The command stream that fills the weight memory.
+
+        It is answered by a counter block, so that the next program counts from 0, and a status.
+        """
+        index = commands.INDEX.pack({"first": 0, "count": len(self.memory)})
+        return np.concatenate(
+            [
+                np.array(commands.begin(config_hash(self.config)), dtype=np.uint64),
+                np.array(
+                    commands.command(
+                        commands.Opcode.MEMORY, index, length=len(self.memory), fence=True
+                    ),
+                    dtype=np.uint64,
+                ),
+                self.memory,
+                np.array(
+                    [
+                        *commands.command(commands.Opcode.COUNTERS, fence=True),
+                        *commands.command(commands.Opcode.END),
+                    ],
+                    dtype=np.uint64,
+                ),
+            ]
+        )

@@ -3,6 +3,7 @@
     manifest.json       versions, configuration, tensors, layers, steps, and a digest of each array
     manifest.sha256     digest of the manifest
     stream.bin          the words of all steps, 64 bits each
+    memory.bin          what the weight memory must hold, 64-bit words
     constants/N.bin     host constant: tensor N
 
 Members are stored, not compressed: the file is the same bytes for the same program with any zlib,
@@ -39,9 +40,10 @@ from hw.arch.programjson import (
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: memory.bin
 
 _MANIFEST, _DIGEST, _STREAM = "manifest.json", "manifest.sha256", "stream.bin"
+_MEMORY = "memory.bin"
 _MAX_FILE = 1 << 32
 _MAX_MANIFEST = 1 << 26
 _MAX_MEMBERS = 1 << 16
@@ -89,7 +91,7 @@ def _member_info(name: str) -> zipfile.ZipInfo:
 
 def _array_members(program: Program) -> dict[str, bytes]:
     parts = [_image(step.words) for step in program.steps if not isinstance(step, Host)]
-    members = {_STREAM: b"".join(parts)}
+    members = {_STREAM: b"".join(parts), _MEMORY: _image(program.memory)}
     for tensor, array in sorted(program.constants.items()):
         members[_constant_name(tensor)] = _image(array)
     return members
@@ -268,7 +270,14 @@ def _read_program(
             for entry in manifest.objects("constants")
         ),
         rounding=document.text("rounding"),
+        memory=_read_memory(path, config, members.get(_MEMORY, b"")),
     )
+
+
+def _read_memory(path: Path, config: Config, data: bytes) -> Words:
+    if len(data) % 8 or len(data) > config.weight_memory:
+        _refuse(path, f"{_MEMORY} must be at most {config.weight_memory} bytes in whole words")
+    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
 
 
 class _Stream:

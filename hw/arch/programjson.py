@@ -223,6 +223,7 @@ def read_layer(document: Document, tensors: int) -> Layer:
         model_cycles=document.optional("model_cycles"),
         glb_bytes=document.optional("glb_bytes"),
         link_bytes=document.optional("link_bytes"),
+        resident_bytes=document.integer("resident_bytes", 0, _MAX_COUNT),
         bound=document.text("bound"),
         mapping=document.mapping("mapping"),
     )

@@ -1,0 +1,125 @@
+"""For a Zynq: Verilog of the AXI wrapper, its resources by yosys, a part for Vivado and a project.
+
+What needs Vivado (bitstream and timing) is left to the scripts written here.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amaranth.lib.wiring import In
+
+from boards.ipxact import LIBRARY, VENDOR, Port, component_xml
+from boards.vivado import block_design
+from boards.xc7_netlist import count_cells, logic_depth, module_below, resources
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from hw.arch.errors import RowforgeError
+from hw.arch.version import version_text
+from hw.elaboration import signature_ports
+from hw.link.axi import AxiAccelerator
+from hw.verilog import emit
+from hw.yosys import run_yosys, yosys_version
+
+NAME = "rowforge"
+ARRAY = "pe_array"
+ZYNQ_7020 = {"lut": 53_200, "ff": 106_400, "dsp": 220, "block_ram": 140}
+
+_IP = "ip"
+Progress = Callable[[str], None]
+
+
+def write_part(
+    config: Config, out_dir: Path, *, part: str = "xc7z020clg400-1", clock_hz: float = 100e6
+) -> list[Path]:
+    """Write the packed part (`ip/`) and `vivado.tcl`, which makes the bitstream with Vivado.
+
+    Returns the files. Raises `RowforgeError` if the folder cannot be written.
+    """
+    _make(out_dir / _IP / "src")
+    top = AxiAccelerator(config)
+    ports = {name: Port(len(s), flow is In) for name, s, flow in signature_ports(top)}
+    version = version_text()
+    source = f"src/{NAME}.v"
+    vlnv = f"{VENDOR}:{LIBRARY}:{NAME}:{'.'.join(version.split('.')[:2])}"
+    files = {
+        f"{_IP}/{source}": emit(top, NAME),
+        f"{_IP}/component.xml": component_xml(NAME, version, ports, [source], clock_hz),
+        "vivado.tcl": block_design(part=part, vlnv=vlnv, clock_hz=clock_hz),
+    }
+    for name, text in files.items():
+        (out_dir / name).write_text(text, encoding="utf-8", newline="\n")
+    return [out_dir / name for name in files]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RowforgeError(
+            f"output folder must be writable, not {str(folder)!r}: {error.strerror}"
+        ) from None
+
+
+def measure(verilog: Path, work: Path, *, top: str = NAME, progress: Progress) -> dict[str, Any]:
+    """Resources and logic depth of a design on xc7 by yosys' `synth_xilinx`.
+
+    Each module is synthesised apart, so that equal PEs are done once; a synthesis across their
+    borders needs less. Returns what JSON holds: `whole` and `array` resources, `depth`, `cells`.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(verilog, work / "design.v")
+    progress("yosys: synth_xilinx")
+    run_yosys(
+        f"""
+        read_verilog design.v
+        synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf
+        check -assert
+        write_json modules.json
+        flatten
+        write_json flat.json
+        """,
+        work,
+    )
+    modules = json.loads((work / "modules.json").read_text("utf-8"))["modules"]
+    flat = json.loads((work / "flat.json").read_text("utf-8"))["modules"][top]["cells"]
+    progress("")
+    cells = count_cells(modules, top)
+    array = count_cells(modules, module_below(modules, ARRAY))
+    return {
+        "whole": resources(cells).as_dict(),
+        "array": resources(array).as_dict(),
+        "depth": logic_depth(flat).as_dict(),
+        "cells": dict(sorted(cells.items())),
+    }
+
+
+def build_zynq(
+    config: Config,
+    out_dir: Path,
+    *,
+    part: str = "xc7z020clg400-1",
+    clock_hz: float = 100e6,
+    progress: Progress,
+) -> dict[str, Any]:
+    """All files, and the report: what the part needs of a Zynq-7020 and how deep its logic is.
+
+    `exceeded` names the resources of which it needs more than there are.
+    """
+    progress("writing Verilog")
+    files = write_part(config, out_dir, part=part, clock_hz=clock_hz)
+    measured = measure(files[0], out_dir / "yosys", progress=progress)
+    return {
+        "device": part,
+        "clock_mhz": clock_hz / 1e6,
+        "configuration_hash": f"{config_hash(config):016x}",
+        "configuration": config.as_dict(),
+        "pes": config.rows * config.cols,
+        "multipliers": config.multipliers,
+        "available": ZYNQ_7020,
+        **measured,
+        "exceeded": [name for name, most in ZYNQ_7020.items() if measured["whole"][name] > most],
+        "tools": {"yosys": yosys_version()},
+    }

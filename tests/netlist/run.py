@@ -1,0 +1,48 @@
+"""Layers and the digits model on the synthesised ECP5 netlist, beside the golden model.
+
+    python -m tests.netlist.run [--digits N]
+
+Every layer must be equal in every bit, and take the same cycles as on the emitted Verilog.
+"""
+
+import argparse
+import sys
+import time
+
+from rowforge.compilation import compile_model, digits_model
+from rowforge.demonstration import held_out_digits
+from rowforge.execution import run_program
+from tests.netlist.target import SMALL, netlist_target
+
+VARIANTS = {
+    "synth_ecp5": (),
+    "synth_ecp5 -no-rw-check": ("-no-rw-check",),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--digits", type=int, default=2, help="digits on each netlist")
+    arguments = parser.parse_args()
+    compiled = compile_model(digits_model(), SMALL, keep_layers=True)
+    images = held_out_digits().images[: arguments.digits]
+    wanted = run_program(compiled, images, "rtl", check=True)
+    wrong = 0
+    for name, options in VARIANTS.items():
+        started = time.monotonic()
+        target = netlist_target(options=options)
+        result = run_program(compiled, images, target, check=True)
+        good = result.difference is None and result.cycles == wanted.cycles
+        wrong += not good
+        said = "equal in every bit" if result.difference is None else str(result.difference)
+        print(
+            f"{name}: {result.inputs} digits, {result.layers_checked} layers, {said}; "
+            f"{result.cycles} cycles for the first, on the emitted Verilog {wanted.cycles}; "
+            f"{time.monotonic() - started:.0f} s",
+            flush=True,
+        )
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
