@@ -88,8 +88,10 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
     if node.op_type in ("AveragePool", "QLinearAveragePool"):
         taps = kernel_shape(builder, node, source)
         window = read_window(builder, node, source, taps, pool=True)
-        meant = pads_before_ceil(builder, node, source, taps)
-        beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
+        beyond = (0, 0)  # QLinearAveragePool counts what rounding up the output size has made
+        if node.op_type == "AveragePool":
+            meant = pads_before_ceil(builder, node, source, taps)
+            beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
         include_pad = bool(node.integer("count_include_pad", 0))
         sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
@@ -202,11 +204,13 @@ def emit_average(
             )
             builder.emit_for(node, pool, *absorbed)
             return
-        if len(counts) == 1:
-            count = counts.pop()
-            conv = _as_conv(average, scale, target, clamp, count, common)
-            builder.emit_for(node, conv, *absorbed)
-            return
+        exact = True
+    else:
+        exact = node.op_type == "QLinearGlobalAveragePool"
+    if exact and len(counts) == 1:
+        conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
+        builder.emit_for(node, conv, *absorbed)
+        return
     if node.op_type == "ReduceMean":
         builder.refuse(
             node,

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from rowforge.configs import preset
 from tests.fuzz_graph.case import Feature, Format
+from tests.fuzz_graph.onnx_format import ONNX
 from tests.fuzz_graph.runner import Outcome, run_case
 from tests.fuzz_graph.tflite_format import TFLITE
 
-FORMATS: dict[str, Format] = {"tflite": TFLITE}
+FORMATS: dict[str, Format] = {"tflite": TFLITE, "onnx": ONNX}
 EXECUTED = 5  # one of so many programs is executed as well
 TARGET = 5  # how often everything must come up in a full campaign
 FULL_CAMPAIGN = 300
