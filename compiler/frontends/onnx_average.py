@@ -206,7 +206,7 @@ def emit_average(
             return
         exact = True
     else:
-        exact = node.op_type == "QLinearGlobalAveragePool"
+        exact = node.op_type.startswith("QLinear") and _is_global(average)
     if exact and len(counts) == 1:
         conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
         builder.emit_for(node, conv, *absorbed)
@@ -234,6 +234,11 @@ def emit_average(
         zero_first=node.op_type == "QLinearAveragePool",
         **average.geometry,
     )
+
+
+def _is_global(average: Average) -> bool:
+    """One window over the whole image, without padding."""
+    return average.window.taps == average.image[:2] and not any(average.window.pad)
 
 
 def _cannot_differ(scale: Scale, target: Scale, count: int) -> bool:

@@ -48,9 +48,7 @@ def explained(
     return int(wrong.sum()) if np.all(neighbours & near) else -1
 
 
-def _chain(
-    last: onnx.NodeProto, writers: dict[str, onnx.NodeProto]
-) -> list[onnx.NodeProto] | None:
+def _chain(last: onnx.NodeProto, writers: dict[str, onnx.NodeProto]) -> list[onnx.NodeProto] | None:
     """The product before a QuantizeLinear and what lies between, in order."""
     found: list[onnx.NodeProto] = []
     name = last.input[0]

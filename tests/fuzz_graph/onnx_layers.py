@@ -145,7 +145,9 @@ class OnnxLayers:
     def rounded(self, name: str, shape: tuple[int, ...], q: Quantisation) -> Value:
         """A float tensor behind QuantizeLinear, now and then with its DequantizeLinear."""
         value = Value(shape=shape, q=q, stored=self.m.quantise(name, q))
-        return replace(value, real=self.m.dequantise(value.stored, q)) if self.chance(0.4) else value
+        return (
+            replace(value, real=self.m.dequantise(value.stored, q)) if self.chance(0.4) else value
+        )
 
     def kept(self, name: str, shape: tuple[int, ...], q: Quantisation) -> Value:
         """A float tensor of values that the scale holds already, rounded or left as it is."""

@@ -40,7 +40,7 @@ def _outputs(given: dict[str, Any], sizes: tuple[int, ...]) -> tuple[int, ...]:
     found = []
     for i, n in enumerate(sizes):
         reach = (given["kernel_shape"][i] - 1) * given["dilations"][i] + 1
-        found.append((n + sum(given.get("pads", [0] * 2 * rank)[i::rank]) - reach))
+        found.append(n + sum(given.get("pads", [0] * 2 * rank)[i::rank]) - reach)
     return tuple(n // s + 1 for n, s in zip(found, given["strides"], strict=True))
 
 
@@ -179,4 +179,3 @@ def _sums(layers: OnnxLayers, kind: str, x: Value, w: Weights, given: dict[str, 
         y = layers.m.op("Mul", y, layers.m.constant(np.float32(x.q[0]) * w.scale))
         y = layers.m.op("Relu", y) if layers.chance(0.5) else y
     layers.leaves.append(str(y))
-

@@ -13,6 +13,7 @@ from tests.fuzz_graph.onnx_products import conv, product
 Step = Callable[[OnnxLayers, Value], Value | None]
 
 _MOST_CLASSES = 200
+_MOST_AVERAGED = 200  # values of a mean of which it can be proven that none is a tie
 
 
 # ---- pools --------------------------------------------------------------------------------------
@@ -21,7 +22,9 @@ _MOST_CLASSES = 200
 def _pool_geometry(layers: OnnxLayers, x: Value, kind: str) -> dict[str, Any]:
     """What ONNX Runtime's integer and float pools take alike."""
     rank = len(x.shape) - 2
-    taps = [min(int(n), size) for n, size in zip(layers.below(1, 5, rank), x.shape[2:], strict=True)]
+    taps = [
+        min(int(n), size) for n, size in zip(layers.below(1, 5, rank), x.shape[2:], strict=True)
+    ]
     given: dict[str, Any] = {"kernel_shape": taps}
     mode = layers.one("NOTSET", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
     if mode == "NOTSET":
@@ -86,7 +89,9 @@ def max_pool(layers: OnnxLayers, x: Value) -> Value | None:
     layers.note("operator", "MaxPool")
     shape = (*x.shape[:2], *_pooled(given, x.shape[2:]))
     if layers.carries():
-        return replace(x, shape=shape, stored=layers.m.op("MaxPool", layers.stored(x), **given), real="")
+        return replace(
+            x, shape=shape, stored=layers.m.op("MaxPool", layers.stored(x), **given), real=""
+        )
     return layers.kept(layers.m.op("MaxPool", layers.real(x), **given), shape, x.q)
 
 
@@ -97,7 +102,8 @@ def average_pool(layers: OnnxLayers, x: Value) -> Value | None:
     q = x.q if layers.chance(0.5) else layers.quantisation(x.q[0], x.dtype)
     ones = (1,) * (len(x.shape) - 2)
     kind = layers.one("AveragePool", "AveragePool", "GlobalAveragePool")
-    if len(x.shape) == 4 and np.prod(x.shape[2:]) % 2 and layers.chance(0.5):
+    size = int(np.prod(x.shape[2:]))
+    if len(x.shape) == 4 and size % 2 and size <= _MOST_AVERAGED and layers.chance(0.5):
         return _reduce_mean(layers, x)
     given: Any = {} if kind == "GlobalAveragePool" else _pool_geometry(layers, x, kind)
     sizes = _pooled(given, x.shape[2:]) if given else ones

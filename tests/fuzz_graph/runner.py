@@ -16,6 +16,7 @@ from sim.golden import run_graph
 from sw_driver.runtime import Session
 from tests.fuzz_graph.case import Array, Case, Format
 
+NOT_RUN = "not run"
 _LISTED = 8  # elements of an output that are written out
 
 
@@ -24,7 +25,7 @@ class Outcome:
     """A case and what went wrong with it, empty if nothing did.
 
     `values` are compared, `explained` of them differ for a proven reason; `levels` lists where the
-    interpreter itself differs between its optimisation levels.
+    interpreter itself differs between its optimisation levels, in `differing` values.
     """
 
     case: Case
@@ -32,6 +33,7 @@ class Outcome:
     values: int = 0
     explained: int = 0
     levels: tuple[str, ...] = ()
+    differing: int = 0
 
 
 class _DifferenceError(Exception):
@@ -59,7 +61,7 @@ def run_case(
             program = compile_graph(graph, config)
             outputs = Session(FunctionalAccelerator(config), config).run(program, named).outputs
             _compare("executor", graph, list(outputs.values()), ours)
-        levels = _between_levels(graph, case, kind, expected)
+        levels, differing = _between_levels(graph, case, kind, expected)
     except _DifferenceError as error:
         return _failed(case, kind, keep, str(error))
     except Exception as error:
@@ -68,7 +70,7 @@ def run_case(
             case, kind, keep, f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"
         )
     values = sum(array.size for array in expected)
-    return Outcome(case, values=values, explained=explained, levels=levels)
+    return Outcome(case, values=values, explained=explained, levels=levels, differing=differing)
 
 
 def _compare(
@@ -107,16 +109,17 @@ def _compare(
 
 def _between_levels(
     graph: Graph, case: Case, kind: Format, expected: list[Array]
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], int]:
     """Outputs that the interpreter gives otherwise at its other level, with their elements."""
     if kind.other_level is None:
-        return ()
+        return (), 0
     others = kind.other_level(case.content, case.inputs)
     if isinstance(others, str):
-        return (f"not run: {others}",)
-    found = []
+        return (f"{NOT_RUN}: {others}",), 0
+    found, differing = [], 0
     for key, plain, other in zip(graph.outputs, expected, others, strict=True):
         places = np.argwhere(plain != other)
+        differing += len(places)
         if len(places):
             listed = ", ".join(
                 f"{tuple(place.tolist())} {plain[tuple(place)]} / {other[tuple(place)]}"
@@ -124,7 +127,7 @@ def _between_levels(
             )
             more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
             found.append(f"{key}: {len(places)} of {plain.size}: {listed}{more}")
-    return tuple(found)
+    return tuple(found), differing
 
 
 def _failed(case: Case, kind: Format, keep: Path | None, message: str) -> Outcome:
