@@ -8,8 +8,9 @@ import pytest
 from compiler.ops import Conv, HostStep, Pool
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
+from sim.golden import run_graph
 from tests.compiler.compile_support import check_graph
-from tests.support.onnx_models import ModelMaker, check, graph_of, places
+from tests.support.onnx_models import ModelMaker, check, graph_of, oracle, places
 from tests.support.onnx_random import KINDS, random_case
 
 Q8 = (0.03125, 7, "uint8")
@@ -149,12 +150,19 @@ def test_softmax_far_below_its_maximum(tmp_path: Path) -> None:
 
 
 def test_softmax_of_integers_is_float32(tmp_path: Path) -> None:
-    """Seen: integer quotients of the same table are one too low four times in 20,000."""
-    rng, m = np.random.default_rng(0), ModelMaker()
-    x = m.input("x", (2000, 100), "uint8")
-    q = *m.scale(4.983657360076904, 3, "uint8"), *m.scale(1 / 255, 139, "uint8")
-    y = m.op("QLinearSoftmax", x, *q, domain="com.microsoft", axis=-1, opset=13)
-    check(m.model(y), tmp_path, rng, levels=(False,))
+    """Four equal maxima of a row share 254 steps: a tie in float32, less in exact sums."""
+    m = ModelMaker()
+    x = m.input("x", (1, 100), "uint8")
+    q = *m.scale(4.983657360076904, 3, "uint8"), *m.scale(0.003921568859368563, 139, "uint8")
+    model = m.model(
+        m.op("QLinearSoftmax", x, *q, domain="com.microsoft", axis=-1, opset=13),
+    )
+    feeds = {"x": np.full((1, 100), 90, np.uint8)}
+    feeds["x"][0, ::25] = 94
+    (expected,) = oracle(model, feeds, optimised=False)
+    actual = run_graph(graph_of(model, tmp_path), feeds)["t0"]
+    assert set(expected[0, ::25]) == {139 + 64}
+    np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("operator", ["QLinearGlobalAveragePool", "QLinearAveragePool"])
