@@ -158,7 +158,7 @@ def test_softmax_of_integers_is_float32(tmp_path: Path) -> None:
         m.op("QLinearSoftmax", x, *q, domain="com.microsoft", axis=-1, opset=13),
     )
     feeds = {"x": np.full((1, 100), 90, np.uint8)}
-    feeds["x"][0, ::25] = 94
+    feeds["x"][0, 1], feeds["x"][0, ::25] = 91, 94
     (expected,) = oracle(model, feeds, optimised=False)
     actual = run_graph(graph_of(model, tmp_path), feeds)["t0"]
     assert set(expected[0, ::25]) == {139 + 64}
