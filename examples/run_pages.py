@@ -27,7 +27,7 @@ def run(name: str) -> bool:
     for folder in (ROOT / ".cache" / "examples" / name, ROOT / "build" / name):
         shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
-    command = ["bash", "-euxo", "pipefail", "-c", script(name)]
+    command = ["bash", "-euvo", "pipefail", "-c", script(name)]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     print(f"{name}: status {status}, {time.monotonic() - started:.0f} s", flush=True)
     return status == 0
@@ -37,7 +37,8 @@ def main() -> int:
     """Run the pages; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=NAMES, help="pages (all)")
-    return int(not all([run(name) for name in parser.parse_args().names]))
+    good = [run(name) for name in parser.parse_args().names]
+    return int(not all(good))
 
 
 if __name__ == "__main__":

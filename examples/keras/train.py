@@ -2,9 +2,10 @@
 
     python examples/keras/train.py --output build/keras
 
-Writes `digits.tflite`, and for the held-out digits `x.npy` (int8, as the model takes them; the first
-five again in `first.npy`), `labels.npy`, `float.npy` (the Keras model's outputs) and `expected.npy` (the int8 model's outputs
-in TensorFlow Lite Micro, whose kernels define what the accelerator computes).
+Writes `digits.tflite`, and for the held-out digits `x.npy` (int8, as the model takes them; the
+first five again in `first.npy`), `labels.npy`, `float.npy` (the Keras model's outputs) and
+`expected.npy` (the int8 model's outputs in TensorFlow Lite Micro, whose kernels define what the
+accelerator computes).
 """
 
 import argparse

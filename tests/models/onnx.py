@@ -39,7 +39,7 @@ def recorded(name: str) -> Arrays:
 
 
 def run(name: str, x: NDArray[np.generic], folder: Path, *arguments: str) -> tuple[Arrays, str]:
-    """Outputs as `output` and every tensor of the first input; what the command said if it failed."""
+    """Outputs as `output`, every tensor of the first input; what a command that failed said."""
     files = {key: folder / f"{key}.npz" for key in "xyt"}
     files["x"], files["y"] = folder / "x.npy", folder / "y.npy"
     np.save(files["x"], x)
