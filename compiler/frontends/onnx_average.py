@@ -7,7 +7,6 @@ order of exact arithmetic gives the same result and the array computes it. Other
 """
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from compiler.frontends.onnx_values import Activation, Scale
 from compiler.frontends.onnx_window import (
     Window,
     channels_last,
+    check_work,
     image_of,
     kernel_shape,
     output_layout,
@@ -115,8 +115,9 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         beyond=beyond,
         sums=sums,
     )
-    if prod(window.outputs) * prod(window.taps) * image[2] > 1 << 32 or 0 in average.counts:
-        builder.refuse(node, "a window lies wholly in padding or is too large", "pad less")
+    check_work(builder, node, window, image[2])
+    if 0 in average.counts:
+        builder.refuse(node, "a window lies wholly in padding", "pad less")
     return average
 
 

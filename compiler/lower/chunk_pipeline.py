@@ -18,7 +18,7 @@ from compiler.lower.operation import Operand, size_of
 from compiler.lower.patterns import wave_psums
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
-from compiler.lower.tiling import tiles
+from compiler.lower.tiling import check_count, tiles
 from compiler.mapper.space import Block, Plan
 from hw.arch.program import Box
 
@@ -50,6 +50,7 @@ class ChunkPipeline:
         self.inputs = [top, top + tiling.ifmap_words]
         top += 2 * tiling.ifmap_words
         self.outputs = [top, top + tiling.wave_words]
+        check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
         self.boxes = [
             box
