@@ -11,6 +11,7 @@ from compiler.ops import Image, Pads, Pair, output_size
 
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
 _MOST_WORK = 1 << 28  # taps of all windows of a pool
+_MOST_TAPS = 1 << 16  # of a pool's window
 _MOST = 1 << 20  # taps, strides, dilations and pads beyond this come from damaged files
 
 
@@ -27,6 +28,12 @@ class Window:
 
 def check_work(builder: Builder, node: RawNode, window: Window, channels: int) -> None:
     """Refuses a pool that would take a host very long."""
+    if prod(window.taps) > _MOST_TAPS:
+        builder.refuse(
+            node,
+            f"its window has {prod(window.taps)} taps, more than {_MOST_TAPS}",
+            "pool in several steps",
+        )
     work = prod(window.outputs) * prod(window.taps) * channels
     if work > _MOST_WORK:
         builder.refuse(
