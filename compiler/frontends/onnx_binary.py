@@ -290,7 +290,7 @@ def _exact(
     target: Scale,
     clamp: tuple[int, int],
 ) -> _Node | None:
-    """The array's operator with its fields; None if a pair of operands tells it from ONNX Runtime."""
+    """The array's operator with its fields; None if some pair of operands tells the two apart."""
     values = (all_values(scale.dtype) for scale in scales)
     grid = np.meshgrid(*values, indexing="ij", sparse=True)
     expected = _FUNCTIONS[function](*grid, **_parameters(operator, scales, target, clamp))
