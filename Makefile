@@ -5,6 +5,7 @@
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
 #   make test-models   every recorded third-party model, on the golden model and on the RTL
+#   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
@@ -28,8 +29,8 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models link-campaign \
-  virtual-board contract netlist mutants clean
+.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models test-examples \
+  link-campaign virtual-board contract netlist mutants clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -60,6 +61,12 @@ damage: $(STAMPS)/dev
 test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.run --target golden
 	$(BIN)/python -m tests.models.run --target rtl
+	$(BIN)/python -m tests.models.onnx
+	$(BIN)/python -m tests.models.vectors
+
+# The pages' own commands, in environments that they make; several GB of packages.
+test-examples: $(STAMPS)/run
+	$(BIN)/python examples/run_pages.py
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.contract.run --n $(N) $(if $(SEED),--seed $(SEED))

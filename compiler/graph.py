@@ -5,12 +5,14 @@ from math import prod
 
 import numpy as np
 
-from compiler.ops import Array, Conv, Mul, Node, Rescale
+from compiler.ops import Array, Conv, HostStep, Mul, Node, Rescale
 from compiler.quantisation import INTEGER_RANGES, Requant, Rounding
 from hw.arch.errors import RowforgeError
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
 MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
+MAX_TOTAL = 1 << 26  # values of all tensors that operators write; the golden model keeps them all
+MAX_SOFTMAX = 1 << 20  # values of a softmax, which the host computes in many passes
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,28 @@ class Graph:
                 raise RowforgeError(f"{node.name} writes {node.output}, which exists already")
             ready.add(node.output)
             producers[node.output] = node
+        self._check_sizes()
         missing = [key for key in self.outputs if key not in ready]
         if missing:
             raise RowforgeError(f"nothing writes the model's output {missing[0]}")
         object.__setattr__(self, "_producers", producers)
+
+    def _check_sizes(self) -> None:
+        total = 0
+        for node in self.nodes:
+            elements = self.tensors[node.output].elements
+            total += 0 if node.folded else elements
+            heavy = isinstance(node, HostStep) and "softmax" in node.function
+            if heavy and elements > MAX_SOFTMAX:
+                raise RowforgeError(
+                    f"{node.name}: {node.op} of {elements} values takes the host too long: at most "
+                    f"{MAX_SOFTMAX}; end the model before it"
+                )
+            if total > MAX_TOTAL:
+                raise RowforgeError(
+                    f"{node.name}: with its output the model's tensors hold {total} values, more "
+                    f"than {MAX_TOTAL}; use smaller inputs or cut the model in two"
+                )
 
     def _known(self, key: str, reader: str) -> None:
         if key not in self.tensors:

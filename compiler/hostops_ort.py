@@ -200,20 +200,25 @@ def softmax_ort(x: Floats, *, columns: int) -> Floats:
 
 
 def softmax_qlinear(x: Array, *, columns: int, scale: float, steps: int, zero_point: int) -> Array:
-    """QLinearSoftmax over rows of `columns` values: integers, from a table of exponentials.
+    """QLinearSoftmax over rows of `columns` values: float32 quotients from a table of exponentials.
 
-    The table holds exp(-d * scale) for distances d to a row's maximum, as large as sums of
-    `columns` of them allow in 32 bits; `steps` is the reciprocal of the output's scale.
+    The table holds exp(-d * scale) for distances d to a row's maximum, times a factor that sums of
+    `columns` of them can bear; `steps` is the reciprocal of the output's scale.
     """
     limits = np.iinfo(x.dtype)
-    unit = min((2**32 - 1) / columns, float(0x7FFFFF))
-    table = np.rint(unit * np.exp(-np.arange(256) * scale)).astype(np.int64)
+    table = np.exp((softmax_peak(columns) / scale - np.arange(256)) * scale).astype(np.float32)
     rows = x.reshape(-1, columns).astype(np.int64)
     exponentials = table[rows.max(axis=-1, keepdims=True) - rows]
-    total = exponentials.sum(axis=-1, keepdims=True)
-    quotient = (exponentials * steps + (total >> 1)) // total + zero_point
+    total = np.add.accumulate(exponentials, axis=-1, dtype=np.float32)[:, -1:]
+    quotient = np.rint(exponentials * np.float32(steps) / total) + zero_point
     bounded: Array = np.clip(quotient, limits.min, limits.max).astype(x.dtype)
     return bounded.reshape(x.shape)
+
+
+def softmax_peak(columns: int) -> float:
+    """The logarithm of the largest number in QLinearSoftmax's table for rows of this length."""
+    largest = np.finfo(np.float32).max / np.float32(columns)
+    return max(0.0, float(np.log(largest)) - 5.0)
 
 
 def cast_ort(x: Array, *, dtype: str) -> Array:

@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 
 LANES = 16
 
-_LEAST = np.float32(-88.3762626647949)
+_LEAST = np.float32(-103.9720840454)  # its exponential is half the least subnormal float32
 _MAGIC = np.float32(12582912.0)  # 1.5 * 2^23: adding it rounds to an integer
 _LOG2_RECIPROCAL = np.float32(1.44269504088896341)
 _LOG2_HIGH = np.float32(-6.93145752e-1)
@@ -38,7 +38,7 @@ def fused(a: Floats, b: Floats | np.float32, c: Floats | np.float32) -> Floats:
 
 
 def exponential(x: Floats) -> Floats:
-    """exp of numbers of at most 0; those below -88.38 count as that."""
+    """exp of numbers of at most 0, subnormal below -87.34; those below -103.97 count as that."""
     value = np.maximum(x, _LEAST)
     biased = fused(value, _LOG2_RECIPROCAL, _MAGIC)
     power = biased - _MAGIC

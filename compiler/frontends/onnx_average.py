@@ -7,7 +7,6 @@ order of exact arithmetic gives the same result and the array computes it. Other
 """
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from compiler.frontends.onnx_values import Activation, Scale
 from compiler.frontends.onnx_window import (
     Window,
     channels_last,
+    check_work,
     image_of,
     kernel_shape,
     output_layout,
@@ -88,8 +88,10 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
     if node.op_type in ("AveragePool", "QLinearAveragePool"):
         taps = kernel_shape(builder, node, source)
         window = read_window(builder, node, source, taps, pool=True)
-        meant = pads_before_ceil(builder, node, source, taps)
-        beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
+        beyond = (0, 0)  # QLinearAveragePool counts what rounding up the output size has made
+        if node.op_type == "AveragePool":
+            meant = pads_before_ceil(builder, node, source, taps)
+            beyond = max(window.pad[2] - meant[2], 0), max(window.pad[3] - meant[3], 0)
         include_pad = bool(node.integer("count_include_pad", 0))
         sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
@@ -113,8 +115,9 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         beyond=beyond,
         sums=sums,
     )
-    if prod(window.outputs) * prod(window.taps) * image[2] > 1 << 32 or 0 in average.counts:
-        builder.refuse(node, "a window lies wholly in padding or is too large", "pad less")
+    check_work(builder, node, window, image[2])
+    if 0 in average.counts:
+        builder.refuse(node, "a window lies wholly in padding", "pad less")
     return average
 
 
@@ -202,11 +205,13 @@ def emit_average(
             )
             builder.emit_for(node, pool, *absorbed)
             return
-        if len(counts) == 1:
-            count = counts.pop()
-            conv = _as_conv(average, scale, target, clamp, count, common)
-            builder.emit_for(node, conv, *absorbed)
-            return
+        exact = True
+    else:
+        exact = node.op_type.startswith("QLinear") and _is_global(average)
+    if exact and len(counts) == 1:
+        conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
+        builder.emit_for(node, conv, *absorbed)
+        return
     if node.op_type == "ReduceMean":
         builder.refuse(
             node,
@@ -230,6 +235,11 @@ def emit_average(
         zero_first=node.op_type == "QLinearAveragePool",
         **average.geometry,
     )
+
+
+def _is_global(average: Average) -> bool:
+    """One window over the whole image, without padding."""
+    return average.window.taps == average.image[:2] and not any(average.window.pad)
 
 
 def _cannot_differ(scale: Scale, target: Scale, count: int) -> bool:

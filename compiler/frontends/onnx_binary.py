@@ -7,6 +7,7 @@ not one differs.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,20 +44,22 @@ class Binary:
         """Of the operands."""
         return self.operands[0].scale, self.operands[1].scale
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Of the host step."""
-        a, b = self.scales
-        return {
-            "operator": self.operator,
-            "scales": (float(a.scale), float(b.scale)),
-            "zero_points": (a.zero_point, b.zero_point),
-            "scale": float(self.target.scale),
-            "zero_point": self.target.zero_point,
-            "low": self.clamp[0],
-            "high": self.clamp[1],
-            "dtype": self.target.dtype,
-        }
+
+def _parameters(
+    operator: str, scales: tuple[Scale, Scale], target: Scale, clamp: tuple[int, int]
+) -> dict[str, Any]:
+    """Of the host step."""
+    a, b = scales
+    return {
+        "operator": operator,
+        "scales": (float(a.scale), float(b.scale)),
+        "zero_points": (a.zero_point, b.zero_point),
+        "scale": float(target.scale),
+        "zero_point": target.zero_point,
+        "low": clamp[0],
+        "high": clamp[1],
+        "dtype": target.dtype,
+    }
 
 
 _FUNCTIONS: dict[str, Callable[..., Array]] = {
@@ -141,7 +144,7 @@ def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
         output,
         absorbed=binary.absorbed,
         reason=reason or _inexact(binary),
-        **binary.parameters,
+        **_parameters(binary.operator, binary.scales, binary.target, binary.clamp),
     )
     return output
 
@@ -263,62 +266,86 @@ def _on_array(
     builder: Builder, binary: Binary, first: Activation, second: Activation, name: str
 ) -> Node | None:
     """The array's operator, if it yields ONNX Runtime's value for every pair of operands."""
-    common: dict[str, Any] = {
-        "name": builder.label(binary.raw),
-        "op": binary.raw.op_type,
-        "inputs": (first.key, second.key),
-        "output": name,
-    }
-    grid = np.meshgrid(*(all_values(scale.dtype) for scale in binary.scales), indexing="ij")
-    expected = _FUNCTIONS[binary.function](*grid, **binary.parameters)
+    found = _exact(binary.operator, binary.function, binary.scales, binary.target, binary.clamp)
+    if found is None:
+        return None
+    kind, fields = found
+    return kind(
+        name=builder.label(binary.raw),
+        op=binary.raw.op_type,
+        inputs=(first.key, second.key),
+        output=name,
+        **fields,
+    )
+
+
+_Node = tuple[Callable[..., Node], dict[str, Any]]
+
+
+@lru_cache(maxsize=256)
+def _exact(
+    operator: str,
+    function: str,
+    scales: tuple[Scale, Scale],
+    target: Scale,
+    clamp: tuple[int, int],
+) -> _Node | None:
+    """The array's operator with its fields; None if some pair of operands tells the two apart."""
+    values = (all_values(scale.dtype) for scale in scales)
+    grid = np.meshgrid(*values, indexing="ij", sparse=True)
+    expected = _FUNCTIONS[function](*grid, **_parameters(operator, scales, target, clamp))
     centred = [
         values.astype(np.int64) - scale.zero_point
-        for values, scale in zip(grid, binary.scales, strict=True)
+        for values, scale in zip(grid, scales, strict=True)
     ]
-    build = _add if binary.operator == "Add" else _mul
-    found = build(binary, centred)
+    build = _add if operator == "Add" else _mul
+    found = build(scales, target, clamp, centred)
     if found is None:
         return None
     kind, fields, scaled = found
-    ours = np.clip(scaled + binary.target.zero_point, *binary.clamp)
-    return kind(**common, **fields) if np.array_equal(ours, expected) else None
+    ours = np.clip(scaled + target.zero_point, *clamp)
+    return (kind, fields) if np.array_equal(ours, expected) else None
 
 
 _Found = tuple[Callable[..., Node], dict[str, Any], Any]
 
 
-def _add(binary: Binary, centred: list[Any]) -> _Found | None:
-    a, b = binary.scales
-    scales = float(a.scale), float(b.scale)
+def _add(
+    scales: tuple[Scale, Scale], target: Scale, clamp: tuple[int, int], centred: list[Any]
+) -> _Found | None:
+    a, b = scales
+    real = float(a.scale), float(b.scale)
     try:
-        integers = add_multipliers(*scales, float(binary.target.scale))
+        integers = add_multipliers(*real, float(target.scale))
     except RowforgeError:
         return None
     fields = {
-        "scales": scales,
+        "scales": real,
         "zero_points": (a.zero_point, b.zero_point),
-        "output_scale": float(binary.target.scale),
-        "output_zero_point": binary.target.zero_point,
-        "low": binary.clamp[0],
-        "high": binary.clamp[1],
-        "dtype": binary.target.dtype,
+        "output_scale": float(target.scale),
+        "output_zero_point": target.zero_point,
+        "low": clamp[0],
+        "high": clamp[1],
+        "dtype": target.dtype,
     }
     return Add, fields, add_fixed(centred[0], centred[1], integers)
 
 
-def _mul(binary: Binary, centred: list[Any]) -> _Found | None:
-    a, b = binary.scales
+def _mul(
+    scales: tuple[Scale, Scale], target: Scale, clamp: tuple[int, int], centred: list[Any]
+) -> _Found | None:
+    a, b = scales
     with np.errstate(all="ignore"):
-        ratio = np.float32(a.scale * b.scale / binary.target.scale)
+        ratio = np.float32(a.scale * b.scale / target.scale)
     if not np.isfinite(ratio) or ratio >= 2.0**31:
         return None
     stage = Requant(
         scale=np.asarray([ratio], dtype=np.float64),
         rounding=Rounding.ORT,
-        zero_point=binary.target.zero_point,
-        low=binary.clamp[0],
-        high=binary.clamp[1],
-        dtype=binary.target.dtype,
+        zero_point=target.zero_point,
+        low=clamp[0],
+        high=clamp[1],
+        dtype=target.dtype,
     )
     fields = {"zero_points": (a.zero_point, b.zero_point), "stage": stage}
     return Mul, fields, scale_ort(centred[0] * centred[1], np.asarray(ratio))

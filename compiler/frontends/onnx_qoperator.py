@@ -19,6 +19,7 @@ from compiler.frontends.onnx_mac import (
 from compiler.frontends.onnx_qdq import transposed, transposed_weights
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
+from compiler.hostops_ort import softmax_peak
 from compiler.ops import Array
 from compiler.quantisation import integer_range
 
@@ -119,6 +120,13 @@ def convert_qlinear_softmax(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, "its input and output differ in type", "give both one type")
     opset = node.integer("opset", builder.raw.opset)
     source, columns = softmax_rows(builder, node, source, opset)
+    steps = int(np.floor(np.float32(1.0) / target.scale))
+    if np.exp(softmax_peak(columns)) * steps >= np.finfo(np.float32).max:
+        builder.refuse(
+            node,
+            f"rows of {columns} in {steps} steps overflow ONNX Runtime's float32 table",
+            "quantise its output more coarsely, or remove a softmax over rows of 1",
+        )
     output = builder.declare(node.outputs[0], source.layout, target.dtype, target)
     builder.emit_host(
         node,
@@ -127,7 +135,7 @@ def convert_qlinear_softmax(builder: Builder, node: RawNode) -> None:
         output,
         columns=columns,
         scale=float(scale.scale),
-        steps=int(np.floor(np.float32(1.0) / target.scale)),
+        steps=steps,
         zero_point=target.zero_point,
     )
 

@@ -23,8 +23,8 @@ from hw.arch.errors import RowforgeError
 Array = npt.NDArray[Any]
 
 MAX_FILE_BYTES = 1 << 30
+MAX_NODES = 4096  # real networks have some hundreds; the time to compile grows with them
 MAX_RANK = 8
-MAX_NODES = 10_000
 _READ_ERRORS = (DecodeError, ValueError, TypeError, AttributeError, OverflowError, KeyError)
 
 # Element types of TensorProto that are understood: name, NumPy type, the field of typed data.

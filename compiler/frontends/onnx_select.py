@@ -14,7 +14,9 @@ from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.frontends.onnx_window import (
+    Window,
     channels_last,
+    check_work,
     image_of,
     kernel_shape,
     output_layout,
@@ -154,19 +156,19 @@ def emit_max(
     source = channels_last(builder, node, source)
     batch, image = image_of(builder, node, source)
     if node.op_type == "GlobalMaxPool":
-        taps, stride, pad, dilation, outputs = image[:2], (1, 1), (0, 0, 0, 0), (1, 1), (1, 1)
+        window = Window(image[:2], (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     else:
         window = read_window(builder, node, source, kernel_shape(builder, node, source), pool=True)
-        taps, stride, pad = window.taps, window.stride, window.pad
-        dilation, outputs = window.dilation, window.outputs
-    layout = output_layout(source, batch, (*outputs, image[2]))
+    check_work(builder, node, window, image[2])
+    dilation = window.dilation
+    layout = output_layout(source, batch, (*window.outputs, image[2]))
     builder.check_elements(node, layout.shape)
     output = builder.declare(name, layout, source.dtype, scale)
     geometry: dict[str, Any] = {
         "image": image,
-        "window": taps,
-        "stride": stride,
-        "pad": pad,
+        "window": window.taps,
+        "stride": window.stride,
+        "pad": window.pad,
         "dilation": dilation,
     }
     if source.dtype not in ("int8", "uint8") or dilation != (1, 1):

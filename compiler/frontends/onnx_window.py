@@ -1,6 +1,7 @@
 """Window geometry of ONNX convolutions and pools: pads, auto_pad, strides, dilations, ceil_mode."""
 
 from dataclasses import dataclass
+from math import prod
 
 from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout, Shape
@@ -9,6 +10,8 @@ from compiler.frontends.onnx_values import Activation
 from compiler.ops import Image, Pads, Pair, output_size
 
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
+_MOST_WORK = 1 << 28  # taps of all windows of a pool
+_MOST_TAPS = 1 << 16  # of a pool's window
 _MOST = 1 << 20  # taps, strides, dilations and pads beyond this come from damaged files
 
 
@@ -21,6 +24,23 @@ class Window:
     dilation: Pair
     pad: Pads
     outputs: Pair
+
+
+def check_work(builder: Builder, node: RawNode, window: Window, channels: int) -> None:
+    """Refuses a pool that would take a host very long."""
+    if prod(window.taps) > _MOST_TAPS:
+        builder.refuse(
+            node,
+            f"its window has {prod(window.taps)} taps, more than {_MOST_TAPS}",
+            "pool in several steps",
+        )
+    work = prod(window.outputs) * prod(window.taps) * channels
+    if work > _MOST_WORK:
+        builder.refuse(
+            node,
+            f"its windows have {work} taps in all, more than {_MOST_WORK}",
+            "use smaller windows or larger strides",
+        )
 
 
 def image_of(builder: Builder, node: RawNode, source: Activation) -> tuple[int, Image]:

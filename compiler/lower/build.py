@@ -28,7 +28,7 @@ def array_operation(
     """
     _check_type(config, node, source)
     for shape in shapes:
-        _check_shape(node, shape)
+        _check_shape(node, "input", shape)
     if not (isinstance(node, Conv) and target.dtype == "int32"):
         _check_type(config, node, target)
     signed = source.dtype.startswith("int")
@@ -59,11 +59,11 @@ def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
         )
 
 
-def _check_shape(node: Node, shape: Shape4) -> None:
+def _check_shape(node: Node, side: str, shape: Shape4) -> None:
     for what, size, limit in (("items", shape[0], MAX_ITEMS), ("channels", shape[3], MAX_CHANNELS)):
         if size > limit:
             raise RowforgeError(
-                f"{node.name}: its input must have at most {limit} {what}, not {size}; "
+                f"{node.name}: its {side} must have at most {limit} {what}, not {size}; "
                 f"split it in the model"
             )
 
@@ -87,6 +87,7 @@ def _concat(
     total = list(shapes[0])
     total[axis] = offset
     out = (total[0], total[1], total[2], total[3])
+    _check_shape(node, "output", out)
     return CopyOperation(config, node.name, shapes, out, tuple(places), None, target.dtype)
 
 
@@ -103,4 +104,5 @@ def _pad(config: Config, node: Pad, shape: Shape4, target: Tensor) -> Operation 
     if node.pads[3][1] and shape[3] % config.lanes:
         return f"its channels end within a block of {config.lanes}"
     out = (total[0], total[1], total[2], total[3])
+    _check_shape(node, "output", out)
     return CopyOperation(config, node.name, (shape,), out, (four,), node.value, target.dtype)

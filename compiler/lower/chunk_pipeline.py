@@ -21,7 +21,7 @@ from compiler.lower.operation import Operand, Shape4, size_of
 from compiler.lower.patterns import wave_psums
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
-from compiler.lower.tiling import tiles
+from compiler.lower.tiling import check_count, tiles
 from compiler.mapper.space import Block, Plan
 from hw.arch.program import Box
 
@@ -53,6 +53,7 @@ class ChunkPipeline:
         self.inputs = [top, top + tiling.ifmap_words]
         top += 2 * tiling.ifmap_words
         self.results = top
+        check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
         self.boxes = [
             box

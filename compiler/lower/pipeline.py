@@ -9,7 +9,7 @@ from compiler.allocate import Space
 from compiler.lower.operation import Operand, Operation, part_window, size_of
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
-from compiler.lower.tiling import Tiling, part_words, tiles
+from compiler.lower.tiling import Tiling, check_count, part_words, tiles
 from hw.arch.program import Box
 
 
@@ -57,6 +57,7 @@ class TilePipeline:
         self.stream, self.operation, self.kept = stream, operation, kept
         self.config = stream.config
         self.beats = space.psum_beats(tiling.groups)
+        check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
         addresses = _slots(
             space.top,

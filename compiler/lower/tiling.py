@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from math import ceil
+from math import ceil, prod
 
 from compiler.allocate import Space
 from compiler.lower.operation import Operation, Shape4, Span, size_of, whole
@@ -14,6 +14,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
 COMMAND_WORDS = 32  # of a tile, besides what it moves
+MAX_TILES = 3072  # of a layer: a tile takes a millisecond to compile; VGG-16 on `tiny` has 2240
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
 _MOST_TRIED = 60  # tile sizes whose mappings are searched, most promising first
 
@@ -34,6 +35,16 @@ class Tiling:
     groups: int
     moves: Traffic
     total: int
+
+
+def check_count(operation: Operation, size: Shape4) -> None:
+    """Refuses a layer of more tiles than `MAX_TILES`, before any is made."""
+    count = prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+    if count > MAX_TILES:
+        raise RowforgeError(
+            f"{operation.name}: it takes {count} tiles of the global buffer, at most {MAX_TILES}; "
+            f"use a larger buffer (glb_banks, glb_depth) or smaller inputs"
+        )
 
 
 def tiles(operation: Operation, size: Shape4) -> Iterator[Box]:

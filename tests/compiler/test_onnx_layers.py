@@ -8,8 +8,9 @@ import pytest
 from compiler.ops import Conv, HostStep, Pool
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
+from sim.golden import run_graph
 from tests.compiler.compile_support import check_graph
-from tests.support.onnx_models import ModelMaker, check, graph_of, places
+from tests.support.onnx_models import ModelMaker, check, graph_of, oracle, places
 from tests.support.onnx_random import KINDS, random_case
 
 Q8 = (0.03125, 7, "uint8")
@@ -139,6 +140,56 @@ def test_softmax_of_integers(tmp_path: Path, dtype: str, columns: int) -> None:
     quantisation = *m.scale(0.07, 3, dtype), *m.scale(scale, zero, dtype)
     y = m.op("QLinearSoftmax", x, *quantisation, domain="com.microsoft", axis=-1, opset=13)
     check(m.model(y), tmp_path, rng, levels=(False,))
+
+
+def test_softmax_far_below_its_maximum(tmp_path: Path) -> None:
+    """Exponentials below e^-88 are subnormal numbers, not clamped."""
+    rng, m = np.random.default_rng(3), ModelMaker()
+    x = m.dequantise(m.input("x", (50, 6), "int8"), (0.5, 3, "int8"))
+    check(m.model(m.op("Softmax", x, axis=-1)), tmp_path, rng)
+
+
+def test_softmax_of_integers_is_float32(tmp_path: Path) -> None:
+    """Four equal maxima of a row share 254 steps: a tie in float32, less in exact sums."""
+    m = ModelMaker()
+    x = m.input("x", (1, 100), "uint8")
+    q = *m.scale(4.983657360076904, 3, "uint8"), *m.scale(0.003921568859368563, 139, "uint8")
+    model = m.model(
+        m.op("QLinearSoftmax", x, *q, domain="com.microsoft", axis=-1, opset=13),
+    )
+    feeds = {"x": np.full((1, 100), 90, np.uint8)}
+    feeds["x"][0, 1], feeds["x"][0, ::25] = 91, 94
+    (expected,) = oracle(model, feeds, optimised=False)
+    actual = run_graph(graph_of(model, tmp_path), feeds)["t0"]
+    assert set(expected[0, ::25]) == {139 + 64}
+    np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("operator", ["QLinearGlobalAveragePool", "QLinearAveragePool"])
+@pytest.mark.parametrize("image", [(2, 2), (3, 6), (8, 8)])
+def test_one_integer_window_is_summed_in_integers(
+    tmp_path: Path, operator: str, image: tuple[int, int]
+) -> None:
+    """Means that are ties go where ONNX Runtime's integer kernel takes them, on the array."""
+    rng, m = np.random.default_rng(4), ModelMaker()
+    x = m.input("x", (1, 64, *image), "int8")
+    q = *m.scale(0.0625, -48, "int8"), *m.scale(0.03125, -41, "int8")
+    given = {} if "Global" in operator else {"kernel_shape": image, "strides": image}
+    y = m.op(operator, x, *q, domain="com.microsoft", **given)
+    graph = check(m.model(y), tmp_path, rng)
+    assert places(graph)[operator] == "array"
+
+
+@pytest.mark.parametrize("include", [0, 1])
+def test_an_integer_average_counts_what_ceil_mode_adds(tmp_path: Path, include: int) -> None:
+    rng, m = np.random.default_rng(5), ModelMaker()
+    x = m.input("x", (1, 3, 6, 7), "uint8")
+    given = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [0, 1, 0, 1], "ceil_mode": 1}
+    q = *m.scale(0.06, 7, "uint8"), *m.scale(0.05, 9, "uint8")
+    y = m.op(
+        "QLinearAveragePool", x, *q, domain="com.microsoft", count_include_pad=include, **given
+    )
+    check(m.model(y), tmp_path, rng)
 
 
 def test_requantisation_between_types(tmp_path: Path) -> None:
@@ -281,6 +332,14 @@ def test_means_that_can_be_ties(tmp_path: Path) -> None:
     x = m.dequantise(m.input("x", (1, 3, 4, 4), "int8"), QS8)
     y = m.op("ReduceMean", x, axes=[2, 3])
     assert "use GlobalAveragePool" in refusal(m.model(m.quantise(y, QS8)), tmp_path)
+
+
+def test_a_softmax_that_overflows_its_table(tmp_path: Path) -> None:
+    m = ModelMaker()
+    q = *m.scale(0.1, 3, "uint8"), *m.scale(1 / 256, 0, "uint8")
+    x = m.input("x", (3, 1), "uint8")
+    y = m.op("QLinearSoftmax", x, *q, domain="com.microsoft", axis=-1, opset=13)
+    assert "rows of 1 in 256 steps overflow" in refusal(m.model(y), tmp_path)
 
 
 def test_a_zero_point_that_is_computed(tmp_path: Path) -> None:

@@ -11,3 +11,4 @@ class Kind:
     content: Callable[[], bytes]
     status: int = 2
     words: tuple[str, ...] = ()
+    suffix: str = ".tflite"

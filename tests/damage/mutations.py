@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.damage.seeds import SEEDS, seed_model
+from tests.support.onnx_broken import small_model
+from tests.support.onnx_damage import damage
 
 Damage = Callable[[np.random.Generator, bytearray], bytearray]
 
@@ -26,6 +28,18 @@ def mutation(seed: int, number: int) -> tuple[str, bytes]:
         content = DAMAGES[kind](random, content)
         done.append(kind)
     return f"{name}: {', '.join(done)}", bytes(content)
+
+
+def onnx_mutation(seed: int, number: int) -> tuple[str, bytes]:
+    """The same of an ONNX file: its bytes, or messages that the parser lets through."""
+    random = np.random.default_rng([seed, number, 1])
+    form = str(random.choice(["qdq", "qoperator"]))
+    model = small_model(form)
+    if random.random() < 0.6:
+        return f"onnx {form}: messages", damage(model, random).SerializeToString()
+    kind = str(random.choice([name for name in DAMAGES if name != "spliced"]))
+    content = DAMAGES[kind](random, bytearray(model.SerializeToString()))
+    return f"onnx {form}: {kind}", bytes(content)
 
 
 def _place(random: np.random.Generator, content: bytearray, width: int = 1) -> int:

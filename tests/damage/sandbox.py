@@ -24,13 +24,16 @@ _ADDRESS_SPACE = 16 * BYTES  # more is a run-away, which must not take the machi
 class Verdict:
     """What the command did with a file: exit status, standard error, seconds, peak of memory.
 
-    Seconds are the processor's, so that a busy machine changes nothing; what waits is killed.
+    `seconds` are the processor's. `wall` is the clock's, which must keep the same limit where the
+    machine was `quiet`: where a processor was idle when the file's turn came.
     """
 
     status: int
     said: str
     seconds: float
     bytes: int
+    wall: float = 0.0
+    quiet: bool = True
 
     @property
     def faults(self) -> list[str]:
@@ -44,7 +47,9 @@ class Verdict:
             if word in self.said:
                 found.append(word)
         if self.seconds > SECONDS:
-            found.append(f"{self.seconds:.1f} s")
+            found.append(f"{self.seconds:.1f} s of processor")
+        elif self.wall > SECONDS and self.quiet:
+            found.append(f"{self.wall:.1f} s")
         if self.bytes > BYTES:
             found.append(f"{self.bytes >> 20} MiB")
         return found
@@ -57,7 +62,7 @@ def run_on(path: Path) -> Verdict:
     A process that does not end is killed; its status is then the signal's, negative.
     """
     arguments = ["run", str(path), "--preset", "tiny", "--target", "golden"]
-    before = _peak_of_fork()
+    before, quiet = _peak_of_fork(), is_quiet()
     read, write = os.pipe()
     started = time.monotonic()
     pid = _fork()
@@ -67,9 +72,15 @@ def run_on(path: Path) -> Verdict:
     os.close(write)
     said = _drain(read, pid, started + _PATIENCE)
     _, state, usage = os.wait4(pid, 0)
+    wall = time.monotonic() - started
     seconds = usage.ru_utime + usage.ru_stime
     peak = max(0, (usage.ru_maxrss - before) * 1024)
-    return Verdict(os.waitstatus_to_exitcode(state), said, seconds, peak)
+    return Verdict(os.waitstatus_to_exitcode(state), said, seconds, peak, wall, quiet)
+
+
+def is_quiet() -> bool:
+    """Whether a processor was idle in the last minute, this process's own work apart."""
+    return os.getloadavg()[0] < (os.cpu_count() or 1)
 
 
 def _child(arguments: list[str], write: int) -> None:

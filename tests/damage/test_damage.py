@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.damage.kinds import KINDS
-from tests.damage.mutations import DAMAGES, mutation
+from tests.damage.mutations import DAMAGES, mutation, onnx_mutation
 from tests.damage.run import main
 from tests.damage.sandbox import BYTES, SECONDS, Verdict, run_on
 from tests.damage.seeds import SEEDS, seed_model
@@ -14,12 +14,12 @@ SEED = 7
 SLICE = range(40)
 
 
-def verdict_on(content: bytes, folder: Path) -> Verdict:
-    path = folder / "model.tflite"
+def verdict_on(content: bytes, folder: Path, suffix: str = ".tflite") -> Verdict:
+    path = folder / f"model{suffix}"
     path.write_bytes(content)
     verdict = run_on(path)
     assert not verdict.faults, (verdict.faults, verdict.said)
-    assert [entry.name for entry in folder.iterdir()] == ["model.tflite"]
+    assert [entry.name for entry in folder.iterdir()] == [path.name]
     return verdict
 
 
@@ -31,7 +31,7 @@ def test_undamaged_models_run(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_a_broken_file_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
     kind = KINDS[name]
-    verdict = verdict_on(kind.content(), tmp_path)
+    verdict = verdict_on(kind.content(), tmp_path, kind.suffix)
     assert verdict.status == kind.status, verdict.said
     for word in kind.words:
         assert word in verdict.said
@@ -42,9 +42,15 @@ def test_a_mutated_file_runs_or_is_refused(tmp_path: Path, number: int) -> None:
     verdict_on(mutation(SEED, number)[1], tmp_path)
 
 
+@pytest.mark.parametrize("number", SLICE)
+def test_a_mutated_onnx_file_runs_or_is_refused(tmp_path: Path, number: int) -> None:
+    verdict_on(onnx_mutation(SEED, number)[1], tmp_path, ".onnx")
+
+
 def test_a_mutation_follows_from_seed_and_number() -> None:
     assert mutation(3, 17) == mutation(3, 17)
     assert mutation(3, 17)[1] != mutation(3, 18)[1]
+    assert onnx_mutation(3, 17) == onnx_mutation(3, 17)
     done = " ".join(mutation(1, number)[0] for number in range(200))
     assert all(name in done for name in (*DAMAGES, *SEEDS))
 
@@ -59,8 +65,10 @@ def test_faults_are_found() -> None:
         Verdict(2, "rowforge: internal error\n", 0.1, 0),
         Verdict(0, "", SECONDS + 1, 0),
         Verdict(0, "", 0.1, BYTES + 1),
+        Verdict(0, "", 0.1, 0, wall=SECONDS + 1),
     ):
         assert len(verdict.faults) == 1
+    assert Verdict(0, "", 0.1, 0, wall=SECONDS + 1, quiet=False).faults == []
 
 
 def test_the_campaign_reports(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,10 +28,15 @@ class Format:
     """A file format: how a case is made, what computes the outputs that it must have, and a table.
 
     `make` gets seed and index; `oracle` returns the outputs in the file's order; `wanted` lists by
-    group what a full campaign must show.
+    group what a full campaign must show. `other_level` computes them at the interpreter's other
+    optimisation level, or says why that cannot run; what it changes is counted. `explain` gets a
+    case's content and inputs, an output's position, both arrays, and returns how many values
+    differ for a proven reason of the interpreter's own, -1 if one has none.
     """
 
     suffix: str
     make: Callable[[int, int], Case]
     oracle: Callable[[bytes, Sequence[Array]], list[Array]]
     wanted: dict[str, tuple[str, ...]]
+    other_level: Callable[[bytes, Sequence[Array]], list[Array] | str] | None = None
+    explain: Callable[[bytes, Sequence[Array], int, Array, Array], int] | None = None

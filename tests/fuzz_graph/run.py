@@ -1,8 +1,10 @@
 """Random graphs: `python -m tests.fuzz_graph.run --n 300`.
 
 Each run is a random model file; the golden model's outputs, and of some of them the executed
-program's, are compared with the interpreter's that defines the format. A run is named SEED:INDEX
-and repeated with `--only`. Exit status 1 if one fails or the coverage table has a gap.
+program's, are compared with the interpreter's that defines the format, ONNX Runtime's without
+graph optimisation. What ONNX Runtime itself gives otherwise with optimisation is counted and
+listed. A run is named SEED:INDEX and repeated with `--only`. Exit status 1 if one fails or the
+coverage table has a gap.
 """
 
 import argparse
@@ -15,10 +17,11 @@ from pathlib import Path
 
 from rowforge.configs import preset
 from tests.fuzz_graph.case import Feature, Format
-from tests.fuzz_graph.runner import Outcome, run_case
+from tests.fuzz_graph.onnx_format import ONNX
+from tests.fuzz_graph.runner import NOT_RUN, Outcome, run_case
 from tests.fuzz_graph.tflite_format import TFLITE
 
-FORMATS: dict[str, Format] = {"tflite": TFLITE}
+FORMATS: dict[str, Format] = {"tflite": TFLITE, "onnx": ONNX}
 EXECUTED = 5  # one of so many programs is executed as well
 TARGET = 5  # how often everything must come up in a full campaign
 FULL_CAMPAIGN = 300
@@ -40,6 +43,26 @@ def table(wanted: dict[str, tuple[str, ...]], counts: Counter[Feature]) -> list[
         f"{group}: " + ", ".join(f"{item} {counts[group, item]}" for item in items)
         for group, items in wanted.items()
     ]
+
+
+def between_levels(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the interpreter gives otherwise at its other optimisation level, and how often."""
+    lines = [
+        f"levels differ {outcome.case.label} {line}"
+        for outcome in outcomes
+        for line in outcome.levels
+        if not line.startswith(NOT_RUN)
+    ]
+    refused = Counter(
+        line.split(":", 1)[1].split("(node")[0].strip()
+        for outcome in outcomes
+        for line in outcome.levels
+        if line.startswith(NOT_RUN)
+    )
+    lines += [f"other level not run {n} times: {why}" for why, n in sorted(refused.items())]
+    differing = sum(outcome.differing for outcome in outcomes)
+    graphs = sum(bool(outcome.differing) for outcome in outcomes)
+    return [*lines, f"{differing} values of {graphs} graphs differ between levels"] if lines else []
 
 
 def campaign(kind: Format, options: argparse.Namespace) -> tuple[list[Outcome], int]:
@@ -92,14 +115,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             said = ", ".join(" ".join(item) for item in lacking)
             print(f"below {TARGET}: {said or 'none'}")
             failed |= options.n >= FULL_CAMPAIGN and bool(lacking)
+        for line in between_levels(outcomes):
+            print(line)
         for outcome in failures:
             print(
                 f"replay: python -m tests.fuzz_graph.run --format {name} "
                 f"--only {outcome.case.label}"
             )
+        values, explained = (sum(getattr(o, n) for o in outcomes) for n in ("values", "explained"))
+        proven = f", {explained} of them off by one where float32 sums round" if explained else ""
         print(
-            f"{len(outcomes)} {name} graphs, {executed} executed, {len(failures)} failed, "
-            f"{time.monotonic() - started:.0f} s"
+            f"{len(outcomes)} {name} graphs, {executed} executed, {values} values compared{proven}"
+            f", {len(failures)} failed, {time.monotonic() - started:.0f} s"
         )
     return int(failed)
 

@@ -16,13 +16,24 @@ from sim.golden import run_graph
 from sw_driver.runtime import Session
 from tests.fuzz_graph.case import Array, Case, Format
 
+NOT_RUN = "not run"
+_LISTED = 8  # elements of an output that are written out
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """A case and what went wrong with it, empty if nothing did."""
+    """A case and what went wrong with it, empty if nothing did.
+
+    `values` are compared, `explained` of them differ for a proven reason; `levels` lists where the
+    interpreter itself differs between its optimisation levels, in `differing` values.
+    """
 
     case: Case
     message: str = ""
+    values: int = 0
+    explained: int = 0
+    levels: tuple[str, ...] = ()
+    differing: int = 0
 
 
 class _DifferenceError(Exception):
@@ -43,12 +54,14 @@ def run_case(
             for key, array in zip(graph.inputs, case.inputs, strict=True)
         }
         golden = run_graph(graph, named)
-        _compare("golden", graph, [golden[key] for key in graph.outputs], expected)
+        ours = [golden[key] for key in graph.outputs]
+        explained = _compare("golden", graph, ours, expected, case, kind)
         if config is not None:
             register()
             program = compile_graph(graph, config)
             outputs = Session(FunctionalAccelerator(config), config).run(program, named).outputs
-            _compare("executor", graph, list(outputs.values()), expected)
+            _compare("executor", graph, list(outputs.values()), ours)
+        levels, differing = _between_levels(graph, case, kind, expected)
     except _DifferenceError as error:
         return _failed(case, kind, keep, str(error))
     except Exception as error:
@@ -56,21 +69,65 @@ def run_case(
         return _failed(
             case, kind, keep, f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"
         )
-    return Outcome(case)
+    values = sum(array.size for array in expected)
+    return Outcome(case, values=values, explained=explained, levels=levels, differing=differing)
 
 
-def _compare(engine: str, graph: Graph, actual: list[Array], expected: list[Array]) -> None:
-    """Raises for the first output that is not the oracle's in every bit, type and shape."""
+def _compare(
+    engine: str,
+    graph: Graph,
+    actual: list[Array],
+    expected: list[Array],
+    case: Case | None = None,
+    kind: Format | None = None,
+) -> int:
+    """How many values differ for a proven reason.
+
+    Raises for the first output that is not the oracle's in type and shape, and for one of which a
+    value differs without such a reason.
+    """
     if len(actual) != len(expected):
         raise _DifferenceError(f"{engine}: {len(actual)} outputs instead of {len(expected)}")
-    for key, ours, theirs in zip(graph.outputs, actual, expected, strict=True):
+    accounted = 0
+    pairs = zip(graph.outputs, actual, expected, strict=True)
+    for position, (key, ours, theirs) in enumerate(pairs):
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
             raise _DifferenceError(
                 f"{engine}: {key} is {ours.dtype} {ours.shape}, not {theirs.dtype} {theirs.shape}"
             )
         wrong = int(np.sum(ours != theirs))
-        if wrong:
+        if not wrong:
+            continue
+        reasons = -1
+        if case is not None and kind is not None and kind.explain is not None:
+            reasons = kind.explain(case.content, case.inputs, position, ours, theirs)
+        if reasons != wrong:
             raise _DifferenceError(f"{engine}: {wrong} of {ours.size} values of {key} differ")
+        accounted += wrong
+    return accounted
+
+
+def _between_levels(
+    graph: Graph, case: Case, kind: Format, expected: list[Array]
+) -> tuple[tuple[str, ...], int]:
+    """Outputs that the interpreter gives otherwise at its other level, with their elements."""
+    if kind.other_level is None:
+        return (), 0
+    others = kind.other_level(case.content, case.inputs)
+    if isinstance(others, str):
+        return (f"{NOT_RUN}: {others}",), 0
+    found, differing = [], 0
+    for key, plain, other in zip(graph.outputs, expected, others, strict=True):
+        places = np.argwhere(plain != other)
+        differing += len(places)
+        if len(places):
+            listed = ", ".join(
+                f"{tuple(place.tolist())} {plain[tuple(place)]} / {other[tuple(place)]}"
+                for place in places[:_LISTED]
+            )
+            more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
+            found.append(f"{key}: {len(places)} of {plain.size}: {listed}{more}")
+    return tuple(found), differing
 
 
 def _failed(case: Case, kind: Format, keep: Path | None, message: str) -> Outcome:

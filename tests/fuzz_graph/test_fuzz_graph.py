@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.frontends import load_model
 from rowforge.configs import preset
+from sim.golden import run_graph
 from tests.fuzz_graph.case import Case
-from tests.fuzz_graph.run import FORMATS, main, missing
+from tests.fuzz_graph.run import FORMATS, between_levels, main, missing
 from tests.fuzz_graph.runner import run_case
 
 SEED = 5
 SLICE = range(20)
+ROUNDED = 1884  # of seed 7
+LEVELS = 245  # of seed 1
 
 
 @pytest.mark.parametrize("index", SLICE)
@@ -67,5 +71,49 @@ def test_the_command_reports(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--n", "4", "--seed", "9"]) == 0
     printed = capsys.readouterr().out
     assert "operator: CONV_2D" in printed
-    assert "4 tflite graphs, 1 executed, 0 failed" in printed
+    assert "operator: Conv" in printed
+    for name in FORMATS:
+        (line,) = (line for line in printed.splitlines() if line.startswith(f"4 {name} graphs"))
+        assert "1 executed" in line
+        assert "0 failed" in line
     assert main(["--only", "9:3"]) == 0
+
+
+def outputs_and_golden(case: Case, folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    path = folder / "model.onnx"
+    path.write_bytes(case.content)
+    graph = load_model(path)
+    named = {graph.tensors[k].name: a for k, a in zip(graph.inputs, case.inputs, strict=True)}
+    golden = run_graph(graph, named)
+    return FORMATS["onnx"].oracle(case.content, case.inputs), [golden[k] for k in graph.outputs]
+
+
+def test_float32_sums_account_for_a_last_place(tmp_path: Path) -> None:
+    """Seen: one value of this graph lies on a rounding edge that float32 sums miss."""
+    kind = FORMATS["onnx"]
+    case = kind.make(7, ROUNDED)
+    theirs, ours = outputs_and_golden(case, tmp_path)
+    (position,) = (
+        n for n, pair in enumerate(zip(ours, theirs, strict=True)) if np.any(pair[0] != pair[1])
+    )
+    explain = kind.explain
+    assert explain is not None
+    y, reference = ours[position], theirs[position]
+    assert explain(case.content, case.inputs, position, y, reference) == 1
+    far = np.argwhere(y == reference)[0]
+    moved = y.copy()
+    moved[tuple(far)] ^= 1
+    assert explain(case.content, case.inputs, position, moved, reference) == -1
+    assert run_case(case, kind, tmp_path, None).explained == 1
+    unexplained = run_case(case, replace(kind, explain=None), tmp_path, None)
+    assert "1 of" in unexplained.message
+
+
+def test_levels_that_differ_are_listed(tmp_path: Path) -> None:
+    """Seen: with optimisation ONNX Runtime rounds this graph's values otherwise."""
+    outcome = run_case(FORMATS["onnx"].make(1, LEVELS), FORMATS["onnx"], tmp_path, None)
+    assert not outcome.message
+    assert outcome.differing > 0
+    (*listed, counted) = between_levels([outcome])
+    assert listed and all(line.startswith("levels differ 1:") for line in listed)
+    assert counted == f"{outcome.differing} values of 1 graphs differ between levels"

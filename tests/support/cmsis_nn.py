@@ -45,7 +45,7 @@ def load_vector(path: Path) -> Vector:
         operands = [file[key].astype(np.int8) for key in ("input1", "input2")]
         return Vector(_add(parameters), operands, expected)
     if "pooling" in path.stem:
-        return Vector(_pool(path.stem, parameters), [x], expected)
+        return Vector(_pool(path.stem, parameters, x.size), [x], expected)
     if "ACCUMULATION_DEPTH" in parameters:
         return Vector(_fully_connected(parameters, file), [x], expected)
     return Vector(_conv(parameters, file), [x], expected)
@@ -81,12 +81,13 @@ def _pads(p: dict[str, Any], window: tuple[int, int], dilation: tuple[int, int])
     return p["PAD_Y"], p["PAD_X"], *after
 
 
-def _pool(name: str, p: dict[str, Any]) -> Pool:
+def _pool(name: str, p: dict[str, Any], elements: int) -> Pool:
     window = (p["FILTER_Y"], p["FILTER_X"])
+    image = (p["INPUT_H"], p["INPUT_W"], p["IN_CH"])
     return Pool(
         **_names("POOL"),
-        image=(p["INPUT_H"], p["INPUT_W"], p["IN_CH"]),
-        batch=p["INPUT_BATCHES"],
+        image=image,
+        batch=elements // int(np.prod(image)),  # some files name a batch that their data exceed
         kind=PoolKind.MAX if name.startswith("max") else PoolKind.AVERAGE,
         window=window,
         stride=(p["STRIDE_Y"], p["STRIDE_X"]),
