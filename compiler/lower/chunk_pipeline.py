@@ -1,6 +1,6 @@
 """Emits a convolution by chunks of channels: see `compiler.lower.chunks`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from compiler.allocate import Space
@@ -10,6 +10,7 @@ from compiler.lower.chunk_waves import (
     finished_groups,
     group_span,
     plan_psums,
+    result_places,
     touched_groups,
     wave_shape,
 )
@@ -17,7 +18,7 @@ from compiler.lower.chunks import ChunkTiling, chunk_boxes, chunk_plan
 from compiler.lower.conv import KeptPsums
 from compiler.lower.convolve import ChunkPlace, ConvOperation
 from compiler.lower.hazards import Span
-from compiler.lower.operation import Operand, Shape4, size_of
+from compiler.lower.operation import Operand, size_of
 from compiler.lower.patterns import wave_psums
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
@@ -61,7 +62,6 @@ class ChunkPipeline:
             for box in chunk_boxes(operation.reach(tile, 0), tiling.chunk)
         ]
         self.loaded = 0
-        self.stored = 0
         self.finished: list[tuple[Box, Surface]] = []
 
     def run(self) -> int:
@@ -77,6 +77,7 @@ class ChunkPipeline:
         tile = self.tiles[number]
         plan = chunk_plan(self.operation, size_of(tile), self.tiling.chunk)
         starts = plan_psums(self.config, plan.shape, plan)
+        places = iter(result_places(self.config, plan).waves)
         count = len(self.boxes) // len(self.tiles)
         for chunk in range(count):
             part = self._place(number * count + chunk)
@@ -85,7 +86,7 @@ class ChunkPipeline:
                 if job.before:
                     self._accumulate(job, block, start)
                 else:
-                    self._finish(job, block, start)
+                    self._finish(job, block, start, places)
 
     def _accumulate(self, job: "_Job", block: Block, start: int) -> None:
         """A chunk that is not the last: psums go back to the buffer."""
@@ -94,40 +95,37 @@ class ChunkPipeline:
             self._emit(job, piece, nowhere, start, wave)
             self._store()
 
-    def _finish(self, job: "_Job", block: Block, start: int) -> None:
+    def _finish(
+        self, job: "_Job", block: Block, start: int, places: Iterator[tuple[int, ...]]
+    ) -> None:
         """The last chunk of a block, wave by wave."""
         for index, wave in enumerate(block_waves(job.plan.shape, block)):
-            if block.mapping.linear:
-                target, done = self._groups(wave)
-            else:
-                surface = self._slot(self.stored, wave_shape(wave))
-                target, done = _Target(surface, wave.filters[0]), [(wave, surface)]
+            shape = wave_shape(wave)
+            surfaces = [
+                Surface.dense(self.config, self.results + first, shape) for first in next(places)
+            ]
+            target = self._target(wave, surfaces)
             self._emit(job, wave, target, start, index)
             self._store()
-            self.stored += len(done)
-            self.finished = [(_results(job.tile, part), surface) for part, surface in done]
+            self.finished = [
+                (_results(job.tile, replace(wave, filters=group_span(wave, group))), surface)
+                for group, surface in zip(finished_groups(wave), surfaces, strict=False)
+            ]
 
-    def _groups(self, wave: Block) -> tuple["_Target", list[tuple[Block, Surface]]]:
-        """Where a wave of a linear mapping leaves its results; the groups that it finishes."""
-        shape, first = wave_shape(wave), self.stored  # groups are completed in order
-        slots = [self._slot(first + index, shape) for index in range(len(touched_groups(wave)))]
-        whole = self._slot(first, (*shape[:3], shape[3] * len(slots)))
-        words = surface_words(self.config, shape)
+    def _target(self, wave: Block, surfaces: Sequence[Surface]) -> "_Target":
+        """Where a wave leaves the results of its filter groups."""
+        first = surfaces[0]
+        words = surface_words(self.config, wave_shape(wave))
         moves = tuple(
-            slot.address - whole.address - index * words for index, slot in enumerate(slots)
+            surface.address - first.address - index * words
+            for index, surface in enumerate(surfaces)
         )
-        lane = group_span(wave, touched_groups(wave)[0])[0]
-        done = [
-            (replace(wave, filters=group_span(wave, group)), slot)
-            for group, slot in zip(finished_groups(wave), slots, strict=False)
-        ]
-        written = tuple(slot.extent(self.config) for slot in slots)
-        return _Target(whole, lane, moves, written), done
-
-    def _slot(self, number: int, shape: Shape4) -> Surface:
-        ring = self.tiling.ring
-        address = self.results + number % ring.slots * ring.words
-        return Surface.dense(self.config, address, shape)
+        return _Target(
+            replace(first, channels=first.channels * len(surfaces)),
+            group_span(wave, touched_groups(wave)[0])[0],
+            moves if any(moves) else (),
+            tuple(surface.extent(self.config) for surface in surfaces),
+        )
 
     def _emit(self, job: "_Job", block: Block, target: "_Target", start: int, wave: int) -> None:
         """One command; its waves are those from number `wave` of the block on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from compiler.lower.hazards import Span
 from compiler.lower.operation import Shape4
 from compiler.lower.patterns import wave_psums
 from compiler.lower.surface import surface_words
@@ -12,24 +13,17 @@ from hw.arch.config import Config
 
 
 @dataclass(frozen=True)
-class ResultRing:
-    """Slots for results of whole filter groups, taken in turn, `words` of the buffer each.
+class ResultPlaces:
+    """Where the finished results of a tile go, within an area of their own.
 
-    The groups that a wave completes leave while the next one is computed. A grid's wave counts as
-    one group.
+    What a wave completes leaves while the next wave is computed. A grid's wave counts as one group.
+
+    waves : for every wave of all blocks, the first word of each filter group that it touches
+    total : words of the area
     """
 
-    slots: int
-    words: int
-
-    @property
-    def total(self) -> int:
-        """Buffer words of all slots."""
-        return self.slots * self.words
-
-    def joined(self, other: "ResultRing") -> "ResultRing":
-        """A ring for the results of two blocks."""
-        return ResultRing(max(self.slots, other.slots), max(self.words, other.words))
+    waves: tuple[tuple[int, ...], ...]
+    total: int
 
 
 def block_waves(shape: ConvShape, block: Block) -> Iterator[Block]:
@@ -83,28 +77,47 @@ def wave_shape(block: Block) -> Shape4:
     return 1, rows, columns, filters
 
 
-def result_ring(config: Config, plan: Plan) -> ResultRing:
-    """The slots that a tile needs: what a wave completes stays while the next one runs."""
-    slots = words = completed = 0
+def result_places(config: Config, plan: Plan) -> ResultPlaces:
+    """The first gap for every group beside what is open or has just been completed."""
+    places: list[tuple[int, ...]] = []
+    leaving: list[Span] = []
+    total = 0
     for block in plan.blocks:
+        open_: dict[int, Span] = {}
         for wave in block_waves(plan.shape, block):
-            touched = finished = range(1)
-            if block.mapping.linear:
-                touched, finished = touched_groups(wave), finished_groups(wave)
-            slots = max(slots, completed + len(touched))
-            words = max(words, surface_words(config, wave_shape(wave)))
-            completed = len(finished)
-    return ResultRing(max(slots, 2), words)
+            words = surface_words(config, wave_shape(wave))
+            touched = touched_groups(wave)
+            for group in touched:
+                if group not in open_:
+                    open_[group] = _gap(words, [*leaving, *open_.values()])
+                    total = max(total, open_[group][1])
+            places.append(tuple(open_[group][0] for group in touched))
+            leaving = [open_.pop(group) for group in finished_groups(wave)]
+    return ResultPlaces(tuple(places), total)
+
+
+def _gap(words: int, taken: list[Span]) -> Span:
+    """The first gap of so many words."""
+    first = 0
+    for begin, end in sorted(taken):
+        if begin - first >= words:
+            break
+        first = max(first, end)
+    return first, first + words
 
 
 def touched_groups(block: Block) -> range:
-    """The filter groups of a linear mapping that a wave computes, from the block's first on."""
+    """The filter groups that a wave computes, from the block's first on."""
+    if not block.mapping.linear:
+        return range(1)
     wave = _chosen(block)
     return range(wave.first, wave.first + wave.groups)
 
 
 def finished_groups(block: Block) -> range:
     """Those of them whose last row it computes."""
+    if not block.mapping.linear:
+        return range(1)
     wave = _chosen(block)
     group, row = wave.tasks[-1].group, wave.tasks[-1].row
     complete = row == block.mapping.ce - 1
@@ -112,7 +125,9 @@ def finished_groups(block: Block) -> range:
 
 
 def group_span(block: Block, group: int) -> tuple[int, int]:
-    """Filters of a group of a linear mapping."""
+    """Filters of a group; a grid's wave is one."""
+    if not block.mapping.linear:
+        return block.filters
     each = _group_filters(block)
     first = block.filters[0] + group * each
     return first, first + each

@@ -11,7 +11,7 @@ from itertools import product
 from math import ceil
 
 from compiler.allocate import Space
-from compiler.lower.chunk_waves import ResultRing, plan_psums, result_ring
+from compiler.lower.chunk_waves import plan_psums, result_places
 from compiler.lower.convolve import ConvOperation
 from compiler.lower.operation import Shape4
 from compiler.lower.stream import Traffic
@@ -24,7 +24,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
 _MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
-_MOST_CHUNKS = 3  # sizes of a chunk tried, smallest first
+_MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
 _MOST_ACROSS = 6  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
 GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
@@ -36,14 +36,14 @@ class ChunkTiling:
 
     size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
     ifmap_words : buffer words of one chunk; there are two buffers
-    ring : slots for finished results, those of all blocks
+    result_words : buffer words for finished results
     groups : psum groups that the tiles use; total : estimated cycles
     """
 
     size: Shape4
     chunk: int
     ifmap_words: int
-    ring: ResultRing
+    result_words: int
     groups: int
     total: int
 
@@ -58,7 +58,7 @@ def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
     """The mapping of every chunk of a tile."""
     config = operation.config
     beats = 2 * config.psum_groups * config.glb_depth
-    return search(config, chunk_shape(operation, size, chunk), beats, operation.objective)
+    return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
 
 
 def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
@@ -90,7 +90,7 @@ def _least(space: Space, operation: ConvOperation, size: Shape4, chunk: int) -> 
     counts = tile_sizes(operation, size)
     bands, chunks = sum(counts.values()), shape.C // chunk
     computing = sum(
-        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.objective)
+        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
         for each, count in counts.items()
     )
     weights = shape.M * shape.C * shape.R * shape.S * config.data_width // LINK_WORD_BITS
@@ -127,8 +127,7 @@ def _weighed(
     config = operation.config
     N, E, F, M = operation.target
     counts = tile_sizes(operation, size)
-    computing = filters = psums = 0
-    ring = ResultRing(0, 0)
+    computing = filters = psums = results = 0
     chunks = operation.nest_shape(size)[0].C // chunk
     for each, count in counts.items():
         shape = chunk_shape(operation, each, chunk)
@@ -139,23 +138,23 @@ def _weighed(
         computing += count * chunks * plan.cycles
         filters += count * chunks * plan.load.filter_words * config.data_width // LINK_WORD_BITS
         psums = max(psums, plan_psums(config, shape, plan)[-1])
-        ring = ring.joined(result_ring(config, plan))
+        results = max(results, result_places(config, plan).total)
     part = operand_words(config, operation, size, 0, channels=chunk)
     groups = ceil(psums / (2 * config.glb_depth))
-    if groups > config.psum_groups or 2 * part + ring.total > space.limit(groups):
+    if groups > config.psum_groups or 2 * part + results > space.limit(groups):
         return None
     bands = sum(counts.values())
     moves = Traffic(
         filters=filters,
         loaded=(bands * chunks - 1) * part,
-        stored=surface_words(config, (N, E, F, M)) - ring.words,
-        exposed=part + ring.words + bands * COMMAND_WORDS,
+        stored=surface_words(config, (N, E, F, M)) - results // 2,
+        exposed=part + results // 2 + bands * COMMAND_WORDS,
     )
     return ChunkTiling(
         size=size,
         chunk=chunk,
         ifmap_words=part,
-        ring=ring,
+        result_words=results,
         groups=groups,
         total=moves.cycles(computing),
     )

@@ -23,6 +23,7 @@ from compiler.lower.operation import (
 from compiler.lower.params import stage_output, stage_params
 from compiler.lower.stream import Stream, packed_params
 from compiler.lower.surface import Surface
+from compiler.mapper.cost import SPARING
 from compiler.mapper.explain import summary
 from compiler.mapper.search import search
 from compiler.mapper.space import Block, ConvShape, Load, Plan
@@ -58,6 +59,7 @@ class ConvOperation(Operation):
 
     def __init__(self, config: Config, node: Conv, signed: bool, objective: str) -> None:
         self.config, self.node, self.name, self.objective = config, node, node.name, objective
+        self.aim = SPARING if objective == "cycles" else objective  # within a tile
         self.signed = signed
         E, F, M = node.output_image
         self.sources = ((node.batch, *node.image),)
@@ -212,8 +214,8 @@ class ConvOperation(Operation):
     def _plans(self, shape: ConvShape, psum_beats: int, *, flat: bool) -> list[tuple[Plan, int]]:
         """Plans and the first pixel that each serves; several for a flat layer."""
         if not flat or shape.E * shape.F == 1:
-            return [(search(self.config, shape, psum_beats, self.objective), 0)]
-        return _flat_plans(self.config, shape, psum_beats, self.objective)
+            return [(search(self.config, shape, psum_beats, self.aim), 0)]
+        return _flat_plans(self.config, shape, psum_beats, self.aim)
 
     # ---- commands -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from math import ceil
 
-from compiler.mapper.cost import objective
+from compiler.mapper.cost import SPARING, objective
 from compiler.mapper.legal import refusal
 from compiler.mapper.space import Block, ConvShape, Plan
 from compiler.mapper.table import kind_of, table_of
@@ -23,7 +23,7 @@ def search(
 
     Raises `RowforgeError` naming a field and a value that would work if no mapping is legal.
     """
-    if aim not in OBJECTIVES:
+    if aim not in (*OBJECTIVES, SPARING):
         raise RowforgeError(f"objective must be one of {', '.join(OBJECTIVES)}, not {aim!r}")
     best: Plan | None = None
     least = 0.0

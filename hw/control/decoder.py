@@ -130,11 +130,15 @@ class Decoder(Block):
         m.next = "FAIL"
 
     def _hunt(self, m: Module, s: DecoderState) -> None:
-        """Discard words until a program begins, and check whom it was made for."""
+        """Discard words until a program begins, and check whom it was made for.
+
+        Until then the counters are zero: a program finds nothing of the one before in them.
+        """
         word = self.command.payload
+        begins = self.command.valid & (word == MAGIC)
         with m.State("HUNT"):
-            m.d.comb += self.command.ready.eq(1)
-            with m.If(self.command.valid & (word == MAGIC)):
+            m.d.comb += [self.command.ready.eq(1), self.engine.clear.eq(~begins)]
+            with m.If(begins):
                 m.d.sync += s.header.as_value().eq(0)
                 m.next = "VERSION"
         with self._state(m, s, "VERSION"):
@@ -354,8 +358,7 @@ class Decoder(Block):
                     m.d.sync += s.position.eq(s.position + 1)
                     with m.If(s.position == length - 1):
                         m.next = "HUNT" if name == "STATUS" else "HEADER"
-                        if name == "COUNTERS":
-                            m.d.comb += self.engine.clear.eq(1)
+                        m.d.comb += self.engine.clear.eq(name != "IDENTITY")
 
     def _block(self, m: Module) -> None:
         """A data block passes; all that sends other results waits until it is over."""

@@ -1,12 +1,14 @@
 """Convolutions whose channels come in chunks: values, places in the array, space."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from compiler.allocate import Space
 from compiler.compile import compile_graph
 from compiler.lower import schedule
-from compiler.lower.chunk_waves import block_waves, finished_groups, result_ring, touched_groups
+from compiler.lower.chunk_waves import block_waves, finished_groups, result_places, touched_groups
 from compiler.lower.chunks import find_chunks
 from compiler.lower.convolve import ConvOperation
 from compiler.lower.locate import locate
@@ -80,8 +82,8 @@ def test_waves_of_linear_mappings_add_up(only_chunks, filters):
         assert [place.finished for place in places] == [False] * (len(places) - 1) + [True]
 
 
-def test_a_result_ring_holds_what_two_waves_touch():
-    """Three rows on two columns: groups 0 | 0, 1 | 1 and again: what is complete waits a wave."""
+def test_places_of_results_are_taken_again_when_they_have_left():
+    """Three rows on two columns: the groups of the waves are 0 | 0, 1 | 1."""
     shape = ConvShape(N=1, M=16, C=8, E=3, F=2, R=1, S=1, partial=True)
     fold = Fold(q=8, span=1, runs=(Run(first=0, groups=1),))
     mapping = Mapping(fold=fold, p=8, ce=3, cm=2, cn=1, windows=2, width=2)
@@ -90,8 +92,10 @@ def test_a_result_ring_holds_what_two_waves_touch():
     assert [wave.chosen for wave in waves] == [(0, 1), (1, 2), (2, 3)]
     assert [list(touched_groups(wave)) for wave in waves] == [[0], [0, 1], [1]]
     assert [list(finished_groups(wave)) for wave in waves] == [[], [0], [1]]
-    ring = result_ring(Config(), Plan(shape=shape, blocks=(block,)))
-    assert (ring.slots, ring.words) == (2, 6)
+    grid = replace(block, mapping=replace(mapping, width=0, ce=1, cm=1))
+    places = result_places(Config(), Plan(shape=shape, blocks=(block, grid)))
+    assert places.waves == ((0,), (0, 6), (6,), (0,), (2,), (0,), (2,), (0,), (2,))
+    assert places.total == 12
 
 
 def test_groups_come_one_by_one(only_chunks):
@@ -124,7 +128,7 @@ def test_psums_of_a_tile_fit_the_buffer():
     operation = ConvOperation(config, node, True, "cycles")
     found = find_chunks(Space(config), operation)
     assert found is not None
-    words = 2 * found.ifmap_words + found.ring.total
+    words = 2 * found.ifmap_words + found.result_words
     assert words <= Space(config).limit(found.groups)
     assert found.total < 1.12 * operation.least_cycles
 

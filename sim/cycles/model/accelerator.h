@@ -202,6 +202,8 @@ class Accelerator {
         auto& n = s.counters;
         if (act.hold) {
             if (act.clear) report();
+        } else if (act.clear) {
+            n = CounterBlock{};
         } else {
             ++n[Counter::cycles];
             n[Counter::glb_psum_read_beats] += psum_granted;

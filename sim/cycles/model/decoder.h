@@ -40,6 +40,7 @@ struct Decoder {
         Actions a;
         switch (state) {
             case kBegin:
+                a.clear = position == 0 && !word;
                 if ((a.word = word) && ++position == 3) state = kHeader;
                 break;
             case kHeader:
