@@ -134,6 +134,7 @@ class Lowering:
 
     def at(self, task: ConvTask) -> "Lowering":
         """The same block for operands that differ in their addresses, psums and values alone."""
+        self.commands  # made here, once for all copies
         moved = copy(self)
         moved.task = task
         moved.__dict__.pop("bank", None)
