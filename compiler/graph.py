@@ -12,6 +12,7 @@ from hw.arch.errors import RowforgeError
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
 MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
 MAX_TOTAL = 1 << 26  # values of all tensors that operators write; the golden model keeps them all
+MAX_COMPUTED = 2048  # operators that compute; real networks have some hundreds
 MAX_SOFTMAX = 1 << 20  # values of a softmax, which the host computes in many passes
 
 
@@ -126,10 +127,15 @@ class Graph:
         object.__setattr__(self, "_producers", producers)
 
     def _check_sizes(self) -> None:
-        total = 0
-        for node in self.nodes:
+        total, computed = 0, [node for node in self.nodes if not node.folded]
+        if len(computed) > MAX_COMPUTED:
+            raise RowforgeError(
+                f"{computed[MAX_COMPUTED].name}: the model has {len(computed)} operators that "
+                f"compute, more than {MAX_COMPUTED}; cut it in several"
+            )
+        for node in computed:
             elements = self.tensors[node.output].elements
-            total += 0 if node.folded else elements
+            total += elements
             heavy = isinstance(node, HostStep) and "softmax" in node.function
             if heavy and elements > MAX_SOFTMAX:
                 raise RowforgeError(

@@ -2,7 +2,8 @@
 
 The exponential is a polynomial in fused multiply-adds and the sum runs in vector lanes; both decide
 the last bits. The lanes here are those of the AVX-512 kernels. Narrower machines add long rows in
-another order, which moves a result by one unit in its last place at most now and then.
+another order, which moves a result by one unit in its last place at most now and then, and may cut
+off exponentials earlier, where these go on into the subnormal numbers.
 """
 
 import numpy as np

@@ -70,7 +70,7 @@ def test_kinds_of_damage(tmp_path: Path, name: str) -> None:
 def test_depth_is_no_matter(tmp_path: Path) -> None:
     m = ModelMaker()
     x = m.input("x", (1, 4))
-    for _ in range(2500):
+    for _ in range(2000):
         x = m.op("Relu", x)
     y = m.dequantise(m.quantise(x, (0.1, 0, "uint8")), (0.1, 0, "uint8"))
     for _ in range(1500):

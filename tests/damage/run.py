@@ -19,6 +19,8 @@ from tests.damage.kinds import KINDS
 from tests.damage.mutations import mutation, onnx_mutation
 from tests.damage.sandbox import Verdict, run_on
 
+_TOLD = 250  # files between two lines of progress
+
 
 def files(options: argparse.Namespace) -> Iterator[tuple[str, str, str, bytes]]:
     """(label, what was done, suffix, content) of every file that is asked for."""
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if verdict.faults or options.only:
                 print(f"{label} ({done}): {'; '.join(verdict.faults)} {verdict.said}", flush=True)
             faulty += bool(verdict.faults)
+            if not sum(statuses.values()) % _TOLD:
+                print(f"{sum(statuses.values())} files so far, {faulty} faulty", flush=True)
             if verdict.faults and options.keep:
                 options.keep.mkdir(parents=True, exist_ok=True)
                 (options.keep / f"{label.replace(':', '_')}{suffix}").write_bytes(content)

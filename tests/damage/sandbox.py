@@ -15,7 +15,8 @@ from rowforge.cli import main
 
 SECONDS = 5.0
 BYTES = 1 << 30  # above what the bare import takes
-_PATIENCE = 4 * SECONDS
+_RUN_AWAY = 4 * int(SECONDS)  # seconds of the processor after which a process is ended
+_PATIENCE = 600.0  # the clock's, for one that waits; a machine shared with others is slow
 _CRASHED = 70
 _ADDRESS_SPACE = 16 * BYTES  # more is a run-away, which must not take the machine's memory
 
@@ -88,6 +89,7 @@ def _child(arguments: list[str], write: int) -> None:
     status = _CRASHED
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (_RUN_AWAY, _RUN_AWAY))
     try:
         with open(os.devnull, "w") as nothing, os.fdopen(write, "w") as said:
             sys.stdout, sys.stderr = nothing, said
