@@ -9,6 +9,8 @@
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make mutants N=30  how many small mistakes the tests notice
+#   make build-board BOARD=B   a board's bitstream and its report in docs/results
+#   make bitstreams    all of them, one after the other
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +30,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models link-campaign \
-  virtual-board contract mutants clean
+  virtual-board contract mutants build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -74,6 +76,18 @@ link-campaign: $(STAMPS)/dev
 virtual-board: $(STAMPS)/dev
 	$(BIN)/python -m tests.virtual_board.run
 
+# Boards with an open flow. A build takes up to 90 minutes.
+BOARDS := ulx3s-85f orangecrab-25f orangecrab-85f ecpix5-85f tang-nano-20k icebreaker
+BOARD ?= ulx3s-85f
+build-board: $(STAMPS)/boards
+	$(BIN)/rowforge build --board $(BOARD) -o build/$(BOARD) --seed $(or $(SEED),1) \
+	  --report docs/results/board_$(subst -,_,$(BOARD)).json
+
+bitstreams: $(addprefix bitstream-,$(BOARDS))
+
+bitstream-%: $(STAMPS)/boards
+	$(MAKE) build-board BOARD=$*
+
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist rowforge-demo *.egg-info \
 	  .pytest_cache .mypy_cache .ruff_cache
@@ -108,4 +122,9 @@ $(STAMPS)/run: pyproject.toml | $(BIN)/python
 $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
+$(STAMPS)/boards: pyproject.toml | $(BIN)/python
+	$(call system,$(RUN_TOOLS),$(PACKAGES))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[boards]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
