@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from boards.board import Board
 from boards.catalogue import BOARDS, board
@@ -109,7 +110,7 @@ def _commit() -> str | None:
     return f"{head.stdout.strip()}+changes" if state.stdout.strip() else head.stdout.strip()
 
 
-def _summary(report: dict) -> str:
+def _summary(report: dict[str, Any]) -> str:
     available = report["available"]
     lines = [f"{report['board']}: {report['pes']} PEs, {report['multipliers']} multipliers"]
     for name in ("lut", "ff", "dsp", "block_ram"):
