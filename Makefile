@@ -11,6 +11,8 @@
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make mutants N=30  how many small mistakes the tests notice
+#   make build-board BOARD=B   a board's bitstream and its report in docs/results
+#   make bitstreams    all of them, one after the other
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +32,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models test-examples \
-  link-campaign virtual-board contract netlist mutants clean
+  link-campaign virtual-board contract netlist mutants build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -85,6 +87,18 @@ link-campaign: $(STAMPS)/dev
 virtual-board: $(STAMPS)/dev
 	$(BIN)/python -m tests.virtual_board.run
 
+# Boards with an open flow. A build takes up to 90 minutes.
+BOARDS := ulx3s-85f orangecrab-25f orangecrab-85f ecpix5-85f tang-nano-20k icebreaker
+BOARD ?= ulx3s-85f
+build-board: $(STAMPS)/boards
+	$(BIN)/rowforge build --board $(BOARD) -o build/$(BOARD) --seed $(or $(SEED),1) \
+	  --report docs/results/board_$(subst -,_,$(BOARD)).json
+
+bitstreams: $(addprefix bitstream-,$(BOARDS))
+
+bitstream-%: $(STAMPS)/boards
+	$(MAKE) build-board BOARD=$*
+
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist rowforge-demo *.egg-info \
 	  .pytest_cache .mypy_cache .ruff_cache
@@ -119,4 +133,9 @@ $(STAMPS)/run: pyproject.toml | $(BIN)/python
 $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
+$(STAMPS)/boards: pyproject.toml | $(BIN)/python
+	$(call system,$(RUN_TOOLS),$(PACKAGES))
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[boards]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run

@@ -1,10 +1,12 @@
 """Digilent Arty A7-100T."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import XC7A100T
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth_boards.arty_a7 import ArtyA7_100Platform
 
     return ArtyA7_100Platform()

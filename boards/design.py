@@ -32,7 +32,7 @@ def sources(board: Board, config: Config) -> Sources:
         raise RowforgeError(
             f"amaranth-boards is not installed ({error.name}); type pip install 'rowforge[boards]'"
         ) from None
-    files = {VERILOG: _verilog(board, config)}
+    files = {VERILOG: _verilog(board, config, board.link.baud)}
     plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
     for name, content in plan.files.items():
         if Path(name).suffix in (".il", ".lpf", ".pcf", ".cst", ".xdc"):
@@ -40,12 +40,11 @@ def sources(board: Board, config: Config) -> Sources:
     return Sources(files, platform)
 
 
-def _verilog(board: Board, config: Config) -> str:
+def _verilog(board: Board, config: Config, baud: float) -> str:
     from hw.link.boards import SerialAccelerator  # slow to import
     from hw.verilog import emit
 
-    assert isinstance(board.link, SerialLink)
-    return emit(SerialAccelerator(config, clock=board.clock, baud=board.link.baud), DESIGN)
+    return emit(SerialAccelerator(config, clock=board.clock, baud=baud), DESIGN)
 
 
 def write(sources: Sources, folder: Path) -> None:

@@ -1,10 +1,12 @@
 """ECPIX-5 with the ECP5-85F."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import ECP5_85F
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth_boards.ecpix5 import ECPIX585Platform
 
     return ECPIX585Platform()

@@ -15,11 +15,7 @@ class Ice40:
     """See `boards.family.Family`."""
 
     def synthesis(self, board: Board, config: Config, top: str) -> str:
-        # Contents of SPRAM cannot be given: memories without any would count as initialised.
-        return (
-            "proc; flatten; opt_clean; delete */t:$meminit_v2; "
-            f"synth_ice40 -device u -dsp -spram -no-rw-check -top {top} -json {NETLIST}"
-        )
+        return f"synth_ice40 -device u -dsp -spram -no-rw-check -top {top} -json {NETLIST}"
 
     def place(self, board: Board, platform: Any, top: str) -> Step:
         arguments = (

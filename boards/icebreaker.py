@@ -1,10 +1,12 @@
 """iCEBreaker with the iCE40UP5K."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import UP5K
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth_boards.icebreaker import ICEBreakerPlatform
 
     return ICEBreakerPlatform()

@@ -1,5 +1,7 @@
 """OrangeCrab r0.2 with the ECP5-25F or 85F."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import ECP5_25F, ECP5_85F
 
@@ -11,7 +13,7 @@ _PACK = ("--freq", "38.8")  # of the flash's clock when the part configures itse
 _FLASH = ("--dfu", "--vid", "0x1209", "--pid", "0x5af0", "--altsetting", "0")
 
 
-def _with_uart(platform):
+def _with_uart(platform: Any) -> Any:
     """The board has no serial line of its own: one on the pins that the Feather standard names."""
     from amaranth.build import Attrs
     from amaranth_boards.resources import UARTResource
@@ -21,13 +23,13 @@ def _with_uart(platform):
     return platform
 
 
-def _platform_25f():
+def _platform_25f() -> Any:
     from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_25FPlatform
 
     return _with_uart(OrangeCrabR0_2_25FPlatform())
 
 
-def _platform_85f():
+def _platform_85f() -> Any:
     from amaranth_boards.orangecrab_r0_2 import OrangeCrabR0_2_85FPlatform
 
     return _with_uart(OrangeCrabR0_2_85FPlatform())

@@ -1,12 +1,14 @@
 """TUL PYNQ-Z2 with the Zynq-7020: the accelerator hangs on the processor's buses."""
 
+from typing import Any
+
 from boards.board import AxiLink, Board
 from boards.parts import XC7Z020
 
 PART = "xc7z020clg400-1"
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth.build import Attrs, Clock, Pins, Resource
     from amaranth.vendor import XilinxPlatform
 

@@ -1,12 +1,14 @@
 """Sipeed Tang Nano 20K with the Gowin GW2AR-18."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import GW2AR_18
 
 PART = "GW2AR-LV18QN88C8/I7"
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth.build import Attrs, Clock, Pins, Resource
     from amaranth.vendor import GowinPlatform
     from amaranth_boards.resources import UARTResource

@@ -108,7 +108,7 @@ def run(
     inside it. `show` is told the last line said. Raises `RowforgeError` if the program fails.
     """
     lines: list[str] = []
-    with (folder / log).open("w", encoding="utf-8") as file:
+    with (folder / log).open("w", buffering=1, encoding="utf-8") as file:
         with subprocess.Popen(
             [*tool.command, *arguments],
             cwd=folder,

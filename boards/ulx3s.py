@@ -1,10 +1,12 @@
 """ULX3S with the ECP5-85F."""
 
+from typing import Any
+
 from boards.board import Board, SerialLink
 from boards.parts import ECP5_85F
 
 
-def _platform():
+def _platform() -> Any:
     from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
     return ULX3S_85F_Platform()

@@ -47,6 +47,11 @@ def decode(shape: Any, bits: str) -> Value:
     return number - (1 << plain.width) if plain.signed and bits[0] == "1" else number
 
 
+def fitted(shape: Any, value: Value) -> Value:
+    """The value as the shape's bits hold it: what does not fit wraps."""
+    return decode(shape, format(encode(shape, value), f"0{Shape.cast(shape).width}b"))
+
+
 def _slice(bits: str, offset: int, width: int) -> str:
     end = len(bits) - offset
     return bits[end - width : end]
