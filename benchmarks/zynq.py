@@ -37,6 +37,8 @@ def main() -> None:
         used = report["whole"][name]
         print(f"{name:<10} {used:>8,} of {limit:>8,}, in the array {report['array'][name]:,}")
     print(f"{'depth':<10} {report['depth']['levels']:>8} levels")
+    if report["exceeded"]:
+        print(f"more than there is: {', '.join(report['exceeded'])}")
 
 
 if __name__ == "__main__":

@@ -26,9 +26,15 @@ _DSP_REGISTERS = ("AREG", "BREG", "MREG", "PREG")
 
 @dataclass(frozen=True)
 class Resources:
-    """Look-up tables (those that are memory included), flip-flops, DSP48, block RAMs of 36 kbit."""
+    """Look-up tables (those that are memory included), flip-flops, DSP48, block RAMs of 36 kbit.
+
+    `lut` counts every one that yosys made. Two functions of at most five inputs together fit one
+    place of a slice: `lut_paired` is what is left if all that can be so paired are, which no placer
+    reaches.
+    """
 
     lut: int
+    lut_paired: int
     lut_ram: int
     ff: int
     dsp: int
@@ -97,11 +103,21 @@ def resources(cells: Mapping[str, int]) -> Resources:
     memory = sum(cells.get(kind, 0) * luts for kind, luts in _LUT_RAMS.items())
     return Resources(
         lut=sum(cells.get(kind, 0) for kind in _LUTS) + memory,
+        lut_paired=_paired(cells) + memory,
         lut_ram=memory,
         ff=sum(cells.get(kind, 0) for kind in _FLIP_FLOPS),
         dsp=cells.get(_DSP, 0),
         block_ram=sum(cells.get(kind, 0) * half for kind, half in _HALF_RAMS.items()) / 2,
     )
+
+
+def _paired(cells: Mapping[str, int]) -> int:
+    """Places that the logic takes if small functions share them: 4 + 1, 3 + 2, 2 + 2 inputs."""
+    one = sum(cells.get(kind, 0) for kind in ("LUT1", "INV"))
+    two, three, four = (cells.get(f"LUT{inputs}", 0) for inputs in (2, 3, 4))
+    alone = cells.get("LUT6", 0) + cells.get("LUT5", 0)
+    small = max(one - four, 0) + max(two - three, 0)
+    return alone + four + three + -(-small // 2)
 
 
 def module_below(modules: Mapping[str, Any], name: str) -> str:

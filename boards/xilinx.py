@@ -38,6 +38,7 @@ def write_part(
 
     Returns the files. Raises `RowforgeError` if the folder cannot be written.
     """
+    _make(out_dir / _IP / "src")
     top = AxiAccelerator(config)
     ports = {name: Port(len(s), flow is In) for name, s, flow in signature_ports(top)}
     version = version_text()
@@ -48,15 +49,18 @@ def write_part(
         f"{_IP}/component.xml": component_xml(NAME, version, ports, [source], clock_hz),
         "vivado.tcl": block_design(part=part, vlnv=vlnv, clock_hz=clock_hz),
     }
+    for name, text in files.items():
+        (out_dir / name).write_text(text, encoding="utf-8", newline="\n")
+    return [out_dir / name for name in files]
+
+
+def _make(folder: Path) -> None:
     try:
-        for name, text in files.items():
-            (out_dir / name).parent.mkdir(parents=True, exist_ok=True)
-            (out_dir / name).write_text(text, encoding="utf-8", newline="\n")
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RowforgeError(
-            f"output folder must be writable, not {str(out_dir)!r}: {error.strerror}"
+            f"output folder must be writable, not {str(folder)!r}: {error.strerror}"
         ) from None
-    return [out_dir / name for name in files]
 
 
 def measure(verilog: Path, work: Path, *, top: str = NAME, progress: Progress) -> dict[str, Any]:
@@ -100,9 +104,13 @@ def build_zynq(
     clock_hz: float = 100e6,
     progress: Progress,
 ) -> dict[str, Any]:
-    """All files, and the report: what the part needs of a Zynq-7020 and how deep its logic is."""
+    """All files, and the report: what the part needs of a Zynq-7020 and how deep its logic is.
+
+    `exceeded` names the resources of which it needs more than there are.
+    """
     progress("writing Verilog")
     files = write_part(config, out_dir, part=part, clock_hz=clock_hz)
+    measured = measure(files[0], out_dir / "yosys", progress=progress)
     return {
         "device": part,
         "clock_mhz": clock_hz / 1e6,
@@ -111,6 +119,7 @@ def build_zynq(
         "pes": config.rows * config.cols,
         "multipliers": config.multipliers,
         "available": ZYNQ_7020,
-        **measure(files[0], out_dir / "yosys", progress=progress),
+        **measured,
+        "exceeded": [name for name, most in ZYNQ_7020.items() if measured["whole"][name] > most],
         "tools": {"yosys": yosys_version()},
     }

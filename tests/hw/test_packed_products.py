@@ -32,18 +32,17 @@ def test_the_arithmetic_is_exact_for_all_operands():
 
 
 class Exhaustive(Block):
-    """Goes through all operands by itself once a word comes, and answers how many products differ.
+    """Goes through all operands by itself and answers how many products differ.
 
-    `lowest`: the least activation.
+    The word that starts it is the least activation.
     """
 
-    def __init__(self, lowest: int):
+    def __init__(self):
         super().__init__({"cmd": In(stream.Signature(64)), "result": Out(stream.Signature(64))})
-        self.lowest = lowest
 
     def elaborate(self, platform):
         m = Module()
-        word, at = Signal(signed(10), init=self.lowest), Signal(17)
+        word, at = Signal(signed(10)), Signal(17)
         weights = Signal(data.ArrayLayout(signed(8), 2))
         pair = data.ArrayLayout(signed(17), 2)
         ours, wanted = Signal(pair), Signal(pair)
@@ -60,7 +59,7 @@ class Exhaustive(Block):
             self.result.payload.eq(wrong),
         ]
         with m.If(self.cmd.valid & self.cmd.ready):
-            m.d.sync += running.eq(1)
+            m.d.sync += [running.eq(1), word.eq(self.cmd.payload)]
         with m.If(running & (word != 256)):
             m.d.sync += [
                 at.eq((at + 1)[:16]),
@@ -72,9 +71,10 @@ class Exhaustive(Block):
 
 
 def products_that_differ(lowest: int) -> int:
-    library = build_library(emit(Exhaustive(lowest), "exhaustive"), Build(top="exhaustive"))
+    library = build_library(emit(Exhaustive(), "exhaustive"), Build(top="exhaustive"))
     with RtlEngine(library) as engine:
-        result = engine.run(np.ones(1, np.uint64), 1, 1 << 26, slice_cycles=1 << 24)
+        start = np.array([lowest], dtype=np.int64).view(np.uint64)
+        result = engine.run(start, 1, 1 << 26, slice_cycles=1 << 24)
     assert result.cycles > (256 - lowest) << 16
     return int(result.words[0])
 
