@@ -1,5 +1,7 @@
 """Filters from the weight memory: a compiled program whose filters are moved there by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,10 +16,12 @@ from hw.arch.commands import (
     LOOP,
     LOOPS,
     Opcode,
+    begin,
     checksum,
     command,
 )
 from hw.arch.config import Config
+from hw.arch.configfile import config_hash
 from hw.arch.program import Program, Send
 from sim.cycles import predict
 from sim.cycles.stream import commands
@@ -65,22 +69,23 @@ def resident(words: np.ndarray, passes: list[int]) -> list[np.ndarray]:
 
 
 def moved(program: Program, passes: list[int]) -> Program:
-    """The program with all its filters in the weight memory."""
+    """The program, which streams its filters, with all of them in the weight memory of `CONFIG`."""
     steps = []
+    start = np.array(begin(config_hash(CONFIG)), dtype=np.uint64)
     for step in program.steps:
         if isinstance(step, Send):
-            begin = 0 if steps else 1 + BEGIN.words
-            parts = [step.words[:begin], *resident(step.words[begin:], passes)]
+            words = step.words if steps else step.words[1 + BEGIN.words :]
+            parts = [*([] if steps else [start]), *resident(words, passes)]
             step = Send(np.concatenate(parts), step.layer)
         steps.append(step)
-    return Program(**{**program.__dict__, "steps": tuple(steps)})
+    return replace(program, config=CONFIG, steps=tuple(steps))
 
 
 @pytest.mark.slow
 def test_resident_filters_cost_what_the_rtl_takes() -> None:
     graph = layer_graph("resident", (LayerShape("conv", 6, 8, 8, 3),), seed=1)
     passes: list[int] = []
-    program = compile_graph(graph, CONFIG, profile=True)
+    program = compile_graph(graph, replace(CONFIG, weight_memory=0), profile=True)
     changed = moved(program, passes)
     assert sum(passes) > 2
     link = RtlLink(CONFIG, patience=100_000, optimise=OPTIMISE)
