@@ -83,9 +83,14 @@ def measure(verilog: Path, work: Path, *, top: str = NAME, progress: Progress) -
         """,
         work,
     )
+    progress("")
+    return read_netlist(work, top)
+
+
+def read_netlist(work: Path, top: str = NAME) -> dict[str, Any]:
+    """The figures of the netlists that `measure` has left in a folder."""
     modules = json.loads((work / "modules.json").read_text("utf-8"))["modules"]
     flat = json.loads((work / "flat.json").read_text("utf-8"))["modules"][top]["cells"]
-    progress("")
     cells = count_cells(modules, top)
     array = count_cells(modules, module_below(modules, ARRAY))
     return {

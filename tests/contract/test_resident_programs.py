@@ -15,7 +15,7 @@ from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sim.link import RtlLink
-from sw_driver.errors import ProgramError
+from sw_driver.errors import LinkError, ProgramError
 from sw_driver.runtime import Session
 from tests.fuzz.runner import OPTIMISE
 
@@ -150,6 +150,34 @@ def test_after_an_error_the_memory_is_filled_again():
     steps = (replace(of.steps[0], words=np.append(of.steps[0].words, unknown)), *of.steps[1:])
     with pytest.raises(ProgramError):
         session.run(replace(of, steps=steps), inputs(of, 0))
+    assert run(session, of).memory_words
+    assert not run(session, of).memory_words
+
+
+class Board(FunctionalAccelerator):
+    """An accelerator whose link can be pulled; a new connection finds it without memory."""
+
+    pulled = False
+
+    def send(self, words):
+        if self.pulled:
+            raise LinkError("the link is gone")
+        super().send(words)
+
+    def reset(self):
+        self.__init__(self.config)
+        self.pulled = False
+
+
+def test_a_new_connection_fills_the_memory_again():
+    of = program(8192)
+    board = Board(of.config)
+    session = Session(board, of.config)
+    assert run(session, of).memory_words
+    assert not run(session, of).memory_words
+    board.pulled = True
+    with pytest.raises(LinkError):
+        run(session, of)
     assert run(session, of).memory_words
     assert not run(session, of).memory_words
 
