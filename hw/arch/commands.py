@@ -375,9 +375,9 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
 
     The header's own checksum field counts as 0.
     """
-    every = 0x0000_FFFF_0000_FFFF  # two quarters of a word, with room for the carries of the sum
+    every = 0x0000_FFFF_0000_FFFF  # two quarters of a word, with room for the sum's carries
     words = (header & ~_CHECKSUM, *descriptor)
-    total = sum(word & every for word in words) + sum(word >> 16 & every for word in words)
+    total = sum((word & every) + (word >> 16 & every) for word in words)
     return (total + (total >> 32)) & 0xFFFF
 
 
