@@ -376,13 +376,9 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
     The header's own checksum field counts as 0.
     """
     every = 0x0000_FFFF_0000_FFFF  # two quarters of a word, with room for the sum's carries
-    total = sum(
-        (word & every) + (word >> 16 & every) for word in (header & ~_CHECKSUM, *descriptor)
-    )
+    words = header & ~(0xFFFF << HEADER.offsets["checksum"]), *descriptor
+    total = sum((word & every) + (word >> 16 & every) for word in words)
     return (total + (total >> 32)) & 0xFFFF
-
-
-_CHECKSUM = 0xFFFF << HEADER.offsets["checksum"]
 
 
 def command(
