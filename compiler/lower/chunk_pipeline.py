@@ -15,7 +15,7 @@ from compiler.lower.chunk_waves import (
     wave_shape,
 )
 from compiler.lower.chunks import ChunkTiling, chunk_boxes, chunk_plan
-from compiler.lower.conv import KeptPsums
+from compiler.lower.conv_task import KeptPsums
 from compiler.lower.convolve import ChunkPlace, ConvOperation
 from compiler.lower.hazards import Span
 from compiler.lower.operation import Operand, size_of

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 from math import ceil, prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from compiler.lower.conv_task import ConvTask
 from compiler.lower.filters import FilterBank, filter_bank, pass_filters
-from compiler.lower.hazards import Access, Span
+from compiler.lower.hazards import Access
 from compiler.lower.nest import Loop, loop_records, wrapped
 from compiler.lower.patterns import (
     Placement,
@@ -23,7 +22,6 @@ from compiler.lower.patterns import (
 )
 from compiler.lower.resident import Filters
 from compiler.lower.stream import Nest, Stream
-from compiler.lower.surface import Surface
 from compiler.lower.waves import unrolled_loops, wave_loops, wave_parts
 from compiler.mapper.columns import filter_groups
 from compiler.mapper.cost import filter_beats, pixels, steps
@@ -33,58 +31,6 @@ from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.layout import filter_words, psum_floor
 from hw.arch.program import Words
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvTask:
-    """Operands and arithmetic of a nest.
-
-    weights : stored values [M, R, S, C] of the nest
-    source : what is read: its extent decides where padding begins
-    target : where output (0, 0, filter 0) goes; rows and columns lie densely around it
-    y, x : ifmap row and column, within `source`, of the first tap of output (0, 0)
-    lane : lane of the nest's first channel in its buffer word (at `source.address`)
-    channel : channel of the nest's first filter in `target`
-    output : the `OUTPUT` fields but for `plane`; `param` belongs to channel 0 of the target
-    corner : row, column and filter of the nest at which `target` begins
-    psums : where psums are kept from command to command; None: nowhere
-    moves : see `Placement`
-    written : buffer words that the results take; None: those of `target`
-    """
-
-    weights: Array
-    weight_zero: int
-    weight_signed: bool
-    source: Surface
-    target: Surface
-    y: int
-    x: int
-    lane: int = 0
-    channel: int = 0
-    zero: int
-    signed: bool
-    window_shift: int = 0
-    output: Mapping[str, int]
-    corner: tuple[int, int, int] = (0, 0, 0)
-    psums: "KeptPsums | None" = None
-    moves: tuple[int, ...] = ()
-    written: tuple[Span, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeptPsums:
-    """Psums of all waves of a block, which other commands continue.
-
-    first : psum beat of the block's first wave; total : beats in use, from 0
-    after, before : earlier commands hold partial sums, later ones add to them
-    """
-
-    first: int
-    total: int
-    after: bool
-    before: bool
 
 
 def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Block]]:

@@ -1,14 +1,15 @@
 """`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.lower.conv import ConvTask, KeptPsums, Lowering, lower_nest
+from compiler.lower.conv import Lowering, lower_nest
+from compiler.lower.conv_task import ConvTask, KeptPsums
+from compiler.lower.flat import flat_plans, flat_task
 from compiler.lower.hazards import Span
 from compiler.lower.locate import Part
 from compiler.lower.operation import (
@@ -32,8 +33,6 @@ from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
-
-_MOST_FLAT = 8  # shapes tried for the pixels of a 1 x 1 layer
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ class ConvOperation(Operation):
         """Plans and the first pixel that each serves; several for a flat layer."""
         if not flat or shape.E * shape.F == 1:
             return [(search(self.config, shape, psum_beats, self.aim), 0)]
-        return _flat_plans(self.config, shape, psum_beats, self.aim)
+        return flat_plans(self.config, shape, psum_beats, self.aim)
 
     # ---- commands -----------------------------------------------------------------------------
 
@@ -234,7 +233,7 @@ class ConvOperation(Operation):
             task = replace(task, output={**task.output, "param": param})
             starts = (tile.items[0], tile.rows[0], tile.columns[0], first + task.channel)
             for plan, pixel in plans:
-                emitted = lower_nest(stream, plan, _flat_task(task, plan, pixel) if flat else task)
+                emitted = lower_nest(stream, plan, flat_task(task, plan, pixel) if flat else task)
                 self.parts += [
                     Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
                     for command, block in emitted
@@ -366,61 +365,3 @@ def _stored_weights(config: Config, node: Conv) -> _Weights:
         )
     zero = limits.min - low
     return _Weights((centred + zero).astype(dtype), zero)
-
-
-@lru_cache(maxsize=1024)
-def _flat_plans(
-    config: Config, shape: ConvShape, psum_beats: int, objective: str
-) -> list[tuple[Plan, int]]:
-    """The best way to cut the E x F pixels of a 1 x 1 layer into rows, and a rest."""
-    best: list[tuple[Plan, int]] = []
-    for rows, columns in _flat_shapes(config, shape.E, shape.F):
-        found = []
-        begin = 0
-        for E, F in ((rows, columns), (1, shape.E * shape.F - rows * columns)):
-            if F == 0:
-                continue
-            part = replace(shape, E=E, F=F)
-            try:
-                found.append((search(config, part, psum_beats, objective), begin))
-            except RowforgeError:
-                found = []
-                break
-            begin += E * F
-        if found and (not best or _cycles(found) < _cycles(best)):
-            best = found
-    return best or [(search(config, shape, psum_beats, objective), 0)]
-
-
-def _cycles(plans: list[tuple[Plan, int]]) -> int:
-    return sum(plan.cycles for plan, _ in plans)
-
-
-def _flat_shapes(config: Config, E: int, F: int) -> Iterator[tuple[int, int]]:
-    """Rows x columns for the pixels: as they are, then multiples of the columns of the array."""
-    pixels = E * F
-    yield E, F
-    shapes = {(1, pixels)}
-    for rows in range(1, 4 * config.cols + 1):
-        if rows <= pixels and (pixels % rows == 0 or rows % config.cols == 0):
-            shapes.add((rows, pixels // rows))
-    shapes.discard((E, F))
-    # A rest costs a pass with few columns: even cuts first, then long rows.
-    ordered = sorted(shapes, key=lambda s: (pixels - s[0] * s[1], abs(s[0] - config.cols)))
-    yield from ordered[:_MOST_FLAT]
-
-
-def _flat_task(task: ConvTask, plan: Plan, pixel: int) -> ConvTask:
-    """The same operands seen as rows of the plan's length, from `pixel` on."""
-    E, F = plan.shape.E, plan.shape.F
-    source = replace(
-        task.source,
-        address=task.source.address + task.y * task.source.row_stride + task.x + pixel,
-        height=E,
-        width=F,
-        row_stride=F,
-    )
-    target = replace(
-        task.target, address=task.target.address + pixel, height=E, width=F, row_stride=F
-    )
-    return replace(task, source=source, target=target, y=0, x=0)
