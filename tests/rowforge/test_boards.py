@@ -51,6 +51,7 @@ def test_a_preset_fits_the_multipliers_of_its_boards(name):
             assert config.multipliers <= board.budget.dsp, board.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["icebreaker", "orangecrab_25f", "tang_nano_20k", "ulx3s_85f"])
 def test_a_boards_preset_compiles_the_benchmark_models(capsys, tmp_path, name):
     for model in ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"):
