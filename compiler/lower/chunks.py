@@ -94,7 +94,7 @@ def _least(space: Space, operation: ConvOperation, size: Shape4, chunk: int) -> 
         for each, count in counts.items()
     )
     weights = shape.M * shape.C * shape.R * shape.S * config.data_width // LINK_WORD_BITS
-    moves = Traffic(filters=bands * weights, loaded=bands * chunks * part, exposed=part)
+    moves = Traffic(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
     return moves.cycles(chunks * computing)
 
 

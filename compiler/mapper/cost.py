@@ -116,8 +116,8 @@ def objective(name: str, config: Config, cycles: Any, words: Any) -> Any:
 
     words : ifmap, psum and filter words moved. `traffic` counts buffer words; `energy` adds what
     every word costs on its way: buffer, network and, for filters that are streamed, the host's
-    memory. Cycles break ties of these two, buffer words break ties of `cycles`. `SPARING` is what
-    the mapper makes of `cycles` where tiles are chosen: few buffer words for hardly more cycles.
+    memory. Cycles break ties of these two, buffer words break ties of `cycles`. `SPARING` stands
+    for `cycles` within a tile: few buffer words for hardly more cycles.
     """
     ifmap, psum, filters = words
     glb = ifmap + psum
