@@ -1,6 +1,6 @@
 """Compiles a quantised graph for a configuration: `compile_graph`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compiler.graph import Graph
@@ -239,7 +239,7 @@ class _Compiler:
         macs = node.macs if isinstance(node, Conv) else 0
         traffic = self.stream.traffic[index]
         cost = report.cost
-        cycles = traffic.cycles(cost.cycles) if cost else 0
+        cycles = replace(traffic, reads=cost.reads).cycles(cost.cycles) if cost else 0
         return Layer(
             name=report.name,
             op=report.op,

@@ -143,18 +143,18 @@ class Engine(Block):
             connect(m, p.array.psums_out[col], p.writer.columns[col])
 
     def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
-        """Who reads and writes the global buffer; earlier clients go first."""
+        """Who reads and writes the global buffer."""
         config = self.config
         reads = ReadArbiter(clients=3, width=config.glb_width)
-        writes = WriteArbiter(act_write_layout(config), clients=2)
+        writes = WriteArbiter(act_write_layout(config))
         instantiate(m, platform, "read_arbiter", reads)
         instantiate(m, platform, "write_arbiter", writes)
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
         connect(m, p.ifmaps.port, reads.clients[0])
         connect(m, p.storer.port, reads.clients[2])
-        connect(m, p.post.writes, writes.clients[0])
-        connect(m, p.loader.write, writes.clients[1])
+        connect(m, p.post.writes, writes.first)
+        connect(m, p.loader.write, writes.second)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
         vector = reads.clients[1]

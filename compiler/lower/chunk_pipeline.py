@@ -15,8 +15,8 @@ from compiler.lower.chunk_waves import (
     wave_shape,
 )
 from compiler.lower.chunks import ChunkTiling, chunk_boxes, chunk_plan
-from compiler.lower.conv_task import KeptPsums
-from compiler.lower.convolve import ChunkPlace, ConvOperation
+from compiler.lower.conv_task import ConvTask, KeptPsums
+from compiler.lower.convolve import ConvOperation
 from compiler.lower.hazards import Span
 from compiler.lower.operation import Operand, size_of
 from compiler.lower.patterns import wave_psums
@@ -79,10 +79,17 @@ class ChunkPipeline:
         starts = plan_psums(self.config, plan.shape, plan)
         places = iter(result_places(self.config, plan).waves)
         count = len(self.boxes) // len(self.tiles)
+        common = self.operation.tile_task(self.stream, tile, self._place(number * count))
         for chunk in range(count):
             part = self._place(number * count + chunk)
+            first = chunk * self.tiling.chunk
+            task = replace(
+                common,
+                source=part.surface,
+                weights=common.weights[..., first : first + self.tiling.chunk],
+            )
             for block, start in zip(plan.blocks, starts, strict=False):
-                job = _Job(plan, tile, part, chunk > 0, chunk < count - 1, starts[-1])
+                job = _Job(plan, tile, part, task, chunk > 0, chunk < count - 1, starts[-1])
                 if job.before:
                     self._accumulate(job, block, start)
                 else:
@@ -135,20 +142,15 @@ class ChunkPipeline:
             after=job.after,
             before=job.before,
         )
-        self.operation.emit_chunk(
-            self.stream,
-            job.plan.shape,
-            block,
-            job.tile,
-            job.part,
-            target.surface,
-            ChunkPlace(
-                corner=(block.rows[0], block.columns[0], target.lane),
-                psums=held,
-                moves=target.moves,
-                written=target.written,
-            ),
+        task = replace(
+            job.task,
+            target=target.surface,
+            corner=(block.rows[0], block.columns[0], target.lane),
+            psums=held,
+            moves=target.moves,
+            written=target.written,
         )
+        self.operation.emit_chunk(self.stream, job.plan.shape, block, job.tile, task)
         self.stream.computing = True
         if self.loaded < len(self.boxes) and job.part.box is self.boxes[self.loaded - 1]:
             self._load()
@@ -172,7 +174,7 @@ class ChunkPipeline:
 
 @dataclass(frozen=True)
 class _Job:
-    """A chunk of a tile.
+    """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
     after, before : earlier, later chunks add to the same psums; psums : beats of all blocks
     """
@@ -180,6 +182,7 @@ class _Job:
     plan: Plan
     tile: Box
     part: Operand
+    task: ConvTask
     after: bool
     before: bool
     psums: int
@@ -187,7 +190,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Target:
-    """Where a command leaves results, from filter `lane` of the tile on; see `ChunkPlace`."""
+    """Where a command leaves results, from filter `lane` of the tile on; see `ConvTask`."""
 
     surface: Surface
     lane: int

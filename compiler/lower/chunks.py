@@ -12,7 +12,7 @@ from math import ceil
 
 from compiler.allocate import Space
 from compiler.lower.chunk_waves import plan_psums, result_places
-from compiler.lower.convolve import ConvOperation
+from compiler.lower.convolve import ConvOperation, fetched_words
 from compiler.lower.operation import Shape4
 from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
@@ -25,8 +25,9 @@ from hw.arch.program import Box
 
 _MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
 _MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
-_MOST_ACROSS = 6  # numbers of tiles across a row tried
+_MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
+_MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
 GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 
 
@@ -50,8 +51,7 @@ class ChunkTiling:
 
 def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape:
     """The nest of one chunk of a tile."""
-    shape, _ = operation.nest_shape(size)
-    return replace(shape, C=chunk, exact=True, partial=True)
+    return operation.nest_shape(size, chunk)[0]
 
 
 def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
@@ -65,29 +65,57 @@ def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
     """The best schedule by chunks when nothing else is in the buffer; None if there is none."""
     if operation.multiplier or operation.raw:
         return None
+    schedules = sorted(_schedules(space, operation), key=lambda schedule: schedule.least)
     best: ChunkTiling | None = None
-    for size, chunk in _choices(operation):
-        if best is not None and best.total <= GOOD_ENOUGH * operation.least_cycles:
+    for schedule in schedules[:_MOST_TRIED]:
+        enough = max(schedule.least, GOOD_ENOUGH * operation.least_cycles)
+        if best is not None and best.total <= enough:
             break
-        least = _least(space, operation, size, chunk)
-        if least is None or (best is not None and best.total <= least):
-            continue
-        found = _weighed(space, operation, size, chunk)
+        found = _weighed(space, operation, schedule)
         if found is not None and (best is None or found.total < best.total):
             best = found
     return best
 
 
-def _least(space: Space, operation: ConvOperation, size: Shape4, chunk: int) -> int | None:
-    """Cycles that a schedule takes at least; None if it cannot fit."""
+@dataclass(frozen=True, kw_only=True)
+class _Schedule:
+    """Tiles and chunks of which the mappings are not known.
+
+    counts : tiles of each size; part : buffer words of a chunk; least : cycles at least
+    """
+
+    size: Shape4
+    chunk: int
+    counts: dict[Shape4, int]
+    part: int
+    least: int
+
+
+def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
+    """Schedules whose chunks and psums fit the buffer."""
     config = operation.config
-    part = operand_words(config, operation, size, 0, channels=chunk)
-    beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
-    groups = ceil(beats / (2 * config.glb_depth))
-    if groups > config.psum_groups or 2 * part > space.limit(groups):
-        return None
+    parts: dict[tuple[int, int, int, int], int] = {}
+    for size, chunk in dict.fromkeys(_choices(operation)):
+        beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
+        groups = ceil(beats / (2 * config.glb_depth))
+        if groups > config.psum_groups:
+            continue
+        key = (size[1], size[2], size[3] if operation.follows_channels else 0, chunk)
+        if key not in parts:
+            parts[key] = operand_words(config, operation, size, 0, channels=chunk)
+        part = parts[key]
+        if 2 * part <= space.limit(groups):
+            counts = tile_sizes(operation, size)
+            least = _least(operation, counts, size, chunk, part)
+            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, least=least)
+
+
+def _least(
+    operation: ConvOperation, counts: dict[Shape4, int], size: Shape4, chunk: int, part: int
+) -> int:
+    """Cycles that a schedule takes at least."""
+    config = operation.config
     shape, _ = operation.nest_shape(size)
-    counts = tile_sizes(operation, size)
     bands, chunks = sum(counts.values()), shape.C // chunk
     computing = sum(
         count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
@@ -120,35 +148,35 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
                     yield (1, rows, columns, filters), chunk
 
 
-def _weighed(
-    space: Space, operation: ConvOperation, size: Shape4, chunk: int
-) -> ChunkTiling | None:
+def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> ChunkTiling | None:
     """The schedule with its cycles, or None if it has no mapping or does not fit."""
     config = operation.config
+    size, chunk, part = schedule.size, schedule.chunk, schedule.part
     N, E, F, M = operation.target
-    counts = tile_sizes(operation, size)
-    computing = filters = psums = results = 0
+    computing = filters = reads = psums = results = 0
     chunks = operation.nest_shape(size)[0].C // chunk
-    for each, count in counts.items():
+    for each, count in schedule.counts.items():
         shape = chunk_shape(operation, each, chunk)
         try:
             plan = chunk_plan(operation, each, chunk)
         except RowforgeError:
             return None
         computing += count * chunks * plan.cycles
-        filters += count * chunks * plan.load.filter_words * config.data_width // LINK_WORD_BITS
+        fetched = fetched_words(config, plan.load)
+        filters += count * chunks * fetched[0]
+        reads += count * chunks * fetched[1]
         psums = max(psums, plan_psums(config, shape, plan)[-1])
         results = max(results, result_places(config, plan).total)
-    part = operand_words(config, operation, size, 0, channels=chunk)
     groups = ceil(psums / (2 * config.glb_depth))
     if groups > config.psum_groups or 2 * part + results > space.limit(groups):
         return None
-    bands = sum(counts.values())
+    bands = sum(schedule.counts.values())
     moves = Traffic(
         filters=filters,
         loaded=(bands * chunks - 1) * part,
         stored=surface_words(config, (N, E, F, M)) - results // 2,
         exposed=part + results // 2 + bands * COMMAND_WORDS,
+        reads=reads,
     )
     return ChunkTiling(
         size=size,

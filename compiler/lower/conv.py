@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.lower.conv_task import ConvTask
 from compiler.lower.filters import FilterBank, filter_bank, pass_filters
-from compiler.lower.hazards import Access
+from compiler.lower.hazards import Access, Span
 from compiler.lower.nest import Loop, loop_records, wrapped
 from compiler.lower.patterns import (
     Placement,
@@ -80,7 +80,7 @@ class Lowering:
 
     def at(self, task: ConvTask) -> "Lowering":
         """The same block for operands that differ in their addresses, psums and values alone."""
-        self.commands  # made here, once for all copies
+        self.commands, self.held  # made here, once for all copies
         moved = copy(self)
         moved.task = task
         moved.__dict__.pop("bank", None)
@@ -290,20 +290,25 @@ class Lowering:
             return 0
         return tag_span(self.shape, self.fold, self.mapping.ce)
 
+    @cached_property
+    def held(self) -> tuple[Span, ...]:
+        """Buffer words in which psums wait."""
+        config, psums = self.config, self.task.psums
+        loops = self._chunk_loops(self.fold.runs[0])
+        waits = (
+            psums is not None
+            or len(self.fold.runs) > 1
+            or len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
+            or any(loop.count > 1 for loop in loops)
+        )
+        beats = wave_psums(config, self.mapping) if psums is None else psums.total
+        return ((psum_floor(config, beats), config.glb_banks * config.glb_depth),) * waits
+
     def _access(self) -> Access:
         config, task = self.config, self.task
-        psums: tuple[tuple[int, int], ...] = ()
-        beats = wave_psums(config, self.mapping)
-        waits = len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
-        looped = any(loop.count > 1 for loop in self._chunk_loops(self.fold.runs[0]))
-        if task.psums is not None:
-            beats = task.psums.total
-        if waits or looped or len(self.fold.runs) > 1 or task.psums is not None:
-            psums = ((psum_floor(config, beats), config.glb_banks * config.glb_depth),)
         unfinished = task.psums is not None and task.psums.before
         written = (task.target.extent(config),) if task.written is None else task.written
-        writes = () if unfinished else written
-        return Access((task.source.extent(config),), writes, psums)
+        return Access((task.source.extent(config),), () if unfinished else written, self.held)
 
     def _length(
         self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int

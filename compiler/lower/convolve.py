@@ -2,15 +2,15 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.lower.conv import Lowering, lower_nest
-from compiler.lower.conv_task import ConvTask, KeptPsums
+from compiler.lower.conv_task import ConvTask
 from compiler.lower.flat import flat_plans, flat_task
-from compiler.lower.hazards import Span
 from compiler.lower.locate import Part
 from compiler.lower.operation import (
     Operand,
@@ -26,7 +26,7 @@ from compiler.lower.stream import Stream, packed_params
 from compiler.lower.surface import Surface
 from compiler.mapper.cost import SPARING
 from compiler.mapper.explain import summary
-from compiler.mapper.search import search
+from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import Block, ConvShape, Load, Plan
 from compiler.ops import Conv
 from compiler.quantisation import Requant, Rounding, WindowStage
@@ -43,14 +43,10 @@ class _Weights:
     zero: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChunkPlace:
-    """Where some waves of a chunk leave psums and results; the fields are those of `ConvTask`."""
-
-    corner: tuple[int, int, int]
-    psums: KeptPsums
-    moves: tuple[int, ...] = ()
-    written: tuple[Span, ...] | None = None
+def fetched_words(config: Config, load: Load) -> tuple[int, int]:
+    """(link words of filters, reads of the buffer for the array) of a load."""
+    filters = load.filter_words * config.data_width // LINK_WORD_BITS
+    return filters, ceil(load.ifmap_words / config.noc_ifmap)
 
 
 class ConvOperation(Operation):
@@ -89,7 +85,8 @@ class ConvOperation(Operation):
         load = sum((block.load for _, block in placed), Load())
         width = self.config.data_width * load.ifmap_words + self.config.psum_width * load.psum_words
         mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
-        return OperationReport(load.cycles, width // 8, load.bound, mapping)
+        _, reads = fetched_words(self.config, load)
+        return OperationReport(load.cycles, width // 8, load.bound, mapping, reads)
 
     # ---- geometry -----------------------------------------------------------------------------
 
@@ -160,8 +157,11 @@ class ConvOperation(Operation):
 
     # ---- nests --------------------------------------------------------------------------------
 
-    def nest_shape(self, size: Shape4) -> tuple[ConvShape, int]:
-        """(shape of a nest of a tile, how many nests the tile has)."""
+    def nest_shape(self, size: Shape4, chunk: int = 0) -> tuple[ConvShape, int]:
+        """(shape of a nest of a tile, how many nests the tile has).
+
+        `chunk`: channels of the nest, whose psums are continued by others.
+        """
         node = self.node
         items, E, F, M = size
         _, R, S, C = node.weights.shape
@@ -175,7 +175,7 @@ class ConvOperation(Operation):
         shape = ConvShape(
             N=items,
             M=M,
-            C=channels,
+            C=chunk or channels,
             E=E,
             F=F,
             R=R,
@@ -183,7 +183,8 @@ class ConvOperation(Operation):
             stride=node.stride,
             dilation=node.dilation,
             multiplier=self.multiplier,
-            exact=count > 1,
+            exact=count > 1 or chunk > 0,
+            partial=chunk > 0,
         )
         return shape, count
 
@@ -198,10 +199,15 @@ class ConvOperation(Operation):
             raise RowforgeError(f"{self.name}: {error}") from None
         return count * sum(plan.cycles for plan, _ in plans)
 
-    def filter_words(self, size: Shape4, psum_beats: int) -> int:
+    def least_tile_cycles(self, size: Shape4) -> int:
+        shape, count = self.nest_shape(size)
+        return count * least_cycles(self.config, shape, self.objective)
+
+    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
         shape, count = self.nest_shape(size)
         plan = search(self.config, shape, psum_beats, self.objective, quick=True)
-        return count * plan.load.filter_words * self.config.data_width // LINK_WORD_BITS
+        filters, reads = fetched_words(self.config, plan.load)
+        return count * filters, count * reads
 
     def _flat_tile(self, size: Shape4) -> bool:
         """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""
@@ -246,37 +252,20 @@ class ConvOperation(Operation):
             self._packed[first, last] = packed_params(self.config, *columns)
         return self._packed[first, last]
 
-    def emit_chunk(
-        self,
-        stream: Stream,
-        shape: ConvShape,
-        block: Block,
-        tile: Box,
-        part: Operand,
-        target: Surface,
-        place: ChunkPlace,
-    ) -> None:
-        """Emits the commands of some waves, `block`, for the channels that `part` holds.
+    def tile_task(self, stream: Stream, tile: Box, part: Operand) -> ConvTask:
+        """What the commands of a tile have in common; `part` holds its first channels."""
+        shape, _ = self.nest_shape(size_of(tile))
+        task = self._task(tile, part.box, part.surface, part.surface, 0, shape)
+        param = stream.packed_params(self._tile_params(*tile.channels))
+        return replace(task, output={**task.output, "param": param})
 
-        The shape has just these channels. `target` holds the results of the waves, if they are
-        finished.
-        """
-        first, last = tile.channels
-        reach = self.reach(tile, 0)
-        param = stream.packed_params(self._tile_params(first, last))
-        task = self._task(tile, reach, part.surface, target, 0, shape)
-        begin = part.box.channels[0] - reach.channels[0]
-        task = replace(
-            task,
-            weights=task.weights[..., begin : begin + shape.C],
-            output={**task.output, "param": param},
-            corner=place.corner,
-            psums=place.psums,
-            moves=place.moves,
-            written=place.written,
-        )
-        origin = (tile.items[0], tile.rows[0], tile.columns[0], first)
-        done = not place.psums.before
+    def emit_chunk(
+        self, stream: Stream, shape: ConvShape, block: Block, tile: Box, task: ConvTask
+    ) -> None:
+        """Emits the commands of some waves, `block`; shape and task have a chunk's channels."""
+        assert task.psums is not None
+        origin = (tile.items[0], tile.rows[0], tile.columns[0], tile.channels[0])
+        done = not task.psums.before
         self.parts.append(Part(stream.conv_commands, origin, 0, 0, shape, block, finishes=done))
         self._lowering(stream, shape, block, task).emit()
 

@@ -16,11 +16,13 @@ class Access:
 
     def conflicts(self, later: "Access") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
-        mine, theirs = self.writes + self.psums, later.writes + later.psums
         return (
-            _overlap(mine, later.reads)
-            or _overlap(self.reads, theirs)
-            or _overlap(self.writes, theirs)
+            _overlap(self.writes, later.reads)
+            or _overlap(self.psums, later.reads)
+            or _overlap(self.reads, later.writes)
+            or _overlap(self.reads, later.psums)
+            or _overlap(self.writes, later.writes)
+            or _overlap(self.writes, later.psums)
             or _overlap(self.psums, later.writes)
         )
 
@@ -95,4 +97,8 @@ class Hazards:
 
 
 def _overlap(left: tuple[Span, ...], right: tuple[Span, ...]) -> bool:
-    return any(a < d and c < b for a, b in left for c, d in right)
+    for a, b in left:
+        for c, d in right:
+            if a < d and c < b:
+                return True
+    return False

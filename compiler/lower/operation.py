@@ -24,12 +24,16 @@ class Operand:
 
 @dataclass(frozen=True)
 class OperationReport:
-    """What the emitted commands cost: cycles, buffer bytes without filters, bound, mapping."""
+    """What the emitted commands cost: cycles, buffer bytes without filters, bound, mapping.
+
+    reads : of the buffer, see `Traffic`
+    """
 
     cycles: int
     glb_bytes: int
     bound: str = ""
     mapping: dict[str, Any] = field(default_factory=dict)
+    reads: int = 0
 
 
 class Operation(ABC):
@@ -70,9 +74,13 @@ class Operation(ABC):
         `rough` may be faster and too high: good enough to compare tile sizes.
         """
 
-    def filter_words(self, size: Shape4, psum_beats: int) -> int:
-        """Link words of the filters of such a tile, for which `cycles` has found a mapping."""
+    def least_tile_cycles(self, size: Shape4) -> int:
+        """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
+
+    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
+        """(link words of filters, buffer reads) of a tile for which `cycles` found a mapping."""
+        return 0, 0
 
     @abstractmethod
     def emit(

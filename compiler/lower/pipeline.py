@@ -78,11 +78,11 @@ class TilePipeline:
             surface = self._surface(number, tile)
             self.operation.emit(self.stream, tile, parts, surface, self.beats)
             self.stream.computing = True
+            if self.kept[-1] is None:
+                self._finish(tile, surface)
             for feed in self.feeds:
                 if feed is not None and len(feed.addresses) > 1:
                     self._prefetch(feed, number)
-            if self.kept[-1] is None:
-                self._finish(tile, surface)
         self.stream.computing = False
         self._store()
         return len(self.tiles)

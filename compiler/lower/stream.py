@@ -90,12 +90,14 @@ class Traffic:
     """Link words of a layer.
 
     filters : of CONV commands; loaded, stored : moved while the array computes; exposed : the rest
+    reads : of the buffer for the array, one a cycle, not on the link: what is stored waits for them
     """
 
     filters: int = 0
     loaded: int = 0
     stored: int = 0
     exposed: int = 0
+    reads: int = 0
 
     @property
     def words(self) -> int:
@@ -110,7 +112,8 @@ class Traffic:
         """
         moved = self.loaded + self.filters
         waits = max(0, min(moved, computing) - int(computing * _HIDDEN))
-        return max(computing, moved, self.stored) + waits + self.exposed
+        read = self.stored + self.reads if self.stored else 0
+        return max(computing, moved, read) + waits + self.exposed
 
 
 class Stream:

@@ -1,6 +1,6 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
@@ -16,7 +16,7 @@ from hw.arch.program import Box
 COMMAND_WORDS = 32  # of a tile, besides what it moves
 MAX_TILES = 3072  # of a layer: a tile takes a millisecond to compile; VGG-16 on `tiny` has 2240
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
-_MOST_TRIED = 60  # tile sizes whose mappings are searched, most promising first
+_MOST_TRIED = 16  # tile sizes whose mappings are searched, most promising first
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def find_tiling(
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
     choices = sorted(
-        _choices(space, operation, resident, free),
+        _sharpened(operation, _choices(space, operation, resident, free)),
         key=lambda c: (c.total, c.moves.words, -c.groups),
     )
     best: Tiling | None = None
@@ -131,17 +131,28 @@ def find_tiling(
     return best
 
 
+def _sharpened(operation: Operation, choices: Iterable[Tiling]) -> Iterator[Tiling]:
+    """The choices with the least that their tiles' mappings take."""
+    least: dict[Shape4, int] = {}
+    for choice in choices:
+        if choice.size not in least:
+            counts = tile_sizes(operation, choice.size).items()
+            least[choice.size] = sum(n * operation.least_tile_cycles(size) for size, n in counts)
+        yield replace(choice, total=choice.moves.cycles(least[choice.size]))
+
+
 def _searched(space: Space, operation: Operation, choice: Tiling) -> Tiling | None:
     """The tiling with the cycles of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
-    cycles, filters = 0, 0
+    cycles = filters = reads = 0
     for size, count in tile_sizes(operation, choice.size).items():
         try:
             cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:
             return None
-        filters += count * operation.filter_words(size, beats)
-    moves = replace(choice.moves, filters=filters)
+        each = operation.fetched(size, beats)
+        filters, reads = filters + count * each[0], reads + count * each[1]
+    moves = replace(choice.moves, filters=filters, reads=reads)
     return replace(choice, moves=moves, total=moves.cycles(cycles))
 
 

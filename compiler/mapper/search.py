@@ -41,10 +41,11 @@ def search(
     return best
 
 
+@lru_cache(maxsize=8192)
 def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
     """Cycles below which hardly any plan for a nest is."""
     table = table_of(config, kind_of(config, shape), shape.F, aim)
-    return int(shape.N * shape.E * shape.lanes * table.least)
+    return int(shape.N * shape.E * shape.lanes * table.least(shape.E, shape.lanes))
 
 
 def _figure(config: Config, plan: Plan, name: str) -> float:

@@ -102,13 +102,21 @@ class Table:
             )
         return self._covers[psum_beats]
 
-    @cached_property
-    def least(self) -> float:
-        """About the least cycles of an output row of a filter (channel) in any mapping."""
+    def least(self, rows: int, filters: int) -> float:
+        """About the least cycles of an output row of a filter (channel) in such a rectangle."""
         if not len(self._some):
             return 0.0
-        tasks = self._tiles.rows * self._tiles.filters * self._some.cn
-        return _LINEAR_GAIN * float((self._cost.cycles / tasks).min())
+        tiles = self._tiles
+        fits = (tiles.rows <= rows) & (tiles.filters <= filters)
+        return _LINEAR_GAIN * float(self._rates[fits].min(initial=np.inf))
+
+    @cached_property
+    def _rates(self) -> NDArray[np.float64]:
+        """Cycles of each mapping for an output row of a filter."""
+        rates: NDArray[np.float64] = self._cost.cycles / (
+            self._tiles.rows * self._tiles.filters * self._some.cn
+        )
+        return rates
 
     def crowded(self, rows: int, filters: int, psum_beats: int) -> bool:
         """Whether some mapping of such a rectangle needs more psum space."""

@@ -1,6 +1,6 @@
 """Several engines on one port of the global buffer."""
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -39,24 +39,25 @@ class ReadArbiter(Block):
 
 
 class WriteArbiter(Block):
-    """Fixed priority among `clients` streams, the first one first. Combinational."""
+    """Two streams on one port: `first` goes first, but `second` never waits two cycles running.
 
-    def __init__(self, shape, *, clients: int):
-        super().__init__(
-            {
-                "clients": In(stream.Signature(shape)).array(clients),
-                "port": Out(stream.Signature(shape)),
-            }
-        )
+    Combinational. Who goes never depends on `second.valid` of the same cycle: the path of `first`
+    stays short.
+    """
+
+    def __init__(self, shape):
+        client = In(stream.Signature(shape))
+        super().__init__({"first": client, "second": client, "port": client.flip()})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        earlier = []
-        for client in self.clients:
-            m.d.comb += client.ready.eq(self.port.ready & ~Cat(earlier).any())
-            earlier.append(client.valid)
-        m.d.comb += self.port.valid.eq(Cat(earlier).any())
-        for client in reversed(list(self.clients)):
-            with m.If(client.valid):
-                m.d.comb += self.port.payload.eq(client.payload)
+        waited = Signal()
+        m.d.sync += waited.eq(self.second.valid & ~self.second.ready)
+        turn = waited | ~self.first.valid
+        m.d.comb += [
+            self.first.ready.eq(self.port.ready & ~waited),
+            self.second.ready.eq(self.port.ready & turn),
+            self.port.valid.eq(self.first.valid | self.second.valid),
+            self.port.payload.eq(Mux(turn, self.second.payload, self.first.payload)),
+        ]
         return m

@@ -42,6 +42,7 @@ struct State {
     PsumWriter writer;
     PEArray array;
     BoxLoader loader;
+    bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
     BoxStorer storer;
     PostProcessor post;
     VectorEngine vector;
@@ -110,7 +111,7 @@ class Accelerator {
             read.valid && buffer.grant(true, buffer.psum_banks(config, read.address));
         const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
         bool post_granted = false, load_granted = false;
-        if (s.post.writing)
+        if (s.post.writing && !s.load_waited)
             post_granted = buffer.grant(true, buffer.act_banks(config, s.post.address));
         else if (load_write)
             load_granted = buffer.grant(true, buffer.act_banks(config, s.loader.walk.address()));
@@ -177,6 +178,7 @@ class Accelerator {
 
         // the clock edge
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
+        s.load_waited = load_write && !load_granted;
         s.loader.clock(config, act.load, load_granted, act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
