@@ -5,7 +5,7 @@ against the bytes that are there, and whatever a damaged file does to the parser
 sentence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import prod
@@ -153,6 +153,9 @@ def _model(model: Any) -> RawModel:
         raise RowforgeError("it defines functions of its own; export it with them inlined")
     if graph.sparse_initializer:
         raise RowforgeError("it has sparse initializers; save them dense")
+    for text in _names(model):
+        if not isinstance(text, str):  # what protobuf cannot decode, it hands on as bytes
+            raise RowforgeError(f"its name {text[:40]!r} is no UTF-8; the file is damaged")
     constants, unreadable = _constants(graph.initializer)
     inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
     inputs = tuple(value for value in inputs if value.name not in unreadable)
@@ -168,6 +171,16 @@ def _model(model: Any) -> RawModel:
     return RawModel(
         nodes, constants, unreadable, inputs, outputs, _opset(model), _readers(nodes)
     )  # fmt: skip
+
+
+def _names(model: Any) -> Iterator[Any]:
+    """Every name that is used later."""
+    graph = model.graph
+    yield from (entry.domain for entry in model.opset_import)
+    yield from (each.name for each in (*graph.initializer, *graph.input, *graph.output))
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
 
 
 def _opset(model: Any) -> int:

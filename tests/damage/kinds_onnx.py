@@ -64,6 +64,12 @@ def _cut(share: float) -> Callable[[], bytes]:
     return content
 
 
+def _undecodable() -> bytes:
+    model = small_model()
+    model.graph.node[0].name = "first"
+    return model.SerializeToString().replace(b"first", b"\xee\xff\xee\xff\xee")
+
+
 def _broken(name: str) -> Callable[[], bytes]:
     return lambda: changed(BROKEN[name][0]).SerializeToString()
 
@@ -80,6 +86,7 @@ ONNX: dict[str, Kind] = {
     "onnx: nothing": _kind(lambda: b""),
     "onnx: half": _kind(_cut(0.5)),
     "onnx: all but the end": _kind(_cut(0.98)),
+    "onnx: a name that is no text": _kind(_undecodable, 2, "UTF-8"),
     **{f"onnx: {name}": _kind(_broken(name)) for name in BROKEN},
     "onnx: a convolution of a huge image": _kind(
         _conv((1, 1, _SIDE, _SIDE), (1, 1, 3, 3), pads=[1, 1, 1, 1]), 2, "tiles"
