@@ -6,12 +6,16 @@ from typing import Any
 
 from boards.board import Board, SerialLink
 from boards.top import DESIGN, BoardTop
+
+__all__ = ["DESIGN", "RTLIL", "TOP", "VERILOG", "Sources", "sources", "write"]
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 
 TOP = "top"
 VERILOG = f"{DESIGN}.v"
 RTLIL = f"{TOP}.il"
+# The design's top, its pins and clocks, and where a vendor's tool builds, its script.
+_KEPT = (RTLIL, f"{TOP}.v", *(f"{TOP}{end}" for end in (".lpf", ".pcf", ".cst", ".xdc", ".tcl")))
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,11 @@ def sources(board: Board, config: Config) -> Sources:
             f"amaranth-boards is not installed ({error.name}); type pip install 'rowforge[boards]'"
         ) from None
     files = {VERILOG: _verilog(board, config, board.link.baud)}
+    if board.family == "xc7":
+        platform.add_file(VERILOG, files[VERILOG])  # for Vivado's script
     plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
     for name, content in plan.files.items():
-        if Path(name).suffix in (".il", ".lpf", ".pcf", ".cst", ".xdc"):
+        if name in _KEPT:
             files[name] = content if isinstance(content, str) else content.decode()
     return Sources(files, platform)
 

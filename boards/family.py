@@ -1,11 +1,13 @@
 """What a flow must know of a family of parts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from boards.board import Board
 from hw.arch.config import Config
+
+Progress = Callable[[str], None]
 
 NETLIST = "netlist.json"
 REPORT = "nextpnr.json"

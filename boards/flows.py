@@ -7,15 +7,15 @@ from pathlib import Path
 from boards import design, nextpnr
 from boards.board import Board
 from boards.ecp5 import Ecp5
-from boards.family import NETLIST, REPORT, Family
+from boards.family import NETLIST, REPORT, Family, Progress
 from boards.gowin import Gowin
 from boards.ice40 import Ice40
 from boards.report import BuildReport, begin
 from boards.tools import Clock, Tool, find, run
+from boards.xc7 import build_xc7
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 
-Progress = Callable[[str], None]
 Build = Callable[[Board, Config, Path, int, Progress], BuildReport]
 
 _STATISTICS = "cells.json"
@@ -43,13 +43,10 @@ def build(
     progress : function
         Told what is being done.
 
-    Returns the report; without a bitstream if the timing is not met. Raises `RowforgeError` for a
-    family without a flow, tools that are missing or fail, a design that does not fit.
+    Returns the report; without a bitstream if the timing is not met, or if only the vendor's tool
+    makes one. Raises `RowforgeError` for tools that are missing or fail, and if nextpnr finds no
+    room.
     """
-    if board.family not in FLOWS:
-        raise RowforgeError(
-            f"--board {board.name} cannot be built: there is no flow for {board.family}"
-        )
     return FLOWS[board.family](board, config, out_dir, seed, progress)
 
 
@@ -94,6 +91,7 @@ FLOWS: dict[str, Build] = {
     "ecp5": _open_flow(Ecp5()),
     "ice40": _open_flow(Ice40()),
     "gowin": _open_flow(Gowin()),
+    "xc7": build_xc7,
 }
 
 

@@ -38,6 +38,8 @@ class BuildReport:
         All cells used, by the place-and-route tool's names.
     files : dict
         What was made, with sizes in bytes.
+    array, depth : dict
+        Where only yosys ran: what the array alone needs, and the longest way between registers.
     """
 
     board: str
@@ -63,6 +65,13 @@ class BuildReport:
     critical_path: list[Hop] = field(default_factory=list)
     cells: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    array: dict[str, float] = field(default_factory=dict)
+    depth: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def exceeded(self) -> list[str]:
+        """Resources of which more is needed than the part has."""
+        return [name for name, most in self.available.items() if getattr(self, name) > most]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

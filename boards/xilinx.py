@@ -1,39 +1,34 @@
-"""For a Zynq: Verilog of the AXI wrapper, its resources by yosys, a part for Vivado and a project.
+"""For a Zynq: Verilog of the AXI wrapper, a part for Vivado and a script that builds with it.
 
-What needs Vivado (bitstream and timing) is left to the scripts written here.
+For every xc7: resources and logic depth by yosys. What needs Vivado is left to its scripts.
 """
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from amaranth.lib.wiring import In
 
+from boards.family import Progress
 from boards.ipxact import LIBRARY, VENDOR, Port, component_xml
 from boards.vivado import block_design
 from boards.xc7_netlist import count_cells, logic_depth, module_below, resources
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
 from hw.elaboration import signature_ports
 from hw.link.axi import AxiAccelerator
 from hw.verilog import emit
-from hw.yosys import run_yosys, yosys_version
+from hw.yosys import run_yosys
 
 NAME = "rowforge"
 ARRAY = "pe_array"
-ZYNQ_7020 = {"lut": 53_200, "ff": 106_400, "dsp": 220, "block_ram": 140}
 
 _IP = "ip"
-Progress = Callable[[str], None]
 
 
-def write_part(
-    config: Config, out_dir: Path, *, part: str = "xc7z020clg400-1", clock_hz: float = 100e6
-) -> list[Path]:
+def write_part(config: Config, out_dir: Path, *, part: str, clock_hz: float) -> list[Path]:
     """Write the packed part (`ip/`) and `vivado.tcl`, which makes the bitstream with Vivado.
 
     Returns the files. Raises `RowforgeError` if the folder cannot be written.
@@ -98,33 +93,4 @@ def read_netlist(work: Path, top: str = NAME) -> dict[str, Any]:
         "array": resources(array).as_dict(),
         "depth": logic_depth(flat).as_dict(),
         "cells": dict(sorted(cells.items())),
-    }
-
-
-def build_zynq(
-    config: Config,
-    out_dir: Path,
-    *,
-    part: str = "xc7z020clg400-1",
-    clock_hz: float = 100e6,
-    progress: Progress,
-) -> dict[str, Any]:
-    """All files, and the report: what the part needs of a Zynq-7020 and how deep its logic is.
-
-    `exceeded` names the resources of which it needs more than there are.
-    """
-    progress("writing Verilog")
-    files = write_part(config, out_dir, part=part, clock_hz=clock_hz)
-    measured = measure(files[0], out_dir / "yosys", progress=progress)
-    return {
-        "device": part,
-        "clock_mhz": clock_hz / 1e6,
-        "configuration_hash": f"{config_hash(config):016x}",
-        "configuration": config.as_dict(),
-        "pes": config.rows * config.cols,
-        "multipliers": config.multipliers,
-        "available": ZYNQ_7020,
-        **measured,
-        "exceeded": [name for name, most in ZYNQ_7020.items() if measured["whole"][name] > most],
-        "tools": {"yosys": yosys_version()},
     }

@@ -107,8 +107,8 @@ class Table:
         if not len(self._some):
             return 0.0
         tiles = self._tiles
-        fits = (tiles.rows <= rows) & (tiles.filters <= filters)
-        return _LINEAR_GAIN * float(self._rates[fits].min(initial=np.inf))
+        rates = self._rates[(tiles.rows <= rows) & (tiles.filters <= filters)]
+        return _LINEAR_GAIN * float(rates.min()) if len(rates) else 0.0
 
     @cached_property
     def _rates(self) -> NDArray[np.float64]:

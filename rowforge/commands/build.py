@@ -1,4 +1,7 @@
-"""Make a board's bitstream by yosys and nextpnr, with a report of what was reached."""
+"""Make a board's bitstream by yosys and nextpnr, with a report of what was reached.
+
+For Xilinx parts, files for Vivado and what yosys counts of the part's resources.
+"""
 
 import argparse
 import json
@@ -67,6 +70,13 @@ def run(args: argparse.Namespace) -> int:
     for path in filter(None, (args.output / REPORT, args.report)):
         path.write_text(text, encoding="utf-8")
     print(text if args.json else _summary(document), end="")
+    if report.exceeded:
+        more = ", ".join(
+            f"{getattr(report, name):,} of {report.available[name]:,} {name}"
+            for name in report.exceeded
+        )
+        sys.stderr.write(f"rowforge: {target.name} has too little for this design: {more}\n")
+        return 1
     if report.met is False:
         sys.stderr.write(
             f"rowforge: {target.name} reaches {report.fmax_mhz:.1f} MHz, not the "

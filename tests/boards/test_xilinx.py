@@ -1,19 +1,20 @@
 """The part for Vivado: its description against the emitted Verilog, the registers, the driver."""
 
-import json
 import re
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import zynq
 from boards import vivado
+from boards.catalogue import board
 from boards.ipxact import BUSES, SPIRIT
 from boards.xc7_netlist import Resources, count_cells, logic_depth, resources
 from boards.xilinx import measure, write_part
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
+from rowforge.configs import preset
+from rowforge.measured import measured
 from sw_driver import pynq
 
 SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16}
@@ -24,7 +25,7 @@ SPACE = {"s": SPIRIT}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("part")
-    write_part(CONFIG, out, clock_hz=80e6)
+    write_part(CONFIG, out, part="xc7z020clg400-1", clock_hz=80e6)
     return out
 
 
@@ -140,7 +141,7 @@ def test_brackets_of_the_script_match(folder):
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RowforgeError, match="output folder must be writable"):
-        write_part(CONFIG, tmp_path / "file")
+        write_part(CONFIG, tmp_path / "file", part="xc7z020clg400-1", clock_hz=80e6)
 
 
 # ---- the netlist's figures -------------------------------------------------------------------
@@ -230,9 +231,7 @@ def test_two_multiplications_share_one_dsp(tmp_path):
 
 
 def test_the_recorded_report_is_of_the_present_preset():
-    path = zynq.RESULT
-    report = json.loads(path.read_text())
-    assert report["configuration"] == zynq.preset(report["preset"]).as_dict()
+    report = measured("pynq-z2")
+    assert report["configuration"] == preset(report["preset"]).as_dict()
     assert report["array"]["dsp"] <= 84
-    over = {name for name, most in report["available"].items() if report["whole"][name] > most}
-    assert over == set(report["exceeded"])
+    assert report["available"]["lut"] == board("pynq-z2").budget.lut
