@@ -74,7 +74,7 @@ def builds() -> str:
             row["minutes"] = report["wall_s"] / 60
             made = f"seed {report['seed']}, commit {report['commit']}"
             commands.append(f"- {item.name}: `{report['command']}`, {made}")
-            if not report["met"]:
+            if report["met"] is False:
                 row["name"] += " (clock not met)"
         rows.append(row)
     return "\n".join([markdown_table(_BUILDS, rows), "", *commands])

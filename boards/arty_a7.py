@@ -22,6 +22,6 @@ BOARD = Board(
     clock=100e6,
     link=SerialLink(baud=3_000_000, note="the board's own USB connector (FT2232H, channel B)"),
     budget=XC7A100T,
-    preset="eyeriss_v1_int8_x2",
+    preset="pynq_z2",
     flash=("-b", "arty_a7_100t"),
 )

@@ -230,8 +230,14 @@ def test_two_multiplications_share_one_dsp(tmp_path):
     assert said[-1] == ""
 
 
-def test_the_recorded_report_is_of_the_present_preset():
-    report = measured("pynq-z2")
-    assert report["configuration"] == preset(report["preset"]).as_dict()
+def test_the_chips_array_takes_84_dsp_blocks():
+    report = measured("pynq-z2-eyeriss_v1_int8_x2")
+    assert report["configuration"] == preset("eyeriss_v1_int8_x2").as_dict()
     assert report["array"]["dsp"] <= 84
     assert report["available"]["lut"] == board("pynq-z2").budget.lut
+
+
+def test_the_boards_own_preset_fits_it():
+    report = measured("pynq-z2")
+    assert report["configuration"] == preset(board("pynq-z2").preset).as_dict()
+    assert all(report[name] <= most for name, most in report["available"].items())
