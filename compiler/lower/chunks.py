@@ -14,9 +14,9 @@ from compiler.allocate import Space
 from compiler.lower.chunk_waves import plan_psums, result_places
 from compiler.lower.convolve import ConvOperation, fetched_words
 from compiler.lower.operation import Shape4
-from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
 from compiler.lower.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
+from compiler.lower.traffic import Traffic
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from hw.arch.config import LINK_WORD_BITS

@@ -7,8 +7,8 @@ from math import ceil, prod
 
 from compiler.allocate import Space
 from compiler.lower.operation import Operation, Shape4, Span, size_of, whole
-from compiler.lower.stream import Traffic
 from compiler.lower.surface import surface_words
+from compiler.lower.traffic import Traffic
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box

@@ -120,7 +120,7 @@ def test_a_slow_simulation_is_alive(kind):
         if kind == "tcp":
             thread.join()
             assert turned_away[0] < time.monotonic() - 0.5
-        assert link.statistics.timeouts == 0
+        assert link.statistics.damaged == 0
         link.close()
 
 
