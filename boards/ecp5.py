@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards.board import Board
+from boards.dense import AREA, SHORT_SUMS
 from boards.family import NETLIST, Resources, Step
 from hw.arch.config import Config
 
@@ -20,10 +21,6 @@ _PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
 
 _REQUANTISER_DSP = 4
 _OTHER_DSP = 2  # address of a result; product of two operands in the vector engine
-# A carry cell of two bits costs two LUTs and takes no other function in.
-_SHORT_SUMS = "techmap -map +/techmap.v t:$alu r:Y_WIDTH<=12 %i; opt -fast -full"
-_PASS = "strash;dch,-f;if,-a;mfs2,-a;"
-_AREA = f"abc -dress -lut 4 -script +{_PASS}{_PASS}lutpack,-S,1"
 
 
 def _without_dsp(board: Board, config: Config) -> str:
@@ -48,8 +45,8 @@ class Ecp5:
             return f"{once}{synth}; {whole}"
         return (
             f"proc; opt_expr; {_without_dsp(board, config)}{once}"
-            f"{synth} -run begin:map_ram; {_SHORT_SUMS}; "
-            f"{synth} -run map_ram:map_luts; {_AREA}; clean; "
+            f"{synth} -run begin:map_ram; {SHORT_SUMS}; "
+            f"{synth} -run map_ram:map_luts; {AREA}; "
             f"{synth} -run map_cells:; {whole}"
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards.board import Board
+from boards.dense import AREA, SHORT_SUMS
 from boards.family import NETLIST, Resources, Step
 from hw.arch.config import Config
 
@@ -15,7 +16,14 @@ class Gowin:
     """See `boards.family.Family`."""
 
     def synthesis(self, board: Board, config: Config, top: str) -> str:
-        return f"synth_gowin -family gw2a -no-rw-check -top {top} -json {NETLIST}"
+        synth = f"synth_gowin -family gw2a -no-rw-check -top {top}"
+        if not board.dense:
+            return f"{synth} -json {NETLIST}"
+        return (
+            f"{synth} -run begin:map_ram; {SHORT_SUMS}; "
+            f"{synth} -run map_ram:map_luts; {AREA}; "
+            f"{synth} -run map_cells:; write_json {NETLIST}"
+        )
 
     def place(self, board: Board, platform: Any, top: str) -> Step:
         arguments = (
