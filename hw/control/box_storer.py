@@ -55,7 +55,7 @@ class BoxStorer(Block):
         asking = Signal()  # addresses are still to be asked for
         sending = Signal()  # words of the box are still to come
         outside, step = Signal(), Signal()
-        last, address = walk_box(m, region, step)
+        last, address = walk_box(m, region, start=self.start, origin=self.region.address, step=step)
         m.d.comb += [
             outside.eq(asking & (address >= config.act_banks * config.glb_depth)),
             reader.input.valid.eq(asking & ~outside),

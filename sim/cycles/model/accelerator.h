@@ -41,6 +41,7 @@ struct State {
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
+    bool array_left = false;  // with `control_pipeline`: the array has left the older pass
     BoxLoader loader;
     bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
     BoxStorer storer;
@@ -93,6 +94,7 @@ class Accelerator {
 
     Events cycle() {
         // what the registers say
+        const bool pipeline = config.control_pipeline != 0;
         const int issued = s.sequencer.issued;
         const bool walk_idle = s.sequencer.walker.idle();
         const bool post_busy = s.post.busy() || s.writer.item_valid();
@@ -108,19 +110,27 @@ class Accelerator {
         if (psum_write) buffer.grant(true, buffer.psum_banks(config, s.writer.beat.address));
         const auto read = s.reader.offer(s.tables, issued, s.writer.done, s.writer.written_window);
         const bool psum_granted =
-            read.valid && buffer.grant(true, buffer.psum_banks(config, read.address));
+            s.reader.reader.asks(pipeline, read.valid) &&
+            buffer.grant(true, buffer.psum_banks(config, pipeline
+                                                             ? s.reader.reader.requests.front().address
+                                                             : read.address));
         const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
         bool post_granted = false, load_granted = false;
-        if (s.post.writing && !s.load_waited)
-            post_granted = buffer.grant(true, buffer.act_banks(config, s.post.address));
+        if (s.post.writes(config) && !s.load_waited)
+            post_granted = buffer.grant(true, buffer.act_banks(config, s.post.target(config)));
         else if (load_write)
             load_granted = buffer.grant(true, buffer.act_banks(config, s.loader.walk.address()));
         const auto pixel = s.ifmaps.offer(s.tables);
-        const bool pixel_read = pixel.valid && !pixel.outside;
+        const auto& pixels = s.ifmaps.reader;
+        const bool pixel_asks = pixels.asks(pipeline, pixel.valid);
+        const bool pixel_read =
+            pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
         const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid();
         bool pixel_granted = false, vector_granted = false, store_granted = false;
         if (pixel_read)
-            pixel_granted = buffer.grant(true, buffer.act_banks(config, pixel.address));
+            pixel_granted = buffer.grant(
+                true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
+                                                        : pixel.address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
         else if (store_read)
@@ -169,7 +179,8 @@ class Accelerator {
         begin(act, region);
 
         // the sequencer
-        const bool free = s.array.begun() && s.array.settled(issued) && one_behind(issued);
+        const bool left = s.array.begun() && s.array.settled(issued);
+        const bool free = (pipeline ? s.array_left : left) && one_behind(issued);
         const Bases& bases = s.sequencer.walker.bases;
         const bool shown = s.sequencer.walker.ready();
         const int rows = shown ? row_patterns.at(bases.rows) : -1;
@@ -177,6 +188,7 @@ class Accelerator {
         const bool issue = s.sequencer.issues(free, rows, columns);
 
         // the clock edge
+        s.array_left = left && !issue;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted;
         s.loader.clock(config, act.load, load_granted, act.load_word);
@@ -188,8 +200,8 @@ class Accelerator {
         s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
         s.writer.clock(config, s.tables, drained, leave, writer_item, post_idle);
         s.reader.clock(config, s.tables, read, psum_granted, fed);
-        s.ifmaps.clock(config, s.tables, issued, ifmaps_quiet,
-                       pixel.valid && (pixel.outside || pixel_granted), pixel_sent);
+        s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
+                       pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);
         s.filters.clock(config, s.tables, filter, filter_sent);
         if (issue) {

@@ -33,7 +33,7 @@ struct BoxStorer {
             }
         }
         const bool end = step && walk.last();
-        reader.clock(step, uint8_t(end), item_taken);
+        reader.clock(false, step, {0, false, uint8_t(end)}, step, item_taken);
         if (step) walk.step();
         if (end) asking = false;
         switch (state) {
