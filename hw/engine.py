@@ -73,10 +73,11 @@ class Engine(Block):
             p.reader.written_window.eq(p.writer.written_window),
             p.ifmaps.quiet.eq((p.writer.done == p.ifmaps.done) & ~post_busy & ~p.vector.busy),
             control.walk_idle.eq(sequencer.idle),
-            control.quiet.eq(
-                sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
-            ),
         ]
+        # The decoder does not ask within two cycles after it has begun something.
+        m.d["sync" if self.config.control_pipeline else "comb"] += control.quiet.eq(
+            sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
+        )
         self._count_commands(m, p)
         for engine in (p.filters, p.ifmaps, p.reader, p.writer):
             m.d.comb += [

@@ -27,7 +27,13 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.configfile import config_hash
 from hw.arch.counters import COUNTERS
 from hw.arch.identity import identity_words
-from hw.control.decoder_state import DecoderState, table_commands, vector_modes, vector_operations
+from hw.control.decoder_state import (
+    DecoderState,
+    TableFacts,
+    table_commands,
+    vector_modes,
+    vector_operations,
+)
 from hw.control.port import control_port
 from hw.elaboration import Block
 from hw.layouts import layout
@@ -69,8 +75,8 @@ class Decoder(Block):
         with m.FSM() as fsm:
             self._hunt(m, state)
             self._header(m, state)
-            self._dispatch(m, state, facts[1], facts[2])
-            self._payload(m, state, facts[0])
+            self._dispatch(m, state, facts)
+            self._payload(m, state, facts.size)
             self._results(m, state)
             self._failure(m, state)
         self._block(m)
@@ -203,7 +209,7 @@ class Decoder(Block):
             with m.Else():
                 self._fail(m, s, Status.BAD_CHECKSUM, s.sum)
 
-    def _dispatch(self, m: Module, s: DecoderState, needed, capacity) -> None:
+    def _dispatch(self, m: Module, s: DecoderState, facts: TableFacts) -> None:
         """Wait for what must be done before, then start the command."""
         computed = self.engine.quiet & self.engine.walk_idle
         stored = ~self.engine.storing
@@ -226,10 +232,10 @@ class Decoder(Block):
             with m.Case(*table_commands(self.config)):
                 with m.If(settled & self.engine.walk_idle):
                     m.next = "PAYLOAD"
-                    with m.If(s.left != needed):
+                    with m.If(facts.misfit):
                         self._fail(m, s, Status.BAD_LENGTH, s.left)
-                    with m.Elif(s.index.first + s.index.count > capacity):
-                        self._fail(m, s, Status.BAD_ADDRESS, s.index.first + s.index.count)
+                    with m.Elif(facts.beyond):
+                        self._fail(m, s, Status.BAD_ADDRESS, facts.end)
             with m.Case(Opcode.LOAD):
                 with m.If(settled):
                     m.d.sync += s.left.eq(length)

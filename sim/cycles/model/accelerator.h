@@ -41,7 +41,8 @@ struct State {
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
-    bool array_left = false;  // with `control_pipeline`: the array has left the older pass
+    bool array_left = false;  // the array has left the older pass (the cycle before)
+    bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
     bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
     BoxStorer storer;
@@ -162,7 +163,7 @@ class Accelerator {
 
         // the decoder
         const Decoder::Engine engine{walk_idle,
-                                     quiet,
+                                     pipeline ? s.was_quiet : quiet,
                                      s.pending <= 1,
                                      s.loader.busy,
                                      s.storer.busy(),
@@ -189,6 +190,7 @@ class Accelerator {
 
         // the clock edge
         s.array_left = left && !issue;
+        s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted;
         s.loader.clock(config, act.load, load_granted, act.load_word);
