@@ -18,6 +18,9 @@ _DEVICES = {
 }
 _PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
 
+# Wires take most of the time: with nextpnr's own weights (10 and 4) a PE is spread over the part.
+_PLACER = ("--placer-heap-timingweight", "35", "--placer-heap-critexp", "2")
+
 _REQUANTISER_DSP = 4
 _OTHER_DSP = 2  # address of a result; product of two operands in the vector engine
 # A carry cell of two bits costs two LUTs and takes no other function in.
@@ -64,6 +67,7 @@ class Ecp5:
             f"{top}.lpf",
             "--textcfg",
             _ROUTED,
+            *_PLACER,
         )
         return Step("nextpnr-ecp5", arguments)
 
