@@ -1,6 +1,6 @@
 """The accelerator: command stream in, result stream out."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -30,7 +30,9 @@ class Accelerator(Block):
         decoder = instantiate(m, platform, "decoder", Decoder(self.config))
         inner = Module()
         engine = instantiate(inner, platform, "engine", Engine(self.config))
-        m.submodules.core = ResetInserter(decoder.flush)(inner)
+        flush = Signal()  # a register: this wire reaches everything
+        m.d.sync += flush.eq(decoder.flush)
+        m.submodules.core = ResetInserter(flush)(inner)
         connect(m, decoder.engine, engine.control)
         width = self.config.link_width
         if width == LINK_WORD_BITS:

@@ -69,7 +69,7 @@ class Reader(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        queue = Queue(self.item, depth=self.DEPTH)
+        queue = Queue(self.item, depth=self.DEPTH, registered=bool(self.pipeline))
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
         asked = self._asked(m, platform)

@@ -81,6 +81,7 @@ class WindowWalk(Block):
         return m
 
     def _count(self, m: Module, current, begin: Signal) -> None:
+        """Counters, and for each of them a register that says what a comparison would say."""
         config = self.parameters
         words = bits_for(config.ifmap_spad)
         step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
@@ -88,48 +89,67 @@ class WindowWalk(Block):
         channel = Signal(words)
         windows = Signal(16)  # to come, the present one included
         slot = Signal.like(self.operation.slot)
-        first_tap_row = Signal(init=1)  # tap is among the first `channels` of the window
+        first = Signal(init=1)  # first round of a psum
+        last = Signal()  # and the last one
+        last_step, last_tap, last_window = (
+            Signal(name=name) for name in ("last_step", "last_tap", "last_window")
+        )
+        left_behind = Signal()  # the next window begins behind the word
         pixel_done = Signal()  # the word is the last one of its pixel
-        last_window = Signal()
+        following = Signal(words + 1)  # the next tap
         m.d.comb += [
-            self.word_done.eq(step + 1 == current.steps),
-            self.window_done.eq(self.word_done & (tap + 1 == current.taps)),
-            last_window.eq(windows == 1),
-            self.pass_done.eq(self.window_done & last_window),
-            self.word_free.eq(last_window | (tap < current.advance)),
-            pixel_done.eq(channel + 1 == current.channels),
+            following.eq(Mux(last_tap, 0, tap + 1)),
+            self.word_done.eq(last_step),
+            self.window_done.eq(last_step & last_tap),
+            self.pass_done.eq(last_step & last_tap & last_window),
+            self.word_free.eq(last_window | left_behind),
             self.operation.slot.eq(slot),
-            self.operation.first.eq(Mux(current.diagonal, first_tap_row, tap == 0)),
-            self.operation.last.eq(
-                Mux(
-                    current.diagonal,
-                    tap + current.channels >= current.taps,
-                    tap + 1 == current.taps,
-                )
-            ),
+            self.operation.first.eq(first),
+            self.operation.last.eq(last),
             self.operation.head.eq(current.head),
             self.operation.zero_start.eq(current.zero),
             self.operation.tail.eq(current.tail),
             self.operation.window_shift.eq(current.window_shift),
         ]
         with m.If(self.step):
-            m.d.sync += [step.eq(step + 1), slot.eq(slot + 1)]
-            with m.If(self.word_done):
+            m.d.sync += [
+                step.eq(Mux(last_step, 0, step + 1)),
+                slot.eq(slot + 1),
+                last_step.eq(Mux(last_step, current.steps == 1, step + 2 == current.steps)),
+            ]
+        with m.If(self.step & last_step):
+            over = last_tap | pixel_done
+            m.d.sync += [
+                tap.eq(following),
+                last_tap.eq(following + 1 == current.taps),
+                left_behind.eq(following < current.advance),
+                channel.eq(Mux(over, 0, channel + 1)),
+                pixel_done.eq(Mux(over, current.channels == 1, channel + 2 == current.channels)),
+                last.eq(
+                    Mux(
+                        current.diagonal,
+                        following + current.channels >= current.taps,
+                        following + 1 == current.taps,
+                    )
+                ),
+            ]
+            with m.If(last_tap):
                 m.d.sync += [
-                    step.eq(0),
-                    tap.eq(tap + 1),
-                    channel.eq(Mux(pixel_done, 0, channel + 1)),
-                ]
-                with m.If(pixel_done | ~current.diagonal):
-                    m.d.sync += slot.eq(0)
-                with m.If(pixel_done):
-                    m.d.sync += first_tap_row.eq(0)
-            with m.If(self.window_done):
-                m.d.sync += [
-                    tap.eq(0),
-                    channel.eq(0),
-                    first_tap_row.eq(1),
+                    slot.eq(0),
+                    first.eq(1),
                     windows.eq(windows - 1),
+                    last_window.eq(windows == 2),
                 ]
+            with m.Elif(pixel_done | ~current.diagonal):
+                m.d.sync += [slot.eq(0), first.eq(0)]
         with m.If(begin):
-            m.d.sync += windows.eq(self.config.windows)
+            new = self.config
+            m.d.sync += [
+                windows.eq(new.windows),
+                last_step.eq(new.steps == 1),
+                last_tap.eq(new.taps == 1),
+                last_window.eq(new.windows == 1),
+                left_behind.eq(new.advance != 0),
+                pixel_done.eq(new.channels == 1),
+                last.eq(Mux(new.diagonal, new.channels >= new.taps, new.taps == 1)),
+            ]
