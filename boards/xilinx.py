@@ -12,6 +12,7 @@ from typing import Any
 from amaranth.lib.wiring import In
 
 from boards.ipxact import LIBRARY, VENDOR, Port, component_xml
+from boards.parts import XC7Z020
 from boards.vivado import block_design
 from boards.xc7_netlist import count_cells, logic_depth, module_below, resources
 from hw.arch.config import Config
@@ -25,7 +26,7 @@ from hw.yosys import run_yosys, yosys_version
 
 NAME = "rowforge"
 ARRAY = "pe_array"
-ZYNQ_7020 = {"lut": 53_200, "ff": 106_400, "dsp": 220, "block_ram": 140}
+_AVAILABLE = {name: getattr(XC7Z020, name) for name in ("lut", "ff", "dsp", "block_ram")}
 
 _IP = "ip"
 Progress = Callable[[str], None]
@@ -123,8 +124,8 @@ def build_zynq(
         "configuration": config.as_dict(),
         "pes": config.rows * config.cols,
         "multipliers": config.multipliers,
-        "available": ZYNQ_7020,
+        "available": _AVAILABLE,
         **measured,
-        "exceeded": [name for name, most in ZYNQ_7020.items() if measured["whole"][name] > most],
+        "exceeded": [name for name, most in _AVAILABLE.items() if measured["whole"][name] > most],
         "tools": {"yosys": yosys_version()},
     }
