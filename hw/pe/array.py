@@ -70,7 +70,7 @@ class PEArray(Block):
     psums_out : a stream of `CollectorBeat` for every column
     begun : every PE has begun the newest pass
     settled : no collector is behind the pass before the newest
-    activity : `ActivityCount`, two cycles late
+    activity : `ActivityCount`, three cycles late
     """
 
     def __init__(self, config: Config):
@@ -197,11 +197,16 @@ class PEArray(Block):
             ]
 
     def _count(self, m: Module, pes) -> None:
-        """Sum the PEs' events by column, then over the columns, a register behind each."""
+        """Sum the PEs' events by column, then over the columns, with registers before, between and
+        behind."""
         for name in PE_EVENTS:
             sums = []
             for col in range(self.config.cols):
+                events = Signal(self.config.rows, name=f"{name}_{col}_events")
                 partial = Signal(range(self.config.rows + 1), name=f"{name}_{col}")
-                m.d.sync += partial.eq(sum(getattr(line[col], name) for line in pes))
+                m.d.sync += [
+                    events.eq(Cat(getattr(line[col], name) for line in pes)),
+                    partial.eq(sum(events)),
+                ]
                 sums.append(partial)
             m.d.sync += self.activity[name].eq(sum(sums))
