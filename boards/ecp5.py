@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards.board import Board
-from boards.family import NETLIST, Resources, Step
+from boards.family import NETLIST, PLACER, Resources, Step
 from hw.arch.config import Config
 
 _ROUTED = "routed.config"
@@ -17,9 +17,6 @@ _DEVICES = {
     "LFE5UM5G-85F": "--um5g-85k",
 }
 _PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
-
-# Wires take most of the time: with nextpnr's own weights (10 and 4) a PE is spread over the part.
-_PLACER = ("--placer-heap-timingweight", "35", "--placer-heap-critexp", "2")
 
 _REQUANTISER_DSP = 4
 _OTHER_DSP = 2  # address of a result; product of two operands in the vector engine
@@ -67,7 +64,7 @@ class Ecp5:
             f"{top}.lpf",
             "--textcfg",
             _ROUTED,
-            *_PLACER,
+            *PLACER,
         )
         return Step("nextpnr-ecp5", arguments)
 

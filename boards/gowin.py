@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boards.board import Board
-from boards.family import NETLIST, Resources, Step
+from boards.family import NETLIST, PLACER, Resources, Step
 from hw.arch.config import Config
 
 _ROUTED = "routed.json"
@@ -27,6 +27,7 @@ class Gowin:
             f"cst={top}.cst",
             "--write",
             _ROUTED,
+            *PLACER,
         )
         return Step("nextpnr-himbaechel", arguments)
 
