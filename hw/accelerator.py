@@ -1,12 +1,12 @@
 """The accelerator: command stream in, result stream out."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.control.decoder import Decoder
-from hw.elaboration import Block, instantiate
+from hw.elaboration import Block, ResetReplacer, instantiate
 from hw.engine import Engine
 from hw.link.width import WordAssembler, WordSplitter
 
@@ -30,9 +30,9 @@ class Accelerator(Block):
         decoder = instantiate(m, platform, "decoder", Decoder(self.config))
         inner = Module()
         engine = instantiate(inner, platform, "engine", Engine(self.config))
-        flush = Signal()  # a register: this wire reaches everything
-        m.d.sync += flush.eq(decoder.flush)
-        m.submodules.core = ResetInserter(flush)(inner)
+        reset = Signal(init=1)
+        m.d.sync += reset.eq(decoder.flush)
+        m.submodules.core = ResetReplacer(reset)(inner)
         connect(m, decoder.engine, engine.control)
         width = self.config.link_width
         if width == LINK_WORD_BITS:
