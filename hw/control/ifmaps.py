@@ -85,9 +85,9 @@ class IfmapEngine(Block):
         config = self.config
         bank = ~self.done[0]
         newest = of_bank(m, self.tables, bank, "newest")
-        table = Signal(PassTable(config))  # of the pass that is walked
+        table = Signal(PassTable(config), reset_less=True)  # of the pass that is walked
         constants, bases = table.constants, table.bases
-        slot = Signal(compact(SLOT, config))  # the entry that is being walked
+        slot = Signal(compact(SLOT, config), reset_less=True)  # the entry that is being walked
         loaded = Signal()
         starts = Signal()
         enters = Signal()  # the entry on the slot port is the next one
@@ -111,7 +111,7 @@ class IfmapEngine(Block):
             "beat": Begin(starts, newest.constants.pixel_beats),
         }
         loops = nest(m, step, limits, begins=begins)
-        place = Signal(self._place())
+        place = Signal(self._place(), reset_less=True)
         pixel = Signal(16)  # pixels from the first one of the row
         self._next(m, table, slot, loops, step, place, pixel)
         m.d.comb += [

@@ -76,7 +76,7 @@ class PsumWriter(Block):
         m = Module()
         m.d.comb += self.bank.eq(~self.done[0])
         table = of_bank(m, self.tables, self.bank, "table")
-        beat = Signal(self.beat)
+        beat = Signal(self.beat, reset_less=True)
         full = Signal()  # `beat` holds something
         leave = Signal()  # and it goes in this cycle
         self._gather(m, table, beat, full, leave)
@@ -186,8 +186,10 @@ class PsumWriter(Block):
         channel = Signal(CHANNEL)
         block = Signal(CHANNEL)  # channel block; 32-bit results have blocks of fewer channels
         # A beat is full a cycle after the pass has come to be the present one at the earliest.
-        raw = Signal()
-        plane, param = (Signal.like(table.constants[name]) for name in ("plane", "param"))
+        raw = Signal(reset_less=True)
+        plane, param = (
+            Signal.like(table.constants[name], reset_less=True) for name in ("plane", "param")
+        )
         m.d.sync += [
             raw.eq(table.constants.mode == Rounding.RAW.value),
             plane.eq(table.constants.plane),

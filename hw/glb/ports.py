@@ -76,7 +76,7 @@ class Reader(Block):
         credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         room = credit != 0
         pending = Signal()
-        label = Signal(self.label)
+        label = Signal(self.label, reset_less=True)
         accepted = Signal()
         m.d.comb += [
             self.port.request.valid.eq(asked.valid & ~asked.payload.skip & room),

@@ -118,7 +118,10 @@ class ColumnCollector(Block):
         """
         config = self.config
         lanes, width = config.macs_per_pe, config.noc_psum_out
-        held = Array(Signal(signed(config.psum_width), name=f"held_{i}") for i in range(width))
+        held = Array(
+            Signal(signed(config.psum_width), name=f"held_{i}", reset_less=True)
+            for i in range(width)
+        )
         level = Signal(range(width + 1))  # psums held
         step = Signal(bits_for(config.psum_spad // lanes))  # of the round
         sent = Signal(bits_for(config.psum_spad + lanes))  # psums of the segment taken so far

@@ -50,7 +50,7 @@ class Queue(Block):
         ]
         m.d.sync += level.eq(level + put - take)
         if self.depth == 1:
-            item = Signal(self.shape)
+            item = Signal(self.shape, reset_less=True)
             m.d.comb += self.output.payload.eq(item)
             with m.If(put):
                 m.d.sync += item.eq(self.input.payload)
@@ -73,7 +73,7 @@ class Queue(Block):
         if not self.registered:
             m.d.comb += self.output.payload.eq(read.data)
         else:
-            first = Signal(self.shape)
+            first = Signal(self.shape, reset_less=True)
             beyond = Signal()  # the memory holds an item behind the first one
             m.d.comb += [self.output.payload.eq(first), beyond.eq(level > 1)]
             with m.If(take | ~level.any()):
@@ -89,7 +89,8 @@ class Queue(Block):
 
     def _pair(self, m: Module, level: Signal, put: Signal, take: Signal) -> None:
         """Two registers: the second one moves up. On FPGAs that is less than a memory."""
-        first, second = Signal(self.shape), Signal(self.shape)
+        first = Signal(self.shape, reset_less=True)
+        second = Signal(self.shape, reset_less=True)
         m.d.comb += self.output.payload.eq(first)
         with m.If(put):
             m.d.sync += second.eq(self.input.payload)

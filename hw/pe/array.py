@@ -202,7 +202,7 @@ class PEArray(Block):
         for name in PE_EVENTS:
             sums = []
             for col in range(self.config.cols):
-                events = Signal(self.config.rows, name=f"{name}_{col}_events")
+                events = Signal(self.config.rows, name=f"{name}_{col}_events", reset_less=True)
                 partial = Signal(range(self.config.rows + 1), name=f"{name}_{col}")
                 m.d.sync += [
                     events.eq(Cat(getattr(line[col], name) for line in pes)),

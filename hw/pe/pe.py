@@ -114,11 +114,11 @@ class PE(Block):
         width = config.operand_width + config.weight_width
         product = data.ArrayLayout(signed(width), config.macs_per_pe)
         valid = Signal()
-        held = Signal(Operation(config))
-        word = Signal(signed(config.operand_width))
-        products = Signal(product)
+        held = Signal(Operation(config), reset_less=True)
+        word = Signal(signed(config.operand_width), reset_less=True)
+        products = Signal(product, reset_less=True)
         multiplied = Signal()
-        done = Signal(Operation(config))
+        done = Signal(Operation(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [valid.eq(issue), multiplied.eq(valid), done.eq(held)]
             with m.If(issue):
@@ -129,9 +129,9 @@ class PE(Block):
                 m.d.sync += Cat(products).eq(self._products(m, word, filters.weights))
         if config.data_width == 8:
             return (valid, held), (multiplied, done, products)
-        shifted = Signal(product)
+        shifted = Signal(product, reset_less=True)
         shifted_valid = Signal()
-        shifted_operation = Signal(Operation(config))
+        shifted_operation = Signal(Operation(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
             for k in range(config.macs_per_pe):
