@@ -1,6 +1,6 @@
 """The accelerator: command stream in, result stream out."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -30,9 +30,7 @@ class Accelerator(Block):
         decoder = instantiate(m, platform, "decoder", Decoder(self.config))
         inner = Module()
         engine = instantiate(inner, platform, "engine", Engine(self.config))
-        reset = Signal(init=1)
-        m.d.sync += reset.eq(decoder.flush)
-        m.submodules.core = ResetReplacer(reset)(inner)
+        m.submodules.core = ResetReplacer(decoder.flush)(inner)
         connect(m, decoder.engine, engine.control)
         width = self.config.link_width
         if width == LINK_WORD_BITS:

@@ -50,7 +50,7 @@ class Decoder(Block):
     Members
     -------
     command, result : the streams
-    flush : resets the engine, after an error
+    flush : resets the engine after an error and, until a cycle later, with the decoder; a register
     engine : `control_port`
     """
 
@@ -60,7 +60,7 @@ class Decoder(Block):
             {
                 "command": In(word),
                 "result": Out(word),
-                "flush": Out(1),
+                "flush": Out(1, init=1),
                 "engine": Out(control_port(config)),
             }
         )
@@ -141,9 +141,9 @@ class Decoder(Block):
         Until then the counters are zero: a program finds nothing of the one before in them.
         """
         word = self.command.payload
-        begins = self.command.valid & (word == MAGIC)
+        begins = self.command.valid & self.command.ready & (word == MAGIC)
         with m.State("HUNT"):
-            m.d.comb += [self.command.ready.eq(1), self.engine.clear.eq(~begins)]
+            m.d.comb += [self.command.ready.eq(~self.flush), self.engine.clear.eq(~begins)]
             with m.If(begins):
                 m.d.sync += s.header.as_value().eq(0)
                 m.next = "VERSION"
@@ -379,8 +379,8 @@ class Decoder(Block):
         """Let a data block end, reset the engines, report, and wait for the next program."""
         with m.State("FAIL"), m.If(~self.engine.storing):
             m.next = "FLUSH"
+        m.d.sync += self.flush.eq(0)
         with m.State("FLUSH"):
-            m.d.comb += self.flush.eq(1)
-            m.d.sync += s.position.eq(s.position + 1)
+            m.d.sync += [self.flush.eq(1), s.position.eq(s.position + 1)]
             with m.If(s.position == FLUSH_CYCLES):
                 m.next = "STATUS"
