@@ -39,7 +39,8 @@ class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
     The row of the next word is known a cycle ahead; the tails of a pass are in its table before it
-    is issued.
+    is issued. No PE has a word of a pass within three cycles after its issue, so that the tables
+    are read by a register.
 
     Members
     -------
@@ -69,8 +70,11 @@ class ColumnCollector(Block):
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
         bank = ~self.done[0]  # of the pass behind the last one done
-        current = of_bank(m, self.configs, bank, "current")
-        waiting = self.issued == self.done
+        configs = Signal(self.configs.shape(), reset_less=True)
+        issued = Signal(2)
+        m.d.sync += [configs.eq(self.configs), issued.eq(self.issued)]
+        current = of_bank(m, configs, bank, "current")
+        waiting = issued == self.done
         running = Signal()
         m.d.comb += running.eq(~waiting & current.active)
 
@@ -95,7 +99,7 @@ class ColumnCollector(Block):
         following = Signal(config.rows)  # tails of the pass behind this one
         m.d.comb += [
             above.eq(current.tails & ~below),
-            following.eq(of_bank(m, self.configs, ~bank, "following").tails),
+            following.eq(of_bank(m, configs, ~bank, "following").tails),
         ]
         with m.If(waiting):
             m.d.sync += here.eq(_lowest(current.tails))
