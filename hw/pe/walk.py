@@ -81,28 +81,24 @@ class WindowWalk(Block):
         return m
 
     def _count(self, m: Module, current, begin: Signal) -> None:
-        """Counters, and for each of them a register that says what a comparison would say."""
+        """Counters, all of them downwards, and registers that say which are at their ends."""
         config = self.parameters
         words = bits_for(config.ifmap_spad)
-        step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
-        tap = Signal(words)
-        channel = Signal(words)
-        windows = Signal(16)  # to come, the present one included
+        steps = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))  # to come, with
+        taps, channels = (Signal(words, name=name) for name in ("taps", "channels"))  # this one
+        windows = Signal(16)
+        unneeded = Signal(words)  # words to come that the next window does not need
         slot = Signal.like(self.operation.slot)
         first = Signal(init=1)  # first round of a psum
         last = Signal()  # and the last one
-        last_step, last_tap, last_window = (
-            Signal(name=name) for name in ("last_step", "last_tap", "last_window")
+        last_step, last_tap, last_channel, last_window = (
+            Signal(name=f"last_{name}") for name in ("step", "tap", "channel", "window")
         )
-        left_behind = Signal()  # the next window begins behind the word
-        pixel_done = Signal()  # the word is the last one of its pixel
-        following = Signal(words + 1)  # the next tap
         m.d.comb += [
-            following.eq(Mux(last_tap, 0, tap + 1)),
             self.word_done.eq(last_step),
             self.window_done.eq(last_step & last_tap),
             self.pass_done.eq(last_step & last_tap & last_window),
-            self.word_free.eq(last_window | left_behind),
+            self.word_free.eq(last_window | unneeded.any()),
             self.operation.slot.eq(slot),
             self.operation.first.eq(first),
             self.operation.last.eq(last),
@@ -111,27 +107,19 @@ class WindowWalk(Block):
             self.operation.tail.eq(current.tail),
             self.operation.window_shift.eq(current.window_shift),
         ]
+        next_steps = Mux(last_step, current.steps, steps - 1)[: len(steps)]
+        next_taps = Mux(last_tap, current.taps, taps - 1)[:words]
+        next_channels = Mux(last_tap | last_channel, current.channels, channels - 1)[:words]
         with m.If(self.step):
-            m.d.sync += [
-                step.eq(Mux(last_step, 0, step + 1)),
-                slot.eq(slot + 1),
-                last_step.eq(Mux(last_step, current.steps == 1, step + 2 == current.steps)),
-            ]
+            m.d.sync += [steps.eq(next_steps), last_step.eq(next_steps == 1), slot.eq(slot + 1)]
         with m.If(self.step & last_step):
-            over = last_tap | pixel_done
             m.d.sync += [
-                tap.eq(following),
-                last_tap.eq(following + 1 == current.taps),
-                left_behind.eq(following < current.advance),
-                channel.eq(Mux(over, 0, channel + 1)),
-                pixel_done.eq(Mux(over, current.channels == 1, channel + 2 == current.channels)),
-                last.eq(
-                    Mux(
-                        current.diagonal,
-                        following + current.channels >= current.taps,
-                        following + 1 == current.taps,
-                    )
-                ),
+                taps.eq(next_taps),
+                last_tap.eq(next_taps == 1),
+                unneeded.eq(Mux(last_tap, current.advance, unneeded - unneeded.any())),
+                channels.eq(next_channels),
+                last_channel.eq(next_channels == 1),
+                last.eq(Mux(current.diagonal, next_taps <= current.channels, next_taps == 1)),
             ]
             with m.If(last_tap):
                 m.d.sync += [
@@ -140,16 +128,19 @@ class WindowWalk(Block):
                     windows.eq(windows - 1),
                     last_window.eq(windows == 2),
                 ]
-            with m.Elif(pixel_done | ~current.diagonal):
+            with m.Elif(last_channel | ~current.diagonal):
                 m.d.sync += [slot.eq(0), first.eq(0)]
         with m.If(begin):
             new = self.config
             m.d.sync += [
+                steps.eq(new.steps),
+                taps.eq(new.taps),
+                channels.eq(new.channels),
                 windows.eq(new.windows),
+                unneeded.eq(new.advance),
                 last_step.eq(new.steps == 1),
                 last_tap.eq(new.taps == 1),
+                last_channel.eq(new.channels == 1),
                 last_window.eq(new.windows == 1),
-                left_behind.eq(new.advance != 0),
-                pixel_done.eq(new.channels == 1),
-                last.eq(Mux(new.diagonal, new.channels >= new.taps, new.taps == 1)),
+                last.eq(Mux(new.diagonal, new.taps <= new.channels, new.taps == 1)),
             ]
