@@ -81,66 +81,55 @@ class WindowWalk(Block):
         return m
 
     def _count(self, m: Module, current, begin: Signal) -> None:
-        """Counters, all of them downwards, and registers that say which are at their ends."""
         config = self.parameters
         words = bits_for(config.ifmap_spad)
-        steps = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))  # to come, with
-        taps, channels = (Signal(words, name=name) for name in ("taps", "channels"))  # this one
-        windows = Signal(16)
-        unneeded = Signal(words)  # words to come that the next window does not need
+        step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
+        tap = Signal(words)
+        channel = Signal(words)
+        windows = Signal(16)  # to come, the present one included
         slot = Signal.like(self.operation.slot)
-        first = Signal(init=1)  # first round of a psum
-        last = Signal()  # and the last one
-        last_step, last_tap, last_channel, last_window = (
-            Signal(name=f"last_{name}") for name in ("step", "tap", "channel", "window")
-        )
+        first_tap_row = Signal(init=1)  # tap is among the first `channels` of the window
+        pixel_done = Signal()  # the word is the last one of its pixel
+        last_window = Signal()
         m.d.comb += [
-            self.word_done.eq(last_step),
-            self.window_done.eq(last_step & last_tap),
-            self.pass_done.eq(last_step & last_tap & last_window),
-            self.word_free.eq(last_window | unneeded.any()),
+            self.word_done.eq(step + 1 == current.steps),
+            self.window_done.eq(self.word_done & (tap + 1 == current.taps)),
+            last_window.eq(windows == 1),
+            self.pass_done.eq(self.window_done & last_window),
+            self.word_free.eq(last_window | (tap < current.advance)),
+            pixel_done.eq(channel + 1 == current.channels),
             self.operation.slot.eq(slot),
-            self.operation.first.eq(first),
-            self.operation.last.eq(last),
+            self.operation.first.eq(Mux(current.diagonal, first_tap_row, tap == 0)),
+            self.operation.last.eq(
+                Mux(
+                    current.diagonal,
+                    tap + current.channels >= current.taps,
+                    tap + 1 == current.taps,
+                )
+            ),
             self.operation.head.eq(current.head),
             self.operation.zero_start.eq(current.zero),
             self.operation.tail.eq(current.tail),
             self.operation.window_shift.eq(current.window_shift),
         ]
-        next_steps = Mux(last_step, current.steps, steps - 1)[: len(steps)]
-        next_taps = Mux(last_tap, current.taps, taps - 1)[:words]
-        next_channels = Mux(last_tap | last_channel, current.channels, channels - 1)[:words]
         with m.If(self.step):
-            m.d.sync += [steps.eq(next_steps), last_step.eq(next_steps == 1), slot.eq(slot + 1)]
-        with m.If(self.step & last_step):
-            m.d.sync += [
-                taps.eq(next_taps),
-                last_tap.eq(next_taps == 1),
-                unneeded.eq(Mux(last_tap, current.advance, unneeded - unneeded.any())),
-                channels.eq(next_channels),
-                last_channel.eq(next_channels == 1),
-                last.eq(Mux(current.diagonal, next_taps <= current.channels, next_taps == 1)),
-            ]
-            with m.If(last_tap):
+            m.d.sync += [step.eq(step + 1), slot.eq(slot + 1)]
+            with m.If(self.word_done):
                 m.d.sync += [
-                    slot.eq(0),
-                    first.eq(1),
-                    windows.eq(windows - 1),
-                    last_window.eq(windows == 2),
+                    step.eq(0),
+                    tap.eq(tap + 1),
+                    channel.eq(Mux(pixel_done, 0, channel + 1)),
                 ]
-            with m.Elif(last_channel | ~current.diagonal):
-                m.d.sync += [slot.eq(0), first.eq(0)]
+                with m.If(pixel_done | ~current.diagonal):
+                    m.d.sync += slot.eq(0)
+                with m.If(pixel_done):
+                    m.d.sync += first_tap_row.eq(0)
+            with m.If(self.window_done):
+                m.d.sync += [
+                    tap.eq(0),
+                    channel.eq(0),
+                    first_tap_row.eq(1),
+                    windows.eq(windows - 1),
+                ]
         with m.If(begin):
-            new = self.config
-            m.d.sync += [
-                steps.eq(new.steps),
-                taps.eq(new.taps),
-                channels.eq(new.channels),
-                windows.eq(new.windows),
-                unneeded.eq(new.advance),
-                last_step.eq(new.steps == 1),
-                last_tap.eq(new.taps == 1),
-                last_channel.eq(new.channels == 1),
-                last_window.eq(new.windows == 1),
-                last.eq(Mux(new.diagonal, new.taps <= new.channels, new.taps == 1)),
-            ]
+            m.d.sync += windows.eq(self.config.windows)
