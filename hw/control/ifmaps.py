@@ -1,6 +1,6 @@
 """The ifmap engine: which pixels of which ifmap rows go to whom, and from where in the buffer."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
@@ -31,8 +31,6 @@ class BeatLabel(data.StructLayout):
                 "lane": range(config.lanes),
                 "more": range(max(config.noc_ifmap, 2)),
                 "pad": 1,
-                "zero": signed(16),
-                "signed": 1,
             }
         )
 
@@ -143,8 +141,6 @@ class IfmapEngine(Block):
             label.lane.eq(place.lane),
             label.more.eq(Mux(left > config.noc_ifmap, config.noc_ifmap, left) - 1),
             label.pad.eq(outside),
-            label.zero.eq(constants.zero),
-            label.signed.eq(constants.signed),
         ]
 
     def _place(self) -> data.StructLayout:
@@ -233,6 +229,8 @@ class IfmapEngine(Block):
         """Pick the beat's lanes out of the word and subtract the zero point."""
         config = self.config
         label = reader.output.payload.label
+        # A pass's table lasts until its last beat has reached every PE.
+        constants = of_bank(m, self.tables, label.bank, "delivered").constants
         width = config.noc_ifmap * config.data_width
         stored = Signal(width)
         payload = self.beats.payload
@@ -254,7 +252,8 @@ class IfmapEngine(Block):
             raw = stored.word_select(i, config.data_width)
             operand = payload.payload.words[i]
             if config.data_width == 8:
-                value = Cat(raw, raw[7] & label.signed).as_signed() - label.zero
+                sign = raw[7] & constants.signed
+                value = Cat(raw, sign).as_signed() - constants.zero
             else:
                 value = raw.as_signed()
             m.d.comb += operand.eq(Mux(label.pad, 0, value))
