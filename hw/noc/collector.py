@@ -38,9 +38,8 @@ class CollectorConfig(data.StructLayout):
 class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
-    The row of the next word is known a cycle ahead; the tails of a pass are in its table before it
-    is issued. No PE has a word of a pass within three cycles after its issue, so that the tables
-    are read by a register.
+    The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
+    after its issue: so long the collector may take to learn of it.
 
     Members
     -------
@@ -71,8 +70,12 @@ class ColumnCollector(Block):
         connect(m, queue.output, flipped(self.output))
         bank = ~self.done[0]  # of the pass behind the last one done
         configs = Signal(self.configs.shape(), reset_less=True)
-        issued = Signal(2)
-        m.d.sync += [configs.eq(self.configs), issued.eq(self.issued)]
+        announced, issued = Signal(2), Signal(2)
+        m.d.sync += [
+            configs.eq(self.configs),
+            announced.eq(self.issued),
+            issued.eq(announced),  # a cycle behind the pass's configuration
+        ]
         current = of_bank(m, configs, bank, "current")
         waiting = issued == self.done
         running = Signal()
