@@ -142,13 +142,13 @@ class Sequencer(Block):
     def _array_left(self, m: Module, issue: Signal) -> Value:
         """Array and collectors have left the table that is filled next.
 
-        With `control_pipeline` one cycle late: many wires of a large array meet here.
+        With `control_pipeline` two cycles late, one of them in the array: many wires meet here.
         """
         left = self.begun & self.settled
         if not self.config.control_pipeline:
             return left
-        was_left = Signal()
-        m.d.sync += was_left.eq(left & ~issue)
+        was_left, was_issue = Signal(), Signal()
+        m.d.sync += [was_left.eq(left & ~issue & ~was_issue), was_issue.eq(issue)]
         return was_left
 
     def _fill(self, m: Module, table, here, issue, walker, rows, cols) -> None:

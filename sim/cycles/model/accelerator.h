@@ -41,7 +41,8 @@ struct State {
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
-    bool array_left = false;  // the array has left the older pass (the cycle before)
+    // with `control_pipeline`: the array has left the older pass, two cycles late
+    bool array_left = false, was_left = false, was_issue = false;
     bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
     bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
@@ -189,7 +190,9 @@ class Accelerator {
         const bool issue = s.sequencer.issues(free, rows, columns);
 
         // the clock edge
-        s.array_left = left && !issue;
+        s.array_left = s.was_left && !issue && !s.was_issue;
+        s.was_left = left;
+        s.was_issue = issue;
         s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted;

@@ -17,6 +17,8 @@ class Fingerprint {
         for (const auto& collector : s.array.collectors) column(collector);
         network(s.array.ifmap_network);
         network(s.array.filter_network);
+        d.add(behind(s.array.announced), uint64_t(s.array_left), uint64_t(s.was_left),
+              uint64_t(s.was_issue));
         post();
         return d;
     }
