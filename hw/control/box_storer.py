@@ -47,7 +47,9 @@ class BoxStorer(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        reader = Reader(1, width=config.glb_width)  # label: the box's last word
+        reader = Reader(  # label: the box's last word
+            1, width=config.glb_width, pipeline=config.control_pipeline
+        )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
         region = Signal(compact(REGION))

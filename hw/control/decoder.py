@@ -141,7 +141,7 @@ class Decoder(Block):
         Until then the counters are zero: a program finds nothing of the one before in them.
         """
         word = self.command.payload
-        begins = self.command.valid & self.command.ready & (word == MAGIC)
+        begins = self.command.valid & ~self.flush & (word == MAGIC)
         with m.State("HUNT"):
             m.d.comb += [self.command.ready.eq(~self.flush), self.engine.clear.eq(~begins)]
             with m.If(begins):

@@ -37,6 +37,7 @@ struct State {
     Tables tables;
     FilterEngine filters;
     DeepQueue prefetch;
+    ItemQueue<FilterBeat, 2> filter_queue;  // with `control_pipeline` only
     IfmapEngine ifmaps;
     PsumReader reader;
     PsumWriter writer;
@@ -127,7 +128,7 @@ class Accelerator {
         const bool pixel_asks = pixels.asks(pipeline, pixel.valid);
         const bool pixel_read =
             pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
-        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid();
+        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid(config);
         bool pixel_granted = false, vector_granted = false, store_granted = false;
         if (pixel_read)
             pixel_granted = buffer.grant(
@@ -136,11 +137,15 @@ class Accelerator {
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
         else if (store_read)
-            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.walk.address()));
+            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
 
         // what the streams between the blocks do
         const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid());
-        const bool filter_sent = filter.valid && s.array.filters_ready(s.tables, filter.beat);
+        const FilterBeat filter_beat = pipeline ? s.filter_queue.front() : filter.beat;
+        const bool filter_delivered = (pipeline ? s.filter_queue.valid() : filter.valid) &&
+                                      s.array.filters_ready(s.tables, filter_beat);
+        const bool filter_sent =
+            pipeline ? filter.valid && s.filter_queue.ready(2) : filter_delivered;
         const bool filter_word = filter_sent && s.filters.ends_word(config, s.tables);
         const IfmapBeat pixel_beat = s.ifmaps.reader.front();
         const bool pixel_sent =
@@ -199,7 +204,7 @@ class Accelerator {
         s.loader.clock(config, act.load, load_granted, act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
-                      filter_sent ? &filter.beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
+                      filter_delivered ? &filter_beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
                       drained ? drained_column : -1, s.activity);
         s.post.clock(config, post_granted, item);
         s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
@@ -209,6 +214,9 @@ class Accelerator {
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);
         s.filters.clock(config, s.tables, filter, filter_sent);
+        if (pipeline)
+            s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},
+                                 filter_delivered);
         if (issue) {
             PassTable& table = s.tables[s.sequencer.bank()];
             table = this->table(s.sequencer.walker);

@@ -71,6 +71,12 @@ class Fingerprint {
         nest(f.nest);
         const auto& q = s.prefetch;
         d.add(uint64_t(q.level), uint64_t(q.credit), uint64_t(q.pending), uint64_t(q.queue.level));
+        d.add(uint64_t(s.filter_queue.level));
+        for (int k = 0; k < s.filter_queue.level; ++k) {
+            const FilterBeat& b = s.filter_queue.items[k];
+            d.add(uint64_t(b.row) | uint64_t(b.tag) << 8 | bank(b.bank) << 24 |
+                  uint64_t(b.last) << 32);
+        }
         const auto& i = s.ifmaps;
         d.add(behind(i.done), uint64_t(i.loaded), uint64_t(i.pixel), uint64_t(i.outer_pixel));
         nest(i.nest);
