@@ -33,6 +33,9 @@ KINDS = (
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
 
+# Fields that came later are dealt by themselves: configurations named before keep all others.
+_LATER = {"control_pipeline"}
+
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
 DECKS: dict[str, tuple[int, ...]] = {
@@ -79,8 +82,10 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng = np.random.default_rng([seed, block, 1])
-    hands = {name: _deal(rng, values) for name, values in DECKS.items()}
+    rng, later = (np.random.default_rng([seed, block, stream]) for stream in (1, 2))
+    hands = {
+        name: _deal(later if name in _LATER else rng, values) for name, values in DECKS.items()
+    }
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
         for position in range(CAMPAIGN)
