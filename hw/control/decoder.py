@@ -367,8 +367,11 @@ class Decoder(Block):
                         m.d.comb += self.engine.clear.eq(name != "IDENTITY")
 
     def _block(self, m: Module) -> None:
-        """A data block passes; all that sends other results waits until it is over."""
-        with m.If(self.engine.storing):
+        """A data block passes; all that sends other results waits until it is over.
+
+        After a reset the engine goes on for a cycle: nothing of that is passed on.
+        """
+        with m.If(self.engine.storing & ~self.flush):
             m.d.comb += [
                 self.result.valid.eq(self.engine.block.valid),
                 self.result.payload.eq(self.engine.block.payload),
