@@ -56,6 +56,9 @@ def _fifos(config: Config) -> Iterator[tuple[str, int, int]]:
     for name, beat in (("in", config.noc_psum_in), ("out", config.noc_psum_out)):
         words = config.column_fifo * beat * config.psum_width // width
         yield f"psums {name}, at the end of a column", config.cols, words
+    if config.control_pipeline:
+        yield "filters, before the Y bus", 1, 2 * config.noc_filter
+        yield "results, before the buffer", 1, 2 * config.lanes
     if config.bus_pipeline:
         yield "ifmap, at an X bus", config.rows, 2 * config.noc_ifmap
         yield "filters, at an X bus", config.rows, 2 * config.noc_filter

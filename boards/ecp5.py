@@ -5,7 +5,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.dense import AREA, SHORT_SUMS
-from boards.family import NETLIST, Resources, Step
+from boards.family import NETLIST, PLACER, Resources, Step
 from hw.arch.config import Config
 
 _ROUTED = "routed.config"
@@ -61,6 +61,7 @@ class Ecp5:
             f"{top}.lpf",
             "--textcfg",
             _ROUTED,
+            *PLACER,
         )
         return Step("nextpnr-ecp5", arguments)
 

@@ -11,6 +11,8 @@ Progress = Callable[[str], None]
 
 NETLIST = "netlist.json"
 REPORT = "nextpnr.json"
+# Wires take most of the time: with the placer's own weights a PE is spread over the whole part.
+PLACER = ("--placer-heap-timingweight", "35", "--placer-heap-critexp", "2")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.dense import AREA, SHORT_SUMS
-from boards.family import NETLIST, Resources, Step
+from boards.family import NETLIST, PLACER, Resources, Step
 from hw.arch.config import Config
 
 _ROUTED = "routed.json"
@@ -35,6 +35,7 @@ class Gowin:
             f"cst={top}.cst",
             "--write",
             _ROUTED,
+            *PLACER,
         )
         return Step("nextpnr-himbaechel", arguments)
 

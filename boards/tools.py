@@ -1,7 +1,6 @@
 """The programs of the open flow: native ones where they are found, else YoWASP's from PyPI."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import metadata, util
 from pathlib import Path
 
+from hw import yosys
 from hw.arch.errors import RowforgeError
 
 # Program: package, function of it that runs the program, distribution.
@@ -28,7 +28,6 @@ _YOWASP = {
     "gowin_pack": ("apycula", "", "apycula"),
 }
 _INSTALL = "pip install 'rowforge[boards]'"
-_OLDEST_YOSYS = (0, 40)  # older ones know neither -no-rw-check nor this way to write netlists
 _TAIL = 3  # last lines of a program's output that an error quotes
 
 
@@ -67,11 +66,12 @@ def _children_seconds() -> float:
 def find(name: str) -> Tool:
     """A program by its native name; `RowforgeError` if neither form of it is installed."""
     package, function, distribution = _YOWASP[name]
-    native = shutil.which(name)
-    if native is not None and (function or util.find_spec(package) is None):
-        version = _native_version(native)
-        if name != "yosys" or _numbers(version) >= _OLDEST_YOSYS:
-            return Tool(name, (native,), f"{version} (native)")
+    if name == "yosys":
+        if found := yosys.native_yosys():
+            path, version = found
+            return Tool(name, (path,), f"{version} (native)")
+    elif (native := shutil.which(name)) and (function or util.find_spec(package) is None):
+        return Tool(name, (native,), f"{_native_version(native)} (native)")
     if util.find_spec(package) is None:
         raise RowforgeError(f"{name} is not installed; type {_INSTALL}")
     version = f"{distribution} {metadata.version(distribution)}"
@@ -87,11 +87,6 @@ _PACK = "from apycula.gowin_pack import main; run = lambda arguments: main()"
 def _native_version(path: str) -> str:
     done = subprocess.run([path, "--version"], capture_output=True, text=True)
     return (done.stdout + done.stderr).strip().splitlines()[0]
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    found = re.search(r"(\d+)\.(\d+)", version)
-    return tuple(map(int, found.groups())) if found else (0,)
 
 
 def run(

@@ -1,12 +1,12 @@
 """The accelerator: command stream in, result stream out."""
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.control.decoder import Decoder
-from hw.elaboration import Block, instantiate
+from hw.elaboration import Block, ResetReplacer, instantiate
 from hw.engine import Engine
 from hw.link.width import WordAssembler, WordSplitter
 
@@ -30,7 +30,7 @@ class Accelerator(Block):
         decoder = instantiate(m, platform, "decoder", Decoder(self.config))
         inner = Module()
         engine = instantiate(inner, platform, "engine", Engine(self.config))
-        m.submodules.core = ResetInserter(decoder.flush)(inner)
+        m.submodules.core = ResetReplacer(decoder.flush)(inner)
         connect(m, decoder.engine, engine.control)
         width = self.config.link_width
         if width == LINK_WORD_BITS:

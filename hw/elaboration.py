@@ -15,7 +15,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar, Literal, Self
 
-from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import (
+    ClockSignal,
+    Elaboratable,
+    Instance,
+    Module,
+    ResetInserter,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -145,6 +154,14 @@ def instantiate(m: Module, platform: object, name: str, component: Block) -> Blo
     m.submodules[name] = Instance(module_name, **connections)
     _mark_used(component)
     return component
+
+
+class ResetReplacer(ResetInserter):
+    """A `ResetInserter` whose signal is set whenever the domain's reset was active a cycle before.
+
+    A module below it therefore gets this signal alone as its reset: where it is a register, no gate
+    stands in the widest of all nets.
+    """
 
 
 def _mark_used(owner: object) -> None:

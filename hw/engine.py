@@ -22,7 +22,9 @@ from hw.glb.arbiter import ReadArbiter, WriteArbiter
 from hw.glb.buffer import GlobalBuffer
 from hw.glb.ports import act_write_layout
 from hw.noc.deep_queue import DeepQueue
-from hw.pe.array import PEArray
+from hw.noc.queue import Queue
+from hw.pe.array import PEArray, TaggedBeat
+from hw.pe.layouts import FilterBeat
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
 
@@ -73,10 +75,11 @@ class Engine(Block):
             p.reader.written_window.eq(p.writer.written_window),
             p.ifmaps.quiet.eq((p.writer.done == p.ifmaps.done) & ~post_busy & ~p.vector.busy),
             control.walk_idle.eq(sequencer.idle),
-            control.quiet.eq(
-                sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
-            ),
         ]
+        # The decoder does not ask within two cycles after it has begun something.
+        m.d["sync" if self.config.control_pipeline else "comb"] += control.quiet.eq(
+            sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
+        )
         self._count_commands(m, p)
         for engine in (p.filters, p.ifmaps, p.reader, p.writer):
             m.d.comb += [
@@ -136,11 +139,21 @@ class Engine(Block):
                 resident.ready.eq(p.filters.words.ready & p.filters.resident),
                 words.ready.eq(p.filters.words.ready & ~p.filters.resident),
             ]
-        connect(m, p.filters.beats, p.array.filters)
+        self._filter_beats(m, platform, p)
         connect(m, p.ifmaps.beats, p.array.ifmap)
         for col in range(self.config.cols):
             connect(m, p.reader.columns[col], p.array.psums_in[col])
             connect(m, p.array.psums_out[col], p.writer.columns[col])
+
+    def _filter_beats(self, m: Module, platform: object, p: "_Parts") -> None:
+        """From the engine to the Y bus, with `control_pipeline` through two registers."""
+        if not self.config.control_pipeline:
+            connect(m, p.filters.beats, p.array.filters)
+            return
+        shape = TaggedBeat(FilterBeat(self.config))
+        queue = instantiate(m, platform, "filter_queue", Queue(shape, depth=2))
+        connect(m, p.filters.beats, queue.input)
+        connect(m, queue.output, p.array.filters)
 
     def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""

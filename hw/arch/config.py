@@ -49,6 +49,9 @@ class Config:
     bus_pipeline: int = _choice(
         "register stages between the Y bus and the X buses", 0, 1, default=0
     )
+    control_pipeline: int = _choice(
+        "register stages between engines, array and the global buffer", 0, 1, default=0
+    )
     glb_banks: int = _range("global buffer banks", 2, 64, 8)
     glb_depth: int = _choice(
         "words a bank", 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, default=512

@@ -41,7 +41,9 @@ class BoxLoader(Block):
         m = Module()
         config = self.config
         step, outside = Signal(), Signal()
-        last, address = walk_box(m, self.region, step)
+        last, address = walk_box(
+            m, self.region, start=self.start, origin=self.region.address, step=step
+        )
         word, word_valid = self._words(m, step, last)
         m.d.comb += [
             outside.eq(address >= config.act_banks * config.glb_depth),

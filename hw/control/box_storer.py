@@ -47,7 +47,9 @@ class BoxStorer(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        reader = Reader(1, width=config.glb_width)  # label: the box's last word
+        reader = Reader(  # label: the box's last word
+            1, width=config.glb_width, pipeline=config.control_pipeline
+        )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
         region = Signal(compact(REGION))
@@ -55,7 +57,7 @@ class BoxStorer(Block):
         asking = Signal()  # addresses are still to be asked for
         sending = Signal()  # words of the box are still to come
         outside, step = Signal(), Signal()
-        last, address = walk_box(m, region, step)
+        last, address = walk_box(m, region, start=self.start, origin=self.region.address, step=step)
         m.d.comb += [
             outside.eq(asking & (address >= config.act_banks * config.glb_depth)),
             reader.input.valid.eq(asking & ~outside),

@@ -27,7 +27,13 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.configfile import config_hash
 from hw.arch.counters import COUNTERS
 from hw.arch.identity import identity_words
-from hw.control.decoder_state import DecoderState, table_commands, vector_modes, vector_operations
+from hw.control.decoder_state import (
+    DecoderState,
+    TableFacts,
+    table_commands,
+    vector_modes,
+    vector_operations,
+)
 from hw.control.port import control_port
 from hw.elaboration import Block
 from hw.layouts import layout
@@ -44,7 +50,7 @@ class Decoder(Block):
     Members
     -------
     command, result : the streams
-    flush : resets the engine, after an error
+    flush : resets the engine after an error and, until a cycle later, with the decoder; a register
     engine : `control_port`
     """
 
@@ -54,7 +60,7 @@ class Decoder(Block):
             {
                 "command": In(word),
                 "result": Out(word),
-                "flush": Out(1),
+                "flush": Out(1, init=1),
                 "engine": Out(control_port(config)),
             }
         )
@@ -69,8 +75,8 @@ class Decoder(Block):
         with m.FSM() as fsm:
             self._hunt(m, state)
             self._header(m, state)
-            self._dispatch(m, state, facts[1], facts[2])
-            self._payload(m, state, facts[0])
+            self._dispatch(m, state, facts)
+            self._payload(m, state, facts.size)
             self._results(m, state)
             self._failure(m, state)
         self._block(m)
@@ -135,9 +141,9 @@ class Decoder(Block):
         Until then the counters are zero: a program finds nothing of the one before in them.
         """
         word = self.command.payload
-        begins = self.command.valid & (word == MAGIC)
+        begins = self.command.valid & ~self.flush & (word == MAGIC)
         with m.State("HUNT"):
-            m.d.comb += [self.command.ready.eq(1), self.engine.clear.eq(~begins)]
+            m.d.comb += [self.command.ready.eq(~self.flush), self.engine.clear.eq(~begins)]
             with m.If(begins):
                 m.d.sync += s.header.as_value().eq(0)
                 m.next = "VERSION"
@@ -203,7 +209,7 @@ class Decoder(Block):
             with m.Else():
                 self._fail(m, s, Status.BAD_CHECKSUM, s.sum)
 
-    def _dispatch(self, m: Module, s: DecoderState, needed, capacity) -> None:
+    def _dispatch(self, m: Module, s: DecoderState, facts: TableFacts) -> None:
         """Wait for what must be done before, then start the command."""
         computed = self.engine.quiet & self.engine.walk_idle
         stored = ~self.engine.storing
@@ -226,10 +232,10 @@ class Decoder(Block):
             with m.Case(*table_commands(self.config)):
                 with m.If(settled & self.engine.walk_idle):
                     m.next = "PAYLOAD"
-                    with m.If(s.left != needed):
+                    with m.If(facts.misfit):
                         self._fail(m, s, Status.BAD_LENGTH, s.left)
-                    with m.Elif(s.index.first + s.index.count > capacity):
-                        self._fail(m, s, Status.BAD_ADDRESS, s.index.first + s.index.count)
+                    with m.Elif(facts.beyond):
+                        self._fail(m, s, Status.BAD_ADDRESS, facts.end)
             with m.Case(Opcode.LOAD):
                 with m.If(settled):
                     m.d.sync += s.left.eq(length)
@@ -361,8 +367,11 @@ class Decoder(Block):
                         m.d.comb += self.engine.clear.eq(name != "IDENTITY")
 
     def _block(self, m: Module) -> None:
-        """A data block passes; all that sends other results waits until it is over."""
-        with m.If(self.engine.storing):
+        """A data block passes; all that sends other results waits until it is over.
+
+        After a reset the engine goes on for a cycle: nothing of that is passed on.
+        """
+        with m.If(self.engine.storing & ~self.flush):
             m.d.comb += [
                 self.result.valid.eq(self.engine.block.valid),
                 self.result.payload.eq(self.engine.block.payload),
@@ -373,8 +382,8 @@ class Decoder(Block):
         """Let a data block end, reset the engines, report, and wait for the next program."""
         with m.State("FAIL"), m.If(~self.engine.storing):
             m.next = "FLUSH"
+        m.d.sync += self.flush.eq(0)
         with m.State("FLUSH"):
-            m.d.comb += self.flush.eq(1)
-            m.d.sync += s.position.eq(s.position + 1)
+            m.d.sync += [self.flush.eq(1), s.position.eq(s.position + 1)]
             with m.If(s.position == FLUSH_CYCLES):
                 m.next = "STATUS"

@@ -1,5 +1,7 @@
 """What the command decoder remembers, and what it knows of each table command."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.utils import bits_for
 
@@ -51,6 +53,17 @@ def vector_modes(config: Config) -> list[Rounding]:
     return sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW})
 
 
+@dataclass(frozen=True)
+class TableFacts:
+    """Of a table command: words of an entry, whether its payload has not the length that
+    `index.count` needs, whether entries do not exist, and the number behind the last one."""
+
+    size: Signal
+    misfit: Signal
+    beyond: Signal
+    end: Signal
+
+
 class DecoderState:
     """Registers of the decoder.
 
@@ -84,9 +97,10 @@ class DecoderState:
         tables = {Opcode.TABLE, Opcode.MEMORY}
         self.unsupported = tables - set(table_commands(config))
 
-    def table_facts(self, m: Module) -> tuple[Signal, Signal, Signal]:
-        """(words of an entry, payload words that `index.count` needs, entries that exist)."""
+    def table_facts(self, m: Module) -> TableFacts:
+        """Two ranks of registers: the descriptor is complete two cycles before it is looked at."""
         size, needed, capacity = Signal(8), Signal(40), Signal(25)
+        facts = TableFacts(Signal(8), Signal(), Signal(), Signal(25))
         tables = table_commands(self.config)
         with m.Switch(self.header.opcode):
             for opcode, (words, entries) in tables.items():
@@ -94,8 +108,14 @@ class DecoderState:
                     m.d.comb += [size.eq(words), capacity.eq(entries)]
         # A product would take a multiplier: the sizes have few bits among them.
         places = [bit for bit in range(len(size)) if any(n >> bit & 1 for n, _ in tables.values())]
-        m.d.comb += needed.eq(sum(Mux(size[bit], self.index.count << bit, 0) for bit in places))
-        return size, needed, capacity
+        m.d.sync += [
+            needed.eq(sum(Mux(size[bit], self.index.count << bit, 0) for bit in places)),
+            facts.size.eq(size),
+            facts.end.eq(self.index.first + self.index.count),
+            facts.misfit.eq(self.left != needed),
+            facts.beyond.eq(facts.end > capacity),
+        ]
+        return facts
 
     def watch(self, m: Module, alive) -> None:
         """Raise `stuck` after `watchdog` cycles in a row that are not `alive`."""

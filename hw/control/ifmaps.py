@@ -1,13 +1,13 @@
 """The ifmap engine: which pixels of which ifmap rows go to whom, and from where in the buffer."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, ID, SLOT, TAG
 from hw.arch.config import Config
-from hw.control.nest import nest
+from hw.control.nest import Begin, nest
 from hw.control.tables import PassTable, compact
 from hw.elaboration import Block, instantiate
 from hw.glb.ports import Reader, read_port
@@ -31,8 +31,6 @@ class BeatLabel(data.StructLayout):
                 "lane": range(config.lanes),
                 "more": range(max(config.noc_ifmap, 2)),
                 "pad": 1,
-                "zero": signed(16),
-                "signed": 1,
             }
         )
 
@@ -70,7 +68,7 @@ class IfmapEngine(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        reader = Reader(BeatLabel(config), width=config.glb_width)
+        reader = Reader(BeatLabel(config), width=config.glb_width, pipeline=config.control_pipeline)
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
         self._walk(m, reader)
@@ -78,38 +76,51 @@ class IfmapEngine(Block):
         return m
 
     def _walk(self, m: Module, reader: Reader) -> None:
-        """One beat after the other: where it is in the buffer, whom it is for."""
+        """One beat after the other: where it is in the buffer, whom it is for.
+
+        What the table says is copied when the pass starts, so that no path begins at both tables.
+        """
         config = self.config
         bank = ~self.done[0]
-        table = of_bank(m, self.tables, bank, "table")
+        newest = of_bank(m, self.tables, bank, "newest")
+        table = Signal(PassTable(config), reset_less=True)  # of the pass that is walked
         constants, bases = table.constants, table.bases
-        slot = Signal(compact(SLOT, config))  # the entry that is being walked
+        slot = Signal(compact(SLOT, config), reset_less=True)  # the entry that is being walked
         loaded = Signal()
+        starts = Signal()
+        enters = Signal()  # the entry on the slot port is the next one
         step = Signal()
-        loops = nest(
-            m,
-            step,
-            {
-                "po": constants.pixel_outer,
-                "pi": constants.pixel_inner,
-                "slot": table.slots,
-                "item": constants.items,
-                "outer": slot.outer,
-                "inner": slot.inner,
-                "beat": constants.pixel_beats,
-            },
-        )
-        place = Signal(self._place())
+        limits = {
+            "po": constants.pixel_outer,
+            "pi": constants.pixel_inner,
+            "slot": table.slots,
+            "item": constants.items,
+            "outer": slot.outer,
+            "inner": slot.inner,
+            "beat": constants.pixel_beats,
+        }
+        begins = {
+            "po": Begin(starts, newest.constants.pixel_outer),
+            "pi": Begin(starts, newest.constants.pixel_inner),
+            "slot": Begin(starts, newest.slots),
+            "item": Begin(starts, newest.constants.items),
+            "outer": Begin(enters, self.slot.outer),
+            "inner": Begin(enters, self.slot.inner),
+            "beat": Begin(starts, newest.constants.pixel_beats),
+        }
+        loops = nest(m, step, limits, begins=begins)
+        place = Signal(self._place(), reset_less=True)
         pixel = Signal(16)  # pixels from the first one of the row
         self._next(m, table, slot, loops, step, place, pixel)
         m.d.comb += [
             self.slot_bank.eq(bank),
             self.slot_index.eq(Mux(~loaded | loops["slot"].last, 0, loops["slot"].index + 1)),
+            starts.eq((self.issued != self.done) & ~loaded & (~newest.sync | self.quiet)),
+            enters.eq(starts | loops["slot"].steps),
         ]
-        starts = (self.issued != self.done) & ~loaded & (~table.sync | self.quiet)
         with m.If(starts):
-            m.d.sync += loaded.eq(1)
-            self._enter(m, table, slot, place, 0)
+            m.d.sync += [loaded.eq(1), table.eq(newest)]
+            self._enter(m, newest.bases, slot, place, 0)
         with m.If(step & loops["po"].ends):
             m.d.sync += [loaded.eq(0), self.done.eq(self.done + 1)]
 
@@ -130,8 +141,6 @@ class IfmapEngine(Block):
             label.lane.eq(place.lane),
             label.more.eq(Mux(left > config.noc_ifmap, config.noc_ifmap, left) - 1),
             label.pad.eq(outside),
-            label.zero.eq(constants.zero),
-            label.signed.eq(constants.signed),
         ]
 
     def _place(self) -> data.StructLayout:
@@ -147,9 +156,9 @@ class IfmapEngine(Block):
             }
         )
 
-    def _enter(self, m: Module, table, slot, place, pixel) -> None:
+    def _enter(self, m: Module, bases, slot, place, pixel) -> None:
         """Begin with the entry on the slot port, at this pixel."""
-        first = table.bases.ifmap + self.slot.address + pixel
+        first = bases.ifmap + self.slot.address + pixel
         m.d.sync += [
             slot.eq(self.slot),
             *(place[level].eq(first) for level in ("item", "outer", "inner", "beat")),
@@ -163,61 +172,65 @@ class IfmapEngine(Block):
     def _next(self, m: Module, table, slot, loops, step, place, pixel) -> None:
         """Step the place; of loops that step together the outermost has the last word."""
         constants = table.constants
-        lanes, width = self.config.lanes, self.config.noc_ifmap
-        with m.If(step):
-            m.d.sync += place.channel.eq(place.channel + width)
-            if lanes > width:
-                m.d.sync += place.lane.eq(place.lane + width)
-                with m.If(place.lane == lanes - width):
-                    m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
-            else:
-                m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
-        levels = {
+        strides = {
             "inner": slot.inner_words,
             "outer": slot.outer_words,
             "item": constants.item_stride,
         }
-        inside = ["beat"]
-        for level, stride in levels.items():
-            inside.append(level)
-            there = Signal(ADDRESS, name=f"next_{level}")
-            m.d.comb += there.eq(place[level] + stride)
-            with m.If(loops[level].steps):
-                m.d.sync += [place[each].eq(there) for each in inside]
-                m.d.sync += [place.channel.eq(0), place.lane.eq(slot.lane)]
-                if level == "inner":
-                    m.d.sync += place.h.eq(place.h + slot.inner_step)
-                elif level == "outer":
-                    m.d.sync += [
-                        place.h_outer.eq(place.h_outer + slot.outer_step),
-                        place.h.eq(place.h_outer + slot.outer_step),
-                    ]
-                else:
-                    m.d.sync += [
-                        place.h_outer.eq(slot.tag),
-                        place.h.eq(slot.tag),
-                        place.item_tag.eq(place.item_tag + constants.item_tag),
-                    ]
-        outer_pixel = Signal(16)
-        next_outer = Signal(16)
-        next_pixel = Signal(16)
+        there = {level: Signal(ADDRESS, name=f"next_{level}") for level in strides}
+        outer_pixel, next_outer, next_pixel = (
+            Signal(16, name=name) for name in ("outer_pixel", "next_outer", "next_pixel")
+        )
+        pi = loops["pi"]
         m.d.comb += [
-            next_outer.eq(outer_pixel + constants.pixel_step),
-            next_pixel.eq(pixel),
+            *(there[level].eq(place[level] + stride) for level, stride in strides.items()),
+            next_outer.eq(Mux(loops["po"].last, 0, outer_pixel + constants.pixel_step)),
+            next_pixel.eq(
+                Mux(loops["slot"].ends, Mux(pi.last, next_outer, pixel + 1), pixel),
+            ),
         ]
-        with m.If(loops["pi"].steps):
-            m.d.comb += next_pixel.eq(pixel + 1)
-            with m.If(loops["pi"].last):
-                m.d.comb += next_pixel.eq(Mux(loops["po"].last, 0, next_outer))
-                m.d.sync += outer_pixel.eq(Mux(loops["po"].last, 0, next_outer))
-            m.d.sync += pixel.eq(next_pixel)
-        with m.If(loops["slot"].steps):
-            self._enter(m, table, slot, place, next_pixel)
+        with m.If(step):
+            self._next_beat(m, constants, place)
+            with m.If(loops["beat"].ends):
+                m.d.sync += [place[each].eq(there["inner"]) for each in ("beat", "inner")]
+                m.d.sync += [place.channel.eq(0), place.lane.eq(slot.lane)]
+                m.d.sync += place.h.eq(place.h + slot.inner_step)
+            with m.If(loops["inner"].ends):
+                m.d.sync += [place[each].eq(there["outer"]) for each in ("beat", "inner", "outer")]
+                m.d.sync += [
+                    place.h_outer.eq(place.h_outer + slot.outer_step),
+                    place.h.eq(place.h_outer + slot.outer_step),
+                ]
+            with m.If(loops["outer"].ends):
+                m.d.sync += [place[each].eq(there["item"]) for each in ("beat", *strides)]
+                m.d.sync += [
+                    place.h_outer.eq(slot.tag),
+                    place.h.eq(slot.tag),
+                    place.item_tag.eq(place.item_tag + constants.item_tag),
+                ]
+            with m.If(loops["item"].ends):
+                m.d.sync += pixel.eq(next_pixel)
+                self._enter(m, table.bases, slot, place, next_pixel)
+            with m.If(pi.ends):
+                m.d.sync += outer_pixel.eq(next_outer)
+
+    def _next_beat(self, m: Module, constants, place) -> None:
+        """The next channels of the same pixel."""
+        lanes, width = self.config.lanes, self.config.noc_ifmap
+        m.d.sync += place.channel.eq(place.channel + width)
+        if lanes == width:
+            m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
+            return
+        m.d.sync += place.lane.eq(place.lane + width)
+        with m.If(place.lane == lanes - width):
+            m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
 
     def _emit(self, m: Module, reader: Reader) -> None:
         """Pick the beat's lanes out of the word and subtract the zero point."""
         config = self.config
         label = reader.output.payload.label
+        # A pass's table lasts until its last beat has reached every PE.
+        constants = of_bank(m, self.tables, label.bank, "delivered").constants
         width = config.noc_ifmap * config.data_width
         stored = Signal(width)
         payload = self.beats.payload
@@ -239,7 +252,8 @@ class IfmapEngine(Block):
             raw = stored.word_select(i, config.data_width)
             operand = payload.payload.words[i]
             if config.data_width == 8:
-                value = Cat(raw, raw[7] & label.signed).as_signed() - label.zero
+                sign = raw[7] & constants.signed
+                value = Cat(raw, sign).as_signed() - constants.zero
             else:
                 value = raw.as_signed()
             m.d.comb += operand.eq(Mux(label.pad, 0, value))

@@ -19,12 +19,27 @@ class Loop:
     steps: Signal
 
 
-def nest(m: Module, step: Value, limits: dict[str, Value], width: int = 16) -> dict[str, Loop]:
+@dataclass(frozen=True)
+class Begin:
+    """When a loop's limit changes: `now` is high in the last cycle before `limit` holds."""
+
+    now: Value
+    limit: Value
+
+
+def nest(
+    m: Module,
+    step: Value,
+    limits: dict[str, Value],
+    width: int = 16,
+    begins: dict[str, Begin] | None = None,
+) -> dict[str, Loop]:
     """Counters from the outermost to the innermost; `step` moves to the next iteration.
 
     Limits are iteration counts, at least 1, constant while the nest runs. All counters are 0 again
     after the last iteration, so the nest is ready for the next run. The outermost loop's `ends`
-    says that the iteration shown is the very last.
+    says that the iteration shown is the very last. Where `begins` tells ahead when limits change,
+    `last` is a register, and no path leads through a comparison.
     """
     loops: dict[str, Loop] = {}
     inner_ends: Value | None = None
@@ -35,12 +50,18 @@ def nest(m: Module, step: Value, limits: dict[str, Value], width: int = 16) -> d
         ends = Signal(name=f"{name}_ends")
         steps = Signal(name=f"{name}_steps")
         m.d.comb += [
-            last.eq(index + 1 == limit),
             ends.eq(last if inner_ends is None else last & inner_ends),
             steps.eq(step if inner_ends is None else step & inner_ends),
         ]
         with m.If(steps):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
+        if begins is None:
+            m.d.comb += last.eq(index + 1 == limit)
+        else:
+            with m.If(steps):
+                m.d.sync += last.eq(Mux(last, limit == 1, index + 2 == limit))
+            with m.If(begins[name].now):
+                m.d.sync += last.eq(begins[name].limit == 1)
         loops[name] = Loop(index, last, ends, steps)
         inner_ends = ends
     return loops

@@ -61,7 +61,11 @@ class PsumReader(Block):
                 "count": bits_for(config.psum_beat),
             }
         )
-        reader = Reader(label, width=config.banks_per_beat * config.glb_width)
+        reader = Reader(
+            label,
+            width=config.banks_per_beat * config.glb_width,
+            pipeline=config.control_pipeline,
+        )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
         self._walk(m, reader)

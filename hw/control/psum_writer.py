@@ -76,7 +76,7 @@ class PsumWriter(Block):
         m = Module()
         m.d.comb += self.bank.eq(~self.done[0])
         table = of_bank(m, self.tables, self.bank, "table")
-        beat = Signal(self.beat)
+        beat = Signal(self.beat, reset_less=True)
         full = Signal()  # `beat` holds something
         leave = Signal()  # and it goes in this cycle
         self._gather(m, table, beat, full, leave)
@@ -185,7 +185,16 @@ class PsumWriter(Block):
             words.append(_padded(packed, config.glb_width))
         channel = Signal(CHANNEL)
         block = Signal(CHANNEL)  # channel block; 32-bit results have blocks of fewer channels
-        raw = table.constants.mode == Rounding.RAW.value
+        # A beat is full a cycle after the pass has come to be the present one at the earliest.
+        raw = Signal(reset_less=True)
+        plane, param = (
+            Signal.like(table.constants[name], reset_less=True) for name in ("plane", "param")
+        )
+        m.d.sync += [
+            raw.eq(table.constants.mode == Rounding.RAW.value),
+            plane.eq(table.constants.plane),
+            param.eq(table.constants.param),
+        ]
         reach = act_address_bits(config)  # higher bits reach no bank
         psums = Array(beat.psums[i].as_signed() for i in range(config.psum_beat))
         payload = self.items.payload
@@ -202,11 +211,11 @@ class PsumWriter(Block):
                 beat.output
                 + (
                     Mux(raw, block << exact_log2(32 // config.data_width), block)[:reach]
-                    * table.constants.plane[:reach]
+                    * plane[:reach]
                 )[:reach]
             ),
             payload.lane.eq(channel),
-            payload.row.eq(table.constants.param + (channel >> exact_log2(units))),
+            payload.row.eq(param + (channel >> exact_log2(units))),
             payload.bank.eq(self.bank),
         ]
         for i in range(units):

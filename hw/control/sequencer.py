@@ -1,6 +1,6 @@
 """The pass sequencer: fills the pass tables, one pass ahead of the engines."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature, connect, flipped
 from amaranth.utils import ceil_log2
@@ -112,11 +112,11 @@ class Sequencer(Block):
         connect(m, flipped(self.cols), cols.write)
         bank = Signal()
         free = Signal()
+        issue = Signal()
         m.d.comb += [
             bank.eq(~self.issued[0]),
             free.eq(
-                self.begun
-                & self.settled
+                self._array_left(m, issue)
                 & Cat(((self.issued - self.done[name])[:2] <= 1) for name in ENGINES).all()
             ),
             walker.start.eq(self.start),
@@ -128,7 +128,6 @@ class Sequencer(Block):
                 loader.bank.eq(bank),
                 loader.copy.eq(walker.ready & free),
             ]
-        issue = Signal()
         m.d.comb += [
             issue.eq(walker.ready & free & rows.current & cols.current),
             walker.next.eq(issue),
@@ -139,6 +138,18 @@ class Sequencer(Block):
             self._fill(m, self.tables[number], bank == number, issue, walker, rows, cols)
         self._entry_tables(m, platform, bank, rows, cols)
         return m
+
+    def _array_left(self, m: Module, issue: Signal) -> Value:
+        """Array and collectors have left the table that is filled next.
+
+        With `control_pipeline` two cycles late, one of them in the array: many wires meet here.
+        """
+        left = self.begun & self.settled
+        if not self.config.control_pipeline:
+            return left
+        was_left, was_issue = Signal(), Signal()
+        m.d.sync += [was_left.eq(left & ~issue & ~was_issue), was_issue.eq(issue)]
+        return was_left
 
     def _fill(self, m: Module, table, here, issue, walker, rows, cols) -> None:
         """Registers of one pass table."""

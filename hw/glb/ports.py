@@ -41,7 +41,9 @@ class Reader(Block):
     """Turns a stream of addresses with labels into a stream of data with labels, in order.
 
     An item with `skip` is passed on without a read. Up to four items are under way, which hides the
-    buffer's latency of one cycle at one item a cycle. Latency: 2 cycles.
+    buffer's latency of one cycle at one item a cycle. Latency: 2 cycles. With `pipeline` requests
+    come out of a queue of two, so that neither their addresses nor the buffer's answer to them is
+    part of a longer path (latency + 1).
 
     Members
     -------
@@ -52,36 +54,35 @@ class Reader(Block):
 
     DEPTH = 4
 
-    def __init__(self, label, *, width: int):
+    def __init__(self, label, *, width: int, pipeline: int = 0):
         self.item = data.StructLayout({"data": width, "label": label})
+        self.request = data.StructLayout({"address": ADDRESS, "skip": 1, "label": label})
         super().__init__(
             {
-                "input": In(
-                    stream.Signature(
-                        data.StructLayout({"address": ADDRESS, "skip": 1, "label": label})
-                    )
-                ),
+                "input": In(stream.Signature(self.request)),
                 "port": Out(read_port(width)),
                 "output": Out(stream.Signature(self.item)),
             }
         )
         self.label = label
+        self.pipeline = pipeline
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        queue = Queue(self.item, depth=self.DEPTH)
+        queue = Queue(self.item, depth=self.DEPTH, registered=bool(self.pipeline))
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
+        asked = self._asked(m, platform)
         credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         room = credit != 0
         pending = Signal()
-        label = Signal(self.label)
+        label = Signal(self.label, reset_less=True)
         accepted = Signal()
         m.d.comb += [
-            self.port.request.valid.eq(self.input.valid & ~self.input.payload.skip & room),
-            self.port.request.payload.eq(self.input.payload.address),
-            self.input.ready.eq(room & (self.input.payload.skip | self.port.request.ready)),
-            accepted.eq(self.input.valid & self.input.ready),
+            self.port.request.valid.eq(asked.valid & ~asked.payload.skip & room),
+            self.port.request.payload.eq(asked.payload.address),
+            asked.ready.eq(room & (asked.payload.skip | self.port.request.ready)),
+            accepted.eq(asked.valid & asked.ready),
             queue.input.valid.eq(pending),
             queue.input.payload.data.eq(self.port.data),
             queue.input.payload.label.eq(label),
@@ -91,5 +92,13 @@ class Reader(Block):
             credit.eq(credit - accepted + (self.output.valid & self.output.ready)),
         ]
         with m.If(accepted):
-            m.d.sync += label.eq(self.input.payload.label)
+            m.d.sync += label.eq(asked.payload.label)
         return m
+
+    def _asked(self, m: Module, platform: object) -> stream.Interface:
+        """The stream of requests at the buffer's side of the pipeline."""
+        if not self.pipeline:
+            return self.input
+        queue = instantiate(m, platform, "requests", Queue(self.request, depth=2))
+        connect(m, flipped(self.input), queue.input)
+        return queue.output

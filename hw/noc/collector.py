@@ -1,6 +1,6 @@
 """The psum output of a column: words of the segments' tails become beats for the buffer."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for
@@ -38,6 +38,9 @@ class CollectorConfig(data.StructLayout):
 class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
+    The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
+    after its issue: so long the collector may take to learn of it.
+
     Members
     -------
     configs : configuration of the column for both pass tables
@@ -66,41 +69,52 @@ class ColumnCollector(Block):
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
         bank = ~self.done[0]  # of the pass behind the last one done
-        current = of_bank(m, self.configs, bank, "current")
+        configs = Signal(self.configs.shape(), reset_less=True)
+        announced, issued = Signal(2), Signal(2)
+        m.d.sync += [
+            configs.eq(self.configs),
+            announced.eq(self.issued),
+            issued.eq(announced),  # a cycle behind the pass's configuration
+        ]
+        current = of_bank(m, configs, bank, "current")
+        waiting = issued == self.done
         running = Signal()
-        m.d.comb += running.eq((self.issued != self.done) & current.active)
+        m.d.comb += running.eq(~waiting & current.active)
 
-        search = Signal(range(config.rows + 1))  # the next tail is at or above this row
-        row = Signal(range(config.rows))
-        for index in reversed(range(config.rows)):
-            with m.If(current.tails[index] & (search <= index)):
-                m.d.comb += row.eq(index)
-        above = Cat(current.tails[index] & (row < index) for index in range(1, config.rows))
-
+        here = Signal(config.rows)  # the row whose word is wanted, one bit a row
         word = Signal(ChainWord(config))
         arrived = Signal()
         taken = Signal()
-        offered = Signal()
-        m.d.comb += arrived.eq(running & offered)
-        with m.Switch(row):
+        m.d.comb += arrived.eq(
+            running
+            & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
+        )
+        with m.Switch(here):
             for index, source in enumerate(self.inputs):
-                with m.Case(index):
-                    m.d.comb += [
-                        word.eq(source.payload),
-                        offered.eq(source.valid & source.payload.tail),
-                        source.ready.eq(taken),
-                    ]
+                with m.Case("-" * (config.rows - 1 - index) + "1" + "-" * index):
+                    m.d.comb += word.eq(source.payload)
+        m.d.comb += [one.ready.eq(taken & here[i]) for i, one in enumerate(self.inputs)]
         segment_done = self._pack(m, current, word.psums, arrived, taken, queue.input)
 
         window = Signal(16)
-        with m.If(segment_done):
-            m.d.sync += search.eq(row + 1)
+        above = Signal(config.rows)  # tails that follow in this window
+        below = Cat(here[index:].any() for index in range(config.rows))  # and those before it
+        following = Signal(config.rows)  # tails of the pass behind this one
+        m.d.comb += [
+            above.eq(current.tails & ~below),
+            following.eq(of_bank(m, configs, ~bank, "following").tails),
+        ]
+        with m.If(waiting):
+            m.d.sync += here.eq(_lowest(current.tails))
+        with m.Elif(~current.active):
+            m.d.sync += [self.done.eq(self.done + 1), here.eq(_lowest(following))]
+        with m.Elif(segment_done):
+            m.d.sync += here.eq(_lowest(Mux(above.any(), above, current.tails)))
             with m.If(~above.any()):
-                m.d.sync += [search.eq(0), window.eq(window + 1)]
+                m.d.sync += window.eq(window + 1)
                 with m.If(window + 1 == current.windows):
                     m.d.sync += [window.eq(0), self.done.eq(self.done + 1)]
-        with m.If((self.issued != self.done) & ~current.active):
-            m.d.sync += self.done.eq(self.done + 1)
+                    m.d.sync += here.eq(_lowest(following))
         return m
 
     def _pack(self, m: Module, current, word, arrived, taken, beats):
@@ -111,7 +125,10 @@ class ColumnCollector(Block):
         """
         config = self.config
         lanes, width = config.macs_per_pe, config.noc_psum_out
-        held = Array(Signal(signed(config.psum_width), name=f"held_{i}") for i in range(width))
+        held = Array(
+            Signal(signed(config.psum_width), name=f"held_{i}", reset_less=True)
+            for i in range(width)
+        )
         level = Signal(range(width + 1))  # psums held
         step = Signal(bits_for(config.psum_spad // lanes))  # of the round
         sent = Signal(bits_for(config.psum_spad + lanes))  # psums of the segment taken so far
@@ -149,3 +166,8 @@ class ColumnCollector(Block):
         with m.If(done):
             m.d.sync += [sent.eq(0), step.eq(0)]
         return done
+
+
+def _lowest(bits: Value) -> Value:
+    """The lowest bit that is set, alone."""
+    return Cat(bit & ~bits[:index].any() for index, bit in enumerate(bits))

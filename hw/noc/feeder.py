@@ -54,7 +54,7 @@ class ColumnFeeder(Block):
         m = Module()
         config = self.config
         lanes = config.macs_per_pe
-        queue = Queue(FeederBeat(config), depth=config.column_fifo)
+        queue = Queue(FeederBeat(config), depth=config.column_fifo, registered=True)
         instantiate(m, platform, "queue", queue)
         connect(m, flipped(self.input), queue.input)
         beat = queue.output.payload

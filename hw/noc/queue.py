@@ -20,18 +20,22 @@ class Queue(Block):
         What an item is.
     depth : int
         Items held, at least 1.
+    registered : bool
+        The output comes from registers also where the items are in a memory (a depth of 3 and
+        more): more cells, but no memory is read in the path.
 
     Members
     -------
     input, output : streams of `shape`
     """
 
-    def __init__(self, shape, *, depth: int):
+    def __init__(self, shape, *, depth: int, registered: bool = False):
         super().__init__(
             {"input": In(stream.Signature(shape)), "output": Out(stream.Signature(shape))}
         )
         self.shape = shape
         self.depth = depth
+        self.registered = registered
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -46,7 +50,7 @@ class Queue(Block):
         ]
         m.d.sync += level.eq(level + put - take)
         if self.depth == 1:
-            item = Signal(self.shape)
+            item = Signal(self.shape, reset_less=True)
             m.d.comb += self.output.payload.eq(item)
             with m.If(put):
                 m.d.sync += item.eq(self.input.payload)
@@ -54,21 +58,39 @@ class Queue(Block):
         if self.depth == 2:
             self._pair(m, level, put, take)
             return m
+        self._ring(m, level, put, take)
+        return m
+
+    def _ring(self, m: Module, level: Signal, put: Signal, take: Signal) -> None:
+        """A memory; where registered, the oldest item is in a register as well."""
         m.submodules.items = items = Memory(shape=self.shape, depth=self.depth, init=[])
         write, read = items.write_port(), items.read_port(domain="comb")
         m.d.comb += [
             write.data.eq(self.input.payload),
             write.en.eq(put),
-            self.output.payload.eq(read.data),
         ]
-        for pointer, step in ((write.addr, put), (read.addr, take)):
+        fetch = take
+        if not self.registered:
+            m.d.comb += self.output.payload.eq(read.data)
+        else:
+            first = Signal(self.shape, reset_less=True)
+            beyond = Signal()  # the memory holds an item behind the first one
+            m.d.comb += [self.output.payload.eq(first), beyond.eq(level > 1)]
+            with m.If(take | ~level.any()):
+                m.d.sync += first.eq(
+                    Mux(beyond, Value.cast(read.data), Value.cast(self.input.payload))
+                )
+            # Items pass through the memory unless they go straight to the register.
+            m.d.comb += write.en.eq(put & ((level > 1) | (level.any() & ~take)))
+            fetch = take & beyond
+        for pointer, step in ((write.addr, write.en), (read.addr, fetch)):
             with m.If(step):
                 m.d.sync += pointer.eq(_next(pointer, self.depth))
-        return m
 
     def _pair(self, m: Module, level: Signal, put: Signal, take: Signal) -> None:
         """Two registers: the second one moves up. On FPGAs that is less than a memory."""
-        first, second = Signal(self.shape), Signal(self.shape)
+        first = Signal(self.shape, reset_less=True)
+        second = Signal(self.shape, reset_less=True)
         m.d.comb += self.output.payload.eq(first)
         with m.If(put):
             m.d.sync += second.eq(self.input.payload)

@@ -69,8 +69,9 @@ class PEArray(Block):
     psums_in : a stream of `FeederBeat` for every column
     psums_out : a stream of `CollectorBeat` for every column
     begun : every PE has begun the newest pass
-    settled : no collector is behind the pass before the newest
-    activity : `ActivityCount`, two cycles late
+    settled : no collector is behind the pass before the newest; both a cycle late with
+        `control_pipeline`
+    activity : `ActivityCount`, three cycles late
     """
 
     def __init__(self, config: Config):
@@ -97,7 +98,7 @@ class PEArray(Block):
         filters = self._network(m, platform, "filter", FilterBeat(config))
         connect(m, flipped(self.ifmap), ifmap.input)
         connect(m, flipped(self.filters), filters.input)
-        newest = of_bank(m, self.tables, self.issued[0], "newest")
+        newest, announced = self._newest(m)
         pes = [[PE(config) for _ in cols] for _ in rows]
         collectors: list[ColumnCollector] = []
         for col in cols:
@@ -124,17 +125,31 @@ class PEArray(Block):
                             self._taken(pes, row, col),
                         )
                     ),
-                    pe.config_pass.eq(self.issued),
+                    pe.config_pass.eq(announced),
                 ]
                 self._configure_pe(m, pe, newest, row, col)
             collectors.append(collector)
-        every = [pe for line in pes for pe in line]
-        m.d.comb += [
-            self.begun.eq(Cat(pe.started == self.issued for pe in every).all()),
-            self.settled.eq(Cat(((self.issued - c.done)[:2] <= 1) for c in collectors).all()),
+        begun, settled = Signal(config.cols), Signal(config.cols)
+        m.d["sync" if config.control_pipeline else "comb"] += [
+            begun.eq(Cat(Cat(line[j].started == self.issued for line in pes).all() for j in cols)),
+            settled.eq(Cat((self.issued - one.done)[:2] <= 1 for one in collectors)),
         ]
+        m.d.comb += [self.begun.eq(begun.all()), self.settled.eq(settled.all())]
         self._count(m, pes)
         return m
+
+    def _newest(self, m: Module) -> tuple[data.View, Signal]:
+        """The newest pass's table and its number modulo 4, for the PEs.
+
+        With `control_pipeline` out of registers, a cycle late.
+        """
+        table = of_bank(m, self.tables, self.issued[0], "newest")
+        if not self.config.control_pipeline:
+            return table, self.issued
+        late = Signal(ArrayTable(self.config), reset_less=True)
+        announced = Signal(2)
+        m.d.sync += [late.eq(table), announced.eq(self.issued)]
+        return late, announced
 
     def _network(self, m: Module, platform: object, name: str, payload) -> MulticastNetwork:
         config = self.config
@@ -197,11 +212,16 @@ class PEArray(Block):
             ]
 
     def _count(self, m: Module, pes) -> None:
-        """Sum the PEs' events by column, then over the columns, a register behind each."""
+        """Sum the PEs' events by column, then over the columns, with registers before, between and
+        behind."""
         for name in PE_EVENTS:
             sums = []
             for col in range(self.config.cols):
+                events = Signal(self.config.rows, name=f"{name}_{col}_events", reset_less=True)
                 partial = Signal(range(self.config.rows + 1), name=f"{name}_{col}")
-                m.d.sync += partial.eq(sum(getattr(line[col], name) for line in pes))
+                m.d.sync += [
+                    events.eq(Cat(getattr(line[col], name) for line in pes)),
+                    partial.eq(sum(events)),
+                ]
                 sums.append(partial)
             m.d.sync += self.activity[name].eq(sum(sums))

@@ -95,8 +95,9 @@ class PE(Block):
             filters.release.eq(walk.pass_done),
             filters.enable.eq(issue & ~zero),
         ]
-        products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
-        self._accumulate(m, advance, products, output)
+        before, products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
+        waits = self._waits(m, advance, *before)
+        self._accumulate(m, advance, waits, products, output)
         m.d.comb += [
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
@@ -104,16 +105,20 @@ class PE(Block):
         return m
 
     def _multiply(self, m, issue, advance, zero, operation, ifmap, filters):
-        """Stages up to the (shifted) products; returns (valid, operation, products) of the last."""
+        """Stages up to the (shifted) products.
+
+        Returns (valid, operation) of the last stage but one, (valid, operation, products) of the
+        last.
+        """
         config = self.parameters
         width = config.operand_width + config.weight_width
         product = data.ArrayLayout(signed(width), config.macs_per_pe)
         valid = Signal()
-        held = Signal(Operation(config))
-        word = Signal(signed(config.operand_width))
-        products = Signal(product)
+        held = Signal(Operation(config), reset_less=True)
+        word = Signal(signed(config.operand_width), reset_less=True)
+        products = Signal(product, reset_less=True)
         multiplied = Signal()
-        done = Signal(Operation(config))
+        done = Signal(Operation(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [valid.eq(issue), multiplied.eq(valid), done.eq(held)]
             with m.If(issue):
@@ -123,15 +128,28 @@ class PE(Block):
             with m.If(valid & ~held.zero):
                 m.d.sync += Cat(products).eq(self._products(m, word, filters.weights))
         if config.data_width == 8:
-            return multiplied, done, products
-        shifted = Signal(product)
+            return (valid, held), (multiplied, done, products)
+        shifted = Signal(product, reset_less=True)
         shifted_valid = Signal()
-        shifted_operation = Signal(Operation(config))
+        shifted_operation = Signal(Operation(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
             for k in range(config.macs_per_pe):
                 m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
-        return shifted_valid, shifted_operation, shifted
+        return (multiplied, done), (shifted_valid, shifted_operation, shifted)
+
+    def _waits(self, m: Module, advance: Signal, valid, operation):
+        """What the last stage will need of its neighbours, registered: (it sends, it takes a psum
+        of the PE below, it takes one of the column)."""
+        sends, below, column = (Signal(name=n) for n in ("sends", "takes_below", "takes_column"))
+        with m.If(advance):
+            finishing = valid & operation.last
+            m.d.sync += [
+                sends.eq(finishing),
+                below.eq(finishing & ~operation.head),
+                column.eq(finishing & operation.head & ~operation.zero_start),
+            ]
+        return sends, below, column
 
     def _products(self, m: Module, word: Signal, weights):
         """The products of one operand; two 8-bit weights share one 25 x 18 multiplier.
@@ -154,25 +172,22 @@ class PE(Block):
         ]
         return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
 
-    def _accumulate(self, m: Module, advance: Signal, products, output: Queue) -> None:
+    def _accumulate(self, m: Module, advance: Signal, waits, products, output: Queue) -> None:
         """Add to the psum slot or, in a window's last round, to the chain and send."""
         config = self.parameters
         valid, operation, product = products
         slots = max(config.psum_spad // config.macs_per_pe, 2)
         m.submodules.psum_spad = spad = Memory(shape=PsumWord(config), depth=slots, init=[])
         read, write = spad.read_port(domain="comb"), spad.write_port()
-        needs_column = operation.head & ~operation.zero_start
-        needs_below = ~operation.head
+        finishing, takes_below, takes_column = waits
         arriving = Signal(PsumWord(config))
         have = Signal()
-        finishing = Signal()
         below = self.below.valid & ~self.below.payload.tail
         m.d.comb += [
-            finishing.eq(valid & operation.last),
-            have.eq(Mux(needs_below, below, Mux(needs_column, self.column.valid, 1))),
-            advance.eq(~finishing | (have & output.input.ready)),
-            self.below.ready.eq(finishing & needs_below & output.input.ready),
-            self.column.ready.eq(finishing & needs_column & output.input.ready),
+            have.eq(~((takes_below & ~below) | (takes_column & ~self.column.valid))),
+            advance.eq(have & ~(finishing & ~output.input.ready)),
+            self.below.ready.eq(takes_below & output.input.ready),
+            self.column.ready.eq(takes_column & output.input.ready),
             output.input.valid.eq(finishing & have),
             output.input.payload.tail.eq(operation.tail),
             read.addr.eq(operation.slot),
@@ -188,9 +203,9 @@ class PE(Block):
             m.d.comb += [
                 arriving[k].eq(
                     Mux(
-                        needs_below,
+                        takes_below,
                         self.below.payload.psums[k],
-                        Mux(needs_column, self.column.payload[k], 0),
+                        Mux(takes_column, self.column.payload[k], 0),
                     )
                 ),
                 write.data[k].eq(

@@ -64,7 +64,7 @@ class WindowWalk(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.parameters
-        current = Signal(PassConfig(config))
+        current = Signal(PassConfig(config), reset_less=True)
         pending = Signal()
         m.d.comb += pending.eq(self.config_pass != self.started)
         begin = Signal()

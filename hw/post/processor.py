@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2
@@ -10,6 +10,7 @@ from amaranth.utils import ceil_log2
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
 from hw.elaboration import Block, Ram, instantiate
+from hw.noc.queue import Queue
 from hw.post.delay_line import DelayLine
 from hw.post.items import item_layout
 from hw.post.layouts import (
@@ -39,12 +40,13 @@ class PostProcessor(Block):
     in max(1, post_units * 32 / glb_width) cycles. Order is kept.
 
     Latency: `latency` cycles from the cycle in which an item is taken to the one in which its
-    (first) write is valid: 13 with the modes of 8-bit data, 10 with those of 16-bit data.
+    (first) write is valid: 13 with the modes of 8-bit data, 10 with those of 16-bit data; with
+    `control_pipeline` one more, for a queue of two writes between packer and buffer.
 
     Parameters
     ----------
     config : Config
-        Uses data_width, glb_width, post_units and post_channels.
+        Uses data_width, glb_width, post_units, post_channels and control_pipeline.
     acc_width : int or None
         Accumulator bits, 16 to 40. None: psum_width.
     modes : iterable of Rounding or None
@@ -100,18 +102,18 @@ class PostProcessor(Block):
     @property
     def latency(self) -> int:
         """Cycles from an item to its first write, without stalls."""
-        return 1 + lane_latency(self.modes) + Packer.latency
+        return 1 + lane_latency(self.modes) + Packer.latency + self.config.control_pipeline
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         packer = instantiate(m, platform, "packer", Packer(self.config))
-        connect(m, flipped(self.writes), packer.writes)
+        writing = self._writes(m, platform, packer)
         flight = Signal(1 + lane_latency(self.modes))  # items in the pipeline, the newest in bit 0
         en = Signal()
         m.d.comb += [
             en.eq(~flight[-1] | packer.taken),
             self.items.ready.eq(en),
-            self.busy.eq(flight.any() | self.writes.valid),
+            self.busy.eq(flight.any() | writing),
             packer.valid.eq(flight[-1]),
         ]
         with m.If(en):
@@ -120,6 +122,17 @@ class PostProcessor(Block):
         self._lanes(m, platform, en, entries, packer)
         self._placement(m, platform, en, len(flight), packer)
         return m
+
+    def _writes(self, m: Module, platform: object, packer: Packer) -> Value:
+        """Lead the packer's writes out; returns whether one waits."""
+        if not self.config.control_pipeline:
+            connect(m, flipped(self.writes), packer.writes)
+            return self.writes.valid
+        shape = buffer_write_layout(self.config)
+        queue = instantiate(m, platform, "write_queue", Queue(shape, depth=2))
+        connect(m, packer.writes, queue.input)
+        connect(m, queue.output, flipped(self.writes))
+        return packer.writes.valid | self.writes.valid
 
     def _parameters(self, m: Module, platform: object, en: Signal) -> data.View:
         """The parameter entries of the item that was taken in the cycle before."""

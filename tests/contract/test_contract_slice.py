@@ -1,5 +1,7 @@
 """A slice of the contract on the two configurations that the fuzzer's slice has built."""
 
+from dataclasses import replace
+
 import pytest
 
 from hw.arch.errors import RowforgeError
@@ -21,6 +23,23 @@ def test_model_and_rtl_agree_in_every_counter_of_every_layer() -> None:
         assert result.exact, f"{SEED}:{index}: {result}"
         layers += len(result.layers)
     assert layers >= len(SLICE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [NARROW, WIDE])
+def test_the_control_pipeline_is_known_to_the_model(number: int) -> None:
+    """The same configurations with the other value of the field."""
+    layers = 0
+    for place in range(6):
+        case = make_case(SEED, number * CASES + place)
+        other = replace(case.config, control_pipeline=1 - case.config.control_pipeline)
+        try:
+            result = compare(replace(case, config=other))
+        except RowforgeError:
+            continue
+        assert result.exact, f"{SEED}:{number}:{place}: {result}"
+        layers += len(result.layers)
+    assert layers >= 4
 
 
 @pytest.mark.parametrize(

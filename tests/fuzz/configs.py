@@ -22,6 +22,7 @@ KINDS = (
     "noc_psum_in",
     "noc_psum_out",
     "bus_pipeline",
+    "control_pipeline",
     "glb_width",
     "weight_zero_points",
     "zero_gating",
@@ -31,6 +32,9 @@ KINDS = (
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
+
+# Fields that came later are dealt by themselves: configurations named before keep all others.
+_LATER = {"control_pipeline"}
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -51,6 +55,7 @@ DECKS: dict[str, tuple[int, ...]] = {
     "noc_psum_in": (1, 2, 4, 8),
     "noc_psum_out": (1, 2, 4, 8),
     "bus_pipeline": (0, 1),
+    "control_pipeline": (0, 1),
     "glb_banks": (_LEAST, 6, 8, 11, 16, 25),
     "glb_depth": (32, 64, 128, 256, 512),
     "glb_width": (32, 64, 128),
@@ -77,8 +82,10 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng = np.random.default_rng([seed, block, 1])
-    hands = {name: _deal(rng, values) for name, values in DECKS.items()}
+    rng, later = (np.random.default_rng([seed, block, stream]) for stream in (1, 2))
+    hands = {
+        name: _deal(later if name in _LATER else rng, values) for name, values in DECKS.items()
+    }
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
         for position in range(CAMPAIGN)

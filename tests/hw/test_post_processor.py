@@ -214,17 +214,24 @@ def test_accumulator_widths(acc_width):
     assert found == expected_writes(config, layers, items)
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("units", [1, 2, 4, 8])
-def test_throughput_and_latency(units):
+def test_throughput_and_latency(units, pipeline):
     """An item a cycle, and a word a cycle of 32-bit results, when nothing stalls."""
-    config = Config(post_units=units, noc_psum_out=8, glb_banks=16, post_channels=32)
+    config = Config(
+        post_units=units,
+        noc_psum_out=8,
+        glb_banks=16,
+        post_channels=32,
+        control_pipeline=pipeline,
+    )
     rng = random.Random(units)
     for mode, words in ((Rounding.TFLM, 1), (Rounding.RAW, max(1, units // 2))):
         layers = [layer_of(mode, 8)]
         items = make_items(config, layers, rng, 50, full=True)
         found, cycles = run(config, layers, items, offer=1.0, accept=1.0)
         assert found == expected_writes(config, layers, items)
-        assert cycles == PROCESSOR_LATENCY[8] + len(items) * words - 1
+        assert cycles == PROCESSOR_LATENCY[8] + pipeline + len(items) * words - 1
 
 
 def test_masked_words_are_left_out():

@@ -37,10 +37,14 @@ struct State {
     Tables tables;
     FilterEngine filters;
     DeepQueue prefetch;
+    ItemQueue<FilterBeat, 2> filter_queue;  // with `control_pipeline` only
     IfmapEngine ifmaps;
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
+    // with `control_pipeline`: the array has left the older pass, two cycles late
+    bool array_left = false, was_left = false, was_issue = false;
+    bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
     bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
     BoxStorer storer;
@@ -93,6 +97,7 @@ class Accelerator {
 
     Events cycle() {
         // what the registers say
+        const bool pipeline = config.control_pipeline != 0;
         const int issued = s.sequencer.issued;
         const bool walk_idle = s.sequencer.walker.idle();
         const bool post_busy = s.post.busy() || s.writer.item_valid();
@@ -108,27 +113,39 @@ class Accelerator {
         if (psum_write) buffer.grant(true, buffer.psum_banks(config, s.writer.beat.address));
         const auto read = s.reader.offer(s.tables, issued, s.writer.done, s.writer.written_window);
         const bool psum_granted =
-            read.valid && buffer.grant(true, buffer.psum_banks(config, read.address));
+            s.reader.reader.asks(pipeline, read.valid) &&
+            buffer.grant(true, buffer.psum_banks(config, pipeline
+                                                             ? s.reader.reader.requests.front().address
+                                                             : read.address));
         const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
         bool post_granted = false, load_granted = false;
-        if (s.post.writing && !s.load_waited)
-            post_granted = buffer.grant(true, buffer.act_banks(config, s.post.address));
+        if (s.post.writes(config) && !s.load_waited)
+            post_granted = buffer.grant(true, buffer.act_banks(config, s.post.target(config)));
         else if (load_write)
             load_granted = buffer.grant(true, buffer.act_banks(config, s.loader.walk.address()));
         const auto pixel = s.ifmaps.offer(s.tables);
-        const bool pixel_read = pixel.valid && !pixel.outside;
-        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid();
+        const auto& pixels = s.ifmaps.reader;
+        const bool pixel_asks = pixels.asks(pipeline, pixel.valid);
+        const bool pixel_read =
+            pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
+        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid(config);
         bool pixel_granted = false, vector_granted = false, store_granted = false;
         if (pixel_read)
-            pixel_granted = buffer.grant(true, buffer.act_banks(config, pixel.address));
+            pixel_granted = buffer.grant(
+                true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
+                                                        : pixel.address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
         else if (store_read)
-            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.walk.address()));
+            store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
 
         // what the streams between the blocks do
         const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid());
-        const bool filter_sent = filter.valid && s.array.filters_ready(s.tables, filter.beat);
+        const FilterBeat filter_beat = pipeline ? s.filter_queue.front() : filter.beat;
+        const bool filter_delivered = (pipeline ? s.filter_queue.valid() : filter.valid) &&
+                                      s.array.filters_ready(s.tables, filter_beat);
+        const bool filter_sent =
+            pipeline ? filter.valid && s.filter_queue.ready(2) : filter_delivered;
         const bool filter_word = filter_sent && s.filters.ends_word(config, s.tables);
         const IfmapBeat pixel_beat = s.ifmaps.reader.front();
         const bool pixel_sent =
@@ -152,7 +169,7 @@ class Accelerator {
 
         // the decoder
         const Decoder::Engine engine{walk_idle,
-                                     quiet,
+                                     pipeline ? s.was_quiet : quiet,
                                      s.pending <= 1,
                                      s.loader.busy,
                                      s.storer.busy(),
@@ -169,7 +186,8 @@ class Accelerator {
         begin(act, region);
 
         // the sequencer
-        const bool free = s.array.begun() && s.array.settled(issued) && one_behind(issued);
+        const bool left = s.array.begun() && s.array.settled(issued);
+        const bool free = (pipeline ? s.array_left : left) && one_behind(issued);
         const Bases& bases = s.sequencer.walker.bases;
         const bool shown = s.sequencer.walker.ready();
         const int rows = shown ? row_patterns.at(bases.rows) : -1;
@@ -177,21 +195,28 @@ class Accelerator {
         const bool issue = s.sequencer.issues(free, rows, columns);
 
         // the clock edge
+        s.array_left = s.was_left && !issue && !s.was_issue;
+        s.was_left = left;
+        s.was_issue = issue;
+        s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted;
         s.loader.clock(config, act.load, load_granted, act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
-                      filter_sent ? &filter.beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
+                      filter_delivered ? &filter_beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
                       drained ? drained_column : -1, s.activity);
         s.post.clock(config, post_granted, item);
         s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
         s.writer.clock(config, s.tables, drained, leave, writer_item, post_idle);
         s.reader.clock(config, s.tables, read, psum_granted, fed);
-        s.ifmaps.clock(config, s.tables, issued, ifmaps_quiet,
-                       pixel.valid && (pixel.outside || pixel_granted), pixel_sent);
+        s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
+                       pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);
         s.filters.clock(config, s.tables, filter, filter_sent);
+        if (pipeline)
+            s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},
+                                 filter_delivered);
         if (issue) {
             PassTable& table = s.tables[s.sequencer.bank()];
             table = this->table(s.sequencer.walker);

@@ -24,6 +24,7 @@ struct PEArray {
     MulticastNetwork<uint8_t> ifmap_network;  // payload: words beyond the first
     MulticastNetwork<uint8_t> filter_network;  // payload: the PE's last beat of the pass
     int behind = 0;                            // PEs that have not begun the newest pass
+    int announced = 0;  // the newest pass a cycle ago; PEs see this one with `control_pipeline`
     // PEs of each row that cannot take a beat
     uint32_t ifmap_busy[32] = {}, filter_busy[32] = {};
     uint32_t ifmap_targets[32] = {}, filter_targets[32] = {};  // of the beats on offer
@@ -73,7 +74,9 @@ struct PEArray {
         const PeLimits limits{narrow ? 8 : 16, narrow ? 0xFFFFu : 0xFFFFFFu,
                               int(config.ifmap_spad), int(config.psum_fifo),
                               config.noc_ifmap == 1};
-        const PassTable& newest = tables[issued & 1];
+        const int shown = config.control_pipeline ? announced : issued;
+        const PassTable& newest = tables[shown & 1];
+        announced = issued;
         uint32_t ifmap_was[32], filter_was[32];
         const bool pipeline = !ifmap_network.rows.empty();
         if (pipeline) {
@@ -99,7 +102,7 @@ struct PEArray {
                 const bool taken = taken_above || (tail_taken && tail_row == row);
                 taken_above = false;
                 if (plain_step(pe, limits, taken, activity)) continue;
-                const bool pending = pe.started != issued;
+                const bool pending = pe.started != shown;
                 if (!pending && !taken && !pe.running && !pe.beat_level && !pe.pipeline) continue;
                 const bool below = row > 0 && column[row - 1].chain_word();
                 const PeMoves moves =

@@ -14,12 +14,20 @@ struct BoxStorer {
     Reader<uint8_t> reader;  // label: 1 for the box's last word
 
     bool busy() const { return state != kIdle; }
-    bool read_valid() const { return asking && reader.room(); }
+    bool read_valid(const Config& config) const {
+        return reader.asks(config.control_pipeline != 0, asking);
+    }
+    int read_address(const Config& config) const {
+        return config.control_pipeline ? reader.requests.front().address : walk.address();
+    }
     bool result_valid(const Config& config) const {
         return state == kHeader || (state == kWords && left != 0 && word_valid(config));
     }
-    // `step`: a word is asked for; `sent`: a word of the block goes.
-    void clock(const Config& config, bool start, const Region& region, bool step, bool sent) {
+    // `granted`: the word that is asked for comes; `sent`: a word of the block goes.
+    void clock(const Config& config, bool start, const Region& region, bool granted,
+               bool sent) {
+        const bool pipeline = config.control_pipeline != 0;
+        const bool step = reader.takes(pipeline, asking, granted);
         const bool word_sent = sent && state == kWords;
         bool item_taken = false;
         if (reader.valid()) {
@@ -33,7 +41,7 @@ struct BoxStorer {
             }
         }
         const bool end = step && walk.last();
-        reader.clock(step, uint8_t(end), item_taken);
+        reader.clock(pipeline, step, {walk.address(), false, uint8_t(end)}, granted, item_taken);
         if (step) walk.step();
         if (end) asking = false;
         switch (state) {

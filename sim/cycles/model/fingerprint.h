@@ -17,6 +17,8 @@ class Fingerprint {
         for (const auto& collector : s.array.collectors) column(collector);
         network(s.array.ifmap_network);
         network(s.array.filter_network);
+        d.add(behind(s.array.announced), uint64_t(s.array_left), uint64_t(s.was_left),
+              uint64_t(s.was_issue));
         post();
         return d;
     }
@@ -57,6 +59,11 @@ class Fingerprint {
         d.add(uint64_t(reader.credit), uint64_t(reader.pending), uint64_t(reader.queue.level));
         if (reader.pending) each(reader.label);
         for (int i = 0; i < reader.queue.level; ++i) each(reader.queue.items[i]);
+        d.add(uint64_t(reader.requests.level));
+        for (int i = 0; i < reader.requests.level; ++i) {
+            each(reader.requests.items[i].label);
+            d.add(uint64_t(reader.requests.items[i].skip));
+        }
     }
     void engines() {
         const auto& f = s.filters;
@@ -64,6 +71,12 @@ class Fingerprint {
         nest(f.nest);
         const auto& q = s.prefetch;
         d.add(uint64_t(q.level), uint64_t(q.credit), uint64_t(q.pending), uint64_t(q.queue.level));
+        d.add(uint64_t(s.filter_queue.level));
+        for (int k = 0; k < s.filter_queue.level; ++k) {
+            const FilterBeat& b = s.filter_queue.items[k];
+            d.add(uint64_t(b.row) | uint64_t(b.tag) << 8 | bank(b.bank) << 24 |
+                  uint64_t(b.last) << 32);
+        }
         const auto& i = s.ifmaps;
         d.add(behind(i.done), uint64_t(i.loaded), uint64_t(i.pixel), uint64_t(i.outer_pixel));
         nest(i.nest);
@@ -72,6 +85,11 @@ class Fingerprint {
         d.add(behind(r.done), uint64_t(r.part));
         nest(r.nest.nest);
         reader(r.reader, [this](const PsumReader::Label& l) { label(l); });
+        for (int k = 0; k < r.reader.requests.level; ++k)
+            d.add(GlobalBuffer::psum_banks(config_, r.reader.requests.items[k].address));
+        if (exact_)
+            for (int k = 0; k < i.reader.requests.level; ++k)
+                d.add(uint64_t(i.reader.requests.items[k].address));
         const auto& w = s.writer;
         d.add(behind(w.done), uint64_t(w.written_window), uint64_t(w.part), uint64_t(w.item));
         d.add(uint64_t(w.full), uint64_t(w.drained));
@@ -115,7 +133,9 @@ class Fingerprint {
     }
     void post() {
         const PostProcessor& p = s.post;
-        d.add(uint64_t(p.held), uint64_t(p.word), uint64_t(p.writing));
+        d.add(uint64_t(p.held), uint64_t(p.word), uint64_t(p.writing), uint64_t(p.queue.level));
+        if (exact_)
+            for (int i = 0; i < p.queue.level; ++i) d.add(uint64_t(p.queue.items[i]));
         if (p.held)
             for (int i = 0; i < PostProcessor::ranks(config_); ++i) {
                 const Item& item = p.flight[i];

@@ -28,7 +28,7 @@ struct IfmapEngine {
     };
     Offer offer(const Tables& tables) const {
         Offer o;
-        o.valid = loaded && reader.room();
+        o.valid = loaded;
         if (!o.valid) return o;
         const PassTable& table = table_behind(tables, done);
         const int64_t x = table.bases.x + slot(table).x + pixel, y = table.bases.y + place.h;
@@ -37,16 +37,20 @@ struct IfmapEngine {
         o.address = place.beat;
         return o;
     }
-    // `accepted`: the item on offer goes into the reader; `taken`: the network takes a beat.
-    void clock(const Config& config, const Tables& tables, int issued, bool quiet, bool accepted,
-               bool taken) {
+    // `accepted`: the item that asks is passed on; `taken`: the network takes a beat.
+    void clock(const Config& config, const Tables& tables, const Offer& offered, int issued,
+               bool quiet, bool accepted, bool taken) {
+        const bool pipeline = config.control_pipeline != 0;
         const PassTable& table = table_behind(tables, done);
         const bool starts = issued != done && !loaded && (!table.sync || quiet);
-        reader.clock(accepted, accepted ? label(config, table) : IfmapBeat{}, taken);
+        const bool entered = reader.takes(pipeline, offered.valid, accepted);
+        ReadRequest<IfmapBeat> next;
+        if (entered) next = {offered.address, offered.outside, label(config, table)};
+        reader.clock(pipeline, entered, next, accepted, taken);
         if (starts) {
             loaded = true;
             enter(table, 0);
-        } else if (accepted) {
+        } else if (entered) {
             step(config, table);
         }
     }

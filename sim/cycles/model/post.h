@@ -1,5 +1,6 @@
 // hw/post/processor.py and packer.py: items in, buffer writes out.
 #pragma once
+#include "queue.h"
 #include "records.h"
 
 // What the post-processor is handed, but for the accumulators.
@@ -15,21 +16,33 @@ struct PostProcessor {
     Item flight[kMost] = {};  // the newest first
     int held = 0;             // valid ones among them
     int word = 0;             // of the item that the packer places
-    bool writing = false;     // a write waits for the buffer
+    bool writing = false;     // the packer holds a write
     int address = 0;          // of that write
+    ItemQueue<int, 2> queue;  // addresses of writes on their way, with `control_pipeline` only
 
     // Registers in front of the packer.
     static int ranks(const Config& config) { return post_ranks(int(config.data_width)); }
-    bool busy() const { return held != 0 || writing; }
+    bool busy() const { return held != 0 || writing || queue.valid(); }
+    // A write waits for the buffer, and where to.
+    bool writes(const Config& config) const {
+        return config.control_pipeline ? queue.valid() : writing;
+    }
+    int target(const Config& config) const {
+        return config.control_pipeline ? queue.front() : address;
+    }
     // An item is taken in this cycle; `granted`: the write that waits goes.
     bool ready(const Config& config, bool granted) const {
         const Item& oldest = flight[ranks(config) - 1];
-        return !oldest.valid || ((!writing || granted) && last_word(config, oldest));
+        return !oldest.valid || ((!writing || leaves(config, granted)) && last_word(config, oldest));
     }
     void clock(const Config& config, bool granted, const Item& incoming) {
         const int count = ranks(config);
         const Item oldest = flight[count - 1];
-        const bool free = !writing || granted, enabled = ready(config, granted);
+        const bool free = !writing || leaves(config, granted), enabled = ready(config, granted);
+        if (config.control_pipeline) {
+            const bool put = writing && queue.ready(2);
+            queue.clock(put, put ? address : 0, granted);
+        }
         if (free) {
             writing = oldest.valid && some(config, oldest);
             if (oldest.valid) {
@@ -45,6 +58,10 @@ struct PostProcessor {
     }
 
   private:
+    // The packer's write goes.
+    bool leaves(const Config& config, bool granted) const {
+        return config.control_pipeline ? queue.ready(2) : granted;
+    }
     static int per_word(const Config& config) { return int(config.glb_width / 32); }
     static int words(const Config& config) {
         const int count = int(config.post_units) / per_word(config);

@@ -16,6 +16,7 @@ struct PsumReader {
     PsumNest nest;
     Reader<Label> reader;
 
+    // `valid`: a beat is to be read.
     struct Offer {
         bool busy = false, fresh = false, valid = false;
         int address = 0;
@@ -31,7 +32,7 @@ struct PsumReader {
         if (o.fresh) return o;
         const bool may = written_pass == done || (((written_pass + 1) & 3) == done &&
                                                   written_window > nest.window());
-        o.valid = may && reader.room();
+        o.valid = may;
         o.address = nest.address(table);
         return o;
     }
@@ -43,26 +44,29 @@ struct PsumReader {
         const int count = std::min(left, int(config.noc_psum_in));
         return {label.row, uint8_t(count), label.steps, label.odd};
     }
-    // `granted`: the buffer answers the request; `fed`: the column takes the beat.
+    // `granted`: the buffer answers the request that asks; `fed`: the column takes the beat.
     void clock(const Config& config, const Tables& tables, const Offer& offered, bool granted,
                bool fed) {
+        const bool pipeline = config.control_pipeline != 0;
         bool final = false;
         if (fed) {
             const int left = reader.front().count - part * int(config.noc_psum_in);
             final = left <= config.noc_psum_in;
             part = final ? 0 : part + 1;
         }
-        Label label;
+        ReadRequest<Label> next;
         const PassTable& table = table_behind(tables, done);
-        if (granted) {
+        const bool entered = reader.takes(pipeline, offered.valid, granted);
+        if (entered) {
             const Constants& c = table.constants;
             const int left = int(c.psums - nest.beat() * config.psum_beat);
-            label = {uint8_t(table.rows->segments[nest.segment()].head), uint8_t(c.steps),
-                     uint8_t(c.odd), uint8_t(nest.column()),
-                     uint8_t(std::min(left, int(config.psum_beat)))};
+            next.address = offered.address;
+            next.label = {uint8_t(table.rows->segments[nest.segment()].head), uint8_t(c.steps),
+                          uint8_t(c.odd), uint8_t(nest.column()),
+                          uint8_t(std::min(left, int(config.psum_beat)))};
         }
-        reader.clock(granted, label, final);
-        if (granted || (offered.busy && offered.fresh))
+        reader.clock(pipeline, entered, next, granted, final);
+        if (entered || (offered.busy && offered.fresh))
             if (nest.step(table)) done = (done + 1) & 3;
     }
 };
