@@ -34,7 +34,7 @@ BOARD = Board(
     part=PART,
     platform=_platform,
     oscillator="clk125",
-    clock=50e6,  # of the processors' clock generator; 23 levels of logic leave no hope of 100
+    clock=50e6,  # of the processors' clock generator; 22 levels of logic leave no hope of 100
     link=AxiLink(note="from Python on the board's own processors: pynq:design.bit"),
     budget=XC7Z020,
     preset="pynq_z2",
