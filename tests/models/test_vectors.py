@@ -8,6 +8,7 @@ from rowforge.configs import preset
 from tests.models import vectors
 from tests.models.vectors import main, run_vector
 from tests.support.cmsis_nn import VECTORS, load_vector
+from tests.workloads import workload
 
 
 @pytest.mark.slow  # the first one may have to build the simulator
@@ -39,6 +40,6 @@ def test_a_refusal_is_told() -> None:
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    load_vector("maxpooling")  # skips where there are none
+    workload("op_level/cmsis_nn/maxpooling.npz")
     assert main(["--target", "golden", "--only", "maxpooling"]) == 0
     assert "6 CMSIS-NN vectors on golden model (tiny): 6 equal" in capsys.readouterr().out
