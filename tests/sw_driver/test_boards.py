@@ -101,6 +101,7 @@ def test_an_unplugged_line_is_an_exception_within_two_seconds(kind):
         assert device.run(images(1)).shape == SHAPE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["tcp", "pty"])
 def test_a_slow_simulation_is_alive(kind):
     """Longer than a silence may last; a second client is refused meanwhile."""
