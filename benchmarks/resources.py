@@ -7,6 +7,8 @@ from hw.glb.ports import Reader
 from hw.noc.deep_queue import DeepQueue
 from rowforge.texttable import Column, Row, markdown_table
 
+CHIP_PES = 168  # of one multiplier each
+
 _KIB = 1024
 COLUMNS = (
     Column("resource", "name", left=True),
@@ -25,7 +27,7 @@ def resources(config: Config) -> list[Row]:
     """Rows of chip and preset; spads in words of a PE, both halves of the filters together."""
     buffer = config.glb_banks * config.glb_depth * config.glb_width // 8
     rows = (
-        ("multipliers", 168, config.multipliers),
+        ("multipliers", CHIP_PES, config.multipliers),
         ("ifmap spad, words a PE", 12, config.ifmap_spad),
         ("filter spad, words a PE", 224, config.filter_spad),
         ("psum spad, words a PE", 24, config.psum_spad),

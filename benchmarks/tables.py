@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named
-from benchmarks.resources import resource_tables
+from benchmarks.resources import CHIP_PES, resource_tables
 from rowforge import estimation, reproduction
 from rowforge.configs import preset
 from rowforge.texttable import Column, markdown_table, used
@@ -13,7 +13,6 @@ Result = Mapping[str, Any]
 Results = Mapping[str, Result]
 Row = Mapping[str, Any]
 
-CHIP_PES = 168
 NOT_MEASURED = "*Not measured yet.*"
 
 _LAYERS = tuple(column for column in estimation.COLUMNS if column.title != "mapping")

@@ -6,8 +6,6 @@ from typing import Any
 
 from boards.board import Board, SerialLink
 from boards.top import DESIGN, BoardTop
-
-__all__ = ["DESIGN", "RTLIL", "TOP", "VERILOG", "Sources", "sources", "write"]
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 

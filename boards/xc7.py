@@ -7,6 +7,7 @@ from boards.board import AxiLink, Board
 from boards.family import Progress
 from boards.report import BuildReport, begin
 from boards.tools import Clock
+from boards.top import DESIGN
 from boards.xilinx import measure, write_part
 from hw.arch.config import Config
 from hw.yosys import yosys_version
@@ -32,7 +33,7 @@ def build_xc7(
         design.write(sources, out_dir)
         files = [out_dir / name for name in sources.files]
         verilog = out_dir / design.VERILOG
-        found = measure(verilog, out_dir / _WORK, top=design.DESIGN, progress=progress)
+        found = measure(verilog, out_dir / _WORK, top=DESIGN, progress=progress)
     whole = found["whole"]
     report.lut, report.ff, report.dsp = whole["lut"], whole["ff"], whole["dsp"]
     report.block_ram = -int(-whole["block_ram"] // 1)

@@ -10,16 +10,8 @@ from compiler.graph import Graph
 from compiler.ops import HostStep
 from hw.arch.errors import RowforgeError
 from sim.golden import run_batch, run_graph
+from tests.models.onnx import MODELS
 from tests.workloads import workload
-
-MODELS = (
-    "cONNXr_mnist_quantized",
-    "kws_ref_model_tf2onnx_qdq",
-    "mnist_8_qdq_u8u8_pt",
-    "mnist_8_qoperator_u8s8_pt",
-    "pretrainedResnet_quant_tf2onnx_qdq",
-    "resnet8_cifar10_qdq_s8s8_pc",
-)
 
 # Outputs of all recorded inputs that differ between the optimisation levels of ONNX Runtime: at
 # the higher one it rounds averages and the softmax of this model otherwise.

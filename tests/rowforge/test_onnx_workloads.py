@@ -3,17 +3,9 @@
 import numpy as np
 import pytest
 
+from tests.models.onnx import MODELS
 from tests.rowforge.support import rowforge
 from tests.workloads import workload
-
-MODELS = (
-    "cONNXr_mnist_quantized",
-    "kws_ref_model_tf2onnx_qdq",
-    "mnist_8_qdq_u8u8_pt",
-    "mnist_8_qoperator_u8s8_pt",
-    "pretrainedResnet_quant_tf2onnx_qdq",
-    "resnet8_cifar10_qdq_s8s8_pc",
-)
 
 
 @pytest.mark.slow
