@@ -1,10 +1,12 @@
 """Lattice ECP5: yosys, nextpnr-ecp5, ecppack."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from boards.board import Board
 from boards.dense import AREA, SHORT_SUMS
+from boards.ecp5_cells import gated_adder, without_loose_carries
 from boards.family import NETLIST, PLACER, Resources, Step
 from hw.arch.config import Config
 
@@ -34,6 +36,12 @@ def _without_dsp(board: Board, config: Config) -> str:
 
 class Ecp5:
     """See `boards.family.Family`."""
+
+    def cells(self, config: Config) -> str:
+        return gated_adder(config)
+
+    def mend(self, netlist: Path) -> None:
+        without_loose_carries(netlist)
 
     def synthesis(self, board: Board, config: Config, top: str) -> str:
         # PEs are synthesised once, and everything else as one piece.

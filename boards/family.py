@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from boards.board import Board
@@ -36,8 +37,14 @@ class Resources:
 class Family(Protocol):
     """A family of parts."""
 
+    def cells(self, config: Config) -> str:
+        """Verilog of modules that take the place of the design's own of the same names."""
+
     def synthesis(self, board: Board, config: Config, top: str) -> str:
         """yosys commands from the design read to `NETLIST`."""
+
+    def mend(self, netlist: Path) -> None:
+        """Change the netlist where nextpnr would waste cells."""
 
     def place(self, board: Board, platform: object, top: str) -> Step:
         """nextpnr, without the arguments that all families share."""

@@ -18,6 +18,7 @@ from hw.arch.errors import RowforgeError
 
 Build = Callable[[Board, Config, Path, int, Progress], BuildReport]
 
+_CELLS = "cells.v"
 _STATISTICS = "cells.json"
 _BITSTREAM_SUFFIXES = (".bit", ".bin", ".fs")
 _TOOLS = {
@@ -61,8 +62,7 @@ def _open_flow(family: Family) -> Build:
         progress("writing Verilog")
         sources = design.sources(board, config)
         design.write(sources, out_dir)
-        script = family.synthesis(board, config, design.TOP)
-        counts = _synthesise(script, programs["yosys"], out_dir, progress)
+        counts = _synthesise(family, board, config, programs["yosys"], out_dir, progress)
         outcome = _place(family, board, sources.platform, programs, out_dir, seed, progress)
         resources = family.resources(outcome.used, counts)
         report.lut, report.ff = resources.lut, resources.ff
@@ -95,14 +95,20 @@ FLOWS: dict[str, Build] = {
 }
 
 
-def _synthesise(commands: str, yosys: Tool, folder: Path, progress: Progress) -> dict[str, int]:
+def _synthesise(
+    family: Family, board: Board, config: Config, yosys: Tool, folder: Path, progress: Progress
+) -> dict[str, int]:
     """Make the netlist; returns its cells by type."""
+    commands = family.synthesis(board, config, design.TOP)
+    (folder / _CELLS).write_text(family.cells(config), encoding="utf-8")
     script = (
         f"read_rtlil {design.RTLIL}; read_verilog {design.VERILOG}; "
+        f"read_verilog -overwrite {_CELLS}; "
         f"hierarchy -top {design.TOP}; {commands}; "
         f"tee -q -o {_STATISTICS} stat -json -top {design.TOP}"
     )
     run(yosys, ["-p", script], folder, show=progress, log="yosys.log")
+    family.mend(folder / NETLIST)
     try:
         counts = json.loads((folder / _STATISTICS).read_text("utf-8"))["design"]
     except (OSError, ValueError, KeyError) as error:

@@ -1,6 +1,7 @@
 """Lattice iCE40: yosys, nextpnr-ice40, icepack."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from boards.board import Board
@@ -13,6 +14,12 @@ _DEVICES = {"iCE40UP5K": "--up5k"}
 
 class Ice40:
     """See `boards.family.Family`."""
+
+    def cells(self, config: Config) -> str:
+        return ""
+
+    def mend(self, netlist: Path) -> None:
+        """Nothing is wasted."""
 
     def synthesis(self, board: Board, config: Config, top: str) -> str:
         return f"synth_ice40 -device u -dsp -spram -no-rw-check -top {top} -json {NETLIST}"

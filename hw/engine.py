@@ -23,8 +23,8 @@ from hw.glb.buffer import GlobalBuffer
 from hw.glb.ports import act_write_layout
 from hw.noc.deep_queue import DeepQueue
 from hw.noc.queue import Queue
-from hw.pe.array import PEArray, TaggedBeat
-from hw.pe.layouts import FilterBeat
+from hw.pe.array import PEArray
+from hw.pe.layouts import filter_bus
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
 
@@ -150,8 +150,8 @@ class Engine(Block):
         if not self.config.control_pipeline:
             connect(m, p.filters.beats, p.array.filters)
             return
-        shape = TaggedBeat(FilterBeat(self.config))
-        queue = instantiate(m, platform, "filter_queue", Queue(shape, depth=2))
+        queue = Queue(filter_bus(self.config), depth=2)
+        instantiate(m, platform, "filter_queue", queue)
         connect(m, p.filters.beats, queue.input)
         connect(m, queue.output, p.array.filters)
 

@@ -4,14 +4,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.commands import BASES, ID
+from hw.arch.commands import BASES
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.control.nest import nest
 from hw.control.tables import PassTable
 from hw.elaboration import Block
 from hw.layouts import of_bank
-from hw.pe.array import TaggedBeat
-from hw.pe.layouts import FilterBeat
+from hw.pe.layouts import filter_bus
 
 BASES_WEIGHTS = next(field.width for field in BASES.fields if field.name == "weights")
 
@@ -38,7 +37,7 @@ class FilterEngine(Block):
                 "seek": Out(1),
                 "address": Out(BASES_WEIGHTS),
                 "words": In(stream.Signature(LINK_WORD_BITS)),
-                "beats": Out(stream.Signature(TaggedBeat(FilterBeat(config)))),
+                "beats": Out(stream.Signature(filter_bus(config))),
             }
         )
         self.config = config
@@ -72,7 +71,7 @@ class FilterEngine(Block):
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),
             step.eq(self.beats.valid & self.beats.ready),
             self.words.ready.eq(step & (finished | (part == per_word - 1))),
-            payload.row.eq(loops["fid"].index[:ID]),
+            payload.row.eq(loops["fid"].index),
             payload.tag.eq(loops["tid"].index),
             payload.bank.eq(bank),
             payload.payload.last.eq(loops["beat"].last),

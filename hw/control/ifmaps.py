@@ -5,15 +5,14 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
 
-from hw.arch.commands import ADDRESS, ID, SLOT, TAG
+from hw.arch.commands import ADDRESS, SLOT, TAG
 from hw.arch.config import Config
 from hw.control.nest import Begin, nest
 from hw.control.tables import PassTable, compact
 from hw.elaboration import Block, instantiate
 from hw.glb.ports import Reader, read_port
 from hw.layouts import of_bank
-from hw.pe.array import TaggedBeat
-from hw.pe.layouts import IfmapBeat
+from hw.pe.layouts import ifmap_bus, row_bits
 
 
 class BeatLabel(data.StructLayout):
@@ -25,7 +24,7 @@ class BeatLabel(data.StructLayout):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "row": ID,
+                "row": row_bits(config),
                 "tag": TAG,
                 "bank": 1,
                 "lane": range(config.lanes),
@@ -60,7 +59,7 @@ class IfmapEngine(Block):
                 "done": Out(2),
                 "quiet": In(1),
                 "port": Out(read_port(config.glb_width)),
-                "beats": Out(stream.Signature(TaggedBeat(IfmapBeat(config)))),
+                "beats": Out(stream.Signature(ifmap_bus(config))),
             }
         )
         self.config = config
@@ -135,7 +134,7 @@ class IfmapEngine(Block):
             step.eq(loaded & reader.input.ready),
             reader.input.payload.address.eq(place.beat),
             reader.input.payload.skip.eq(outside),
-            label.row.eq(loops["slot"].index[:ID]),
+            label.row.eq(loops["slot"].index),
             label.tag.eq(place.h + place.item_tag),
             label.bank.eq(bank),
             label.lane.eq(place.lane),

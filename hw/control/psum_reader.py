@@ -5,7 +5,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for, ceil_log2
 
-from hw.arch.commands import ADDRESS, COLUMN, ID, SEGMENT
+from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
 from hw.arch.config import Config
 from hw.control.nest import nest
 from hw.control.tables import PassTable, compact
@@ -13,6 +13,7 @@ from hw.elaboration import Block, instantiate
 from hw.glb.ports import Reader, read_port
 from hw.layouts import of_bank
 from hw.noc.feeder import FeederBeat
+from hw.pe.layouts import row_bits
 
 
 class PsumReader(Block):
@@ -54,7 +55,7 @@ class PsumReader(Block):
         beat = FeederBeat(config)
         label = data.StructLayout(
             {
-                "row": ID,
+                "row": row_bits(config),
                 "steps": beat["steps"].shape,
                 "odd": beat["odd"].shape,
                 "column": range(max(config.cols, 2)),

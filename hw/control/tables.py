@@ -4,14 +4,14 @@ from amaranth.hdl import Module, Shape
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
-from amaranth.utils import ceil_log2
+from amaranth.utils import bits_for, ceil_log2
 
-from hw.arch.commands import BASES, CONSTANTS, ID
+from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.elaboration import Block
 from hw.glb.ports import act_address_bits, psum_address_bits
-from hw.pe.layouts import ColumnTable, RowTable
+from hw.pe.layouts import ColumnTable, RowTable, row_bits
 
 _ACT_FIELDS = (
     "address",
@@ -29,12 +29,13 @@ def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
     """The record's fields one behind the other, without the padding of its words.
 
     With a configuration, fields that are added up to buffer addresses have no more bits than tell
-    existing words apart: sums wrap, and the buffer looks at no others.
+    existing words apart: sums wrap, and the buffer looks at no others. Rows likewise.
     """
     reach: dict[str, int] = {}
     if config is not None:
         reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
         reach["psum"] = psum_address_bits(config)
+        reach["head"] = row_bits(config)
     return data.StructLayout(
         {f.name: Shape(min(f.width, reach.get(f.name, f.width)), f.signed) for f in struct.fields}
     )
@@ -52,13 +53,10 @@ class PassTable(data.StructLayout):
                 "last": 1,
                 "sync": 1,
                 "closing": 1,
-                "slots": ID,
-                "segments": ID,
-                "filters": ID,
-                "columns": ID,
-                "groups": ID,
-                "rows": data.ArrayLayout(RowTable(), config.rows),
-                "cols": data.ArrayLayout(ColumnTable(), config.cols),
+                **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.rows)),
+                **dict.fromkeys(("columns", "groups"), bits_for(config.cols)),
+                "rows": data.ArrayLayout(RowTable(config), config.rows),
+                "cols": data.ArrayLayout(ColumnTable(config), config.cols),
             }
         )
 

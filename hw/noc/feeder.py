@@ -5,11 +5,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for
 
-from hw.arch.commands import ID
 from hw.arch.config import Config
 from hw.elaboration import Block, instantiate
 from hw.noc.queue import Queue
-from hw.pe.layouts import PsumWord
+from hw.pe.layouts import PsumWord, row_bits
 
 
 class FeederBeat(data.StructLayout):
@@ -23,7 +22,7 @@ class FeederBeat(data.StructLayout):
         pairs = config.macs_per_pe > 1
         super().__init__(
             {
-                "row": ID,
+                "row": row_bits(config),
                 "count": bits_for(config.noc_psum_in),
                 "steps": bits_for(config.psum_spad // config.macs_per_pe) if pairs else 0,
                 "odd": 1 if pairs else 0,

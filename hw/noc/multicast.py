@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from hw.elaboration import Block, instantiate
 from hw.layouts import of_bank
@@ -30,60 +30,72 @@ class MulticastController(Block):
 class XBus(Block):
     """The bus of one row: delivers a beat in one cycle to all PEs whose column ID is its tag.
 
-    A beat leaves only when every PE that wants it is ready; the others see nothing of it.
+    A beat leaves only when every PE that wants it is ready; the others see nothing of it. With
+    `pipeline` beats wait in a queue of two (latency + 1) with the columns that want them.
 
     Members
     -------
-    input : stream of {payload, tag, bank}
-    ids, enables : wanted tag and enable of every column, one set for each pass table (bank)
+    input : stream of {payload, tag}
+    ids, enables : the tag that every column wants of this beat, and whether it wants any
     outputs : a stream of `payload` for every column
     """
 
-    def __init__(self, payload, *, tag: int, cols: int):
+    def __init__(self, payload, *, tag: int, cols: int, pipeline: int):
         super().__init__(
             {
-                "input": In(stream.Signature(beat_layout(payload, tag))),
-                "ids": In(data.ArrayLayout(data.ArrayLayout(tag, cols), 2)),
-                "enables": In(data.ArrayLayout(cols, 2)),
+                "input": In(stream.Signature(data.StructLayout({"payload": payload, "tag": tag}))),
+                "ids": In(data.ArrayLayout(tag, cols)),
+                "enables": In(cols),
                 "outputs": Out(stream.Signature(payload)).array(cols),
             }
         )
-        self.payload = payload
+        self.beat = data.StructLayout({"payload": payload, "targets": cols})
         self.tag = tag
         self.cols = cols
+        self.pipeline = pipeline
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        beat = self.input.payload
-        ids = of_bank(m, self.ids, beat.bank, "wanted")
-        enables = of_bank(m, self.enables, beat.bank, "enabled")
-        matches, waits = [], []
+        beats = self._found(m, platform)
+        targets = beats.payload.targets
+        waits = targets & ~Cat(output.ready for output in self.outputs)
+        m.d.comb += beats.ready.eq(~waits.any())
         for col, output in enumerate(self.outputs):
+            m.d.comb += [
+                output.payload.eq(beats.payload.payload),
+                output.valid.eq(beats.valid & beats.ready & targets[col]),
+            ]
+        return m
+
+    def _found(self, m: Module, platform: object) -> stream.Interface:
+        """The stream of beats with the columns that want them."""
+        found = stream.Signature(self.beat).create()
+        m.d.comb += [
+            found.valid.eq(self.input.valid),
+            found.payload.payload.eq(self.input.payload.payload),
+            self.input.ready.eq(found.ready),
+        ]
+        for col in range(self.cols):
             controller = MulticastController(width=self.tag)
             instantiate(m, platform, f"controller_{col}", controller)
             m.d.comb += [
-                controller.tag.eq(beat.tag),
-                controller.id.eq(ids[col]),
-                controller.enable.eq(enables[col]),
-                output.payload.eq(beat.payload),
-                output.valid.eq(self.input.valid & self.input.ready & controller.match),
+                controller.tag.eq(self.input.payload.tag),
+                controller.id.eq(self.ids[col]),
+                controller.enable.eq(self.enables[col]),
+                found.payload.targets[col].eq(controller.match),
             ]
-            matches.append(controller.match)
-            waits.append(controller.match & ~output.ready)
-        m.d.comb += self.input.ready.eq(~Cat(waits).any())
-        return m
-
-
-def beat_layout(payload, tag: int) -> data.StructLayout:
-    """What an X bus carries: the payload, its column tag, and the pass table that it belongs to."""
-    return data.StructLayout({"payload": payload, "tag": tag, "bank": 1})
+        if not self.pipeline:
+            return found
+        queue = instantiate(m, platform, "queue", Queue(self.beat, depth=2))
+        connect(m, found, queue.input)
+        return queue.output
 
 
 class MulticastNetwork(Block):
     """Y bus and X buses: delivers a beat to all PEs whose row ID and column ID match its tags.
 
     The column tag is compared with the column's ID plus the row's offset: each row subtracts its
-    offset once. With `pipeline` each X bus is decoupled by two registers (latency + 1).
+    offset once. With `pipeline` each X bus is decoupled by a queue of two (latency + 1).
 
     Members
     -------
@@ -119,35 +131,26 @@ class MulticastNetwork(Block):
         row_tag, col_tag = self.tags
         beat = self.input.payload
         wanted = of_bank(m, self.rows, beat.bank, "wanted")
+        ids = of_bank(m, self.ids, beat.bank, "ids")
+        enables = of_bank(m, self.enables, beat.bank, "enables")
         waits = []
         for row in range(rows):
             controller = MulticastController(width=row_tag)
             instantiate(m, platform, f"controller_{row}", controller)
-            bus = XBus(self.payload, tag=col_tag, cols=cols)
+            bus = XBus(self.payload, tag=col_tag, cols=cols, pipeline=self.pipeline)
             instantiate(m, platform, f"x_bus_{row}", bus)
-            entry = bus.input
-            if self.pipeline:
-                queue = Queue(beat_layout(self.payload, col_tag), depth=2)
-                instantiate(m, platform, f"queue_{row}", queue)
-                m.d.comb += [
-                    bus.input.payload.eq(queue.output.payload),
-                    bus.input.valid.eq(queue.output.valid),
-                    queue.output.ready.eq(bus.input.ready),
-                ]
-                entry = queue.input
             m.d.comb += [
                 controller.tag.eq(beat.row),
                 controller.id.eq(wanted[row].id),
                 controller.enable.eq(wanted[row].enable),
-                entry.payload.payload.eq(beat.payload),
-                entry.payload.tag.eq(beat.tag - wanted[row].offset),
-                entry.payload.bank.eq(beat.bank),
-                entry.valid.eq(self.input.valid & self.input.ready & controller.match),
-                bus.ids.eq(self.ids),
-                bus.enables.eq(self.enables),
+                bus.input.payload.payload.eq(beat.payload),
+                bus.input.payload.tag.eq(beat.tag - wanted[row].offset),
+                bus.input.valid.eq(self.input.valid & self.input.ready & controller.match),
+                bus.ids.eq(ids),
+                bus.enables.eq(enables),
             ]
             self._deliver(m, bus, row)
-            waits.append(controller.match & ~entry.ready)
+            waits.append(controller.match & ~bus.input.ready)
         m.d.comb += self.input.ready.eq(~Cat(waits).any())
         return m
 

@@ -4,22 +4,21 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.commands import ID, TAG
 from hw.arch.config import Config
 from hw.elaboration import Block, instantiate
 from hw.layouts import of_bank
 from hw.noc.collector import CollectorBeat, CollectorConfig, ColumnCollector
 from hw.noc.feeder import ColumnFeeder, FeederBeat
 from hw.noc.multicast import MulticastNetwork
-from hw.pe.layouts import ColumnTable, FilterBeat, IfmapBeat, PassConfig, RowTable
+from hw.pe.layouts import (
+    ColumnTable,
+    PassConfig,
+    RowTable,
+    TaggedBeat,
+    filter_bus,
+    ifmap_bus,
+)
 from hw.pe.pe import PE
-
-
-class TaggedBeat(data.StructLayout):
-    """A beat on a Y bus: payload, row and column tag, and the pass table (bank) of its tags."""
-
-    def __init__(self, payload):
-        super().__init__({"payload": payload, "row": ID, "tag": TAG, "bank": 1})
 
 
 class ArrayTable(data.StructLayout):
@@ -31,8 +30,8 @@ class ArrayTable(data.StructLayout):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "rows": data.ArrayLayout(RowTable(), config.rows),
-                "cols": data.ArrayLayout(ColumnTable(), config.cols),
+                "rows": data.ArrayLayout(RowTable(config), config.rows),
+                "cols": data.ArrayLayout(ColumnTable(config), config.cols),
                 "zero": 1,
                 "constants": PassConfig(config),
                 "collector": CollectorConfig(config),
@@ -79,8 +78,8 @@ class PEArray(Block):
             {
                 "tables": In(data.ArrayLayout(ArrayTable(config), 2)),
                 "issued": In(2),
-                "ifmap": In(stream.Signature(TaggedBeat(IfmapBeat(config)))),
-                "filters": In(stream.Signature(TaggedBeat(FilterBeat(config)))),
+                "ifmap": In(stream.Signature(ifmap_bus(config))),
+                "filters": In(stream.Signature(filter_bus(config))),
                 "psums_in": In(stream.Signature(FeederBeat(config))).array(config.cols),
                 "psums_out": Out(stream.Signature(CollectorBeat(config))).array(config.cols),
                 "begun": Out(1),
@@ -94,8 +93,8 @@ class PEArray(Block):
         m = Module()
         config = self.config
         rows, cols = range(config.rows), range(config.cols)
-        ifmap = self._network(m, platform, "ifmap", IfmapBeat(config))
-        filters = self._network(m, platform, "filter", FilterBeat(config))
+        ifmap = self._network(m, platform, "ifmap", ifmap_bus(config))
+        filters = self._network(m, platform, "filter", filter_bus(config))
         connect(m, flipped(self.ifmap), ifmap.input)
         connect(m, flipped(self.filters), filters.input)
         newest, announced = self._newest(m)
@@ -151,12 +150,14 @@ class PEArray(Block):
         m.d.sync += [late.eq(table), announced.eq(self.issued)]
         return late, announced
 
-    def _network(self, m: Module, platform: object, name: str, payload) -> MulticastNetwork:
+    def _network(
+        self, m: Module, platform: object, name: str, beat: TaggedBeat
+    ) -> MulticastNetwork:
         config = self.config
         network = MulticastNetwork(
-            payload,
-            row_tag=ID,
-            col_tag=TAG,
+            beat["payload"].shape,
+            row_tag=beat["row"].width,
+            col_tag=beat["tag"].width,
             rows=config.rows,
             cols=config.cols,
             pipeline=config.bus_pipeline,

@@ -2,10 +2,20 @@
 
 from amaranth.hdl import signed
 from amaranth.lib import data
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, ceil_log2
 
-from hw.arch.commands import COLUMN, ROW
+from hw.arch.commands import COLUMN, ROW, TAG
 from hw.arch.config import Config
+
+
+def row_bits(config: Config) -> int:
+    """Bits of the number of a row, an ifmap slot, a segment or a filter row tag."""
+    return ceil_log2(max(config.rows, 2))
+
+
+def col_bits(config: Config) -> int:
+    """Bits of the number of a column or a filter column tag."""
+    return ceil_log2(max(config.cols, 2))
 
 
 class PassConfig(data.StructLayout):
@@ -58,6 +68,23 @@ class FilterBeat(data.StructLayout):
         )
 
 
+class TaggedBeat(data.StructLayout):
+    """A beat on a Y bus: payload, row and column tag, and the pass table (bank) of its tags."""
+
+    def __init__(self, payload, *, row: int, tag: int):
+        super().__init__({"payload": payload, "row": row, "tag": tag, "bank": 1})
+
+
+def ifmap_bus(config: Config) -> TaggedBeat:
+    """What the ifmap network's Y bus carries, for the row tag of a slot and an ifmap row."""
+    return TaggedBeat(IfmapBeat(config), row=row_bits(config), tag=TAG)
+
+
+def filter_bus(config: Config) -> TaggedBeat:
+    """What the filter network's Y bus carries, for a filter row tag and a filter column tag."""
+    return TaggedBeat(FilterBeat(config), row=row_bits(config), tag=col_bits(config))
+
+
 class PsumWord(data.ArrayLayout):
     """What a psum chain carries in a cycle: one psum for each multiplier of a PE."""
 
@@ -75,13 +102,16 @@ class ChainWord(data.StructLayout):
 class RowTable(data.StructLayout):
     """What the array knows of a PE row in a pass: the fields of `ROW` without padding."""
 
-    def __init__(self):
-        super().__init__({field.name: field.width for field in ROW.fields})
+    def __init__(self, config: Config):
+        tag = row_bits(config)
+        widths = {field.name: field.width for field in ROW.fields}
+        super().__init__({**widths, "fid": tag, "iid": tag})
 
 
 class ColumnTable(data.StructLayout):
     """What the array knows of a PE column in a pass."""
 
-    def __init__(self):
+    def __init__(self, config: Config):
         wanted = ("active", "tid", "base")
-        super().__init__({f.name: f.width for f in COLUMN.fields if f.name in wanted})
+        widths = {f.name: f.width for f in COLUMN.fields if f.name in wanted}
+        super().__init__({**widths, "tid": col_bits(config)})

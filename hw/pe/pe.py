@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.arch.config import Config
 from hw.elaboration import Block, instantiate
 from hw.noc.queue import Queue
+from hw.pe.adder import GatedAdder
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
@@ -97,7 +98,7 @@ class PE(Block):
         ]
         before, products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
         waits = self._waits(m, advance, *before)
-        self._accumulate(m, advance, waits, products, output)
+        self._accumulate(m, platform, advance, waits, products, output)
         m.d.comb += [
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
@@ -172,7 +173,9 @@ class PE(Block):
         ]
         return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
 
-    def _accumulate(self, m: Module, advance: Signal, waits, products, output: Queue) -> None:
+    def _accumulate(
+        self, m: Module, platform: object, advance: Signal, waits, products, output: Queue
+    ) -> None:
         """Add to the psum slot or, in a window's last round, to the chain and send."""
         config = self.parameters
         valid, operation, product = products
@@ -200,7 +203,13 @@ class PE(Block):
         ]
         for k in range(config.macs_per_pe):
             sent = output.input.payload.psums[k]
+            adder = instantiate(m, platform, f"adder_{k}", GatedAdder(width=config.psum_width))
             m.d.comb += [
+                adder.held.eq(read.data[k]),
+                adder.term.eq(Mux(operation.zero, 0, product[k])),
+                adder.clear.eq(operation.first),
+                write.data[k].eq(adder.total),
+                sent.eq(adder.total + arriving[k]),
                 arriving[k].eq(
                     Mux(
                         takes_below,
@@ -208,8 +217,4 @@ class PE(Block):
                         Mux(takes_column, self.column.payload[k], 0),
                     )
                 ),
-                write.data[k].eq(
-                    Mux(operation.first, 0, read.data[k]) + Mux(operation.zero, 0, product[k])
-                ),
-                sent.eq(write.data[k] + arriving[k]),
             ]

@@ -1,0 +1,34 @@
+"""The adder of a PE's accumulate stage."""
+
+from amaranth.hdl import Module, Mux, signed
+from amaranth.lib.wiring import In, Out
+
+from hw.elaboration import Block
+
+
+class GatedAdder(Block):
+    """`total` = `term`, plus `held` unless `clear`. Combinational; sums wrap.
+
+    A block of its own, since an FPGA's carry cells may hold the gate as well, which synthesis does
+    not find: `boards.ecp5_cells`.
+
+    Members
+    -------
+    held, term, total : signed, `width` bits
+    clear : 1
+    """
+
+    def __init__(self, *, width: int):
+        super().__init__(
+            {
+                "held": In(signed(width)),
+                "term": In(signed(width)),
+                "clear": In(1),
+                "total": Out(signed(width)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.total.eq(Mux(self.clear, 0, self.held) + self.term)
+        return m
