@@ -65,6 +65,12 @@ class Config:
     zero_gating: bool = _flag("freeze the datapath for a zero activation", True)
     post_units: int = _choice("requantisation lanes", 1, 2, 4, 8, default=1)
     post_channels: int = _range("channels of the requantisation parameter memory", 16, 8192, 512)
+    map_bits: int = _range(
+        "bits of a row or column number; maps with padding are below half of what they count",
+        8,
+        16,
+        16,
+    )
     row_patterns: int = _range("row mappings held in hardware", 2, 255, 16)
     col_patterns: int = _range("column mappings held in hardware", 2, 255, 8)
     link_width: int = _choice("bits of the link a cycle", 8, 16, 32, 64, default=64)
@@ -101,6 +107,11 @@ class Config:
     def lanes(self) -> int:
         """Activations in one global buffer word: the channel block of the activation layout."""
         return self.glb_width // self.data_width
+
+    @property
+    def most_map(self) -> int:
+        """Rows or columns of the largest map, padding included: a bit of `map_bits` is a sign."""
+        return (1 << (self.map_bits - 1)) - 1
 
     @property
     def filter_half(self) -> int:

@@ -109,7 +109,7 @@ class IfmapEngine(Block):
         }
         loops = nest(m, step, limits, begins=begins)
         place = Signal(self._place(), reset_less=True)
-        pixel = Signal(16)  # pixels from the first one of the row
+        pixel = Signal(config.map_bits)  # pixels from the first one of the row
         self._next(m, table, slot, loops, step, place, pixel)
         m.d.comb += [
             self.slot_bank.eq(bank),
@@ -178,7 +178,8 @@ class IfmapEngine(Block):
         }
         there = {level: Signal(ADDRESS, name=f"next_{level}") for level in strides}
         outer_pixel, next_outer, next_pixel = (
-            Signal(16, name=name) for name in ("outer_pixel", "next_outer", "next_pixel")
+            Signal(self.config.map_bits, name=name)
+            for name in ("outer_pixel", "next_outer", "next_pixel")
         )
         pi = loops["pi"]
         m.d.comb += [

@@ -42,7 +42,7 @@ class PsumReader(Block):
                 "column_index": Out(ceil_log2(max(config.cols, 2))),
                 "column": In(compact(COLUMN, config)),
                 "written_pass": In(2),
-                "written_window": In(16),
+                "written_window": In(config.map_bits),
                 "port": Out(read_port(config.banks_per_beat * config.glb_width)),
                 "columns": Out(stream.Signature(FeederBeat(config))).array(config.cols),
             }

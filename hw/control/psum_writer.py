@@ -50,7 +50,7 @@ class PsumWriter(Block):
                 "segment": In(compact(SEGMENT, config)),
                 "column_index": Out(ceil_log2(max(config.cols, 2))),
                 "column": In(compact(COLUMN, config)),
-                "written_window": Out(16),
+                "written_window": Out(config.map_bits),
                 "closed": Out(1),
                 "columns": In(stream.Signature(CollectorBeat(config))).array(config.cols),
                 "psums": Out(stream.Signature(psum_write_layout(config))),

@@ -23,17 +23,29 @@ _ACT_FIELDS = (
     "plane_stride",
     "item_stride",
 )
+_MAP_FIELDS = (
+    "windows",
+    "pixel_outer",
+    "pixel_step",
+    "pixel_inner",
+    "height",
+    "width",
+    "x",
+    "y",
+)
 
 
 def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
     """The record's fields one behind the other, without the padding of its words.
 
     With a configuration, fields that are added up to buffer addresses have no more bits than tell
-    existing words apart: sums wrap, and the buffer looks at no others. Rows likewise.
+    existing words apart: sums wrap, and the buffer looks at no others. Rows of the array and places
+    in a map likewise.
     """
     reach: dict[str, int] = {}
     if config is not None:
         reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
+        reach |= dict.fromkeys(_MAP_FIELDS, config.map_bits)
         reach["psum"] = psum_address_bits(config)
         reach["head"] = row_bits(config)
     return data.StructLayout(

@@ -30,7 +30,7 @@ class CollectorConfig(data.StructLayout):
                 "steps": bits_for(config.psum_spad // config.macs_per_pe),
                 "psums": bits_for(config.psum_spad),
                 "odd": 1,
-                "windows": 16,
+                "windows": config.map_bits,
             }
         )
 
@@ -96,7 +96,7 @@ class ColumnCollector(Block):
         m.d.comb += [one.ready.eq(taken & here[i]) for i, one in enumerate(self.inputs)]
         segment_done = self._pack(m, current, word.psums, arrived, taken, queue.input)
 
-        window = Signal(16)
+        window = Signal(config.map_bits)
         above = Signal(config.rows)  # tails that follow in this window
         below = Cat(here[index:].any() for index in range(config.rows))  # and those before it
         following = Signal(config.rows)  # tails of the pass behind this one

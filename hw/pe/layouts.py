@@ -37,7 +37,7 @@ class PassConfig(data.StructLayout):
                 "taps": words,
                 "advance": words,
                 "channels": words,
-                "windows": 16,
+                "windows": config.map_bits,
                 "diagonal": 1,
                 "window_shift": 5 if config.data_width == 16 else 0,
             }

@@ -86,7 +86,7 @@ class WindowWalk(Block):
         step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
         tap = Signal(words)
         channel = Signal(words)
-        windows = Signal(16)  # to come, the present one included
+        windows = Signal(config.map_bits)  # to come, the present one included
         slot = Signal.like(self.operation.slot)
         first_tap_row = Signal(init=1)  # tap is among the first `channels` of the window
         pixel_done = Signal()  # the word is the last one of its pixel

@@ -114,7 +114,7 @@ class VectorEngine(Block):
     def _front(self, m: Module, platform: object) -> tuple[WindowWalker, WindowReader, LaneReducer]:
         """The blocks in front of the issue, chained up."""
         config, command = self._config, self.descriptor
-        walker = instantiate(m, platform, "walker", WindowWalker())
+        walker = instantiate(m, platform, "walker", WindowWalker(map_bits=config.map_bits))
         reader = instantiate(
             m,
             platform,

@@ -8,9 +8,6 @@ from hw.arch.commands import ADDRESS, VECTOR, VectorOp
 from hw.elaboration import Block
 from hw.layouts import layout
 
-POSITION = signed(18)
-"""A row or column number: 16 bits, a window more, and a sign."""
-
 WINDOW_BITS = 12
 """Rows or columns of a window."""
 
@@ -38,13 +35,14 @@ class _Axis:
     """Windows along one axis: the current one's first and last position, and how many follow.
 
     `begin` is the first position that exists, `span` the number of positions that exist less 1
-    (negative if there is none).
+    (negative if there is none). Positions have `bits`, a bit for a window more, and a sign.
     """
 
     def __init__(
         self,
         m: Module,
         name: str,
+        bits: int,
         *,
         count: Value,
         window: Value,
@@ -52,13 +50,14 @@ class _Axis:
         origin: Value,
         size: Value,
     ):
+        position = signed(bits + 2)
         self._origin, self._window, self._count, self._stride = origin, window, count, stride
-        self.first = Signal(POSITION, name=f"{name}_first")
-        self.last = Signal(POSITION, name=f"{name}_last")
-        self.left = Signal(16, name=f"{name}_left")
-        self.begin = Signal(16, name=f"{name}_begin")
-        self.span = Signal(POSITION, name=f"{name}_span")
-        border = Signal(POSITION, name=f"{name}_border")
+        self.first = Signal(position, name=f"{name}_first")
+        self.last = Signal(position, name=f"{name}_last")
+        self.left = Signal(bits, name=f"{name}_left")
+        self.begin = Signal(bits, name=f"{name}_begin")
+        self.span = Signal(position, name=f"{name}_span")
+        border = Signal(position, name=f"{name}_border")
         m.d.sync += border.eq(size - 1)  # constant long before the first window
         end = Mux(self.last > border, border, self.last)
         m.d.comb += [
@@ -111,12 +110,13 @@ class _Operand:
 class _Place:
     """Where the walk is: a window along both axes, the operands' addresses, blocks to come."""
 
-    def __init__(self, m: Module, command: data.View):
+    def __init__(self, m: Module, command: data.View, bits: int):
         self.binary = Signal()
         m.d.comb += self.binary.eq(is_binary(command.op))
         self.rows = _Axis(
             m,
             "y",
+            bits,
             count=command.rows,
             window=command.window_rows,
             stride=command.stride_y,
@@ -126,6 +126,7 @@ class _Place:
         self.columns = _Axis(
             m,
             "x",
+            bits,
             count=command.columns,
             window=command.window_columns,
             stride=command.stride_x,
@@ -169,6 +170,11 @@ class WindowWalker(Block):
     Throughput: one window a cycle. Latency: `windows` is valid 3 + n cycles after `start`, n the
     bits of the larger of stride_y and |y| (ADD, ADD16, MUL: of stride_y).
 
+    Parameters
+    ----------
+    map_bits : int
+        Of a row or column number; the descriptor's rows, columns, sizes and starts have no more.
+
     Members
     -------
     descriptor : in, layout(VECTOR)
@@ -180,7 +186,7 @@ class WindowWalker(Block):
     windows : out, stream of WINDOW
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, map_bits: int) -> None:
         super().__init__(
             {
                 "descriptor": In(layout(VECTOR)),
@@ -189,11 +195,12 @@ class WindowWalker(Block):
                 "windows": Out(stream.Signature(WINDOW)),
             }
         )
+        self.map_bits = map_bits
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         command = self.descriptor
-        place = _Place(m, command)
+        place = _Place(m, command, self.map_bits)
         some = (command.blocks != 0) & (command.rows != 0) & (command.columns != 0)
         multiplied = self._multiply(m, place)
         with m.FSM() as fsm:
@@ -220,7 +227,7 @@ class WindowWalker(Block):
         Returns whether nothing is left to be added.
         """
         command, left, right = self.descriptor, place.left, place.right
-        y_bits, stride_bits = Signal(16), Signal(12)
+        y_bits, stride_bits = Signal(self.map_bits), Signal(12)
         stride, right_stride = Signal(ADDRESS), Signal(ADDRESS)
         with m.If(self.start):
             m.d.sync += [
