@@ -139,6 +139,8 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
     for columns, rows in product(even_parts(F)[:_MOST_ACROSS], even_parts(E)):
         if rows < min(E, _FEW_ROWS) and columns < F:
             continue
+        if not operation.countable((1, rows, columns, 1)):
+            continue
         even = [ceil(part / step) * step for part in even_parts(M)]
         full = range(M // (step * config.cols) * step * config.cols, 0, -step * config.cols)
         for counts in (even, full):

@@ -17,6 +17,7 @@ from compiler.lower.operation import (
     Operation,
     OperationReport,
     Shape4,
+    map_extent,
     part_window,
     size_of,
     window_reach,
@@ -154,6 +155,12 @@ class ConvOperation(Operation):
                 -(-tile.channels[1] // each) * per_group,
             )
         return Box(tile.items, rows, columns, channels)
+
+    def extent(self, size: Shape4) -> tuple[int, int]:
+        node = self.node
+        _, R, S, _ = node.weights.shape
+        taps = ((R - 1) * node.dilation[0] + 1, (S - 1) * node.dilation[1] + 1)
+        return map_extent(size, node.stride, taps)
 
     # ---- nests --------------------------------------------------------------------------------
 

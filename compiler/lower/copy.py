@@ -9,6 +9,7 @@ from compiler.lower.operation import (
     OperationReport,
     Shape4,
     Span,
+    check_counts,
     part_window,
     size_of,
 )
@@ -16,7 +17,7 @@ from compiler.lower.params import identity_output, identity_params, same_params
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.quantisation import integer_range
-from hw.arch.commands import VectorOp
+from hw.arch.commands import VECTOR_MAP_FIELDS, VectorOp
 from hw.arch.config import Config
 from hw.arch.program import Box
 
@@ -67,6 +68,9 @@ class CopyOperation(Operation):
                 spans, self.places[operand], self.sources[operand], strict=True
             )
         ]
+
+    def extent(self, size: Shape4) -> tuple[int, int]:
+        return size[1], size[2]
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         words = surface_words(self.config, size)
@@ -134,6 +138,7 @@ class CopyOperation(Operation):
                 "param": param,
                 **identity_output(self.config, *clamp),
             }
+            check_counts(self.config, fields, VECTOR_MAP_FIELDS)
             stream.vector(fields, access)
 
 

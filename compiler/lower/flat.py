@@ -20,9 +20,12 @@ def flat_plans(
     """The best way to cut the E x F pixels of a 1 x 1 layer into rows, and a rest."""
     best: list[tuple[Plan, int]] = []
     for rows, columns in _flat_shapes(config, shape.E, shape.F):
+        rest = shape.E * shape.F - rows * columns
+        if max(columns, rest) > config.most_map:
+            continue
         found = []
         begin = 0
-        for E, F in ((rows, columns), (1, shape.E * shape.F - rows * columns)):
+        for E, F in ((rows, columns), (1, rest)):
             if F == 0:
                 continue
             part = replace(shape, E=E, F=F)

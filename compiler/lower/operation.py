@@ -1,13 +1,14 @@
 """What the scheduler must know of an operator on the array: geometry, cost, commands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
 Span: TypeAlias = tuple[int, int]  # half open
@@ -41,6 +42,7 @@ class Operation(ABC):
 
     Attributes
     ----------
+    config : Config
     name : str
         Of the layer, for messages.
     sources : shapes (items, height, width, channels) of the operands
@@ -53,6 +55,7 @@ class Operation(ABC):
     signature : equal for operators that cost the same in every tiling; None: it is not known
     """
 
+    config: Config
     name: str
     sources: tuple[Shape4, ...]
     target: Shape4
@@ -66,6 +69,14 @@ class Operation(ABC):
     @abstractmethod
     def reach(self, tile: Box, operand: int) -> Box:
         """The box of an operand that an output tile needs."""
+
+    @abstractmethod
+    def extent(self, size: Shape4) -> tuple[int, int]:
+        """Rows and columns of the maps of a tile of this size, padding included."""
+
+    def countable(self, size: Shape4) -> bool:
+        """Whether the hardware can count the rows and columns of a tile of this size."""
+        return max(self.extent(size)) <= self.config.most_map
 
     @abstractmethod
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
@@ -115,6 +126,26 @@ def window_reach(span: Span, size: int, *, stride: int, pad: int, taps: int, dil
     last = (span[1] - 1) * stride - pad + (taps - 1) * dilation
     begin = min(max(first, 0), size - 1)
     return begin, max(min(last + 1, size), begin + 1)
+
+
+def check_counts(config: Config, fields: Mapping[str, int], counts: Sequence[str]) -> None:
+    """Refuses a command with rows or columns that the hardware cannot count."""
+    for name in counts:
+        value = fields.get(name, 0)
+        if abs(value) > config.most_map:
+            raise RowforgeError(
+                f"{name} of a command must be at most {config.most_map} with map_bits "
+                f"{config.map_bits}, not {value}"
+            )
+
+
+def map_extent(size: Shape4, stride: Span, window: Span) -> tuple[int, int]:
+    """Rows and columns of the larger of an output and what its windows see."""
+    rows, columns = (
+        max(n, (n - 1) * step + taps)
+        for n, step, taps in zip(size[1:3], stride, window, strict=True)
+    )
+    return rows, columns
 
 
 def part_window(config: Config, part: Operand, box: Box) -> Surface:

@@ -140,6 +140,8 @@ class Scheduler:
         if groups < 0:
             return None
         beats = self.space.psum_beats(groups)
+        if not operation.countable(full_size(operation)):
+            return None
         try:
             operation.cycles(full_size(operation), beats, rough=True)
         except RowforgeError:
@@ -285,6 +287,13 @@ class Scheduler:
         """Why no tile is legal: the mapper's own sentence, or the buffer is too small."""
         config = self.config
         size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
+        rows, columns = operation.extent(size)
+        if not operation.countable(size):
+            need = max(rows, columns).bit_length() + 1
+            return (
+                f"{operation.name}: map_bits must be at least {need} (one output pixel sees "
+                f"{rows} x {columns} input pixels), not {config.map_bits}"
+            )
         operation.cycles(size, self.space.psum_beats(config.psum_groups), rough=True)
         words = sum(part_words(config, operation, (False,) * (len(operation.sources) + 1), size))
         banks = 2 * config.banks_per_beat + ceil(words / config.glb_depth)

@@ -167,6 +167,8 @@ def _choices(
     for size in product(_divisors(N), even_parts(E), even_parts(F), _channel_parts(operation)):
         if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
             continue
+        if not operation.countable(size):
+            continue
         words = part_words(config, operation, resident, size)
         for slots in product(*moved):
             need = sum(w * count for w, count in zip(words, slots, strict=True))

@@ -12,6 +12,8 @@ from compiler.lower.operation import (
     Operation,
     OperationReport,
     Shape4,
+    check_counts,
+    map_extent,
     part_window,
     size_of,
     window_reach,
@@ -28,7 +30,7 @@ from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.ops import Add, Mul, Pool, PoolKind, Rescale
 from compiler.quantisation import add_multipliers
-from hw.arch.commands import TABLE, VectorOp
+from hw.arch.commands import TABLE, VECTOR_MAP_FIELDS, VectorOp
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -65,6 +67,9 @@ class VectorOperation(Operation):
             )
         )
         return Box(tile.items, rows, columns, tile.channels)
+
+    def extent(self, size: Shape4) -> tuple[int, int]:
+        return map_extent(size, self.stride, self.window)
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         outputs = surface_words(self.config, size)
@@ -119,6 +124,7 @@ class VectorOperation(Operation):
                 "plane": target.plane_stride,
                 **self.fields(stream),
             }
+            check_counts(self.config, fields, VECTOR_MAP_FIELDS)
             stream.vector(fields, access)
 
     def prepare(self, stream: Stream) -> None:

@@ -301,6 +301,19 @@ LOOP = Struct(
 )
 
 
+CONV_MAP_FIELDS = (
+    "windows",
+    "pixel_outer",
+    "pixel_step",
+    "pixel_inner",
+    "height",
+    "width",
+    "x",
+    "y",
+)
+"""Rows and columns of maps in CONV's records: the hardware holds `map_bits` of them."""
+
+
 class VectorOp(IntEnum):
     """What a VECTOR command computes."""
 
@@ -343,6 +356,9 @@ VECTOR = Struct(
     ),
     "Descriptor of VECTOR.",
 )
+
+VECTOR_MAP_FIELDS = ("rows", "columns", "height", "width", "x", "y")
+"""Rows and columns of maps in VECTOR: the hardware holds `map_bits` of them."""
 
 DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.END: 0,

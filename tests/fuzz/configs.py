@@ -34,7 +34,7 @@ _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
 
 # Fields that came later are dealt by themselves: configurations named before keep all others.
-_LATER = {"control_pipeline"}
+_LATER = {"control_pipeline", "map_bits"}
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -67,6 +67,7 @@ DECKS: dict[str, tuple[int, ...]] = {
     "zero_gating": (True, False),
     "post_units": (1, 2, 4, 8, 8),
     "post_channels": (16, 24, 64, 512),
+    "map_bits": (8, 16, 10),
     "row_patterns": (2, 3, 5, 16, 32),
     "col_patterns": (2, 3, 8),
     "link_width": (64, 64, 8, 64, 16, 64, 32),

@@ -80,6 +80,7 @@ EXTREMES = {
     "filter_prefetch": (64, 1 << 20),
     "weight_memory": (0, 1 << 24),
     "post_channels": (16, 8192),
+    "map_bits": (8, 16),
     "row_patterns": (2, 255),
     "col_patterns": (2, 255),
     "watchdog": (64, 1 << 30),
@@ -265,6 +266,7 @@ def test_hash_and_differences_see_every_field():
         "glb_act_banks": 8,
         "glb_psum_banks": 4,
         "psum_spad": 22,
+        "map_bits": 12,
         "post_channels": 256,
     }
     hashes = {config_hash(base)}
