@@ -24,7 +24,7 @@ from hw.glb.ports import act_write_layout
 from hw.noc.deep_queue import DeepQueue
 from hw.noc.queue import Queue
 from hw.pe.array import PEArray, TaggedBeat
-from hw.pe.layouts import FilterBeat
+from hw.pe.layouts import FilterBeat, pass_constants
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
 
@@ -262,10 +262,8 @@ class Engine(Block):
                 target.cols.eq(source.cols),
                 target.zero.eq(source.first),
             ]
-            for name in ("steps", "taps", "advance", "channels", "windows", "diagonal"):
-                m.d.comb += target.constants[name].eq(source.constants[name])
-            if self.config.data_width == 16:
-                m.d.comb += target.constants.window_shift.eq(source.constants.window_shift)
+            for name, value in pass_constants(self.config, source.constants).items():
+                m.d.comb += target.constants[name].eq(value)
             for name in ("steps", "psums", "odd", "windows"):
                 m.d.comb += target.collector[name].eq(source.constants[name])
 

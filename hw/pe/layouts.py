@@ -1,6 +1,6 @@
 """What travels into and out of a PE: its pass configuration and the network beats."""
 
-from amaranth.hdl import signed
+from amaranth.hdl import Mux, ValueLike, signed
 from amaranth.lib import data
 from amaranth.utils import bits_for
 
@@ -9,29 +9,57 @@ from hw.arch.config import Config
 
 
 class PassConfig(data.StructLayout):
-    """What a PE must know of a pass; constant fields of CONV beside the flags of its row.
+    """What a PE must know of a pass: flags of its row, and what follows from CONV's constants.
 
     `active`: computes in this pass; `head`: the first of its psum chain; `zero`: a head that starts
-    at zero; `tail`: the last of its chain; the other fields are those of `CONSTANTS`.
+    at zero; `tail`: the last of its chain.
+
+    A *round* is what uses every psum slot once: an ifmap word or, if `diagonal`, a pixel. Ends are
+    the indices of the items before the last one, -1 where the first is the last: `step_end` of the
+    steps of an ifmap word, `slot_end` of the slots of a round. `last_tap`: the ifmap word before
+    the window's last round, -1 likewise; `last_free`: the last one that the next window does not
+    need; `windows`: their number; `single`: it is 1. `pass_constants` computes them.
     """
 
     def __init__(self, config: Config):
-        words = bits_for(config.ifmap_spad)
+        slots = config.psum_spad // config.macs_per_pe
         super().__init__(
             {
                 "active": 1,
                 "head": 1,
                 "zero": 1,
                 "tail": 1,
-                "steps": bits_for(config.psum_spad // config.macs_per_pe),
-                "taps": words,
-                "advance": words,
-                "channels": words,
+                "step_end": _end(slots),
+                "slot_end": _end(slots),
+                "last_tap": _end(config.ifmap_spad),
+                "last_free": range(max(config.ifmap_spad, 2)),
                 "windows": 16,
-                "diagonal": 1,
+                "single": 1,
                 "window_shift": 5 if config.data_width == 16 else 0,
             }
         )
+
+
+def _end(most: int) -> range:
+    """Values of the end of up to `most` items."""
+    return range(-1, max(most, 2) - 1)
+
+
+def pass_constants(config: Config, constants) -> dict[str, ValueLike]:
+    """The fields of `PassConfig` that follow from a pass table's `CONSTANTS`."""
+    span = Mux(constants.diagonal, constants.channels, 1)  # ifmap words of a round
+    slots = constants.psums
+    if config.macs_per_pe == 2:
+        slots = (constants.psums + Mux(constants.odd, span, 0)) >> 1
+    return {
+        "step_end": constants.steps - 2,
+        "slot_end": slots - 2,
+        "last_tap": constants.taps - span - 1,
+        "last_free": constants.advance - 1,
+        "windows": constants.windows,
+        "single": constants.windows == 1,
+        "window_shift": constants.window_shift if config.data_width == 16 else 0,
+    }
 
 
 class IfmapBeat(data.StructLayout):
