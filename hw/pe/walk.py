@@ -134,10 +134,10 @@ class WindowWalk(Block):
                 word_ends.eq(_reaches(step, current.step_end)),
                 round_ends.eq(_reaches(slot, current.slot_end)),
             ]
-            with m.If(self.word_done):
-                m.d.sync += step.eq(0)
-            with m.If(round_done):
-                m.d.sync += slot.eq(0)
+        with m.If(self.step & self.word_done):  # apart from the others: a reset of the registers
+            m.d.sync += step.eq(0)
+        with m.If(self.step & round_done):
+            m.d.sync += slot.eq(0)
         return round_done
 
     def _words(self, m: Module, current, round_done: Signal, last_window: Signal) -> None:
