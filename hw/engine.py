@@ -262,10 +262,12 @@ class Engine(Block):
                 target.cols.eq(source.cols),
                 target.zero.eq(source.first),
             ]
-            for name, value in pass_constants(self.config, source.constants).items():
+            constants = pass_constants(self.config, source.constants)
+            for name, value in constants.items():
                 m.d.comb += target.constants[name].eq(value)
-            for name in ("steps", "psums", "odd", "windows"):
-                m.d.comb += target.collector[name].eq(source.constants[name])
+            for name in ("slot_end", "step_end", "windows", "single"):
+                m.d.comb += target.collector[name].eq(constants[name])
+            m.d.comb += target.collector.odd.eq(source.constants.odd)
 
     def _count(self, m: Module, platform: object, p: "_Parts") -> None:
         """What the counters count; see `COUNTERS`."""

@@ -1,6 +1,6 @@
 """What travels into and out of a PE: its pass configuration and the network beats."""
 
-from amaranth.hdl import Mux, ValueLike, signed
+from amaranth.hdl import Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data
 from amaranth.utils import bits_for
 
@@ -29,9 +29,9 @@ class PassConfig(data.StructLayout):
                 "head": 1,
                 "zero": 1,
                 "tail": 1,
-                "step_end": _end(slots),
-                "slot_end": _end(slots),
-                "last_tap": _end(config.ifmap_spad),
+                "step_end": end_shape(slots),
+                "slot_end": end_shape(slots),
+                "last_tap": end_shape(config.ifmap_spad),
                 "last_free": range(max(config.ifmap_spad, 2)),
                 "windows": 16,
                 "single": 1,
@@ -40,13 +40,27 @@ class PassConfig(data.StructLayout):
         )
 
 
-def _end(most: int) -> range:
-    """Values of the end of up to `most` items."""
+def end_shape(most: int) -> range:
+    """The shape of an end: the index before the last of up to `most` items, or -1."""
     return range(-1, max(most, 2) - 1)
 
 
+def at_once(end: Value) -> Value:
+    """The first item is the last: no index reaches this end."""
+    return end[-1]
+
+
+def reaches(index: Signal, end: Value) -> Value:
+    """The next item is the last; never while the end is -1."""
+    return index == end.as_unsigned()[: len(index)]
+
+
 def pass_constants(config: Config, constants) -> dict[str, ValueLike]:
-    """The fields of `PassConfig` that follow from a pass table's `CONSTANTS`."""
+    """The fields of `PassConfig` that follow from a pass table's `CONSTANTS`.
+
+    Taps are a multiple of the channels and at least `advance`; the latter, steps, windows and
+    psums are at least 1, and psums are those of all slots, less the ones that `odd` drops.
+    """
     span = Mux(constants.diagonal, constants.channels, 1)  # ifmap words of a round
     slots = constants.psums
     if config.macs_per_pe == 2:

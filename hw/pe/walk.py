@@ -1,12 +1,12 @@
 """The FSM of a PE: which multiply step comes next, in which pass."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
 from hw.elaboration import Block
-from hw.pe.layouts import PassConfig
+from hw.pe.layouts import PassConfig, at_once, reaches
 
 
 class Operation(data.StructLayout):
@@ -124,15 +124,15 @@ class WindowWalk(Block):
         )
         m.d.comb += [
             self.operation.slot.eq(slot),
-            self.word_done.eq(word_ends | _negative(current.step_end)),
-            round_done.eq(round_ends | _negative(current.slot_end)),
+            self.word_done.eq(word_ends | at_once(current.step_end)),
+            round_done.eq(round_ends | at_once(current.slot_end)),
         ]
         with m.If(self.step):
             m.d.sync += [
                 step.eq(step + 1),
                 slot.eq(slot + 1),
-                word_ends.eq(_reaches(step, current.step_end)),
-                round_ends.eq(_reaches(slot, current.slot_end)),
+                word_ends.eq(reaches(step, current.step_end)),
+                round_ends.eq(reaches(slot, current.slot_end)),
             ]
         with m.If(self.step & self.word_done):  # apart from the others: a reset of the registers
             m.d.sync += step.eq(0)
@@ -150,24 +150,15 @@ class WindowWalk(Block):
             self.window_done.eq(self.operation.last & round_done),
             self.word_free.eq(free | last_window),
             self.operation.first.eq(first),
-            self.operation.last.eq(last_begun | _negative(current.last_tap)),
+            self.operation.last.eq(last_begun | at_once(current.last_tap)),
         ]
         with m.If(self.step & round_done):
             m.d.sync += first.eq(self.operation.last)
         with m.If(self.step & self.word_done):
             m.d.sync += [
                 tap.eq(tap + 1),
-                last_begun.eq(last_begun | _reaches(tap, current.last_tap)),
+                last_begun.eq(last_begun | reaches(tap, current.last_tap)),
                 free.eq(free & (tap != current.last_free)),
             ]
         with m.If(self.step & self.window_done):
             m.d.sync += [tap.eq(0), last_begun.eq(0), free.eq(1)]
-
-
-def _negative(end: Value) -> Value:
-    """An index that is never reached: the thing begins with its last item."""
-    return end[-1]
-
-
-def _reaches(index: Signal, end: Value) -> Value:
-    return index == end.as_unsigned()[: len(index)]
