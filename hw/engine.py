@@ -24,7 +24,7 @@ from hw.glb.ports import act_write_layout
 from hw.noc.deep_queue import DeepQueue
 from hw.noc.queue import Queue
 from hw.pe.array import PEArray
-from hw.pe.layouts import filter_bus
+from hw.pe.layouts import filter_bus, pass_constants
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
 
@@ -262,12 +262,12 @@ class Engine(Block):
                 target.cols.eq(source.cols),
                 target.zero.eq(source.first),
             ]
-            for name in ("steps", "taps", "advance", "channels", "windows", "diagonal"):
-                m.d.comb += target.constants[name].eq(source.constants[name])
-            if self.config.data_width == 16:
-                m.d.comb += target.constants.window_shift.eq(source.constants.window_shift)
-            for name in ("steps", "psums", "odd", "windows"):
-                m.d.comb += target.collector[name].eq(source.constants[name])
+            constants = pass_constants(self.config, source.constants)
+            for name, value in constants.items():
+                m.d.comb += target.constants[name].eq(value)
+            for name in ("slot_end", "step_end", "windows", "single"):
+                m.d.comb += target.collector[name].eq(constants[name])
+            m.d.comb += target.collector.odd.eq(source.constants.odd)
 
     def _count(self, m: Module, platform: object, p: "_Parts") -> None:
         """What the counters count; see `COUNTERS`."""

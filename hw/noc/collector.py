@@ -1,15 +1,17 @@
 """The psum output of a column: words of the segments' tails become beats for the buffer."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
-from amaranth.utils import bits_for
 
 from hw.arch.config import Config
 from hw.elaboration import Block, instantiate
 from hw.layouts import of_bank
 from hw.noc.queue import Queue
-from hw.pe.layouts import ChainWord
+from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
 
 
 class CollectorBeat(data.ArrayLayout):
@@ -20,17 +22,25 @@ class CollectorBeat(data.ArrayLayout):
 
 
 class CollectorConfig(data.StructLayout):
-    """What a collector must know of a pass; fields as in `CONSTANTS`, `tails` a bit a row."""
+    """What a collector must know of a pass.
+
+    `tails`: a bit a row; `windows`: their number; `single`: it is 1; ends as in `PassConfig`, of
+    the words of a segment's window and of those of an ifmap word; `odd`: of the latter the last one
+    holds one psum.
+    """
 
     def __init__(self, config: Config):
+        slots = config.psum_spad // config.macs_per_pe
+        pairs = config.macs_per_pe == 2
         super().__init__(
             {
                 "active": 1,
                 "tails": config.rows,
-                "steps": bits_for(config.psum_spad // config.macs_per_pe),
-                "psums": bits_for(config.psum_spad),
-                "odd": 1,
+                "slot_end": end_shape(slots),
+                "step_end": end_shape(slots) if pairs else 0,
+                "odd": 1 if pairs else 0,
                 "windows": config.map_bits,
+                "single": 1,
             }
         )
 
@@ -89,33 +99,38 @@ class ColumnCollector(Block):
             running
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
-        with m.Switch(here):
-            for index, source in enumerate(self.inputs):
-                with m.Case("-" * (config.rows - 1 - index) + "1" + "-" * index):
-                    m.d.comb += word.eq(source.payload)
+        masked = [Mux(here[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
+        m.d.comb += word.eq(reduce(or_, masked))
         m.d.comb += [one.ready.eq(taken & here[i]) for i, one in enumerate(self.inputs)]
         segment_done = self._pack(m, current, word.psums, arrived, taken, queue.input)
 
-        window = Signal(config.map_bits)
+        top = Signal()  # no tail follows in this window
+        last_window = self._windows(m, current, segment_done & top)
+        below = Cat(here[index:].any() for index in range(config.rows))  # this row and those below
         above = Signal(config.rows)  # tails that follow in this window
-        below = Cat(here[index:].any() for index in range(config.rows))  # and those before it
-        following = Signal(config.rows)  # tails of the pass behind this one
-        m.d.comb += [
-            above.eq(current.tails & ~below),
-            following.eq(of_bank(m, configs, ~bank, "following").tails),
-        ]
+        following = of_bank(m, configs, ~bank, "following")  # the pass behind this one
+        m.d.comb += [above.eq(current.tails & ~below), top.eq(~above.any())]
         with m.If(waiting):
             m.d.sync += here.eq(_lowest(current.tails))
         with m.Elif(~current.active):
-            m.d.sync += [self.done.eq(self.done + 1), here.eq(_lowest(following))]
+            m.d.sync += here.eq(_lowest(following.tails))
         with m.Elif(segment_done):
-            m.d.sync += here.eq(_lowest(Mux(above.any(), above, current.tails)))
-            with m.If(~above.any()):
-                m.d.sync += window.eq(window + 1)
-                with m.If(window + 1 == current.windows):
-                    m.d.sync += [window.eq(0), self.done.eq(self.done + 1)]
-                    m.d.sync += here.eq(_lowest(following))
+            again = Mux(last_window, _lowest(following.tails), _lowest(current.tails))
+            m.d.sync += here.eq(Mux(top, again, _lowest(above)))
+        passes = Mux(current.active, segment_done & top & last_window, ~waiting)
+        m.d.sync += self.done.eq(self.done + passes)
         return m
+
+    def _windows(self, m: Module, current, step: Value) -> Signal:
+        """Count the windows; returns "this is the last one"."""
+        behind = Signal(self.config.map_bits, init=2)  # number of the next window, from 1
+        ends, last = Signal(name="window_ends"), Signal(name="last_window")
+        m.d.comb += last.eq(current.single | ends)
+        with m.If(step):
+            m.d.sync += [behind.eq(behind + 1), ends.eq(behind == current.windows)]
+        with m.If(step & last):
+            m.d.sync += behind.eq(behind.init)
+        return last
 
     def _pack(self, m: Module, current, word, arrived, taken, beats):
         """Pack psums without gaps; a segment's end closes the beat. Returns "segment done".
@@ -129,29 +144,28 @@ class ColumnCollector(Block):
             Signal(signed(config.psum_width), name=f"held_{i}", reset_less=True)
             for i in range(width)
         )
-        level = Signal(range(width + 1))  # psums held
-        step = Signal(bits_for(config.psum_spad // lanes))  # of the round
-        sent = Signal(bits_for(config.psum_spad + lanes))  # psums of the segment taken so far
+        level = Signal(range(width - 1 + lanes))  # psums held
         flush = Signal()  # one psum is left of a segment that has ended
         count = Signal(range(lanes + 1))
         total = Signal(range(width + lanes))
         push, last, over, done = (Signal(name=n) for n in ("push", "last", "over", "done"))
-        last_step = step + 1 == current.steps
         m.d.comb += [
-            count.eq(Mux(current.odd & last_step, 1, lanes)),
+            last.eq(self._last(m, taken, current.slot_end, "slot")),
+            count.eq(lanes),
             total.eq(level + count),
-            last.eq(sent + count >= current.psums),
-            over.eq(total > width),
-            push.eq(last | (total >= width)),
+            over.eq(total > width if lanes == 2 else 0),
+            push.eq(last | (total >= width if lanes == 2 else level == width - 1)),
             taken.eq(arrived & ~flush & (~push | beats.ready)),
             beats.valid.eq(flush | (arrived & push)),
             done.eq(Mux(flush, beats.ready, taken & last & ~over)),
         ]
+        if lanes == 2:
+            with m.If(current.odd & self._last(m, taken, current.step_end, "step")):
+                m.d.comb += count.eq(1)
         for i in range(width):
             fresh = word[0] if lanes == 1 else Mux(level == i, word[0], word[1])
             m.d.comb += beats.payload[i].eq(Mux(level > i, held[i], fresh))
         with m.If(taken):
-            m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), sent.eq(sent + count)]
             with m.If(push):
                 m.d.sync += [level.eq(over), flush.eq(over & last)]
                 with m.If(over):
@@ -163,9 +177,18 @@ class ColumnCollector(Block):
                         m.d.sync += held[level + k].eq(word[k])
         with m.If(flush & beats.ready):
             m.d.sync += [flush.eq(0), level.eq(0)]
-        with m.If(done):
-            m.d.sync += [sent.eq(0), step.eq(0)]
         return done
+
+    def _last(self, m: Module, taken: Signal, end: Value, name: str) -> Value:
+        """Count words; returns "the last one before the count starts over"."""
+        index = Signal(max(len(end) - 1, 1), name=name)
+        ends, last = Signal(name=f"{name}_ends"), Signal(name=f"last_{name}")
+        m.d.comb += last.eq(ends | at_once(end))
+        with m.If(taken):
+            m.d.sync += [index.eq(index + 1), ends.eq(reaches(index, end))]
+        with m.If(taken & last):
+            m.d.sync += index.eq(0)
+        return last
 
 
 def _lowest(bits: Value) -> Value:

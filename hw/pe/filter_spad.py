@@ -1,6 +1,6 @@
 """The filter scratchpad of a PE: two halves, one computing while the other is filled."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -12,8 +12,9 @@ from hw.pe.layouts import FilterBeat
 class FilterSpad(Block):
     """Double-buffered weights, written by network beats and read in order, round after round.
 
-    A row of the memory is one beat. Reading walks the words of the current half; `rewind` starts
-    the round over. The weights of a read appear in the next cycle.
+    A row of the memory is one beat; rows of the two halves alternate. Reading walks the words of
+    the current half; `rewind` starts the round over. The weights of a read appear in the next
+    cycle.
 
     Members
     -------
@@ -45,30 +46,31 @@ class FilterSpad(Block):
         rows = config.filter_half // config.noc_filter
         ram = Ram(width=config.noc_filter * config.weight_width, depth=2 * rows)
         instantiate(m, platform, "memory", ram)
-        complete = Array(Signal(name=f"complete_{half}") for half in range(2))
-        filling = Signal()
-        reading = Signal()
-        write_row = Signal(range(2 * rows))
+        loaded, full = Signal(), Signal()  # one half is complete; both are
+        filling, reading = Signal(), Signal()  # halves
+        row = Signal(range(max(rows, 2)))
         beat = self.beats
-        put = Signal()
+        put, completes, leaves = Signal(), Signal(), Signal()
         m.d.comb += [
-            beat.ready.eq(~complete[filling]),
-            put.eq(beat.valid & beat.ready),
+            beat.ready.eq(~full),
+            put.eq(beat.valid & ~full),
+            completes.eq(put & beat.payload.last),
+            leaves.eq(self.step & self.release),
             ram.write.en.eq(put),
-            ram.write.addr.eq(write_row),
+            ram.write.addr.eq(Cat(filling, row)),
             ram.write.data.eq(Cat(beat.payload.words)),
-            self.loaded.eq(complete[reading]),
+            self.loaded.eq(loaded),
         ]
         with m.If(put):
-            m.d.sync += write_row.eq(write_row + 1)
-            with m.If(beat.payload.last):
-                m.d.sync += [
-                    complete[filling].eq(1),
-                    filling.eq(~filling),
-                    write_row.eq(Mux(filling, 0, rows)),
-                ]
-        with m.If(self.step & self.release):
-            m.d.sync += [complete[reading].eq(0), reading.eq(~reading)]
+            m.d.sync += row.eq(row + 1)
+        with m.If(completes):
+            m.d.sync += [filling.eq(~filling), row.eq(0)]
+        with m.If(leaves):
+            m.d.sync += reading.eq(~reading)
+        m.d.sync += [
+            loaded.eq(full | completes | (loaded & ~leaves)),
+            full.eq(loaded & ~leaves & (full | completes)),
+        ]
         self._read(m, ram, rows, reading)
         return m
 
@@ -76,21 +78,22 @@ class FilterSpad(Block):
         """Walk rows and the groups of `macs_per_pe` words in a row."""
         config = self.config
         groups = config.noc_filter // config.macs_per_pe
-        row = Signal(range(2 * rows))
+        row = Signal(range(max(rows, 2)))
         group = Signal(range(max(groups, 2)))
         shown = Signal.like(group)  # the group that the words read belong to
         row_end = Signal()
         m.d.comb += [
             ram.read.en.eq(self.enable),
-            ram.read.addr.eq(row),
+            ram.read.addr.eq(Cat(reading, row)),
             row_end.eq(group == groups - 1),
         ]
         with m.If(self.enable):
             m.d.sync += shown.eq(group)
         with m.If(self.step):
-            with m.If(self.rewind):
-                m.d.sync += [group.eq(0), row.eq(Mux(reading ^ self.release, rows, 0))]
-            with m.Else():
-                m.d.sync += [group.eq(Mux(row_end, 0, group + 1)), row.eq(row + row_end)]
+            m.d.sync += group.eq(Mux(row_end, 0, group + 1))
+        with m.If(self.step & row_end):
+            m.d.sync += row.eq(row + 1)
+        with m.If(self.step & self.rewind):  # apart from the others: a reset of the registers
+            m.d.sync += [group.eq(0), row.eq(0)]
         width = config.macs_per_pe * config.weight_width
         m.d.comb += Cat(self.weights).eq(ram.read.data.word_select(shown, width))

@@ -1,10 +1,9 @@
 """The ifmap scratchpad of a PE: a ring of words in which a window slides."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
 
 from hw.arch.config import Config
 from hw.elaboration import Block
@@ -41,56 +40,53 @@ class IfmapSpad(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        depth = self.config.ifmap_spad
+        depth = max(self.config.ifmap_spad, 2)
         m.submodules.words = words = Memory(
-            shape=signed(self.config.operand_width), depth=max(depth, 2), init=[]
+            shape=signed(self.config.operand_width), depth=depth, init=[]
         )
         writing, reading = words.write_port(), words.read_port(domain="comb")
-        write, read, oldest = (
-            Signal(range(max(depth, 2)), name=n) for n in ("write", "read", "oldest")
+        # Positions in the ring, each with a bit that changes from lap to lap.
+        position = data.StructLayout({"index": range(depth), "lap": 1})
+        write, read, oldest, kept = (
+            Signal(position, name=n) for n in ("write", "read", "oldest", "kept")
         )
-        used = Signal(bits_for(depth))  # words held and not freed
-        ahead = Signal(bits_for(depth))  # words from the read position on
         put = Signal()
-        freed = Signal()
-        left = Signal.like(used)
+        room = Signal()
         m.d.comb += [
-            writing.addr.eq(write),
+            writing.addr.eq(write.index),
             writing.en.eq(put),
-            reading.addr.eq(read),
+            reading.addr.eq(read.index),
             self.word.eq(reading.data),
-            self.available.eq(ahead != 0),
-            freed.eq(self.step & self.free),
-            left.eq(used - freed),
+            self.available.eq(read.as_value() != write.as_value()),
+            room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
+            kept.eq(self._after(oldest, self.free)),
         ]
-        m.d.sync += used.eq(left + put)
-        self._unpack(m, writing.data, write, put, used)
-        with m.If(freed):
-            m.d.sync += oldest.eq(self._after(oldest))
-        with m.If(self.step & self.rewind):
+        self._unpack(m, writing.data, put, room)
+        with m.If(put):
+            m.d.sync += write.eq(self._after(write))
+        with m.If(self.step):
             m.d.sync += [
-                ahead.eq(left + put),
-                read.eq(Mux(freed, self._after(oldest), oldest)),
+                oldest.eq(kept),
+                read.eq(Mux(self.rewind, kept.as_value(), self._after(read))),
             ]
-        with m.Else():
-            m.d.sync += ahead.eq(ahead + put - self.step)
-            with m.If(self.step):
-                m.d.sync += read.eq(self._after(read))
         return m
 
-    def _after(self, pointer: Signal):
-        following = (pointer + 1)[: len(pointer)]
-        if self.config.ifmap_spad == 1 << len(pointer):
-            return following
-        return Mux(pointer == self.config.ifmap_spad - 1, 0, following)
+    def _after(self, position: data.View, step: ValueLike = 1) -> Value:
+        """The next position if `step`, else the same. A ring of one word laps with every word."""
+        depth = self.config.ifmap_spad
+        index = position.index
+        if depth == 1 << len(index):
+            return (position.as_value() + step)[: len(position.as_value())]
+        wraps = (index == depth - 1) & step
+        return Cat(Mux(wraps, 0, index + step)[: len(index)], position.lap ^ wraps)
 
-    def _unpack(self, m: Module, target, write: Signal, put: Signal, used: Signal) -> None:
+    def _unpack(self, m: Module, target: Value, put: Signal, room: Signal) -> None:
         """Take the words of a beat one by one while there is room."""
         beat = self.beats.payload
-        m.d.comb += put.eq(self.beats.valid & (used != self.config.ifmap_spad))
+        m.d.comb += put.eq(self.beats.valid & room)
         if self.config.noc_ifmap == 1:
             word = beat.words[0]
-            m.d.comb += self.beats.ready.eq(used != self.config.ifmap_spad)
+            m.d.comb += self.beats.ready.eq(room)
         else:
             position = Signal(range(self.config.noc_ifmap))
             word = beat.words[position]
@@ -98,5 +94,3 @@ class IfmapSpad(Block):
             with m.If(put):
                 m.d.sync += position.eq(Mux(position == beat.more, 0, position + 1))
         m.d.comb += target.eq(word)
-        with m.If(put):
-            m.d.sync += write.eq(self._after(write))

@@ -1,6 +1,6 @@
 """What travels into and out of a PE: its pass configuration and the network beats."""
 
-from amaranth.hdl import signed
+from amaranth.hdl import Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data
 from amaranth.utils import bits_for, ceil_log2
 
@@ -19,29 +19,71 @@ def col_bits(config: Config) -> int:
 
 
 class PassConfig(data.StructLayout):
-    """What a PE must know of a pass; constant fields of CONV beside the flags of its row.
+    """What a PE must know of a pass: flags of its row, and what follows from CONV's constants.
 
     `active`: computes in this pass; `head`: the first of its psum chain; `zero`: a head that starts
-    at zero; `tail`: the last of its chain; the other fields are those of `CONSTANTS`.
+    at zero; `tail`: the last of its chain.
+
+    A *round* is what uses every psum slot once: an ifmap word or, if `diagonal`, a pixel. Ends are
+    the indices of the items before the last one, -1 where the first is the last: `step_end` of the
+    steps of an ifmap word, `slot_end` of the slots of a round. `last_tap`: the ifmap word before
+    the window's last round, -1 likewise; `last_free`: the last one that the next window does not
+    need; `windows`: their number; `single`: it is 1. `pass_constants` computes them.
     """
 
     def __init__(self, config: Config):
-        words = bits_for(config.ifmap_spad)
+        slots = config.psum_spad // config.macs_per_pe
         super().__init__(
             {
                 "active": 1,
                 "head": 1,
                 "zero": 1,
                 "tail": 1,
-                "steps": bits_for(config.psum_spad // config.macs_per_pe),
-                "taps": words,
-                "advance": words,
-                "channels": words,
+                "step_end": end_shape(slots),
+                "slot_end": end_shape(slots),
+                "last_tap": end_shape(config.ifmap_spad),
+                "last_free": range(max(config.ifmap_spad, 2)),
                 "windows": config.map_bits,
-                "diagonal": 1,
+                "single": 1,
                 "window_shift": 5 if config.data_width == 16 else 0,
             }
         )
+
+
+def end_shape(most: int) -> range:
+    """The shape of an end: the index before the last of up to `most` items, or -1."""
+    return range(-1, max(most, 2) - 1)
+
+
+def at_once(end: Value) -> Value:
+    """The first item is the last: no index reaches this end."""
+    return end[-1]
+
+
+def reaches(index: Signal, end: Value) -> Value:
+    """The next item is the last; never while the end is -1."""
+    return index == end.as_unsigned()[: len(index)]
+
+
+def pass_constants(config: Config, constants) -> dict[str, ValueLike]:
+    """The fields of `PassConfig` that follow from a pass table's `CONSTANTS`.
+
+    Taps are a multiple of the channels and at least `advance`; the latter, steps, windows and
+    psums are at least 1, and psums are those of all slots, less the ones that `odd` drops.
+    """
+    span = Mux(constants.diagonal, constants.channels, 1)  # ifmap words of a round
+    slots = constants.psums
+    if config.macs_per_pe == 2:
+        slots = (constants.psums + Mux(constants.odd, span, 0)) >> 1
+    return {
+        "step_end": constants.steps - 2,
+        "slot_end": slots - 2,
+        "last_tap": constants.taps - span - 1,
+        "last_free": constants.advance - 1,
+        "windows": constants.windows,
+        "single": constants.windows == 1,
+        "window_shift": constants.window_shift if config.data_width == 16 else 0,
+    }
 
 
 class IfmapBeat(data.StructLayout):

@@ -1,13 +1,12 @@
 """The FSM of a PE: which multiply step comes next, in which pass."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
 
 from hw.arch.config import Config
 from hw.elaboration import Block
-from hw.pe.layouts import PassConfig
+from hw.pe.layouts import PassConfig, at_once, reaches
 
 
 class Operation(data.StructLayout):
@@ -34,6 +33,9 @@ class Operation(data.StructLayout):
 
 class WindowWalk(Block):
     """Counters over filters, ifmap words and windows of a pass, pass after pass.
+
+    Whether a step is the last of its word, round, window or pass is known from registers, which a
+    step sets for the next one: no path leads from `step` through a comparison or a sum.
 
     Members
     -------
@@ -77,59 +79,87 @@ class WindowWalk(Block):
             ]
         with m.Elif(self.step & self.pass_done):
             m.d.sync += self.running.eq(0)
-        self._count(m, current, begin)
-        return m
-
-    def _count(self, m: Module, current, begin: Signal) -> None:
-        config = self.parameters
-        words = bits_for(config.ifmap_spad)
-        step = Signal(bits_for(max(config.psum_spad // config.macs_per_pe, 1)))
-        tap = Signal(words)
-        channel = Signal(words)
-        windows = Signal(config.map_bits)  # to come, the present one included
-        slot = Signal.like(self.operation.slot)
-        first_tap_row = Signal(init=1)  # tap is among the first `channels` of the window
-        pixel_done = Signal()  # the word is the last one of its pixel
-        last_window = Signal()
+        last_window = self._windows(m, current, begin)
+        round_done = self._rounds(m, current)
+        self._words(m, current, round_done, last_window)
         m.d.comb += [
-            self.word_done.eq(step + 1 == current.steps),
-            self.window_done.eq(self.word_done & (tap + 1 == current.taps)),
-            last_window.eq(windows == 1),
             self.pass_done.eq(self.window_done & last_window),
-            self.word_free.eq(last_window | (tap < current.advance)),
-            pixel_done.eq(channel + 1 == current.channels),
-            self.operation.slot.eq(slot),
-            self.operation.first.eq(Mux(current.diagonal, first_tap_row, tap == 0)),
-            self.operation.last.eq(
-                Mux(
-                    current.diagonal,
-                    tap + current.channels >= current.taps,
-                    tap + 1 == current.taps,
-                )
-            ),
             self.operation.head.eq(current.head),
             self.operation.zero_start.eq(current.zero),
             self.operation.tail.eq(current.tail),
             self.operation.window_shift.eq(current.window_shift),
         ]
-        with m.If(self.step):
-            m.d.sync += [step.eq(step + 1), slot.eq(slot + 1)]
-            with m.If(self.word_done):
-                m.d.sync += [
-                    step.eq(0),
-                    tap.eq(tap + 1),
-                    channel.eq(Mux(pixel_done, 0, channel + 1)),
-                ]
-                with m.If(pixel_done | ~current.diagonal):
-                    m.d.sync += slot.eq(0)
-                with m.If(pixel_done):
-                    m.d.sync += first_tap_row.eq(0)
-            with m.If(self.window_done):
-                m.d.sync += [
-                    tap.eq(0),
-                    channel.eq(0),
-                    first_tap_row.eq(1),
-                    windows.eq(windows - 1),
-                ]
+        return m
+
+    def _windows(self, m: Module, current, begin: Signal) -> Signal:
+        """Count the windows down; returns "this is the last one".
+
+        The counter is negative in the last window. A cycle after a pass has begun it takes in the
+        number of windows, through its adder, which is cheaper than a choice between two values;
+        meanwhile `single` says whether there is only one.
+        """
+        behind = 1 << (self.parameters.map_bits + 1)
+        more = Signal(range(behind), init=behind - 3, reset_less=True)  # windows to come, less 2
+        change = Signal.like(more, init=behind - 1)  # number of windows, else -1
+        stays = Signal()
+        last = Signal(name="last_window")
+        m.d.comb += [
+            stays.eq(~(self.step & self.window_done)),
+            last.eq(current.single | (more[-1] & change[-1])),
+        ]
         with m.If(begin):
-            m.d.sync += windows.eq(self.config.windows)
+            m.d.sync += [more.eq(more.init), change.eq(self.config.windows)]
+        with m.Else():
+            m.d.sync += [
+                more.eq((Cat(1, more) + Cat(stays, change))[1:]),  # `stays` is carried in
+                change.eq(change.init),
+            ]
+        return last
+
+    def _rounds(self, m: Module, current) -> Signal:
+        """Count the steps of a word and of a round; returns "the last one of its round"."""
+        slots = max(self.parameters.psum_spad // self.parameters.macs_per_pe, 2)
+        slot, step = (Signal(range(slots), name=name) for name in ("slot", "step_index"))
+        word_ends, round_ends, round_done = (
+            Signal(name=name) for name in ("word_ends", "round_ends", "round_done")
+        )
+        m.d.comb += [
+            self.operation.slot.eq(slot),
+            self.word_done.eq(word_ends | at_once(current.step_end)),
+            round_done.eq(round_ends | at_once(current.slot_end)),
+        ]
+        with m.If(self.step):
+            m.d.sync += [
+                step.eq(step + 1),
+                slot.eq(slot + 1),
+                word_ends.eq(reaches(step, current.step_end)),
+                round_ends.eq(reaches(slot, current.slot_end)),
+            ]
+        with m.If(self.step & self.word_done):  # apart from the others: a reset of the registers
+            m.d.sync += step.eq(0)
+        with m.If(self.step & round_done):
+            m.d.sync += slot.eq(0)
+        return round_done
+
+    def _words(self, m: Module, current, round_done: Signal, last_window: Signal) -> None:
+        """Count the ifmap words of a window."""
+        tap = Signal(range(max(self.parameters.ifmap_spad, 2)))
+        first = Signal(init=1)
+        last_begun = Signal()  # the last round, if it is not the first
+        free = Signal(init=1)  # tap is less than the window's advance
+        m.d.comb += [
+            self.window_done.eq(self.operation.last & round_done),
+            self.word_free.eq(free | last_window),
+            self.operation.first.eq(first),
+            self.operation.last.eq(last_begun | at_once(current.last_tap)),
+        ]
+        with m.If(self.step & round_done):
+            m.d.sync += first.eq(self.operation.last)
+        with m.If(self.step & self.word_done):
+            m.d.sync += [
+                tap.eq(tap + 1),
+                last_begun.eq(last_begun | reaches(tap, current.last_tap)),
+                free.eq(free & (tap != current.last_free)),
+            ]
+        with m.If(self.step & self.window_done):
+            m.d.sync += [tap.eq(0), last_begun.eq(0), free.eq(1)]

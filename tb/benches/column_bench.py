@@ -69,6 +69,7 @@ class PassIssuer:
 
     def __init__(self, dut: Any, config: Config, passes: list[model.CollectorPass], stalls: Stalls):
         self._dut = dut
+        self._config = config
         self._shape = CollectorConfig(config)
         self._passes = passes
         self._stalls = stalls
@@ -89,7 +90,10 @@ class PassIssuer:
             self.issued += 1
             self._banks[self.issued % 2] = self._passes[self.issued - 1].fields
             width = self._shape.size
-            bits = [codec.encode(self._shape, bank) for bank in self._banks]
+            bits = [
+                codec.encode(self._shape, model.collector_config(self._config, bank))
+                for bank in self._banks
+            ]
             self._dut.configs.value = bits[0] | bits[1] << width
             self._dut.issued.value = self.issued % 4
 

@@ -55,7 +55,7 @@ class PassFeeder:
         if self.begun == self._shown < len(self._passes) and self._stalls.go():
             fields = self._passes[self._shown].fields
             self._shown += 1
-            self._dut.config_.value = codec.encode(self._layout, fields)
+            self._dut.config_.value = codec.encode(self._layout, model.pass_config(fields))
             self._dut.config_pass.value = self._shown % 4
 
 

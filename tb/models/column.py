@@ -40,8 +40,9 @@ def random_fed_segment(config: Config, random: Random) -> FedSegment:
 
 @dataclass(frozen=True)
 class CollectorPass:
-    """A pass as a collector sees it: `fields` of `CollectorConfig`, and the words of every row.
+    """A pass as a collector sees it, and the words of every row.
 
+    `fields`: `active` and `tails` of `CollectorConfig`, the others as in `CONSTANTS`.
     `words[row]`: chain words {psums, tail}; those without `tail` are for the PE above.
     """
 
@@ -79,13 +80,30 @@ def random_collector_pass(config: Config, random: Random) -> CollectorPass:
     return CollectorPass(fields, [words(row) for row in range(config.rows)])
 
 
+def collector_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
+    """`CollectorConfig` of a pass; of none, an empty one."""
+    if not fields:
+        return {}
+    f = fields
+    ends = {"slot_end": _words(config, f) - 2}
+    if config.macs_per_pe == 2:
+        ends |= {"step_end": f["steps"] - 2, "odd": f["odd"]}
+    same = {name: f[name] for name in ("active", "tails", "windows")}
+    return {**same, **ends, "single": int(f["windows"] == 1)}
+
+
+def _words(config: Config, fields: dict[str, int]) -> int:
+    """Words of a segment's window."""
+    round_psums = fields["steps"] * config.macs_per_pe - fields["odd"]
+    return -(-fields["psums"] // round_psums) * fields["steps"]
+
+
 def collector_beats(config: Config, item: CollectorPass) -> list[list[int]]:
     """The beats of a pass: window by window, segments from the bottom; the last may be short."""
     fields, width = item.fields, config.noc_psum_out
     if not fields["active"]:
         return []
-    rounds = -(-fields["psums"] // (fields["steps"] * config.macs_per_pe - fields["odd"]))
-    per_window = rounds * fields["steps"]
+    per_window = _words(config, fields)
     beats = []
     for window in range(fields["windows"]):
         for row in range(config.rows):

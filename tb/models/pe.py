@@ -15,8 +15,9 @@ Ints = NDArray[np.int64]
 class PePass:
     """One pass of a PE.
 
-    `fields`: of `PassConfig`; `ifmap`: operands in order, pixel by pixel; `weights`: shape
-    (taps, steps, K); `psums`: shape (words, K), what comes from below or from the column.
+    `fields`: flags of `PassConfig`, and of `CONSTANTS` what a PE must know; `ifmap`: operands in
+    order, pixel by pixel; `weights`: shape (taps, steps, K); `psums`: shape (words, K), what comes
+    from below or from the column.
     """
 
     fields: dict[str, int]
@@ -29,6 +30,23 @@ class PePass:
         """Multiply steps of the pass."""
         f = self.fields
         return f["windows"] * f["taps"] * f["steps"] if f["active"] else 0
+
+
+def pass_config(fields: dict[str, int]) -> dict[str, int]:
+    """`PassConfig` of a pass."""
+    f = fields
+    span = f["channels"] if f["diagonal"] else 1
+    flags = {name: f[name] for name in ("active", "head", "zero", "tail", "windows")}
+    shift = {"window_shift": f["window_shift"]} if "window_shift" in f else {}
+    return {
+        **flags,
+        **shift,
+        "step_end": f["steps"] - 2,
+        "slot_end": f["steps"] * span - 2,
+        "last_tap": f["taps"] - span - 1,
+        "last_free": f["advance"] - 1,
+        "single": int(f["windows"] == 1),
+    }
 
 
 def wrapped(values: Ints, width: int) -> Ints:
