@@ -27,6 +27,7 @@ from hw.pe.array import PEArray
 from hw.pe.layouts import filter_bus, pass_constants
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
+from hw.post.vector_reader import REQUEST
 
 WEIGHT_BYTES = LINK_WORD_BITS // 8
 
@@ -170,17 +171,25 @@ class Engine(Block):
         connect(m, p.loader.write, writes.second)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
-        vector = reads.clients[1]
+        vector, asked = reads.clients[1], self._vector_requests(m, platform, p)
         granted = Signal()
         m.d.comb += [
-            vector.request.valid.eq(p.vector.requests.valid),
-            vector.request.payload.eq(p.vector.requests.payload.addr),
-            p.vector.requests.ready.eq(vector.request.ready),
+            vector.request.valid.eq(asked.valid),
+            vector.request.payload.eq(asked.payload.addr),
+            asked.ready.eq(vector.request.ready),
             p.vector.responses.valid.eq(granted),
             p.vector.responses.payload.data.eq(vector.data),
         ]
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
         self._boxes(m, p)
+
+    def _vector_requests(self, m: Module, platform: object, p: "_Parts") -> stream.Interface:
+        """The vector engine's reads, with `control_pipeline` out of a queue of two."""
+        if not self.config.control_pipeline:
+            return p.vector.requests
+        queue = instantiate(m, platform, "vector_requests", Queue(REQUEST, depth=2))
+        connect(m, p.vector.requests, queue.input)
+        return queue.output
 
     def _boxes(self, m: Module, p: "_Parts") -> None:
         """LOAD and STORE."""

@@ -1,9 +1,9 @@
 """The psum-in engine: partial sums of earlier passes from the buffer to the columns."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
-from amaranth.utils import bits_for, ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
 from hw.arch.config import Config
@@ -59,7 +59,7 @@ class PsumReader(Block):
                 "steps": beat["steps"].shape,
                 "odd": beat["odd"].shape,
                 "column": range(max(config.cols, 2)),
-                "count": bits_for(config.psum_beat),
+                "more": range(config.psum_beat),  # psums beyond the first
             }
         )
         reader = Reader(
@@ -93,13 +93,14 @@ class PsumReader(Block):
         fresh = self.segment.first & table.first  # nothing to read for this segment
         may = Signal()  # the pass before has written this window
         window_base = Signal(ADDRESS)
-        left = Signal(signed(10))
+        more, before = Signal(9), Signal(9)  # psums behind the beat's first one; before its beat
         item = reader.input.payload
         m.d.comb += [
             self.segment_index.eq(loops["segment"].index),
             self.column_index.eq(loops["column"].index),
             may.eq((self.written_pass == self.done) | self._window_written(loops)),
-            left.eq(constants.psums - loops["beat"].index * config.psum_beat),
+            before.eq(loops["beat"].index * config.psum_beat),
+            more.eq(constants.psums + ~before),  # psums - before - 1
             item.address.eq(
                 table.bases.psum
                 + self.segment.psum
@@ -112,7 +113,7 @@ class PsumReader(Block):
             item.label.steps.eq(constants.steps),
             item.label.odd.eq(constants.odd),
             item.label.column.eq(loops["column"].index),
-            item.label.count.eq(Mux(left > config.psum_beat, config.psum_beat, left)),
+            item.label.more.eq(Mux(more >= config.psum_beat, config.psum_beat - 1, more)),
             reader.input.valid.eq(busy & ~fresh & may),
             step.eq(busy & (fresh | (reader.input.valid & reader.input.ready))),
         ]
@@ -145,16 +146,13 @@ class PsumReader(Block):
             )[: config.psum_width]
             for i in range(config.psum_beat)
         )
-        parts = config.psum_beat // config.noc_psum_in
-        part = Signal(range(max(parts, 2)))
-        offset = part * config.noc_psum_in
-        left = Signal(bits_for(config.psum_beat))
+        width = config.noc_psum_in
+        parts = config.psum_beat // width
+        part = Signal(range(parts))
+        over, parts_beyond = _split(beat.label.more, width)
         final = Signal()
-        m.d.comb += [
-            left.eq(beat.label.count - offset),
-            final.eq(left <= config.noc_psum_in),
-        ]
-        chosen = Signal()
+        m.d.comb += final.eq(part == parts_beyond if parts > 1 else 1)
+        ready = []
         for index, output in enumerate(self.columns):
             here = beat.label.column == index
             m.d.comb += [
@@ -162,12 +160,18 @@ class PsumReader(Block):
                 output.payload.row.eq(beat.label.row),
                 output.payload.steps.eq(beat.label.steps),
                 output.payload.odd.eq(beat.label.odd),
-                output.payload.count.eq(Mux(final, left, config.noc_psum_in)),
+                output.payload.count.eq(Mux(final, over + 1, width)),
             ]
-            for i in range(config.noc_psum_in):
-                m.d.comb += output.payload.psums[i].eq(psums[(offset + i)[: len(beat.label.count)]])
-            with m.If(here):
-                m.d.comb += chosen.eq(output.ready)
-        m.d.comb += reader.output.ready.eq(chosen & final)
+            for i in range(width):
+                m.d.comb += output.payload.psums[i].eq(psums[part * width + i])
+            ready.append(here & output.ready)
+        chosen = Signal()
+        m.d.comb += [chosen.eq(Cat(ready).any()), reader.output.ready.eq(chosen & final)]
         with m.If(reader.output.valid & chosen):
             m.d.sync += part.eq(Mux(final, 0, part + 1))
+
+
+def _split(more: Value, width: int) -> tuple[Value, Value]:
+    """Remainder and quotient of a number by a power of two."""
+    bits = exact_log2(width)
+    return more[:bits], more[bits:]

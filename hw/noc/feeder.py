@@ -1,6 +1,6 @@
 """The psum input of a column: beats from the buffer become words for the heads of its segments."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for
@@ -66,7 +66,7 @@ class ColumnFeeder(Block):
         if lanes == 1:
             m.d.comb += [word[0].eq(beat.psums[position]), behind.eq(position + 1)]
         m.d.comb += [
-            final.eq((behind >= beat.count) | straddles),
+            final.eq((behind >= beat.count) | straddles if config.noc_psum_in > 1 else 1),
             queue.output.ready.eq(taken & final),
         ]
         with m.If(taken):
@@ -101,10 +101,10 @@ class ColumnFeeder(Block):
         return straddles
 
     def _deliver(self, m: Module, queue: Queue, word: Signal, taken: Signal, valid) -> None:
-        chosen = Signal()
-        for row, output in enumerate(self.outputs):
-            here = queue.output.payload.row == row
+        ready = []
+        row = queue.output.payload.row[: bits_for(self.config.rows - 1)]
+        for index, output in enumerate(self.outputs):
+            here = row == index
             m.d.comb += [output.payload.eq(word), output.valid.eq(valid & here)]
-            with m.If(here):
-                m.d.comb += chosen.eq(output.ready)
-        m.d.comb += taken.eq(valid & chosen)
+            ready.append(here & output.ready)
+        m.d.comb += taken.eq(valid & Cat(ready).any())

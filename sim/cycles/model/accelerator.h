@@ -128,14 +128,15 @@ class Accelerator {
         const bool pixel_asks = pixels.asks(pipeline, pixel.valid);
         const bool pixel_read =
             pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
-        const bool vector_read = s.vector.request_valid(), store_read = s.storer.read_valid(config);
+        const bool vector_read = s.vector.request_valid(config);
+        const bool store_read = s.storer.read_valid(config);
         bool pixel_granted = false, vector_granted = false, store_granted = false;
         if (pixel_read)
             pixel_granted = buffer.grant(
                 true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
                                                         : pixel.address));
         else if (vector_read)
-            vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request()));
+            vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request(config)));
         else if (store_read)
             store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
 

@@ -92,24 +92,33 @@ struct WindowReader {
     int address = 0, row = 0, columns_left = 0, rows_left = 0;
     ItemQueue<VectorToken, kInFlight> tokens;
     Queue answers;
-    bool answering = false;  // a request was granted in the cycle before
+    ItemQueue<int, 2> requests;  // addresses, with `control_pipeline` only (hw/engine.py)
+    bool answering = false;      // a request was granted in the cycle before
 
     bool busy() const { return active || tokens.valid(); }
-    bool request_valid() const { return active && !window.empty && tokens.ready(kInFlight); }
+    bool offers() const { return active && !window.empty && tokens.ready(kInFlight); }
+    // What the buffer sees.
+    bool request_valid(bool pipeline) const { return pipeline ? requests.valid() : offers(); }
+    int request(bool pipeline) const { return pipeline ? requests.front() : address; }
+    // A request that is offered is taken: by the buffer or, with the pipeline, by the queue.
+    bool takes(bool pipeline, bool granted) const { return pipeline ? requests.ready(2) : granted; }
     bool last() const { return window.empty || (columns_left == 0 && rows_left == 0); }
-    bool steps(bool granted) const {
-        return active && tokens.ready(kInFlight) && (window.empty || granted);
+    bool steps(bool taken) const {
+        return active && tokens.ready(kInFlight) && (window.empty || taken);
     }
-    bool windows_ready(bool granted) const { return !active || (steps(granted) && last()); }
+    bool windows_ready(bool taken) const { return !active || (steps(taken) && last()); }
     bool word_valid() const { return tokens.valid() && (tokens.front().empty || answers.valid()); }
-    void clock(const Vector& v, const WindowWalker& walker, bool granted, bool word_taken) {
-        const bool step = steps(granted), takes_window = windows_ready(granted);
+    void clock(const Vector& v, const WindowWalker& walker, bool pipeline, bool granted,
+               bool word_taken) {
+        const bool taken = takes(pipeline, granted), step = steps(taken);
+        const bool takes_window = windows_ready(taken), entered = step && !window.empty;
         VectorToken token;
         if (step) token = {window.empty, last(), window.row_end, window.plane_end};
         const bool answer_taken = word_taken && !tokens.front().empty;
         tokens.clock(step, token, word_taken);
         answers.clock(answering, answer_taken);
-        answering = step && !window.empty;
+        answering = pipeline ? granted : entered;
+        if (pipeline) requests.clock(entered, address, granted);
         if (takes_window) {
             active = walker.valid;
             window = walker.window;
@@ -176,8 +185,10 @@ struct VectorEngine {
         item.address = item_address;
         return item;
     }
-    bool request_valid() const { return reader.request_valid(); }
-    int request() const { return reader.address; }
+    bool request_valid(const Config& config) const {
+        return reader.request_valid(config.control_pipeline != 0);
+    }
+    int request(const Config& config) const { return reader.request(config.control_pipeline != 0); }
     void clock(const Config& config, bool start, bool granted, bool item_taken) {
         const int groups = int(config.lanes / config.post_units), mask = (1 << kAddressBits) - 1;
         const bool advance = !sending || item_taken, last = group == groups - 1;
@@ -204,8 +215,9 @@ struct VectorEngine {
             }
         }
         reducer.clock(word, token, reduced_ready);
-        const bool window_ready = reader.windows_ready(granted);
-        reader.clock(command, walker, granted, word_taken);
+        const bool pipeline = config.control_pipeline != 0;
+        const bool window_ready = reader.windows_ready(reader.takes(pipeline, granted));
+        reader.clock(command, walker, pipeline, granted, word_taken);
         walker.clock(command, start, window_ready);
     }
 };
