@@ -23,7 +23,7 @@ class Counters(Block):
     -------
     increments : {name: bits} what each counter gains; clear : back to zero;
     hold : stand still
-    index, value : while `hold`, the counter at this place of the block
+    index, value : while `hold`, the counter at this place of the block, a cycle after `index`
     """
 
     def __init__(self, *, widths: tuple[tuple[str, int], ...]):
@@ -57,8 +57,8 @@ class Counters(Block):
             write.addr.eq(turn),
             write.data.eq(total),
             write.en.eq(~self.hold),
-            self.value.eq(total),
         ]
+        m.d.sync += self.value.eq(total)
         m.d.sync += turn.eq(turn + 1)
         with m.If(self.clear):
             m.d.sync += begun.eq(0)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -340,7 +340,9 @@ class Decoder(Block):
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block
+        counted = Signal()  # a counter's value follows its number by a cycle
         m.d.comb += self.engine.counter_index.eq(s.position)
+        m.d.sync += counted.eq(0)
         for name, (block, length, word) in sources.items():
             with self._state(m, s, name):
                 m.d.comb += [
@@ -357,10 +359,11 @@ class Decoder(Block):
             with self._state(m, s, f"{name}_WORDS"):
                 m.d.comb += [
                     self.engine.hold.eq(name == "COUNTERS"),
-                    self.result.valid.eq(1),
+                    self.result.valid.eq(counted if name == "COUNTERS" else 1),
                     self.result.payload.eq(word),
                 ]
-                with m.If(self.result.ready):
+                m.d.sync += counted.eq(~(self.result.valid & self.result.ready))
+                with m.If(self.result.valid & self.result.ready):
                     m.d.sync += s.position.eq(s.position + 1)
                     with m.If(s.position == length - 1):
                         m.next = "HUNT" if name == "STATUS" else "HEADER"
