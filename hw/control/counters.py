@@ -23,7 +23,7 @@ class Counters(Block):
     -------
     increments : {name: bits} what each counter gains; clear : back to zero;
     hold : stand still
-    index, value : while `hold`, the counter at this place of the block
+    index, value : the counter at this place of the block, from the second cycle of `hold` on
     """
 
     def __init__(self, *, widths: tuple[tuple[str, int], ...]):
@@ -50,22 +50,28 @@ class Counters(Block):
         parts = [Signal(self.widths[name] + turns, name=name) for name in names]
         part = Array(parts)[place]
         total = Signal(COUNTER_BITS)
+        held = Signal()  # `hold` a cycle ago: the decoder's state is not in the path of the value
+        adds = Signal()
+        m.d.sync += held.eq(self.hold)
         m.d.comb += [
-            place.eq(Mux(self.hold, self.index, turn)),
+            adds.eq(~self.hold & ~held),
+            place.eq(Mux(held, self.index, turn)),
             read.addr.eq(place),
             total.eq(Mux(begun.bit_select(place, 1), read.data, 0) + part),
             write.addr.eq(turn),
             write.data.eq(total),
-            write.en.eq(~self.hold),
+            write.en.eq(adds),
             self.value.eq(total),
         ]
-        m.d.sync += turn.eq(turn + 1)
+        with m.If(adds):
+            m.d.sync += turn.eq(turn + 1)
         with m.If(self.clear):
             m.d.sync += begun.eq(0)
             m.d.sync += [signal.eq(0) for signal in parts]
         with m.Elif(~self.hold):
-            m.d.sync += begun.bit_select(turn, 1).eq(1)
+            with m.If(adds):
+                m.d.sync += begun.bit_select(turn, 1).eq(1)
             for number, name in enumerate(names):
-                gain = self.increments[name]
-                m.d.sync += parts[number].eq(Mux(turn == number, 0, parts[number]) + gain)
+                part, moves = parts[number], adds & (turn == number)
+                m.d.sync += part.eq(Mux(moves, 0, part) + self.increments[name])
         return m

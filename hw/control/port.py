@@ -31,7 +31,8 @@ def control_port(config: Config) -> Signature:
     older_done : every CONV but the newest has written its results
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
-    counter_index, counter : a counter's place in its block, its value while `hold`;
+    counter_index, counter : a counter's place in its block, its value from the second cycle of
+        `hold` on;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
     """
