@@ -94,15 +94,20 @@ class ColumnCollector(Block):
         here = Signal(config.rows)  # the row whose word is wanted, one bit a row
         word = Signal(ChainWord(config))
         arrived = Signal()
-        taken = Signal()
+        may, taken = Signal(), Signal()  # a word may come; it does
+        m.d.comb += taken.eq(may & arrived)
         m.d.comb += arrived.eq(
             running
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
         masked = [Mux(here[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
         m.d.comb += word.eq(reduce(or_, masked))
-        m.d.comb += [one.ready.eq(taken & here[i]) for i, one in enumerate(self.inputs)]
-        segment_done = self._pack(m, current, word.psums, arrived, taken, queue.input)
+        # Whether a word has come is left out: no path leads from one PE to all others.
+        m.d.comb += [
+            one.ready.eq(running & may & here[i] & one.payload.tail)
+            for i, one in enumerate(self.inputs)
+        ]
+        segment_done = self._pack(m, current, word.psums, arrived, may, taken, queue.input)
 
         top = Signal()  # no tail follows in this window
         last_window = self._windows(m, current, segment_done & top)
@@ -132,7 +137,7 @@ class ColumnCollector(Block):
             m.d.sync += behind.eq(behind.init)
         return last
 
-    def _pack(self, m: Module, current, word, arrived, taken, beats):
+    def _pack(self, m: Module, current, word, arrived, may, taken, beats):
         """Pack psums without gaps; a segment's end closes the beat. Returns "segment done".
 
         A word of two psums may fill a beat and leave one psum over, which starts the next beat, or
@@ -155,7 +160,7 @@ class ColumnCollector(Block):
             total.eq(level + count),
             over.eq(total > width if lanes == 2 else 0),
             push.eq(last | (total >= width if lanes == 2 else level == width - 1)),
-            taken.eq(arrived & ~flush & (~push | beats.ready)),
+            may.eq(~flush & (~push | beats.ready)),
             beats.valid.eq(flush | (arrived & push)),
             done.eq(Mux(flush, beats.ready, taken & last & ~over)),
         ]

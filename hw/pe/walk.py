@@ -67,18 +67,20 @@ class WindowWalk(Block):
         m = Module()
         config = self.parameters
         current = Signal(PassConfig(config), reset_less=True)
-        pending = Signal()
-        m.d.comb += pending.eq(self.config_pass != self.started)
-        begin = Signal()
-        m.d.comb += begin.eq(pending & (~self.running | (self.step & self.pass_done)))
+        # `step` comes late: whatever else decides is brought together before it.
+        pending, idle, follows = Signal(), Signal(), Signal()
+        begin, leaves = Signal(), Signal()
+        m.d.comb += [
+            pending.eq(self.config_pass != self.started),
+            idle.eq(pending & ~self.running),
+            follows.eq(pending & self.pass_done),
+            begin.eq(idle | (self.step & follows)),
+            leaves.eq(idle | (self.step & self.pass_done)),
+        ]
         with m.If(begin):
-            m.d.sync += [
-                current.eq(self.config),
-                self.started.eq(self.started + 1),
-                self.running.eq(self.config.active),
-            ]
-        with m.Elif(self.step & self.pass_done):
-            m.d.sync += self.running.eq(0)
+            m.d.sync += [current.eq(self.config), self.started.eq(self.started + 1)]
+        with m.If(leaves):
+            m.d.sync += self.running.eq(pending & self.config.active)
         last_window = self._windows(m, current, begin)
         round_done = self._rounds(m, current)
         self._words(m, current, round_done, last_window)
