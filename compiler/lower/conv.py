@@ -29,7 +29,7 @@ from compiler.mapper.cost import filter_beats, pixels, steps
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
-from hw.arch.commands import BASES, CONSTANTS, CONV_MAP_FIELDS
+from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.layout import filter_words, psum_floor
 from hw.arch.program import Words
 
@@ -203,7 +203,7 @@ class Lowering:
             "after": number > 0 or (held is not None and held.after),
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
-        check_counts(self.config, constants, CONV_MAP_FIELDS)
+        check_counts(self.config, CONSTANTS, constants)
         return _Command(
             run=run,
             constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),

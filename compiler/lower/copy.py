@@ -17,7 +17,7 @@ from compiler.lower.params import identity_output, identity_params, same_params
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.quantisation import integer_range
-from hw.arch.commands import VECTOR_MAP_FIELDS, VectorOp
+from hw.arch.commands import VECTOR, VectorOp
 from hw.arch.config import Config
 from hw.arch.program import Box
 
@@ -138,7 +138,7 @@ class CopyOperation(Operation):
                 "param": param,
                 **identity_output(self.config, *clamp),
             }
-            check_counts(self.config, fields, VECTOR_MAP_FIELDS)
+            check_counts(self.config, VECTOR, fields)
             stream.vector(fields, access)
 
 

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as data_field
 from typing import Any, TypeAlias
 
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.fields import Struct
 from hw.arch.program import Box
 
 Span: TypeAlias = tuple[int, int]  # half open
@@ -33,7 +35,7 @@ class OperationReport:
     cycles: int
     glb_bytes: int
     bound: str = ""
-    mapping: dict[str, Any] = field(default_factory=dict)
+    mapping: dict[str, Any] = data_field(default_factory=dict)
     reads: int = 0
 
 
@@ -128,13 +130,13 @@ def window_reach(span: Span, size: int, *, stride: int, pad: int, taps: int, dil
     return begin, max(min(last + 1, size), begin + 1)
 
 
-def check_counts(config: Config, fields: Mapping[str, int], counts: Sequence[str]) -> None:
+def check_counts(config: Config, struct: Struct, fields: Mapping[str, int]) -> None:
     """Refuses a command with rows or columns that the hardware cannot count."""
-    for name in counts:
-        value = fields.get(name, 0)
-        if abs(value) > config.most_map:
+    for field in struct.fields:
+        value = fields.get(field.name, 0)
+        if field.on_map and abs(value) > config.most_map:
             raise RowforgeError(
-                f"{name} of a command must be at most {config.most_map} with map_bits "
+                f"{field.name} of a command must be at most {config.most_map} with map_bits "
                 f"{config.map_bits}, not {value}"
             )
 

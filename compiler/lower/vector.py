@@ -30,7 +30,7 @@ from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.ops import Add, Mul, Pool, PoolKind, Rescale
 from compiler.quantisation import add_multipliers
-from hw.arch.commands import TABLE, VECTOR_MAP_FIELDS, VectorOp
+from hw.arch.commands import TABLE, VECTOR, VectorOp
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -124,7 +124,7 @@ class VectorOperation(Operation):
                 "plane": target.plane_stride,
                 **self.fields(stream),
             }
-            check_counts(self.config, fields, VECTOR_MAP_FIELDS)
+            check_counts(self.config, VECTOR, fields)
             stream.vector(fields, access)
 
     def prepare(self, stream: Stream) -> None:

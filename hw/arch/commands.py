@@ -252,14 +252,14 @@ CONSTANTS = Struct(
         Field("window_shift", 5, "right shift of a product (16-bit data)"),
         Field("weight_zero", 9, "weight zero point", signed=True),
         Field("weight_signed", 1, "stored weights are signed"),
-        Field("windows", 16, "windows in a row (F)"),
+        Field("windows", 16, "windows in a row (F)", on_map=True),
         Field("filter_beats", 12, "filter beats of a PE in a pass"),
-        Field("pixel_outer", 16, "outer pixel steps in a row"),
-        Field("pixel_step", 16, "pixels between outer steps"),
-        Field("pixel_inner", 16, "consecutive pixels in an outer step"),
+        Field("pixel_outer", 16, "outer pixel steps in a row", on_map=True),
+        Field("pixel_step", 16, "pixels between outer steps", on_map=True),
+        Field("pixel_inner", 16, "consecutive pixels in an outer step", on_map=True),
         Field("pixel_beats", 8, "ifmap beats in a pixel"),
-        Field("height", 16, "ifmap rows that exist (others are padding)"),
-        Field("width", 16, "ifmap columns that exist"),
+        Field("height", 16, "ifmap rows that exist (others are padding)", on_map=True),
+        Field("width", 16, "ifmap columns that exist", on_map=True),
         Field("plane_stride", ADDRESS, "words from channel block to channel block of the ifmap"),
         Field("zero", 16, "ifmap zero point", signed=True),
         Field("signed", 1, "stored activations are signed"),
@@ -282,8 +282,8 @@ BASES = Struct(
     "bases",
     (
         Field("ifmap", ADDRESS, "ifmap word address of tag 0, first pixel"),
-        Field("y", 16, "ifmap row of tag 0", signed=True),
-        Field("x", 16, "ifmap column of the first pixel", signed=True),
+        Field("y", 16, "ifmap row of tag 0", signed=True, on_map=True),
+        Field("x", 16, "ifmap column of the first pixel", signed=True, on_map=True),
         Field("psum", ADDRESS, "psum beat address"),
         Field("output", ADDRESS, "output word address"),
         Field("channel", CHANNEL, "first output channel of the pass"),
@@ -299,19 +299,6 @@ LOOP = Struct(
     (*BASES.fields, Field("count", 16, "iterations")),
     "A loop of the pass nest: what the bases gain when it steps and the inner loops start over.",
 )
-
-
-CONV_MAP_FIELDS = (
-    "windows",
-    "pixel_outer",
-    "pixel_step",
-    "pixel_inner",
-    "height",
-    "width",
-    "x",
-    "y",
-)
-"""Rows and columns of maps in CONV's records: the hardware holds `map_bits` of them."""
 
 
 class VectorOp(IntEnum):
@@ -330,16 +317,16 @@ VECTOR = Struct(
         Field("op", 4, "operation (`VectorOp`)"),
         Field("signed", 1, "stored operands are signed"),
         Field("blocks", 12, "channel blocks"),
-        Field("rows", 16, "output rows (E)"),
-        Field("columns", 16, "output columns (F)"),
+        Field("rows", 16, "output rows (E)", on_map=True),
+        Field("columns", 16, "output columns (F)", on_map=True),
         Field("window_rows", 12, "window height (R); 1 for ADD and MUL"),
         Field("window_columns", 12, "window width (S)"),
         Field("stride_y", 12, "vertical stride"),
         Field("stride_x", 12, "horizontal stride"),
-        Field("y", 16, "input row of the first window (negative: padding)", signed=True),
-        Field("x", 16, "input column of the first window", signed=True),
-        Field("height", 16, "input rows that exist"),
-        Field("width", 16, "input columns that exist"),
+        Field("y", 16, "first input row of windows (negative: padding)", signed=True, on_map=True),
+        Field("x", 16, "input column of the first window", signed=True, on_map=True),
+        Field("height", 16, "input rows that exist", on_map=True),
+        Field("width", 16, "input columns that exist", on_map=True),
         Field("left", ADDRESS, "word address of the (left) operand at row 0, column 0"),
         Field("right", ADDRESS, "word address of the right operand"),
         Field("row_stride", ADDRESS, "words from input row to row"),
@@ -356,9 +343,6 @@ VECTOR = Struct(
     ),
     "Descriptor of VECTOR.",
 )
-
-VECTOR_MAP_FIELDS = ("rows", "columns", "height", "width", "x", "y")
-"""Rows and columns of maps in VECTOR: the hardware holds `map_bits` of them."""
 
 DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.END: 0,

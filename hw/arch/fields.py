@@ -17,12 +17,16 @@ _WORD_MASK = (1 << WORD_BITS) - 1
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a record: its name, width in bits, signedness and meaning."""
+    """One field of a record: its name, width in bits, signedness and meaning.
+
+    `on_map`: rows or columns of a map, of which the hardware holds `map_bits` bits at the most.
+    """
 
     name: str
     width: int
     doc: str = ""
     signed: bool = False
+    on_map: bool = False
 
     @property
     def low(self) -> int:

@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import bits_for, ceil_log2
 
-from hw.arch.commands import BASES, CONSTANTS, CONV_MAP_FIELDS
+from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.elaboration import Block
@@ -35,7 +35,7 @@ def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
     reach: dict[str, int] = {}
     if config is not None:
         reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
-        reach |= dict.fromkeys(CONV_MAP_FIELDS, config.map_bits)
+        reach |= {f.name: config.map_bits for f in struct.fields if f.on_map}
         reach["psum"] = psum_address_bits(config)
         reach["head"] = row_bits(config)
     return data.StructLayout(

@@ -81,7 +81,7 @@ def test_maps_are_cut_to_what_the_hardware_counts(name: str) -> None:
         config=CONFIG,
         graph=graph,
         inputs=inputs,
-        options={"dump": True},
+        options={"dump": True, "profile": True, "objective": "cycles"},
     )
     outcome = run_case(case, rtl=True)
     assert outcome.status == "passed", outcome.message
