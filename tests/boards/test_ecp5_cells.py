@@ -13,7 +13,8 @@ from hw.yosys import yosys_command
 
 _PROOF = (
     "read_verilog -D NO_INCLUDES +/ecp5/cells_sim.v; read_verilog cells.v design.v; "
-    "hierarchy -check; proc; flatten gated_adder; miter -equiv -make_outputs written gated_adder m; "
+    "hierarchy -check; proc; flatten gated_adder; "
+    "miter -equiv -make_outputs written gated_adder m; "
     "flatten m; opt m; sat -verify -prove trigger 0 m"
 )
 
