@@ -24,8 +24,9 @@ class PE(Block):
     from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
     each other without a bubble when filters and ifmaps are there.
 
-    Pipeline: issue and scratchpad read; multiply; (16-bit data: shift;) accumulate. Only the
-    accumulate stage waits for psums, and it freezes the stages before it.
+    Pipeline: issue and scratchpad read; (`control_pipeline`: a register behind the scratchpads;)
+    multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
+    freezes the stages before it.
 
     Members
     -------
@@ -114,20 +115,14 @@ class PE(Block):
         config = self.parameters
         width = config.operand_width + config.weight_width
         product = data.ArrayLayout(signed(width), config.macs_per_pe)
-        valid = Signal()
-        held = Signal(Operation(config), reset_less=True)
-        word = Signal(signed(config.operand_width), reset_less=True)
+        valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
         products = Signal(product, reset_less=True)
         multiplied = Signal()
         done = Signal(Operation(config), reset_less=True)
         with m.If(advance):
-            m.d.sync += [valid.eq(issue), multiplied.eq(valid), done.eq(held)]
-            with m.If(issue):
-                m.d.sync += [held.eq(operation), held.zero.eq(zero)]
-                with m.If(~zero):
-                    m.d.sync += word.eq(ifmap.word)
+            m.d.sync += [multiplied.eq(valid), done.eq(held)]
             with m.If(valid & ~held.zero):
-                m.d.sync += Cat(products).eq(self._products(m, word, filters.weights))
+                m.d.sync += Cat(products).eq(self._products(m, word, weights))
         if config.data_width == 8:
             return (valid, held), (multiplied, done, products)
         shifted = Signal(product, reset_less=True)
@@ -138,6 +133,32 @@ class PE(Block):
             for k in range(config.macs_per_pe):
                 m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
         return (multiplied, done), (shifted_valid, shifted_operation, shifted)
+
+    def _fetch(self, m, issue, advance, zero, operation, ifmap, filters):
+        """(valid, operation, ifmap word, weights) in front of the multiplier.
+
+        With `control_pipeline` in registers: block RAMs are slow, and lie far from multipliers.
+        """
+        config = self.parameters
+        valid = Signal()
+        held = Signal(Operation(config), reset_less=True)
+        word = Signal(signed(config.operand_width), reset_less=True)
+        with m.If(advance):
+            m.d.sync += valid.eq(issue)
+            with m.If(issue):
+                m.d.sync += [held.eq(operation), held.zero.eq(zero)]
+                with m.If(~zero):
+                    m.d.sync += word.eq(ifmap.word)
+        read = (valid, held, word, filters.weights)
+        if not config.control_pipeline:
+            return read
+        fetched = tuple(
+            Signal.like(signal, name=f"fetched_{i}", reset_less=i > 0)
+            for i, signal in enumerate(read)
+        )
+        with m.If(advance):
+            m.d.sync += [late.eq(early) for late, early in zip(fetched, read, strict=True)]
+        return fetched
 
     def _waits(self, m: Module, advance: Signal, valid, operation):
         """What the last stage will need of its neighbours, registered: (it sends, it takes a psum

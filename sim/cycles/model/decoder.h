@@ -13,6 +13,7 @@ struct Decoder {
     Header header;
     int position = 0;   // words of the descriptor taken, or of a block sent
     int64_t left = 0;   // payload words to come
+    bool counted = false;  // the value of the counter at `position` has come
 
     // What the engine tells in a cycle.
     struct Engine {
@@ -31,7 +32,10 @@ struct Decoder {
     // A word on the stream is one for the box loader.
     bool loads() const { return state == kLoad && left != 0; }
     // A result word of the decoder's own is offered.
-    bool result_valid() const { return state == kBlock || state == kBlockWords; }
+    bool result_valid() const {
+        return state == kBlock ||
+               (state == kBlockWords && (counted || header.opcode != Opcode::COUNTERS));
+    }
 
     // One cycle. `word`: a word is offered, `read` gives its value if it is no payload;
     // `result_ready`: the host takes a result word.
@@ -95,7 +99,9 @@ struct Decoder {
                 break;
             case kBlockWords:
                 a.hold = header.opcode == Opcode::COUNTERS;
-                if ((a.result = result_ready)) {
+                a.result = result_ready && result_valid();
+                counted = !a.result;
+                if (a.result) {
                     const bool status = header.opcode == Opcode::END;
                     if (++position == (status ? 1 : kCounters)) {
                         a.clear = !status;
