@@ -59,6 +59,7 @@ def _fifos(config: Config) -> Iterator[tuple[str, int, int]]:
         words = config.column_fifo * beat * config.psum_width // width
         yield f"psums {name}, at the end of a column", config.cols, words
     if config.control_pipeline:
+        yield "ifmap, before the Y bus", 1, 2 * config.noc_ifmap
         yield "filters, before the Y bus", 1, 2 * config.noc_filter
         yield "results, before the buffer", 1, 2 * config.lanes
     if config.bus_pipeline:

@@ -24,7 +24,7 @@ from hw.glb.ports import act_write_layout
 from hw.noc.deep_queue import DeepQueue
 from hw.noc.queue import Queue
 from hw.pe.array import PEArray
-from hw.pe.layouts import filter_bus, pass_constants
+from hw.pe.layouts import pass_constants
 from hw.post.processor import PostProcessor
 from hw.post.vector import VectorEngine
 from hw.post.vector_reader import REQUEST
@@ -140,21 +140,11 @@ class Engine(Block):
                 resident.ready.eq(p.filters.words.ready & p.filters.resident),
                 words.ready.eq(p.filters.words.ready & ~p.filters.resident),
             ]
-        self._filter_beats(m, platform, p)
+        connect(m, p.filters.beats, p.array.filters)
         connect(m, p.ifmaps.beats, p.array.ifmap)
         for col in range(self.config.cols):
             connect(m, p.reader.columns[col], p.array.psums_in[col])
             connect(m, p.array.psums_out[col], p.writer.columns[col])
-
-    def _filter_beats(self, m: Module, platform: object, p: "_Parts") -> None:
-        """From the engine to the Y bus, with `control_pipeline` through two registers."""
-        if not self.config.control_pipeline:
-            connect(m, p.filters.beats, p.array.filters)
-            return
-        queue = Queue(filter_bus(self.config), depth=2)
-        instantiate(m, platform, "filter_queue", queue)
-        connect(m, p.filters.beats, queue.input)
-        connect(m, queue.output, p.array.filters)
 
     def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""

@@ -95,7 +95,9 @@ class MulticastNetwork(Block):
     """Y bus and X buses: delivers a beat to all PEs whose row ID and column ID match its tags.
 
     The column tag is compared with the column's ID plus the row's offset: each row subtracts its
-    offset once. With `pipeline` each X bus is decoupled by a queue of two (latency + 1).
+    offset once. With `pipeline` each X bus is decoupled by a queue of two (latency + 1). With
+    `entry` beats wait in another one in front of the Y bus, with the rows that want them (latency
+    + 1).
 
     Members
     -------
@@ -105,7 +107,15 @@ class MulticastNetwork(Block):
     """
 
     def __init__(
-        self, payload, *, row_tag: int, col_tag: int, rows: int, cols: int, pipeline: int = 0
+        self,
+        payload,
+        *,
+        row_tag: int,
+        col_tag: int,
+        rows: int,
+        cols: int,
+        pipeline: int = 0,
+        entry: int = 0,
     ):
         self.row_layout = data.StructLayout({"enable": 1, "id": row_tag, "offset": col_tag})
         self.input_layout = data.StructLayout(
@@ -122,37 +132,59 @@ class MulticastNetwork(Block):
         )
         self.payload = payload
         self.shape = (rows, cols)
+        self.beat = data.StructLayout({"payload": payload, "tag": col_tag, "bank": 1, "rows": rows})
         self.tags = (row_tag, col_tag)
         self.pipeline = pipeline
+        self.entry = entry
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows, cols = self.shape
-        row_tag, col_tag = self.tags
-        beat = self.input.payload
-        wanted = of_bank(m, self.rows, beat.bank, "wanted")
+        beats = self._found(m, platform)
+        beat = beats.payload
+        offsets = of_bank(m, self.rows, beat.bank, "offsets")
         ids = of_bank(m, self.ids, beat.bank, "ids")
         enables = of_bank(m, self.enables, beat.bank, "enables")
         waits = []
         for row in range(rows):
-            controller = MulticastController(width=row_tag)
-            instantiate(m, platform, f"controller_{row}", controller)
-            bus = XBus(self.payload, tag=col_tag, cols=cols, pipeline=self.pipeline)
+            bus = XBus(self.payload, tag=self.tags[1], cols=cols, pipeline=self.pipeline)
             instantiate(m, platform, f"x_bus_{row}", bus)
             m.d.comb += [
-                controller.tag.eq(beat.row),
-                controller.id.eq(wanted[row].id),
-                controller.enable.eq(wanted[row].enable),
                 bus.input.payload.payload.eq(beat.payload),
-                bus.input.payload.tag.eq(beat.tag - wanted[row].offset),
-                bus.input.valid.eq(self.input.valid & self.input.ready & controller.match),
+                bus.input.payload.tag.eq(beat.tag - offsets[row].offset),
+                bus.input.valid.eq(beats.valid & beats.ready & beat.rows[row]),
                 bus.ids.eq(ids),
                 bus.enables.eq(enables),
             ]
             self._deliver(m, bus, row)
-            waits.append(controller.match & ~bus.input.ready)
-        m.d.comb += self.input.ready.eq(~Cat(waits).any())
+            waits.append(beat.rows[row] & ~bus.input.ready)
+        m.d.comb += beats.ready.eq(~Cat(waits).any())
         return m
+
+    def _found(self, m: Module, platform: object) -> stream.Interface:
+        """The stream of beats with the rows that want them."""
+        beat = self.input.payload
+        wanted = of_bank(m, self.rows, beat.bank, "wanted")
+        found = stream.Signature(self.beat).create()
+        m.d.comb += [
+            found.valid.eq(self.input.valid),
+            self.input.ready.eq(found.ready),
+            *(found.payload[name].eq(beat[name]) for name in ("payload", "tag", "bank")),
+        ]
+        for row in range(self.shape[0]):
+            controller = MulticastController(width=self.tags[0])
+            instantiate(m, platform, f"controller_{row}", controller)
+            m.d.comb += [
+                controller.tag.eq(beat.row),
+                controller.id.eq(wanted[row].id),
+                controller.enable.eq(wanted[row].enable),
+                found.payload.rows[row].eq(controller.match),
+            ]
+        if not self.entry:
+            return found
+        queue = instantiate(m, platform, "queue", Queue(self.beat, depth=2))
+        connect(m, found, queue.input)
+        return queue.output
 
     def _deliver(self, m: Module, bus: XBus, row: int) -> None:
         for col in range(self.shape[1]):

@@ -161,6 +161,7 @@ class PEArray(Block):
             rows=config.rows,
             cols=config.cols,
             pipeline=config.bus_pipeline,
+            entry=config.control_pipeline,
         )
         instantiate(m, platform, f"{name}_network", network)
         for bank in range(2):

@@ -73,14 +73,15 @@ class WindowWalk(Block):
         m.d.comb += [
             pending.eq(self.config_pass != self.started),
             idle.eq(pending & ~self.running),
-            follows.eq(pending & self.pass_done),
+            # With `control_pipeline` a PE rests a cycle, so that handshakes do not reach `current`.
+            follows.eq(0 if config.control_pipeline else pending & self.pass_done),
             begin.eq(idle | (self.step & follows)),
             leaves.eq(idle | (self.step & self.pass_done)),
         ]
         with m.If(begin):
             m.d.sync += [current.eq(self.config), self.started.eq(self.started + 1)]
         with m.If(leaves):
-            m.d.sync += self.running.eq(pending & self.config.active)
+            m.d.sync += self.running.eq((idle | follows) & self.config.active)
         last_window = self._windows(m, current, begin)
         round_done = self._rounds(m, current)
         self._words(m, current, round_done, last_window)

@@ -37,7 +37,9 @@ struct State {
     Tables tables;
     FilterEngine filters;
     DeepQueue prefetch;
-    ItemQueue<FilterBeat, 2> filter_queue;  // with `control_pipeline` only
+    // in front of the Y buses, with `control_pipeline` only (hw/noc/multicast.py)
+    ItemQueue<IfmapBeat, 2> ifmap_queue;
+    ItemQueue<FilterBeat, 2> filter_queue;
     IfmapEngine ifmaps;
     PsumReader reader;
     PsumWriter writer;
@@ -148,9 +150,11 @@ class Accelerator {
         const bool filter_sent =
             pipeline ? filter.valid && s.filter_queue.ready(2) : filter_delivered;
         const bool filter_word = filter_sent && s.filters.ends_word(config, s.tables);
-        const IfmapBeat pixel_beat = s.ifmaps.reader.front();
+        const IfmapBeat pixel_beat = pipeline ? s.ifmap_queue.front() : pixels.front();
+        const bool pixel_delivered = (pipeline ? s.ifmap_queue.valid() : pixels.valid()) &&
+                                     s.array.ifmap_ready(s.tables, pixel_beat);
         const bool pixel_sent =
-            s.ifmaps.reader.valid() && s.array.ifmap_ready(s.tables, pixel_beat);
+            pipeline ? pixels.valid() && s.ifmap_queue.ready(2) : pixel_delivered;
         const int fed_column = s.reader.column();
         const bool fed = fed_column >= 0 &&
                          s.array.feeders[fed_column].queue.ready(int(config.column_fifo));
@@ -204,13 +208,16 @@ class Accelerator {
         s.load_waited = load_write && !load_granted;
         s.loader.clock(config, act.load, load_granted, act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
-        s.array.clock(config, s.tables, issued, pixel_sent ? &pixel_beat : nullptr,
+        s.array.clock(config, s.tables, issued, pixel_delivered ? &pixel_beat : nullptr,
                       filter_delivered ? &filter_beat : nullptr, fed ? &fed_beat : nullptr, fed_column,
                       drained ? drained_column : -1, s.activity);
         s.post.clock(config, post_granted, item);
         s.pending += int(act.start_conv) - int(s.writer.closes(s.tables, post_idle));
         s.writer.clock(config, s.tables, drained, leave, writer_item, post_idle);
         s.reader.clock(config, s.tables, read, psum_granted, fed);
+        if (pipeline)
+            s.ifmap_queue.clock(pixel_sent, pixel_sent ? pixels.front() : IfmapBeat{},
+                                pixel_delivered);
         s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);

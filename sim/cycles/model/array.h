@@ -74,7 +74,7 @@ struct PEArray {
         const int stages = 2 + (config.data_width == 16) + int(config.control_pipeline);
         const PeLimits limits{8 * (stages - 1), 0xFFFFFFFFu >> (32 - 8 * stages),
                               int(config.ifmap_spad), int(config.psum_fifo),
-                              config.noc_ifmap == 1};
+                              config.noc_ifmap == 1, config.control_pipeline != 0};
         const int shown = config.control_pipeline ? announced : issued;
         const PassTable& newest = tables[shown & 1];
         announced = issued;

@@ -81,6 +81,8 @@ class Fingerprint {
         d.add(behind(i.done), uint64_t(i.loaded), uint64_t(i.pixel), uint64_t(i.outer_pixel));
         nest(i.nest);
         reader(i.reader, [this](const IfmapBeat& b) { beat(b); });
+        d.add(uint64_t(s.ifmap_queue.level));
+        for (int k = 0; k < s.ifmap_queue.level; ++k) beat(s.ifmap_queue.items[k]);
         const auto& r = s.reader;
         d.add(behind(r.done), uint64_t(r.part));
         nest(r.nest.nest);

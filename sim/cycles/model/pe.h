@@ -69,6 +69,7 @@ struct PeLimits {
     uint32_t stages;  // bits of the pipeline
     int ifmap_spad, psum_fifo;
     bool single;  // beats of one word
+    bool rests;  // a cycle between passes
 };
 
 // One clock cycle of a PE that has nothing to do but the next step of an ifmap word; returns whether
@@ -153,7 +154,7 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
         }
     }
 
-    if (pending && (!pe.running || pass_done)) {
+    if (pending && (!pe.running || (pass_done && !limits.rests))) {
         moves.began = true;
         pe.started = (pe.started + 1) & 3;
         begin();
