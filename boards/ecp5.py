@@ -7,7 +7,7 @@ from typing import Any
 from boards.board import Board
 from boards.dense import AREA, SHORT_SUMS
 from boards.ecp5_cells import gated_adder, without_loose_carries
-from boards.family import NETLIST, PLACER, Resources, Step
+from boards.family import NETLIST, Resources, Step, placing
 from hw.arch.config import Config
 
 _ROUTED = "routed.config"
@@ -69,7 +69,7 @@ class Ecp5:
             f"{top}.lpf",
             "--textcfg",
             _ROUTED,
-            *PLACER,
+            *placing(board),
         )
         return Step("nextpnr-ecp5", arguments)
 

@@ -12,8 +12,6 @@ Progress = Callable[[str], None]
 
 NETLIST = "netlist.json"
 REPORT = "nextpnr.json"
-# Wires take most of the time: with the placer's own weights a PE is spread over the whole part.
-PLACER = ("--placer-heap-timingweight", "35", "--placer-heap-critexp", "2")
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,18 @@ class Resources:
     ff: int
     dsp: int
     block_ram: int
+
+
+def placing(board: Board) -> tuple[str, ...]:
+    """Options of nextpnr for a board.
+
+    On a large part wires take most of a cycle, and with the placer's own weight of timing a PE is
+    spread over all of it; router1 takes hours there. On a part that is nearly full such a weight
+    packs cells so densely that no way is left between them, and router2 does not come to an end.
+    """
+    if board.dense:
+        return ("--placer-heap-timingweight", "12")
+    return ("--placer-heap-timingweight", "35", "--router", "router2")
 
 
 class Family(Protocol):

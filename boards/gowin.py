@@ -6,7 +6,7 @@ from typing import Any
 
 from boards.board import Board
 from boards.dense import AREA, SHORT_SUMS
-from boards.family import NETLIST, PLACER, Resources, Step
+from boards.family import NETLIST, Resources, Step, placing
 from hw.arch.config import Config
 
 _ROUTED = "routed.json"
@@ -42,7 +42,7 @@ class Gowin:
             f"cst={top}.cst",
             "--write",
             _ROUTED,
-            *PLACER,
+            *placing(board),
         )
         return Step("nextpnr-himbaechel", arguments)
 

@@ -92,6 +92,8 @@ class ColumnCollector(Block):
         m.d.comb += running.eq(~waiting & current.active)
 
         here = Signal(config.rows)  # the row whose word is wanted, one bit a row
+        wanted = Signal.like(here)  # a cycle later
+        m.d.sync += here.eq(wanted)
         word = Signal(ChainWord(config))
         arrived = Signal()
         may, taken = Signal(), Signal()  # a word may come; it does
@@ -100,7 +102,8 @@ class ColumnCollector(Block):
             running
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
-        masked = [Mux(here[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
+        chosen = self._chosen(m, here, wanted)
+        masked = [Mux(chosen[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
         m.d.comb += word.eq(reduce(or_, masked))
         # Whether a word has come is left out: no path leads from one PE to all others.
         m.d.comb += [
@@ -116,15 +119,29 @@ class ColumnCollector(Block):
         following = of_bank(m, configs, ~bank, "following")  # the pass behind this one
         m.d.comb += [above.eq(current.tails & ~below), top.eq(~above.any())]
         with m.If(waiting):
-            m.d.sync += here.eq(_lowest(current.tails))
+            m.d.comb += wanted.eq(_lowest(current.tails))
         with m.Elif(~current.active):
-            m.d.sync += here.eq(_lowest(following.tails))
+            m.d.comb += wanted.eq(_lowest(following.tails))
         with m.Elif(segment_done):
             again = Mux(last_window, _lowest(following.tails), _lowest(current.tails))
-            m.d.sync += here.eq(Mux(top, again, _lowest(above)))
+            m.d.comb += wanted.eq(Mux(top, again, _lowest(above)))
+        with m.Else():
+            m.d.comb += wanted.eq(here)
         passes = Mux(current.active, segment_done & top & last_window, ~waiting)
         m.d.sync += self.done.eq(self.done + passes)
         return m
+
+    def _chosen(self, m: Module, here: Signal, wanted: Signal) -> Value:
+        """`here` for the words themselves, whose many bits would draw it away from all else.
+
+        With `control_pipeline` from registers of its own, which hold the opposite: synthesis would
+        make one of two that are equal.
+        """
+        if not self.config.control_pipeline:
+            return here
+        elsewhere = Signal.like(here, init=-1)
+        m.d.sync += elsewhere.eq(~wanted)
+        return ~elsewhere
 
     def _windows(self, m: Module, current, step: Value) -> Signal:
         """Count the windows; returns "this is the last one"."""
