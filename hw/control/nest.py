@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,14 @@ def nest(
     `last` is a register, and no path leads through a comparison.
     """
     loops: dict[str, Loop] = {}
-    inner_ends: Value | None = None
+    inside: list[Value] = []  # "last" of this loop and those inside it: no chain through all loops
     for name in reversed(limits):
         limit = Value.cast(limits[name])
         index = Signal(min(width, len(limit)), name=f"{name}_index")
         last = Signal(name=f"{name}_last")
         ends = Signal(name=f"{name}_ends")
         steps = Signal(name=f"{name}_steps")
-        m.d.comb += [
-            ends.eq(last if inner_ends is None else last & inner_ends),
-            steps.eq(step if inner_ends is None else step & inner_ends),
-        ]
+        m.d.comb += [steps.eq(Cat(step, *inside).all()), ends.eq(Cat(*inside, last).all())]
         with m.If(steps):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
         if begins is None:
@@ -63,5 +60,5 @@ def nest(
             with m.If(begins[name].now):
                 m.d.sync += last.eq(begins[name].limit == 1)
         loops[name] = Loop(index, last, ends, steps)
-        inner_ends = ends
+        inside.append(last)
     return loops

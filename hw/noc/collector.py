@@ -49,7 +49,7 @@ class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
     The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
-    after its issue: so long the collector may take to learn of it.
+    after its issue, with `control_pipeline` five: so long the collector may take to learn of it.
 
     Members
     -------
@@ -86,10 +86,11 @@ class ColumnCollector(Block):
             announced.eq(self.issued),
             issued.eq(announced),  # a cycle behind the pass's configuration
         ]
-        current = of_bank(m, configs, bank, "current")
+        passes = Signal()  # the pass is over
+        m.d.sync += self.done.eq(self.done + passes)
+        now = of_bank(m, configs, bank, "now")
         waiting = issued == self.done
-        running = Signal()
-        m.d.comb += running.eq(~waiting & current.active)
+        current, running = self._running(m, now, ~waiting & now.active, passes)
 
         here = Signal(config.rows)  # the row whose word is wanted, one bit a row
         wanted = Signal.like(here)  # a cycle later
@@ -116,20 +117,35 @@ class ColumnCollector(Block):
         last_window = self._windows(m, current, segment_done & top)
         below = Cat(here[index:].any() for index in range(config.rows))  # this row and those below
         above = Signal(config.rows)  # tails that follow in this window
-        following = of_bank(m, configs, ~bank, "following")  # the pass behind this one
-        m.d.comb += [above.eq(current.tails & ~below), top.eq(~above.any())]
-        with m.If(waiting):
-            m.d.comb += wanted.eq(_lowest(current.tails))
-        with m.Elif(~current.active):
-            m.d.comb += wanted.eq(_lowest(following.tails))
+        m.d.comb += [
+            above.eq(current.tails & ~below),
+            top.eq(~above.any()),
+            passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
+        ]
+        first, again = _lowest(now.tails), _lowest(current.tails)
+        if not config.control_pipeline:  # the pass behind this one begins at once
+            following = _lowest(of_bank(m, configs, ~bank, "following").tails)
+            first, again = Mux(waiting, first, following), Mux(last_window, following, again)
+        with m.If(~running):
+            m.d.comb += wanted.eq(first)
         with m.Elif(segment_done):
-            again = Mux(last_window, _lowest(following.tails), _lowest(current.tails))
             m.d.comb += wanted.eq(Mux(top, again, _lowest(above)))
         with m.Else():
             m.d.comb += wanted.eq(here)
-        passes = Mux(current.active, segment_done & top & last_window, ~waiting)
-        m.d.sync += self.done.eq(self.done + passes)
         return m
+
+    def _running(self, m: Module, now, begins: Value, passes: Signal) -> tuple[data.View, Signal]:
+        """The configuration of the pass under way, and whether there is one.
+
+        With `control_pipeline` both from registers; the collector rests a cycle between passes.
+        """
+        running = Signal()
+        if not self.config.control_pipeline:
+            m.d.comb += running.eq(begins)
+            return now, running
+        current = Signal(CollectorConfig(self.config), reset_less=True)
+        m.d.sync += [current.eq(now), running.eq(begins & ~passes)]
+        return current, running
 
     def _chosen(self, m: Module, here: Signal, wanted: Signal) -> Value:
         """`here` for the words themselves, whose many bits would draw it away from all else.

@@ -95,7 +95,8 @@ struct PEArray {
             const bool arrived = tail_row >= 0 && column[tail_row].tail_word();
             const bool tail_taken = collector.clock(
                 issued, collected, col, tail_row, arrived, drained_column == col,
-                int(config.macs_per_pe), int(config.noc_psum_out), int(config.column_fifo));
+                int(config.macs_per_pe), int(config.noc_psum_out), int(config.column_fifo),
+                config.control_pipeline != 0);
             const int fed_row = feeder.row();
             bool column_taken = false, taken_above = false;
             for (int row = rows - 1; row >= 0; --row) {

@@ -10,18 +10,20 @@ struct ColumnCollector {
     uint8_t search = 0, level = 0, step = 0;
     uint16_t sent = 0, window = 0;
     bool flush = false;
+    bool rests = false;  // with `control_pipeline`, in the cycle behind a pass
     Queue queue;
 
     // The row from which a word is wanted, -1 for none.
     int row(int issued, const PassTable& table, int column) const {
-        if (issued == done || !((table.columns->active >> column) & 1)) return -1;
+        if (rests || issued == done || !((table.columns->active >> column) & 1)) return -1;
         const uint64_t rest = uint64_t(table.rows->tails) >> search << search;
         return rest ? __builtin_ctzll(rest) : 0;
     }
     // One cycle; `row` as above, `arrived`: its word is there, `leave`: the engine takes a beat.
     // Returns whether the word is taken.
     bool clock(int issued, const PassTable& table, int column, int row, bool arrived, bool leave,
-               int lanes, int width, int depth) {
+               int lanes, int width, int depth, bool pipeline) {
+        const uint8_t was_done = done;
         if (issued != done && !((table.columns->active >> column) & 1)) done = (done + 1) & 3;
         const bool room = queue.ready(depth);
         bool put = false, taken = false, segment_done = false;
@@ -61,6 +63,7 @@ struct ColumnCollector {
                 }
             }
         }
+        rests = pipeline && done != was_done;
         queue.clock(put, leave);
         return taken;
     }

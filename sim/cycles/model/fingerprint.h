@@ -123,7 +123,7 @@ class Fingerprint {
     }
     void column(const ColumnCollector& c) {
         d.add(behind(c.done) | uint64_t(c.search) << 8 | uint64_t(c.level) << 16 |
-                  uint64_t(c.step) << 24 | uint64_t(c.flush) << 32,
+                  uint64_t(c.step) << 24 | uint64_t(c.flush) << 32 | uint64_t(c.rests) << 33,
               uint64_t(c.sent) | uint64_t(c.window) << 16 | uint64_t(c.queue.level) << 32);
     }
     void network(const MulticastNetwork<uint8_t>& network) {
