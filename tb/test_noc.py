@@ -17,20 +17,21 @@ GRIDS = [
 ]
 
 
+@pytest.mark.parametrize("entry", [0, 1])
 @pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: "{rows}x{cols}".format(**grid))
-def test_multicast(grid, pipeline):
+def test_multicast(grid, pipeline, entry):
     bits = 12
     case = {
         "geometry": grid,
-        "pipeline": pipeline,
+        "pipeline": pipeline or entry,
         "payload_bits": bits,
         "rounds": 4,
         "beats": 80,
         "stall": 0.3,
-        "seed": f"{grid} {pipeline}",
+        "seed": f"{grid} {pipeline} {entry}",
     }
-    block = partial(MulticastNetwork, bits, **grid, pipeline=pipeline)
+    block = partial(MulticastNetwork, bits, **grid, pipeline=pipeline, entry=entry)
     simulate(block, "multicast_bench", case)
 
 
@@ -49,6 +50,7 @@ COLUMNS = {
     "two macs, narrow": {"macs_per_pe": 2, "noc_psum_in": 2, "noc_psum_out": 2, "column_fifo": 2},
     "two macs, wide": {"macs_per_pe": 2, "noc_psum_in": 8, "noc_psum_out": 8, "glb_banks": 16},
     "wide": {"noc_psum_in": 8, "noc_psum_out": 8, "glb_banks": 16, "psum_spad": 9},
+    "registers": {"control_pipeline": 1, "map_bits": 10, "rows": 6},
 }
 
 
