@@ -114,7 +114,7 @@ class ColumnCollector(Block):
         segment_done = self._pack(m, current, word.psums, arrived, may, taken, queue.input)
 
         top = Signal()  # no tail follows in this window
-        last_window = self._windows(m, current, segment_done & top)
+        last_window = self._windows(m, current, running, segment_done & top)
         below = Cat(here[index:].any() for index in range(config.rows))  # this row and those below
         above = Signal(config.rows)  # tails that follow in this window
         m.d.comb += [
@@ -159,15 +159,16 @@ class ColumnCollector(Block):
         m.d.sync += elsewhere.eq(~wanted)
         return ~elsewhere
 
-    def _windows(self, m: Module, current, step: Value) -> Signal:
+    def _windows(self, m: Module, current, running: Signal, step: Value) -> Signal:
         """Count the windows; returns "this is the last one"."""
         behind = Signal(self.config.map_bits, init=2)  # number of the next window, from 1
         ends, last = Signal(name="window_ends"), Signal(name="last_window")
         m.d.comb += last.eq(current.single | ends)
         with m.If(step):
             m.d.sync += [behind.eq(behind + 1), ends.eq(behind == current.windows)]
-        with m.If(step & last):
-            m.d.sync += behind.eq(behind.init)
+        # Between passes there is no step, where the collector rests.
+        with m.If(~running if self.config.control_pipeline else step & last):
+            m.d.sync += [behind.eq(behind.init), ends.eq(0)]
         return last
 
     def _pack(self, m: Module, current, word, arrived, may, taken, beats):
