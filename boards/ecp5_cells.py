@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 
 # A carry cell's bit is LUT4(A, B, C, D) ^ carry, and the carry goes on where the LUT gives 1; else
 # it is what the LUT gives for C = D = 0, by A and B. With D = 1: A & ~C ^ B, and B where that is 0.
@@ -39,9 +40,16 @@ endmodule
 
 
 def without_loose_carries(netlist: Path) -> None:
-    """Leave the carry output open where nothing takes it; nextpnr would lead it out by two LUTs."""
-    document = json.loads(netlist.read_text("utf-8"))
-    for module in document["modules"].values():
+    """Leave the carry output open where nothing takes it; nextpnr would lead it out by two LUTs.
+
+    Raises `RowforgeError` for a file that holds no netlist.
+    """
+    try:
+        document = json.loads(netlist.read_text("utf-8"))
+        modules = document["modules"].values()
+    except (OSError, ValueError, KeyError) as error:
+        raise RowforgeError(f"yosys has left no netlist: {error}") from None
+    for module in modules:
         cells = module["cells"].values()
         taken = {
             bit

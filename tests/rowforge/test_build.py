@@ -24,6 +24,8 @@ if words == ["--version"]:
 elif name == "yosys":
     file = re.search(r"tee -q -o (\\S+)", words[-1])[1]
     json.dump({{"design": {{"num_cells_by_type": {{"TRELLIS_FF": 5}}}}}}, open(file, "w"))
+    file = re.search(r"write_json (\\S+?);", words[-1])[1]
+    json.dump({{"modules": {{}}}}, open(file, "w"))
 elif name == "nextpnr-ecp5":
     clock = {{"achieved": {fmax}, "constraint": 50.0}}
     cells = {{"TRELLIS_COMB": 900, "TRELLIS_FF": 500, "MULT18X18D": 8, "DP16KD": 9}}
