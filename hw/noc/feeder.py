@@ -102,9 +102,8 @@ class ColumnFeeder(Block):
 
     def _deliver(self, m: Module, queue: Queue, word: Signal, taken: Signal, valid) -> None:
         ready = []
-        row = queue.output.payload.row[: bits_for(self.config.rows - 1)]
         for index, output in enumerate(self.outputs):
-            here = row == index
+            here = queue.output.payload.row == index
             m.d.comb += [output.payload.eq(word), output.valid.eq(valid & here)]
             ready.append(here & output.ready)
         m.d.comb += taken.eq(valid & Cat(ready).any())

@@ -84,11 +84,14 @@ class XBus(Block):
                 controller.enable.eq(self.enables[col]),
                 found.payload.targets[col].eq(controller.match),
             ]
-        if not self.pipeline:
-            return found
-        queue = instantiate(m, platform, "queue", Queue(self.beat, depth=2))
-        connect(m, found, queue.input)
-        return queue.output
+        return _waiting(m, platform, found, self.beat) if self.pipeline else found
+
+
+def _waiting(m: Module, platform: object, beats: stream.Interface, shape) -> stream.Interface:
+    """The same stream behind a queue of two."""
+    queue = instantiate(m, platform, "queue", Queue(shape, depth=2))
+    connect(m, beats, queue.input)
+    return queue.output
 
 
 class MulticastNetwork(Block):
@@ -180,11 +183,7 @@ class MulticastNetwork(Block):
                 controller.enable.eq(wanted[row].enable),
                 found.payload.rows[row].eq(controller.match),
             ]
-        if not self.entry:
-            return found
-        queue = instantiate(m, platform, "queue", Queue(self.beat, depth=2))
-        connect(m, found, queue.input)
-        return queue.output
+        return _waiting(m, platform, found, self.beat) if self.entry else found
 
     def _deliver(self, m: Module, bus: XBus, row: int) -> None:
         for col in range(self.shape[1]):

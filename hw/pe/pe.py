@@ -22,7 +22,8 @@ class PE(Block):
     word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
     windows. In the last round of a window each psum is added to the one that comes up the chain (or
     from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
-    each other without a bubble when filters and ifmaps are there.
+    each other without a bubble when filters and ifmaps are there; with `control_pipeline` a PE
+    rests a cycle between them.
 
     Pipeline: issue and scratchpad read; (`control_pipeline`: a register behind the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it

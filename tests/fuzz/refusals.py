@@ -46,6 +46,19 @@ def _overflow(case: Case, node: Node, match: re.Match[str]) -> bool:
     return bits == int(match[1]) and bits > case.config.psum_width
 
 
+# ---- maps -------------------------------------------------------------------------------------
+
+
+def _map_bits(case: Case, node: Node, match: re.Match[str]) -> bool:
+    """One window needs the bits that were named, a sign included, and there are fewer."""
+    if isinstance(node, Conv):
+        taps = zip(node.weights.shape[1:3], node.dilation, strict=True)
+        side = max((n - 1) * step + 1 for n, step in taps)
+    else:
+        side = max(node.window) if isinstance(node, Pool) else 1
+    return side >= 1 << (case.config.map_bits - 1) and int(match[1]) == side.bit_length() + 1
+
+
 # ---- scratchpads ------------------------------------------------------------------------------
 
 
@@ -196,6 +209,7 @@ def _span(case: Case, node: Node, match: re.Match[str]) -> bool:
 
 _CHECKS: dict[str, Check] = {
     r"psum_width must be at least (\d+) ": _overflow,
+    r"map_bits must be at least (\d+) ": _map_bits,
     r"ifmap_spad must be at least (\d+) ": _ifmap_spad,
     r"psum_spad must be at least (\d+) ": _psum_spad,
     r"filter_spad must be at least (\d+) ": _filter_spad,

@@ -12,6 +12,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from tests.compiler.compile_support import conv_graph, random_inputs, single
 from tests.fuzz.cases import Case
+from tests.fuzz.refusals import confirmed
 from tests.fuzz.runner import run_case
 
 CONFIG = Config(rows=3, cols=2, map_bits=8, glb_banks=8, glb_depth=512, psum_width=32)
@@ -105,6 +106,9 @@ def test_without_the_limit_the_same_maps_need_fewer_commands(name: str) -> None:
     ],
 )
 def test_a_window_that_is_too_wide_is_refused(graph: Graph, need: int) -> None:
-    with pytest.raises(RowforgeError, match=f"map_bits must be at least {need} .*, not 8"):
+    with pytest.raises(RowforgeError, match=f"map_bits must be at least {need} .*, not 8") as found:
         compile_graph(graph, CONFIG)
+    case = Case(seed=1, index=1, theme="refused", config=CONFIG, graph=graph, inputs=[])
+    assert confirmed(case, str(found.value))
+    assert not confirmed(case, f"n: map_bits must be at least {need + 1} (more than that)")
     compile_graph(graph, Config(**{**CONFIG.as_dict(), "map_bits": need}))
