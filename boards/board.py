@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hw.arch.frames import REQUEST_WORDS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -28,10 +30,15 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class SerialLink:
-    """A serial line. `resource`: its name among the platform's resources; `note`: its wiring."""
+    """A serial line.
+
+    `resource`: its name among the platform's resources; `words`: most words in a request or reply,
+    which wait in block RAMs; `note`: its wiring.
+    """
 
     baud: int
     resource: str = "uart"
+    words: int = REQUEST_WORDS
     note: str = ""
 
     def __str__(self) -> str:

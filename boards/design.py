@@ -34,7 +34,7 @@ def sources(board: Board, config: Config) -> Sources:
         raise RowforgeError(
             f"amaranth-boards is not installed ({error.name}); type pip install 'rowforge[boards]'"
         ) from None
-    files = {VERILOG: _verilog(board, config, board.link.baud)}
+    files = {VERILOG: _verilog(board, board.link, config)}
     if board.family == "xc7":
         platform.add_file(VERILOG, files[VERILOG])  # for Vivado's script
     plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
@@ -44,11 +44,18 @@ def sources(board: Board, config: Config) -> Sources:
     return Sources(files, platform)
 
 
-def _verilog(board: Board, config: Config, baud: float) -> str:
+def _verilog(board: Board, link: SerialLink, config: Config) -> str:
     from hw.link.boards import SerialAccelerator  # slow to import
     from hw.verilog import emit
 
-    return emit(SerialAccelerator(config, clock=board.clock, baud=baud), DESIGN)
+    design = SerialAccelerator(
+        config,
+        clock=board.clock,
+        baud=link.baud,
+        request_words=link.words,
+        reply_words=link.words,
+    )
+    return emit(design, DESIGN)
 
 
 def write(sources: Sources, folder: Path) -> None:

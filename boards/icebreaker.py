@@ -20,7 +20,11 @@ BOARD = Board(
     platform=_platform,
     oscillator="clk12",
     clock=12e6,
-    link=SerialLink(baud=1_000_000, note="the board's own USB connector (FT2232H, channel B)"),
+    link=SerialLink(
+        baud=1_000_000,
+        words=128,
+        note="the board's own USB connector (FT2232H, channel B)",
+    ),
     budget=UP5K,
     preset="icebreaker",
     flash=("-b", "ice40_generic"),

@@ -240,6 +240,8 @@ class _Compiler:
         traffic = self.stream.traffic[index]
         cost = report.cost
         cycles = replace(traffic, reads=cost.reads).cycles(cost.cycles) if cost else 0
+        modelled = cost is not None and not self.config.processor  # nothing models firmware
+        bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
         return Layer(
             name=report.name,
             op=report.op,
@@ -247,10 +249,10 @@ class _Compiler:
             reason=report.reason,
             output=report.output,
             macs=macs,
-            model_cycles=cycles if cost else None,
+            model_cycles=cycles if modelled else None,
             glb_bytes=cost.glb_bytes if cost else None,
             link_bytes=8 * traffic.words if traffic.words else None,
             resident_bytes=8 * self.stream.resident[index],
-            bound="link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else ""),
+            bound=bound if modelled else "",
             mapping=cost.mapping if cost else {},
         )

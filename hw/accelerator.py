@@ -9,10 +9,11 @@ from hw.control.decoder import Decoder
 from hw.elaboration import Block, ResetReplacer, instantiate
 from hw.engine import Engine
 from hw.link.width import WordAssembler, WordSplitter
+from hw.processor.processor import Processor
 
 
 class Accelerator(Block):
-    """Decoder and engine; an error in the stream resets the engine alone.
+    """Decoder and engine, or a processor; an error in the stream resets the engine alone.
 
     Members
     -------
@@ -27,11 +28,12 @@ class Accelerator(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        decoder = instantiate(m, platform, "decoder", Decoder(self.config))
-        inner = Module()
-        engine = instantiate(inner, platform, "engine", Engine(self.config))
-        m.submodules.core = ResetReplacer(decoder.flush)(inner)
-        connect(m, decoder.engine, engine.control)
+        if self.config.processor:
+            processor = instantiate(m, platform, "processor", Processor(self.config))
+            connect(m, flipped(self.cmd), processor.command)
+            connect(m, processor.result, flipped(self.result))
+            return m
+        decoder = self._decoder(m, platform)
         width = self.config.link_width
         if width == LINK_WORD_BITS:
             connect(m, flipped(self.cmd), decoder.command)
@@ -44,3 +46,12 @@ class Accelerator(Block):
         connect(m, decoder.result, splitter.words)
         connect(m, splitter.beats, flipped(self.result))
         return m
+
+    def _decoder(self, m: Module, platform: object) -> Decoder:
+        """The decoder with the engine behind it."""
+        decoder = instantiate(m, platform, "decoder", Decoder(self.config))
+        inner = Module()
+        engine = instantiate(inner, platform, "engine", Engine(self.config))
+        m.submodules.core = ResetReplacer(decoder.flush)(inner)
+        connect(m, decoder.engine, engine.control)
+        return decoder

@@ -51,6 +51,10 @@ class ModulePlatform(ABC):
     def register(self, block: "Block") -> str:
         """Make sure that a module for `block` exists; returns the module's name."""
 
+    @abstractmethod
+    def add_verilog(self, text: str) -> None:
+        """Append somebody else's Verilog, once, in which an `Instance` finds its module."""
+
 
 class Block(wiring.Component):
     """A component that is emitted once per set of constructor arguments.

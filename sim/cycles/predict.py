@@ -15,6 +15,11 @@ from sim.cycles.stream import command_stream
 UNKNOWN = frozenset({"gated_macs"})
 """Counters that depend on data: the model leaves them out."""
 
+UNMODELLED = (
+    "processor must be false where cycles are predicted: the model knows nothing of firmware, and "
+    "a run with --target rtl counts its cycles"
+)
+
 _SLICE = 200_000  # cycles between two chances to interrupt or to report
 _MOST = 1 << 40
 
@@ -58,8 +63,11 @@ def predict(
     Raises
     ------
     RowforgeError
-        If no C++ compiler is found, or the program never ends.
+        If no C++ compiler is found, the program never ends, or its configuration has a processor,
+        whose firmware is not modelled.
     """
+    if program.config.processor:
+        raise RowforgeError(UNMODELLED)
     library = model_library()
     stream = command_stream(program, dry=dry)
     values = np.array(config_values(program.config), dtype=np.int64)

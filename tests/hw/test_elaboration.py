@@ -39,6 +39,9 @@ class Recorder(ModulePlatform):
         self.blocks.append(block)
         return f"module_{len(self.blocks)}"
 
+    def add_verilog(self, text):
+        raise AssertionError("these designs bring none")
+
 
 def run(design, testbench):
     simulator = Simulator(design)

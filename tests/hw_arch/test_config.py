@@ -127,6 +127,20 @@ def test_all_choices_are_legal_and_no_others(name):
         assert str(refused.value) == f"{name} must be one of {listed}, not {value}"
 
 
+OF_PROCESSOR = {
+    "processor": True,
+    "rows": 16,
+    "cols": 8,
+    "noc_ifmap": 1,
+    "noc_filter": 2,
+    "noc_psum_in": 1,
+    "noc_psum_out": 1,
+    "glb_width": 32,
+    "post_units": 1,
+    "link_width": 32,
+}
+
+
 @pytest.mark.parametrize(
     "legal, change, sentence",
     [
@@ -217,6 +231,26 @@ def test_all_choices_are_legal_and_no_others(name):
             {"post_channels": 22},
             "post_channels must be a multiple of post_units (4), not 22",
         ),
+        *(
+            (
+                OF_PROCESSOR,
+                {name: value},
+                f"{name} must be at most {most} with processor, not {value}",
+            )
+            for name, most, value in (
+                ("rows", 16, 17),
+                ("cols", 8, 9),
+                ("data_width", 8, 16),
+                ("macs_per_pe", 1, 2),
+                ("noc_ifmap", 1, 2),
+                ("noc_filter", 2, 4),
+                ("noc_psum_in", 1, 2),
+                ("noc_psum_out", 1, 2),
+                ("glb_width", 32, 64),
+                ("post_units", 1, 2),
+                ("link_width", 32, 64),
+            )
+        ),
     ],
 )
 def test_combinations_are_legal_up_to_their_edge(legal, change, sentence):
@@ -273,8 +307,8 @@ def test_hash_and_differences_see_every_field():
     for item in fields(Config):
         default = getattr(base, item.name)
         value = other.get(item.name, not default if isinstance(default, bool) else default + 1)
-        names = {"noc_filter": 4} if item.name == "data_width" else {}
-        changed = replace(base, **{item.name: value, **names})
+        needs = {"data_width": {"noc_filter": 4}, "processor": OF_PROCESSOR}.get(item.name, {})
+        changed = replace(base, **{item.name: value, **needs})
         hashes.add(config_hash(changed))
         assert f"{item.name}: {default} here, {value} there" in differences(base, changed)
     assert len(hashes) == len(fields(Config)) + 1

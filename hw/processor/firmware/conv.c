@@ -1,0 +1,90 @@
+// CONV: the walk over the passes.
+#include "machine.h"
+
+// Unpack the pass's patterns, unless they are those of the pass before.
+static void hold_patterns(void) {
+    u32 rows = s.now.conv.bases.rows & PATTERN_MASK;
+    u32 columns = s.now.conv.bases.columns & PATTERN_MASK;
+    if (rows != s.rows_held) {
+        s.rows_held = rows;
+        const u32 *words = unpack(PATTERN_LAYOUT, row_patterns[rows], &s.pattern, 1);
+        s.row_entries = words;
+        words = unpack(SLOT_LAYOUT, words + ROWS * ROW_WORDS * 2, s.slots, ROWS);
+        unpack(SEGMENT_LAYOUT, words, s.segments, ROWS);
+    }
+    if (columns != s.columns_held) {
+        s.columns_held = columns;
+        s.column_entries = unpack(COLUMNS_LAYOUT, column_patterns[columns], &s.columns, 1);
+        unpack(COLUMN_LAYOUT, s.column_entries, s.column, COLS);
+    }
+}
+
+// Fill the array's table, as `pass_constants` says, and let the pass begin.
+static void issue(void) {
+    const struct conv_constants *constants = &s.now.conv.constants;
+    await(READY_BEGUN | READY_SETTLED);
+    u32 span = constants->diagonal ? constants->channels : 1;
+    union {
+        u8 end[4];
+        u32 all;
+    } ends = {{constants->steps - 2, constants->psums - 2, constants->taps - span - 1,
+               constants->advance - 1}};
+    set(REGISTER_ENDS, ends.all);
+    set(REGISTER_WINDOWS, constants->windows | s.first << 31);
+    for (u32 i = 0; i < COLS; i++)
+        set(REGISTER_COLUMN + 4 * i, s.column_entries[i * COLUMN_WORDS * 2]);
+    for (u32 i = 0; i < ROWS; i++)
+        set(REGISTER_ROW + 4 * i, s.row_entries[i * ROW_WORDS * 2]);
+    set(REGISTER_ISSUE, 1);
+}
+
+static void run_pass(void) {
+    hold_patterns();
+    announce_filters();
+    issue();
+    begin_psums();
+    s.events[COUNTER_PASSES]++;
+    send_filters();
+    send_ifmaps();
+    wait(READY_DRAINED);
+}
+
+void convolve(void) {
+    struct conv_constants *constants = &s.now.conv.constants;
+    s.left = s.header.length;
+    const u32 *words = unpack(CONV_CONSTANTS_LAYOUT, s.words, constants, 1);
+    words = unpack(BASES_LAYOUT, words, &s.now.conv.bases, 1);
+    unpack(LOOP_LAYOUT, words, s.now.conv.loops, LOOPS);
+    for (u32 i = 0; i < LOOPS; i++)
+        s.index[i] = 0;
+    i32 stepping;
+    do {
+        s.first = !constants->after;
+        s.last = !constants->before;
+        for (u32 i = 0; i < LOOPS; i++) {
+            if (constants->accumulate >> i & 1) {
+                if (s.index[i])
+                    s.first = 0;
+                if (s.index[i] + 1 != s.now.conv.loops[i].count)
+                    s.last = 0;
+            }
+        }
+        run_pass();
+        for (stepping = LOOPS - 1; stepping >= 0; stepping--) {
+            const struct loop *loop = &s.now.conv.loops[stepping];
+            if (++s.index[stepping] < loop->count) {
+                i32 *base = (i32 *)&s.now.conv.bases;
+                const i32 *gain = (const i32 *)loop;
+                for (u32 i = 0; i < sizeof s.now.conv.bases / sizeof *base; i++)
+                    base[i] += gain[i];
+                break;
+            }
+            s.index[stepping] = 0;
+        }
+    } while (stepping >= 0);
+    for (; s.left; s.left--) {
+        u32 word[2];
+        s.surplus = 1;
+        take(word);
+    }
+}

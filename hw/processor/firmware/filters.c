@@ -1,0 +1,59 @@
+// The filters of a pass, from the stream or from the weight memory.
+#include "machine.h"
+
+#define BEATS_PER_WORD (8 / NOC_FILTER)
+
+void announce_filters(void) {
+    const struct conv_constants *constants = &s.now.conv.constants;
+    u32 beats = s.pattern.filters * s.columns.groups * constants->filter_beats;
+    u32 words = (beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD;
+    s.events[COUNTER_FILTER_WORDS] += words;
+    if (constants->resident)
+        return;
+    if (words > s.left)
+        fail(STATUS_BAD_LENGTH, s.header.length);
+    s.left -= words;
+}
+
+void send_filters(void) {
+    const struct conv_constants *constants = &s.now.conv.constants;
+    u32 filters = s.pattern.filters, groups = s.columns.groups;
+    const u32 *resident = weights[s.now.conv.bases.weights & WEIGHTS_MASK];
+#if WEIGHT_ZERO_POINTS
+    u32 flip = constants->weight_signed << 7, zero = flip + constants->weight_zero;
+#endif
+    u32 word[2] = {0, 0}, part = 0;
+    u32 last = LAST_FILTER_BEAT;
+    __asm__("" : "+r"(last)); // or it becomes a shift by 31, which takes long
+    for (u32 fid = 0; fid < filters; fid++) {
+        for (u32 tid = 0; tid < groups; tid++) {
+            tick_in_time();
+            set(REGISTER_FILTER_TAG, fid | tid << 16);
+            for (u32 beats = constants->filter_beats; beats; beats--) {
+                if (part == BEATS_PER_WORD / 2)
+                    word[0] = word[1];
+                if (part == 0) {
+                    part = BEATS_PER_WORD;
+                    if (constants->resident) {
+                        word[0] = *resident++;
+                        word[1] = *resident++;
+                    } else {
+                        take(word);
+                    }
+                }
+                part--;
+                u32 beat = beats == 1 ? last : 0;
+                for (u32 i = 0; i < NOC_FILTER * 12; i += 12) {
+                    u32 weight = word[0] & 0xff;
+#if WEIGHT_ZERO_POINTS
+                    weight = ((weight ^ flip) - zero) & 0xfff;
+#endif
+                    beat |= weight << i;
+                    word[0] >>= 8;
+                }
+                await(READY_FILTER);
+                set(REGISTER_FILTER, beat);
+            }
+        }
+    }
+}
