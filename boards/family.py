@@ -36,12 +36,10 @@ def placing(board: Board) -> tuple[str, ...]:
     """Options of nextpnr for a board.
 
     On a large part wires take most of a cycle, and with the placer's own weight of timing a PE is
-    spread over all of it; router1 takes hours there. On a part that is nearly full such a weight
-    packs cells so densely that no way is left between them, and router2 does not come to an end.
+    spread over all of it. On a part that is nearly full a large weight packs cells so densely that
+    no way is left between them. The router is router1: router2 does not come to an end on either.
     """
-    if board.dense:
-        return ("--placer-heap-timingweight", "12")
-    return ("--placer-heap-timingweight", "35", "--router", "router2")
+    return ("--placer-heap-timingweight", "12" if board.dense else "35")
 
 
 class Family(Protocol):
