@@ -188,7 +188,7 @@ def _check_field(name: str, value: object, kind: object, meta: Mapping[str, Any]
         raise RowforgeError(f"{name} must be {meta['low']} to {meta['high']}, not {value}")
 
 
-_OF_PROCESSOR = {
+OF_PROCESSOR = {
     "rows": 16,
     "cols": 8,
     "data_width": 8,
@@ -206,7 +206,7 @@ _OF_PROCESSOR = {
 
 def _check_combinations(config: Config) -> None:
     """Refuse what cannot be built, naming field, value, limit and a value that works."""
-    for name, most in _OF_PROCESSOR.items():
+    for name, most in OF_PROCESSOR.items():
         if config.processor and getattr(config, name) > most:
             raise RowforgeError(
                 f"{name} must be at most {most} with processor, not {getattr(config, name)}"

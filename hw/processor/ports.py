@@ -132,16 +132,16 @@ class Registers(Block):
         factors = Signal(_WORD, reset_less=True)
         with m.If(self._written("FACTORS")):
             m.d.sync += factors.eq(self.port.wdata)
-        m.d.comb += [
-            self.command.ready.eq(self._taken("COMMAND")),
-            self.result.valid.eq(self._written("RESULT")),
-            self.result.payload.eq(self.port.wdata),
-        ]
+        m.d.comb += self.command.ready.eq(self._taken("COMMAND"))
+        with m.If(self.result.ready):
+            m.d.sync += self.result.valid.eq(0)
+        with m.If(self._written("RESULT")):
+            m.d.sync += [self.result.valid.eq(1), self.result.payload.eq(self.port.wdata)]
         cycles = Signal(_WORD)
         m.d.sync += cycles.eq(cycles + 1)
         states = {
             "command": self.command.valid,
-            "result": self.result.ready,
+            "result": ~self.result.valid,
             "ifmap": array.ifmap.ready,
             "filter": array.filters.ready,
             "begun": array.begun,

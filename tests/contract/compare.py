@@ -1,6 +1,6 @@
 """One program on the RTL and in the model: how far every counter of every layer is apart."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.compile import compile_graph
 from hw.arch.program import Program
@@ -51,16 +51,17 @@ class ProgramResult:
 
 
 def compiled(case: Case) -> Program:
-    """The case's program, with a counter block for every layer."""
-    return compile_graph(case.graph, case.config, **{**case.options, "profile": True})
+    """The case's program, with a counter block for every layer; engines, for the model has those."""
+    config = replace(case.config, processor=False)
+    return compile_graph(case.graph, config, **{**case.options, "profile": True})
 
 
 def compare(case: Case) -> ProgramResult:
     """Run a case on its RTL, the host always ready, and predict it."""
     program = compiled(case)
-    link = RtlLink(case.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
+    link = RtlLink(program.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
     try:
-        run = Session(link, case.config).run(program, case.inputs[0])
+        run = Session(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
     model = predict(program)

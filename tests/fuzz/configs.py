@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.config import Config
+from hw.arch.config import OF_PROCESSOR, Config
 
 CAMPAIGN = 45  # configurations over which the decks are dealt
 # Fields whose values are kinds of hardware: each must come up. Of the others, sizes, a few do.
@@ -28,13 +28,14 @@ KINDS = (
     "zero_gating",
     "post_units",
     "link_width",
+    "processor",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
 
 # Fields that came later are dealt by themselves: configurations named before keep all others.
-_LATER = {"control_pipeline", "map_bits"}
+_LATER = {"control_pipeline", "map_bits", "processor"}
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -71,6 +72,7 @@ DECKS: dict[str, tuple[int, ...]] = {
     "row_patterns": (2, 3, 5, 16, 32),
     "col_patterns": (2, 3, 8),
     "link_width": (64, 64, 8, 64, 16, 64, 32),
+    "processor": (False, False, True, False, False, False, False, False, False),
     "watchdog": (1 << 18, 1 << 20),
 }
 
@@ -106,6 +108,10 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
     nothing about the gateware.
     """
     v = dict(values)
+    v["processor"] &= v["data_width"] == 8
+    if v["processor"]:
+        v |= {name: min(v[name], most) for name, most in OF_PROCESSOR.items()}
+        v["psum_width"] = min(v["psum_width"], v["glb_width"])
     generous = rng.random(3) < (0.85, 0.85, 0.85)
     width, K = v["data_width"], v["macs_per_pe"]
     v["glb_width"] = max(v["glb_width"], 32 if v["psum_width"] <= 32 else 64)

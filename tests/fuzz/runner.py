@@ -32,6 +32,7 @@ ByKey = dict[str, NDArray[Any]]
 
 OPTIMISE = "-O0"  # a short build matters more than a short run
 _PATIENCE = 300_000  # cycles without a word on either stream
+_FIRMWARE = 100  # times the cycles of engines, which takes a faster simulator
 
 
 @dataclass
@@ -84,8 +85,8 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
         case.config,
         stall_seed=case.stall_seed,
         seed=case.index + 1,
-        patience=_PATIENCE,
-        optimise=OPTIMISE,
+        patience=_PATIENCE * (_FIRMWARE if case.config.processor else 1),
+        optimise="-O2" if case.config.processor else OPTIMISE,
     )
     try:
         yield link
