@@ -76,7 +76,7 @@ def compile_sources(
     """Compile and link all C files for a configuration with ziglang; `folder` is for scratch."""
     if find_spec("ziglang") is None:
         raise RowforgeError(
-            "the firmware of a processor as control is compiled by ziglang, which is not "
+            "a processor's firmware is compiled by ziglang, which is not "
             "installed: type pip install 'rowforge[processor]'"
         )
     (folder / "rowforge.h").write_text(render_header(config), encoding="utf-8")

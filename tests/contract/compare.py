@@ -51,7 +51,7 @@ class ProgramResult:
 
 
 def compiled(case: Case) -> Program:
-    """The case's program, with a counter block for every layer; engines, for the model has those."""
+    """The case's program, with a counter block for every layer; for engines, which are modelled."""
     config = replace(case.config, processor=False)
     return compile_graph(case.graph, config, **{**case.options, "profile": True})
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from hw.processor import firmware
 from tests.processor.cases import CONFIG
 
@@ -46,3 +47,10 @@ def test_there_are_no_multiplications_and_divisions() -> None:
 
 def test_the_last_word_is_padded() -> None:
     assert firmware.rom_words(b"\x01\x02\x03\x04\x05") == (0x04030201, 0x05)
+
+
+def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmware, "find_spec", lambda name: None)
+    config = dataclasses.replace(CONFIG, watchdog=4321)  # not built yet
+    with pytest.raises(RowforgeError, match=r"ziglang.*pip install 'rowforge\[processor\]'"):
+        firmware.build(config)

@@ -27,14 +27,17 @@ LARGER = Config(**{**BASE, "noc_filter": 2, "link_width": 32}, rows=3, cols=2, b
 LAYERS = (LayerShape("a", 3, 8, 6, 3), LayerShape("b", 6, 6, 8, 1))
 
 
-@pytest.mark.parametrize("config", [SMALLEST, LARGER], ids=["smallest", "larger"])
-def test_layers_are_exact(config):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "config, stall_seed", [(SMALLEST, None), (LARGER, 5)], ids=["smallest", "larger, with stalls"]
+)
+def test_layers_are_exact(config, stall_seed):
     graph = layer_graph("small", LAYERS, seed=3)
     program = compile_graph(graph, config, profile=True)
     rng = np.random.default_rng(4)
     specs = [program.tensors[index] for index in program.inputs]
     arrays = {x.name: rng.integers(-128, 128, x.shape).astype(x.dtype) for x in specs}
-    link = RtlLink(config, patience=1_000_000, optimise=OPTIMISE)
+    link = RtlLink(config, stall_seed=stall_seed, patience=1_000_000, optimise=OPTIMISE)
     outcome = Session(link, config).run(program, arrays)
     wanted = run_graph(graph, {x.key: arrays[x.name] for x in specs})
     for index in program.outputs:
@@ -42,5 +45,4 @@ def test_layers_are_exact(config):
         np.testing.assert_array_equal(
             outcome.tensors[index], wanted[output.key].reshape(output.shape)
         )
-    print(outcome.counters)
     link.close()

@@ -22,7 +22,7 @@ void send_filters(void) {
 #if WEIGHT_ZERO_POINTS
     u32 flip = constants->weight_signed << 7, zero = flip + constants->weight_zero;
 #endif
-    u32 word[2] = {0, 0}, part = 0;
+    u32 word[2], part = 0, bits = 0; // the half word under way
     u32 last = LAST_FILTER_BEAT;
     __asm__("" : "+r"(last)); // or it becomes a shift by 31, which takes long
     for (u32 fid = 0; fid < filters; fid++) {
@@ -30,8 +30,6 @@ void send_filters(void) {
             tick_in_time();
             set(REGISTER_FILTER_TAG, fid | tid << 16);
             for (u32 beats = constants->filter_beats; beats; beats--) {
-                if (part == BEATS_PER_WORD / 2)
-                    word[0] = word[1];
                 if (part == 0) {
                     part = BEATS_PER_WORD;
                     if (constants->resident) {
@@ -40,16 +38,19 @@ void send_filters(void) {
                     } else {
                         take(word);
                     }
+                    bits = word[0];
+                } else if (part == BEATS_PER_WORD / 2) {
+                    bits = word[1];
                 }
                 part--;
                 u32 beat = beats == 1 ? last : 0;
                 for (u32 i = 0; i < NOC_FILTER * 12; i += 12) {
-                    u32 weight = word[0] & 0xff;
+                    u32 weight = bits & 0xff;
 #if WEIGHT_ZERO_POINTS
                     weight = ((weight ^ flip) - zero) & 0xfff;
 #endif
                     beat |= weight << i;
-                    word[0] >>= 8;
+                    bits >>= 8;
                 }
                 await(READY_FILTER);
                 set(REGISTER_FILTER, beat);

@@ -2,7 +2,7 @@
 #include "machine.h"
 
 // Send the channels of one pixel: those in a row of lanes from byte `at` on, or zeros.
-static SMALL void send_pixel(u32 at, u32 exists) {
+static void send_pixel(u32 at, u32 exists) {
     const struct conv_constants *constants = &s.now.conv.constants;
     u32 flip = constants->is_signed << 7, zero = flip + constants->zero;
     u32 block = constants->plane_stride * 4 - 4;
@@ -23,7 +23,7 @@ static SMALL void send_pixel(u32 at, u32 exists) {
 }
 
 // Send one pixel, `pixel` pixels from the pass's first, of all items and rows of a slot.
-static SMALL void send_slot(u32 number, u32 pixel) {
+static void send_slot(u32 number, u32 pixel) {
     const struct conv_constants *constants = &s.now.conv.constants;
     const struct bases *bases = &s.now.conv.bases;
     const struct slot *slot = &s.slots[number];

@@ -8,7 +8,8 @@ static SMALL u32 *psum_at(u32 beat) {
         beat = 0; // no program asks for it; the firmware's own words lie behind the buffer
     u32 pair = beat >> 1;
     u32 above = pair & ~(GLB_DEPTH - 1u);
-    return (u32 *)buffer + ((GLB_BANKS - 2 + (beat & 1)) * GLB_DEPTH + pair - above - 2 * above);
+    u32 *at = (u32 *)buffer + ((GLB_BANKS - 2) * GLB_DEPTH + pair - above - 2 * above);
+    return beat & 1 ? at + GLB_DEPTH : at; // shifts take longer
 }
 
 // Compute what belongs to the walk's segment, column and window.
