@@ -132,7 +132,6 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "BUFFER_WORDS": words,
         "ACTIVATION_WORDS": config.act_banks * config.glb_depth,
         "PSUM_CAPACITY": psum_capacity(config),
-        "PSUM_MASK": (1 << config.psum_width) - 1,
         "ADDRESS_MASK": (1 << ADDRESS) - 1,
         "BYTE_MASK": (config.glb_width // 8 << ADDRESS) - 1,
         "CHANNEL_MASK": (1 << CHANNEL) - 1,

@@ -87,7 +87,7 @@ static u32 collect(void) {
                 u32 channel = (walk->channel + walk->psum) & CHANNEL_MASK;
                 finish(psum, post, post->param + channel, walk->output, channel);
             } else {
-                *psum_at(walk->beat + walk->psum) = psum & PSUM_MASK;
+                *psum_at(walk->beat + walk->psum) = psum;
             }
             moved = 1;
         }
