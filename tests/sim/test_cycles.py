@@ -13,6 +13,7 @@ from sim.cycles import predict
 from sim.cycles.library import model_library
 from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
 from sim.cycles.stream import commands
+from tests.contract.compare import compiled
 from tests.fuzz.cases import CASES, make_case
 
 SMALL = Config(rows=3, cols=3, psum_spad=8, filter_spad=64, glb_depth=1024)
@@ -22,9 +23,8 @@ def fuzz_programs(configs: range, each: int):
     """Programs of the fuzzer's cases that can be compiled, with counter blocks."""
     for number in configs:
         for place in range(each):
-            case = make_case(5, number * CASES + place)
             try:
-                yield compile_graph(case.graph, case.config, **{**case.options, "profile": True})
+                yield compiled(make_case(5, number * CASES + place))
             except RowforgeError:
                 continue
 
