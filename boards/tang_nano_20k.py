@@ -40,5 +40,4 @@ BOARD = Board(
     budget=GW2AR_18,
     preset="tang_nano_20k",
     flash=("-b", "tangnano20k"),
-    dense=True,
 )
