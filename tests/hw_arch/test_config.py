@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hw.arch.commands import ADDRESS
-from hw.arch.config import Config
+from hw.arch.config import OF_PROCESSOR, Config
 from hw.arch.configfile import config_hash, differences, parse_toml, read_config, render_toml
 from hw.arch.errors import RowforgeError
 
@@ -127,18 +127,7 @@ def test_all_choices_are_legal_and_no_others(name):
         assert str(refused.value) == f"{name} must be one of {listed}, not {value}"
 
 
-OF_PROCESSOR = {
-    "processor": True,
-    "rows": 16,
-    "cols": 8,
-    "noc_ifmap": 1,
-    "noc_filter": 2,
-    "noc_psum_in": 1,
-    "noc_psum_out": 1,
-    "glb_width": 32,
-    "post_units": 1,
-    "link_width": 32,
-}
+PROCESSOR = {"processor": True, **OF_PROCESSOR}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +222,7 @@ OF_PROCESSOR = {
         ),
         *(
             (
-                OF_PROCESSOR,
+                PROCESSOR,
                 {name: value},
                 f"{name} must be at most {most} with processor, not {value}",
             )
@@ -307,7 +296,7 @@ def test_hash_and_differences_see_every_field():
     for item in fields(Config):
         default = getattr(base, item.name)
         value = other.get(item.name, not default if isinstance(default, bool) else default + 1)
-        needs = {"data_width": {"noc_filter": 4}, "processor": OF_PROCESSOR}.get(item.name, {})
+        needs = {"data_width": {"noc_filter": 4}, "processor": PROCESSOR}.get(item.name, {})
         changed = replace(base, **{item.name: value, **needs})
         hashes.add(config_hash(changed))
         assert f"{item.name}: {default} here, {value} there" in differences(base, changed)
