@@ -31,6 +31,13 @@ MODELS = {
 }
 CYCLES = RESULTS / "board_models.json"
 
+# Milliseconds an inference, as published: MLPerf Tiny submissions and fpgaConvNet's paper.
+PUBLISHED = {
+    "pretrainedResnet_quant": {"GAP9": 0.616, "fpgaConvNet": 0.411, "STM32H7": 40.8},
+    "kws_ref_model": {"GAP9": 0.476, "fpgaConvNet": 0.324, "STM32H7": 11.3},
+    "vww_96_int8": {"GAP9": 1.125, "fpgaConvNet": 9.49, "STM32H7": 23.8},
+}
+
 _BITS = 10  # of a byte on a serial line, start and stop bits included
 _FRAMED, _PAYLOAD = 2083, 2048  # bytes of the largest frame, and those of them that are words
 
@@ -91,6 +98,27 @@ def times(cycles: Mapping[str, Any]) -> str:
     if not rows:
         return "*Not measured yet.* `python -m benchmarks.boards --models FOLDER`"
     return f"{markdown_table(_TIMES, rows)}\n\n`{cycles['command']}`, commit {cycles['commit']}"
+
+
+def peers(cycles: Mapping[str, Any]) -> str:
+    """The boards' steady state in milliseconds beside published figures."""
+    boards = [name for name in BOARDS if name in cycles.get("boards", {})]
+    systems = list(next(iter(PUBLISHED.values())))
+    columns = [
+        Column("model", "model", left=True),
+        *(Column(name, name, ",.3g") for name in systems),
+        *(Column(name, name, ",.0f") for name in boards),
+    ]
+    rows = [
+        {"model": MODELS[model], **published}
+        | {
+            name: _time(BOARDS[name], model, cycles["boards"][name][model]).get("steady")
+            for name in boards
+            if model in cycles["boards"][name]
+        }
+        for model, published in PUBLISHED.items()
+    ]
+    return markdown_table(columns, rows)
 
 
 def _time(item: Board, model: str, total: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cycles = measure(options.models, options.board or serial)
         CYCLES.write_text(json.dumps(cycles, indent=1) + "\n", encoding="utf-8")
     page = PAGE.read_text("utf-8")
-    PAGE.write_text(render(page, {"boards": builds(), "models": times(cycles)}), encoding="utf-8")
+    tables = {"boards": builds(), "models": times(cycles), "peers": peers(cycles)}
+    PAGE.write_text(render(page, tables), encoding="utf-8")
     return 0
 
 
