@@ -1,4 +1,4 @@
-"""The tables of docs/boards.md: `python -m benchmarks.boards [--models FOLDER [--board B ...]]`.
+"""The tables of docs/boards.md: `python -m benchmarks.boards [--models FOLDER [--board B ...] [--model M ...]]`.
 
 Without --models the page's tables are made of the results at hand. With it, the four MLPerf Tiny
 models run on the RTL with each board's configuration first, once with every layer compared with the
@@ -137,16 +137,16 @@ def _time(item: Board, model: str, total: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def measure(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Run the models on the RTL of boards; boards of one preset share their runs."""
+def measure(folder: Path, names: Sequence[str], models: Sequence[str]) -> dict[str, Any]:
+    """Run models on the RTL of boards; boards of one preset share their runs."""
     before: dict[str, Any] = _read()
     found: dict[str, Any] = before.get("boards", {})
     by_preset: dict[str, dict[str, Any]] = {}
     for name in names:
         chosen = BOARDS[name].preset
         if chosen not in by_preset:
-            by_preset[chosen] = {model: _run(folder, model, chosen) for model in MODELS}
-        found[name] = by_preset[chosen]
+            by_preset[chosen] = {model: _run(folder, model, chosen) for model in models}
+        found[name] = found.get(name, {}) | by_preset[chosen]
     return {
         "command": "python -m benchmarks.boards --models FOLDER",
         "commit": commit(),
@@ -181,11 +181,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, help="folder of the MLPerf Tiny models")
     parser.add_argument("--board", action="append", choices=list(BOARDS), help="only this one")
+    parser.add_argument("--model", action="append", choices=list(MODELS), help="only this one")
     options = parser.parse_args(arguments)
     cycles = _read()
     if options.models is not None:
         serial = [item.name for item in BOARDS.values() if isinstance(item.link, SerialLink)]
-        cycles = measure(options.models, options.board or serial)
+        cycles = measure(options.models, options.board or serial, options.model or list(MODELS))
         CYCLES.write_text(json.dumps(cycles, indent=1) + "\n", encoding="utf-8")
     page = PAGE.read_text("utf-8")
     tables = {"boards": builds(), "models": times(cycles), "peers": peers(cycles)}

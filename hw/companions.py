@@ -83,9 +83,14 @@ def ram_models() -> str:
     return _RAM_MODELS
 
 
-def lint_waivers() -> str:
-    """Verilator's configuration file: the warnings that the emitter makes by itself, no others."""
+def lint_waivers(foreign: Sequence[str] = ()) -> str:
+    """Verilator's configuration file: the warnings that the emitter makes by itself, no others.
+
+    What is said of `foreign` files is not ours to mend; their time scales are none of the design's.
+    """
     lines = ["`verilator_config", *(f"lint_off -rule {rule}" for rule in WAIVED_WARNINGS)]
+    lines += [f'lint_off -file "*{name}"' for name in foreign]
+    lines += ["lint_off -rule TIMESCALEMOD"] if foreign else []
     return "\n".join(lines) + "\n"
 
 
@@ -94,19 +99,21 @@ def file_list(sources: Sequence[str]) -> str:
     return "".join(f"{source}\n" for source in sources)
 
 
-def fusesoc_core(name: str, version: str, design: str, models: Sequence[str] = ()) -> str:
+def fusesoc_core(
+    name: str, version: str, designs: Sequence[str], models: Sequence[str] = ()
+) -> str:
     """FuseSoC core description (CAPI2).
 
     Parameters
     ----------
     name, version : str
         Name of the top module and version of the core.
-    design : str
-        The Verilog file.
+    designs : sequence of str
+        The Verilog files.
     models : sequence of str
         Models of memory macros, used by every target but `synth`.
     """
-    filesets = [("rtl", [design], "verilogSource")]
+    filesets = [("rtl", list(designs), "verilogSource")]
     if models:
         filesets.append(("models", list(models), "verilogSource"))
     filesets.append(("constraints", [f"{name}.sdc"], "SDC"))

@@ -52,8 +52,8 @@ class ModulePlatform(ABC):
         """Make sure that a module for `block` exists; returns the module's name."""
 
     @abstractmethod
-    def add_verilog(self, text: str) -> None:
-        """Append somebody else's Verilog, once, in which an `Instance` finds its module."""
+    def add_file(self, name: str, text: str) -> None:
+        """Bring somebody else's Verilog, in which an `Instance` finds its module."""
 
 
 class Block(wiring.Component):

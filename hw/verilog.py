@@ -101,11 +101,10 @@ class VerilogPlatform(ModulePlatform):
         self._by_key: dict[Hashable, str] = {}
         self._by_text: dict[tuple[str, str], str] = {}
         self._modules: list[str] = []
-        self.verilog: list[str] = []
+        self.foreign: dict[str, str] = {}
 
-    def add_verilog(self, text: str) -> None:
-        if text not in self.verilog:
-            self.verilog.append(text)
+    def add_file(self, name: str, text: str) -> None:
+        self.foreign[name] = text
 
     @property
     def rtlil(self) -> str:
@@ -219,7 +218,7 @@ class _ResetTheRest(ResetInserter):
 
 
 def emit(top: Block, name: str, options: Options = Options()) -> str:
-    """Verilog-2005 of a design, in one text.
+    """Verilog-2005 of a design, in one text, with what it takes from others.
 
     Parameters
     ----------
@@ -233,10 +232,16 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
     RowforgeError
         For a name that Verilog does not take, or a memory that is written and has contents.
     """
+    text, foreign = _emit(top, name, options)
+    return "\n".join([text, *foreign.values()])
+
+
+def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]:
+    """The design's own Verilog, and by file name what it takes from others."""
     platform = VerilogPlatform(options)
     platform.reserve(name)
     platform.convert(top, name, reserved=True)
-    return "\n".join([_to_verilog(platform.rtlil), *platform.verilog])
+    return _to_verilog(platform.rtlil), platform.foreign
 
 
 def _to_verilog(rtlil_text: str) -> str:
@@ -295,7 +300,8 @@ def generate(
         As `emit`, and for a folder that cannot be written.
     """
     design = f"{name}.v"
-    files = {design: emit(top, name, options)}
+    text, foreign = _emit(top, name, options)
+    files = {design: text, **foreign}
     models = []
     if options.memories == "blackbox":
         models.append(companions.RAM_MODELS_FILE)
@@ -304,12 +310,12 @@ def generate(
     inputs = [(port, len(signal)) for port, signal, flow in ports if flow is In]
     outputs = [(port, len(signal)) for port, signal, flow in ports if flow is not In]
     files |= {
-        f"{name}.f": companions.file_list([*models, design]),
-        f"{name}.core": companions.fusesoc_core(name, version, design, models),
+        f"{name}.f": companions.file_list([*models, *foreign, design]),
+        f"{name}.core": companions.fusesoc_core(name, version, [*foreign, design], models),
         f"{name}.sdc": companions.timing_constraints(
             [(reset_port("sync"), 1), *inputs], outputs, period_ns=period_ns
         ),
-        companions.LINT_FILE: companions.lint_waivers(),
+        companions.LINT_FILE: companions.lint_waivers([*foreign]),
     }
     for document, text in (documents or {}).items():
         if document in files or Path(document).name != document:

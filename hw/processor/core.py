@@ -28,6 +28,21 @@ _SWITCHES = {
     "CATCH_ILLINSN": 0,
     "TWO_STAGE_SHIFT": 1,
 }
+_IGNORED = {
+    "trap": 1,
+    "mem_valid": 1,
+    "mem_instr": 1,
+    "mem_addr": 32,
+    "mem_wdata": 32,
+    "mem_wstrb": 4,
+    "pcpi_valid": 1,
+    "pcpi_insn": 32,
+    "pcpi_rs1": 32,
+    "pcpi_rs2": 32,
+    "eoi": 32,
+    "trace_valid": 1,
+    "trace_data": 36,
+}
 _UNUSED = {"pcpi_wr": 1, "pcpi_rd": 32, "pcpi_wait": 1, "pcpi_ready": 1, "irq": 32}
 
 
@@ -45,7 +60,7 @@ class Core(Block):
     def elaborate(self, platform: object) -> Module:
         if not isinstance(platform, ModulePlatform):
             raise RowforgeError("a processor is simulated as Verilog only")
-        platform.add_verilog(_verilog())
+        platform.add_file(f"{_MODULE}.v", _verilog())
         m = Module()
         ready = Signal()
         m.d.sync += ready.eq(self.bus.read | self.bus.write)
@@ -55,6 +70,7 @@ class Core(Block):
             ("i", "clk", ClockSignal()),
             ("i", "resetn", ~ResetSignal()),
             *(("i", name, Const(0, width)) for name, width in _UNUSED.items()),
+            *(("o", name, Signal(width, name=name)) for name, width in _IGNORED.items()),
             ("o", "mem_la_read", self.bus.read),
             ("o", "mem_la_write", self.bus.write),
             ("o", "mem_la_addr", self.bus.addr),
