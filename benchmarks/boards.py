@@ -1,8 +1,9 @@
-"""The tables of docs/boards.md: `python -m benchmarks.boards [--models FOLDER [--board B ...] [--model M ...]]`.
+"""The tables of docs/boards.md: `python -m benchmarks.boards [--models FOLDER]`.
 
 Without --models the page's tables are made of the results at hand. With it, the four MLPerf Tiny
-models run on the RTL with each board's configuration first, once with every layer compared with the
-golden model and once without; the cycles of the latter go to docs/results/board_models.json.
+models run on the RTL with each board's configuration first (--board B, --model M: with these only),
+once with every layer compared with the golden model and once without; the cycles of the latter go
+to docs/results/board_models.json.
 """
 
 import argparse
