@@ -9,7 +9,7 @@ from hw.control.decoder import Decoder
 from hw.elaboration import Block, ResetReplacer, instantiate
 from hw.engine import Engine
 from hw.link.width import WordAssembler, WordSplitter
-from hw.processor.processor import Processor
+from hw.processor.processor import Processor, require_processor
 
 
 class Accelerator(Block):
@@ -22,6 +22,7 @@ class Accelerator(Block):
     """
 
     def __init__(self, config: Config):
+        require_processor(config)
         beat = stream.Signature(config.link_width)
         super().__init__({"cmd": In(beat), "result": Out(beat)})
         self.config = config

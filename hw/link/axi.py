@@ -12,6 +12,7 @@ from hw.arch.version import LINK_PROTOCOL_VERSION
 from hw.elaboration import Block, instantiate
 from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
+from hw.processor.processor import require_processor
 
 RESET_CYCLES = 4
 _HALF = (1 << REGISTER_BITS) - 1
@@ -35,6 +36,7 @@ class AxiAccelerator(Block):
     clock_domains = ()
 
     def __init__(self, config: Config):
+        require_processor(config)
         super().__init__(
             {
                 "aclk": In(1),

@@ -15,6 +15,7 @@ from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
 from hw.noc.deep_queue import DeepQueue
+from hw.processor.processor import require_processor
 
 _BYTE = stream.Signature(8)
 
@@ -34,6 +35,7 @@ class FramedAccelerator(Block):
         request_words: int = REQUEST_WORDS,
         reply_words: int = REPLY_WORDS,
     ):
+        require_processor(config)
         super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
         self.config = config
         self.request_words = request_words
@@ -149,6 +151,7 @@ class SerialAccelerator(_SerialBoard):
         request_words: int = REQUEST_WORDS,
         reply_words: int = REPLY_WORDS,
     ):
+        require_processor(config)
         super().__init__(clock=clock, baud=baud)
         self.config = config
         self.request_words = request_words

@@ -60,7 +60,7 @@ class Core(Block):
     def elaborate(self, platform: object) -> Module:
         if not isinstance(platform, ModulePlatform):
             raise RowforgeError("a processor is simulated as Verilog only")
-        platform.add_file(f"{_MODULE}.v", _verilog())
+        platform.add_file(f"{_MODULE}.v", source())
         m = Module()
         ready = Signal()
         m.d.sync += ready.eq(self.bus.read | self.bus.write)
@@ -82,13 +82,13 @@ class Core(Block):
         return m
 
 
-def _verilog() -> str:
-    """The processor's source."""
+def source() -> str:
+    """The processor's Verilog; `RowforgeError` where its package is missing."""
     try:
         from pythondata_cpu_picorv32 import data_file
     except ImportError:
         raise RowforgeError(
             "the processor's Verilog is not installed; type pip install 'rowforge[processor]'"
         ) from None
-    with open(data_file("picorv32.v"), encoding="utf-8") as source:
-        return source.read()
+    with open(data_file("picorv32.v"), encoding="utf-8") as file:
+        return file.read()

@@ -9,11 +9,18 @@ from amaranth.utils import ceil_log2
 from hw.arch.config import Config
 from hw.elaboration import Block, SinglePortRam, instantiate
 from hw.processor import firmware
-from hw.processor.core import Core
+from hw.processor.core import Core, source
 from hw.processor.ports import Registers
 
 _WORD = 32
 _RAM, _REGISTERS = 28, 29  # the address bits that tell regions apart
+
+
+def require_processor(config: Config) -> None:
+    """Refuse a configuration whose processor or firmware cannot be made here, before all work."""
+    if config.processor:
+        source()
+        firmware.build(config)
 
 
 class Processor(Block):
