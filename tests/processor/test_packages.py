@@ -1,16 +1,13 @@
 """What a configuration with a processor needs beyond the base installation is asked for first."""
 
-import importlib.util
 import sys
 
 import pytest
 
 from hw.accelerator import Accelerator
-from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.link.axi import AxiAccelerator
 from hw.link.boards import FramedAccelerator, SerialAccelerator
-from hw.processor import firmware
 from tests.processor.cases import CONFIG
 
 TOPS = {
@@ -26,12 +23,3 @@ def test_missing_verilog_is_named_before_anything_is_made(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "pythondata_cpu_picorv32", None)
     with pytest.raises(RowforgeError, match="processor's Verilog is not installed; type pip"):
         TOPS[name](CONFIG)
-    TOPS[name](Config())  # engines need neither
-
-
-def test_a_missing_compiler_is_named_before_anything_is_made(monkeypatch):
-    firmware._linked.cache_clear()
-    found = importlib.util.find_spec
-    monkeypatch.setattr(firmware, "find_spec", lambda name: name != "ziglang" and found(name))
-    with pytest.raises(RowforgeError, match="type pip install 'rowforge"):
-        Accelerator(CONFIG)
