@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What a configuration with a processor needs beyond the base installation is asked for first."""
 
 import sys
