@@ -17,7 +17,7 @@ from hw.arch.version import version_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-_SOURCES = ("hw", "compiler", "sim", "sw_driver", "rowforge", "pyproject.toml")
+_SOURCES = ("numerics", "hw", "compiler", "sim", "sw_driver", "rowforge", "pyproject.toml")
 
 Result = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compiler.graph import Graph
-from compiler.hostconv import FUNCTION, conv_step
+from compiler.host_convolution import STEP, conv_step
 from compiler.lower.build import array_operation
 from compiler.lower.operation import OperationReport
 from compiler.lower.schedule import Scheduler
@@ -13,10 +13,10 @@ from compiler.lower.tensors import TensorTable, pad_attributes
 from compiler.mapper.search import OBJECTIVES
 from compiler.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
 from compiler.overflow import check_overflow
-from compiler.quantisation import Rounding
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
+from numerics.quantisation import Rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +200,9 @@ class _Compiler:
         """An operator that only moves data may run on the host."""
         report.reason = reason
         if isinstance(node, Concat):
-            self._host_step(node, "Concat", {"axis": node.axis}, report)
+            self._host_step(node, "concat", {"axis": node.axis}, report)
         elif isinstance(node, Pad):
-            self._host_step(node, "Pad", pad_attributes(node), report)
+            self._host_step(node, "pad", pad_attributes(node), report)
         else:
             raise RowforgeError(f"{node.name}: {reason}")
 
@@ -213,7 +213,7 @@ class _Compiler:
             self.tensors.enter_array(f"{node.output} {what}", array)
             for what, array in step.constants.items()
         )
-        self._host_step(node, FUNCTION, step.parameters, report, constants)
+        self._host_step(node, STEP, step.parameters, report, constants)
 
     def _host_step(
         self,

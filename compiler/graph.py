@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 
 from compiler.ops import Array, Conv, HostStep, Mul, Node, Rescale
-from compiler.quantisation import INTEGER_RANGES, Requant, Rounding
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import INTEGER_RANGES, Requant, Rounding
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
 MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files

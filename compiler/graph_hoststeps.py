@@ -4,14 +4,14 @@ from math import floor, prod
 from typing import Any
 
 from compiler.ops import HostStep, Rescale
-from compiler.quantisation import quantise_multiplier
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import quantise_multiplier
 
 _DIFFERENCE_INTEGER_BITS = 5  # differences to a row's maximum are scaled to Q5.26
 
 
 def softmax_parameters(scale: float, beta: float) -> dict[str, Any]:
-    """Multiplier and shift to Q5.26 and the least difference that counts, for `hostops.softmax`."""
+    """Multiplier and shift to Q5.26 and the least difference that counts, for `softmax`."""
     fraction_bits = 31 - _DIFFERENCE_INTEGER_BITS
     real = min(beta * scale * 2.0**fraction_bits, 2.0**31 - 1.0)
     if real <= 1.0:
@@ -22,7 +22,7 @@ def softmax_parameters(scale: float, beta: float) -> dict[str, Any]:
 
 
 def log_softmax_parameters(scale: float) -> dict[str, Any]:
-    """The same and the way back from Q5.26, for `hostops.log_softmax`."""
+    """The same and the way back from Q5.26, for `numerics.host.tflm.log_softmax`."""
     parameters = softmax_parameters(scale, 1.0)
     real = 2.0 ** (31 - parameters["shift"]) / parameters["multiplier"]
     multiplier, shift = quantise_multiplier(real)
@@ -32,7 +32,7 @@ def log_softmax_parameters(scale: float) -> dict[str, Any]:
 def mean_parameters(
     shape: tuple[int, ...], axes: tuple[int, ...], scale: float, input_zero_point: int
 ) -> dict[str, Any]:
-    """Axes, offset, multiplier and shift for `hostops.mean`; `scale` is input over output scale.
+    """Axes, offset, multiplier and shift for `mean`; `scale` is input over output scale.
 
     The division by the n averaged values is folded into the multiplier: it is shifted left as far
     as n allows and divided, the quotient truncated.

@@ -2,7 +2,7 @@
 
 from compiler.graph import Graph
 from compiler.ops import Add, Conv, Mul, Node, Pool, Rescale, Reshape
-from compiler.quantisation import integer_range
+from numerics.quantisation import integer_range
 
 
 def value_range(graph: Graph, key: str) -> tuple[int, int]:

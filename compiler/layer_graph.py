@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from compiler.graph import Graph, Quantisation, Tensor
-from compiler.ops import Conv, output_size
-from compiler.quantisation import Requant, Rounding, WindowStage
+from compiler.ops import Conv
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.windows import output_size
 
 _SCALE = Quantisation((1.0,), (0,))
 _WINDOW = 8  # low bits that each 32-bit product of 16-bit layers loses

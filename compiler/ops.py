@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from compiler.quantisation import Requant, WindowStage
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant, WindowStage
+from numerics.windows import output_size
 
 Array = npt.NDArray[Any]
 Image = tuple[int, int, int]  # H, W, C
@@ -52,11 +53,6 @@ class Node:
     def place(self) -> Place:
         """FOLDED if a reason to fold is given, otherwise where this kind of node is served."""
         return Place.FOLDED if self.folded else self.served_by
-
-
-def output_size(size: int, taps: int, stride: int, dilation: int, pads: int) -> int:
-    """Output positions along one axis; `pads` is the sum of both ends."""
-    return (size + pads - ((taps - 1) * dilation + 1)) // stride + 1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -240,7 +236,7 @@ class Constant(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HostStep(Node):
-    """A step on the host: `compiler.hostops.FUNCTIONS[function](*inputs, **parameters)`.
+    """A step on the host: `numerics.host.run_host(function, inputs, parameters)`.
 
     Parameters are plain numbers, strings, booleans and tuples of them, so that a program file can
     carry the step; the result takes the output tensor's shape. `reason` says why no unit of the

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.ops import Conv
-from compiler.quantisation import WindowStage, integer_range
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import WindowStage, integer_range
 
 Ints: TypeAlias = NDArray[np.int64]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.graph import Graph
-from compiler.quantisation import Rounding
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program
+from numerics.quantisation import Rounding
 from rowforge.progress import Progress
 
 PROGRAM_SUFFIX = ".rfp"

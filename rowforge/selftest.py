@@ -8,7 +8,6 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.graph import Graph, Quantisation, Tensor
 from compiler.ops import Conv
-from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch import commands
 from hw.arch.commands import Opcode
 from hw.arch.config import Config
@@ -17,6 +16,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.layout import region
 from hw.arch.program import Box, Load, Program, Send, Step, Store, TensorSpec, Words
 from hw.arch.version import version_text
+from numerics.quantisation import Requant, Rounding, WindowStage
 from rowforge.check import first_difference
 from rowforge.compilation import compile_model, digits_model
 from rowforge.demonstration import held_out_digits

@@ -3,14 +3,12 @@
 from functools import cache
 from urllib.parse import SplitResult
 
-from compiler.hostops import FUNCTIONS
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.progress import Progress
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
 from sw_driver.accelerator import Accelerator, Connection, register_transport
-from sw_driver.hostops import register_host_op
 from sw_driver.link import Link
 
 GOLDEN = "golden"
@@ -34,11 +32,9 @@ def _transport(url: SplitResult) -> Connection:
 
 @cache
 def register() -> None:
-    """Make the simulators and the compiler's host operators known to the driver."""
+    """Make the simulators known to the driver."""
     register_transport(RTL, _transport)
     register_transport(GOLDEN, _transport)
-    for name, function in FUNCTIONS.items():
-        register_host_op(name, function)
 
 
 def open_target(target: str) -> Accelerator:

@@ -10,20 +10,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("hw", "compiler", "sim", "boards", "sw_driver", "rowforge", "tb")
+PACKAGES = ("numerics", "hw", "compiler", "sim", "boards", "sw_driver", "rowforge", "tb")
 
 # What the modules of a layer import of the project, beside the layer itself.
 LAYERS = {
     "hw.arch": (),
     "hw": ("hw.arch",),
-    "compiler": ("hw.arch",),
-    "sw_driver": ("hw.arch",),
-    "sim": ("hw", "compiler", "sw_driver"),
+    "numerics": ("hw.arch",),
+    "compiler": ("numerics", "hw.arch"),
+    "sw_driver": ("numerics", "hw.arch"),
+    "sim": ("numerics", "hw", "compiler", "sw_driver"),
     "boards": ("hw",),
     "tb": ("hw", "sim", "tests"),
-    "rowforge": ("hw", "compiler", "sim", "boards", "sw_driver"),
+    "rowforge": ("numerics", "hw", "compiler", "sim", "boards", "sw_driver"),
 }
-WITHOUT_AMARANTH = ("hw.arch", "compiler", "sw_driver", "sim.golden")
+WITHOUT_AMARANTH = ("numerics", "hw.arch", "compiler", "sw_driver", "sim.golden")
 
 MOST_LINES = 400
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("numerics", "hw", "compiler", "sim", "boards", "sw_driver", "rowforge")
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for package in ("hw", "compiler", "sim", "boards", "sw_driver", "rowforge", "tests", "tb"):
+    for package in (*PACKAGES, "tests", "tb"):
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 copy = source / path.relative_to(ROOT)
@@ -56,14 +57,7 @@ def installed(wheel, tmp_path_factory):
 def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
-        "boards",
-        "compiler",
-        "hw",
-        "rowforge",
-        "sim",
-        "sw_driver",
-    }
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)
     for name in (
         "rowforge/presets/tiny.toml",
         "rowforge/models/digits.tflite",
@@ -75,7 +69,7 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
     assert any(name.endswith("licenses/NOTICE") for name in names)
     sources = {
         path.relative_to(ROOT).as_posix()
-        for package in ("hw", "compiler", "sim", "boards", "sw_driver", "rowforge")
+        for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
     }
     assert sources <= set(names)

@@ -26,7 +26,7 @@ from compiler.frontends.onnx_window import (
     read_window,
 )
 from compiler.ops import Conv, Image, Pool, PoolKind
-from compiler.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, Rounding, integer_range
 
 _ULP = 2.0**-24
 _MOST_SUMS = 1 << 22

@@ -17,11 +17,11 @@ from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import all_values
 from compiler.frontends.onnx_values import Activation, Scale, Stored
-from compiler.hostops_ort import add_dequantised, add_qlinear
 from compiler.ops import Add, Array, Mul, Node
-from compiler.quantisation import Requant, Rounding, add_multipliers, integer_range
-from compiler.rounding import add_fixed, scale_ort
 from hw.arch.errors import RowforgeError
+from numerics.host.ort import add_dequantised, add_qlinear
+from numerics.quantisation import Requant, Rounding, add_multipliers, integer_range
+from numerics.rounding import add_fixed, scale_ort
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -30,8 +30,8 @@ from compiler.frontends.onnx_values import (
 )
 from compiler.graph import DTYPES, MAX_ELEMENTS, Graph
 from compiler.ops import Array, Constant, HostStep, Reshape
-from compiler.quantisation import Rounding
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Rounding
 
 LEAST_FOLDED = 1 << 25  # values that constants computed when the model is read may have in all
 MAX_LISTED = 64  # axes, pads and sizes that an operator may be given

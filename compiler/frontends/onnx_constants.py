@@ -15,10 +15,10 @@ from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import RELABELLING, relabelled
 from compiler.frontends.onnx_values import KNOWN, QuantisedConstant
-from compiler.hostops_ort import dequantise_ort
 from compiler.ops import Array
-from compiler.quantisation import integer_range
 from hw.arch.errors import RowforgeError
+from numerics.host.ort import dequantise_ort
+from numerics.quantisation import integer_range
 
 _CAST = {
     1: np.float32,

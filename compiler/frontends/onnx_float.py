@@ -12,7 +12,7 @@ from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
 from compiler.frontends.onnx_values import Activation
-from compiler.quantisation import INTEGER_RANGES, integer_range
+from numerics.quantisation import INTEGER_RANGES, integer_range
 
 _DYNAMIC = (
     ("dynamic_values", "uint8"),

@@ -8,7 +8,7 @@ from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
 from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.ops import Concat, Pad
-from compiler.quantisation import integer_range
+from numerics.quantisation import integer_range
 
 
 def read_pads(builder: Builder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:

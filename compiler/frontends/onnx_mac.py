@@ -11,7 +11,7 @@ from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Activation, QuantisedConstant, Scale
 from compiler.frontends.onnx_window import channels_last, image_of, output_layout, read_window
 from compiler.ops import Array, Conv
-from compiler.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, Rounding, integer_range
 
 INT32 = integer_range("int32")
 

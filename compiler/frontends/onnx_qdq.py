@@ -18,7 +18,7 @@ from compiler.frontends.onnx_normalise import normalised
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
-from compiler.quantisation import integer_range
+from numerics.quantisation import integer_range
 
 _INT8 = 3  # TensorProto.INT8
 _MAC_OPS = ("Conv", "Gemm", "MatMul")

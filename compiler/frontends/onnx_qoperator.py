@@ -19,9 +19,9 @@ from compiler.frontends.onnx_mac import (
 from compiler.frontends.onnx_qdq import transposed, transposed_weights
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
-from compiler.hostops_ort import softmax_peak
 from compiler.ops import Array
-from compiler.quantisation import integer_range
+from numerics.host.ort import softmax_peak
+from numerics.quantisation import integer_range
 
 
 def convert_qlinear_conv(builder: Builder, node: RawNode) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation, Scale, Stored
-from compiler.hostops_ort import dequantise_ort, quantise_ort
 from compiler.ops import Array, Rescale
-from compiler.quantisation import Requant, Rounding, integer_range
-from compiler.rounding import scale_ort
+from numerics.host.ort import dequantise_ort, quantise_ort
+from numerics.quantisation import Requant, Rounding, integer_range
+from numerics.rounding import scale_ort
 
 
 def all_values(dtype: str) -> Array:

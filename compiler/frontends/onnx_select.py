@@ -23,7 +23,7 @@ from compiler.frontends.onnx_window import (
     read_window,
 )
 from compiler.ops import Pool, PoolKind, Rescale
-from compiler.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, Rounding, integer_range
 
 RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
 _POOLS = ("MaxPool", "GlobalMaxPool")

@@ -7,7 +7,8 @@ from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout, Shape
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation
-from compiler.ops import Image, Pads, Pair, output_size
+from compiler.ops import Image, Pads, Pair
+from numerics.windows import output_size
 
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
 _MOST_WORK = 1 << 28  # taps of all windows of a pool

@@ -7,8 +7,8 @@ from compiler.frontends.tflite_mac import check_output
 from compiler.frontends.tflite_reader import RawOperator
 from compiler.graph import Tensor
 from compiler.ops import Add, Conv, Mul
-from compiler.quantisation import add_multipliers
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import add_multipliers
 
 
 def convert_add(builder: Builder, op: RawOperator) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from compiler.frontends.tflite_reader import RawModel, RawOperator, RawTensor
 from compiler.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ops import Array, Constant, Node
-from compiler.quantisation import Doubles, Requant, Rounding, integer_range
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Doubles, Requant, Rounding, integer_range
 
 # FusedActivationFunction -> the real interval it clamps to (None: unbounded).
 _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {

@@ -4,8 +4,8 @@ from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_mac import check_output
 from compiler.frontends.tflite_ops import emit_host
 from compiler.frontends.tflite_reader import RawOperator
-from compiler.lookup import hard_swish_table, leaky_relu_table, logistic_table, tanh_table
 from hw.arch.errors import RowforgeError
+from numerics.lookup import hard_swish_table, leaky_relu_table, logistic_table, tanh_table
 
 _FIXED_OUTPUTS = {"LOGISTIC": (1.0 / 256, -128), "TANH": (1.0 / 128, 0)}
 

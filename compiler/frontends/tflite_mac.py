@@ -8,7 +8,8 @@ import numpy.typing as npt
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawOperator, RawTensor
 from compiler.graph import Tensor
-from compiler.ops import Array, Conv, Image, Pads, Pair, output_size
+from compiler.ops import Array, Conv, Image, Pads, Pair
+from numerics.windows import output_size
 
 _INT8_REMEDY = "convert the model with full int8 quantisation"
 

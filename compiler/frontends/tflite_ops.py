@@ -8,8 +8,8 @@ from compiler.frontends.tflite_reader import RawOperator
 from compiler.graph import Tensor
 from compiler.graph_hoststeps import log_softmax_parameters, mean_parameters, softmax_parameters
 from compiler.ops import Concat, HostStep, Pad, Pool, PoolKind, Rescale, Reshape
-from compiler.quantisation import integer_range
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import integer_range
 
 _INTEGERS = ("int8", "uint8", "int16", "int32")
 

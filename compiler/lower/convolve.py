@@ -30,10 +30,10 @@ from compiler.mapper.explain import summary
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import Block, ConvShape, Load, Plan
 from compiler.ops import Conv
-from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
+from numerics.quantisation import Requant, Rounding, WindowStage
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from compiler.lower.operation import (
 from compiler.lower.params import identity_output, identity_params, same_params
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
-from compiler.quantisation import integer_range
 from hw.arch.commands import VECTOR, VectorOp
 from hw.arch.config import Config
 from hw.arch.program import Box
+from numerics.quantisation import integer_range
 
 
 class CopyOperation(Operation):

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.lower.stream import Stream
-from compiler.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
 
 Ints: TypeAlias = NDArray[np.int64]
 Columns: TypeAlias = tuple[Ints, Ints, Ints]  # bias, multiplier, shift

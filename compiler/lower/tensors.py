@@ -86,11 +86,11 @@ class TensorTable:
         array = given
         if tensor.permutation is not None:
             moved = tuple(tensor.shape[axis] for axis in tensor.permutation)
-            array = self._host("Reshape", array, key, " as moved", moved, {"shape": moved})
+            array = self._host("reshape", array, key, " as moved", moved, {"shape": moved})
             inverse = tuple(int(axis) for axis in np.argsort(tensor.permutation))
-            step = Host("Transpose", (array,), (value.tensor,), {"permutation": inverse})
+            step = Host("transpose", (array,), (value.tensor,), {"permutation": inverse})
         else:
-            step = Host("Reshape", (array,), (value.tensor,), {"shape": tensor.shape})
+            step = Host("reshape", (array,), (value.tensor,), {"shape": tensor.shape})
         self.stream.host(step)
         return given
 
@@ -158,7 +158,7 @@ class TensorTable:
             self.scheduler.to_host(value)
             shape = self.graph.tensors[value.key].shape
             attributes = {"shape": shape}
-            index = self._host("Reshape", value.tensor, value.key, suffix, shape, attributes, view)
+            index = self._host("reshape", value.tensor, value.key, suffix, shape, attributes, view)
             self._values[key] = Value(key, index, view, raw=value.raw, on_host=True)
             self._values[key].uses = list(value.uses)
         return self._values[key]
@@ -198,7 +198,7 @@ class TensorTable:
                 tensor = self.graph.tensors[key]
                 attributes = {"shape": tensor.shape}
                 suffix = _suffix(tensor)
-                index = self._host("Reshape", index, key, suffix, tensor.shape, attributes)
+                index = self._host("reshape", index, key, suffix, tensor.shape, attributes)
         self._on_host[key] = index
         return index
 
@@ -217,16 +217,16 @@ class TensorTable:
         if tensor.permutation is not None:
             moved = tuple(tensor.shape[axis] for axis in tensor.permutation)
             index = self._host(
-                "Transpose", index, key, " moved", moved, {"permutation": tensor.permutation}
+                "transpose", index, key, " moved", moved, {"permutation": tensor.permutation}
             )
-        return self._host("Reshape", index, key, "", shape, {"shape": shape})
+        return self._host("reshape", index, key, "", shape, {"shape": shape})
 
     def _folded_pad(self, node: Pad) -> int:
         """The output of a folded pad, which the host recomputes for a dump."""
         source = self.host_tensor(node.inputs[0])
         tensor = self.graph.tensors[node.output]
         suffix, attributes = _suffix(tensor), pad_attributes(node)
-        return self._host("Pad", source, node.output, suffix, tensor.shape, attributes)
+        return self._host("pad", source, node.output, suffix, tensor.shape, attributes)
 
     def _folded_step(self, key: str, node: HostStep) -> int:
         """The output of a folded host step, or a relabelling of it, computed for a dump."""
@@ -234,7 +234,7 @@ class TensorTable:
         suffix, shape = _suffix(tensor), tensor.shape
         if key != node.output:
             index = self.host_tensor(node.output)
-            return self._host("Reshape", index, key, suffix, shape, {"shape": shape})
+            return self._host("reshape", index, key, suffix, shape, {"shape": shape})
         inputs = tuple(self.host_tensor(source) for source in node.inputs)
         index = self._spec(key, suffix=suffix)
         self.stream.host(Host(node.function, inputs, (index,), dict(node.parameters)))

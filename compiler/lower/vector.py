@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compiler.gemmlowp import multiply_by_quantised_multiplier
 from compiler.lower.hazards import Access
 from compiler.lower.operation import (
     Operand,
@@ -29,7 +28,6 @@ from compiler.lower.params import (
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.ops import Add, Mul, Pool, PoolKind, Rescale
-from compiler.quantisation import add_multipliers
 from hw.arch.commands import TABLE, VECTOR, VectorOp
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
@@ -37,6 +35,8 @@ from hw.arch.errors import RowforgeError
 from hw.arch.layout import pack_records
 from hw.arch.program import Box
 from hw.arch.reciprocal import reciprocal
+from numerics.gemmlowp import multiply_by_quantised_multiplier
+from numerics.quantisation import add_multipliers
 
 _COMMAND_CYCLES = 40  # start and drain of a VECTOR command
 

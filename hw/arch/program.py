@@ -94,7 +94,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Host:
-    """An operator that the host computes from host tensors (see `sw_driver.hostops`)."""
+    """An operator that the host computes from host tensors (see `numerics.host`)."""
 
     op: str
     inputs: tuple[int, ...]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.gemmlowp import wrap
 from hw.arch.commands import CHANNEL
 from hw.arch.layout import Ints, filter_words
 from hw.arch.program import Words
+from numerics.gemmlowp import wrap
 from sim.functional.array import (
     check_constants,
     compute,

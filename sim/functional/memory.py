@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.gemmlowp import wrap
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.layout import Ints, psum_capacity, psum_slot_bits, psum_words
+from numerics.gemmlowp import wrap
 from sim.functional.errors import require
 
 _UNWRITTEN, _ACTIVATION, _PSUM = range(3)

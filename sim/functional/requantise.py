@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.gemmlowp import wrap
-from compiler.rounding import scale_ort, scale_single, scale_tflm
 from hw.arch.commands import Rounding
 from hw.arch.layout import Ints
+from numerics.gemmlowp import wrap
+from numerics.rounding import scale_ort, scale_single, scale_tflm
 from sim.functional.errors import require
 
 _FRACTION = 31
@@ -26,7 +26,7 @@ def requantise(
     output : mapping
         `OUTPUT` fields: mode, zero_point, low, high.
 
-    Formulas: TFLM, ORT and SINGLE as in `compiler.rounding`; DIVIDE as in `hw.arch.reciprocal`;
+    Formulas: TFLM, ORT and SINGLE as in `numerics.rounding`; DIVIDE as in `hw.arch.reciprocal`;
     WIDE16 (acc + bias) / 2^-shift rounded half up.
     """
     mode = Rounding(output["mode"])

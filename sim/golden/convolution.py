@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import Ints, wrap
-from compiler.ops import Conv, Pads, Pair, output_size
-from compiler.quantisation import Requant, WindowStage
+from compiler.ops import Conv, Pads, Pair
+from numerics.gemmlowp import Ints, wrap
+from numerics.quantisation import Requant, WindowStage
+from numerics.windows import output_size
 from sim.golden.requantise import add_bias, finish_window, requantise
 
 Array = npt.NDArray[Any]

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.ops import Add, Concat, Mul, Pad, Rescale
-from compiler.quantisation import add_multipliers
-from compiler.rounding import add_fixed
+from numerics.quantisation import add_multipliers
+from numerics.rounding import add_fixed
 from sim.golden.requantise import requantise
 
 Array = npt.NDArray[Any]

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import Ints
-from compiler.ops import Pads, Pair, Pool, PoolKind, output_size
+from compiler.ops import Pads, Pair, Pool, PoolKind
+from numerics.gemmlowp import Ints
+from numerics.windows import output_size
 
 Array = npt.NDArray[Any]
 

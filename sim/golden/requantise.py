@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import INT32_MAX, INT32_MIN, Ints, wrap
-from compiler.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
-from compiler.rounding import scale_ort, scale_single, scale_tflm
+from numerics.gemmlowp import INT32_MAX, INT32_MIN, Ints, wrap
+from numerics.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
+from numerics.rounding import scale_ort, scale_single, scale_tflm
 
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.graph import Graph, Tensor
-from compiler.hostops import run_host_step
 from compiler.ops import (
     Add,
     Concat,
@@ -21,8 +20,9 @@ from compiler.ops import (
     Rescale,
     Reshape,
 )
-from compiler.quantisation import Rounding
 from hw.arch.errors import RowforgeError
+from numerics.host import run_host
+from numerics.quantisation import Rounding
 from sim.golden import convolution, elementwise, pooling
 
 Array = npt.NDArray[Any]
@@ -108,7 +108,7 @@ def run_node(node: Node, arrays: list[Array], psum_width: int | None = None) -> 
         case Constant():
             return node.value
         case HostStep():
-            return run_host_step(node.function, arrays, node.parameters)
+            return run_host(node.function, arrays, node.parameters)[0]
     raise RowforgeError(f"{node.name}: the golden model knows no {type(node).__name__}")
 
 

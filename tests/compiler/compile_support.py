@@ -7,18 +7,13 @@ import numpy as np
 
 from compiler.compile import compile_graph
 from compiler.graph import Graph, Quantisation, Tensor
-from compiler.hostops import FUNCTIONS
 from compiler.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale
-from compiler.quantisation import Requant, Rounding, WindowStage
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant, Rounding, WindowStage
 from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
-from sw_driver.hostops import register_host_op
 from sw_driver.runtime import RunOutcome, Session
-
-for name, function in FUNCTIONS.items():
-    register_host_op(name, function)
 
 _SCALE = Quantisation((0.05,), (0,))
 

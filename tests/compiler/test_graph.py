@@ -9,8 +9,8 @@ import pytest
 from compiler.graph import Graph, Tensor
 from compiler.graph_fold import fold
 from compiler.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
-from compiler.quantisation import Requant, Rounding
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant, Rounding
 from sim.golden import run_batch, run_graph
 
 

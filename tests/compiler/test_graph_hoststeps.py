@@ -8,10 +8,10 @@ import pytest
 from compiler.graph import Graph, Tensor
 from compiler.graph_hoststeps import mean_parameters, rescale_step, softmax_parameters
 from compiler.graph_ranges import value_range
-from compiler.hostops import run_host_step
 from compiler.ops import Place, Rescale, Reshape
-from compiler.quantisation import Requant, Rounding
 from hw.arch.errors import RowforgeError
+from numerics.host import run_host
+from numerics.quantisation import Requant, Rounding
 from sim.golden.elementwise import rescale
 
 
@@ -34,7 +34,7 @@ def test_a_rescaling_on_the_host_equals_the_array(rounding: Rounding) -> None:
     step = rescale_step(node(rounding))
     x = np.arange(-128, 128).astype(np.int8)
     expected = rescale(node(rounding), x)
-    np.testing.assert_array_equal(run_host_step(step.function, [x], step.parameters), expected)
+    np.testing.assert_array_equal(run_host(step.function, [x], step.parameters)[0], expected)
     assert step.place is Place.HOST
 
 
@@ -47,7 +47,7 @@ def test_a_rescaling_per_channel_stays_on_the_array() -> None:
 def test_a_raw_rescaling_has_no_host_step() -> None:
     step = rescale_step(replace(node(Rounding.TFLM), stage=Requant.raw()))
     with pytest.raises(RowforgeError, match="rounding must be"):
-        run_host_step(step.function, [np.zeros(1, dtype=np.int8)], step.parameters)
+        run_host(step.function, [np.zeros(1, dtype=np.int8)], step.parameters)
 
 
 def test_softmax_parameters() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.float32 import exponential, logarithm
 from compiler.frontends import load_model
 from compiler.ops import Place
+from numerics.float32 import exponential, logarithm
 from sim.golden import run_graph
 from tests.support.tflite_layers import tflm_run
 from tests.support.tflite_writer import ModelWriter

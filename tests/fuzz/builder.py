@@ -6,8 +6,8 @@ import numpy as np
 
 from compiler.graph import Graph, Quantisation, Tensor
 from compiler.ops import Node
-from compiler.quantisation import Rounding
 from hw.arch.config import Config
+from numerics.quantisation import Rounding
 from tests.fuzz.values import rounding_mode, zero_point
 
 Shape = tuple[int, ...]

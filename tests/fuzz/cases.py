@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from compiler.graph import Graph
 from compiler.ops import Conv
-from compiler.quantisation import INTEGER_RANGES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import INTEGER_RANGES
 from tests.fuzz import convolutions, networks, vectors
 from tests.fuzz.builder import GraphBuilder
 from tests.fuzz.configs import configuration

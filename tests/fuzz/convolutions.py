@@ -7,7 +7,7 @@ import numpy as np
 
 from compiler.ops import Array, Conv, Pads, Pair
 from compiler.overflow import ACCUMULATOR_BITS, bits_needed
-from compiler.quantisation import INTEGER_RANGES, Requant
+from numerics.quantisation import INTEGER_RANGES, Requant
 from tests.fuzz.builder import GraphBuilder
 from tests.fuzz.values import bias, one_of, requant, stored, window_stage, zero_point
 

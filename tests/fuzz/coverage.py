@@ -8,9 +8,9 @@ import numpy as np
 
 from compiler.graph import Graph
 from compiler.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale, Reshape
-from compiler.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage, multipliers
 from hw.arch.commands import REGION
 from hw.arch.program import Load, Program, Query, Step, Store
+from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage, multipliers
 from tests.fuzz.cases import Case
 from tests.fuzz.configs import DECKS, KINDS
 

@@ -7,8 +7,8 @@ from math import ceil, lcm
 import numpy as np
 
 from compiler.ops import Concat, Conv, Node, Pad, Pool, PoolKind
-from compiler.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
 from hw.arch.config import Config
+from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
 from tests.fuzz.cases import Case
 
 Check = Callable[[Case, Node, re.Match[str]], bool]

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import compile_graph
-from compiler.hostops import FUNCTIONS
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -18,15 +17,11 @@ from rowforge.check import first_difference
 from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
 from sim.link import RtlLink
-from sw_driver.hostops import register_host_op
 from sw_driver.link import Link
 from sw_driver.runtime import RunOutcome, Session
 from tests.fuzz.cases import Case
 from tests.fuzz.coverage import features
 from tests.fuzz.refusals import confirmed
-
-for _name, _function in FUNCTIONS.items():
-    register_host_op(_name, _function)
 
 ByKey = dict[str, NDArray[Any]]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
+from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
 
 Array = NDArray[Any]
 

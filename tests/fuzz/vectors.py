@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ops import Add, Concat, Mul, Pad, Pads, Pair, Pool, PoolKind, Rescale, Reshape
-from compiler.quantisation import INTEGER_RANGES, Requant
+from numerics.quantisation import INTEGER_RANGES, Requant
 from tests.fuzz.builder import GraphBuilder
 from tests.fuzz.convolutions import channel_count, image
 from tests.fuzz.values import clamp, one_of, requant, zero_point

@@ -25,7 +25,7 @@ from tests.mutants.equivalence import equivalent
 from tests.mutants.sites import Site, sites
 from tests.mutants.tree import ROOT, Done, Tree
 
-FOLDERS = ("hw", "compiler")
+FOLDERS = ("hw", "compiler", "numerics")
 SECONDS = 240.0  # for each mutant
 _SURVIVING_SHARE = 0.1
 _SHARE_OF_TIME = 0.75  # a stage that takes as much longer than it should hangs

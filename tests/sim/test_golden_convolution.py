@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from compiler.ops import Conv
-from compiler.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, Rounding, WindowStage
 from sim.golden.convolution import conv_accumulate, convolve
 
 

@@ -6,7 +6,8 @@ from math import floor, frexp
 import numpy as np
 import pytest
 
-from compiler.quantisation import (
+from hw.arch.errors import RowforgeError
+from numerics.quantisation import (
     Multipliers,
     Requant,
     Rounding,
@@ -15,8 +16,7 @@ from compiler.quantisation import (
     quantise_multiplier,
     quantise_multipliers,
 )
-from compiler.rounding import scale_ort, scale_single, scale_tflm
-from hw.arch.errors import RowforgeError
+from numerics.rounding import scale_ort, scale_single, scale_tflm
 from sim.golden.requantise import add_bias, finish_window, requantise
 
 EDGES = [0, 1, -1, 2, -2, 1 << 30, -(1 << 30), (1 << 31) - 1, -(1 << 31), 12345678, -87654321]

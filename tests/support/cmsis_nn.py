@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ops import Add, Conv, Node, Pool, PoolKind
-from compiler.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, Rounding
 
 VECTORS = (
     "add",

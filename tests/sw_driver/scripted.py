@@ -90,10 +90,10 @@ def make_program():
         Query(words(lambda stream: stream.command(Opcode.COUNTERS)), 0),
         Query(words(lambda stream: stream.command(Opcode.COUNTERS)), 0),
         Host(
-            "Slice",
+            "slice",
             (1,),
             (2,),
-            {"start": (0, 2, 0, 0), "stop": (1, None, 4, 5), "step": (1, -1, 1, 1)},
+            {"axes": (1,), "start": (2,), "stop": (None,), "step": (-1,)},
             1,
         ),
         Load(box_command(Opcode.LOAD, WHOLE, 200), 2, WHOLE, 2),

@@ -153,8 +153,8 @@ def test_wrong_steps_are_refused():
     with pytest.raises(RowforgeError, match="reads tensor out before it has one"):
         session.run(replace(program, steps=early), images(1))
     for host, words in (
-        (Host("Reshape", (0,), (1, 2), {"shape": (60,)}), "must have 1 outputs, not 2"),
-        (Host("Concat", (0, 0), (1,), {"axis": 0}), "mid must be int8 of shape"),
+        (Host("reshape", (0,), (1, 2), {"shape": (60,)}), "must have 1 outputs, not 2"),
+        (Host("concat", (0, 0), (1,), {"axis": 0}), "mid must be int8 of shape"),
     ):
         with pytest.raises(RowforgeError, match=words):
             session.run(replace(program, steps=(host,)), images(1))

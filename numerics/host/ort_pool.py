@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.hostops_ort import dequantise_ort, quantise_ort
+from numerics.host.ort import dequantise_ort, quantise_ort
+from numerics.host.registry import Array, host_step
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 
@@ -44,6 +44,7 @@ def window_taps(
     return taps
 
 
+@host_step
 def max_pool(x: Array, **geometry: Any) -> Array:
     """Maximum over the windows of channels-last images; padding never wins."""
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
@@ -54,6 +55,7 @@ def max_pool(x: Array, **geometry: Any) -> Array:
     return result
 
 
+@host_step
 def max_pool_indices(x: Array, *, batch: int, by_columns: bool, **geometry: Any) -> Array:
     """Where the first maximum of each window lies among the values of a channels-first tensor.
 
@@ -73,6 +75,7 @@ def max_pool_indices(x: Array, *, batch: int, by_columns: bool, **geometry: Any)
     return np.asarray(chosen + (items * C + np.arange(C)) * (H * W), dtype=np.int64)
 
 
+@host_step
 def average_pool(
     x: Floats, *, sums: str, beyond: tuple[int, int], include_pad: bool, **geometry: Any
 ) -> Floats:
@@ -124,6 +127,7 @@ _SUMS: dict[str, Callable[[list[Floats], int], Floats]] = {
 }
 
 
+@host_step
 def average_dequantised(
     x: Array,
     *,
@@ -150,11 +154,3 @@ def average_dequantised(
     return quantise_ort(
         mean, scale=(scale,), zero_point=(zero_point,), dtype=dtype, low=low, high=high
     )
-
-
-FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "max_pool": max_pool,
-    "max_pool_indices": max_pool_indices,
-    "average_pool": average_pool,
-    "average_dequantised": average_dequantised,
-}

@@ -7,11 +7,12 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
-from compiler.hostconv import conv, conv_step
+from compiler.host_convolution import conv_step
 from compiler.ops import Conv
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program, save_program
+from numerics.host.convolution import conv
 from rowforge.configs import preset
 from rowforge.report import report
 from sim.functional import FunctionalAccelerator

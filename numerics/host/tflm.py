@@ -1,23 +1,19 @@
 """Host steps in NumPy, bit for bit as TensorFlow Lite Micro computes them; those of ONNX Runtime
-are in `compiler.hostops_ort` and `compiler.hostops_pool`.
+are in `numerics.host.ort` and `numerics.host.ort_pool`.
 
-A step is a function of arrays and plain parameters, found by name in `FUNCTIONS`; the driver runs
-them between accelerator layers, the golden model runs the same ones. All derived integers come
-with the step (`compiler.graph_hoststeps` makes them), so that this module needs nothing but
-arithmetic. The leading axis may hold any number of items.
+The driver runs them between accelerator layers, the golden model runs the same ones. All derived
+integers come with the step (`compiler.graph_hoststeps` makes them), so that this module needs
+nothing but arithmetic. The leading axis may hold any number of items.
 """
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compiler import float32, gemmlowp, hostconv, hostops_ort, hostops_pool, rounding
-from compiler.gemmlowp import Ints
 from hw.arch.errors import RowforgeError
+from numerics import float32, gemmlowp, rounding
+from numerics.gemmlowp import Ints
+from numerics.host.registry import Array, host_step
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 SUM_INTEGER_BITS = 12  # of the sum of exponentials, Q12.19
@@ -33,6 +29,7 @@ def _clamped(values: Ints, dtype: str) -> Array:
     return np.clip(values, limits.min, limits.max).astype(dtype)
 
 
+@host_step
 def quantise(x: Floats, *, scale: float, zero_point: int, dtype: str) -> Array:
     """float32 to integers: round(x / float32(scale)), half away, + zero_point, saturated."""
     ratio = (x / np.float32(scale)).astype(np.float64)
@@ -41,11 +38,13 @@ def quantise(x: Floats, *, scale: float, zero_point: int, dtype: str) -> Array:
     return _clamped(rounded + zero_point, dtype)
 
 
+@host_step
 def dequantise(x: Array, *, scale: float, zero_point: int) -> Floats:
     """Integers to float32: scale * (x - zero_point), the product in double."""
     return (scale * (x.astype(np.float64) - zero_point)).astype(np.float32)
 
 
+@host_step
 def rescale(
     x: Array,
     *,
@@ -75,6 +74,7 @@ def rescale(
     return np.clip(scaled + zero_point, low, high).astype(dtype)
 
 
+@host_step
 def mean(
     x: Array,
     *,
@@ -94,6 +94,7 @@ def mean(
     return _clamped(scaled + zero_point, dtype)
 
 
+@host_step
 def mean_float(x: Floats, *, axes: tuple[int, ...]) -> Floats:
     """Mean of float32 values over `axes`, which vanish; the sum runs in float32 in memory order."""
     kept = [axis for axis in range(x.ndim) if axis not in axes]
@@ -120,6 +121,7 @@ def _sum_of_exponentials(exponentials: Ints, counts: npt.NDArray[np.bool_]) -> I
     return np.asarray(np.where(counts, rescaled, 0).sum(axis=-1, keepdims=True))
 
 
+@host_step
 def softmax(x: Array, *, multiplier: int, shift: int, least: int, dtype: str) -> Array:
     """Integer softmax over the last axis; the output's scale is 1/256, its zero point the lowest.
 
@@ -138,6 +140,7 @@ def softmax(x: Array, *, multiplier: int, shift: int, least: int, dtype: str) ->
     return _clamped(np.where(counts, quotient, 0) + np.iinfo(dtype).min, dtype)
 
 
+@host_step
 def log_softmax(
     x: Array,
     *,
@@ -169,6 +172,7 @@ def _row_sum(x: Floats) -> Floats:
     return np.add.accumulate(x, axis=-1, dtype=np.float32)[..., -1:]
 
 
+@host_step
 def softmax_float(x: Floats, *, beta: float) -> Floats:
     """Softmax of float32 values over the last axis."""
     centred = (x - x.max(axis=-1, keepdims=True)) * np.float32(beta)
@@ -176,6 +180,7 @@ def softmax_float(x: Floats, *, beta: float) -> Floats:
     return exponentials / _row_sum(exponentials)
 
 
+@host_step
 def log_softmax_float(x: Floats) -> Floats:
     """Log-softmax of float32 values over the last axis."""
     centred = x - x.max(axis=-1, keepdims=True)
@@ -183,59 +188,14 @@ def log_softmax_float(x: Floats) -> Floats:
     return np.asarray(centred - float32.logarithm(total), dtype=np.float32)
 
 
+@host_step
 def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
     """The table's entry for every value; entry 0 belongs to the lowest value of the type."""
     values = np.asarray(table, dtype=dtype)
     return values[x.astype(np.int64) - np.iinfo(x.dtype).min]
 
 
-def slice_(
-    x: Array,
-    *,
-    axes: tuple[int, ...],
-    start: tuple[int, ...],
-    stop: tuple[int, ...],
-    step: tuple[int, ...],
-) -> Array:
-    """The half-open ranges start:stop:step of some axes, all of the others."""
-    ranges = [slice(None)] * x.ndim
-    for axis, *limits in zip(axes, start, stop, step, strict=True):
-        ranges[axis] = slice(*limits)
-    return np.ascontiguousarray(x[tuple(ranges)])
-
-
-def transpose(x: Array, *, permutation: tuple[int, ...]) -> Array:
-    """Axis i of the result is axis permutation[i] of x."""
-    return np.ascontiguousarray(x.transpose(permutation))
-
-
+@host_step
 def cast(x: Array, *, dtype: str) -> Array:
     """Conversion of values to another type."""
     return x.astype(dtype)
-
-
-FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "quantise": quantise,
-    "dequantise": dequantise,
-    "rescale": rescale,
-    "mean": mean,
-    "mean_float": mean_float,
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-    "softmax_float": softmax_float,
-    "log_softmax_float": log_softmax_float,
-    "cast": cast,
-    **hostops_ort.FUNCTIONS,
-    **hostops_pool.FUNCTIONS,
-    hostconv.FUNCTION: hostconv.conv,
-    "lookup": lookup,
-    "slice": slice_,
-    "transpose": transpose,
-}
-
-
-def run_host_step(function: str, arrays: list[Array], parameters: dict[str, Any]) -> Array:
-    """Runs one step by name; an unknown name comes from a program of another version."""
-    if function not in FUNCTIONS:
-        raise RowforgeError(f"host step must be one of {', '.join(FUNCTIONS)}, not {function!r}")
-    return FUNCTIONS[function](*arrays, **parameters)

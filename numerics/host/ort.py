@@ -1,7 +1,6 @@
 """Host steps in NumPy, bit for bit as ONNX Runtime computes them on a CPU, in float32.
 
-Like `compiler.hostops`: functions of arrays and plain parameters, found by name in `FUNCTIONS`. The
-leading axis may hold any number of items. Integers of other types than float32 wrap as in C.
+The leading axis may hold any number of items. Integers of other types than float32 wrap as in C.
 """
 
 from collections.abc import Callable
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler import mlas
-from compiler.quantisation import integer_range
+from numerics import mlas
+from numerics.host.registry import Array, host_step
+from numerics.quantisation import integer_range
 
-Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 
@@ -26,6 +25,7 @@ def _sliced(values: tuple[Any, ...], dtype: npt.DTypeLike, axis: int, rank: int)
     return np.asarray(array.reshape(shape))
 
 
+@host_step
 def quantise_ort(
     x: Floats,
     *,
@@ -48,6 +48,7 @@ def quantise_ort(
     return np.asarray(bounded, dtype=dtype)
 
 
+@host_step
 def dequantise_ort(
     x: Array, *, scale: tuple[float, ...], zero_point: tuple[int, ...], axis: int = 0
 ) -> Floats:
@@ -56,17 +57,20 @@ def dequantise_ort(
     return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
 
 
+@host_step
 def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
     """float32(x) * scale, one scale for all columns or one for each."""
     return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
 
 
+@host_step
 def rearrange(x: Array, *, sizes: tuple[int, ...], order: tuple[int, ...]) -> Array:
     """Items of axes `sizes`: axis i of the result is axis order[i] of the input."""
     items = x.reshape(-1, *sizes)
     return np.ascontiguousarray(items.transpose(0, *(axis + 1 for axis in order)))
 
 
+@host_step
 def arithmetic(a: Array, b: Array, *, operator: str) -> Array:
     """Sum, difference, product or quotient of two tensors of one type, which broadcast."""
     with np.errstate(all="ignore"):
@@ -89,6 +93,7 @@ _ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+@host_step
 def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Array:
     """x between two bounds of its own type; NaN stays."""
     if low is not None:
@@ -98,12 +103,7 @@ def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Ar
     return x
 
 
-def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
-    """The table's entry for every 8-bit value, the table beginning with the lowest one."""
-    index = x.astype(np.int64) - np.iinfo(x.dtype).min
-    return np.asarray(table, dtype=dtype)[index]
-
-
+@host_step
 def add_dequantised(
     a: Array,
     b: Array,
@@ -128,6 +128,7 @@ def add_dequantised(
     )
 
 
+@host_step
 def add_qlinear(
     a: Array,
     b: Array,
@@ -168,37 +169,44 @@ def _dynamic(x: Floats) -> tuple[np.float32, int]:
     return scale, int(zero)
 
 
+@host_step
 def dynamic_scale(x: Floats) -> Floats:
     """The scale that DynamicQuantizeLinear finds."""
     return np.asarray(_dynamic(x)[0], dtype=np.float32)
 
 
+@host_step
 def dynamic_zero_point(x: Floats) -> Array:
     """The zero point that DynamicQuantizeLinear finds."""
     return np.asarray(_dynamic(x)[1], dtype=np.uint8)
 
 
+@host_step
 def dynamic_values(x: Floats) -> Array:
     """The values that DynamicQuantizeLinear stores."""
     scale, zero = _dynamic(x)
     return quantise_ort(x, scale=(float(scale),), zero_point=(zero,), dtype="uint8")
 
 
+@host_step
 def pad_ort(x: Array, *, pads: tuple[tuple[int, int], ...], value: float) -> Array:
     """x with a constant around it: (before, after) for each axis."""
     return np.pad(x, pads, constant_values=np.asarray(value, dtype=x.dtype))
 
 
+@host_step
 def concat_ort(*arrays: Array, axes: tuple[int]) -> Array:
     """The arrays joined along the one axis named."""
     return np.concatenate(arrays, axis=axes[0])
 
 
+@host_step
 def softmax_ort(x: Floats, *, columns: int) -> Floats:
     """Softmax over rows of `columns` values."""
     return mlas.softmax(x.reshape(-1, columns)).reshape(x.shape)
 
 
+@host_step
 def softmax_qlinear(x: Array, *, columns: int, scale: float, steps: int, zero_point: int) -> Array:
     """QLinearSoftmax over rows of `columns` values: float32 quotients from a table of exponentials.
 
@@ -221,28 +229,8 @@ def softmax_peak(columns: int) -> float:
     return max(0.0, float(np.log(largest)) - 5.0)
 
 
+@host_step
 def cast_ort(x: Array, *, dtype: str) -> Array:
     """Conversion of values to another type."""
     with np.errstate(invalid="ignore"):
         return x.astype(dtype)
-
-
-FUNCTIONS: dict[str, Callable[..., Array]] = {
-    "quantise_ort": quantise_ort,
-    "dequantise_ort": dequantise_ort,
-    "scale_sums": scale_sums,
-    "rearrange": rearrange,
-    "arithmetic": arithmetic,
-    "clip": clip,
-    "lookup": lookup,
-    "add_dequantised": add_dequantised,
-    "add_qlinear": add_qlinear,
-    "dynamic_scale": dynamic_scale,
-    "dynamic_zero_point": dynamic_zero_point,
-    "dynamic_values": dynamic_values,
-    "pad_ort": pad_ort,
-    "concat_ort": concat_ort,
-    "softmax_ort": softmax_ort,
-    "softmax_qlinear": softmax_qlinear,
-    "cast_ort": cast_ort,
-}

@@ -8,8 +8,8 @@ per-channel parameters along it. They are the definition that gateware is compar
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import Ints, multiply_by_quantised_multiplier
-from compiler.quantisation import AddMultipliers
+from numerics.gemmlowp import Ints, multiply_by_quantised_multiplier
+from numerics.quantisation import AddMultipliers
 
 
 def scale_tflm(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:

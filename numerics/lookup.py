@@ -9,7 +9,8 @@ from math import floor
 import numpy as np
 import numpy.typing as npt
 
-from compiler.gemmlowp import (
+from hw.arch.errors import RowforgeError
+from numerics.gemmlowp import (
     Ints,
     logistic,
     multiply_by_quantised_multiplier,
@@ -17,8 +18,7 @@ from compiler.gemmlowp import (
     saturate,
     tanh,
 )
-from compiler.quantisation import quantise_multiplier
-from hw.arch.errors import RowforgeError
+from numerics.quantisation import quantise_multiplier
 
 Bools = npt.NDArray[np.bool_]
 

@@ -1,0 +1,1 @@
+"""The reference interpreters' arithmetic in NumPy, for compiler, golden model and driver."""

@@ -1,0 +1,9 @@
+"""Host steps: operators between accelerator layers, bit for bit as their interpreters compute them.
+
+Importing this package registers every step.
+"""
+
+from numerics.host import convolution, moves, ort, ort_pool, tflm
+from numerics.host.registry import STEPS, host_step, run_host
+
+__all__ = ["STEPS", "convolution", "host_step", "moves", "ort", "ort_pool", "run_host", "tflm"]
