@@ -21,6 +21,7 @@ from compiler.lower.operation import (
     map_extent,
     part_window,
     size_of,
+    window_bends,
     window_reach,
 )
 from compiler.lower.params import stage_output, stage_params
@@ -133,20 +134,27 @@ class ConvOperation(Operation):
             step += per_nest
         return min(step, M)
 
+    def _window(self, along: int) -> dict[str, int]:
+        """The window's geometry along rows (0) or columns (1)."""
+        node = self.node
+        return {
+            "stride": node.stride[along],
+            "pad": node.pad[along],
+            "taps": node.weights.shape[along + 1],
+            "dilation": node.dilation[along],
+        }
+
+    def bends(self, axis: int, operand: int) -> Sequence[int] | None:
+        if axis in (1, 2):
+            return window_bends(self.node.image[axis - 1], **self._window(axis - 1))
+        return None if axis == 3 and self.follows_channels else ()
+
     def reach_along(self, axis: int, span: Span, operand: int) -> Span:
         node = self.node
         if axis == 0:
             return span
         if axis < 3:
-            along = axis - 1
-            return window_reach(
-                span,
-                node.image[along],
-                stride=node.stride[along],
-                pad=node.pad[along],
-                taps=node.weights.shape[axis],
-                dilation=node.dilation[along],
-            )
+            return window_reach(span, node.image[axis - 1], **self._window(axis - 1))
         if not self.follows_channels:
             return 0, node.image[2]
         each, per_group = self.target[3] // node.groups, node.weights.shape[3]

@@ -49,6 +49,10 @@ class CopyOperation(Operation):
         self.most_channels = target[3]
         self.spent = self.traffic = 0
 
+    def bends(self, axis: int, operand: int) -> Sequence[int]:
+        offset = self.places[operand][axis]
+        return offset, offset + self.sources[operand][axis]
+
     def reach_along(self, axis: int, span: Span, operand: int) -> Span:
         """The operand's share of the span; one position of it if it has none."""
         return _at_least_one(self._share(axis, span, operand), self.sources[operand][axis])

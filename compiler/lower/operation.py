@@ -1,10 +1,11 @@
 """What the scheduler must know of an operator on the array: geometry, cost, commands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from functools import cached_property
+from math import ceil
 from typing import Any, TypeAlias
 
 from compiler.lower.stream import Stream
@@ -86,20 +87,42 @@ class Operation(ABC):
     def longest_reach(self, axis: int, part: int, operand: int) -> int:
         """The most positions of an operand that any span of `part` outputs along an axis needs.
 
-        Every span at which a tile can begin is counted: which one needs most follows no rule (the
-        operands of a concatenation begin anywhere, borders are clipped).
+        It is exact for every span at which a tile can begin: which one needs most follows no simple
+        rule, for the operands of a concatenation begin anywhere, and borders are clipped.
         """
         key = axis, part, operand
         if key not in self._longest:
             size = self.target[axis]
-            self._longest[key] = max(
-                end - begin
-                for begin, end in (
-                    self.reach_along(axis, (first, min(first + part, size)), operand)
-                    for first in range(0, size, part)
-                )
-            )
+            lengths = []
+            for index in self._telling_tiles(axis, part, operand):
+                span = index * part, min((index + 1) * part, size)
+                begin, end = self.reach_along(axis, span, operand)
+                lengths.append(end - begin)
+            self._longest[key] = max(lengths)
         return self._longest[key]
+
+    def bends(self, axis: int, operand: int) -> Sequence[int] | None:
+        """Outputs along an axis at which the operand's border begins or ceases to clip a reach.
+
+        Between two of them the ends of a reach move by equal steps with an output. None if the
+        reach has another form.
+        """
+        return None
+
+    def _telling_tiles(self, axis: int, part: int, operand: int) -> Iterable[int]:
+        """Numbers of tiles along an axis, among them one that reaches farthest.
+
+        From tile to tile the length of a reach is linear between bends, so that it is largest in
+        the first or the last tile, or where the begin or the end of a tile passes a bend.
+        """
+        count = ceil(self.target[axis] / part)
+        bends = self.bends(axis, operand)
+        if bends is None:
+            return range(count)
+        near = {max(count - 2, 0), count - 1, 0}  # the last one may be smaller than the others
+        for bend in bends:
+            near.update(range(bend // part - 2, bend // part + 3))
+        return (index for index in near if 0 <= index < count)
 
     @cached_property
     def _longest(self) -> dict[tuple[int, int, int], int]:
@@ -153,6 +176,11 @@ def size_of(box: Box) -> Shape4:
     """Sizes of a box."""
     items, rows, columns, channels = (b - a for a, b in spans_of(box))
     return items, rows, columns, channels
+
+
+def window_bends(size: int, *, stride: int, pad: int, taps: int, dilation: int) -> Span:
+    """The outputs around which `window_reach` begins and ceases to be clipped."""
+    return pad // stride, (size - 1 + pad - (taps - 1) * dilation) // stride
 
 
 def window_reach(span: Span, size: int, *, stride: int, pad: int, taps: int, dilation: int) -> Span:

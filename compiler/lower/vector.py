@@ -16,6 +16,7 @@ from compiler.lower.operation import (
     map_extent,
     part_window,
     size_of,
+    window_bends,
     window_reach,
 )
 from compiler.lower.params import (
@@ -59,18 +60,20 @@ class VectorOperation(Operation):
         self.pad = (0, 0)
         self.spent = self.traffic = 0
 
+    def _window(self, along: int) -> dict[str, int]:
+        """The window's geometry along rows (0) or columns (1)."""
+        stride, pad, taps = self.stride[along], self.pad[along], self.window[along]
+        return {"stride": stride, "pad": pad, "taps": taps, "dilation": 1}
+
+    def bends(self, axis: int, operand: int) -> Sequence[int]:
+        if axis in (0, 3):
+            return ()
+        return window_bends(self.sources[0][axis], **self._window(axis - 1))
+
     def reach_along(self, axis: int, span: Span, operand: int) -> Span:
         if axis in (0, 3):
             return span
-        along = axis - 1
-        return window_reach(
-            span,
-            self.sources[0][axis],
-            stride=self.stride[along],
-            pad=self.pad[along],
-            taps=self.window[along],
-            dilation=1,
-        )
+        return window_reach(span, self.sources[0][axis], **self._window(axis - 1))
 
     def extent(self, size: Shape4) -> tuple[int, int]:
         return map_extent(size, self.stride, self.window)

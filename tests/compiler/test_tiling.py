@@ -1,5 +1,6 @@
 """Sizes of tile parts: exact over every tile; slots and live ranges are checked always."""
 
+import time
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from compiler.lower.tensors import default_view, view_of
 from compiler.lower.tiling import operand_words, tiles
 from compiler.ops import Concat, Mul
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from tests.compiler.compile_support import check_graph, random_config, random_layer, random_stage
 
@@ -37,7 +39,17 @@ def random_operation(rng: np.random.Generator) -> tuple[Config, Operation]:
             return config, found
 
 
-@pytest.mark.parametrize("seed", range(40))
+def test_a_long_axis_costs_no_more_than_a_short_one() -> None:
+    """A product of a million rows is refused at once, for want of tiles, not after seconds."""
+    shape = (1, 500_000, 1, 16)
+    graph = concat_graph([shape, shape], 1, ["a", "b"])
+    started = time.process_time()
+    with pytest.raises(RowforgeError, match="it takes .* tiles of the global buffer"):
+        compile_graph(graph, TINY)
+    assert time.process_time() - started < 3.0
+
+
+@pytest.mark.parametrize("seed", range(100))
 def test_a_part_is_as_large_as_the_largest_of_all_tiles(seed: int) -> None:
     rng = np.random.default_rng(seed)
     config, operation = random_operation(rng)
