@@ -147,14 +147,16 @@ def add_qlinear(
 
     The sum is a * ratio_a + (b * ratio_b + rest) with fused multiply-adds; the two operands have
     changed places in it if they are `exchanged`. The product is (a - za) * (b - zb) times the ratio
-    plus the output's zero point, where each operation is rounded to float32.
+    plus the output's zero point, where each operation is rounded to float32. Results that do not fit
+    32 bits become the lowest value, as x86 converts them, infinities and NaN among them.
     """
     compute = _qlinear_product if operator == "Mul" else _qlinear_sum
     if exchanged:
         a, b, scales, zero_points = b, a, scales[::-1], zero_points[::-1]
     with np.errstate(all="ignore"):
         real = compute(a, b, scales, zero_points, np.float32(scale), np.float32(zero_point))
-    return np.clip(np.rint(real), low, high).astype(dtype)
+    rounded = np.rint(real)
+    return np.clip(np.where(rounded < 2.0**31, rounded, low), low, high).astype(dtype)
 
 
 def _qlinear_product(
