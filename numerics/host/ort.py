@@ -95,11 +95,13 @@ _ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
 
 @host_step
 def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Array:
-    """x between two bounds of its own type; NaN stays."""
+    """x between two bounds of its own type; NaN stays, and so does a zero of the other sign."""
     if low is not None:
-        x = np.maximum(x, np.asarray(low, dtype=x.dtype))
+        lowest = np.asarray(low, dtype=x.dtype)
+        x = np.where(x < lowest, lowest, x)
     if high is not None:
-        x = np.minimum(x, np.asarray(high, dtype=x.dtype))
+        highest = np.asarray(high, dtype=x.dtype)
+        x = np.where(x > highest, highest, x)
     return x
 
 

@@ -56,10 +56,14 @@ class Case:
         return special.get(kind, int(self.rng.integers(low, high + 1)))
 
     def scale(self) -> np.float32:
-        """Any positive scale of some decades, or a power of two."""
-        if self.rng.random() < 0.3:
+        """Any positive scale of some decades, a power of two, or one near float32's ends."""
+        kind = self.rng.random()
+        if kind < 0.3:
             self.tags.add("scale power of two")
             return np.float32(2.0 ** self.rng.integers(-12, 5))
+        if kind < 0.35:
+            self.tags.add("scale extreme")
+            return np.float32(10.0 ** self.rng.uniform(-44, 36))
         self.tags.add("scale any")
         return np.float32(10.0 ** self.rng.uniform(-5, 2))
 

@@ -1,6 +1,6 @@
 """All steps of the campaign, by name."""
 
-from tests.ort_arithmetic import binary
+from tests.ort_arithmetic import binary, quantise
 from tests.ort_arithmetic.case import Step
 
-STEPS: dict[str, Step] = {**binary.STEPS}
+STEPS: dict[str, Step] = {**quantise.STEPS, **binary.STEPS}
