@@ -121,9 +121,7 @@ def _has_bound(builder: Builder, node: RawNode, position: int, edge: str) -> boo
 
 
 def convert_average(builder: Builder, node: RawNode) -> None:
-    """AveragePool and GlobalAveragePool of float tensors."""
-    if node.op_type == "ReduceMean":
-        builder.refuse(node, "it averages floats", "use GlobalAveragePool between Q and DQ")
+    """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
     average = read_average(builder, node, _floats(builder, node))
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
