@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ort_arithmetic.case import QUANTISED_TAGS, Case, Step
+from tests.ort_arithmetic.case import QUANTISED_TAGS, Array, Case, Step
 from tests.ort_arithmetic.quantise import floats_at_edges
 
 _GLOBAL = ("GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool")
@@ -49,18 +49,31 @@ def _attributes(case: Case, operator: str, shape: tuple[int, ...]) -> dict[str, 
     return {} if operator in _GLOBAL else _window(case, shape[2:])
 
 
+def _stored(
+    case: Case, attributes: dict[str, Any], shape: tuple[int, ...], zero: int, dtype: str
+) -> tuple[Array, float]:
+    """Values of which many channels are alike, and the mean of the window in their first corner."""
+    values = case.values(dtype, shape)
+    if case.rng.random() < 0.5:
+        values = np.ascontiguousarray(np.broadcast_to(values[:, :1], shape))
+    taps = attributes.get("kernel_shape", shape[2:])
+    pads = attributes.get("pads", [0] * len(taps))
+    corner = values[(0, 0, *(slice(n - pad) for n, pad in zip(taps, pads, strict=False)))]
+    return values, float((corner.astype(np.int64) - zero).mean())
+
+
 def _dequantised(case: Case, *, operator: str) -> None:
     """An average between DequantizeLinear and QuantizeLinear."""
     maker = case.maker
     maker.opset = int(case.rng.choice(_OPSETS))
     shape, dtype, target = _image(case), case.dtype(), case.dtype()
     scale, zero = case.scale(), case.zero_point(dtype)
-    values = case.values(dtype, shape)
+    attributes = _attributes(case, operator, shape)
+    values, mean = _stored(case, attributes, shape, zero, dtype)
     stored = case.operand(values, "x")
     x = maker.op("DequantizeLinear", stored, *case.quantisation(scale, zero, dtype))
-    y = maker.op(operator, x, **_attributes(case, operator, shape))
-    mean = float(scale) * float((values[0, 0].astype(np.int64) - zero).mean())
-    pair = case.quantisation(case.target(float(scale), mean), case.zero_point(target), target)
+    y = maker.op(operator, x, **attributes)
+    pair = case.quantisation(case.target(float(scale), float(scale) * mean), case.zero_point(target), target)
     case.outputs.append(maker.op("QuantizeLinear", y, *pair))
 
 
@@ -68,14 +81,13 @@ def _qlinear(case: Case, *, operator: str) -> None:
     maker = case.maker
     shape, dtype = _image(case), case.dtype()
     scale, zero = case.scale(), case.zero_point(dtype)
-    values = case.values(dtype, shape)
-    mean = float(scale) * float((values[0, 0].astype(np.int64) - zero).mean())
+    attributes = _attributes(case, operator, shape)
+    values, mean = _stored(case, attributes, shape, zero, dtype)
     x = case.operand(values, "x")
     pairs = (
         *case.quantisation(scale, zero, dtype),
-        *case.quantisation(case.target(float(scale), mean), case.zero_point(dtype), dtype),
+        *case.quantisation(case.target(float(scale), float(scale) * mean), case.zero_point(dtype), dtype),
     )
-    attributes = _attributes(case, operator, shape)
     case.outputs.append(maker.op(operator, x, *pairs, domain="com.microsoft", **attributes))
 
 
