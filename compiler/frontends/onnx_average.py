@@ -251,7 +251,7 @@ def _cannot_differ(scale: Scale, target: Scale, count: int, offset: int) -> bool
     The addition of `offset` is part of that arithmetic.
     """
     low, high = (edge - scale.zero_point for edge in integer_range(scale.dtype))
-    if (high - low) * count > _MOST_SUMS:
+    if (high - low) * count > _MOST_SUMS or not _stays_normal(scale, target, count):
         return False
     ratio = float(scale.scale) / float(target.scale)
     largest = max(-low, high) * ratio
@@ -259,6 +259,17 @@ def _cannot_differ(scale: Scale, target: Scale, count: int, offset: int) -> bool
     means = np.arange(low * count, high * count + 1, dtype=np.float64) * (ratio / count)
     distance = np.abs(means - np.floor(means) - 0.5)
     return bool(distance.min() > error)
+
+
+def _stays_normal(scale: Scale, target: Scale, count: int) -> bool:
+    """Neither the sums of `count` values nor the scale of their mean leave float32's normal range.
+
+    Beyond it the errors of float32 are not those that `_cannot_differ` reckons with.
+    """
+    info = np.finfo(np.float32)
+    sums = float(scale.scale) * 256 * count, float(target.scale) * count
+    least = float(scale.scale) / count, float(target.scale) * count
+    return max(sums) <= float(info.max) and min(least) >= float(info.tiny)
 
 
 def _as_conv(

@@ -161,8 +161,12 @@ def _pairs_of_lanes(taps: list[Floats], early: int) -> Floats:
     return _in_sequence([total, *taps[:early], *taps[place[-1] :]], 1)
 
 
+def _by_rows(taps: list[Floats], columns: int) -> Floats:
+    return _in_sequence([np.zeros_like(taps[0]), *taps], columns)  # so that -0 alone becomes 0
+
+
 _SUMS: dict[str, Callable[[list[Floats], int], Floats]] = {
-    "rows": _in_sequence,
+    "rows": _by_rows,
     "columns": _by_columns,
     "lanes": _in_lanes,
 }
