@@ -35,7 +35,9 @@ class Mac:
     @property
     def accumulator_scale(self) -> Array:
         """float32 [1] or [M]: what one unit of the accumulator stands for."""
-        return np.asarray(self.factor * self.scale.scale * self.weights.scale, dtype=np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            scale = self.factor * self.scale.scale * self.weights.scale
+        return np.asarray(scale, dtype=np.float32)
 
 
 def _stage(
