@@ -8,9 +8,9 @@ ONNX Runtime on one thread without graph optimisation. One line a step says how 
 compared, how many cases the compiler refused and how many ONNX Runtime did not run. `--step`
 chooses steps by a part of their names, `--only 17` repeats the case of that number.
 
-Exit status 1 if a value differs, if a step compared nothing or, from 60 cases of a step on, if more
-than half of them did not run or a type, a kind of zero point or of scale came up less than three
-times; the step is named.
+Exit status 1 if a value differs, if a step compared nothing or, from 150 cases of a step on, if
+more than half of them did not run or a type, a kind of zero point or of scale came up less than
+three times; the step is named.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from tests.ort_arithmetic.case import Array, Case, Step
 from tests.ort_arithmetic.steps import STEPS
 from tests.support.onnx_models import graph_of, oracle
 
-FULL_CAMPAIGN = 60
+FULL_CAMPAIGN = 150
 _SHOWN = 3  # cases that differ, of a step
 TARGET = 3  # how often everything must have come up in a full campaign
 _LEAST_COMPARED = 0.5  # share of a step's cases
@@ -123,7 +123,7 @@ def campaign(name: str, n: int, seed: int, first: int = 0) -> Tally:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests.ort_arithmetic.run", description=__doc__)
-    parser.add_argument("--n", type=int, default=60, help="cases of each step (60)")
+    parser.add_argument("--n", type=int, default=FULL_CAMPAIGN, help="cases of each step (150)")
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (1)")
     parser.add_argument("--step", default="", help="only steps whose name contains this")
     parser.add_argument("--only", metavar="INDEX", type=int, help="repeat one case of them")
