@@ -21,6 +21,7 @@ from compiler.frontends.onnx_window import (
     check_work,
     image_of,
     kernel_shape,
+    order_of_taps,
     output_layout,
     pads_before_ceil,
     read_window,
@@ -30,10 +31,6 @@ from numerics.quantisation import Requant, Rounding, integer_range
 
 _ULP = 2.0**-24
 _MOST_SUMS = 1 << 22
-
-# What the kernel that adds up columns first takes: measured on ONNX Runtime.
-_WIDEST_TAPS = 32
-_WIDEST_ROW = 2045
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,13 +141,8 @@ def _order_of_sums(
         return "rows"
     if include_pad and node.integer("ceil_mode", 0):
         return "rows"
-    if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
-        return "lanes"
-    width = image[1] + window.pad[1] + window.pad[3]
-    small = max(window.taps) <= _WIDEST_TAPS and width <= _WIDEST_ROW
-    if image[0] > 1 and window.stride[1] <= 2 and small:
-        return "columns"
-    return "rows"
+    order = order_of_taps(image, window)
+    return "rows" if order == "columns" and image[0] == 1 else order
 
 
 def quantise_average(

@@ -19,10 +19,11 @@ from compiler.frontends.onnx_window import (
     check_work,
     image_of,
     kernel_shape,
+    order_of_taps,
     output_layout,
     read_window,
 )
-from compiler.ops import Pool, PoolKind, Rescale
+from compiler.ops import Image, Pool, PoolKind, Rescale
 from numerics.quantisation import Requant, Rounding, integer_range
 
 RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
@@ -173,7 +174,10 @@ def emit_max(
     }
     if source.dtype not in ("int8", "uint8") or dilation != (1, 1):
         reason = "the array's pools have no dilation" if dilation != (1, 1) else ""
-        builder.emit_host(node, "max_pool", (source,), output, reason=reason, **geometry)
+        order = _order_of_maxima(node, image, window, len(source.shape))
+        builder.emit_host(
+            node, "max_pool", (source,), output, reason=reason, order=order, **geometry
+        )
         return output
     low, high = integer_range(source.dtype)
     builder.emit_for(
@@ -192,6 +196,14 @@ def emit_max(
         ),
     )
     return output
+
+
+def _order_of_maxima(node: RawNode, image: Image, window: Window, rank: int) -> str:
+    """How ONNX Runtime's kernel for this form of the operator goes through a window of floats."""
+    if window.dilation != (1, 1) or len(node.outputs) > 1:
+        return "values"
+    order = order_of_taps(image, window)
+    return "rows" if order == "columns" and rank < 4 else order
 
 
 def emit_indices(builder: Builder, node: RawNode, source: Activation, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Pools in NumPy, bit for bit as ONNX Runtime computes them on a CPU: steps for the host."""
+"""Average pools in NumPy, bit for bit as ONNX Runtime computes them on a CPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,74 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.host.ort import dequantise_ort, quantise_ort, round_on_x86
+from numerics.host.ort_windows import window_taps
 from numerics.host.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 
 _LANES = 4
-
-
-def window_taps(
-    x: Array,
-    *,
-    image: tuple[int, int, int],
-    window: tuple[int, int],
-    stride: tuple[int, int],
-    pad: tuple[int, int, int, int],
-    dilation: tuple[int, int],
-    fill: float,
-) -> list[Array]:
-    """For every tap of the window, row by row, the padded input below it: [N, E, F, C]."""
-    top, left, bottom, right = pad
-    images = x.reshape(-1, *image)
-    padded = np.pad(images, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
-    counts = [
-        (padded.shape[axis + 1] - ((window[axis] - 1) * dilation[axis] + 1)) // stride[axis] + 1
-        for axis in (0, 1)
-    ]
-    taps = []
-    for r in range(window[0]):
-        for s in range(window[1]):
-            y, z = r * dilation[0], s * dilation[1]
-            taps.append(
-                padded[
-                    :,
-                    y : y + (counts[0] - 1) * stride[0] + 1 : stride[0],
-                    z : z + (counts[1] - 1) * stride[1] + 1 : stride[1],
-                ]
-            )
-    return taps
-
-
-@host_step
-def max_pool(x: Array, **geometry: Any) -> Array:
-    """Maximum over the windows of channels-last images; padding never wins."""
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    taps = window_taps(x, fill=lowest, **geometry)
-    result = taps[0].copy()
-    for tap in taps[1:]:
-        np.maximum(result, tap, out=result)
-    return result
-
-
-@host_step
-def max_pool_indices(x: Array, *, batch: int, by_columns: bool, **geometry: Any) -> Array:
-    """Where the first maximum of each window lies among the values of a channels-first tensor.
-
-    Row by row, or column by column of each image.
-    """
-    H, W, C = geometry["image"]
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    rows = np.arange(H)[:, None] * (1 if by_columns else W)
-    columns = np.arange(W) * (H if by_columns else 1)
-    place = np.broadcast_to((rows + columns)[None, :, :, None], (1, H, W, 1))
-    taps = np.stack(window_taps(x, fill=lowest, **geometry))
-    places = np.stack(window_taps(place, fill=-1, **{**geometry, "image": (H, W, 1)}))
-    inside = np.broadcast_to(places >= 0, taps.shape)
-    best = np.where(inside & (taps == taps.max(axis=0)), 0, 1).argmin(axis=0)
-    chosen = np.take_along_axis(np.broadcast_to(places, taps.shape), best[None], axis=0)[0]
-    items = np.arange(taps.shape[1])[:, None, None, None] % batch
-    return np.asarray(chosen + (items * C + np.arange(C)) * (H * W), dtype=np.int64)
 
 
 @host_step

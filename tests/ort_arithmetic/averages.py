@@ -1,4 +1,4 @@
-"""Averages over windows and images, of stored values and of floats."""
+"""Averages and maxima over windows and images, of stored values and of floats."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,8 @@ from tests.ort_arithmetic.case import (
 )
 from tests.ort_arithmetic.quantise import floats_at_edges
 
-_GLOBAL = ("GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool")
+_AWKWARD = (np.nan, np.nan, np.inf, -np.inf, -0.0, 0.0)
+_GLOBAL = ("GlobalMaxPool", "GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool")
 _OPSETS = (11, 13, 17, 19, 21, 22)
 
 
@@ -140,7 +141,35 @@ def _floats(case: Case, *, operator: str) -> None:
     case.outputs.append(maker.op(operator, x, **_attributes(case, operator, shape)))
 
 
+def _maxima(case: Case, *, operator: str) -> None:
+    """MaxPool of floats, among them NaN, infinities and zeros of both signs."""
+    rng, maker = case.rng, case.maker
+    maker.opset = int(rng.choice(_OPSETS))
+    shape = _image(case)
+    values = rng.choice([-1.0, -0.0, 0.0, 1.0, 2.5], shape).astype(np.float32)
+    if rng.random() < 0.7:
+        rare = rng.random(shape) < rng.choice([0.05, 0.5])
+        values[rare] = rng.choice(_AWKWARD, int(rare.sum()))
+    attributes = _attributes(case, operator, shape)
+    attributes.pop("count_include_pad", None)
+    if operator == "MaxPool" and rng.random() < 0.15:
+        taps = len(attributes["kernel_shape"])
+        attributes.update(kernel_shape=[1] * taps, pads=[0] * (2 * taps), dilations=[2] * taps)
+        if min(shape[2:]) > 2:
+            attributes["kernel_shape"] = [2] * taps
+    x = case.operand(values, "x")
+    both = operator == "MaxPool" and rng.random() < 0.2
+    if both and rng.random() < 0.5:
+        attributes["storage_order"] = 1
+    case.outputs.append(maker.op(operator, x, outputs=1 + both, **attributes))
+    case.outputs.extend([f"{case.outputs[0]}_1"] if both else [])
+
+
 STEPS = {
+    **{
+        f"{operator} of float32": Step(partial(_maxima, operator=operator))
+        for operator in ("MaxPool", "GlobalMaxPool")
+    },
     **{
         f"{operator} between DQ and Q": Step(
             partial(_dequantised, operator=operator), QUANTISED_TAGS
