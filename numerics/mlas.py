@@ -44,6 +44,8 @@ def fused(a: Floats | np.float32, b: Floats | np.float32, c: Floats | np.float32
     total = np.asarray(product + addend)
     taken = total - product
     lost = (product - (total - taken)) + (addend - taken)
+    if not np.any(lost):
+        return total.astype(np.float32)
     even = (total.view(np.int64) & 1) == 0
     beside = np.nextafter(total, np.where(lost > 0, np.inf, -np.inf))
     return np.where((np.abs(lost) > 0) & even, beside, total).astype(np.float32)
