@@ -1,7 +1,14 @@
-"""Runs compiled programs on a target, layer by layer beside the golden model if asked to."""
+"""Runs compiled programs on a target, layer by layer beside the golden model if asked to.
+
+Up to three runs answer three questions, so that none changes what another one counts. The plain
+run gives outputs and cycles: tensors stay in the buffer, layers follow one another back to back.
+The counted run is the same for the first input with the counters read after every layer of the
+array, which empties the pipeline each time. For a check or a dump every layer comes to the host in
+a run of a program of its own. A check compares all three.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,10 +16,10 @@ from numpy.typing import NDArray
 
 from compiler.graph import Graph
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Program
+from hw.arch.program import Program, Query
 from rowforge.check import Difference, first_difference
 from rowforge.compilation import Compiled
-from rowforge.progress import Progress
+from rowforge.progress import Progress, stage
 from rowforge.targets import GOLDEN, open_target
 from sim.golden import run_batch, run_graph
 from sw_driver.accelerator import Accelerator
@@ -21,6 +28,8 @@ from sw_driver.runtime import Inputs, split_inputs
 Array: TypeAlias = NDArray[Any]
 ByIndex: TypeAlias = dict[int, Array]
 ByKey: TypeAlias = dict[str, Array]
+
+PLAIN_RUN, COUNTED_RUN, KEPT_RUN = "plain run", "counted run", "run with every layer kept"
 
 _BATCH = 64  # inputs that the golden model computes at once, at most
 _BATCH_ELEMENTS = 1 << 25  # of all tensors of a batch together: bounds its memory
@@ -32,12 +41,13 @@ class Result:
 
     Attributes
     ----------
-    outputs : by tensor name; N in place of the batch dimension 1 for N inputs
+    outputs : by tensor name; N in place of the batch dimension 1 for N inputs; of the plain run
     tensors : operators' outputs of the first input by tensor key, as far as the host has them
-    counters : hardware counters of the first input, by layer index and name
-    cycles : clock cycles of the first input, None where no clock ran
+    counters : hardware counters of the first input, by layer index and name, of the counted run
+    cycles : clock cycles of the first input in the plain run, None where no clock ran
     inputs : how many inputs ran
-    layers_checked : layers compared with the golden model, summed over the inputs
+    layers_checked : layers compared with the golden model, summed over the inputs, in the run that
+        brings most of them to the host
     difference : the first value that differs, None if there is none or nothing was compared
     """
 
@@ -58,15 +68,16 @@ def run_program(
     Parameters
     ----------
     compiled : Compiled
-        With `keep_layers`, if all layers are to be compared.
+        With `keep_layers`, if all layers are to be compared, or to be in `Result.tensors`.
     inputs : array, or arrays by name
         Of the program's input shape, with N in place of the batch dimension 1.
     target : str
         "golden" (the NumPy model; for a program file the command stream without time), "rtl", or a
         URL.
     check : bool
-        Compare every layer that reaches the host with the golden model; a program file, which has
-        no graph, with the command stream executed without time. Stops at the first difference.
+        Compare every layer that reaches the host with the golden model, in every run; a program
+        file, which has no graph, with the command stream executed without time. Each run stops at
+        its first difference.
 
     Raises
     ------
@@ -81,10 +92,17 @@ def run_program(
     if target == GOLDEN and check and compiled.graph is None:
         raise RowforgeError("--check with target golden needs a model: a program file has no graph")
     with open_target(target) as accelerator:
-        accelerator.load(compiled.program)
-        result = _run(compiled, items, accelerator, check)
-    Progress().clear()
-    return result
+        return _run(compiled, items, accelerator, check, counted=target != GOLDEN)
+
+
+def run_once(compiled: Compiled, inputs: Inputs, target: str = "rtl") -> Result:
+    """Run `compiled.program` as it is, queries included, once for each input, and check it.
+
+    Parameters and exceptions are those of `run_program`; cycles and counters are of this one run.
+    """
+    items = split_inputs(compiled.program, inputs)
+    with open_target(target) as accelerator:
+        return _run_program(compiled, compiled.program, items, accelerator, check=True)
 
 
 # ---- the golden model -----------------------------------------------------------------------
@@ -132,11 +150,49 @@ def _join(arrays: list[Array]) -> Array:
 # ---- an accelerator ---------------------------------------------------------------------------
 
 
-def _run(compiled: Compiled, items: list[ByIndex], accelerator: Accelerator, check: bool) -> Result:
-    program = compiled.program
+def _run(
+    compiled: Compiled, items: list[ByIndex], accelerator: Accelerator, check: bool, counted: bool
+) -> Result:
+    """All runs of a program: see the head of this module."""
+    kept = None
+    if compiled.kept is not None:
+        with stage(KEPT_RUN):
+            chosen = items if check else items[:1]
+            kept = _run_program(compiled, compiled.kept, chosen, accelerator, check)
+    with stage(PLAIN_RUN):
+        result = _run_program(compiled, compiled.program.uncounted(), items, accelerator, check)
+    faults = [] if kept is None else [kept.difference]
+    faults.append(_only_in(PLAIN_RUN, result.difference, kept))
+    if counted and any(isinstance(step, Query) for step in compiled.program.steps):
+        with stage(COUNTED_RUN):
+            found = _run_program(compiled, compiled.program, items[:1], accelerator, check)
+        result.counters = found.counters
+        faults.append(_only_in(COUNTED_RUN, found.difference, kept))
+    if kept is not None:
+        result.tensors, result.layers_checked = kept.tensors, kept.layers_checked
+    result.difference = next((fault for fault in faults if fault is not None), None)
+    return result
+
+
+def _only_in(name: str, fault: Difference | None, kept: Result | None) -> Difference | None:
+    """The fault, and that the run with all layers kept did not show it."""
+    if fault is None or kept is None or kept.difference is not None:
+        return fault
+    return replace(fault, only_in=name)
+
+
+def _run_program(
+    compiled: Compiled,
+    program: Program,
+    items: list[ByIndex],
+    accelerator: Accelerator,
+    check: bool,
+) -> Result:
+    """One program of `compiled` for some inputs, stopped at the first difference."""
     result = Result()
     outputs: list[dict[str, Array]] = []
     references = _references(compiled, items) if check else None
+    accelerator.load(program)
     for number, item in enumerate(items):
         outcome = accelerator.run_in_full({program.tensors[i].name: a for i, a in item.items()})
         outputs.append(outcome.outputs)

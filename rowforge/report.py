@@ -1,5 +1,6 @@
 """The per-layer report of a run, as an object for `--json` and as a table."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,22 @@ from rowforge.texttable import Column, text_table, used
 Counters = Mapping[int, Mapping[str, int]]
 Row = Mapping[str, Any]
 
+_WIDTH = 100  # characters of a caption line
 _INTERNAL = ("parts",)  # of a mapping: serves `compiler.lower.locate`, not a reader
 
 
-def report(program: Program, counters: Counters, cycles: int | None) -> dict[str, Any]:
-    """One object: a row for every layer, and the totals.
+COUNTS = (
+    "plain run: nothing is checked or dumped, layers follow one another back to back in the total; "
+    "a layer's own cycles are read after it, with nothing of its neighbours under way"
+)
+"""What the figures of a run's report are of: the value of `counts`, and the table's caption."""
 
-    `cycles` are the RTL's counters where RTL ran, else None; `utilization` follows from them, or
+
+def report(program: Program, counters: Counters, cycles: int | None) -> dict[str, Any]:
+    """One object: a row for every layer, the totals, and in `counts` which run the figures are of.
+
+    `cycles` are the RTL's counters where RTL ran, else None: the total's of the plain run, a
+    layer's of the counted run (see `rowforge.execution`); `utilization` follows from them, or
     from the model's cycles where there are none. `link_bytes` move in every run. A program that
     keeps filters in the weight memory has `resident_bytes` besides, which would move in every run
     too, and in the totals `memory_bytes`, which fill that memory once.
@@ -31,7 +41,7 @@ def report(program: Program, counters: Counters, cycles: int | None) -> dict[str
             row["resident_bytes"] = layer.resident_bytes
         total["resident_bytes"] = _sum(rows, "resident_bytes")
         total["memory_bytes"] = 8 * len(program.memory)
-    return {"layers": rows, "total": total}
+    return {"counts": COUNTS, "layers": rows, "total": total}
 
 
 def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str, Any]:
@@ -96,9 +106,18 @@ _COLUMNS = (
 
 
 def table(document: Mapping[str, Any]) -> str:
-    """The report as lines of text: a row a layer, the total last; empty columns are left out."""
+    """The report as lines of text: a row a layer, the total last, then which run is counted.
+
+    Empty columns are left out.
+    """
     rows = [
         {**row, **{name: row.get(name) or None for name in ("macs", "resident_bytes")}}
         for row in (*document["layers"], {"name": "total", **document["total"]})
     ]
-    return text_table(used(_COLUMNS, rows), rows)
+    text = text_table(used(_COLUMNS, rows), rows)
+    return f"{text}\n\n{caption(document['counts'])}" if "counts" in document else text
+
+
+def caption(counts: str) -> str:
+    """Which run is counted, in lines of a table's width."""
+    return textwrap.fill(f"counted: {counts}.", _WIDTH)
