@@ -7,7 +7,8 @@ array, which empties the pipeline each time. For a check or a dump every layer c
 a run of a program of its own. A check compares all three.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 from compiler.graph import Graph
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Query
+from numerics.quantisation import Rounding
 from rowforge.check import Difference, first_difference
 from rowforge.compilation import Compiled
 from rowforge.progress import Progress, stage
 from rowforge.targets import GOLDEN, open_target
 from sim.golden import run_batch, run_graph
+from sim.golden.edges import has_edges
 from sw_driver.accelerator import Accelerator
 from sw_driver.runtime import Inputs, split_inputs
 
@@ -49,6 +52,10 @@ class Result:
     layers_checked : layers compared with the golden model, summed over the inputs, in the run that
         brings most of them to the host
     difference : the first value that differs, None if there is none or nothing was compared
+    edge_values : by name of a layer that imitates float32 sums, how many of its values over all
+        inputs these may round the other way (`sim.golden.edges`): None where nothing counted them,
+        which takes the golden model; None altogether for a program file, which does not say which
+        layers these are
     """
 
     outputs: dict[str, Array] = field(default_factory=dict)
@@ -58,6 +65,7 @@ class Result:
     inputs: int = 0
     layers_checked: int = 0
     difference: Difference | None = None
+    edge_values: Mapping[str, int | None] | None = None
 
 
 def run_program(
@@ -112,21 +120,36 @@ def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
     program, psum_width = compiled.program, _psum_width(compiled)
     parts: list[ByKey] = []
     progress = Progress()
-    batch = _batch(graph)
+    batch, edges = _batch(graph), Counter[str]()
     for start in range(0, len(items), batch):
         progress.show(f"golden model: input {start + 1} of {len(items)}")
         chunk = items[start : start + batch]
         arrays = _by_key(program, {i: _join([item[i] for item in chunk]) for i in chunk[0]})
         if len(chunk) == 1:
-            parts.append(run_graph(graph, arrays, psum_width=psum_width))
+            parts.append(run_graph(graph, arrays, psum_width=psum_width, edges=edges))
         else:
-            values = run_batch(graph, arrays, psum_width=psum_width)
+            values = run_batch(graph, arrays, psum_width=psum_width, edges=edges)
             parts.append({key: values[key] for key in graph.outputs})
     first = run_graph(graph, _by_key(program, items[0]), psum_width=psum_width)
     progress.clear()
     outputs = {graph.tensors[key].name: _join([p[key] for p in parts]) for key in graph.outputs}
     tensors = {node.output: first[node.output] for node in graph.nodes}
-    return Result(outputs=outputs, tensors=tensors, inputs=len(items))
+    return Result(
+        outputs=outputs,
+        tensors=tensors,
+        inputs=len(items),
+        edge_values=_edge_values(compiled, edges),
+    )
+
+
+def _edge_values(
+    compiled: Compiled, counted: Mapping[str, int] | None
+) -> Mapping[str, int | None] | None:
+    """`Result.edge_values` from what the golden model counted, None if it did not run."""
+    if compiled.graph is None:
+        return None if compiled.program.rounding == Rounding.ORT.value else {}
+    layers = [node.name for node in compiled.graph.nodes if has_edges(node)]
+    return {name: None if counted is None else counted[name] for name in layers}
 
 
 def _batch(graph: Graph) -> int:
@@ -159,8 +182,11 @@ def _run(
         with stage(KEPT_RUN):
             chosen = items if check else items[:1]
             kept = _run_program(compiled, compiled.kept, chosen, accelerator, check)
+    edges = Counter[str]() if check else None
     with stage(PLAIN_RUN):
-        result = _run_program(compiled, compiled.program.uncounted(), items, accelerator, check)
+        plain = compiled.program.uncounted()
+        result = _run_program(compiled, plain, items, accelerator, check, edges)
+    result.edge_values = _edge_values(compiled, edges)
     faults = [] if kept is None else [kept.difference]
     faults.append(_only_in(PLAIN_RUN, result.difference, kept))
     if counted and any(isinstance(step, Query) for step in compiled.program.steps):
@@ -187,11 +213,12 @@ def _run_program(
     items: list[ByIndex],
     accelerator: Accelerator,
     check: bool,
+    edges: Counter[str] | None = None,
 ) -> Result:
     """One program of `compiled` for some inputs, stopped at the first difference."""
     result = Result()
     outputs: list[dict[str, Array]] = []
-    references = _references(compiled, items) if check else None
+    references = _references(compiled, items, edges) if check else None
     accelerator.load(program)
     for number, item in enumerate(items):
         outcome = accelerator.run_in_full({program.tensors[i].name: a for i, a in item.items()})
@@ -219,12 +246,15 @@ def layer_outputs(program: Program, tensors: ByIndex) -> ByKey:
     }
 
 
-def _references(compiled: Compiled, items: list[ByIndex]) -> Iterator[ByKey]:
-    """What every tensor of every input must be, by key."""
+def _references(
+    compiled: Compiled, items: list[ByIndex], edges: Counter[str] | None
+) -> Iterator[ByKey]:
+    """What every tensor of every input must be, by key; `edges` as for `run_graph`."""
     program, graph = compiled.program, compiled.graph
     if graph is not None:
+        width = _psum_width(compiled)
         for item in items:
-            yield run_graph(graph, _by_key(program, item), psum_width=_psum_width(compiled))
+            yield run_graph(graph, _by_key(program, item), psum_width=width, edges=edges)
         return
     with open_target(GOLDEN) as executor:
         executor.load(program)

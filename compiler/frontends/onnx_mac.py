@@ -21,7 +21,8 @@ class Mac:
     """A convolution or matrix product with quantised operands, before its output is chosen.
 
     `source` is [N, C, ...] for a convolution, [..., K] for a product; `bias` are float64 numbers
-    in units of the accumulator, or None; `factor` multiplies the accumulator (Gemm's alpha).
+    in units of the accumulator, or None; `factor` multiplies the accumulator (Gemm's alpha);
+    `float_sums` says that ONNX Runtime adds up dequantised floats, not integers.
     """
 
     raw: RawNode
@@ -31,6 +32,7 @@ class Mac:
     bias: Array | None = None
     factor: np.float32 = np.float32(1.0)
     others: tuple[RawNode, ...] = ()
+    float_sums: bool = False
 
     @property
     def accumulator_scale(self) -> Array:
@@ -119,6 +121,7 @@ def emit_conv(
             dilation=window.dilation,
             groups=groups,
             stage=stage,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,
@@ -172,6 +175,7 @@ def emit_product(
             bias=_bias(builder, mac, M),
             input_zero_point=mac.scale.zero_point,
             stage=stage,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,
@@ -223,6 +227,7 @@ def emit_batched(
             input_zero_point=mac.scale.zero_point,
             groups=groups,
             stage=stage,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,

@@ -274,6 +274,7 @@ def _mac(builder: Builder, node: RawNode) -> Mac | None:
         scale=source.scale,
         weights=checked_weights(builder, node, weights),
         factor=factor,
+        float_sums=True,
     )
     _check_weight_axis(builder, node, mac)
     if not builder.has(node, 2):

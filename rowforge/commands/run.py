@@ -19,7 +19,7 @@ from rowforge.options import (
     compile_options,
     required_config,
 )
-from rowforge.report import report, table
+from rowforge.report import edge_sentence, report, table
 from rowforge.targets import target_config
 
 WRONG = 1
@@ -74,11 +74,16 @@ def run(args: argparse.Namespace) -> int:
         write_arrays(args.dump, result.tensors)
     if args.output is not None and result.difference is None:
         write_arrays(args.output, result.outputs)
-    document = report(compiled.program, result.counters, result.cycles)
+    document = report(compiled.program, result.counters, result.cycles, result.edge_values)
+    told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
+        if document["total"]["edge_values"]:
+            sys.stderr.write(f"rowforge: {told}\n")
     else:
         print(table(document))
+        if told:
+            print(told)
     return _verdict(args, result)
 
 
