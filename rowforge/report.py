@@ -114,6 +114,7 @@ _COLUMNS = (
     Column("resident", "resident_bytes"),
     Column("edge values", "edge_values"),
 )
+_NAMED = 8  # layers in a sentence; the table and the JSON object have them all
 _EMPTY_AT_ZERO = ("macs", "resident_bytes", "edge_values")
 
 
@@ -147,6 +148,8 @@ def edge_sentence(document: Mapping[str, Any]) -> str:
     if not count:
         return ""
     layers = [row["name"] for row in document["layers"] if row["edge_values"]]
+    if len(layers) > _NAMED:
+        layers = [*layers[:_NAMED], f"{len(layers) - _NAMED} more layers"]
     values, lie, they = ("value", "lies", "it") if count == 1 else ("values", "lie", "they")
     return (
         f"edge values: {count} {values} of {', '.join(layers)} {lie} so near to a rounding edge "

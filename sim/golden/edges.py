@@ -53,8 +53,7 @@ def edge_mask(node: Conv, images: Array, psums: Ints) -> Mask:
     edge = below + 0.5
     distance = np.abs(real - edge)
     # Where both neighbours are clamped to one value, the side does not matter.
-    sides = [np.clip(side + stage.zero_point, stage.low, stage.high) for side in (below, below + 1)]
-    matters = sides[0] != sides[1]
+    matters = (below >= stage.low - stage.zero_point) & (below < stage.high - stage.zero_point)
     centred = np.abs(images.astype(np.int64) - node.input_zero_point)
     weights = np.abs(node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1))
 
@@ -77,8 +76,9 @@ def edge_mask(node: Conv, images: Array, psums: Ints) -> Mask:
 
 def _at_most(node: Conv, x: Ints, weights: Ints) -> Doubles:
     """No less than the sum of |x||w| over each window: the product of the two factors' norms."""
-    ones = np.ones((node.groups, *weights.shape[1:]), dtype=np.int64)
-    norms = np.sqrt(_accumulated(node, x * x, ones).astype(np.float64))
+    squares = (x * x).reshape(*x.shape[:3], node.groups, -1).sum(axis=-1)
+    ones = np.ones((node.groups, *weights.shape[1:3], 1), dtype=np.int64)
+    norms = np.sqrt(_accumulated(node, squares, ones).astype(np.float64))
     filters = np.sqrt((weights * weights).sum(axis=(1, 2, 3)).astype(np.float64))
     # A product of rounded roots may fall short by some units of float64's last place.
     products = norms.repeat(len(weights) // node.groups, axis=-1) * filters

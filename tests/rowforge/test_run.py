@@ -11,6 +11,7 @@ from sw_driver.accelerator import Connection, register_transport
 from tests.rowforge.support import DIGITS, MODEL, FaultyLink, rowforge
 
 LAYER_KEYS = {
+    "edge_values",
     "name",
     "op",
     "where",
@@ -24,7 +25,15 @@ LAYER_KEYS = {
     "link_bytes",
     "mapping",
 }
-TOTAL_KEYS = {"macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes"}
+TOTAL_KEYS = {
+    "edge_values",
+    "macs",
+    "cycles",
+    "model_cycles",
+    "utilization",
+    "glb_bytes",
+    "link_bytes",
+}
 
 
 @pytest.fixture
