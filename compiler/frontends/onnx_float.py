@@ -20,6 +20,9 @@ _DYNAMIC = (
     ("dynamic_scale", "float32"),
     ("dynamic_zero_point", "uint8"),
 )
+# With larger scales sums of values, if not the values themselves, are infinite in float32: such
+# values exist as floats from then on, since no operator on integers could follow that.
+_LARGEST_SCALE = 2.0**100
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
@@ -30,7 +33,7 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, f"its input has type {source.dtype}", "8 and 32 bits are supported")
     if builder.constant(node, 1, "scale").size == 1:
         scale = builder.scale_at(node, 1, source.dtype)
-        if source.dtype != "int32":
+        if source.dtype != "int32" and float(scale.scale) <= _LARGEST_SCALE:
             builder.dequantise(node, source, scale)
             return
         slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)
@@ -99,6 +102,11 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
         if source.dtype in ("int8", "uint8"):
             clamp_stored(builder, node, source, node.outputs[0], None, (low, high))
             return
+    elif source.dtype == "float32" and node.op_type == "Clip":
+        # A bound that a Clip does not give is the last finite number, not infinity.
+        largest = float(np.finfo(np.float32).max)
+        low = -largest if not _has_bound(builder, node, 1, "min") else low
+        high = largest if not _has_bound(builder, node, 2, "max") else high
     output = builder.declare(node.outputs[0], source.layout, source.dtype)
     parameters: dict[str, Any] = {}
     if low is not None:
@@ -108,10 +116,13 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "clip", (source,), output, **parameters)
 
 
+def _has_bound(builder: Builder, node: RawNode, position: int, edge: str) -> bool:
+    """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
+    return builder.has(node, position) or edge in node.attributes
+
+
 def convert_average(builder: Builder, node: RawNode) -> None:
-    """AveragePool and GlobalAveragePool of float tensors."""
-    if node.op_type == "ReduceMean":
-        builder.refuse(node, "it averages floats", "use GlobalAveragePool between Q and DQ")
+    """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
     average = read_average(builder, node, _floats(builder, node))
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
