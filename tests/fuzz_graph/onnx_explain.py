@@ -1,8 +1,10 @@
 """Whether ONNX Runtime's float32 sums account for a difference.
 
-A stored value that differs is accounted for if both sides are neighbours and the rounding edge
-between them lies within the proven bound of the real number that is rounded; a float value if both
-sides lie within the bound of the real number. Nothing else is, and nothing where the bound is 0.
+A stored value that differs is accounted for if both sides are neighbours, ours is what the real
+number rounds to (but for the few factors that the accelerator holds as float32 numbers), and the
+rounding edge between them lies within the proven bound of ONNX Runtime's sum; a float value if
+each side lies within its bound of the real number. Nothing else is, and nothing where ONNX
+Runtime's bound is 0.
 """
 
 import numpy as np
@@ -20,8 +22,9 @@ def accounted(evaluator: Evaluator, name: str, ours: Array, theirs: Array) -> Ar
         found = evaluator.bounded(name)
         if found is None or not found.product:
             return equal
-        near = [np.abs(side - found.real) <= found.error for side in (ours, theirs)]
-        return np.asarray(equal | (near[0] & near[1] & (found.error > 0)))
+        near = np.abs(theirs - found.real) <= found.error
+        right = np.abs(ours - found.real) <= found.own
+        return np.asarray(equal | (near & right & (found.error > 0)))
     after, last = _rounding_before(evaluator, name)
     if last is None:
         return equal
@@ -37,14 +40,18 @@ def accounted(evaluator: Evaluator, name: str, ours: Array, theirs: Array) -> Ar
     return np.asarray(equal | _at_an_edge(found, scale, zero, ours, theirs))
 
 
-def _at_an_edge(found: Bounded, scale: Array, zero: Array | float, *sides: Array) -> Array:
-    first, second = (side.astype(np.int64) for side in sides)
+def _at_an_edge(
+    found: Bounded, scale: Array, zero: Array | float, ours: Array, theirs: Array
+) -> Array:
+    first, second = ours.astype(np.int64), theirs.astype(np.int64)
     edge = np.minimum(first, second) - zero + 0.5
     # The division by the scale rounds too, unless the scale is a power of two.
     division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(edge))
     bound = found.error / scale + division
-    near = np.abs(found.real / scale - edge) <= bound
-    return np.asarray((np.abs(first - second) == 1) & near & (bound > 0))
+    beyond = np.where(first > second, edge - found.real / scale, found.real / scale - edge)
+    near = (np.abs(beyond) <= bound) & (bound > 0)
+    right = beyond <= found.own / scale + 4 * UNIT * np.abs(edge)
+    return np.asarray((np.abs(first - second) == 1) & near & right)
 
 
 def _rounding_before(
@@ -67,10 +74,10 @@ def _selected(evaluator: Evaluator, node: onnx.NodeProto, found: Bounded) -> Bou
     if node.op_type == "Clip":
         return found
     if node.op_type == "MaxPool":
-        arrays = [evaluator.pooled(node, array) for array in (found.real, found.error)]
-        return Bounded(*arrays, np.full(arrays[0].shape, np.min(found.grain)), found.product)
+        parts = (found.real, found.error, np.broadcast_to(found.own, found.real.shape))
+        real, error, own = (evaluator.pooled(node, array) for array in parts)
+        grain = np.full(real.shape, np.min(found.grain))
+        return Bounded(real, error, grain, own, found.product)
     rest = [evaluator.values[name] for name in node.input[1:]]
-    arrays = [
-        evaluator.applied(node, array, *rest) for array in (found.real, found.error, found.grain)
-    ]
-    return Bounded(*arrays, found.product)
+    parts = (found.real, found.error, found.grain, np.broadcast_to(found.own, found.real.shape))
+    return Bounded(*(evaluator.applied(node, array, *rest) for array in parts), found.product)

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 UNIT = 2.0**-24  # the relative error of one float32 rounding
 PRODUCTS = ("Conv", "Gemm", "MatMul")
+OWN = 6 * UNIT  # relative: factors and constants that are float32 numbers
 MOVES = ("Dropout", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
 _HELD = 2.0**24  # a float32 number holds so many grains
 
@@ -31,12 +32,15 @@ _HELD = 2.0**24  # a float32 number holds so many grains
 class Bounded:
     """Real numbers, the most that float32 numbers differ from them by, and their grain.
 
-    `product` says whether a product took part: a sum of stored values alone has no excuse.
+    `own` is the most that numbers may differ by whose products are added up as integers: only a
+    few factors and constants are rounded then. `product` says whether a product took part: a sum
+    of stored values alone has no excuse.
     """
 
     real: Array
     error: Array
     grain: Array
+    own: Array | float = 0.0
     product: bool = False
 
     @property
@@ -198,11 +202,9 @@ def _conv(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bo
         grain = np.minimum(grain, b.grain)
     error = _gamma(w.real.size / M + 1) * most
     settled = _settled(real, error, most, grain.reshape(column), inherited=inherited)
-    return _as_product(settled)
-
-
-def _as_product(value: Bounded) -> Bounded:
-    return Bounded(value.real, value.error, value.grain, product=True)
+    added: Array | float = 0.0 if b is None else np.abs(b.real.reshape(column))
+    own = OWN * (np.abs(real) + 2 * added)
+    return Bounded(real, settled.error, settled.grain, own, product=True)
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
@@ -237,7 +239,8 @@ def _matrix_product(a: Any, b: Any, c: Any, alpha: float, beta: float) -> Bounde
         grain = np.minimum(grain, c.grain * grain_of(np.asarray(beta)))
     exact = exact & (inherited == 0) & (most <= _HELD * grain)
     error = np.where(exact, 0.0, inherited + _gamma(a.real.shape[-1] + 1) * most)
-    return Bounded(real, error, np.broadcast_to(grain, real.shape), product=True)
+    own = OWN * (np.abs(real) + (0.0 if c is None else 2 * abs(beta) * np.abs(c.real)))
+    return Bounded(real, error, np.broadcast_to(grain, real.shape), own, product=True)
 
 
 def _sum(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
@@ -247,7 +250,9 @@ def _sum(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bou
     error = UNIT * 1.001 * (np.abs(real) + inherited)
     grain = np.minimum(a.grain, b.grain)
     settled = _settled(real, error, np.abs(real), grain, inherited=inherited)
-    return Bounded(settled.real, settled.error, settled.grain, a.product or b.product)
+    constants = sum(np.abs(side.real) for side in operands if not side.product)
+    own = a.own + b.own + OWN * (np.abs(real) + constants)
+    return Bounded(real, settled.error, settled.grain, own, a.product or b.product)
 
 
 def _normalised(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
@@ -273,7 +278,10 @@ def _normalised(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any])
     grain = np.minimum(x.grain * grains.reshape(column), offset.grain.reshape(column))
     most = scaled + offset.most.reshape(column)
     settled = _settled(real, error, most, grain, inherited=inherited)
-    return Bounded(settled.real, settled.error, settled.grain, x.product)
+    own = np.abs(factor).reshape(column) * x.own
+    own = own + OWN * (np.abs(real) + 2 * np.abs(beta.real).reshape(column))
+    own = own + OWN * 2 * np.abs(shift).reshape(column)
+    return Bounded(real, settled.error, settled.grain, own, x.product)
 
 
 def _clamped(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
@@ -292,14 +300,15 @@ def _clamped(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) ->
     grain = x.grain
     for edge in [float(edge.real) for edge in edges] + [n for n in named if not np.isnan(n)]:
         grain = np.minimum(grain, grain_of(np.asarray(edge)))
-    return Bounded(real, x.error, grain, x.product)
+    return Bounded(real, x.error, grain, x.own, x.product)
 
 
 def _pooled(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
     """The largest of some numbers errs by no more than the one of them that errs most."""
     (x,) = operands
-    real, error = (evaluator.pooled(node, array) for array in (x.real, x.error))
-    return Bounded(real, error, np.full(real.shape, np.min(x.grain)), x.product)
+    parts = (x.real, x.error, np.broadcast_to(x.own, x.real.shape))
+    real, error, own = (evaluator.pooled(node, array) for array in parts)
+    return Bounded(real, error, np.full(real.shape, np.min(x.grain)), own, x.product)
 
 
 def _padded(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
@@ -308,25 +317,28 @@ def _padded(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> 
     real = evaluator.applied(node, x.real, pads, *value)
     nothing = [np.zeros_like(value[0])] if value else []
     error = evaluator.applied(node, x.error, pads, *nothing)
+    own = evaluator.applied(node, np.broadcast_to(x.own, x.real.shape), pads, *nothing)
     grain = np.min([np.min(x.grain), *(np.min(grain_of(v)) for v in value)])
-    return Bounded(real, error, np.full(real.shape, grain), x.product)
+    return Bounded(real, error, np.full(real.shape, grain), own, x.product)
 
 
 def _moved(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
     x, *rest = operands
     rest = [array.real if isinstance(array, Bounded) else array for array in rest]
     if node.op_type == "Dropout":
-        return Bounded(x.real, x.error, x.grain, x.product)
-    arrays = [evaluator.applied(node, array, *rest) for array in (x.real, x.error, x.grain)]
-    return Bounded(*arrays, x.product)
+        return x
+    parts = (x.real, x.error, x.grain, np.broadcast_to(x.own, x.real.shape))
+    return Bounded(*(evaluator.applied(node, array, *rest) for array in parts), x.product)
 
 
 def _joined(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bounded:
     arrays = [
-        evaluator.applied(node, *(getattr(operand, part) for operand in operands))
-        for part in ("real", "error", "grain")
+        evaluator.applied(
+            node, *(np.broadcast_to(getattr(o, part), o.real.shape) for o in operands)
+        )
+        for part in ("real", "error", "grain", "own")
     ]
-    return Bounded(*arrays, any(operand.product for operand in operands))
+    return Bounded(*arrays, product=any(operand.product for operand in operands))
 
 
 _MAKERS: dict[str, Callable[[Evaluator, onnx.NodeProto, list[Any]], Bounded]] = {

@@ -23,10 +23,12 @@ _LISTED = 4
 class LayerFindings:
     """How many values were compared; by tensor those at a proven edge, and what is wrong.
 
-    `absent` names the stored tensors that the graph does not have: an operator computes through.
+    `stored` of the values are integers. `absent` names the stored tensors that the graph does not
+    have: an operator computes through.
     """
 
     values: int = 0
+    stored: int = 0
     tensors: int = 0
     edges: dict[str, list[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -81,6 +83,7 @@ def _compare(
 ) -> None:
     ours, theirs = pair
     found.values += ours.size
+    found.stored += ours.size if ours.dtype.kind in "iu" else 0
     found.tensors += 1
     different = ours != theirs
     if not np.any(different):
