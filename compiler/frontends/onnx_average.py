@@ -63,6 +63,7 @@ class Average:
             "include_pad": self.include_pad,
             "beyond": self.beyond,
             "sums": self.sums,
+            "batch": self.batch,
         }
 
     @property
@@ -99,7 +100,8 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
             _check_axes(builder, node, len(source.shape))
         taps = image[:2]
         window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
-        include_pad, beyond, sums = False, (0, 0), "lanes"
+        sums = "aligned" if node.op_type == "ReduceMean" else "lanes"
+        include_pad, beyond = False, (0, 0)
     layout = output_layout(source, batch, (*window.outputs, image[2]))
     if node.op_type == "ReduceMean" and not node.integer("keepdims", 1):
         layout = Layout.plain((batch, image[2]))
@@ -212,12 +214,6 @@ def emit_average(
         conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
         builder.emit_for(node, conv, *absorbed)
         return
-    if node.op_type == "ReduceMean":
-        builder.refuse(
-            node,
-            "means of its input can be ties, whose rounding hangs on the order of float32 sums",
-            "use GlobalAveragePool",
-        )
     builder.emit_host(
         node,
         "average_dequantised",

@@ -101,6 +101,11 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
             clamp = min(low, high), high
             clamp_stored(builder, node, source, node.outputs[0], None, clamp)
             return
+    elif source.dtype == "float32" and node.op_type == "Clip":
+        # A bound that a Clip does not give is the last finite number, not infinity.
+        largest = float(np.finfo(np.float32).max)
+        low = -largest if not _has_bound(builder, node, 1, "min") else low
+        high = largest if not _has_bound(builder, node, 2, "max") else high
     output = builder.declare(node.outputs[0], source.layout, source.dtype)
     parameters: dict[str, Any] = {}
     if low is not None:
@@ -110,10 +115,13 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "clip", (source,), output, **parameters)
 
 
+def _has_bound(builder: Builder, node: RawNode, position: int, edge: str) -> bool:
+    """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
+    return builder.has(node, position) or edge in node.attributes
+
+
 def convert_average(builder: Builder, node: RawNode) -> None:
-    """AveragePool and GlobalAveragePool of float tensors."""
-    if node.op_type == "ReduceMean":
-        builder.refuse(node, "it averages floats", "use GlobalAveragePool between Q and DQ")
+    """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
     average = read_average(builder, node, _floats(builder, node))
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)

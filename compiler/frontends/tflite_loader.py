@@ -13,6 +13,7 @@ from compiler.frontends import (
 )
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
+from compiler.frontends.tflite_whole import check_whole
 from compiler.graph import Graph
 from hw.arch.errors import RowforgeError
 
@@ -66,6 +67,7 @@ def load_tflite(path: str | Path) -> Graph:
 
 
 def _build(raw: RawModel, name: str) -> Graph:
+    check_whole(raw)
     builder = Builder(raw)
     for index in raw.inputs:
         if index in builder.constants:
