@@ -92,8 +92,8 @@ class Conv(Node):
             )
         if self.bias.shape != (M,) or self.weight_zero_point.shape not in ((1,), (M,)):
             raise RowforgeError(f"{self.name}: bias and weight zero points must match {M} filters")
-        if isinstance(self.stage, Requant) and self.stage.scale.size not in (1, M):
-            raise RowforgeError(f"{self.name}: output scales must match {M} filters")
+        if isinstance(self.stage, Requant) and self.stage.channels not in (1, M):
+            raise RowforgeError(f"{self.name}: output scales and offsets must match {M} filters")
         if min(self.output_image) < 1:
             raise RowforgeError(f"{self.name}: the {R} x {S} window does not fit its input")
 
