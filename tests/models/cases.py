@@ -157,12 +157,12 @@ def _wrong(actual: NDArray[Any], right: NDArray[Any]) -> int:
     return int(np.sum(actual != right))
 
 
-def judge(case: FieldCase, target: str) -> Verdict:
+def judge(case: FieldCase, target: str, presets: Sequence[str] = ()) -> Verdict:
     """Run a case on the golden model, then on the command stream or the RTL."""
     try:
         graph = load_model(case.model)
         outputs, verdict = golden(case, graph)
-        presets = _RTL if target == "rtl" else _EXECUTED
+        presets = presets or (_RTL if target == "rtl" else _EXECUTED)
         for name, config in case.configurations(presets).items():
             _programmed(case, graph, outputs, verdict, (name, config, target))
     except RowforgeError as error:
@@ -203,6 +203,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests.models.cases", description=__doc__)
     parser.add_argument("--target", choices=("functional", "rtl"), default="functional")
+    parser.add_argument(
+        "--preset", action="append", default=[], help="another configuration (may be repeated)"
+    )
     parser.add_argument("--only", metavar="TEXT", help="cases whose name contains this")
     options = parser.parse_args(arguments)
     if not FOLDER.is_dir():
@@ -213,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only is not None and options.only not in case.name:
             continue
         started = time.monotonic()
-        verdict = judge(case, options.target)
+        verdict = judge(case, options.target, options.preset)
         wrong.append(bool(verdict.wrong))
         state = f"DIFFERS: {'; '.join(verdict.wrong)}" if verdict.wrong else "equal"
         seconds = time.monotonic() - started

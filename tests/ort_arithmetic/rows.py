@@ -45,9 +45,7 @@ def _concat(case: Case) -> None:
         inputs += case.quantisation(mine, zero, dtype)
     target = case.target(float(scale), real)
     pair = case.quantisation(target, case.zero_point(dtype), dtype)
-    case.outputs.append(
-        maker.op("QLinearConcat", *pair, *inputs, domain="com.microsoft", axis=1)
-    )
+    case.outputs.append(maker.op("QLinearConcat", *pair, *inputs, domain="com.microsoft", axis=1))
 
 
 _TAGS = (*EIGHT_BIT_TAGS, *ZERO_POINTS)

@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"FAILED {line}", flush=True)
         lacking = missing(STEPS[name], tally) if n >= FULL_CAMPAIGN else []
         if lacking:
-            print({k:v for k,v in tally.tags.items() if "refused" in k})
+            print({k: v for k, v in tally.tags.items() if "refused" in k})
             print(f"FAILED {name}: below {TARGET}: {', '.join(lacking)}", flush=True)
         failed |= bool(tally.failures or lacking) or not tally.compared
         if not tally.compared:
