@@ -6,7 +6,7 @@ sentence.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import prod
 from pathlib import Path
@@ -166,6 +166,7 @@ def _model(model: Any) -> RawModel:
     for name in outputs:
         if name not in made:
             raise RowforgeError(f"no operator writes its output {name!r}")
+    nodes = _without_unread(nodes, outputs)
     if len(set(outputs)) < len(outputs) or len({v.name for v in inputs}) < len(inputs):
         raise RowforgeError("an input or output is listed twice")
     return RawModel(
@@ -340,6 +341,18 @@ def _ordered(nodes: list[RawNode], known: set[str]) -> tuple[RawNode, ...]:
         stuck = next(node for node in nodes if waits[node.index])
         raise RowforgeError(f"operator {stuck.index} {stuck.op_type} is part of a cycle")
     return tuple(ordered)
+
+
+def _without_unread(nodes: tuple[RawNode, ...], outputs: tuple[str, ...]) -> tuple[RawNode, ...]:
+    """The nodes without the further outputs that nothing reads, such as a Dropout's mask."""
+    read = {name for node in nodes for name in node.inputs}.union(outputs)
+    kept: list[RawNode] = []
+    for node in nodes:
+        names = [*node.outputs[:1], *(n if n in read else "" for n in node.outputs[1:])]
+        while len(names) > 1 and not names[-1]:
+            names.pop()
+        kept.append(replace(node, outputs=tuple(names)))
+    return tuple(kept)
 
 
 def _readers(nodes: Iterable[RawNode]) -> dict[str, tuple[RawNode, ...]]:
