@@ -131,11 +131,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"replay: python -m tests.fuzz_graph.run --format {name} "
                 f"--only {outcome.case.label}"
             )
-        values, inner, explained = (
-            sum(getattr(o, n) for o in outcomes) for n in ("values", "inner", "explained")
+        values, inner, explained, floats = (
+            sum(getattr(o, n) for o in outcomes) for n in ("values", "inner", "explained", "floats")
         )
         layers = f", {inner} values of layers on equal operands" if inner else ""
         proven = f"{layers}, {explained} of these at a proven edge" if layers else ""
+        proven += f", {floats} floats within their bound" if floats else ""
         print(
             f"{len(outcomes)} {name} graphs, {executed} executed, {values} values compared{proven}"
             f", {len(failures)} failed, {time.monotonic() - started:.0f} s"

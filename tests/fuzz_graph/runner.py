@@ -27,8 +27,8 @@ class Outcome:
     """A case and what went wrong with it, empty if nothing did.
 
     `values` are compared, `inner` more of every layer on the interpreter's own operands, of which
-    `explained` differ for a proven reason; `levels` lists where the interpreter itself differs
-    between its optimisation levels, in `differing` values.
+    `explained` lie at a proven edge and `floats` differ within their bound; `levels` lists where
+    the interpreter itself differs between its optimisation levels, in `differing` values.
     """
 
     case: Case
@@ -36,6 +36,7 @@ class Outcome:
     values: int = 0
     inner: int = 0
     explained: int = 0
+    floats: int = 0
     levels: tuple[str, ...] = ()
     differing: int = 0
 
@@ -64,7 +65,7 @@ def run_case(
             layers = kind.layers(graph, case.content, case.inputs)
         if layers.wrong:
             raise _DifferenceError(f"golden, layer by layer: {'; '.join(layers.wrong)}")
-        _compare("golden", graph, ours, expected, after(graph, layers.edges))
+        _compare("golden", graph, ours, expected, after(graph, layers.reasons))
         if config is not None:
             register()
             program = compile_graph(graph, config)
@@ -84,6 +85,7 @@ def run_case(
         values=values,
         inner=layers.values,
         explained=layers.at_an_edge,
+        floats=sum(layers.floats.values()),
         levels=levels,
         differing=differing,
     )

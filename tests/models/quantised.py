@@ -129,6 +129,7 @@ def compare(path: Path, x: Array) -> tuple[LayerFindings, int]:
         feeds = {model.graph.input[0].name: x[position : position + 1]}
         found = by_layer(graph, model, feeds, accounted)
         total.stored += found.stored
+        total.floats.update({f"input {position}: {n}": c for n, c in found.floats.items()})
         total.tensors = found.tensors
         total.absent = found.absent
         total.wrong += [f"input {position}: {line}" for line in found.wrong]
@@ -143,6 +144,7 @@ def verdict(network: Network, biases: bool, inputs: int) -> tuple[bool, list[str
         path, x = quantised(network, Path(folder), biases=biases)
         found, program = compare(path, x[:inputs])
     lines = [f"  at an edge: {n}: {', '.join(places)}" for n, places in found.edges.items()]
+    lines += [f"  {count} floats within their bound: {n}" for n, count in found.floats.items()]
     lines += [f"  WRONG {line}" for line in found.wrong]
     lines += [f"  not in the graph: {name}" for name in found.absent]
     lines += [f"  WRONG {program} output values of the program"] * bool(program)

@@ -21,18 +21,25 @@ _LISTED = 4
 
 @dataclass
 class LayerFindings:
-    """How many values were compared; by tensor those at a proven edge, and what is wrong.
+    """How many values were compared; by tensor those at a proven edge; what is wrong.
 
-    `stored` of the values are integers. `absent` names the stored tensors that the graph does not
-    have: an operator computes through.
+    `stored` of the values are integers, which alone lie at edges; `floats` counts the numbers of
+    unrounded products that differ within their bound. `absent` names the stored tensors that the
+    graph does not have: an operator computes through.
     """
 
     values: int = 0
     stored: int = 0
     tensors: int = 0
     edges: dict[str, list[str]] = field(default_factory=dict)
+    floats: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[str]:
+        """The tensors that differ for a proven reason."""
+        return [*self.edges, *self.floats]
 
     @property
     def at_an_edge(self) -> int:
@@ -90,7 +97,9 @@ def _compare(
         return
     reasons = judge(evaluator, name, ours, theirs)
     places = [tuple(int(n) for n in place) for place in np.argwhere(different & reasons)]
-    if places:
+    if places and ours.dtype == np.float32:
+        found.floats[name] = len(places)
+    elif places:
         found.edges[name] = [f"{place} {ours[place]} / {theirs[place]}" for place in places]
     bad = [tuple(int(n) for n in place) for place in np.argwhere(~reasons)]
     if bad:
