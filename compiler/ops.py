@@ -65,7 +65,8 @@ class Conv(Node):
     (w - weight_zero_point); `bias` is added before the output stage.
 
     weights: [M, R, S, C/G], int8, uint8 or int16. weight_zero_point: int64 [1] or [M].
-    bias: int64 [M], values within int32.
+    bias: int64 [M], values within int32. float_sums: the model's framework adds up rounded floats
+    here, so that its result may be one step off beside a rounding edge (`sim.golden.edges`).
     """
 
     image: Image
@@ -79,6 +80,7 @@ class Conv(Node):
     dilation: Pair = (1, 1)
     groups: int = 1
     stage: Requant | WindowStage
+    float_sums: bool = False
 
     def __post_init__(self) -> None:
         M, R, S, C = self.weights.shape if self.weights.ndim == 4 else (0, 0, 0, 0)

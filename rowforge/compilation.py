@@ -1,6 +1,7 @@
 """Models and program files as things to run: what a path names, compiled where needed."""
 
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -45,11 +46,20 @@ class CompileOptions:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program and, if it was compiled from a model just now, the graph that it computes."""
+    """A program and, if it was compiled from a model just now, the graph that it computes.
+
+    Attributes
+    ----------
+    program : the plain program, of which all figures are
+    graph : what it computes; None for a program file
+    wrap : psums may wrap
+    kept : the program that brings every operator's output to the host, if checks or dumps want it
+    """
 
     program: Program
     graph: Graph | None = None
     wrap: bool = False
+    kept: Program | None = None
 
 
 def compile_model(
@@ -67,7 +77,8 @@ def compile_model(
     config : Config
     options : CompileOptions
     keep_layers : bool
-        Every operator's output comes to the host, for a check or a dump.
+        Compile besides a program that brings every operator's output to the host, for a check or
+        a dump: `Compiled.kept`.
 
     Raises `RowforgeError` for a file that is damaged or an operator that cannot run.
     """
@@ -76,18 +87,19 @@ def compile_model(
     graph = load_model(model)
     if options.rounding is not None:
         graph = graph.with_rounding(Rounding(options.rounding))
-    program = compile_graph(
+    compile_it = partial(
+        compile_graph,
         graph,
         config,
         objective=options.objective,
         wrap=options.wrap,
         no_host=options.no_host,
         allow_host_mac=options.allow_host_mac,
-        dump=keep_layers,
-        profile=True,
     )
+    program = compile_it(profile=True)
+    kept = compile_it(dump=True) if keep_layers else None
     progress.clear()
-    return Compiled(program, graph, options.wrap)
+    return Compiled(program, graph, options.wrap, kept)
 
 
 def open_program(path: Path, config: Config | None, options: CompileOptions) -> Compiled:

@@ -37,7 +37,7 @@ def emit_conv(
     M, C = weights.shape[:2]
     zeros = _zero_points(builder, mac, M)
     stage = output_stage(builder, mac, target, clamp)
-    kernel = weights.reshape(M, C, *window.taps).transpose(0, 2, 3, 1)
+    kernel = stage.silenced(weights, zeros).reshape(M, C, *window.taps).transpose(0, 2, 3, 1)
     output_image = (*window.outputs, M)
     layout = output_layout(source, batch, output_image)
     builder.check_elements(raw, layout.shape)
@@ -60,6 +60,7 @@ def emit_conv(
             dilation=window.dilation,
             groups=groups,
             stage=stage.requant,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,
@@ -132,11 +133,12 @@ def emit_product(
             inputs=(source.key,),
             output=name,
             image=image,
-            weights=np.ascontiguousarray(columns.T.reshape(M, *window)),
+            weights=np.ascontiguousarray(stage.silenced(columns.T, zeros).reshape(M, *window)),
             weight_zero_point=zeros,
             bias=stage.bias,
             input_zero_point=mac.scale.zero_point,
             stage=stage.requant,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,
@@ -174,7 +176,7 @@ def emit_batched(
     layout = Layout.stored_as((*shape[:-1], M), order)
     builder.check_elements(raw, layout.shape)
     output = builder.declare(name, layout, stage.requant.dtype, target)
-    kernel = joined.weights.values.T.reshape(groups * M, 1, 1, K)
+    kernel = stage.silenced(joined.weights.values.T, zeros).reshape(groups * M, 1, 1, K)
     builder.emit_for(
         raw,
         Conv(
@@ -189,6 +191,7 @@ def emit_batched(
             input_zero_point=mac.scale.zero_point,
             groups=groups,
             stage=stage.requant,
+            float_sums=mac.float_sums,
         ),
         *mac.others,
         *absorbed,

@@ -25,10 +25,22 @@ _FAR = 2.0**20  # far beyond any clamp
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """An output stage and the integer bias of every channel, int64 [M]."""
+    """An output stage and the integer bias of every channel, int64 [M].
+
+    The sums of the channels `constant` must be 0: their bias is their result, less zero point.
+    """
 
     requant: Requant
     bias: Array
+    constant: Array
+
+    def silenced(self, filters: Array, zero_point: Array) -> Array:
+        """Filters [M, ...] with the weights of constant channels at their zero points."""
+        if not self.constant.any():
+            return filters
+        zero = zero_point.astype(filters.dtype).reshape(-1, *(1,) * (filters.ndim - 1))
+        dead = self.constant.reshape(-1, *(1,) * (filters.ndim - 1))
+        return np.where(dead, zero, filters)
 
 
 def output_stage(
@@ -38,13 +50,13 @@ def output_stage(
     M = mac.channels
     with np.errstate(all="ignore"):
         total = _in_units(builder, mac, M)
-    whole = np.floor(total)
+        whole = np.floor(total)
+        offset = total - whole
     if target is None:
         if not np.array_equal(whole, total) or not _fits(whole).all():
             _refuse_bias(builder, mac)
-        return Stage(Requant.raw(), whole.astype(np.int64))
+        return Stage(Requant.raw(), whole.astype(np.int64), np.zeros(M, dtype=bool))
     clamp = clamp or integer_range(target.dtype)
-    offset = total - whole
     beyond = _beyond(mac, whole)
     constants = _constants(builder, mac, beyond, target, clamp) if beyond.any() else whole
     whole, offset = np.where(beyond, constants, whole), np.where(beyond, 0.0, offset)
@@ -68,7 +80,7 @@ def output_stage(
         high=clamp[1],
         dtype=target.dtype,
     )
-    return Stage(requant, whole.astype(np.int64))
+    return Stage(requant, whole.astype(np.int64), beyond)
 
 
 def _in_units(builder: Builder, mac: Mac, M: int) -> Array:

@@ -242,7 +242,9 @@ class Stream:
         layer, asked = self.layer, self._asked
         self._flush()
         self._asked, self.layer = None, asked
-        words = self._header(Opcode.COUNTERS, (), 0, Wait(fence=True))
+        # Its fence is not noted among the hazards: later commands wait for themselves, so that a
+        # program stays right when the host leaves its questions out (`Program.uncounted`).
+        words = command(Opcode.COUNTERS, tag=asked, fence=True)
         self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
         self.layer = layer
 
