@@ -203,7 +203,9 @@ def emit_average(
         "dilation": window.dilation,
     }
     counts = average.counts
-    if scale.dtype == target.dtype and all(_cannot_differ(scale, target, n) for n in counts):
+    rounded_offset = target.zero_point if _adds_zero_first(node) else 0
+    proven = all(_cannot_differ(scale, target, n, rounded_offset) for n in counts)
+    if scale.dtype == target.dtype and proven:
         if scale == target and not average.include_pad and window.dilation == (1, 1):
             pool = Pool(
                 kind=PoolKind.AVERAGE,
@@ -236,10 +238,15 @@ def emit_average(
         low=clamp[0],
         high=clamp[1],
         dtype=target.dtype,
-        zero_first=node.op_type == "QLinearAveragePool",
+        zero_first=_adds_zero_first(node),
         **average.geometry,
     )
     return output
+
+
+def _adds_zero_first(node: RawNode) -> bool:
+    """Whether ONNX Runtime adds the output's zero point in float32, before it rounds."""
+    return node.op_type == "QLinearAveragePool"
 
 
 def _is_global(average: Average) -> bool:
@@ -247,17 +254,31 @@ def _is_global(average: Average) -> bool:
     return average.window.taps == average.image[:2] and not any(average.window.pad)
 
 
-def _cannot_differ(scale: Scale, target: Scale, count: int) -> bool:
-    """No sum of `count` centred values has a mean closer to a tie than float32 arithmetic errs."""
+def _cannot_differ(scale: Scale, target: Scale, count: int, offset: int) -> bool:
+    """No sum of `count` centred values has a mean closer to a tie than float32 arithmetic errs.
+
+    The addition of `offset` is part of that arithmetic.
+    """
     low, high = (edge - scale.zero_point for edge in integer_range(scale.dtype))
-    if (high - low) * count > _MOST_SUMS:
+    if (high - low) * count > _MOST_SUMS or not _stays_normal(scale, target, count):
         return False
     ratio = float(scale.scale) / float(target.scale)
     largest = max(-low, high) * ratio
-    error = (count + 8) * _ULP * largest
+    error = _ULP * ((count + 8) * largest + (largest + abs(offset) if offset else 0.0))
     means = np.arange(low * count, high * count + 1, dtype=np.float64) * (ratio / count)
     distance = np.abs(means - np.floor(means) - 0.5)
     return bool(distance.min() > error)
+
+
+def _stays_normal(scale: Scale, target: Scale, count: int) -> bool:
+    """Neither the sums of `count` values nor the scale of their mean leave float32's normal range.
+
+    Beyond it the errors of float32 are not those that `_cannot_differ` reckons with.
+    """
+    info = np.finfo(np.float32)
+    sums = float(scale.scale) * 256 * count, float(target.scale) * count
+    least = float(scale.scale) / count, float(target.scale) * count
+    return max(sums) <= float(info.max) and min(least) >= float(info.tiny)
 
 
 def _as_conv(
@@ -270,7 +291,8 @@ def _as_conv(
 ) -> Conv:
     """The mean as a depthwise convolution with weights of 1 and the count in its scale."""
     C = average.image[2]
-    ratio = np.float32(scale.scale / (target.scale * np.float32(count)))
+    with np.errstate(all="ignore"):
+        ratio = np.float32(scale.scale / (target.scale * np.float32(count)))
     return Conv(
         weights=np.ones((C, *average.window.taps, 1), dtype=np.int8),
         weight_zero_point=np.zeros(1, dtype=np.int64),

@@ -20,6 +20,9 @@ _DYNAMIC = (
     ("dynamic_scale", "float32"),
     ("dynamic_zero_point", "uint8"),
 )
+# With larger scales sums of values, if not the values themselves, are infinite in float32: such
+# values exist as floats from then on, since no operator on integers could follow that.
+_LARGEST_SCALE = 2.0**100
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
@@ -30,7 +33,7 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, f"its input has type {source.dtype}", "8 and 32 bits are supported")
     if builder.constant(node, 1, "scale").size == 1:
         scale = builder.scale_at(node, 1, source.dtype)
-        if source.dtype != "int32":
+        if source.dtype != "int32" and float(scale.scale) <= _LARGEST_SCALE:
             builder.dequantise(node, source, scale)
             return
         slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)

@@ -54,13 +54,15 @@ def dequantise_ort(
 ) -> Floats:
     """float32(x - zero_point) * scale."""
     centred = x.astype(np.int64) - _sliced(zero_point, np.int64, axis, x.ndim)
-    return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
+    with np.errstate(over="ignore"):
+        return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
 
 
 @host_step
 def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
     """float32(x) * scale, one scale for all columns or one for each."""
-    return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
+    with np.errstate(over="ignore"):
+        return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
 
 
 @host_step
@@ -149,14 +151,21 @@ def add_qlinear(
 
     The sum is a * ratio_a + (b * ratio_b + rest) with fused multiply-adds; the two operands have
     changed places in it if they are `exchanged`. The product is (a - za) * (b - zb) times the ratio
-    plus the output's zero point, where each operation is rounded to float32. Results that do not fit
-    32 bits become the lowest value, as x86 converts them, infinities and NaN among them.
+    plus the output's zero point, where each operation is rounded to float32.
     """
     compute = _qlinear_product if operator == "Mul" else _qlinear_sum
     if exchanged:
         a, b, scales, zero_points = b, a, scales[::-1], zero_points[::-1]
     with np.errstate(all="ignore"):
         real = compute(a, b, scales, zero_points, np.float32(scale), np.float32(zero_point))
+    return round_on_x86(real, low=low, high=high, dtype=dtype)
+
+
+def round_on_x86(real: Floats, *, low: int, high: int, dtype: str) -> Array:
+    """rint(real) as a 32-bit integer, then clamped, in kernels that do not clamp first.
+
+    What does not fit 32 bits, infinities and NaN among it, x86 converts to the lowest integer.
+    """
     rounded = np.rint(real)
     return np.clip(np.where(rounded < 2.0**31, rounded, low), low, high).astype(dtype)
 

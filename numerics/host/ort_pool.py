@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerics.host.ort import dequantise_ort, quantise_ort
+from numerics.host.ort import dequantise_ort, quantise_ort, round_on_x86
 from numerics.host.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
@@ -106,10 +106,11 @@ def average_pool(
         geometry_of_counts = geometry
     count = np.sum(window_taps(inside, fill=0, **geometry_of_counts), axis=0)
     taps = window_taps(x, fill=0, **geometry)
-    if sums == "aligned":
-        total = _aligned(taps, batch)
-    else:
-        total = _SUMS[sums](taps, geometry["window"][1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sums == "aligned":
+            total = _aligned(taps, batch)
+        else:
+            total = _SUMS[sums](taps, geometry["window"][1])
     return np.asarray(total / count.astype(np.float32))
 
 
@@ -160,8 +161,12 @@ def _pairs_of_lanes(taps: list[Floats], early: int) -> Floats:
     return _in_sequence([total, *taps[:early], *taps[place[-1] :]], 1)
 
 
+def _by_rows(taps: list[Floats], columns: int) -> Floats:
+    return _in_sequence([np.zeros_like(taps[0]), *taps], columns)  # so that -0 alone becomes 0
+
+
 _SUMS: dict[str, Callable[[list[Floats], int], Floats]] = {
-    "rows": _in_sequence,
+    "rows": _by_rows,
     "columns": _by_columns,
     "lanes": _in_lanes,
 }
@@ -184,13 +189,14 @@ def average_dequantised(
     """DequantizeLinear, `average_pool`, QuantizeLinear with a clamp.
 
     With `zero_first` the zero point is added before rounding, as QLinearAveragePool does: ties go
-    to even results then, not to even differences.
+    to even results then, not to even differences, and `round_on_x86` follows.
     """
     real = dequantise_ort(x, scale=(input_scale,), zero_point=(input_zero_point,))
     mean = average_pool(real, **parameters)
     if zero_first:
-        rounded = np.rint(mean / np.float32(scale) + np.float32(zero_point))
-        return np.asarray(np.clip(rounded, low, high), dtype=dtype)
+        with np.errstate(all="ignore"):
+            offset = mean / np.float32(scale) + np.float32(zero_point)
+        return round_on_x86(offset, low=low, high=high, dtype=dtype)
     return quantise_ort(
         mean, scale=(scale,), zero_point=(zero_point,), dtype=dtype, low=low, high=high
     )

@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tests.ort_arithmetic.case import QUANTISED_TAGS, Case, Step
+from tests.ort_arithmetic.case import (
+    QUANTISED_TAGS,
+    EIGHT_BIT_TAGS,
+    ZERO_POINTS,
+    Array,
+    Case,
+    Step,
+    bounded,
+    limits,
+)
 from tests.ort_arithmetic.quantise import floats_at_edges
 
 _GLOBAL = ("GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool")
@@ -20,15 +29,16 @@ def _image(case: Case) -> tuple[int, ...]:
     if rng.random() < 0.05:
         H, W = (int(n) for n in rng.integers(20, 60, 2))
     C = int(rng.integers(1, 20))
-    return (1, C, W) if rng.random() < 0.15 else (1, C, H, W)
+    N = int(rng.choice([1, 1, 1, 2, 3]))
+    return (N, C, W) if rng.random() < 0.15 else (N, C, H, W)
 
 
 def _window(case: Case, spatial: tuple[int, ...]) -> dict[str, Any]:
     """Attributes of a pool whose windows all hold some of the image."""
     rng = case.rng
     taps = [int(rng.integers(1, size + 1)) for size in spatial]
-    if rng.random() < 0.5:
-        taps = [min(size, int(rng.choice([2, 4]))) for size in spatial]
+    if rng.random() < 0.6:
+        taps = [min(size, int(rng.choice([1, 2, 3]))) for size in spatial]
     pads = [int(rng.integers(0, max(1, (n + 1) // 2))) for n in (*taps, *taps)]
     attributes: dict[str, Any] = {
         "kernel_shape": taps,
@@ -49,18 +59,33 @@ def _attributes(case: Case, operator: str, shape: tuple[int, ...]) -> dict[str, 
     return {} if operator in _GLOBAL else _window(case, shape[2:])
 
 
+def _stored(
+    case: Case, attributes: dict[str, Any], shape: tuple[int, ...], zero: int, dtype: str
+) -> tuple[Array, float]:
+    """Values of which many channels are alike, and the mean of the window in their first corner."""
+    values = case.values(dtype, shape)
+    if case.rng.random() < 0.5:
+        values = np.ascontiguousarray(np.broadcast_to(values[:, :1], shape))
+    taps = attributes.get("kernel_shape", shape[2:])
+    pads = attributes.get("pads", [0] * len(taps))
+    corner = values[(0, 0, *(slice(n - pad) for n, pad in zip(taps, pads, strict=False)))]
+    return values, float((corner.astype(np.int64) - zero).mean())
+
+
 def _dequantised(case: Case, *, operator: str) -> None:
     """An average between DequantizeLinear and QuantizeLinear."""
     maker = case.maker
     maker.opset = int(case.rng.choice(_OPSETS))
     shape, dtype, target = _image(case), case.dtype(), case.dtype()
     scale, zero = case.scale(), case.zero_point(dtype)
-    values = case.values(dtype, shape)
+    attributes = _attributes(case, operator, shape)
+    values, mean = _stored(case, attributes, shape, zero, dtype)
     stored = case.operand(values, "x")
     x = maker.op("DequantizeLinear", stored, *case.quantisation(scale, zero, dtype))
-    y = maker.op(operator, x, **_attributes(case, operator, shape))
-    mean = float(scale) * float((values[0, 0].astype(np.int64) - zero).mean())
-    pair = case.quantisation(case.target(float(scale), mean), case.zero_point(target), target)
+    y = maker.op(operator, x, **attributes)
+    pair = case.quantisation(
+        case.target(float(scale), float(scale) * mean), case.zero_point(target), target
+    )
     case.outputs.append(maker.op("QuantizeLinear", y, *pair))
 
 
@@ -68,15 +93,40 @@ def _qlinear(case: Case, *, operator: str) -> None:
     maker = case.maker
     shape, dtype = _image(case), case.dtype()
     scale, zero = case.scale(), case.zero_point(dtype)
-    values = case.values(dtype, shape)
-    mean = float(scale) * float((values[0, 0].astype(np.int64) - zero).mean())
+    attributes = _attributes(case, operator, shape)
+    values, mean = _stored(case, attributes, shape, zero, dtype)
     x = case.operand(values, "x")
     pairs = (
         *case.quantisation(scale, zero, dtype),
-        *case.quantisation(case.target(float(scale), mean), case.zero_point(dtype), dtype),
+        *case.quantisation(
+            case.target(float(scale), float(scale) * mean), case.zero_point(dtype), dtype
+        ),
     )
-    attributes = _attributes(case, operator, shape)
     case.outputs.append(maker.op(operator, x, *pairs, domain="com.microsoft", **attributes))
+
+
+def _one_sum(case: Case) -> None:
+    """QLinearAveragePool of windows that all have one sum, whose mean lies near an edge.
+
+    A zero point that is large beside the mean decides then, since ONNX Runtime adds it in float32.
+    """
+    rng, maker, dtype = case.rng, case.maker, case.dtype()
+    taps = int(rng.integers(1, 6))
+    scale, zero = case.scale(), case.zero_point(dtype)
+    low, high = limits(dtype)
+    values = rng.integers(low, high + 1, (1, 3, 1, taps * 40))
+    values[..., taps:] = np.tile(values[..., :taps], 39)
+    total = int((values[0, 0, 0, :taps] - zero).sum()) or 1
+    edge = float(scale) * abs(total) / taps / (int(rng.integers(0, 3)) + 0.5)
+    moved = 1 + float(rng.choice([-1, 1])) * 2.0 ** -rng.uniform(15, 23)
+    x = case.operand(values.astype(dtype), "x")
+    pairs = (
+        *case.quantisation(scale, zero, dtype),
+        *case.quantisation(bounded(edge * moved), case.zero_point(dtype), dtype),
+    )
+    window = {"kernel_shape": [1, taps], "strides": [1, taps]}
+    operator = "QLinearAveragePool"
+    case.outputs.append(maker.op(operator, x, *pairs, domain="com.microsoft", **window))
 
 
 def _floats(case: Case, *, operator: str) -> None:
@@ -101,6 +151,7 @@ STEPS = {
         operator: Step(partial(_qlinear, operator=operator), QUANTISED_TAGS)
         for operator in ("QLinearAveragePool", "QLinearGlobalAveragePool")
     },
+    "QLinearAveragePool, one sum": Step(_one_sum, (*EIGHT_BIT_TAGS, *ZERO_POINTS)),
     **{
         f"{operator} of float32": Step(partial(_floats, operator=operator))
         for operator in ("AveragePool", "GlobalAveragePool", "ReduceMean")

@@ -16,7 +16,7 @@ Rng = np.random.Generator
 EIGHT_BITS = ("int8", "uint8")
 ZERO_POINTS = ("zero point lowest", "zero point middle", "zero point highest", "zero point other")
 SCALES = ("scale any", "scale power of two", "scale at an edge", "scale near", "scale extreme")
-_MOST_STEPS = 4  # of a float32 number, by which a scale is moved off an edge
+_MOST_STEPS = 9.0  # log2 of the float32 numbers by which a scale is moved off an edge at most
 
 
 @dataclass
@@ -93,7 +93,8 @@ class Case:
 
     def _beside(self, real: float) -> np.float32:
         """The float32 number or one some steps beside it."""
-        bits = bounded(real).view(np.int32) + self.rng.integers(-_MOST_STEPS, _MOST_STEPS + 1)
+        most = int(2.0 ** self.rng.uniform(0, _MOST_STEPS))
+        bits = bounded(real).view(np.int32) + self.rng.integers(-most, most + 1)
         return bounded(float(np.maximum(bits, 1).astype(np.int32).view(np.float32)))
 
     def values(self, dtype: str, shape: tuple[int, ...]) -> Array:

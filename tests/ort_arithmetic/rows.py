@@ -10,7 +10,10 @@ def _softmax(case: Case) -> None:
     maker.opset = int(rng.choice([11, 13, 21]))
     shape = (int(rng.integers(1, 9)), int(rng.integers(1, 300)))
     spread = 10.0 ** rng.uniform(-3, 2.5)
-    x = case.operand((rng.standard_normal(shape) * spread).astype(np.float32), "x")
+    values = (rng.standard_normal(shape) * spread).astype(np.float32)
+    if rng.random() < 0.1:
+        values[rng.random(shape) < 0.3] = rng.choice([-np.inf, -3e38, 1e30, -0.0])
+    x = case.operand(values, "x")
     case.outputs.append(maker.op("Softmax", x, axis=-1))
 
 
