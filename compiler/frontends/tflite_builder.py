@@ -49,7 +49,13 @@ class Builder:
                 f"int8, uint8, int32 and float32 tensors are supported"
             )
         quantisation = None
-        if raw.scale:
+        usable = all(0.0 < value < float("inf") for value in raw.scale)
+        if raw.scale and (usable or dtype in ("int8", "uint8")):
+            if not usable:
+                raise RowforgeError(
+                    f"tensor {index} ({raw.name}) must have positive finite scales; "
+                    f"calibrate the model again"
+                )
             self._check_zero_points(raw, dtype)
             quantisation = Quantisation(raw.scale, raw.zero_point, raw.axis)
         self._tensors[key] = Tensor(
@@ -127,6 +133,12 @@ class Builder:
         raw = self.tensor_at(op, position, f"input {position}")
         if raw.index not in self._keys:
             if raw.index not in self.constants:
+                if raw.variable:
+                    self.refuse(
+                        op,
+                        f"its input {raw.name} is a variable, whose value would stay between runs",
+                        "export the model without state",
+                    )
                 if raw.index in self._refused:
                     raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
                 self.refuse(op, f"nothing writes its input {raw.name}", "re-export the model")
@@ -194,6 +206,8 @@ class Builder:
                 f"its fused activation {activation} is not a clamp",
                 "use none, ReLU, ReLU6 or ReLU-1-to-1",
             )
+        if activation == 0 and output.quantisation is None and output.dtype in ("int8", "uint8"):
+            return integer_range(output.dtype)
         return self.real_clamp(op, output, *_ACTIVATIONS[activation])
 
     def real_clamp(

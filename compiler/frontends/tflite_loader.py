@@ -14,6 +14,7 @@ from compiler.frontends import (
 from compiler.frontends.remedies import UNKNOWN, tflite_remedy
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
+from compiler.frontends.tflite_whole import check_whole
 from compiler.graph import Graph
 from compiler.refusals import (
     DependsOnRefusedError,
@@ -77,6 +78,7 @@ def load_tflite(path: str | Path) -> Graph:
 
 
 def _build(raw: RawModel, name: str) -> Graph:
+    check_whole(raw)
     builder = Builder(raw)
     for index in raw.inputs:
         if index in builder.constants:
