@@ -11,6 +11,7 @@ from compiler.frontends.onnx_mac import emit_conv, emit_product
 from compiler.frontends.onnx_product import CONVOLUTIONS
 from compiler.frontends.onnx_push import moved
 from compiler.ops import Array, HostStep
+from numerics.host.sums import UNROUNDED
 
 
 def finisher(builder: Builder, name: str) -> Callable[[], None] | None:
@@ -36,8 +37,9 @@ def _finish(builder: Builder, product: Product, name: str) -> None:
             inputs=(sums.key,),
             output=output.key,
             reason=(
-                "its result is not quantised: the host scales the array's sums, exactly until "
-                "the last rounding; ONNX Runtime's float32 sums differ from the real number by at "
+                f"{UNROUNDED}: the host scales the array's sums and goes on in float32; what is "
+                "quantised later may be one step off beside a rounding edge, since ONNX Runtime's "
+                "float32 sums differ from the real number by at "
                 f"most {float(mac.float_error().max()):.2g}"
             ),
             function="finish_sums",

@@ -4,6 +4,9 @@ import numpy as np
 
 from numerics.host.registry import Array, host_step
 
+UNROUNDED = "its result is not quantised"
+"""How the reason begins for which a layer ends with `finish_sums`; reports look for it."""
+
 
 @host_step
 def finish_sums(x: Array, *, scale: tuple[float, ...], addend: tuple[float, ...]) -> Array:
