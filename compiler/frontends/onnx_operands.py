@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -38,6 +39,8 @@ def quantised_product(builder: Builder, node: RawNode) -> Mac | None:
             activation = transposed(activation)
         if node.integer("transB", 0):
             weights = transposed_weights(builder, node, weights)
+    if node.op_type == "MatMul":
+        weights = _one_matrix(weights, activation)
     positive = bool(np.isfinite(factor) and factor > 0)
     mac = Mac(
         raw=node,
@@ -65,6 +68,17 @@ def transposed_weights(
     if weights.values.ndim != 2:
         builder.refuse(node, "its second operand is no matrix", "export the model again")
     return QuantisedConstant(weights.values.T, weights.scale, weights.zero_point, 1 - weights.axis)
+
+
+def _one_matrix(weights: QuantisedConstant, source: Activation) -> QuantisedConstant:
+    """[1, K, M] as [K, M] where that multiplies several items."""
+    values, items = weights.values, source.shape[:-2]
+    one = values.ndim > 2 and prod(values.shape[:-2]) == 1
+    if not one or values.ndim > len(source.shape) or prod(items) == 1:
+        return weights
+    axis = weights.axis - values.ndim + 2 if weights.scale.size > 1 else 0
+    matrix = values.reshape(values.shape[-2:])
+    return QuantisedConstant(matrix, weights.scale, weights.zero_point, axis)
 
 
 def _check_weight_axis(builder: Builder, node: RawNode, mac: Mac) -> None:

@@ -49,6 +49,15 @@ _OTHER_TYPES = {
     21: "uint4",
     22: "int4",
 }
+# The type of an attribute by the field that holds its value.
+_FIELD_KINDS = {
+    "f": "FLOAT",
+    "i": "INT",
+    "s": "STRING",
+    "t": "TENSOR",
+    "floats": "FLOATS",
+    "ints": "INTS",
+}
 _DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
 
 
@@ -292,7 +301,11 @@ def _node(index: int, node: Any) -> RawNode:
 
 def _attribute(index: int, op_type: str, attribute: Any) -> Any:
     kinds = onnx.AttributeProto
-    match attribute.type:
+    kind = attribute.type
+    if kind == kinds.UNDEFINED:  # writers of the first versions left the type to the field
+        filled = [field.name for field, _ in attribute.ListFields() if field.name in _FIELD_KINDS]
+        kind = kinds.AttributeType.Value(_FIELD_KINDS[filled[0]]) if len(filled) == 1 else kind
+    match kind:
         case kinds.FLOAT:
             return float(attribute.f)
         case kinds.INT:

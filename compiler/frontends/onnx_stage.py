@@ -28,11 +28,13 @@ class Stage:
     """An output stage and the integer bias of every channel, int64 [M].
 
     The sums of the channels `constant` must be 0: their bias is their result, less zero point.
+    `magnitude`, float64 [M], adds up the absolute values of all that is added to a float32 sum.
     """
 
     requant: Requant
     bias: Array
     constant: Array
+    magnitude: Array | None = None
 
     def silenced(self, filters: Array, zero_point: Array) -> Array:
         """Filters [M, ...] with the weights of constant channels at their zero points."""
@@ -80,7 +82,14 @@ def output_stage(
         high=clamp[1],
         dtype=target.dtype,
     )
-    return Stage(requant, whole.astype(np.int64), beyond)
+    magnitude = None
+    if mac.magnitude is not None:
+        bias = np.zeros(1) if mac.bias is None else np.abs(mac.bias)
+        with np.errstate(all="ignore"):
+            magnitude = np.where(
+                beyond, 0.0, bias + mac.magnitude / np.broadcast_to(mac.unit, (M,))
+            )
+    return Stage(requant, whole.astype(np.int64), beyond, magnitude)
 
 
 def _in_units(builder: Builder, mac: Mac, M: int) -> Array:

@@ -219,6 +219,21 @@ def test_a_scale_a_hundred_thousandth_off_is_another_scale(tmp_path: Path, kind:
     check_exact(m.model(m.quantise(m.product(bias), q)), tmp_path, m.rng)
 
 
+@pytest.mark.parametrize("per_column", [False, True])
+def test_a_matrix_for_every_item(tmp_path: Path, per_column: bool) -> None:
+    """Every item has the same bias and the same scales of columns."""
+    m, rng = ModelMaker(), np.random.default_rng(7)
+    x = m.dequantise(m.input("x", (2, 3, 5, 9), "int8"), X)
+    values = m.constant(rng.integers(-30, 31, (2, 3, 9, 4)).astype(np.int8))
+    scale = rng.uniform(0.005, 0.02, 4 if per_column else 1).astype(np.float32)
+    zero = m.constant(np.zeros(len(scale), np.int8))
+    w = m.op("DequantizeLinear", values, m.constant(scale), zero, axis=3)
+    bias = m.constant(rng.uniform(-2, 2, 4).astype(np.float32))
+    y = m.op("Sub", m.op("MatMul", x, w), bias)
+    graph = check_exact(m.model(m.quantise(y, Y)), tmp_path, rng)
+    check_graph(graph, preset("tiny"), rng)
+
+
 def test_weights_without_a_negative(tmp_path: Path) -> None:
     """A negative factor turns weights of -128 round by their complement."""
     for dtype in ("int8", "uint8"):

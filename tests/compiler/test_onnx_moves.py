@@ -294,6 +294,43 @@ def test_a_softmax_after_a_last_product(tmp_path: Path) -> None:
     assert [step.op for step in on_host(graph)] == ["MatMul", "Softmax"]
 
 
+def residual(m: Made) -> str:
+    """TensorRT's placement without a QuantizeLinear before the sum."""
+    return m.op("Relu", m.op("Add", m.conv(M=4), m.input("r", (1, 4, 6, 6))))
+
+
+def residual_of_two_products(m: Made) -> str:
+    return m.op("Relu", m.op("Add", m.conv(), m.op("Relu", m.conv())))
+
+
+def averaged(m: Made) -> str:
+    return m.op("Flatten", m.op("GlobalAveragePool", m.op("Relu", m.conv())))
+
+
+def added_by_place(m: Made) -> str:
+    """A constant that tells apart more than channels."""
+    return m.op("Add", m.conv(), m.constant(m.rng.normal(size=(1, 6, 6, 6)).astype(np.float32)))
+
+
+@pytest.mark.parametrize("form", [residual, residual_of_two_products, averaged, added_by_place])
+def test_floats_that_no_product_can_quantise(tmp_path: Path, form: Any) -> None:
+    """The host goes on in float32; the report says by how much ONNX Runtime's sums may differ."""
+    m = Made(11)
+    y = form(m)
+    model = m.model(m.quantise(y, Y), y)
+    graph, feeds = graph_of(model, tmp_path), feeds_for(model, m.rng)
+    (theirs, floats), ours = oracle(model, feeds, optimised=False), run_graph(graph, feeds)
+    actual = ours[model.graph.output[0].name]
+    said = [float(n.reason.rsplit(" ", 1)[1]) for n in on_host(graph) if "most" in n.reason]
+    assert len(said) == (2 if form is residual_of_two_products else 1)
+    error = (sum(said) + 8 * UNIT * np.abs(floats).max()) / np.float32(Y[0])
+    ratio = floats.astype(np.float64) / np.float32(Y[0])
+    distance = np.abs(ratio - np.floor(ratio) - 0.5)
+    assert not np.any((actual != theirs) & (distance > error))
+    assert error < 0.01
+    check_graph(graph, preset("tiny"), m.rng)
+
+
 def test_a_result_that_is_both_quantised_and_a_float(tmp_path: Path) -> None:
     m = Made(7)
     y = m.conv()
