@@ -53,8 +53,8 @@ class Habits:
     empty buffer; `first_buffer_used` puts data into buffer 0, and `shared_buffers` one buffer
     under all constants of the same bytes. `empty_vectors` False leaves out a scalar's shape and
     an operator's empty list of inputs. `bias_scales` False writes int32 tensors without
-    quantisation. `unused` adds a tensor and an operator code that nothing reads. `subgraphs` are
-    copies of the graph that nothing calls.
+    quantisation. `unused` adds a tensor and operator codes that nothing names. Of several
+    `subgraphs` the first has the operators and nothing calls the others.
     """
 
     codes: str = "both"
@@ -152,6 +152,33 @@ class ModelWriter:
         return tuple(entry.type_name for entry in self._operators if entry.default)
 
     @property
+    def operators(self) -> tuple[str, ...]:
+        """Types of all operators."""
+        return tuple(entry.type_name for entry in self._operators)
+
+    @property
+    def has_data(self) -> bool:
+        """There are constants."""
+        return len(self._buffers) > 1
+
+    @property
+    def has_scalars(self) -> bool:
+        """There are tensors without axes."""
+        return any(not entry.shape for entry in self._tensors)
+
+    def writer_of(self, tensor: int) -> str:
+        """Type of the operator that writes a tensor, or "" if none does."""
+        return next((e.type_name for e in self._operators if tensor in e.outputs), "")
+
+    def is_read(self, tensor: int) -> bool:
+        """An operator reads the tensor."""
+        return any(tensor in entry.inputs for entry in self._operators)
+
+    def unscale(self, tensor: int) -> None:
+        """Takes a tensor's quantisation away."""
+        self._tensors[tensor] = replace(self._tensors[tensor], scale=(), zero_point=())
+
+    @property
     def repeats_data(self) -> bool:
         """Several constants have the same bytes."""
         return len(set(self._buffers)) < len(self._buffers)
@@ -170,10 +197,12 @@ class ModelWriter:
             entries.append(_TensorEntry("unused", (3,), "FLOAT16", 0, (), (), 0))
         buffers = _offsets(builder, [_buffer(builder, data) for data in datas])
         graphs = []
-        for _ in range(habits.subgraphs):
+        for number in range(habits.subgraphs):
+            # What follows the first is not run: it has the tensors, but no operators.
+            run = self._operators if number == 0 else []
             tensors = _offsets(builder, [_tensor(builder, entry, habits) for entry in entries])
             operators = _offsets(
-                builder, [_operator(builder, entry, codes, habits) for entry in self._operators]
+                builder, [_operator(builder, entry, codes, habits) for entry in run]
             )
             graph_inputs, graph_outputs = _ints(builder, inputs), _ints(builder, outputs)
             tflite.SubGraphStart(builder)
