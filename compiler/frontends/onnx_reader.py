@@ -18,6 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from compiler.graph import MAX_ELEMENTS
+from compiler.refusals import OperatorRefusedError
 from hw.arch.errors import RowforgeError
 
 Array = npt.NDArray[Any]
@@ -70,10 +71,7 @@ class RawNode:
 
     def refuse(self, reason: str, remedy: str) -> NoReturn:
         """Raises the one sentence that names operator, node, position, reason and what helps."""
-        name = f" {self.name!r}" if self.name else ""
-        raise RowforgeError(
-            f"operator {self.index} {self.op_type}{name} cannot run: {reason}; {remedy}"
-        )
+        raise OperatorRefusedError(self.index, self.op_type, reason, remedy, self.name)
 
     def integer(self, name: str, default: int) -> int:
         """An attribute that is an integer."""
