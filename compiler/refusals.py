@@ -94,12 +94,17 @@ class Refusals:
         named = ", ".join(places[:_PLACES])
         if len(places) > _PLACES:
             named += f" and {len(places) - _PLACES} more"
-        first = group[0]
-        reason, plural = first.reason, "" if len(group) == 1 else "s"
+        shown = max(group, key=_demand) if self._unit == "layer" else group[0]
+        reason, plural = shown.reason, "" if len(group) == 1 else "s"
         if any(refusal.reason != reason for refusal in group):
-            reason = f"at the first: {reason}"
-        remedy = f"; {first.remedy}" if first.remedy else ""
-        return f"{len(group)} x {first.op} ({self._unit}{plural} {named}): {reason}{remedy}"
+            reason = f"for {self._unit} {shown.place}, {reason}"
+        remedy = f"; {shown.remedy}" if shown.remedy else ""
+        return f"{len(group)} x {shown.op} ({self._unit}{plural} {named}): {reason}{remedy}"
+
+
+def _demand(refusal: Refusal) -> int:
+    """The number that a field must have at least: the greatest of a group serves all its layers."""
+    return max(map(int, re.findall(r"at least (\d+)", refusal.reason)), default=0)
 
 
 def located(where: object, error: RowforgeError) -> RowforgeError:
