@@ -73,6 +73,19 @@ class Refusals:
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def types(self) -> set[str]:
+        """Types of the refused operators."""
+        return {refusal.op for refusal in self._found.values()}
+
+    def only(self, types: set[str]) -> "Refusals":
+        """Those of some types of operator."""
+        chosen = Refusals(self._unit)
+        for error, refusal in zip(self._errors, self._found.values(), strict=True):
+            if refusal.op in types:
+                chosen.add(error, refusal)
+        return chosen
+
     def raise_any(self) -> None:
         """Raises what was collected: nothing, the one error as it came, or all in groups."""
         if len(self._errors) == 1:
