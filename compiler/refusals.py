@@ -73,6 +73,19 @@ class Refusals:
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def types(self) -> set[str]:
+        """Types of the refused operators."""
+        return {refusal.op for refusal in self._found.values()}
+
+    def only(self, types: set[str]) -> "Refusals":
+        """Those of some types of operator."""
+        chosen = Refusals(self._unit)
+        for error, refusal in zip(self._errors, self._found.values(), strict=True):
+            if refusal.op in types:
+                chosen.add(error, refusal)
+        return chosen
+
     def raise_any(self) -> None:
         """Raises what was collected: nothing, the one error as it came, or all in groups."""
         if len(self._errors) == 1:
@@ -94,12 +107,17 @@ class Refusals:
         named = ", ".join(places[:_PLACES])
         if len(places) > _PLACES:
             named += f" and {len(places) - _PLACES} more"
-        first = group[0]
-        reason, plural = first.reason, "" if len(group) == 1 else "s"
+        shown = max(group, key=_demand) if self._unit == "layer" else group[0]
+        reason, plural = shown.reason, "" if len(group) == 1 else "s"
         if any(refusal.reason != reason for refusal in group):
-            reason = f"at the first: {reason}"
-        remedy = f"; {first.remedy}" if first.remedy else ""
-        return f"{len(group)} x {first.op} ({self._unit}{plural} {named}): {reason}{remedy}"
+            reason = f"for {self._unit} {shown.place}, {reason}"
+        remedy = f"; {shown.remedy}" if shown.remedy else ""
+        return f"{len(group)} x {shown.op} ({self._unit}{plural} {named}): {reason}{remedy}"
+
+
+def _demand(refusal: Refusal) -> int:
+    """The number that a field must have at least: the greatest of a group serves all its layers."""
+    return max(map(int, re.findall(r"at least (\d+)", refusal.reason)), default=0)
 
 
 def located(where: object, error: RowforgeError) -> RowforgeError:

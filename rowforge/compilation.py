@@ -8,6 +8,7 @@ from pathlib import Path
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.graph import Graph
+from compiler.refusals import Refusal, Refusals, located
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -110,10 +111,21 @@ def open_program(path: Path, config: Config | None, options: CompileOptions) -> 
     if options.wrap or options.allow_host_mac:
         name = "--wrap" if options.wrap else "--allow-host-mac"
         raise RowforgeError(f"{name} is for a model: {path} is compiled already")
-    hosted = [layer.name for layer in program.layers if layer.where == "host"]
-    if options.no_host and hosted:
-        raise RowforgeError(f"{path}: {hosted[0]} runs on the host, which --no-host forbids")
+    if options.no_host:
+        _check_no_host(path, program)
     return Compiled(program)
+
+
+def _check_no_host(path: Path, program: Program) -> None:
+    refusals, reason = Refusals("layer"), "runs on the host, which --no-host forbids"
+    for layer in program.layers:
+        if layer.where == "host":
+            error = RowforgeError(f"{layer.name} {reason}")
+            refusals.add(error, Refusal(layer.op, layer.name, f"{layer.op} {reason}"))
+    try:
+        refusals.raise_any()
+    except RowforgeError as error:
+        raise located(path, error) from None
 
 
 def digits_model() -> Path:

@@ -18,7 +18,12 @@ from compiler.frontends.onnx_constants import fold_constant
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawInput, RawModel, RawNode, read_onnx
 from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Stored
-from compiler.frontends.remedies import TWO_ACTIVATIONS_REMEDY, UNKNOWN, onnx_remedy
+from compiler.frontends.remedies import (
+    TWO_ACTIVATIONS,
+    TWO_ACTIVATIONS_REMEDY,
+    UNKNOWN,
+    onnx_remedy,
+)
 from compiler.graph import Graph
 from compiler.ops import Array
 from compiler.refusals import located
@@ -130,7 +135,7 @@ def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
     inputs = [value for value in raw.inputs if value.name not in constants]
     windowed = _windowed_inputs(raw)
     for value in inputs:
-        shape = _fixed_shape(value)
+        shape = fixed_shape(value)
         builder.check_input(value, shape)
         layout = Layout.channels_last(shape) if value.name in windowed else Layout.plain(shape)
         builder.declare(value.name, layout, value.dtype)
@@ -196,7 +201,7 @@ def _check_dependent(builder: Builder, node: RawNode, blockers: Blockers) -> Non
     if node.op_type not in SUPPORTED:
         builder.refuse(node, UNKNOWN, onnx_remedy(node.op_type))
     if node.op_type in WEIGHTED and builder.name_at(node, 1, "weights") not in blockers.static:
-        builder.refuse(node, "it multiplies two activations", TWO_ACTIVATIONS_REMEDY)
+        builder.refuse(node, TWO_ACTIVATIONS, TWO_ACTIVATIONS_REMEDY)
 
 
 def _writer(raw: RawModel, name: str) -> RawNode:
@@ -206,7 +211,7 @@ def _writer(raw: RawModel, name: str) -> RawNode:
     raise RowforgeError(f"its output {name!r} is one of its inputs: there is nothing to run")
 
 
-def _fixed_shape(value: RawInput) -> tuple[int, ...]:
+def fixed_shape(value: RawInput) -> tuple[int, ...]:
     """The input's shape; an unknown batch is 1."""
     for axis, size in enumerate(value.shape):
         if size is None and axis > 0:

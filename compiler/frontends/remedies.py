@@ -138,10 +138,18 @@ ONNX: dict[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
 }
 
+TWO_ACTIVATIONS = "it multiplies two activations"
 TWO_ACTIVATIONS_REMEDY = (
     "the array takes weights from the model: make one operand a constant, or " + _CUT
 )
+NORMALISATION_REMEDY = "write it as Mul and Add of constants"
 UNKNOWN = "no such operator is supported"
+STATE = "the model keeps state between runs in resource variables, which is not supported"
+
+
+def tflite_reason(op: str) -> str:
+    """Why a TFLite operator that is not read cannot run."""
+    return STATE if TFLITE.get(op) == _STATE else UNKNOWN
 
 
 def tflite_remedy(op: str) -> str:

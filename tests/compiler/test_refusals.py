@@ -130,15 +130,17 @@ def test_names_cannot_break_lines_nor_fill_the_screen() -> None:
     assert well_formed("\n".join([heading, *groups]))
 
 
-def test_reasons_that_differ_in_a_number_are_one_group() -> None:
+def test_reasons_that_differ_in_a_number_are_one_group_and_the_greatest_demand_is_told() -> None:
     refusals = Refusals("layer")
-    for width in (20, 22):
-        refusals.add(RowforgeError("x"), Refusal("CONV_2D", f"c{width}", f"takes {width} bits"))
+    for width in (20, 22, 21):
+        refusals.add(
+            RowforgeError("x"), Refusal("CONV_2D", f"c{width}", f"field must be at least {width}")
+        )
     with pytest.raises(ModelRefusedError) as caught:
         refusals.raise_any()
     assert str(located("m", caught.value)).split("\n") == [
-        "m: 2 layers cannot run:",
-        "  2 x CONV_2D (layers c20, c22): at the first: takes 20 bits",
+        "m: 3 layers cannot run:",
+        "  3 x CONV_2D (layers c20, c22, c21): for layer c22, field must be at least 22",
     ]
 
 

@@ -53,8 +53,10 @@ class Habits:
     empty buffer; `first_buffer_used` puts data into buffer 0, and `shared_buffers` one buffer
     under all constants of the same bytes. `empty_vectors` False leaves out a scalar's shape and
     an operator's empty list of inputs. `bias_scales` False writes int32 tensors without
-    quantisation. `unused` adds a tensor and an operator code that nothing reads. `subgraphs` are
-    copies of the graph that nothing calls.
+    quantisation. `unused` adds a tensor and operator codes that nothing names. Of several
+    `subgraphs` the first has the operators and nothing calls the others. `signatures` lists the
+    subgraph of each signature. `external` keeps constants outside the flatbuffer, `sparse` says
+    that they are stored sparsely.
     """
 
     codes: str = "both"
@@ -69,6 +71,9 @@ class Habits:
     bias_scales: bool = True
     unused: bool = False
     subgraphs: int = 1
+    signatures: tuple[int, ...] = ()
+    external: bool = False
+    sparse: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class _TensorEntry:
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,7 @@ class ModelWriter:
         zero_point: int | Sequence[int] = (),
         axis: int = 0,
         data: np.ndarray | None = None,
+        variable: bool = False,
     ) -> int:
         """Adds a tensor, constant if it has data; returns its index."""
         scales = tuple(np.atleast_1d(scale).tolist())
@@ -125,7 +132,7 @@ class ModelWriter:
             self._buffers.append(np.ascontiguousarray(data).tobytes())
             buffer = len(self._buffers) - 1
         self._tensors.append(
-            _TensorEntry(name, tuple(shape), dtype.upper(), buffer, scales, zeros, axis)
+            _TensorEntry(name, tuple(shape), dtype.upper(), buffer, scales, zeros, axis, variable)
         )
         return len(self._tensors) - 1
 
@@ -152,6 +159,33 @@ class ModelWriter:
         return tuple(entry.type_name for entry in self._operators if entry.default)
 
     @property
+    def operators(self) -> tuple[str, ...]:
+        """Types of all operators."""
+        return tuple(entry.type_name for entry in self._operators)
+
+    @property
+    def has_data(self) -> bool:
+        """There are constants."""
+        return len(self._buffers) > 1
+
+    @property
+    def has_scalars(self) -> bool:
+        """There are tensors without axes."""
+        return any(not entry.shape for entry in self._tensors)
+
+    def writer_of(self, tensor: int) -> str:
+        """Type of the operator that writes a tensor, or "" if none does."""
+        return next((e.type_name for e in self._operators if tensor in e.outputs), "")
+
+    def is_read(self, tensor: int) -> bool:
+        """An operator reads the tensor."""
+        return any(tensor in entry.inputs for entry in self._operators)
+
+    def unscale(self, tensor: int) -> None:
+        """Takes a tensor's quantisation away."""
+        self._tensors[tensor] = replace(self._tensors[tensor], scale=(), zero_point=())
+
+    @property
     def repeats_data(self) -> bool:
         """Several constants have the same bytes."""
         return len(set(self._buffers)) < len(self._buffers)
@@ -168,12 +202,14 @@ class ModelWriter:
         if habits.unused:
             codes = sorted({"ABS", *codes, "WHILE"})
             entries.append(_TensorEntry("unused", (3,), "FLOAT16", 0, (), (), 0))
-        buffers = _offsets(builder, [_buffer(builder, data) for data in datas])
+        buffers = _offsets(builder, [_buffer(builder, data, habits) for data in datas])
         graphs = []
-        for _ in range(habits.subgraphs):
+        for number in range(habits.subgraphs):
+            # What follows the first is not run: it has the tensors, but no operators.
+            run = self._operators if number == 0 else []
             tensors = _offsets(builder, [_tensor(builder, entry, habits) for entry in entries])
             operators = _offsets(
-                builder, [_operator(builder, entry, codes, habits) for entry in self._operators]
+                builder, [_operator(builder, entry, codes, habits) for entry in run]
             )
             graph_inputs, graph_outputs = _ints(builder, inputs), _ints(builder, outputs)
             tflite.SubGraphStart(builder)
@@ -184,13 +220,27 @@ class ModelWriter:
             graphs.append(tflite.SubGraphEnd(builder))
         graphs_vector = _offsets(builder, graphs)
         code_tables = _offsets(builder, [_operator_code(builder, n, habits) for n in codes])
+        signatures = _offsets(builder, [_signature(builder, n) for n in habits.signatures])
         tflite.ModelStart(builder)
         tflite.ModelAddVersion(builder, 3)
         tflite.ModelAddOperatorCodes(builder, code_tables)
         tflite.ModelAddSubgraphs(builder, graphs_vector)
         tflite.ModelAddBuffers(builder, buffers)
+        if habits.signatures:
+            tflite.ModelAddSignatureDefs(builder, signatures)
         builder.Finish(tflite.ModelEnd(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def _signature(builder: Any, subgraph: int) -> int:
+    tflite.SignatureDefStart(builder)
+    tflite.SignatureDefAddSubgraphIndex(builder, subgraph)
+    return int(tflite.SignatureDefEnd(builder))
+
+
+def _sparsity(builder: Any) -> int:
+    tflite.SparsityParametersStart(builder)
+    return int(tflite.SparsityParametersEnd(builder))
 
 
 def _placed(
@@ -231,8 +281,13 @@ def _ints(builder: Any, values: Sequence[int]) -> int:
     return _vector(builder, len(values), 4, lambda i: builder.PrependInt32(int(values[i])))
 
 
-def _buffer(builder: Any, data: bytes) -> int:
+def _buffer(builder: Any, data: bytes, habits: Habits) -> int:
     vector = 0
+    if data and habits.external:
+        tflite.BufferStart(builder)
+        tflite.BufferAddOffset(builder, 1 << 20)
+        tflite.BufferAddSize(builder, len(data))
+        return int(tflite.BufferEnd(builder))
     if data:
         # Kernels read constants in place: keep them aligned for the widest element.
         builder.StartVector(1, len(data), 16)
@@ -274,13 +329,17 @@ def _tensor(builder: Any, entry: _TensorEntry, habits: Habits) -> int:
     shape = _ints(builder, entry.shape) if shaped else 0
     quantised = bool(entry.scale) and (habits.bias_scales or entry.type_name != "INT32")
     quantisation = _quantisation(builder, entry, habits) if quantised else 0
+    sparsity = _sparsity(builder) if habits.sparse else 0
     tflite.TensorStart(builder)
     if shaped:
         tflite.TensorAddShape(builder, shape)
     tflite.TensorAddType(builder, getattr(tflite.TensorType, entry.type_name))
     tflite.TensorAddBuffer(builder, entry.buffer)
+    tflite.TensorAddIsVariable(builder, entry.variable)
     if chosen is not None:
         tflite.TensorAddName(builder, name)
+    if habits.sparse:
+        tflite.TensorAddSparsity(builder, sparsity)
     if quantised:
         tflite.TensorAddQuantization(builder, quantisation)
     return int(tflite.TensorEnd(builder))
