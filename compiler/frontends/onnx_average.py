@@ -14,7 +14,7 @@ import numpy as np
 from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
-from compiler.frontends.onnx_values import Activation, Scale
+from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.frontends.onnx_window import (
     Window,
     channels_last,
@@ -29,6 +29,7 @@ from compiler.frontends.onnx_window import (
 from compiler.ops import Conv, Image, Pool, PoolKind
 from numerics.quantisation import Requant, Rounding, integer_range
 
+AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 _ULP = 2.0**-24
 _MOST_SUMS = 1 << 22
 
@@ -152,14 +153,21 @@ def quantise_average(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...],
-) -> bool:
-    """An average between DequantizeLinear and QuantizeLinear; False if its input is float."""
-    found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or found.scale.dtype not in ("int8", "uint8"):
-        return False
+) -> Activation | None:
+    """An average between DequantizeLinear and QuantizeLinear; None if its input is float."""
+    found = averaged_input(builder, node)
+    if found is None:
+        return None
     average = read_average(builder, node, found.activation)
-    emit_average(builder, average, found.scale, name, target, clamp, absorbed)
-    return True
+    return emit_average(builder, average, found.scale, name, target, clamp, absorbed)
+
+
+def averaged_input(builder: Builder, node: RawNode) -> Stored | None:
+    """What an average pool averages if that is dequantised 8-bit values."""
+    if node.op_type not in AVERAGES:
+        return None
+    found = builder.stored(builder.name_at(node, 0, "input"))
+    return found if found is not None and found.scale.dtype in ("int8", "uint8") else None
 
 
 def emit_average(
@@ -170,7 +178,7 @@ def emit_average(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...] = (),
-) -> None:
+) -> Activation:
     """The pool on the array if its rounding cannot differ there, else as a host step."""
     node, window = average.raw, average.window
     builder.check_ratio(node, target, scale)
@@ -200,14 +208,14 @@ def emit_average(
                 **common,
             )
             builder.emit_for(node, pool, *absorbed)
-            return
+            return output
         exact = True
     else:
         exact = node.op_type.startswith("QLinear") and _is_global(average)
     if exact and len(counts) == 1:
         conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
         builder.emit_for(node, conv, *absorbed)
-        return
+        return output
     builder.emit_host(
         node,
         "average_dequantised",
@@ -225,6 +233,7 @@ def emit_average(
         zero_first=_adds_zero_first(node),
         **average.geometry,
     )
+    return output
 
 
 def _adds_zero_first(node: RawNode) -> bool:

@@ -80,16 +80,11 @@ def quantise_binary(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...],
-) -> bool:
-    """Add or Mul between DequantizeLinear and QuantizeLinear; False if it has no such operands."""
-    operands = [_operand(builder, source) for source in node.inputs]
-    if len(operands) != 2 or operands[0] is None or operands[1] is None:
-        return False
-    pair = operands[0], operands[1]
-    if node.inputs[0] in builder.constants and node.inputs[1] in builder.constants:
-        return False
-    if any(side.scale.dtype not in ("int8", "uint8") for side in pair):
-        return False
+) -> Activation | None:
+    """Add or Mul between DequantizeLinear and QuantizeLinear; None if it has no such operands."""
+    pair = binary_operands(builder, node)
+    if pair is None:
+        return None
     arithmetic = Arithmetic(
         operator=node.op_type,
         function="add_dequantised",
@@ -99,8 +94,20 @@ def quantise_binary(
     )
     activations = pair[0].activation, pair[1].activation
     binary = Binary(raw=node, operands=activations, arithmetic=arithmetic, absorbed=absorbed)
-    emit_binary(builder, binary, name)
-    return True
+    return emit_binary(builder, binary, name)
+
+
+def binary_operands(builder: Builder, node: RawNode) -> tuple[Stored, Stored] | None:
+    """The operands of a sum or product of two tensors if both are dequantised 8-bit values."""
+    operands = [_operand(builder, source) for source in node.inputs]
+    if len(operands) != 2 or operands[0] is None or operands[1] is None:
+        return None
+    pair = operands[0], operands[1]
+    if node.inputs[0] in builder.constants and node.inputs[1] in builder.constants:
+        return None
+    if any(side.scale.dtype not in ("int8", "uint8") for side in pair):
+        return None
+    return pair
 
 
 def convert_qlinear(builder: Builder, node: RawNode) -> None:

@@ -7,12 +7,13 @@ import numpy as np
 from compiler.frontends.onnx_average import read_average
 from compiler.frontends.onnx_binary import aligned
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_chain import clip_bounds, stored_clamp
 from compiler.frontends.onnx_layout import Layout
-from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
+from compiler.frontends.onnx_qdq import Slices, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
 from compiler.frontends.onnx_values import Activation
-from numerics.quantisation import INTEGER_RANGES, integer_range
+from numerics.quantisation import INTEGER_RANGES
 
 _DYNAMIC = (
     ("dynamic_values", "uint8"),
@@ -97,12 +98,9 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, "its bounds are no constants", "export them as initializers")
     low, high = bounds
     if source.dtype in INTEGER_RANGES:
-        lowest, highest = integer_range(source.dtype)
-        low = lowest if low is None else int(min(max(low, lowest), highest))
-        high = highest if high is None else int(min(max(high, lowest), highest))
+        low, high = stored_clamp(bounds, source.dtype)
         if source.dtype in ("int8", "uint8"):
-            clamp = min(low, high), high
-            clamp_stored(builder, node, source, node.outputs[0], None, clamp)
+            clamp_stored(builder, node, source, node.outputs[0], None, (low, high))
             return
     elif source.dtype == "float32" and node.op_type == "Clip":
         # A bound that a Clip does not give is the last finite number, not infinity.

@@ -226,10 +226,14 @@ class Scheduler:
     ) -> tuple[int, Tiling] | None:
         """(cycles with those that it causes elsewhere, the tiling); None if no tile is legal."""
         best: tuple[int, Tiling] | None = None
-        kept_choices = [
-            (True, False) if value.surface is not None else (False,) for value in operands
+        # An operator may read one tensor several times; then it stays, or goes, for all operands.
+        values = {value.key: value for value in operands}
+        choices = [
+            (True, False) if value.surface is not None else (False,) for value in values.values()
         ]
-        for kept in product(*kept_choices, (True, False)):
+        for *stays, keep_output in product(*choices, (True, False)):
+            resident = dict(zip(values, stays, strict=True))
+            kept = (*(resident[value.key] for value in operands), keep_output)
             base = self._top_with(operands, output, kept)
             free = self.space.limit(0) - base
             if free < 0:
@@ -256,7 +260,8 @@ class Scheduler:
     def _later(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
         """Words that evicting operands costs now, and a spilled output costs its next reader."""
         words = 0
-        for value, stays in zip(operands, kept, strict=False):
+        resident = {value.key: (value, stays) for value, stays in zip(operands, kept, strict=False)}
+        for value, stays in resident.values():
             if value.surface is not None and not stays and not value.on_host:
                 words += self._words(value)
         if not kept[-1] and output.uses:
@@ -282,6 +287,20 @@ class Scheduler:
         if not tiling.resident[-1]:
             output.on_host = True
         return count
+
+    def judge(self, operation: Operation) -> None:
+        """Raises what `run` would raise if not even the smallest tile of an operation is legal."""
+        size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
+        alone = (False,) * (len(operation.sources) + 1)
+        groups = self.space.groups_above(sum(part_words(self.config, operation, alone, size)))
+        if operation.countable(size) and groups >= 0:
+            try:
+                operation.cycles(size, self.space.psum_beats(groups), rough=True)
+                return
+            except RowforgeError:
+                pass  # chunks of channels take less
+        if self._chunks(operation) is None:
+            raise RowforgeError(self._refusal(operation))
 
     def _refusal(self, operation: Operation) -> str:
         """Why no tile is legal: the mapper's own sentence, or the buffer is too small."""

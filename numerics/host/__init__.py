@@ -3,7 +3,7 @@
 Importing this package registers every step.
 """
 
-from numerics.host import convolution, moves, ort, ort_max_pool, ort_pool, tflm
+from numerics.host import convolution, moves, ort, ort_max_pool, ort_pool, sums, tflm
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "ort_max_pool",
     "ort_pool",
     "run_host",
+    "sums",
     "tflm",
 ]
