@@ -9,10 +9,11 @@ from compiler.lower.build import array_operation
 from compiler.lower.operation import OperationReport
 from compiler.lower.schedule import Scheduler
 from compiler.lower.stream import Stream
-from compiler.lower.tensors import TensorTable, pad_attributes
+from compiler.lower.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.mapper.search import OBJECTIVES
 from compiler.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
 from compiler.overflow import check_overflow
+from compiler.refusals import Refusal, Refusals
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
@@ -67,7 +68,8 @@ def compile_graph(
     Raises
     ------
     RowforgeError
-        One sentence naming the layer, the limit and what would help.
+        One sentence naming the layer, the limit and what would help; for several layers a line
+        for each kind. Layers after the first are judged by their smallest tile.
     """
     if rounding is not None:
         graph = graph.with_rounding(Rounding(rounding))
@@ -101,6 +103,10 @@ class _Report:
     cost: OperationReport | None = None
 
 
+def _with_host_mac(error: RowforgeError) -> RowforgeError:
+    return RowforgeError(f"{error}; --allow-host-mac computes it on the host")
+
+
 class _Compiler:
     """One compilation: walks the nodes in order."""
 
@@ -112,6 +118,7 @@ class _Compiler:
         self.scheduler = Scheduler(self.stream)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
+        self.refusals = Refusals("layer")
 
     def compile(self) -> Program:
         """The program."""
@@ -122,13 +129,21 @@ class _Compiler:
             self.reports.append(report)
             for name, op, reason in node.absorbs:
                 self.reports.append(_Report(name, op, Place.FOLDED, reason))
-            self._node(position, node, report)
+            if self.refusals:
+                self._judged(node)
+                continue
+            try:
+                self._node(position, node, report)
+            except RowforgeError as error:
+                self._refuse(node, error)
+                continue
             if self.options.dump:
                 report.output = self.tensors.output_tensor(node.output)
             elif report.output < 0:
                 report.output = self.tensors.index(node.output)
             if self.options.profile and report.where is Place.ARRAY:
                 self.stream.query()
+        self.refusals.raise_any()
         self.stream.start_layer(-1)
         outputs = tuple(self.tensors.output_tensor(key) for key in self.graph.outputs)
         steps = self.stream.finish()
@@ -168,7 +183,7 @@ class _Compiler:
             self._on_array(position, node, report)
         except RowforgeError as error:
             if not self.options.allow_host_mac:
-                raise RowforgeError(f"{error}; --allow-host-mac computes it on the host") from None
+                raise _with_host_mac(error) from None
             self.tensors.withdraw(node.output)
             report.reason = str(error).removeprefix(f"{node.name}: ")
             self._host_conv(node, report)
@@ -223,14 +238,55 @@ class _Compiler:
         report: _Report,
         constants: tuple[int, ...] = (),
     ) -> None:
-        if self.options.no_host:
-            raise RowforgeError(f"{node.name}: {node.op} runs on the host, which --no-host forbids")
+        self._need_host(node)
         report.where = Place.HOST
         report.reason = report.reason or "no unit of the accelerator computes it"
         inputs = tuple(self.tensors.host_tensor(key) for key in node.inputs)
         value = self.tensors.enter(node.output, on_host=True)
         self.stream.host(Host(op, inputs + constants, (value.tensor,), dict(parameters)))
         report.output = value.tensor
+
+    # ---- refusals -------------------------------------------------------------------------------
+
+    def _refuse(self, node: Node, error: RowforgeError) -> None:
+        reason = str(error).removeprefix(f"{node.name}: ")
+        self.refusals.add(error, Refusal(node.op, node.name, reason))
+
+    def _judged(self, node: Node) -> None:
+        """Notes a node after a refused one if it could not be served either; nothing is made."""
+        try:
+            if isinstance(node, HostStep) and not node.folded:
+                self._need_host(node)
+            elif node.place is Place.ARRAY and not isinstance(node, Reshape):
+                self._judge_array_node(node)
+        except RowforgeError as error:
+            self._refuse(node, error)
+
+    def _judge_array_node(self, node: Node) -> None:
+        sources = [self.graph.tensors[key] for key in node.inputs]
+        views = [default_view(source.shape) for source in sources]
+        if not isinstance(node, Concat | Pad):
+            views = [view_of(node) or views[0]] * len(sources)
+        target = self.graph.tensors[node.output]
+        try:
+            if isinstance(node, Conv):
+                check_overflow(self.config, node, sources[0].dtype, wrap=self.options.wrap)
+            operation = array_operation(
+                self.config, node, tuple(views), sources[0], target, self.options.objective
+            )
+            if not isinstance(operation, str):
+                self.scheduler.judge(operation)
+                return
+        except RowforgeError as error:
+            if not isinstance(node, Conv):
+                raise
+            if not self.options.allow_host_mac:
+                raise _with_host_mac(error) from None
+        self._need_host(node)
+
+    def _need_host(self, node: Node) -> None:
+        if self.options.no_host:
+            raise RowforgeError(f"{node.name}: {node.op} runs on the host, which --no-host forbids")
 
     # ---- reports --------------------------------------------------------------------------------
 

@@ -175,5 +175,8 @@ class Graph:
 
 def _with_rounding(node: Node, rounding: Rounding) -> Node:
     if isinstance(node, Conv | Mul | Rescale) and isinstance(node.stage, Requant):
-        return replace(node, stage=node.stage.with_rounding(rounding))
+        try:
+            return replace(node, stage=node.stage.with_rounding(rounding))
+        except RowforgeError as error:
+            raise RowforgeError(f"{node.name}: {error}") from None
     return node

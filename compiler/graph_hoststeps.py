@@ -52,8 +52,10 @@ def rescale_step(node: Rescale) -> HostStep:
     """A rescaling served by the host instead of the array, in the node's own rounding mode."""
     stage = node.stage
     scale = float(stage.scale[0])
-    if stage.scale.size != 1:
+    if stage.channels != 1:
         raise RowforgeError(f"{node.name}: per-channel rescaling must stay on the array")
+    if stage.affine:
+        raise RowforgeError(f"{node.name}: rescaling with an offset must stay on the array")
     multiplier, shift = quantise_multiplier(scale)
     return HostStep(
         name=node.name,

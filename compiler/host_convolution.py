@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.ops import Conv
-from numerics.quantisation import Rounding, WindowStage, float_scales, multipliers
+from numerics.host.convolution import AFFINE
+from numerics.quantisation import Rounding, WindowStage, addends, float_scales, multipliers
 
 Array = npt.NDArray[Any]
 STEP = "conv"
@@ -48,7 +49,10 @@ def conv_step(node: Conv, psum_width: int | None) -> ConvStep:
     else:
         mode = stage.rounding.value
         parameters["zero_point"] = stage.zero_point
-        if stage.rounding is Rounding.ORT:
+        if stage.affine:
+            pair = multipliers(stage, M)
+            mode, factors = AFFINE, np.stack([pair.multiplier, pair.shift, addends(stage, M)])
+        elif stage.rounding is Rounding.ORT:
             factors = float_scales(stage, M).reshape(1, M)
         else:
             pair = multipliers(stage, M)

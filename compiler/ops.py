@@ -65,7 +65,10 @@ class Conv(Node):
     (w - weight_zero_point); `bias` is added before the output stage.
 
     weights: [M, R, S, C/G], int8, uint8 or int16. weight_zero_point: int64 [1] or [M].
-    bias: int64 [M], values within int32.
+    bias: int64 [M], values within int32. float_sums: the model's framework adds up rounded floats
+    here, so that its result may be one step off beside a rounding edge (`sim.golden.edges`).
+    float_magnitude: float64 [M], or None for that of the bias: the absolute values of all that is
+    added to such a sum, in units of the accumulator.
     """
 
     image: Image
@@ -79,6 +82,8 @@ class Conv(Node):
     dilation: Pair = (1, 1)
     groups: int = 1
     stage: Requant | WindowStage
+    float_sums: bool = False
+    float_magnitude: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         M, R, S, C = self.weights.shape if self.weights.ndim == 4 else (0, 0, 0, 0)
@@ -92,8 +97,8 @@ class Conv(Node):
             )
         if self.bias.shape != (M,) or self.weight_zero_point.shape not in ((1,), (M,)):
             raise RowforgeError(f"{self.name}: bias and weight zero points must match {M} filters")
-        if isinstance(self.stage, Requant) and self.stage.scale.size not in (1, M):
-            raise RowforgeError(f"{self.name}: output scales must match {M} filters")
+        if isinstance(self.stage, Requant) and self.stage.channels not in (1, M):
+            raise RowforgeError(f"{self.name}: output scales and offsets must match {M} filters")
         if min(self.output_image) < 1:
             raise RowforgeError(f"{self.name}: the {R} x {S} window does not fit its input")
 

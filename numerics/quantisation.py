@@ -4,7 +4,7 @@ The graph keeps real scales (float64), so that the rounding mode can be chosen w
 compiled; everything a mode needs is derived here on demand.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -24,11 +24,16 @@ INTEGER_RANGES = {
 }
 
 
+AFFINE_SHIFT = 30
+"""The largest left shift of an affine stage: its product is always shifted right by a bit."""
+
+
 class Rounding(Enum):
     """How an output stage turns an accumulator into an output value.
 
     TFLM: gemmlowp's two roundings with a 31-bit multiplier, as TensorFlow Lite Micro.
-    ORT: `rint(float32(acc) * float32(scale))`, ties to even, as ONNX Runtime.
+    ORT: `rint(float32(acc) * float32(scale))`, ties to even, as ONNX Runtime; with an offset in
+    fixed point, see `Requant`.
     SINGLE: the same multiplier as TFLM with one rounding, half up.
     RAW: the 32-bit accumulator itself; scales, zero point and clamp have no effect.
     """
@@ -47,9 +52,16 @@ class Requant:
     output's. A front end stores the exact number its oracle would round from (TensorFlow Lite
     Micro multiplies the two scales of a fully connected layer in float32, for instance; ONNX
     Runtime does so everywhere).
+
+    `offset` (same shapes) is the fraction of one accumulator unit, 0 to less than 1, that a real
+    bias leaves over after its floor, the integer bias. With any of them other than 0 the stage is
+    affine: out = clamp(round((acc + offset) * scale) + zero_point, low, high), by the integers of
+    `multipliers` and `addends` and with one rounding, ties to even (`scale_affine`), in all
+    channels. Only mode ORT has it.
     """
 
     scale: Doubles
+    offset: Doubles = field(default_factory=lambda: np.zeros(1))
     rounding: Rounding
     zero_point: int
     low: int
@@ -68,6 +80,41 @@ class Requant:
                 f"clamp must lie within {low} to {high} for {self.dtype}, "
                 f"not {self.low} to {self.high}"
             )
+        self._check_offset()
+
+    def _check_offset(self) -> None:
+        offset = self.offset
+        if offset.ndim != 1 or offset.size == 0 or offset.dtype != np.float64:
+            raise RowforgeError(f"Requant.offset must be float64 of shape [M], not {offset!r}")
+        if 1 not in (offset.size, self.scale.size) and offset.size != self.scale.size:
+            raise RowforgeError(
+                f"Requant.offset must hold 1 or {self.scale.size} values as scale does, "
+                f"not {offset.size}"
+            )
+        if not np.all((offset >= 0) & (offset < 1)):
+            raise RowforgeError("output offsets must be at least 0 and below 1")
+        if not self.affine:
+            return
+        if self.rounding is not Rounding.ORT:
+            raise RowforgeError(
+                "the bias is no multiple of the accumulator's unit, and only rounding 'ort' keeps "
+                f"what is left over, not {self.rounding.value!r}: choose rounding 'ort'"
+            )
+        if quantise_multipliers(self.scale).shift.max() > AFFINE_SHIFT:
+            raise RowforgeError(
+                "output scales must be below 2^30 where the bias is no multiple of the "
+                f"accumulator's unit, not {self.scale.max()!r}"
+            )
+
+    @property
+    def affine(self) -> bool:
+        """Whether an offset other than 0 takes the stage to fixed point."""
+        return bool(self.offset.any())
+
+    @property
+    def channels(self) -> int:
+        """Output channels that the stage tells apart; 1 if it is the same for all."""
+        return max(self.scale.size, self.offset.size)
 
     @classmethod
     def raw(cls) -> "Requant":
@@ -83,7 +130,7 @@ class Requant:
         )
 
     def with_rounding(self, rounding: Rounding) -> "Requant":
-        """The same stage in another mode; a RAW stage stays RAW."""
+        """The same stage in another mode; RAW stays RAW, and an affine stage must stay ORT."""
         return self if self.rounding is Rounding.RAW else replace(self, rounding=rounding)
 
 
@@ -112,7 +159,7 @@ class WindowStage:
 
 @dataclass(frozen=True, eq=False)
 class Multipliers:
-    """Per-channel integers of the TFLM and SINGLE modes, each of shape [M].
+    """Per-channel integers of the TFLM and SINGLE modes and of affine stages, each of shape [M].
 
     scale is about multiplier * 2^(shift - 31); multiplier is 0 or 2^30 ... 2^31 - 1; shift is
     -31 ... 31, positive to the left.
@@ -150,6 +197,15 @@ def quantise_multiplier(scale: float) -> tuple[int, int]:
 def multipliers(stage: Requant, channels: int) -> Multipliers:
     """The stage's multipliers and shifts for `channels` output channels."""
     return quantise_multipliers(np.broadcast_to(stage.scale, (channels,)))
+
+
+def addends(stage: Requant, channels: int) -> Ints:
+    """What an affine stage adds to its products: each offset in units of 1 / multiplier.
+
+    The nearest integer to offset * multiplier, hence 0 to the multiplier; 0 where that is 0.
+    """
+    offset = np.broadcast_to(stage.offset, (channels,))
+    return np.rint(offset * multipliers(stage, channels).multiplier).astype(np.int64)
 
 
 def float_scales(stage: Requant, channels: int) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The three ways from an accumulator to a scaled integer, before zero point and clamp.
+"""The ways from an accumulator to a scaled integer, before zero point and clamp.
 
 All take int64 arrays whose last axis is the channel, values within int32, and broadcast the
 per-channel parameters along it. They are the definition that gateware is compared with; so is
@@ -22,6 +22,18 @@ def scale_single(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:
     total = np.maximum(31 - shift, 1).astype(np.int64)
     half = np.int64(1) << (total - 1)
     return (acc * multiplier + half) >> total
+
+
+def scale_affine(acc: Ints, multiplier: Ints, shift: Ints, addend: Ints) -> Ints:
+    """(acc * multiplier + addend) / 2^(31 - shift), ties to even, for 0 <= addend <= multiplier.
+
+    The sum stays within 63 bits, since acc has 32, the multiplier 31, and 31 - shift is 1 to 62.
+    """
+    total = acc * multiplier + addend
+    right = 31 - shift
+    quotient = total >> right
+    twice = (total - (quotient << right)) * 2 - (np.int64(1) << right)
+    return np.asarray(quotient + ((twice > 0) | ((twice == 0) & (quotient & 1 == 1))))
 
 
 def scale_ort(acc: Ints, scale: npt.NDArray[np.float32]) -> Ints:

@@ -19,7 +19,8 @@ class Difference:
     """The first value of a run that is not the golden model's.
 
     `coordinate` counts in the tensor's own shape; `place` names pass and PE, and is empty for a
-    layer that the array does not compute. `wrong` of the layer's `total` values differ.
+    layer that the array does not compute. `wrong` of the layer's `total` values differ. `only_in`
+    names the run that is wrong where the run with every layer brought to the host was right.
     """
 
     item: int
@@ -31,6 +32,7 @@ class Difference:
     place: str
     wrong: int
     total: int
+    only_in: str = ""
 
     def __str__(self) -> str:
         at = ", ".join(str(index) for index in self.coordinate)
@@ -38,8 +40,13 @@ class Difference:
         return (
             f"input {self.item}, layer {self.layer}, output [{at}] of {self.tensor}{where}: "
             f"expected {self.expected}, actual {self.actual}; "
-            f"{self.wrong} of {self.total} values of the layer differ"
+            f"{self.wrong} of {self.total} values of the layer differ" + self._only()
         )
+
+    def _only(self) -> str:
+        if not self.only_in:
+            return ""
+        return f"; only in the {self.only_in}: with every layer brought to the host all are equal"
 
 
 def first_difference(

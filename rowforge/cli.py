@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
+from compiler.refusals import ModelRefusedError
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
 from rowforge.progress import Progress
@@ -77,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = int(args.run(args))
         sys.stdout.flush()
         return status
+    except ModelRefusedError as error:
+        return _say(str(error), BAD_USE)
     except RowforgeError as error:
         return _complain(str(error), BAD_USE)
     except DriverError as error:
@@ -97,8 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
+    """One line, whatever names the message holds."""
+    return _say(" ".join(message.split()), status)
+
+
+def _say(message: str, status: int) -> int:
     Progress().clear()
-    sys.stderr.write(f"rowforge: {' '.join(message.split())}\n")
+    sys.stderr.write(f"rowforge: {message}\n")
     return status
 
 

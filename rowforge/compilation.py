@@ -1,12 +1,14 @@
 """Models and program files as things to run: what a path names, compiled where needed."""
 
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.graph import Graph
+from compiler.refusals import Refusal, Refusals, located
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -45,11 +47,20 @@ class CompileOptions:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program and, if it was compiled from a model just now, the graph that it computes."""
+    """A program and, if it was compiled from a model just now, the graph that it computes.
+
+    Attributes
+    ----------
+    program : the plain program, of which all figures are
+    graph : what it computes; None for a program file
+    wrap : psums may wrap
+    kept : the program that brings every operator's output to the host, if checks or dumps want it
+    """
 
     program: Program
     graph: Graph | None = None
     wrap: bool = False
+    kept: Program | None = None
 
 
 def compile_model(
@@ -67,7 +78,8 @@ def compile_model(
     config : Config
     options : CompileOptions
     keep_layers : bool
-        Every operator's output comes to the host, for a check or a dump.
+        Compile besides a program that brings every operator's output to the host, for a check or
+        a dump: `Compiled.kept`.
 
     Raises `RowforgeError` for a file that is damaged or an operator that cannot run.
     """
@@ -76,18 +88,19 @@ def compile_model(
     graph = load_model(model)
     if options.rounding is not None:
         graph = graph.with_rounding(Rounding(options.rounding))
-    program = compile_graph(
+    compile_it = partial(
+        compile_graph,
         graph,
         config,
         objective=options.objective,
         wrap=options.wrap,
         no_host=options.no_host,
         allow_host_mac=options.allow_host_mac,
-        dump=keep_layers,
-        profile=True,
     )
+    program = compile_it(profile=True)
+    kept = compile_it(dump=True) if keep_layers else None
     progress.clear()
-    return Compiled(program, graph, options.wrap)
+    return Compiled(program, graph, options.wrap, kept)
 
 
 def open_program(path: Path, config: Config | None, options: CompileOptions) -> Compiled:
@@ -98,10 +111,21 @@ def open_program(path: Path, config: Config | None, options: CompileOptions) -> 
     if options.wrap or options.allow_host_mac:
         name = "--wrap" if options.wrap else "--allow-host-mac"
         raise RowforgeError(f"{name} is for a model: {path} is compiled already")
-    hosted = [layer.name for layer in program.layers if layer.where == "host"]
-    if options.no_host and hosted:
-        raise RowforgeError(f"{path}: {hosted[0]} runs on the host, which --no-host forbids")
+    if options.no_host:
+        _check_no_host(path, program)
     return Compiled(program)
+
+
+def _check_no_host(path: Path, program: Program) -> None:
+    refusals, reason = Refusals("layer"), "runs on the host, which --no-host forbids"
+    for layer in program.layers:
+        if layer.where == "host":
+            error = RowforgeError(f"{layer.name} {reason}")
+            refusals.add(error, Refusal(layer.op, layer.name, f"{layer.op} {reason}"))
+    try:
+        refusals.raise_any()
+    except RowforgeError as error:
+        raise located(path, error) from None
 
 
 def digits_model() -> Path:

@@ -80,7 +80,7 @@ def demonstrate(folder: Path, say: Say) -> Demonstration:
     say(f"  {result.layers_checked} layer outputs, equal to the golden model in every bit")
 
     timed = run_program(compiled, digits.images[:1], RTL)
-    document = report(compiled.program, timed.counters, timed.cycles)
+    document = report(compiled.program, timed.counters, timed.cycles, timed.edge_values)
     drawing = folder / "digits.svg"
     _write(drawing, _draw(digits, result, document))
     return Demonstration(right, len(digits.labels), result.inputs, document, [*files, drawing])

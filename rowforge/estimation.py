@@ -13,10 +13,11 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
 from rowforge.progress import Progress
 from rowforge.published import chip_link_cycles
-from rowforge.report import layer_row, totals
+from rowforge.report import caption, layer_row, totals
 from rowforge.texttable import Column, text_table, used
 from sim.cycles.predict import UNMODELLED
 
+COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
 _SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
 
@@ -63,8 +64,8 @@ def _graph(model: str, config: Config, batch: int | None) -> Graph:
 
 
 def document(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rows of `estimate_row` and their totals: one object."""
-    return {"layers": list(rows), "total": estimate_total(config, rows)}
+    """Rows of `estimate_row`, their totals, and what they count: one object."""
+    return {"counts": COUNTS, "layers": list(rows), "total": estimate_total(config, rows)}
 
 
 def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def idle_text(report: Mapping[str, Any]) -> list[str]:
 def text(report: Mapping[str, Any]) -> str:
     """The report for a reader."""
     rows = text_rows(report)
-    parts = [text_table(used(COLUMNS, rows), rows), LEGEND]
+    parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
     if lines := idle_text(report):
         parts.append("\n".join(["idle PEs:", *(f"  {line}" for line in lines)]))
     return "\n\n".join(parts)

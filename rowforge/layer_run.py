@@ -12,7 +12,7 @@ from hw.arch.config import Config
 from rowforge.check import Difference
 from rowforge.compilation import Compiled
 from rowforge.crop import Workload
-from rowforge.execution import run_program
+from rowforge.execution import run_once
 from rowforge.report import utilization
 from sim.cycles.predict import predict
 
@@ -95,9 +95,8 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
         shape.name, [shape], data_width=config.data_width, batch=work.batch, seed=seed
     )
     program = compile_graph(graph, config, wrap=True, profile=True)
-    result = run_program(
-        Compiled(program, graph, wrap=True), _input(graph, config, seed), target, check=True
-    )
+    compiled = Compiled(program, graph, wrap=True)
+    result = run_once(compiled, _input(graph, config, seed), target)
     counters = dict(result.counters[0])
     return LayerRun(
         work=work,

@@ -2,12 +2,22 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
 
 _INTERVAL = 0.2  # seconds between two updates
 
 
 class Progress:
-    """Rewrites one line of standard error; silent where that is no terminal."""
+    """Rewrites one line of standard error; silent where that is no terminal.
+
+    Attributes
+    ----------
+    stage : what the work that shows its progress is a part of; "" if of nothing
+    """
+
+    stage: ClassVar[str] = ""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -16,7 +26,8 @@ class Progress:
     def show(self, message: str) -> None:
         """Show what is being done now."""
         if self._live and time.monotonic() >= self._next:
-            sys.stderr.write(f"\r\033[K{message} …")
+            stage = f"{self.stage}: " if self.stage else ""
+            sys.stderr.write(f"\r\033[K{stage}{message} …")
             sys.stderr.flush()
             self._next = time.monotonic() + _INTERVAL
 
@@ -26,3 +37,14 @@ class Progress:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
         self._next = 0.0
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """All progress is shown as that of a stage, and the line is left empty after it."""
+    before, Progress.stage = Progress.stage, name
+    try:
+        yield
+    finally:
+        Progress.stage = before
+        Progress().clear()

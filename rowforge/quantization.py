@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.frontends import load_model
+from compiler.refusals import ModelRefusedError, Refusals, located
 from hw.arch.errors import RowforgeError
 from rowforge.progress import Progress
 
@@ -54,12 +55,14 @@ def quantize_model(
     output : path of the `.onnx` file to write
 
     Raises `RowforgeError` for a model that is quantised already or damaged, for inputs that do not
-    fit, where onnxruntime is not installed, and where the result could not run.
+    fit, where onnxruntime is not installed, and where the result could not run: before any work
+    for operators that are not read, before the errors are measured for the rest.
     """
     runtime = _runtime()
     progress = Progress()
     progress.show(f"reading {model.name}")
     _check_float(model)
+    _check_servable(model)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"
         quantised = Path(folder) / "quantised.onnx"
@@ -68,6 +71,7 @@ def quantize_model(
             items = _items(runtime, prepared, calibration)
             progress.show(f"calibrating on {len(items)} inputs")
             _quantise(prepared, quantised, items)
+            _check_result(model, quantised)
             progress.show("measuring the error of every layer")
             errors = _measure(runtime, prepared, quantised, items[:_MEASURED])
         except RowforgeError:
@@ -75,7 +79,6 @@ def quantize_model(
         except Exception as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise RowforgeError(f"{model} cannot be quantised: {said[:300]}") from error
-        _check_result(model, quantised)
         _copy(quantised, output)
     progress.clear()
     return errors
@@ -115,10 +118,48 @@ def _check_float(model: Path) -> None:
         raise RowforgeError(f"{model} holds no convolution or matrix product to quantise")
 
 
+def _check_servable(model: Path) -> None:
+    """Every operator must be one that could run once it is quantised.
+
+    Preparation removes operators, which takes a moment: it only decides where something is amiss.
+    """
+    found = _previewed(model, model)
+    if not found:
+        return
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        prepared = Path(folder) / "prepared.onnx"
+        try:
+            _prepare(model, prepared)
+        except Exception:  # what cannot be prepared cannot be quantised either
+            remain = found
+        else:
+            remain = _previewed(model, prepared)
+            remain = found.only(remain.types) or remain
+    try:
+        remain.raise_any()
+    except RowforgeError as error:
+        raise located(f"{model}, quantised, could not run", error) from None
+
+
+def _previewed(model: Path, file: Path) -> Refusals:
+    """What is refused of a model, of which `file` holds one form."""
+    from compiler.frontends.onnx_preview import preview
+    from compiler.frontends.onnx_reader import read_onnx
+
+    try:
+        return preview(read_onnx(file))
+    except RowforgeError as error:
+        raise located(model, error) from error
+
+
 def _check_result(model: Path, quantised: Path) -> None:
     """The quantised model must be one that runs."""
     try:
         load_model(quantised)
+    except ModelRefusedError as error:
+        heading = error.heading.removeprefix(f"{quantised}: ")
+        refused = ModelRefusedError(f"{model}, quantised, could not run: {heading}", error.groups)
+        raise refused from error
     except RowforgeError as error:
         said = str(error).removeprefix(f"{quantised}: ")
         raise RowforgeError(f"{model}, quantised, could not run: {said}") from error

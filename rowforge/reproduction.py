@@ -19,9 +19,12 @@ from rowforge.published import (
     cycles_in_ms,
     cycles_of_ms,
 )
+from rowforge.report import caption
 from rowforge.texttable import Column, text_table, used
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
+COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the estimate"
+RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact model"
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
 
 
@@ -61,7 +64,8 @@ def reproduce(
             Progress().show(f"{work.shape.name} ({number} of {len(works)})")
             row["rtl"] = _on_rtl(work, CROPPED.get(name)).row(work)
         total["rtl"] = _rtl_total([row["rtl"] for row in rows])
-    return {"layers": rows, "total": total}
+    counts = f"{COUNTS}; {RTL_COUNTS}" if rtl else COUNTS
+    return {"counts": counts, "layers": rows, "total": total}
 
 
 def _estimated(shapes: Sequence[LayerShape], config: Config, batch: int) -> list[Workload]:
@@ -226,7 +230,7 @@ def rtl_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 def text(report: Mapping[str, Any]) -> str:
     """The report for a reader."""
     rows = text_rows(report)
-    parts = [text_table(used(COLUMNS, rows), rows), LEGEND]
+    parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
     if runs := rtl_rows(report):
         parts.append(text_table(used(RTL_COLUMNS, runs), runs))
     return "\n\n".join(parts)

@@ -5,19 +5,28 @@ from pathlib import Path
 
 from compiler.frontends import (
     onnx_binary,
+    onnx_finish,
     onnx_float,
     onnx_join,
     onnx_qdq,
     onnx_qoperator,
     onnx_select,
 )
+from compiler.frontends.onnx_blockers import Blockers
 from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_constants import fold_constant
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawInput, RawModel, RawNode, read_onnx
 from compiler.frontends.onnx_values import QUANTIZE_REMEDY, Stored
+from compiler.frontends.remedies import (
+    TWO_ACTIVATIONS,
+    TWO_ACTIVATIONS_REMEDY,
+    UNKNOWN,
+    onnx_remedy,
+)
 from compiler.graph import Graph
 from compiler.ops import Array
+from compiler.refusals import located
 from hw.arch.errors import RowforgeError
 
 _Convert = Callable[[Builder, RawNode], None]
@@ -70,6 +79,8 @@ _INTEGER_FORMS: dict[str, Callable[[Builder, RawNode, str | None], Stored | None
 }
 
 _PRODUCTS = ("Conv", "Gemm", "MatMul", "BatchNormalization")
+SUPPORTED = frozenset({*_EAGER, *_EITHER, *_PRODUCTS})
+WEIGHTED = ("Conv", "Gemm", "MatMul")
 _KEEPS_LAYOUT = (
     "QuantizeLinear",
     "DequantizeLinear",
@@ -103,44 +114,67 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
 
     Tensors keep their names as keys. `constants` fixes inputs of the model by name, as if they
     were initializers. An unknown batch is taken as 1. Raises RowforgeError, naming the file, for a
-    damaged file or an operator that cannot run.
+    damaged file or operators that cannot run, all of them at once.
     """
     path = Path(path)
     raw = read_onnx(path)
     try:
         return _build(raw, path.stem, dict(constants or {}))
     except RowforgeError as error:
-        raise RowforgeError(f"{path}: {' '.join(str(error).split())}") from error
+        raise located(path, error) from error
 
 
 def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
-    builder = Builder(raw, materialisers=_EITHER, integer_forms=_INTEGER_FORMS)
+    builder = Builder(
+        raw,
+        materialisers=_EITHER,
+        integer_forms=_INTEGER_FORMS,
+        finisher=onnx_finish.finisher,
+    )
     builder.constants.update(constants)
     inputs = [value for value in raw.inputs if value.name not in constants]
     windowed = _windowed_inputs(raw)
     for value in inputs:
-        shape = _fixed_shape(value)
+        shape = fixed_shape(value)
         builder.check_input(value, shape)
         layout = Layout.channels_last(shape) if value.name in windowed else Layout.plain(shape)
         builder.declare(value.name, layout, value.dtype)
-    _refuse_float(builder)
+    blockers = Blockers(raw)
+    _refuse_float(builder, blockers)
     for node in raw.nodes:
-        _convert(builder, node)
+        with blockers.noted(node):
+            if blockers.reach(node):
+                _check_dependent(builder, node, blockers)
+            else:
+                _convert(builder, node)
     for output in raw.outputs:
         if output in builder.constants:
             raise RowforgeError(f"its output {output!r} is a constant: there is nothing to run")
-        builder.activation_named(_writer(raw, output), output)
+        writer = _writer(raw, output)
+        if not blockers.reach(writer):
+            with blockers.noted(writer):
+                builder.activation_named(writer, output)
+    blockers.raise_any()
     return builder.graph(name, tuple(value.name for value in inputs), raw.outputs)
 
 
-def _refuse_float(builder: Builder) -> None:
-    """A model without a trace of quantisation is refused at its first product."""
+def _refuse_float(builder: Builder, blockers: Blockers) -> None:
+    """A model without a trace of quantisation is refused at its first product, for all of them."""
     products = [node for node in builder.raw.nodes if node.op_type in _PRODUCTS]
     if products and not any(node.op_type in _EAGER for node in builder.raw.nodes):
-        builder.refuse(products[0], "the model computes in floating point", QUANTIZE_REMEDY)
+        with blockers.noted(products[0]):
+            _refuse_product(products[0])
+        for node in products:
+            blockers.give_up(node)
+
+
+def _refuse_product(node: RawNode) -> None:
+    node.refuse("the model computes in floating point", QUANTIZE_REMEDY)
 
 
 def _convert(builder: Builder, node: RawNode) -> None:
+    if node.index in builder.served:
+        return
     sourceless = node.op_type != "Constant" and not any(node.inputs)
     if sourceless or not node.outputs or not node.outputs[0]:
         builder.refuse(node, "it has no input or output", "export the model again")
@@ -149,12 +183,8 @@ def _convert(builder: Builder, node: RawNode) -> None:
     if node.op_type in _EAGER:
         _EAGER[node.op_type](builder, node)
         return
-    if node.op_type not in _EITHER and node.op_type not in _PRODUCTS:
-        builder.refuse(
-            node,
-            "no such operator is supported",
-            f"rewrite it with {', '.join(sorted({*_EAGER, *_EITHER, *_PRODUCTS}))}",
-        )
+    if node.op_type not in SUPPORTED:
+        builder.refuse(node, UNKNOWN, onnx_remedy(node.op_type))
     known = builder.activations.get(node.inputs[0])
     integers = known is not None and known.dtype != "float32"
     several = sum(bool(name) for name in node.outputs) > 1
@@ -164,6 +194,16 @@ def _convert(builder: Builder, node: RawNode) -> None:
     builder.pending[node.outputs[0]] = node
 
 
+def _check_dependent(builder: Builder, node: RawNode, blockers: Blockers) -> None:
+    """Refuses what could not run whatever its inputs, which nothing computes, turn out to be."""
+    if any(name in blockers.static for name in node.outputs):
+        return  # shape arithmetic, which is known once the shapes are
+    if node.op_type not in SUPPORTED:
+        builder.refuse(node, UNKNOWN, onnx_remedy(node.op_type))
+    if node.op_type in WEIGHTED and builder.name_at(node, 1, "weights") not in blockers.static:
+        builder.refuse(node, TWO_ACTIVATIONS, TWO_ACTIVATIONS_REMEDY)
+
+
 def _writer(raw: RawModel, name: str) -> RawNode:
     for node in raw.nodes:
         if name in node.outputs:
@@ -171,7 +211,7 @@ def _writer(raw: RawModel, name: str) -> RawNode:
     raise RowforgeError(f"its output {name!r} is one of its inputs: there is nothing to run")
 
 
-def _fixed_shape(value: RawInput) -> tuple[int, ...]:
+def fixed_shape(value: RawInput) -> tuple[int, ...]:
     """The input's shape; an unknown batch is 1."""
     for axis, size in enumerate(value.shape):
         if size is None and axis > 0:

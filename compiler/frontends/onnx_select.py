@@ -19,14 +19,15 @@ from compiler.frontends.onnx_window import (
     check_work,
     image_of,
     kernel_shape,
+    order_of_taps,
     output_layout,
     read_window,
 )
-from compiler.ops import Pool, PoolKind, Rescale
+from compiler.ops import Image, Pool, PoolKind, Rescale
 from numerics.quantisation import Requant, Rounding, integer_range
 
 RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
-_POOLS = ("MaxPool", "GlobalMaxPool")
+POOLS = ("MaxPool", "GlobalMaxPool")
 
 
 # ---- relabelling --------------------------------------------------------------------------------
@@ -118,13 +119,17 @@ def relabel_stored(builder: Builder, node: RawNode, key: str | None) -> Stored |
 
 def convert_relabel(builder: Builder, node: RawNode) -> None:
     """A relabelling operator of integers, or of floats that exist."""
-    source = builder.activation(node, 0)
+    relabel_to(builder, node, builder.activation(node, 0), node.outputs[0])
+
+
+def relabel_to(builder: Builder, node: RawNode, source: Activation, name: str) -> Activation:
+    """The tensor `name`: what a relabelling operator makes of this one."""
     layout = relabelled(builder, node, source.layout)
     if layout is None:
         source = builder.in_order(node, source, tuple(range(len(source.shape))))
         layout = relabelled(builder, node, source.layout)
         assert layout is not None
-    builder.relabel(node, node.outputs[0], source, layout)
+    return builder.relabel(node, name, source, layout)
 
 
 # ---- maximum ------------------------------------------------------------------------------------
@@ -173,7 +178,10 @@ def emit_max(
     }
     if source.dtype not in ("int8", "uint8") or dilation != (1, 1):
         reason = "the array's pools have no dilation" if dilation != (1, 1) else ""
-        builder.emit_host(node, "max_pool", (source,), output, reason=reason, **geometry)
+        order = _order_of_maxima(node, image, window, len(source.shape))
+        builder.emit_host(
+            node, "max_pool", (source,), output, reason=reason, order=order, **geometry
+        )
         return output
     low, high = integer_range(source.dtype)
     builder.emit_for(
@@ -192,6 +200,14 @@ def emit_max(
         ),
     )
     return output
+
+
+def _order_of_maxima(node: RawNode, image: Image, window: Window, rank: int) -> str:
+    """How ONNX Runtime's kernel for this form of the operator goes through a window of floats."""
+    if window.dilation != (1, 1) or len(node.outputs) > 1:
+        return "values"
+    order = order_of_taps(image, window)
+    return "rows" if order == "columns" and rank < 4 else order
 
 
 def emit_indices(builder: Builder, node: RawNode, source: Activation, name: str) -> None:

@@ -10,6 +10,10 @@ from compiler.frontends.onnx_values import Activation
 from compiler.ops import Image, Pads, Pair
 from numerics.windows import output_size
 
+# What the kernel that goes down columns first takes: measured on ONNX Runtime.
+_WIDEST_TAPS = 32
+_WIDEST_ROW = 2045
+
 _CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
 _MOST_WORK = 1 << 28  # taps of all windows of a pool
 _MOST_TAPS = 1 << 16  # of a pool's window
@@ -102,6 +106,15 @@ def read_window(
     return Window(
         _pair(taps), _pair(stride), _pair(dilation), _four(pads, rank), _pair(tuple(outputs))
     )
+
+
+def order_of_taps(image: Image, window: Window) -> str:
+    """The order in which ONNX Runtime's vector kernels go through a pool's windows."""
+    if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
+        return "lanes"
+    width = image[1] + window.pad[1] + window.pad[3]
+    small = max(window.taps) <= _WIDEST_TAPS and width <= _WIDEST_ROW
+    return "columns" if window.stride[1] <= 2 and small else "rows"
 
 
 def kernel_shape(builder: Builder, node: RawNode, source: Activation) -> Shape:

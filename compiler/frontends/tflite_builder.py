@@ -9,6 +9,7 @@ import numpy as np
 from compiler.frontends.tflite_reader import RawModel, RawOperator, RawTensor
 from compiler.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ops import Array, Constant, Node
+from compiler.refusals import DependsOnRefusedError, OperatorRefusedError
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import Doubles, Requant, Rounding, integer_range
 
@@ -35,6 +36,8 @@ class Builder:
         self._tensors: dict[str, Tensor] = {}
         self._keys: dict[int, str] = {}
         self._nodes: list[Node] = []
+        self._refused: set[int] = set()
+        self._doubtful: set[str] = set()
 
     def declare(self, index: int, key: str, *, data: Array | None = None) -> str:
         """Enters a tensor of the file into the graph under `key`."""
@@ -46,7 +49,13 @@ class Builder:
                 f"int8, uint8, int32 and float32 tensors are supported"
             )
         quantisation = None
-        if raw.scale:
+        usable = all(0.0 < value < float("inf") for value in raw.scale)
+        if raw.scale and (usable or dtype in ("int8", "uint8")):
+            if not usable:
+                raise RowforgeError(
+                    f"tensor {index} ({raw.name}) must have positive finite scales; "
+                    f"calibrate the model again"
+                )
             self._check_zero_points(raw, dtype)
             quantisation = Quantisation(raw.scale, raw.zero_point, raw.axis)
         self._tensors[key] = Tensor(
@@ -70,7 +79,22 @@ class Builder:
 
     def refuse(self, op: RawOperator, reason: str, remedy: str) -> NoReturn:
         """Raises the one sentence that names operator, position, reason and what would help."""
-        raise RowforgeError(f"operator {op.index} {op.type_name} cannot run: {reason}; {remedy}")
+        raise OperatorRefusedError(op.index, op.type_name, reason, remedy)
+
+    def give_up(self, op: RawOperator, *, doubtful: bool) -> None:
+        """Takes the outputs of a refused operator as the file declares them, to judge the rest.
+
+        `doubtful`: what their type and scale would be is part of what was refused.
+        """
+        for index in op.outputs:
+            self._refused.add(index)
+            if index not in self._keys and index not in self.constants:
+                try:
+                    self.declare(index, f"{op.label}_t{index}")
+                except RowforgeError:
+                    continue
+            if doubtful and index in self._keys:
+                self._doubtful.add(self._keys[index])
 
     def tensor_at(self, op: RawOperator, position: int, what: str) -> RawTensor:
         """The input tensor at a position, which must be present."""
@@ -88,6 +112,8 @@ class Builder:
         """The value of an input that must be known when the model is read."""
         tensor = self.tensor_at(op, position, what)
         if tensor.index not in self.constants:
+            if tensor.index in self._refused:
+                raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
             self.refuse(
                 op,
                 f"its {what} (type {tensor.type_name}) is not a readable constant",
@@ -107,6 +133,14 @@ class Builder:
         raw = self.tensor_at(op, position, f"input {position}")
         if raw.index not in self._keys:
             if raw.index not in self.constants:
+                if raw.index in self._refused:
+                    raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
+                if raw.variable:
+                    self.refuse(
+                        op,
+                        f"its input {raw.name} is a variable, whose value would stay between runs",
+                        "export the model without state",
+                    )
                 self.refuse(op, f"nothing writes its input {raw.name}", "re-export the model")
             self.declare(raw.index, f"const_t{raw.index}", data=self.constants[raw.index])
         return self._tensors[self._keys[raw.index]]
@@ -128,6 +162,9 @@ class Builder:
         self, op: RawOperator, tensor: Tensor, types: tuple[str, ...] = ("int8", "uint8")
     ) -> tuple[float, int]:
         """(scale, zero point) of a per-tensor quantised activation."""
+        quantised = tensor.quantisation is not None and tensor.quantisation.per_tensor
+        if tensor.key in self._doubtful and not (quantised and tensor.dtype in types):
+            raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
         if tensor.dtype not in types:
             self.refuse(
                 op,
@@ -169,6 +206,8 @@ class Builder:
                 f"its fused activation {activation} is not a clamp",
                 "use none, ReLU, ReLU6 or ReLU-1-to-1",
             )
+        if activation == 0 and output.quantisation is None and output.dtype in ("int8", "uint8"):
+            return integer_range(output.dtype)
         return self.real_clamp(op, output, *_ACTIVATIONS[activation])
 
     def real_clamp(

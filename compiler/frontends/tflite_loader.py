@@ -11,9 +11,17 @@ from compiler.frontends import (
     tflite_ops,
     tflite_shape,
 )
+from compiler.frontends.remedies import tflite_reason, tflite_remedy
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
 from compiler.graph import Graph
+from compiler.refusals import (
+    DependsOnRefusedError,
+    OperatorRefusedError,
+    Refusal,
+    Refusals,
+    located,
+)
 from hw.arch.errors import RowforgeError
 
 _CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
@@ -50,34 +58,54 @@ _CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
 }
 
 
+SUPPORTED = frozenset(_CONVERTERS)
+
+
 def load_tflite(path: str | Path) -> Graph:
     """Reads a `.tflite` file into a graph whose rounding is TFLM.
 
     Operator outputs get the key `NNN_TYPE_tK` (operator number, type, tensor index), inputs
     `input_tK`, constants used as activations `const_tK`. Raises RowforgeError, naming the file,
-    for a damaged file or an operator that cannot run.
+    for a damaged file or operators that cannot run, all of them at once.
     """
     path = Path(path)
     raw = read_tflite(path)
     try:
         return _build(raw, path.stem)
     except RowforgeError as error:
-        raise RowforgeError(f"{path}: {error}") from error
+        raise located(path, error) from error
 
 
 def _build(raw: RawModel, name: str) -> Graph:
+    others = sorted(set(raw.signatures) - {0})
+    if others:
+        raise RowforgeError(
+            f"it has a signature that runs subgraph {others[0]}, but only the first, number 0, "
+            f"runs here; export a file for each signature"
+        )
     builder = Builder(raw)
     for index in raw.inputs:
         if index in builder.constants:
             raise RowforgeError(f"input tensor {index} is constant")
         builder.declare(index, f"input_t{index}")
+    refusals = Refusals()
     for op in raw.operators:
-        convert = _CONVERTERS.get(op.type_name)
-        if convert is None:
-            builder.refuse(
-                op,
-                "no such operator is supported",
-                f"rewrite it with {', '.join(sorted(_CONVERTERS))}",
-            )
-        convert(builder, op)
+        try:
+            _convert(builder, op)
+        except DependsOnRefusedError:
+            builder.give_up(op, doubtful=True)
+        except OperatorRefusedError as error:
+            refusals.add(error, error.parts)
+            builder.give_up(op, doubtful=op.type_name in _CONVERTERS)
+        except RowforgeError as error:
+            refusals.add(error, Refusal(op.type_name, str(op.index), str(error)))
+            builder.give_up(op, doubtful=True)
+    refusals.raise_any()
     return builder.graph(name)
+
+
+def _convert(builder: Builder, op: RawOperator) -> None:
+    convert = _CONVERTERS.get(op.type_name)
+    if convert is None:
+        builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))
+    convert(builder, op)

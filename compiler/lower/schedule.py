@@ -288,6 +288,20 @@ class Scheduler:
             output.on_host = True
         return count
 
+    def judge(self, operation: Operation) -> None:
+        """Raises what `run` would raise if not even the smallest tile of an operation is legal."""
+        size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
+        alone = (False,) * (len(operation.sources) + 1)
+        groups = self.space.groups_above(sum(part_words(self.config, operation, alone, size)))
+        if operation.countable(size) and groups >= 0:
+            try:
+                operation.cycles(size, self.space.psum_beats(groups), rough=True)
+                return
+            except RowforgeError:
+                pass  # chunks of channels take less
+        if self._chunks(operation) is None:
+            raise RowforgeError(self._refusal(operation))
+
     def _refusal(self, operation: Operation) -> str:
         """Why no tile is legal: the mapper's own sentence, or the buffer is too small."""
         config = self.config

@@ -141,9 +141,9 @@ class Stream:
         self._command(opcode, INDEX.pack({"first": first, "count": len(entries)}), payload)
         return first
 
-    def params(self, bias: Any, multiplier: Any, shift: Any) -> int:
+    def params(self, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> int:
         """Parameter row of the first of these channels (arrays of equal length)."""
-        return self.packed_params(packed_params(self.config, bias, multiplier, shift))
+        return self.packed_params(packed_params(self.config, bias, multiplier, shift, addend))
 
     def packed_params(self, words: Words) -> int:
         """The same for whole rows, packed."""
@@ -242,7 +242,9 @@ class Stream:
         layer, asked = self.layer, self._asked
         self._flush()
         self._asked, self.layer = None, asked
-        words = self._header(Opcode.COUNTERS, (), 0, Wait(fence=True))
+        # Its fence is not noted among the hazards: later commands wait for themselves, so that a
+        # program stays right when the host leaves its questions out (`Program.uncounted`).
+        words = command(Opcode.COUNTERS, tag=asked, fence=True)
         self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
         self.layer = layer
 
@@ -342,9 +344,10 @@ class Stream:
             self._words = []
 
 
-def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any) -> Words:
-    """Parameters of some channels, filled up to whole rows."""
-    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in (bias, multiplier, shift)]
+def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:
+    """Parameters of some channels, filled up to whole rows; one addend may hold for all."""
+    given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
+    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
     size = -(-len(columns[0]) // config.post_units) * config.post_units
     return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 1
+COMMAND_SET_VERSION = 2
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""
@@ -203,6 +203,7 @@ PARAM = Struct(
     (
         Field("bias", 32, "added to the accumulator", signed=True),
         Field("multiplier", 32, "fixed-point multiplier, or a float32 scale in rounding mode ORT"),
+        Field("addend", 32, "added to the product in rounding mode AFFINE; 0 in the others"),
         Field("shift", 7, "left shift, negative: right shift", signed=True),
     ),
     "Requantisation of one channel.",
@@ -237,6 +238,7 @@ class Rounding(IntEnum):
     WIDE16 = 3  # 16-bit data: shift rounded half up, saturate
     DIVIDE = 4  # average pooling: division, half away from zero
     RAW = 5  # 32-bit results
+    AFFINE = 6  # fixed-point product and an addend, ties to even
 
 
 CONSTANTS = Struct(

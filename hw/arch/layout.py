@@ -306,9 +306,14 @@ def unpack_records(struct: Struct, words: Words) -> dict[str, Ints]:
     return result
 
 
-def pack_params(bias: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> Words:
+def pack_params(
+    bias: ArrayLike, multiplier: ArrayLike, shift: ArrayLike, addend: ArrayLike = 0
+) -> Words:
     """Payload of PARAMS: one `PARAM` entry a channel.
 
-    `multiplier` is an integer, or for rounding mode ORT the bits of a float32 scale.
+    `multiplier` is an integer, or for rounding mode ORT the bits of a float32 scale; `addend` is of
+    use in rounding mode AFFINE alone.
     """
-    return pack_records(PARAM, {"bias": bias, "multiplier": multiplier, "shift": shift})
+    addends = np.broadcast_to(addend, np.shape(bias))
+    columns = {"bias": bias, "multiplier": multiplier, "addend": addends, "shift": shift}
+    return pack_records(PARAM, columns)

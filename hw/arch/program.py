@@ -6,7 +6,7 @@ run in between. The `.rfp` file form is `hw.arch.programfile`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -86,7 +86,11 @@ class Store:
 
 @dataclass(frozen=True)
 class Query:
-    """A COUNTERS command; its counter block belongs to `layer`."""
+    """A COUNTERS command; its counter block belongs to `layer`.
+
+    It waits for everything before it, but no later command relies on that: a program computes the
+    same without its queries, and takes fewer cycles.
+    """
 
     words: Words
     layer: int
@@ -145,6 +149,12 @@ class Program:
     constants: Mapping[int, NDArray[Any]] = field(default_factory=dict)
     rounding: str = "tflm"
     memory: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+
+    def uncounted(self) -> "Program":
+        """The same program without its queries: its layers follow one another back to back."""
+        return replace(
+            self, steps=tuple(step for step in self.steps if not isinstance(step, Query))
+        )
 
     def memory_stream(self) -> Words:
         """The command stream that fills the weight memory.

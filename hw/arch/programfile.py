@@ -40,7 +40,7 @@ from hw.arch.programjson import (
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 2  # 2: memory.bin
+FORMAT_VERSION = 3  # 2: memory.bin; 3: no command relies on the fence of a query
 
 _MANIFEST, _DIGEST, _STREAM = "manifest.json", "manifest.sha256", "stream.bin"
 _MEMORY = "memory.bin"

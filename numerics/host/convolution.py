@@ -9,12 +9,15 @@ import numpy as np
 from numerics.gemmlowp import Ints, wrap
 from numerics.host.registry import Array, host_step
 from numerics.quantisation import Rounding
-from numerics.rounding import scale_ort, scale_single, scale_tflm
+from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from numerics.windows import output_size
 
 _ACCUMULATOR_BITS = 32
 _EXACT = float(1 << 53)
 _SHORT = np.iinfo(np.int16)
+
+AFFINE = "affine"
+"""The mode of a stage with an offset, beside those of `Rounding`."""
 
 
 @host_step
@@ -41,7 +44,8 @@ def conv(
     """See `compiler.ops.Conv`; the result is [N, E, F, M].
 
     factors: multipliers and shifts [2, M] in mode tflm and single, scales [1, M] in mode ort,
-    product window and output shift [2, 1] in mode window; of no meaning in mode raw.
+    multipliers, shifts and addends [3, M] in mode affine (ort with a bias off the accumulator's
+    grid), product window and output shift [2, 1] in mode window; of no meaning in mode raw.
     """
     top, left, bottom, right = pad
     centred = x.reshape(-1, *image).astype(np.int64) - input_zero_point
@@ -59,6 +63,8 @@ def conv(
         return accumulators.astype(dtype)
     if mode == Rounding.ORT.value:
         scaled = scale_ort(accumulators, factors[0])
+    elif mode == AFFINE:
+        scaled = scale_affine(accumulators, *factors)
     else:
         scale = scale_tflm if mode == Rounding.TFLM.value else scale_single
         scaled = scale(accumulators, factors[0], factors[1])

@@ -7,32 +7,43 @@ import numpy as np
 from hw.arch.commands import Rounding
 from hw.arch.layout import Ints
 from numerics.gemmlowp import wrap
-from numerics.rounding import scale_ort, scale_single, scale_tflm
+from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from sim.functional.errors import require
 
 _FRACTION = 31
 
 
 def requantise(
-    acc: Ints, bias: Ints, multiplier: Ints, shift: Ints, output: Mapping[str, int]
+    acc: Ints,
+    bias: Ints,
+    multiplier: Ints,
+    addend: Ints,
+    shift: Ints,
+    output: Mapping[str, int],
 ) -> Ints:
     """Stored values of accumulators, or 32-bit ones in mode RAW.
 
     Parameters
     ----------
     acc : signed accumulators of any shape
-    bias, multiplier, shift : `PARAM` fields that broadcast to it
-        `multiplier` is unsigned as stored, with the bits of a float32 scale in mode ORT.
+    bias, multiplier, addend, shift : `PARAM` fields that broadcast to it
+        `multiplier` is unsigned as stored, with the bits of a float32 scale in mode ORT; `addend`
+        is 0 but in mode AFFINE, and there at most the multiplier.
     output : mapping
         `OUTPUT` fields: mode, zero_point, low, high.
 
-    Formulas: TFLM, ORT and SINGLE as in `numerics.rounding`; DIVIDE as in `hw.arch.reciprocal`;
-    WIDE16 (acc + bias) / 2^-shift rounded half up.
+    Formulas: TFLM, ORT, SINGLE and AFFINE as in `numerics.rounding`; DIVIDE as in
+    `hw.arch.reciprocal`; WIDE16 (acc + bias) / 2^-shift rounded half up.
     """
     mode = Rounding(output["mode"])
     if mode is Rounding.RAW:
         return wrap(acc + bias, 32)
-    rounded = _scale(mode, acc, bias, multiplier, shift)
+    if mode is Rounding.AFFINE:
+        _check_shift(shift, -31, 30)
+        _check_addend(addend, multiplier)
+        rounded = scale_affine(wrap(acc + bias, 32), multiplier, shift, addend)
+    else:
+        rounded = _scale(mode, acc, bias, multiplier, shift)
     result: Ints = np.clip(rounded + output["zero_point"], output["low"], output["high"])
     return result
 
@@ -55,6 +66,15 @@ def _scale(mode: Rounding, acc: Ints, bias: Ints, multiplier: Ints, shift: Ints)
         return scale_single(total, multiplier, shift)
     _check_shift(shift, -31, 31)
     return scale_tflm(total, multiplier, shift)
+
+
+def _check_addend(addend: Ints, multiplier: Ints) -> None:
+    """The lane has a multiplier of 31 bits, and counts on an addend that does not exceed it."""
+    highest = int(multiplier.max(initial=0))
+    require(highest < 1 << 31, f"a multiplier must be below 2^31 in mode AFFINE, not {highest}")
+    beyond = addend > multiplier
+    bad = int(addend[beyond].max(initial=0))
+    require(not beyond.any(), f"an addend must be at most its multiplier, not {bad}")
 
 
 def _check_shift(shift: Ints, low: int, high: int) -> None:

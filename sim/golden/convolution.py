@@ -64,8 +64,13 @@ def conv_accumulate(
 
 def convolve(node: Conv, x: Array, psum_width: int | None = None) -> Array:
     """A whole `Conv` node: x holds any number of images, the result is [N, E, F, M]."""
+    return finish(node, accumulate(node, x, psum_width))
+
+
+def accumulate(node: Conv, x: Array, psum_width: int | None = None) -> Ints:
+    """The sums of a `Conv` node without bias, [N, E, F, M]."""
     stage = node.stage
-    psums = conv_accumulate(
+    return conv_accumulate(
         x.reshape(-1, *node.image),
         node.weights,
         input_zero_point=node.input_zero_point,
@@ -77,9 +82,13 @@ def convolve(node: Conv, x: Array, psum_width: int | None = None) -> Array:
         window=stage.window if isinstance(stage, WindowStage) else 0,
         psum_width=psum_width,
     )
-    if isinstance(stage, Requant):
-        return requantise(add_bias(psums, node.bias), stage)
-    return finish_window(psums, node.bias, stage)
+
+
+def finish(node: Conv, psums: Ints) -> Array:
+    """The outputs of a `Conv` node from its sums."""
+    if isinstance(node.stage, Requant):
+        return requantise(add_bias(psums, node.bias), node.stage)
+    return finish_window(psums, node.bias, node.stage)
 
 
 def _padded(x: Ints, pad: Pads) -> Ints:

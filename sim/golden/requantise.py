@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.gemmlowp import INT32_MAX, INT32_MIN, Ints, wrap
-from numerics.quantisation import Requant, Rounding, WindowStage, float_scales, multipliers
+from numerics.quantisation import (
+    Requant,
+    Rounding,
+    WindowStage,
+    addends,
+    float_scales,
+    multipliers,
+)
 from numerics.rounding import scale_ort, scale_single, scale_tflm
 
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
@@ -20,9 +27,11 @@ def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
     if stage.rounding is Rounding.RAW:
         return acc.astype(np.int32)
     channels = acc.shape[-1] if acc.ndim else 1
-    if stage.scale.size == 1:
+    if stage.channels == 1:
         channels = 1
-    if stage.rounding is Rounding.ORT:
+    if stage.affine:
+        scaled = _affine(acc, stage, channels)
+    elif stage.rounding is Rounding.ORT:
         scaled = scale_ort(acc, float_scales(stage, channels))
     else:
         pair = multipliers(stage, channels)
@@ -31,6 +40,18 @@ def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
     # TensorFlow Lite Micro adds the zero point in int32; a sum that wraps is out of its contract.
     total = np.clip(scaled + stage.zero_point, INT32_MIN, INT32_MAX)
     return np.clip(total, stage.low, stage.high).astype(stage.dtype)
+
+
+def _affine(acc: Ints, stage: Requant, channels: int) -> Ints:
+    """The multiple of 1 nearest to (acc * multiplier + addend) / 2^right, the even one of two.
+
+    Half a unit is added before the division is floored; a division without remainder then was a
+    tie, which went up. Every term is below 2^62, so 64 bits hold the sum.
+    """
+    pair = multipliers(stage, channels)
+    unit = np.int64(1) << (31 - pair.shift)
+    nearest, left = np.divmod(acc * pair.multiplier + addends(stage, channels) + unit // 2, unit)
+    return np.asarray(np.where(left == 0, nearest - nearest % 2, nearest))
 
 
 def add_bias(psum: Ints, bias: Ints) -> Ints:

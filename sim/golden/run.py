@@ -1,5 +1,6 @@
 """Runs a whole graph, every tensor kept."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from hw.arch.errors import RowforgeError
 from numerics.host import run_host
 from numerics.quantisation import Rounding
 from sim.golden import convolution, elementwise, pooling
+from sim.golden.edges import edge_values, has_edges
 
 Array = npt.NDArray[Any]
 Inputs = Array | Mapping[str, Array]
@@ -35,19 +37,21 @@ def run_graph(
     rounding: Rounding | None = None,
     *,
     psum_width: int | None = None,
+    edges: Counter[str] | None = None,
 ) -> dict[str, Array]:
     """Every tensor of one inference by key, in the model's own layout and type.
 
     inputs: an array for a model of one input, else arrays by tensor name or key, each of the
     model's own shape. rounding: another mode than the graph's. psum_width: partial sums wrap to
-    that many bits. Raises RowforgeError for inputs that do not fit.
+    that many bits. edges: gets, by layer name, how many values ONNX Runtime's float32 sums may
+    round the other way (`sim.golden.edges`). Raises RowforgeError for inputs that do not fit.
     """
     arrays = _inputs(graph, inputs)
     for key, array in arrays.items():
         expected = _model_shape(graph.tensors[key])
         if array.shape != expected:
             raise RowforgeError(f"input {key} must have shape {expected}, not {array.shape}")
-    return _run(graph, arrays, rounding, psum_width)
+    return _run(graph, arrays, rounding, psum_width, edges)
 
 
 def run_batch(
@@ -56,6 +60,7 @@ def run_batch(
     rounding: Rounding | None = None,
     *,
     psum_width: int | None = None,
+    edges: Counter[str] | None = None,
 ) -> dict[str, Array]:
     """Every tensor of N inferences, N in place of the leading 1 of each tensor's shape.
 
@@ -74,10 +79,10 @@ def run_batch(
         raise RowforgeError(f"inputs must hold the same number of items, not {sorted(counts)}")
     count = counts.pop()
     if _independent_items(graph):
-        return _spread(graph, _run(graph, arrays, rounding, psum_width), count)
+        return _spread(graph, _run(graph, arrays, rounding, psum_width, edges), count)
     fixed = _fixed(graph)
     runs = [
-        _run(graph, {key: a[i : i + 1] for key, a in arrays.items()}, rounding, psum_width)
+        _run(graph, {key: a[i : i + 1] for key, a in arrays.items()}, rounding, psum_width, edges)
         for i in range(count)
     ]
     return {
@@ -138,7 +143,11 @@ def _inputs(graph: Graph, inputs: Inputs) -> dict[str, Array]:
 
 
 def _run(
-    graph: Graph, arrays: dict[str, Array], rounding: Rounding | None, psum_width: int | None
+    graph: Graph,
+    arrays: dict[str, Array],
+    rounding: Rounding | None,
+    psum_width: int | None,
+    edges: Counter[str] | None,
 ) -> dict[str, Array]:
     """All tensors in the model's layout; the leading axis of the arrays may hold several items."""
     if rounding is not None and rounding is not graph.rounding:
@@ -147,7 +156,13 @@ def _run(
     values = {key: t.data for key, t in tensors.items() if t.data is not None}
     values.update({key: tensors[key].from_model_layout(array) for key, array in arrays.items()})
     for node in graph.nodes:
-        result = run_node(node, [values[key] for key in node.inputs], psum_width)
+        operands = [values[key] for key in node.inputs]
+        if edges is not None and isinstance(node, Conv) and has_edges(node):
+            psums = convolution.accumulate(node, operands[0], psum_width)
+            edges[node.name] += edge_values(node, operands[0], psums)
+            result = convolution.finish(node, psums)
+        else:
+            result = run_node(node, operands, psum_width)
         values[node.output] = _shaped(result, tensors[node.output])
     return {key: tensors[key].in_model_layout(array) for key, array in values.items()}
 

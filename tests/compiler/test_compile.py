@@ -9,7 +9,8 @@ from compiler.lower.locate import locate
 from compiler.overflow import bits_needed
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Load, Query, Store
+from hw.arch.program import Host, Load, Program, Query, Store
+from rowforge.compilation import digits_model
 from sim.functional import FunctionalAccelerator
 from sw_driver.runtime import Session
 from tests.compiler.compile_support import (
@@ -72,6 +73,23 @@ def test_profiling_asks_for_counters_of_array_layers() -> None:
     program = compile_graph(graph, preset("tiny"), profile=True)
     assert [step.layer for step in program.steps if isinstance(step, Query)] == [0]
     check_graph(graph, preset("tiny"), rng, profile=True)
+
+
+@pytest.mark.parametrize("name", ["tiny", "eyeriss_v1_int8"])
+@pytest.mark.parametrize("dump", [False, True])
+def test_a_program_without_its_queries_is_the_one_compiled_without(name: str, dump: bool) -> None:
+    """No command relies on the fence of a query, so that it may be left out."""
+    graph = load_model(digits_model())
+    counted = compile_graph(graph, preset(name), dump=dump, profile=True)
+    plain = compile_graph(graph, preset(name), dump=dump)
+    assert counted.uncounted().layers == plain.layers == counted.layers
+    assert len(counted.steps) > len(counted.uncounted().steps)
+    np.testing.assert_array_equal(_stream(counted.uncounted()), _stream(plain))
+
+
+def _stream(program: Program) -> np.ndarray:
+    """The words of all steps in order."""
+    return np.concatenate([step.words for step in program.steps if not isinstance(step, Host)])
 
 
 def test_narrow_psums_are_refused_with_the_bits_needed() -> None:

@@ -13,6 +13,7 @@ from hw.arch.errors import RowforgeError
 from tests.support.onnx_broken import BROKEN, changed, small_model
 from tests.support.onnx_damage import damage
 from tests.support.onnx_models import ModelMaker
+from tests.support.refusals import well_formed
 
 SECONDS = 5.0
 
@@ -27,7 +28,7 @@ def attempt(path: Path, model: onnx.ModelProto | bytes) -> str:
         return ""
     except RowforgeError as error:
         assert str(path) in str(error)
-        assert "\n" not in str(error)
+        assert well_formed(str(error)), str(error)
         return str(error)
     finally:
         assert monotonic() - start < SECONDS

@@ -10,6 +10,7 @@ import pytest
 
 from compiler.frontends import load_model
 from hw.arch.errors import RowforgeError
+from tests.support.refusals import well_formed
 from tests.support.tflite_layers import RELU, VALID, LayerWriter
 from tests.support.tflite_writer import ModelWriter
 
@@ -35,7 +36,7 @@ def attempt(path: Path, content: bytes) -> str:
         return ""
     except RowforgeError as error:
         assert str(path) in str(error)
-        assert "\n" not in str(error)
+        assert well_formed(str(error)), str(error)
         return str(error)
     finally:
         assert monotonic() - start < SECONDS

@@ -122,7 +122,9 @@ def _ratio(source: float, target: float) -> Callable[[], bytes]:
 GRAPHS: dict[str, Kind] = {
     "two operators in a circle": Kind(_wired((0, 3), (2, 1), (1, 2)), words=("nothing writes",)),
     "an operator that reads itself": Kind(_wired((0, 3), (1, 1)), words=("operator 1",)),
-    "operators in the wrong order": Kind(_wired((2, 3), (1, 2), (0, 1)), words=("operator 0",)),
+    "operators in the wrong order": Kind(
+        _wired((2, 3), (1, 2), (0, 1)), words=("operators 0, 1", "nothing writes its input t2")
+    ),
     "two producers": Kind(_wired((0, 1), (0, 1), (1, 3)), words=("operator 1", "written twice")),
     "a producer of the input": Kind(_wired((0, 1), (1, 0), (0, 3)), words=("operator 1",)),
     "a producer of a constant": Kind(lambda: _constants(written=True), words=("constant",)),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rowforge.cli import main
+from tests.support.refusals import well_formed
 
 SECONDS = 5.0
 BYTES = 1 << 30  # above what the bare import takes
@@ -38,11 +39,13 @@ class Verdict:
 
     @property
     def faults(self) -> list[str]:
-        """What is wrong with that; nothing for a file that ran or was refused in one sentence."""
+        """What is wrong with that; nothing for a file that ran or was refused in one message."""
         found = []
         if self.status not in (0, 2):
             found.append(f"status {self.status}")
-        if self.status == 2 and self.said.count("\n") != 1:
+        if self.status == 2 and not (
+            self.said.endswith("\n") and well_formed(self.said.removesuffix("\n"))
+        ):
             found.append(f"{self.said.count(chr(10))} lines on standard error")
         for word in ("Traceback", "internal error"):
             if word in self.said:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.fuzz_graph.onnx_layers import OnnxLayers, Value, Weights
 
-_MOST_TAPS = 250  # sums of so many products of 9-bit numbers stay below 2^24
+MOST_TAPS = 250  # sums of so many products of 9-bit numbers stay below 2^24
 
 
 def geometry(layers: OnnxLayers, rank: int, taps: list[int], sizes: tuple[int, ...]) -> Any:
@@ -33,7 +33,8 @@ def geometry(layers: OnnxLayers, rank: int, taps: list[int], sizes: tuple[int, .
     return given
 
 
-def _outputs(given: dict[str, Any], sizes: tuple[int, ...]) -> tuple[int, ...]:
+def window_sizes(given: dict[str, Any], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """How often the window fits along each axis."""
     rank = len(sizes)
     if given.get("auto_pad", "").startswith("SAME"):
         return tuple(-(-n // s) for n, s in zip(sizes, given["strides"], strict=True))
@@ -55,13 +56,13 @@ def conv(layers: OnnxLayers, x: Value) -> Value | None:
     taps = layers.below(1, 4 if rank == 2 else 6, rank)
     given = geometry(layers, rank, taps, x.shape[2:])
     depth = C // groups * int(np.prod(taps))
-    if given is None or depth > _MOST_TAPS:
+    if given is None or depth > MOST_TAPS:
         return None
     kind = "depthwise" if groups == C > 1 else "groups"
     layers.note("attribute", *[kind] * (groups > 1), *["depth multiplier"] * (M > C == groups > 1))
     given["group"] = groups
-    shape = (x.shape[0], M, *_outputs(given, x.shape[2:]))
-    integer = x.dtype == "uint8" and layers.chance(0.15)
+    shape = (x.shape[0], M, *window_sizes(given, x.shape[2:]))
+    integer = x.dtype == "uint8" and layers.chance(0.25)
     w = layers.weights((M, C // groups, *taps), 0, x, single=integer)
     if integer:
         return _sums(layers, "ConvInteger", x, w, given)
@@ -95,15 +96,15 @@ def _normalised(layers: OnnxLayers, y: str, unit: Any, M: int) -> str:
 def product(layers: OnnxLayers, x: Value) -> Value | None:
     """Gemm, MatMul, QGemm, QLinearMatMul or MatMulInteger over the last axis."""
     size = int(np.prod(x.shape[1:]))
-    if len(x.shape) > 2 and size <= _MOST_TAPS and layers.chance(0.6):
+    if len(x.shape) > 2 and size <= MOST_TAPS and layers.chance(0.6):
         x = _flattened(layers, x, size)
     K, M = x.shape[-1], int(layers.random.integers(1, 12))
-    if K > _MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > _MOST_TAPS):
+    if K > MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > MOST_TAPS):
         return None
-    if x.dtype == "uint8" and layers.chance(0.15):
+    if x.dtype == "uint8" and layers.chance(0.25):
         return _sums(layers, "MatMulInteger", x, layers.weights((K, M), 1, x, single=True), {})
     if layers.carries():
-        if len(x.shape) == 2 and x.dtype == "uint8" and layers.chance(0.6):
+        if len(x.shape) == 2 and x.dtype == "uint8" and layers.chance(0.8):
             return _qgemm(layers, x, K, M)
         return _qlinear_matmul(layers, x, K, M)
     if len(x.shape) == 2 and layers.chance(0.6):
@@ -127,7 +128,7 @@ def _flattened(layers: OnnxLayers, x: Value, size: int) -> Value:
 
 
 def _gemm(layers: OnnxLayers, x: Value, M: int) -> Value | None:
-    turned = layers.chance(0.3)
+    turned = layers.chance(0.5)
     rows, K = x.shape[::-1] if turned else x.shape
     transposed = layers.one(0, 1)
     w = layers.weights((M, K) if transposed else (K, M), 1 - transposed, x, single=False)
@@ -157,7 +158,7 @@ def _qgemm(layers: OnnxLayers, x: Value, K: int, M: int) -> Value:
 
 def _qlinear_matmul(layers: OnnxLayers, x: Value, K: int, M: int) -> Value:
     shape: tuple[int, ...] = (K, M)
-    if len(x.shape) > 2 and layers.chance(0.3):
+    if len(x.shape) > 2 and layers.chance(0.7):
         layers.note("attribute", "a matrix an item")
         shape = (*x.shape[:-2], K, M)
     w = layers.weights(shape, len(shape) - 1, x, single=True)
@@ -173,7 +174,7 @@ def _sums(layers: OnnxLayers, kind: str, x: Value, w: Weights, given: dict[str, 
     layers.note("operator", kind)
     zeros = (layers.m.constant(np.asarray(x.q[1], x.dtype)), layers.m.constant(w.zero))
     y = layers.m.op(kind, layers.stored(x), layers.m.constant(w.values), *zeros, **given)
-    if layers.chance(0.3):
+    if layers.chance(0.6):
         layers.note("operator", "Cast")
         y = layers.m.op("Cast", y, to=1)
         y = layers.m.op("Mul", y, layers.m.constant(np.float32(x.q[0]) * w.scale))

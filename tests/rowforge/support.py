@@ -10,6 +10,7 @@ from rowforge.cli import main
 from rowforge.compilation import digits_model
 from rowforge.demonstration import held_out_digits
 from sim.functional import FunctionalAccelerator
+from tests.support.refusals import well_formed
 
 MODEL = str(digits_model())
 DIGITS = held_out_digits()
@@ -26,9 +27,10 @@ class Outcome:
         return json.loads(self.out)
 
     def assert_refused(self, *words):
-        """Bad use: status 2, one sentence that holds these words, no traceback."""
+        """Bad use: status 2, one message that holds these words, no traceback."""
         assert self.status == 2, self
-        assert self.err.count("\n") == 1, self.err
+        assert self.err.endswith("\n"), self.err
+        assert well_formed(self.err.removesuffix("\n")), self.err
         assert self.err.startswith("rowforge")
         assert "Traceback" not in self.err
         assert "internal error" not in self.err

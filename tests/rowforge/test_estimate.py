@@ -30,7 +30,7 @@ def test_json_is_one_object_with_the_contracts_keys(capsys):
     outcome = rowforge(capsys, "estimate", MODEL, "--preset", "tiny", "--json")
     assert (outcome.status, outcome.err) == (0, "")
     document = json.loads(outcome.out)
-    assert set(document) == {"layers", "total"}
+    assert set(document) == {"counts", "layers", "total"}
     assert set(document["total"]) == TOTAL_KEYS | EXTRA
     assert len(document["layers"]) == 10
     for layer in document["layers"]:

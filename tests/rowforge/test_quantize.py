@@ -174,3 +174,98 @@ def test_without_onnxruntime_it_says_what_to_install(capsys, tmp_path, monkeypat
     rowforge(
         capsys, "quantize", model, "--calibration", tmp_path / "c.npy", "-o", tmp_path / "q.onnx"
     ).assert_refused("onnxruntime", "pip install 'rowforge[quantize]'")
+
+
+# ---- what could not run is told before any work -------------------------------------------------
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """No input may be calibrated on."""
+
+    def called(*arguments):
+        raise AssertionError("the quantiser has been asked")
+
+    monkeypatch.setattr("rowforge.quantization._quantise", called)
+
+
+def attempt(capsys, folder, m, output, shape):
+    model = save(m.model(output), folder)
+    np.save(folder / "c.npy", np.random.default_rng(0).random(shape).astype(np.float32))
+    return rowforge(
+        capsys, "quantize", model, "--calibration", folder / "c.npy", "-o", folder / "q.onnx"
+    )
+
+
+def image_weights(m, M=4, C=3):
+    values = np.random.default_rng(1).standard_normal((M, C, 3, 3))
+    return m.constant(values.astype(np.float32))
+
+
+@pytest.mark.usefixtures("idle")
+def test_all_blockers_of_a_float_model_at_once(capsys, tmp_path):
+    m = ModelMaker()
+    x = m.op("Sigmoid", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
+    x = m.op("LeakyRelu", m.op("Sigmoid", m.op("Conv", x, image_weights(m, 8, 4))))
+    x = m.op("MatMul", x, m.op("Transpose", x, perm=[0, 1, 3, 2]))
+    outcome = attempt(capsys, tmp_path, m, m.op("ArgMax", x, axis=1), (4, 3, 8, 8))
+    outcome.assert_refused("quantised, could not run: 5 operators cannot run:")
+    assert [line.split(" (")[0] for line in outcome.err.splitlines()[1:]] == [
+        "  2 x Sigmoid",
+        "  1 x LeakyRelu",
+        "  1 x MatMul",
+        "  1 x ArgMax",
+    ]
+    assert not (tmp_path / "q.onnx").exists()
+
+
+@pytest.mark.usefixtures("idle")
+def test_one_blocker_of_a_float_model_is_one_sentence(capsys, tmp_path):
+    m = ModelMaker()
+    x = m.op("Erf", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
+    outcome = attempt(capsys, tmp_path, m, x, (4, 3, 8, 8))
+    outcome.assert_refused("operator 1 Erf 'n1' cannot run: no such operator is supported")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("idle")
+def test_a_shape_that_is_not_fixed(capsys, tmp_path):
+    m = ModelMaker()
+    x = m.op("Conv", m.input("x", ("N", 3, "H", 8)), image_weights(m))
+    attempt(capsys, tmp_path, m, x, (4, 3, 8, 8)).assert_refused("unknown size on axis 2")
+
+
+def test_operators_that_preparation_removes_are_no_blockers(capsys, tmp_path):
+    """A Slice of everything and arithmetic on constants alone."""
+    m = ModelMaker()
+    x = m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m))
+    zero, end = m.constant(np.asarray([0])), m.constant(np.asarray([np.iinfo(np.int64).max]))
+    x = m.op("Slice", x, zero, end, m.constant(np.asarray([1])))
+    bias = m.op("Exp", m.constant(np.linspace(-1, 1, 4, dtype=np.float32).reshape(1, 4, 1, 1)))
+    outcome = attempt(capsys, tmp_path, m, m.op("Relu", m.op("Add", x, bias)), (4, 3, 8, 8))
+    assert outcome.status == 0, outcome.err
+
+
+def test_a_normalisation_before_the_first_convolution(capsys, tmp_path, monkeypatch):
+    parameters = np.asarray([[1.5, 0.5, 2], [0.1, 0, -1], [0.2, 0.1, 0], [1, 2, 0.5]], np.float32)
+
+    def model(normalise):
+        m = ModelMaker()
+        x = normalise(m, m.input("x", (1, 3, 8, 8)))
+        return m, m.op("Conv", x, image_weights(m))
+
+    def as_one(m, x):
+        return m.op("BatchNormalization", x, *(m.constant(row) for row in parameters))
+
+    def as_advised(m, x):
+        gamma, beta, mean, variance = parameters.reshape(4, 1, 3, 1, 1)
+        factor = gamma / np.sqrt(variance + np.float32(1e-5))
+        x = m.op("Mul", x, m.constant(factor))
+        return m.op("Add", x, m.constant(beta - mean * factor))
+
+    shape = (4, 3, 8, 8)
+    attempt(capsys, tmp_path, *model(as_one), shape).assert_refused(
+        "BatchNormalization", "follows no Conv", "write it as Mul and Add of constants"
+    )
+    outcome = attempt(capsys, tmp_path, *model(as_advised), shape)
+    assert outcome.status == 0, outcome.err

@@ -39,7 +39,7 @@ def alexnet():
 
 
 def test_the_report_has_the_contracts_keys_and_ours(alexnet):
-    assert set(alexnet) == {"layers", "total"}
+    assert set(alexnet) == {"counts", "layers", "total"}
     assert set(alexnet["total"]) == TOTAL_KEYS | EXTRA | OURS
     assert [layer["name"] for layer in alexnet["layers"]] == [f"conv{n}" for n in range(1, 6)]
     for layer in alexnet["layers"]:
@@ -192,8 +192,10 @@ def test_runs_are_reported_beside_the_model(capsys, instead, small):
     assert row["rtl"]["difference"] == 0
     assert row["rtl"]["part"] == "whole"
     assert row["rtl"]["outputs"] == 4 * 5 * 5 * 8
+    assert "on the RTL the layer's own counters" in outcome.document["counts"]
     text = rowforge(capsys, *arguments).out
     assert "every bit" in text
+    assert "counted: each layer as a network of its own" in text
 
 
 def test_a_wrong_bit_is_status_1_and_says_where(capsys, instead, small):

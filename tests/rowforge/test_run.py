@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from hw.arch.programfile import load_program
 from rowforge.configs import preset
+from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sw_driver.accelerator import Connection, register_transport
 from tests.rowforge.support import DIGITS, MODEL, FaultyLink, rowforge
 
 LAYER_KEYS = {
+    "edge_values",
     "name",
     "op",
     "where",
@@ -22,7 +25,15 @@ LAYER_KEYS = {
     "link_bytes",
     "mapping",
 }
-TOTAL_KEYS = {"macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes"}
+TOTAL_KEYS = {
+    "edge_values",
+    "macs",
+    "cycles",
+    "model_cycles",
+    "utilization",
+    "glb_bytes",
+    "link_bytes",
+}
 
 
 @pytest.fixture
@@ -71,7 +82,8 @@ def test_json_is_one_object_with_the_contracts_keys(capsys, digits):
     x, _ = digits
     arguments = ("--preset", "tiny", "--target", "golden", "--input", x, "--json")
     document = rowforge(capsys, "run", MODEL, *arguments).document
-    assert set(document) == {"layers", "total"}
+    assert set(document) == {"counts", "layers", "total"}
+    assert document["counts"].startswith("plain run: ")
     assert set(document["total"]) == TOTAL_KEYS
     assert len(document["layers"]) == 10
     for layer in document["layers"]:
@@ -132,12 +144,29 @@ def test_a_wrong_result_is_located(capsys, digits):
 
 
 def test_a_wrong_result_of_a_later_input_is_found(capsys, digits):
-    faulty(block=9 * 2 + 4)  # every input stores the outputs of nine layers
+    faulty(block=8 * 2 + 4)  # every input stores the outputs of eight layers
     x, _ = digits
     arguments = ("--preset", "tiny", "--target", "faulty:", "--input", x, "--check")
     outcome = rowforge(capsys, "run", MODEL, *arguments)
     assert outcome.status == 1
     assert "input 2, layer " in outcome.err
+
+
+def test_a_fault_of_the_plain_run_alone_fails_the_check(capsys, digits):
+    """Tensors that stay in the buffer take another schedule, which a check must see, too."""
+    faulty(block=8 * 5)  # the first after the run that stores eight layers of five inputs
+    x, y = digits
+    arguments = ("--target", "faulty:", "--input", x, "--output", y, "--check")
+    outcome = rowforge(capsys, "run", MODEL, "--preset", "tiny", *arguments)
+    assert outcome.status == 1
+    assert (
+        "only in the plain run: with every layer brought to the host all are equal" in outcome.err
+    )
+    assert not y.exists()
+    faulty(block=8 * 5 + 5)  # the plain run brings one block of each input to the host
+    outcome = rowforge(capsys, "run", MODEL, "--preset", "tiny", *arguments)
+    assert outcome.status == 1
+    assert "only in the counted run" in outcome.err
 
 
 def test_a_program_files_wrong_result_is_found(capsys, digits, program):
@@ -263,7 +292,40 @@ def test_the_rtl_gives_the_golden_models_bits(capsys, digits, program):
     assert outcome.status == 0, outcome.err
     on_array = [row for row in outcome.document["layers"] if row["where"] == "array"]
     assert all(row["cycles"] > 0 for row in on_array)
-    assert outcome.document["total"]["cycles"] >= sum(row["cycles"] for row in on_array)
     outputs = np.load(y)
     assert rowforge(capsys, "run", program, *arguments).status == 0
     np.testing.assert_array_equal(outputs, np.load(y))
+
+
+@pytest.mark.slow
+def test_checks_and_dumps_change_no_figure(capsys, digits, program, tmp_path):
+    """Every form of the run reports the plain program's cycles, those of the exact model."""
+    x, _ = digits
+    arguments = ("--preset", "tiny", "--target", "rtl", "--input", x, "--json")
+    plain = rowforge(capsys, "run", MODEL, *arguments).document
+    compiled = load_program(program)
+    assert plain["total"]["cycles"] == predict(compiled.uncounted()).cycles
+    counted = predict(compiled)
+    cycles = [row["cycles"] for row in plain["layers"]]
+    for index, layer in counted.layers.items():
+        assert cycles[index] == layer["cycles"]
+    assert plain["total"]["cycles"] < counted.cycles
+    dump = ("--dump", tmp_path / "t.npz")
+    for model, extra in (
+        (MODEL, ("--check",)),
+        (MODEL, dump),
+        (MODEL, ("--check", *dump)),
+        (program, ()),
+        (program, ("--check",)),
+    ):
+        outcome = rowforge(capsys, "run", model, *arguments, *extra)
+        assert outcome.status == 0, outcome.err
+        assert outcome.document == plain
+
+
+def test_the_table_says_which_run_it_counts(capsys, digits):
+    x, _ = digits
+    arguments = ("--preset", "tiny", "--target", "golden", "--input", x)
+    for extra in ((), ("--check",)):
+        outcome = rowforge(capsys, "run", MODEL, *arguments, *extra)
+        assert "\ncounted: plain run: nothing is checked or dumped" in outcome.out

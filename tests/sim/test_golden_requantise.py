@@ -12,11 +12,12 @@ from numerics.quantisation import (
     Requant,
     Rounding,
     WindowStage,
+    addends,
     float_parts,
     quantise_multiplier,
     quantise_multipliers,
 )
-from numerics.rounding import scale_ort, scale_single, scale_tflm
+from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from sim.golden.requantise import add_bias, finish_window, requantise
 
 EDGES = [0, 1, -1, 2, -2, 1 << 30, -(1 << 30), (1 << 31) - 1, -(1 << 31), 12345678, -87654321]
@@ -52,6 +53,75 @@ def test_integer_modes(multiplier: int, shift: int) -> None:
     m, s = np.asarray(multiplier, dtype=np.int64), np.asarray(shift, dtype=np.int64)
     assert scale_tflm(acc, m, s).tolist() == [tflm(v, multiplier, shift) for v in values]
     assert scale_single(acc, m, s).tolist() == [single(v, multiplier, shift) for v in values]
+
+
+@pytest.mark.parametrize("shift", [-31, -30, -17, -8, -1, 0, 1, 7, 30])
+@pytest.mark.parametrize("multiplier", [0, 1 << 30, (1 << 30) + 1, 1518500250, (1 << 31) - 1])
+def test_affine(multiplier: int, shift: int) -> None:
+    """`round` of an exact fraction rounds half to even."""
+    values = accumulators(shift & 31)
+    acc = np.asarray(values, dtype=np.int64)
+    for addend in (0, 1, multiplier // 2, multiplier // 3, multiplier - 1, multiplier):
+        if addend < 0:
+            continue
+        entry = (np.asarray(n, dtype=np.int64) for n in (multiplier, shift, addend))
+        exact = [round(Fraction(v * multiplier + addend, 1 << (31 - shift))) for v in values]
+        assert scale_affine(acc, *entry).tolist() == exact
+
+
+def affine(scale: list[float], offset: list[float], **changes: object) -> Requant:
+    fields: dict[str, object] = {
+        "scale": np.asarray(scale),
+        "offset": np.asarray(offset),
+        "rounding": Rounding.ORT,
+        "zero_point": 3,
+        "low": -(1 << 31),
+        "high": (1 << 31) - 1,
+        "dtype": "int32",
+    }
+    return Requant(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_affine_stage(seed: int) -> None:
+    """Every channel has scale and offset of its own, or shares one of them."""
+    random = np.random.default_rng(seed)
+    channels = 12
+    scale = 2.0 ** random.uniform(-36, 0, 1 if seed == 1 else channels)
+    offset = random.choice([0.0, 0.25, 0.5, 1 - 2.0**-40, 2.0**-50], 1 if seed == 2 else channels)
+    offset[0] = random.uniform(0.1, 0.9)
+    stage = affine(scale.tolist(), offset.tolist())
+    acc = np.asarray([accumulators(c, 40) for c in range(channels)], dtype=np.int64).T
+    result = requantise(acc, stage)
+    for channel in range(channels):
+        multiplier, shift = quantise_multiplier(float(np.broadcast_to(scale, channels)[channel]))
+        addend = round(float(np.broadcast_to(offset, channels)[channel]) * multiplier)
+        assert addends(stage, channels)[channel] == addend
+        exact = [
+            round(Fraction(v * multiplier + addend, 1 << (31 - shift))) + 3
+            for v in acc[:, channel].tolist()
+        ]
+        assert result[:, channel].tolist() == [min(v, (1 << 31) - 1) for v in exact]
+
+
+def test_affine_ties_go_to_the_even_neighbour() -> None:
+    stage = affine([0.5], [0.5], zero_point=0)
+    acc = np.asarray([[-3], [-2], [-1], [0], [1]], dtype=np.int64)
+    assert requantise(acc, stage)[:, 0].tolist() == [-1, -1, 0, 0, 1]  # -1.25 -0.75 -0.25 0.25 0.75
+    acc = np.asarray([[-3], [-1], [1], [3]], dtype=np.int64)  # a second channel makes ties
+    stage = affine([0.5, 0.5], [0.5, 0.0], zero_point=0)
+    assert requantise(np.repeat(acc, 2, 1), stage)[:, 1].tolist() == [-2, 0, 0, 2]
+
+
+def test_only_ort_keeps_an_offset() -> None:
+    stage = affine([0.5], [0.25])
+    assert stage.affine and stage.with_rounding(Rounding.ORT).affine
+    for rounding in (Rounding.TFLM, Rounding.SINGLE):
+        with pytest.raises(RowforgeError, match="only rounding 'ort' keeps what is left over"):
+            stage.with_rounding(rounding)
+    plain = affine([0.5], [0.0])
+    assert not plain.affine
+    assert plain.with_rounding(Rounding.TFLM).rounding is Rounding.TFLM
 
 
 def test_ties_tell_the_modes_apart() -> None:
@@ -142,6 +212,16 @@ def test_window_stage() -> None:
         ({"scale": np.asarray([np.nan])}, "finite"),
         ({"low": 5, "high": 4}, "clamp"),
         ({"dtype": "int9"}, "type"),
+        ({"offset": np.asarray([1.0])}, "offsets must be at least 0 and below 1"),
+        ({"offset": np.asarray([-0.1])}, "offsets must be at least 0 and below 1"),
+        ({"offset": np.asarray([np.nan])}, "offsets must be at least 0 and below 1"),
+        ({"offset": np.zeros(2, np.int64)}, "Requant.offset must be float64"),
+        ({"scale": np.ones(2), "offset": np.zeros(3)}, "hold 1 or 2 values as scale does, not 3"),
+        ({"offset": np.asarray([0.5])}, "no multiple of the accumulator's unit"),
+        (
+            {"rounding": Rounding.ORT, "offset": np.asarray([0.5]), "scale": np.full(1, 2.0**30)},
+            "below 2\\^30 where the bias",
+        ),
     ],
 )
 def test_impossible_stages(change: dict[str, object], message: str) -> None:

@@ -1,0 +1,162 @@
+"""What to do about an operator that no front end reads: one change for each type.
+
+Every operator that a remedy names is one that is read, so that the advice can be followed.
+"""
+
+_CUT = "end the model before it, or cut the model in two there, and compute it in the application"
+_ACTIVATION = "train with {0} in its place"
+_STATE = "export the model without state: what it keeps between runs as an input and an output"
+_CONTROL = "export the model without control flow"
+_RECURRENT = "train with convolutions over time in its place"
+_CAST = "give and take the values in their final type, in the application"
+
+
+def _reshaped(reshape: str, transpose: str) -> str:
+    return f"write it as {reshape}, {transpose} and {reshape}"
+
+
+def _upsampled(reshape: str, concat: str) -> str:
+    return (
+        f"repeat rows, then columns, with {reshape}, {concat} of the tensor with itself and "
+        f"{reshape}"
+    )
+
+
+def _subpixel(conv: str, reshape: str, transpose: str) -> str:
+    return (
+        f"write it as {conv} to stride x stride times as many channels, then {reshape}, "
+        f"{transpose} and {reshape}"
+    )
+
+
+_TFLITE_STEP = _ACTIVATION.format("RELU6, HARD_SWISH or LOGISTIC")
+_TFLITE_CLAMP = "write it as RELU, RELU6 or RELU_N1_TO_1 if it clamps; else " + _CUT
+_TFLITE_COPIES = "write it as CONCATENATION of the tensor with itself"
+_TFLITE_PARTS = "write it as one SLICE or STRIDED_SLICE for each part"
+
+_TFLITE_DILATION = "convert with a fixed batch, so that it becomes the convolution's dilation"
+
+TFLITE: dict[str, str] = {
+    "RESIZE_BILINEAR": "resize by repetition instead: " + _upsampled("RESHAPE", "CONCATENATION"),
+    "RESIZE_NEAREST_NEIGHBOR": _upsampled("RESHAPE", "CONCATENATION"),
+    "TRANSPOSE_CONV": _subpixel("CONV_2D", "RESHAPE", "TRANSPOSE"),
+    "DEPTH_TO_SPACE": _reshaped("RESHAPE", "TRANSPOSE"),
+    "SPACE_TO_DEPTH": _reshaped("RESHAPE", "TRANSPOSE"),
+    "SPACE_TO_BATCH_ND": _TFLITE_DILATION,
+    "BATCH_TO_SPACE_ND": _TFLITE_DILATION,
+    "SPLIT": _TFLITE_PARTS,
+    "SPLIT_V": _TFLITE_PARTS,
+    "UNPACK": _TFLITE_PARTS,
+    "GATHER": "write it as SLICE or STRIDED_SLICE, joined by CONCATENATION",
+    "REVERSE_V2": "write it as one SLICE for each position, joined by CONCATENATION",
+    "TILE": _TFLITE_COPIES,
+    "BROADCAST_TO": _TFLITE_COPIES,
+    "MIRROR_PAD": "pad with zeros, by PAD",
+    "SUB": "multiply the second operand by a constant -1 with MUL, and use ADD",
+    "NEG": "write it as MUL by a constant -1",
+    "DIV": "write it as MUL by the reciprocal if the divisor is constant; else " + _CUT,
+    "SQUARE": "write it as MUL of the tensor with itself",
+    "SQUARED_DIFFERENCE": "use MUL by a constant -1, ADD, and MUL of the sum with itself",
+    "SUM": "write it as MEAN, then MUL by the number of values",
+    "REDUCE_MAX": "write it as MAX_POOL_2D over the whole image",
+    "MAXIMUM": _TFLITE_CLAMP,
+    "MINIMUM": _TFLITE_CLAMP,
+    "PRELU": _ACTIVATION.format("LEAKY_RELU"),
+    "ELU": _TFLITE_STEP,
+    "GELU": _TFLITE_STEP,
+    "RELU_0_TO_1": _ACTIVATION.format("RELU6"),
+    "BATCH_MATMUL": "use FULLY_CONNECTED if one operand is constant; else " + _CUT,
+    "CAST": _CAST,
+    "FAKE_QUANT": "convert the trained model with full int8 quantisation",
+    "SVDF": _RECURRENT,
+    "RNN": _RECURRENT,
+    "LSTM": _RECURRENT,
+    "UNIDIRECTIONAL_SEQUENCE_RNN": _RECURRENT,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
+    "BIDIRECTIONAL_SEQUENCE_RNN": _RECURRENT,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
+    "VAR_HANDLE": _STATE,
+    "READ_VARIABLE": _STATE,
+    "ASSIGN_VARIABLE": _STATE,
+    "CALL_ONCE": _STATE,
+    "IF": _CONTROL,
+    "WHILE": _CONTROL,
+}
+
+_ONNX_STEP = _ACTIVATION.format("Relu or Clip")
+_ONNX_CLAMP = "write it as Clip or Relu if it clamps; else " + _CUT
+_ONNX_PARTS = "write it as one 1 x 1 Conv for each part, whose constant weights select the channels"
+_ONNX_COPIES = "write it as Concat of the tensor with itself"
+_ONNX_NORM = "train with BatchNormalization after a Conv in its place"
+
+ONNX: dict[str, str] = {
+    "Resize": _upsampled("Reshape", "Concat"),
+    "Upsample": _upsampled("Reshape", "Concat"),
+    "ConvTranspose": _subpixel("Conv", "Reshape", "Transpose"),
+    "DepthToSpace": _reshaped("Reshape", "Transpose"),
+    "SpaceToDepth": _reshaped("Reshape", "Transpose"),
+    "Shape": "export the model with fixed shapes",
+    "Split": _ONNX_PARTS,
+    "Slice": _ONNX_PARTS,
+    "Gather": _ONNX_PARTS,
+    "Tile": _ONNX_COPIES,
+    "Expand": _ONNX_COPIES,
+    "Sum": "write it as Add",
+    "Neg": "write it as Mul by a constant -1",
+    "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
+    "ReduceSum": "write it as GlobalAveragePool, then Mul by the number of values",
+    "ReduceMax": "write it as GlobalMaxPool",
+    "Min": _ONNX_CLAMP,
+    "Max": _ONNX_CLAMP,
+    "LogSoftmax": "end the model with Softmax, or before it",
+    **dict.fromkeys(
+        (
+            "Sigmoid",
+            "HardSigmoid",
+            "HardSwish",
+            "LeakyRelu",
+            "PRelu",
+            "Elu",
+            "Selu",
+            "Celu",
+            "Gelu",
+            "Mish",
+            "Tanh",
+            "Softplus",
+            "Softsign",
+            "ThresholdedRelu",
+            "QLinearSigmoid",
+            "QLinearLeakyRelu",
+        ),
+        _ONNX_STEP,
+    ),
+    **dict.fromkeys(
+        ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "LpNormalization"),
+        _ONNX_NORM,
+    ),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
+    **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
+}
+
+TWO_ACTIVATIONS = "it multiplies two activations"
+TWO_ACTIVATIONS_REMEDY = (
+    "the array takes weights from the model: make one operand a constant, or " + _CUT
+)
+NORMALISATION_REMEDY = "write it as Mul and Add of constants"
+UNKNOWN = "no such operator is supported"
+STATE = "the model keeps state between runs in resource variables, which is not supported"
+
+
+def tflite_reason(op: str) -> str:
+    """Why a TFLite operator that is not read cannot run."""
+    return STATE if TFLITE.get(op) == _STATE else UNKNOWN
+
+
+def tflite_remedy(op: str) -> str:
+    """The change that helps where a TFLite model holds an operator that is not read."""
+    return TFLITE.get(op, _CUT)
+
+
+def onnx_remedy(op: str) -> str:
+    """The change that helps where an ONNX model holds an operator that is not read."""
+    return ONNX.get(op, _CUT)
