@@ -39,35 +39,54 @@ class _View:
     axis: int | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What `product_before` has found for a name; a view only where something follows it."""
+
+    product: Product
+    view: _View | None = None
+
+
 def product_before(builder: Builder, name: str) -> Product | None:
     """The product that a float tensor is, with all that is linear after it; else None."""
-    after: list[RawNode] = []
-    while True:
+    wanted, after = name, [name]  # names from the wanted one back to one that is known
+    while name not in builder.products:
         node = builder.pending.get(name)
-        if node is None:
+        source = None if node is None else _operand_before(builder, node)
+        if node is not None and node.op_type in PRODUCTS:
+            mac = quantised_product(builder, node)
+            builder.products[name] = None if mac is None else _Found(Product(mac=mac))
+        elif source is None:
+            builder.products[name] = None
+        else:
+            name = source
+            after.append(name)
+    found = builder.products[name]
+    for number, follower in enumerate(reversed(after[:-1]), start=2):
+        if found is not None:
+            assert isinstance(found, _Found)
+            found = _followed(builder, builder.pending[follower], found)
+        if found is None:  # then no name after this one is a product either
+            builder.products.update(dict.fromkeys(after[: len(after) - number + 1]))
             return None
-        if node.op_type in PRODUCTS:
-            break
-        source = _operand_before(builder, node)
-        if source is None:
-            return None
-        after.append(node)
-        name = source
-    mac = quantised_product(builder, node)
-    if mac is None or not after:
-        return None if mac is None else Product(mac=mac)
-    view = _first_view(builder, mac)
-    moves: list[RawNode] = []
-    for node in reversed(after):
-        if node.op_type in RELABELLING:
-            moves.append(node)
-            view = _moved(builder, node, view)
-            continue
-        joined = _joined(builder, node, mac, view)
-        if joined is None:
-            return None
-        mac = replace(joined, others=(*joined.others, node))
-    return Product(mac=mac, moves=tuple(moves))
+    builder.products[wanted] = found
+    if found is None:
+        return None
+    assert isinstance(found, _Found)
+    return found.product
+
+
+def _followed(builder: Builder, node: RawNode, found: _Found) -> _Found | None:
+    """The product with one more operator after it; None where that is not linear by channel."""
+    product, mac = found.product, found.product.mac
+    view = found.view or _first_view(builder, mac)
+    if node.op_type in RELABELLING:
+        moves = (*product.moves, node)
+        return _Found(replace(product, moves=moves), _moved(builder, node, view))
+    joined = _joined(builder, node, mac, view)
+    if joined is None:
+        return None
+    return _Found(replace(product, mac=replace(joined, others=(*joined.others, node))), view)
 
 
 def _operand_before(builder: Builder, node: RawNode) -> str | None:

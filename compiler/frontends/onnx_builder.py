@@ -47,6 +47,7 @@ class Builder(Emitter):
     pending : operators on floats that wait for their readers, by the name of their output
     stored_values : dequantised activations by name
     quantised_forms : float tensors that have been quantised, by name, scale and clamp
+    products : what `onnx_affine.product_before` has found, by name
     served : indices of operators that an earlier one has done the work of
     """
 
@@ -64,6 +65,7 @@ class Builder(Emitter):
         self.pending: dict[str, RawNode] = {}
         self.stored_values: dict[str, Stored] = {}
         self.quantised_forms: dict[tuple[str, Scale, tuple[int, int]], Activation] = {}
+        self.products: dict[str, object] = {}
         self.served: set[int] = set()
         self._materialisers = materialisers
         self._integer_forms = integer_forms

@@ -5,6 +5,7 @@ the stored values: quantised(clip(x)) = clamp(quantised(x)).
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ def stored_clamp(bounds: Bounds, dtype: str) -> tuple[int, int]:
     return min(low, high), high
 
 
+@lru_cache(maxsize=256)
 def quantised(real: float, scale: Scale) -> int:
     """QuantizeLinear of one number."""
     low, high = integer_range(scale.dtype)

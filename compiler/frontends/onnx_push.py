@@ -21,8 +21,8 @@ from compiler.frontends.onnx_mac import emit_conv, emit_product
 from compiler.frontends.onnx_product import CONVOLUTIONS
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
-from compiler.frontends.onnx_select import POOLS, RELABELLING, emit_max, relabel_to
-from compiler.frontends.onnx_values import Activation, Scale
+from compiler.frontends.onnx_select import POOLS, RELABELLING, emit_max, relabel_to, seen_as
+from compiler.frontends.onnx_values import RELABELLED, Activation, Scale
 from numerics.host.ort import quantise_ort
 from numerics.quantisation import integer_range
 
@@ -58,10 +58,10 @@ def emit_quantised(
 
 def moved(builder: Builder, product: Product, made: Activation, name: str) -> Activation:
     """The moves that lie within a product, on its result."""
-    for number, node in enumerate(product.moves, start=1):
-        last = number == len(product.moves)
-        made = relabel_to(builder, node, made, name if last else f"{node.outputs[0]} for {name}")
-    return made
+    for node in product.moves[:-1]:
+        made = seen_as(builder, node, made)
+        builder.note(node, RELABELLED)
+    return relabel_to(builder, product.moves[-1], made, name)
 
 
 @dataclass

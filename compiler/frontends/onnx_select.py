@@ -124,12 +124,18 @@ def convert_relabel(builder: Builder, node: RawNode) -> None:
 
 def relabel_to(builder: Builder, node: RawNode, source: Activation, name: str) -> Activation:
     """The tensor `name`: what a relabelling operator makes of this one."""
+    seen = seen_as(builder, node, source)
+    return builder.relabel(node, name, seen, seen.layout)
+
+
+def seen_as(builder: Builder, node: RawNode, source: Activation) -> Activation:
+    """A tensor as a relabelling operator has it, with values moved if need be; no tensor's name."""
     layout = relabelled(builder, node, source.layout)
     if layout is None:
         source = builder.in_order(node, source, tuple(range(len(source.shape))))
         layout = relabelled(builder, node, source.layout)
         assert layout is not None
-    return builder.relabel(node, name, source, layout)
+    return replace(source, layout=layout)
 
 
 # ---- maximum ------------------------------------------------------------------------------------
