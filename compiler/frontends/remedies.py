@@ -144,6 +144,12 @@ TWO_ACTIVATIONS_REMEDY = (
 )
 NORMALISATION_REMEDY = "write it as Mul and Add of constants"
 UNKNOWN = "no such operator is supported"
+STATE = "the model keeps state between runs in resource variables, which is not supported"
+
+
+def tflite_reason(op: str) -> str:
+    """Why a TFLite operator that is not read cannot run."""
+    return STATE if TFLITE.get(op) == _STATE else UNKNOWN
 
 
 def tflite_remedy(op: str) -> str:

@@ -49,7 +49,13 @@ class Builder:
                 f"int8, uint8, int32 and float32 tensors are supported"
             )
         quantisation = None
-        if raw.scale:
+        usable = all(0.0 < value < float("inf") for value in raw.scale)
+        if raw.scale and (usable or dtype in ("int8", "uint8")):
+            if not usable:
+                raise RowforgeError(
+                    f"tensor {index} ({raw.name}) must have positive finite scales; "
+                    f"calibrate the model again"
+                )
             self._check_zero_points(raw, dtype)
             quantisation = Quantisation(raw.scale, raw.zero_point, raw.axis)
         self._tensors[key] = Tensor(
@@ -129,6 +135,12 @@ class Builder:
             if raw.index not in self.constants:
                 if raw.index in self._refused:
                     raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
+                if raw.variable:
+                    self.refuse(
+                        op,
+                        f"its input {raw.name} is a variable, whose value would stay between runs",
+                        "export the model without state",
+                    )
                 self.refuse(op, f"nothing writes its input {raw.name}", "re-export the model")
             self.declare(raw.index, f"const_t{raw.index}", data=self.constants[raw.index])
         return self._tensors[self._keys[raw.index]]
@@ -194,6 +206,8 @@ class Builder:
                 f"its fused activation {activation} is not a clamp",
                 "use none, ReLU, ReLU6 or ReLU-1-to-1",
             )
+        if activation == 0 and output.quantisation is None and output.dtype in ("int8", "uint8"):
+            return integer_range(output.dtype)
         return self.real_clamp(op, output, *_ACTIVATIONS[activation])
 
     def real_clamp(

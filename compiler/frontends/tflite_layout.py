@@ -54,7 +54,7 @@ def _emit_slice(
     sizes = [len(range(*limits)) for limits in ranges]
     kept = tuple(n for axis, n in enumerate(sizes) if not shrunk >> axis & 1)
     check_output(builder, op, output, kept)
-    same_quantisation(builder, op, source, output, tolerance=0.0)
+    same_quantisation(builder, op, source, output, tolerance=0.0, one_unscaled=True)
     cut = [axis for axis, size in enumerate(source.shape) if ranges[axis] != (0, size, 1)]
     start, stop, step = (tuple(ranges[axis][end] for axis in cut) for end in range(3))
     limits = {"axes": tuple(cut), "start": start, "stop": stop, "step": step}
@@ -70,5 +70,5 @@ def convert_transpose(builder: Builder, op: RawOperator) -> None:
         builder.refuse(op, f"{list(permutation)} is no order of {rank} axes", "re-export the model")
     output = builder.output(op)
     check_output(builder, op, output, tuple(source.shape[axis] for axis in permutation))
-    same_quantisation(builder, op, source, output, tolerance=0.0)
+    same_quantisation(builder, op, source, output, tolerance=0.0, one_unscaled=True)
     emit_host(builder, op, "transpose", source, output, permutation=permutation)

@@ -11,7 +11,7 @@ from compiler.frontends import (
     tflite_ops,
     tflite_shape,
 )
-from compiler.frontends.remedies import UNKNOWN, tflite_remedy
+from compiler.frontends.remedies import tflite_reason, tflite_remedy
 from compiler.frontends.tflite_builder import Builder
 from compiler.frontends.tflite_reader import RawModel, RawOperator, read_tflite
 from compiler.graph import Graph
@@ -77,6 +77,12 @@ def load_tflite(path: str | Path) -> Graph:
 
 
 def _build(raw: RawModel, name: str) -> Graph:
+    others = sorted(set(raw.signatures) - {0})
+    if others:
+        raise RowforgeError(
+            f"it has a signature that runs subgraph {others[0]}, but only the first, number 0, "
+            f"runs here; export a file for each signature"
+        )
     builder = Builder(raw)
     for index in raw.inputs:
         if index in builder.constants:
@@ -101,5 +107,5 @@ def _build(raw: RawModel, name: str) -> Graph:
 def _convert(builder: Builder, op: RawOperator) -> None:
     convert = _CONVERTERS.get(op.type_name)
     if convert is None:
-        builder.refuse(op, UNKNOWN, tflite_remedy(op.type_name))
+        builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))
     convert(builder, op)

@@ -11,6 +11,7 @@ from compiler.graph import Tensor
 from compiler.ops import Array, Conv, Image, Pads, Pair
 from numerics.windows import output_size
 
+_MOST_BIAS_SCALE_ERROR = 0.02  # of a bias's scale, in steps of the output
 _INT8_REMEDY = "convert the model with full int8 quantisation"
 
 
@@ -34,6 +35,14 @@ def convert_depthwise(builder: Builder, op: RawOperator) -> None:
         builder.refuse(
             op,
             f"weights of shape {list(stored.shape)} do not fit {image[2]} channels",
+            "re-export the model",
+        )
+    # The multiplier follows from the weights; writers may leave the redundant option out.
+    multiplier, given = stored.shape[3] // image[2], op.options["DepthMultiplier"]
+    if given not in (0, multiplier):
+        builder.refuse(
+            op,
+            f"its depth multiplier is {given}, but its weights have {multiplier} filters a channel",
             "re-export the model",
         )
     weights = np.ascontiguousarray(stored.transpose(3, 1, 2, 0))
@@ -79,6 +88,12 @@ def window_geometry(
     builder: Builder, op: RawOperator, image: Image, taps: Pair, dilation: Pair
 ) -> tuple[Pair, Pads]:
     """(stride, pads) of a windowed operator; SAME puts the odd row or column last."""
+    if op.bare:
+        builder.refuse(
+            op,
+            "the file leaves out its options, which alone tell stride and padding",
+            "re-export the model",
+        )
     stride = (op.options["StrideH"], op.options["StrideW"])
     if min(*stride, *taps, *dilation) < 1:
         builder.refuse(op, f"stride {stride} or window {taps} is below 1", "re-export the model")
@@ -178,6 +193,9 @@ def _arithmetic(
     input_scale, input_zero_point = builder.quantised(op, source)
     output_scale, _ = builder.quantised(op, output)
     raw = builder.tensor_at(op, 1, "weights")
+    # A filter without any weight may have scale 0: its multiplier is 0, as in the kernels.
+    if not all(0.0 <= value < float("inf") for value in raw.scale):
+        builder.refuse(op, "its weights must have finite scales", "calibrate the model again")
     if len(raw.scale) not in (1, M) or (len(raw.scale) > 1 and raw.axis != axis):
         _refuse_scales(builder, op, raw, M)
     if raw.type_name == "INT8" and any(raw.zero_point) and not fully_connected:
@@ -189,6 +207,7 @@ def _arithmetic(
     if len(raw.scale) == 1 and (fully_connected or raw.type_name == "UINT8"):
         # The reference kernels multiply per-tensor scales in float32.
         product = np.float64(np.float32(input_scale) * np.float32(raw.scale[0]))
+        _check_bias_scale(builder, op, float(product), output_scale)
         real = np.asarray([product / output_scale])
     else:
         real = input_scale * np.asarray(raw.scale) / output_scale
@@ -205,6 +224,25 @@ def _refuse_scales(builder: Builder, op: RawOperator, raw: RawTensor, M: int) ->
         op, f"its weights have {len(raw.scale)} scales along axis {raw.axis} for {M} filters",
         _INT8_REMEDY,
     )  # fmt: skip
+
+
+def _check_bias_scale(
+    builder: Builder, op: RawOperator, product: float, output_scale: float
+) -> None:
+    """A bias counts in steps of the product of the scales, whatever scale the file gives it.
+
+    The reference kernels of per-tensor weights refuse one whose own scale says otherwise; a bias
+    without a scale says nothing.
+    """
+    bias = builder.optional_at(op, 2)
+    if bias is None or len(bias.scale) != 1:
+        return
+    if not abs(product - bias.scale[0]) / output_scale <= _MOST_BIAS_SCALE_ERROR:
+        builder.refuse(
+            op,
+            f"its bias has scale {bias.scale[0]:.6g}, input and weights give {product:.6g}",
+            "convert the model again",
+        )
 
 
 def _bias(builder: Builder, op: RawOperator, M: int) -> npt.NDArray[np.int64]:

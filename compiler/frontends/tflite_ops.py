@@ -43,9 +43,23 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
 
 
 def same_quantisation(
-    builder: Builder, op: RawOperator, source: Tensor, output: Tensor, tolerance: float = 1e-6
+    builder: Builder,
+    op: RawOperator,
+    source: Tensor,
+    output: Tensor,
+    tolerance: float = 1e-6,
+    *,
+    one_unscaled: bool = False,
 ) -> None:
-    """Refuses an operator that only moves values where they would mean something else."""
+    """Refuses an operator that only moves values where they would mean something else.
+
+    Tensors without any scale hold bare integers, which may be moved; with `one_unscaled` also
+    from or into a tensor with a scale.
+    """
+    unscaled = [tensor.quantisation is None for tensor in (source, output)]
+    bare = all(unscaled) or (any(unscaled) and one_unscaled)
+    if bare and source.dtype == output.dtype and source.dtype in _INTEGERS:
+        return
     scale, zero_point = builder.quantised(op, source, _INTEGERS)
     output_scale, output_zero_point = builder.quantised(op, output, _INTEGERS)
     same = abs(scale - output_scale) <= tolerance and zero_point == output_zero_point
@@ -90,7 +104,9 @@ def convert_pad(builder: Builder, op: RawOperator) -> None:
     pads = tuple((int(before), int(after)) for before, after in paddings)
     shape = tuple(n + sum(pair) for n, pair in zip(source.shape, pads, strict=True))
     check_output(builder, op, output, shape)
-    _, value = builder.quantised(op, output, _INTEGERS)
+    value = 0
+    if output.quantisation is not None:
+        _, value = builder.quantised(op, output, _INTEGERS)
     if builder.optional_at(op, 2) is not None:
         given = builder.constant(op, 2, "padding value")
         if given.size != 1:
@@ -195,6 +211,8 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
     logarithm = op.type_name == "LOG_SOFTMAX"
+    if op.bare:
+        builder.refuse(op, "the file leaves out its options and with them beta", "re-export it")
     beta = 1.0 if logarithm else float(op.options["Beta"])
     if not 0.0 < beta < float("inf"):
         builder.refuse(op, f"its softmax beta is {beta}", "a positive number is expected")
@@ -224,11 +242,12 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
     if any(not -rank <= axis < rank for axis in listed):
         builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
     axes = tuple(sorted({axis % rank for axis in listed}))
-    kept = [1 if axis in axes else size for axis, size in enumerate(source.shape)]
-    if not op.options["KeepDims"]:
-        kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
     output = builder.output(op)
-    check_output(builder, op, output, tuple(kept))
+    # Without options the shape alone tells whether the axes are kept; the values are the same.
+    if not (op.options["KeepDims"] or (op.bare and output.shape == kept)):
+        kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
+    check_output(builder, op, output, kept)
     if source.dtype == output.dtype == "float32":
         emit_host(builder, op, "mean_float", source, output, axes=axes)
         return

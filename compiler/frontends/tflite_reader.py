@@ -2,7 +2,8 @@
 
 The flatbuffer is read through the `tflite` schema package. Every vector length is held against the
 file's size before it is walked, constants are views into the file, and whatever a damaged file
-does to the reader becomes one sentence.
+does to the reader becomes one sentence. Fields that a writer left out have the value that
+TensorFlow Lite Micro gives them; such a file is not damaged.
 """
 
 import struct
@@ -11,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import flatbuffers.number_types
 import numpy as np
 import numpy.typing as npt
 import tflite
@@ -32,6 +34,9 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "INT64": np.dtype("<i8"),
     "BOOL": np.dtype("?"),
 }
+
+# Place of `builtin_code` in the virtual table of an OperatorCode.
+_BUILTIN_CODE = 10
 
 _WINDOW = ("Padding", "StrideH", "StrideW")
 _DILATION = ("DilationHFactor", "DilationWFactor")
@@ -72,17 +77,22 @@ class RawTensor:
     zero_point: tuple[int, ...]
     axis: int
     data: npt.NDArray[Any] | None
+    variable: bool
 
 
 @dataclass(frozen=True, eq=False)
 class RawOperator:
-    """An operator as the file has it: tensor indices (-1: absent) and scalar options by name."""
+    """An operator as the file has it: tensor indices (-1: absent) and scalar options by name.
+
+    Without a table of options (`bare`), all options that the operator type has are 0.
+    """
 
     index: int
     type_name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: dict[str, Any]
+    bare: bool
 
     @property
     def label(self) -> str:
@@ -92,16 +102,24 @@ class RawOperator:
 
 @dataclass(frozen=True, eq=False)
 class RawModel:
-    """The single subgraph of a file."""
+    """The first subgraph of a file, which is the one that runs.
+
+    `signatures` has the number of the subgraph that each of the file's signatures runs.
+    """
 
     tensors: tuple[RawTensor, ...]
     operators: tuple[RawOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    signatures: tuple[int, ...]
+
+
+class _DamagedFileError(RowforgeError):
+    """What the file says of itself cannot be true."""
 
 
 def read_tflite(path: Path) -> RawModel:
-    """Reads and checks a file; any damage raises RowforgeError naming the file."""
+    """Reads and checks a file; damage, and passing a limit, raise RowforgeError naming the file."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
@@ -113,8 +131,10 @@ def read_tflite(path: Path) -> RawModel:
         raise RowforgeError(f"{path} is not a TFLite file (its identifier is not TFL3)")
     try:
         return _Reader(content).model()
-    except RowforgeError as error:
+    except _DamagedFileError as error:
         raise RowforgeError(f"{path} is not a usable TFLite file: {error}") from error
+    except RowforgeError as error:
+        raise RowforgeError(f"{path}: {error}") from error
     except _READ_ERRORS as error:
         raise RowforgeError(f"{path} is damaged or cut short: {error}") from error
 
@@ -142,34 +162,47 @@ class _Reader:
     def model(self) -> RawModel:
         """The plain form of the whole file."""
         if self._model.Version() != 3:
-            raise RowforgeError(f"schema version must be 3, not {self._model.Version()}")
-        if self._model.SubgraphsLength() != 1:
-            count = self._model.SubgraphsLength()
-            raise RowforgeError(f"it must have one subgraph, not {count} (control flow)")
-        graph = self._model.Subgraphs(0)
-        tensors = tuple(
-            self._tensor(index, graph.Tensors(index))
-            for index in range(self._checked(graph.TensorsLength(), 4, "tensors"))
-        )
-        if graph.OperatorsLength() > MAX_OPERATORS:
-            self._checked(graph.OperatorsLength(), 4, "operators")
-            raise RowforgeError(
-                f"it must have at most {MAX_OPERATORS} operators, not {graph.OperatorsLength()}"
-            )
+            raise _DamagedFileError(f"schema version must be 3, not {self._model.Version()}")
+        graph = self._first_graph()
+        count = self._checked(graph.TensorsLength(), 4, "tensors")
+        inputs = self._indices(graph.InputsLength(), graph.Inputs, count, optional=False)
+        outputs = self._indices(graph.OutputsLength(), graph.Outputs, count, optional=False)
+        number = self._checked(graph.OperatorsLength(), 4, "operators")
+        if number > MAX_OPERATORS:
+            raise RowforgeError(f"it must have at most {MAX_OPERATORS} operators, not {number}")
         operators = tuple(
-            self._operator(index, graph.Operators(index), len(tensors))
-            for index in range(self._checked(graph.OperatorsLength(), 4, "operators"))
+            self._operator(index, graph.Operators(index), count) for index in range(number)
         )
-        inputs = self._indices(graph.InputsLength(), graph.Inputs, len(tensors), optional=False)
-        outputs = self._indices(graph.OutputsLength(), graph.Outputs, len(tensors), optional=False)
         if not inputs or not outputs or not operators:
-            raise RowforgeError("it must have at least one input, one output and one operator")
-        return RawModel(tensors, operators, inputs, outputs)
+            raise _DamagedFileError("it must have at least one input, one output and one operator")
+        written = {*inputs, *(index for operator in operators for index in operator.outputs)}
+        tensors = tuple(
+            self._tensor(index, graph.Tensors(index), written=index in written)
+            for index in range(count)
+        )
+        return RawModel(tensors, operators, inputs, outputs, self._signatures())
+
+    def _first_graph(self) -> Any:
+        """The subgraph that runs: others do so only where an operator of it calls them."""
+        count = self._checked(self._model.SubgraphsLength(), 4, "subgraphs")
+        if count == 0:
+            raise _DamagedFileError("it must have at least one subgraph")
+        for graph in map(self._model.Subgraphs, range(1, count)):
+            self._checked(graph.TensorsLength(), 4, "tensors")
+            self._checked(graph.OperatorsLength(), 4, "operators")
+            self._checked(graph.InputsLength(), 4, "inputs")
+            self._checked(graph.OutputsLength(), 4, "outputs")
+        return self._model.Subgraphs(0)
+
+    def _signatures(self) -> tuple[int, ...]:
+        count = self._checked(self._model.SignatureDefsLength(), 4, "signatures")
+        signatures = (self._model.SignatureDefs(number) for number in range(count))
+        return tuple(int(signature.SubgraphIndex()) for signature in signatures)
 
     def _checked(self, count: int, width: int, what: str) -> int:
         """A vector length that the file is long enough to hold."""
         if not 0 <= count * width <= len(self._content):
-            raise RowforgeError(f"it claims {count} {what}, more than its size allows")
+            raise _DamagedFileError(f"it claims {count} {what}, more than its size allows")
         return count
 
     def _indices(self, count: int, get: Any, limit: int, *, optional: bool) -> tuple[int, ...]:
@@ -177,10 +210,10 @@ class _Reader:
         lowest = -1 if optional else 0
         for value in values:
             if not lowest <= value < limit:
-                raise RowforgeError(f"it names tensor {value} of {limit}")
+                raise _DamagedFileError(f"it names tensor {value} of {limit}")
         return values
 
-    def _tensor(self, index: int, table: Any) -> RawTensor:
+    def _tensor(self, index: int, table: Any, *, written: bool) -> RawTensor:
         rank = table.ShapeLength()
         if rank > MAX_RANK:
             raise RowforgeError(f"tensor {index} must have at most {MAX_RANK} axes, not {rank}")
@@ -191,9 +224,10 @@ class _Reader:
         )
         type_name = _TYPE_NAMES.get(table.Type(), str(table.Type()))
         scale, zero_point, axis = self._quantisation(index, table.Quantization())
-        data = self._data(index, table.Buffer(), type_name, shape)
+        data = self._data(index, table, type_name, shape, written=written)
         name = (table.Name() or b"").decode("utf-8", "replace")
-        return RawTensor(index, name, type_name, shape, scale, zero_point, axis, data)
+        variable = bool(table.IsVariable())
+        return RawTensor(index, name, type_name, shape, scale, zero_point, axis, data, variable)
 
     def _quantisation(
         self, index: int, table: Any
@@ -202,31 +236,46 @@ class _Reader:
             return (), (), 0
         count = self._checked(table.ScaleLength(), 4, "scales")
         zeros = self._checked(table.ZeroPointLength(), 8, "zero points")
-        if zeros not in (0, count):
-            raise RowforgeError(f"tensor {index} has {count} scales but {zeros} zero points")
         scale = tuple(float(value) for value in table.ScaleAsNumpy())
         zero_point = (0,) * count
         if zeros:
             zero_point = tuple(int(value) for value in table.ZeroPointAsNumpy())
-        if not all(0.0 < value < float("inf") for value in scale):
-            raise RowforgeError(f"tensor {index} must have positive finite scales")
+            if not all(-(1 << 31) <= value < 1 << 31 for value in zero_point):
+                raise _DamagedFileError(f"tensor {index} has a zero point beyond 32 bits")
+        if zeros not in (0, count):
+            # Writers save space where all zero points are equal: one of them stands for all.
+            if len(set(zero_point)) > 1:
+                raise _DamagedFileError(
+                    f"tensor {index} has {count} scales but {zeros} zero points"
+                )
+            zero_point = zero_point[:1] * count
         return scale, zero_point, int(table.QuantizedDimension())
 
     def _data(
-        self, index: int, buffer: int, type_name: str, shape: tuple[int, ...]
+        self, index: int, tensor: Any, type_name: str, shape: tuple[int, ...], *, written: bool
     ) -> npt.NDArray[Any] | None:
+        buffer = tensor.Buffer()
         if not 0 <= buffer < self._checked(self._model.BuffersLength(), 4, "buffers"):
-            raise RowforgeError(f"tensor {index} names buffer {buffer}, which does not exist")
+            raise _DamagedFileError(f"tensor {index} names buffer {buffer}, which does not exist")
         table = self._model.Buffers(buffer)
         if table.Offset() > 1:
-            raise RowforgeError(f"tensor {index} keeps its data outside the flatbuffer")
+            raise RowforgeError(
+                f"tensor {index} keeps its data outside the flatbuffer, where they are not read; "
+                f"export the model with its constants inside"
+            )
         count = self._checked(table.DataLength(), 1, "constant bytes")
         dtype = _TYPES.get(type_name)
-        if buffer == 0 or count == 0 or dtype is None:
+        # Buffer 0 should be empty and stand for "no data"; a writer that uses it as any other
+        # does not mean its activations, which may name it too.
+        if count == 0 or dtype is None or (buffer == 0 and written):
             return None
         expected = prod(shape) * dtype.itemsize
         if count != expected or min(shape, default=1) < 0:
-            raise RowforgeError(
+            if tensor.Sparsity() is not None:
+                raise RowforgeError(
+                    f"tensor {index} is stored as a sparse one; export the model with dense weights"
+                )
+            raise _DamagedFileError(
                 f"tensor {index} of shape {list(shape)} must have {expected} bytes, not {count}"
             )
         raw: npt.NDArray[Any] = table.DataAsNumpy()
@@ -235,30 +284,42 @@ class _Reader:
     def _operator(self, index: int, table: Any, tensors: int) -> RawOperator:
         codes = self._checked(self._model.OperatorCodesLength(), 4, "operator codes")
         if not 0 <= table.OpcodeIndex() < codes:
-            raise RowforgeError(f"operator {index} names code {table.OpcodeIndex()} of {codes}")
+            raise _DamagedFileError(f"operator {index} names code {table.OpcodeIndex()} of {codes}")
         type_name = self._type_name(self._model.OperatorCodes(table.OpcodeIndex()))
         inputs = self._indices(table.InputsLength(), table.Inputs, tensors, optional=True)
         outputs = self._indices(table.OutputsLength(), table.Outputs, tensors, optional=False)
-        options = self._options(index, type_name, table)
-        return RawOperator(index, type_name, inputs, outputs, options)
+        options, bare = self._options(index, type_name, table)
+        return RawOperator(index, type_name, inputs, outputs, options, bare)
 
     @staticmethod
     def _type_name(code: Any) -> str:
-        builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        # Writers fill either field or both. `BuiltinCode` of the schema package would give the
+        # deprecated field for all numbers that fit it, hence the field itself is read here.
+        place = code._tab.Offset(_BUILTIN_CODE)
+        builtin = code.DeprecatedBuiltinCode()
+        if place:
+            kind = flatbuffers.number_types.Int32Flags
+            builtin = max(builtin, int(code._tab.Get(kind, place + code._tab.Pos)))
         name = _OPERATOR_NAMES.get(builtin, f"operator_{builtin}")
         if name == "CUSTOM":
             return f"CUSTOM({(code.CustomCode() or b'').decode('utf-8', 'replace')})"
         return name
 
     @staticmethod
-    def _options(index: int, type_name: str, table: Any) -> dict[str, Any]:
+    def _options(index: int, type_name: str, table: Any) -> tuple[dict[str, Any], bool]:
+        """The options by name, and whether the operator has no table of them."""
         if type_name not in _OPTIONS:
-            return {}
+            return {}, False
         class_name, fields = _OPTIONS[type_name]
-        found = _OPTIONS_NAMES.get(table.BuiltinOptionsType(), "none")
+        number = table.BuiltinOptionsType()
+        found = _OPTIONS_NAMES.get(number, f"options {number}")
         raw = table.BuiltinOptions()
-        if found != class_name or raw is None:
-            raise RowforgeError(f"operator {index} {type_name} must carry {class_name}")
+        if raw is None:
+            return dict.fromkeys(fields, 0), True
+        if found != class_name:
+            raise _DamagedFileError(
+                f"operator {index} {type_name} must carry {class_name}, not {found}"
+            )
         options = getattr(tflite, class_name)()
         options.Init(raw.Bytes, raw.Pos)
-        return {name: getattr(options, name)() for name in fields}
+        return {name: getattr(options, name)() for name in fields}, False

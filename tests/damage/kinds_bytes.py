@@ -158,6 +158,13 @@ def _scales(slot: int, value: int) -> Callable[[], bytes]:
     return content
 
 
+def _two_zero_points() -> bytes:
+    """Two of them, which differ, for more scales."""
+    patch = Patch()
+    quantised = _constant(patch).Quantization()
+    return patch.length(quantised, 10, 2).element(quantised, 10, 0, 1).done()
+
+
 BYTES: dict[str, Kind] = {
     "no bytes": Kind(lambda: b"", words=("TFL3",)),
     "four bytes": Kind(lambda: seed_model("convolutions")[:4], words=("TFL3",)),
@@ -176,7 +183,10 @@ BYTES: dict[str, Kind] = {
     "schema version 2": Kind(lambda: _version(2), words=("version must be 3, not 2",)),
     "schema version 4": Kind(lambda: _version(4), words=("version must be 3, not 4",)),
     "no subgraph": Kind(_model_length("subgraphs", 0), words=("one subgraph",)),
-    "two subgraphs": Kind(_model_length("subgraphs", 2), words=("one subgraph, not 2",)),
+    "a second subgraph that is not there": Kind(
+        _model_length("subgraphs", 2), words=("damaged or cut short",)
+    ),
+    "endless subgraphs": Kind(_model_length("subgraphs", 0x3FFFFFFF), words=("claims",)),
     "no operator codes": Kind(_model_length("codes", 0), words=("code",)),
     "endless operator codes": Kind(_model_length("codes", 0x7FFFFFFF), words=("claims",)),
     "no buffers": Kind(_model_length("buffers", 0), words=("buffer",)),
@@ -220,6 +230,7 @@ BYTES: dict[str, Kind] = {
     "no scales": Kind(_scales(8, 0)),
     "scales for other channels": Kind(_scales(8, 2)),
     "endless scales": Kind(_scales(8, 0x20000000), words=("claims",)),
-    "fewer zero points than scales": Kind(_scales(10, 1), words=("zero points",)),
+    "one zero point for all scales": Kind(_scales(10, 1), status=0),
+    "fewer zero points than scales": Kind(_two_zero_points, words=("zero points",)),
     "endless zero points": Kind(_scales(10, 0x7FFFFFFF), words=("claims",)),
 }

@@ -7,6 +7,7 @@ import tflite
 from tflite_micro import runtime
 
 from tests.fuzz_graph.case import Array, Case, Format
+from tests.fuzz_graph.tflite_habits import WRITERS, draw, unscale_outputs
 from tests.fuzz_graph.tflite_steps import STEPS
 from tests.fuzz_graph.tflite_writer import OddLayers
 
@@ -130,7 +131,8 @@ class _Model:
             layers.note("graph", "float32 output")
         layers.note("graph", "several outputs" if len(outputs) > 1 else "one output")
         arrays = tuple(self._values(tensor) for tensor in self.inputs)
-        content = layers.finish(self.inputs, outputs)
+        unscale_outputs(layers, outputs)
+        content = layers.finish(self.inputs, outputs, draw(layers))
         return Case(label, content, arrays, frozenset(layers.features))
 
     def _values(self, tensor: int) -> Array:
@@ -176,6 +178,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("one input", "several inputs", "one output", "several outputs", "join"),
         *("output in the middle", "float32 input", "float32 output"),
     ),
+    "writer": WRITERS,
 }
 
 TFLITE = Format(".tflite", make, oracle, WANTED)

@@ -85,7 +85,7 @@ def pool(kind: str) -> Step:
 
 def fully_connected(layers: OddLayers, source: int) -> int | None:
     """FULLY_CONNECTED over the last axis of anything."""
-    activation = int(layers.random.choice([0, 1, 3]))
+    activation = int(layers.random.choice([0, 0, 1, 3]))
     M = int(layers.random.integers(1, 12))
     per_channel = layers.chance(0.3)
     return layers.fully_connected(source, M, activation=activation, per_channel=per_channel)
@@ -103,7 +103,11 @@ def binary(kind: str) -> Step:
         smaller = [shape, shape[-1:], (1,) * len(shape), (*[1] * (len(shape) - 1), shape[-1])]
         chosen = smaller[int(layers.random.integers(len(smaller)))]
         layers.note("attribute", "constant operand", *["broadcast constant"] * (chosen != shape))
-        operands = [source, layers.constant(chosen)]
+        data = layers.random.integers(-128, 128, chosen).astype(np.int8)
+        if layers.chance(0.3):
+            # The same bytes once more, in another quantisation: writers may store them once.
+            source = layers.binary(kind, source, layers.constant(chosen, data=data), shape=shape)
+        operands = [source, layers.constant(chosen, data=data)]
         if layers.chance(0.3):
             operands.reverse()
             layers.note("attribute", "constant first")
@@ -280,7 +284,7 @@ STEPS: dict[str, tuple[int, Step]] = {
     "TANH": (1, table("TANH")),
     "HARD_SWISH": (1, table("HARD_SWISH")),
     "LEAKY_RELU": (1, table("LEAKY_RELU")),
-    "STRIDED_SLICE": (1, strided_slice),
+    "STRIDED_SLICE": (2, strided_slice),
     "TRANSPOSE": (1, transpose),
     "EXPAND_DIMS": (1, expand_dims),
 }

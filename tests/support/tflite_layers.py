@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from tflite_micro import runtime
 
-from tests.support.tflite_writer import ModelWriter
+from tests.support.tflite_writer import Habits, ModelWriter
 
 SAME, VALID = 0, 1
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
@@ -47,11 +47,12 @@ class LayerWriter:
         self._scales[tensor], self._zero_points[tensor] = scale, zero_point
         return tensor
 
-    def constant(self, shape: Sequence[int]) -> int:
-        """A random int8 constant to be used like an activation."""
+    def constant(self, shape: Sequence[int], *, data: np.ndarray | None = None) -> int:
+        """An int8 constant to be used like an activation, of random values if none are given."""
         scale = float(np.float32(np.exp(self.random.uniform(-5, 0))))
         zero_point = int(self.random.integers(-128, 128))
-        data = self.random.integers(-128, 128, shape).astype(np.int8)
+        if data is None:
+            data = self.random.integers(-128, 128, shape).astype(np.int8)
         tensor = self.writer.constant("c", data, scale=scale, zero_point=zero_point)
         self._shapes[tensor] = tuple(shape)
         self._scales[tensor], self._zero_points[tensor] = scale, zero_point
@@ -253,9 +254,11 @@ class LayerWriter:
         )
         return self.writer.operator(kind, [source], output)
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    def finish(
+        self, inputs: Sequence[int], outputs: Sequence[int], habits: Habits | None = None
+    ) -> bytes:
         """The whole file."""
-        return self.writer.finish(inputs, outputs)
+        return self.writer.finish(inputs, outputs, habits)
 
     def input_values(self, tensor: int) -> np.ndarray:
         """Random values for an input, extremes included."""

@@ -1,7 +1,7 @@
 """A small writer of `.tflite` files, the mirror image of the front end's reader."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flatbuffers
@@ -37,6 +37,45 @@ _OPTIONS = {
 }
 
 
+# Scalar options whose schema default is not 0.
+_DEFAULTS = {"DilationHFactor": 1, "DilationWFactor": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """What a writer of files leaves out, or does in another of the schema's ways.
+
+    `codes` tells which of an operator code's two fields it writes: "both", "new" or "deprecated".
+    With `explicit` it writes fields that have their default. `options` False leaves out every
+    table of options; None those whose fields are all default. `names` are "own", "same" (one for
+    all), "empty" or "absent". `zero_points` are written "full", as a "single" one where all of a
+    tensor are equal, or are "absent" where all are 0. `own_buffers` gives every activation an
+    empty buffer; `first_buffer_used` puts data into buffer 0, and `shared_buffers` one buffer
+    under all constants of the same bytes. `empty_vectors` False leaves out a scalar's shape and
+    an operator's empty list of inputs. `bias_scales` False writes int32 tensors without
+    quantisation. `unused` adds a tensor and operator codes that nothing names. Of several
+    `subgraphs` the first has the operators and nothing calls the others. `signatures` lists the
+    subgraph of each signature. `external` keeps constants outside the flatbuffer, `sparse` says
+    that they are stored sparsely.
+    """
+
+    codes: str = "both"
+    explicit: bool = False
+    options: bool | None = True
+    names: str = "own"
+    zero_points: str = "full"
+    own_buffers: bool = False
+    first_buffer_used: bool = False
+    shared_buffers: bool = False
+    empty_vectors: bool = True
+    bias_scales: bool = True
+    unused: bool = False
+    subgraphs: int = 1
+    signatures: tuple[int, ...] = ()
+    external: bool = False
+    sparse: bool = False
+
+
 @dataclass(frozen=True)
 class _TensorEntry:
     name: str
@@ -46,6 +85,7 @@ class _TensorEntry:
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]
     axis: int
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +94,11 @@ class _OperatorEntry:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: dict[str, Any]
+
+    @property
+    def default(self) -> bool:
+        """All options are the schema's defaults."""
+        return all(value == _DEFAULTS.get(field, 0) for field, value in self.options.items())
 
 
 class ModelWriter:
@@ -77,6 +122,7 @@ class ModelWriter:
         zero_point: int | Sequence[int] = (),
         axis: int = 0,
         data: np.ndarray | None = None,
+        variable: bool = False,
     ) -> int:
         """Adds a tensor, constant if it has data; returns its index."""
         scales = tuple(np.atleast_1d(scale).tolist())
@@ -86,7 +132,7 @@ class ModelWriter:
             self._buffers.append(np.ascontiguousarray(data).tobytes())
             buffer = len(self._buffers) - 1
         self._tensors.append(
-            _TensorEntry(name, tuple(shape), dtype.upper(), buffer, scales, zeros, axis)
+            _TensorEntry(name, tuple(shape), dtype.upper(), buffer, scales, zeros, axis, variable)
         )
         return len(self._tensors) - 1
 
@@ -107,30 +153,117 @@ class ModelWriter:
         """Type of the operator that was added last."""
         return self._operators[-1].type_name
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    @property
+    def defaults(self) -> tuple[str, ...]:
+        """Types of the operators whose options, if any, are all the schema's defaults."""
+        return tuple(entry.type_name for entry in self._operators if entry.default)
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Types of all operators."""
+        return tuple(entry.type_name for entry in self._operators)
+
+    @property
+    def has_data(self) -> bool:
+        """There are constants."""
+        return len(self._buffers) > 1
+
+    @property
+    def has_scalars(self) -> bool:
+        """There are tensors without axes."""
+        return any(not entry.shape for entry in self._tensors)
+
+    def writer_of(self, tensor: int) -> str:
+        """Type of the operator that writes a tensor, or "" if none does."""
+        return next((e.type_name for e in self._operators if tensor in e.outputs), "")
+
+    def is_read(self, tensor: int) -> bool:
+        """An operator reads the tensor."""
+        return any(tensor in entry.inputs for entry in self._operators)
+
+    def unscale(self, tensor: int) -> None:
+        """Takes a tensor's quantisation away."""
+        self._tensors[tensor] = replace(self._tensors[tensor], scale=(), zero_point=())
+
+    @property
+    def repeats_data(self) -> bool:
+        """Several constants have the same bytes."""
+        return len(set(self._buffers)) < len(self._buffers)
+
+    def finish(
+        self, inputs: Sequence[int], outputs: Sequence[int], habits: Habits | None = None
+    ) -> bytes:
         """The whole file."""
+        habits = habits or Habits()
         builder = flatbuffers.Builder(1024)
+        builder.ForceDefaults(habits.explicit)
         codes = sorted({operator.type_name for operator in self._operators})
-        buffers = _offsets(builder, [_buffer(builder, data) for data in self._buffers])
-        tensors = _offsets(builder, [_tensor(builder, entry) for entry in self._tensors])
-        operators = _offsets(
-            builder, [_operator(builder, entry, codes) for entry in self._operators]
-        )
-        graph_inputs, graph_outputs = _ints(builder, inputs), _ints(builder, outputs)
-        tflite.SubGraphStart(builder)
-        tflite.SubGraphAddTensors(builder, tensors)
-        tflite.SubGraphAddInputs(builder, graph_inputs)
-        tflite.SubGraphAddOutputs(builder, graph_outputs)
-        tflite.SubGraphAddOperators(builder, operators)
-        graphs = _offsets(builder, [tflite.SubGraphEnd(builder)])
-        code_tables = _offsets(builder, [_operator_code(builder, name) for name in codes])
+        entries, datas = _placed(self._tensors, self._buffers, habits)
+        if habits.unused:
+            codes = sorted({"ABS", *codes, "WHILE"})
+            entries.append(_TensorEntry("unused", (3,), "FLOAT16", 0, (), (), 0))
+        buffers = _offsets(builder, [_buffer(builder, data, habits) for data in datas])
+        graphs = []
+        for number in range(habits.subgraphs):
+            # What follows the first is not run: it has the tensors, but no operators.
+            run = self._operators if number == 0 else []
+            tensors = _offsets(builder, [_tensor(builder, entry, habits) for entry in entries])
+            operators = _offsets(
+                builder, [_operator(builder, entry, codes, habits) for entry in run]
+            )
+            graph_inputs, graph_outputs = _ints(builder, inputs), _ints(builder, outputs)
+            tflite.SubGraphStart(builder)
+            tflite.SubGraphAddTensors(builder, tensors)
+            tflite.SubGraphAddInputs(builder, graph_inputs)
+            tflite.SubGraphAddOutputs(builder, graph_outputs)
+            tflite.SubGraphAddOperators(builder, operators)
+            graphs.append(tflite.SubGraphEnd(builder))
+        graphs_vector = _offsets(builder, graphs)
+        code_tables = _offsets(builder, [_operator_code(builder, n, habits) for n in codes])
+        signatures = _offsets(builder, [_signature(builder, n) for n in habits.signatures])
         tflite.ModelStart(builder)
         tflite.ModelAddVersion(builder, 3)
         tflite.ModelAddOperatorCodes(builder, code_tables)
-        tflite.ModelAddSubgraphs(builder, graphs)
+        tflite.ModelAddSubgraphs(builder, graphs_vector)
         tflite.ModelAddBuffers(builder, buffers)
+        if habits.signatures:
+            tflite.ModelAddSignatureDefs(builder, signatures)
         builder.Finish(tflite.ModelEnd(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def _signature(builder: Any, subgraph: int) -> int:
+    tflite.SignatureDefStart(builder)
+    tflite.SignatureDefAddSubgraphIndex(builder, subgraph)
+    return int(tflite.SignatureDefEnd(builder))
+
+
+def _sparsity(builder: Any) -> int:
+    tflite.SparsityParametersStart(builder)
+    return int(tflite.SparsityParametersEnd(builder))
+
+
+def _placed(
+    tensors: Sequence[_TensorEntry], datas: Sequence[bytes], habits: Habits
+) -> tuple[list[_TensorEntry], list[bytes]]:
+    """Tensors and buffers, with the buffers laid out as the habits say."""
+    laid = list(datas)
+    places = list(range(len(laid)))
+    if habits.shared_buffers:
+        laid = list(dict.fromkeys(datas))
+        places = [laid.index(data) for data in datas]
+    if habits.first_buffer_used and len(laid) > 1:
+        # Buffer 1 comes first; tensors without data get the empty one, which follows it.
+        laid[0], laid[1] = laid[1], laid[0]
+        places = [{0: 1, 1: 0}.get(place, place) for place in places]
+    placed = []
+    for entry in tensors:
+        place = places[entry.buffer]
+        if habits.own_buffers and entry.buffer == 0:
+            laid.append(b"")
+            place = len(laid) - 1
+        placed.append(replace(entry, buffer=place))
+    return placed, laid
 
 
 def _vector(builder: Any, count: int, width: int, prepend: Callable[[int], None]) -> int:
@@ -148,8 +281,13 @@ def _ints(builder: Any, values: Sequence[int]) -> int:
     return _vector(builder, len(values), 4, lambda i: builder.PrependInt32(int(values[i])))
 
 
-def _buffer(builder: Any, data: bytes) -> int:
+def _buffer(builder: Any, data: bytes, habits: Habits) -> int:
     vector = 0
+    if data and habits.external:
+        tflite.BufferStart(builder)
+        tflite.BufferAddOffset(builder, 1 << 20)
+        tflite.BufferAddSize(builder, len(data))
+        return int(tflite.BufferEnd(builder))
     if data:
         # Kernels read constants in place: keep them aligned for the widest element.
         builder.StartVector(1, len(data), 16)
@@ -162,7 +300,7 @@ def _buffer(builder: Any, data: bytes) -> int:
     return int(tflite.BufferEnd(builder))
 
 
-def _quantisation(builder: Any, entry: _TensorEntry) -> int:
+def _quantisation(builder: Any, entry: _TensorEntry, habits: Habits) -> int:
     scales = _vector(
         builder,
         len(entry.scale),
@@ -170,31 +308,50 @@ def _quantisation(builder: Any, entry: _TensorEntry) -> int:
         lambda i: builder.PrependFloat32(entry.scale[i]),
     )
     zeros = entry.zero_point or (0,) * len(entry.scale)
-    zero_points = _vector(builder, len(zeros), 8, lambda i: builder.PrependInt64(zeros[i]))
+    if habits.zero_points == "single" and len(set(zeros)) == 1:
+        zeros = zeros[:1]
+    written = any(zeros) or habits.zero_points != "absent"
+    zero_points = 0
+    if written:
+        zero_points = _vector(builder, len(zeros), 8, lambda i: builder.PrependInt64(zeros[i]))
     tflite.QuantizationParametersStart(builder)
     tflite.QuantizationParametersAddScale(builder, scales)
-    tflite.QuantizationParametersAddZeroPoint(builder, zero_points)
+    if written:
+        tflite.QuantizationParametersAddZeroPoint(builder, zero_points)
     tflite.QuantizationParametersAddQuantizedDimension(builder, entry.axis)
     return int(tflite.QuantizationParametersEnd(builder))
 
 
-def _tensor(builder: Any, entry: _TensorEntry) -> int:
-    name = builder.CreateString(entry.name)
-    shape = _ints(builder, entry.shape)
-    quantisation = _quantisation(builder, entry) if entry.scale else 0
+def _tensor(builder: Any, entry: _TensorEntry, habits: Habits) -> int:
+    chosen = {"own": entry.name, "same": "tensor", "empty": "", "absent": None}[habits.names]
+    name = 0 if chosen is None else builder.CreateString(chosen)
+    shaped = bool(entry.shape) or habits.empty_vectors
+    shape = _ints(builder, entry.shape) if shaped else 0
+    quantised = bool(entry.scale) and (habits.bias_scales or entry.type_name != "INT32")
+    quantisation = _quantisation(builder, entry, habits) if quantised else 0
+    sparsity = _sparsity(builder) if habits.sparse else 0
     tflite.TensorStart(builder)
-    tflite.TensorAddShape(builder, shape)
+    if shaped:
+        tflite.TensorAddShape(builder, shape)
     tflite.TensorAddType(builder, getattr(tflite.TensorType, entry.type_name))
     tflite.TensorAddBuffer(builder, entry.buffer)
-    tflite.TensorAddName(builder, name)
-    if entry.scale:
+    tflite.TensorAddIsVariable(builder, entry.variable)
+    if chosen is not None:
+        tflite.TensorAddName(builder, name)
+    if habits.sparse:
+        tflite.TensorAddSparsity(builder, sparsity)
+    if quantised:
         tflite.TensorAddQuantization(builder, quantisation)
     return int(tflite.TensorEnd(builder))
 
 
-def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str]) -> int:
-    inputs, outputs = _ints(builder, entry.inputs), _ints(builder, entry.outputs)
+def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str], habits: Habits) -> int:
+    listed = bool(entry.inputs) or habits.empty_vectors
+    inputs = _ints(builder, entry.inputs) if listed else 0
+    outputs = _ints(builder, entry.outputs)
     class_name = _OPTIONS.get(entry.type_name)
+    if habits.options is False or (habits.options is None and entry.default):
+        class_name = None
     options = 0
     if class_name is not None:
         getattr(tflite, f"{class_name}Start")(builder)
@@ -203,7 +360,8 @@ def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str]) -> int:
         options = getattr(tflite, f"{class_name}End")(builder)
     tflite.OperatorStart(builder)
     tflite.OperatorAddOpcodeIndex(builder, codes.index(entry.type_name))
-    tflite.OperatorAddInputs(builder, inputs)
+    if listed:
+        tflite.OperatorAddInputs(builder, inputs)
     tflite.OperatorAddOutputs(builder, outputs)
     if class_name is not None:
         tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, class_name))
@@ -211,10 +369,12 @@ def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str]) -> int:
     return int(tflite.OperatorEnd(builder))
 
 
-def _operator_code(builder: Any, type_name: str) -> int:
+def _operator_code(builder: Any, type_name: str, habits: Habits) -> int:
     code = getattr(tflite.BuiltinOperator, type_name)
     tflite.OperatorCodeStart(builder)
-    tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(code, 127))
-    tflite.OperatorCodeAddBuiltinCode(builder, code)
+    if habits.codes != "new":
+        tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(code, 127))
+    if habits.codes != "deprecated" or code >= 127:
+        tflite.OperatorCodeAddBuiltinCode(builder, code)
     tflite.OperatorCodeAddVersion(builder, 1)
     return int(tflite.OperatorCodeEnd(builder))
