@@ -67,6 +67,8 @@ class Conv(Node):
     weights: [M, R, S, C/G], int8, uint8 or int16. weight_zero_point: int64 [1] or [M].
     bias: int64 [M], values within int32. float_sums: the model's framework adds up rounded floats
     here, so that its result may be one step off beside a rounding edge (`sim.golden.edges`).
+    float_magnitude: float64 [M], or None for that of the bias: the absolute values of all that is
+    added to such a sum, in units of the accumulator.
     """
 
     image: Image
@@ -81,6 +83,7 @@ class Conv(Node):
     groups: int = 1
     stage: Requant | WindowStage
     float_sums: bool = False
+    float_magnitude: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         M, R, S, C = self.weights.shape if self.weights.ndim == 4 else (0, 0, 0, 0)

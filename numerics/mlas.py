@@ -32,10 +32,20 @@ _POLYNOMIAL = tuple(
 )
 
 
-def fused(a: Floats, b: Floats | np.float32, c: Floats | np.float32) -> Floats:
-    """a * b + c, rounded once (the product of two float32 numbers is exact in float64)."""
-    total = a.astype(np.float64) * np.float64(b) + np.asarray(c, dtype=np.float64)
-    return np.asarray(total, dtype=np.float32)
+def fused(a: Floats | np.float32, b: Floats | np.float32, c: Floats | np.float32) -> Floats:
+    """a * b + c, rounded once to float32.
+
+    The product is exact in float64. The sum may not be: where it is not, its last bit is made 1
+    (rounding to odd), so that a second rounding cannot mistake it for a tie.
+    """
+    product = np.asarray(a, dtype=np.float64) * np.float64(b)
+    addend = np.asarray(c, dtype=np.float64)
+    total = np.asarray(product + addend)
+    taken = total - product
+    lost = (product - (total - taken)) + (addend - taken)
+    even = (total.view(np.int64) & 1) == 0
+    beside = np.nextafter(total, np.where(lost > 0, np.inf, -np.inf))
+    return np.where((np.abs(lost) > 0) & even, beside, total).astype(np.float32)
 
 
 def exponential(x: Floats) -> Floats:

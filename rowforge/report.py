@@ -6,6 +6,7 @@ from typing import Any
 
 from hw.arch.config import Config
 from hw.arch.program import Layer, Program
+from numerics.host.sums import UNROUNDED
 from rowforge.texttable import Column, text_table, used
 
 Counters = Mapping[int, Mapping[str, int]]
@@ -121,14 +122,25 @@ _EMPTY_AT_ZERO = ("macs", "resident_bytes", "edge_values")
 def table(document: Mapping[str, Any]) -> str:
     """The report as lines of text: a row a layer, the total last, then which run is counted.
 
-    Empty columns are left out.
+    Empty columns are left out. Layers with unrounded results follow, a line each.
     """
     rows = [
         {**row, **{name: row.get(name) or None for name in _EMPTY_AT_ZERO}}
         for row in (*document["layers"], {"name": "total", **document["total"]})
     ]
     text = text_table(used(_COLUMNS, rows), rows)
-    return f"{text}\n\n{caption(document['counts'])}" if "counts" in document else text
+    lines = [caption(document["counts"])] if "counts" in document else []
+    lines += unrounded_sentences(document)
+    return "\n\n".join([text, "\n".join(lines)]) if lines else text
+
+
+def unrounded_sentences(document: Mapping[str, Any]) -> list[str]:
+    """What a report says about layers whose float results cannot be ONNX Runtime's in every bit."""
+    found = [row for row in document["layers"] if str(row["reason"]).startswith(UNROUNDED)]
+    lines = [f"{row['name']}: {row['reason']}" for row in found[:_NAMED]]
+    if len(found) > _NAMED:
+        lines.append(f"{len(found) - _NAMED} more layers likewise, with their bounds in the JSON")
+    return lines
 
 
 def caption(counts: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
-from compiler.frontends.onnx_values import Activation, Scale
+from compiler.frontends.onnx_values import Activation, Scale, Stored
 from compiler.frontends.onnx_window import (
     Window,
     channels_last,
@@ -28,6 +28,7 @@ from compiler.frontends.onnx_window import (
 from compiler.ops import Conv, Image, Pool, PoolKind
 from numerics.quantisation import Requant, Rounding, integer_range
 
+AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 _ULP = 2.0**-24
 _MOST_SUMS = 1 << 22
 
@@ -63,6 +64,7 @@ class Average:
             "include_pad": self.include_pad,
             "beyond": self.beyond,
             "sums": self.sums,
+            "batch": self.batch,
         }
 
     @property
@@ -99,7 +101,8 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
             _check_axes(builder, node, len(source.shape))
         taps = image[:2]
         window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
-        include_pad, beyond, sums = False, (0, 0), "lanes"
+        sums = "aligned" if node.op_type == "ReduceMean" else "lanes"
+        include_pad, beyond = False, (0, 0)
     layout = output_layout(source, batch, (*window.outputs, image[2]))
     if node.op_type == "ReduceMean" and not node.integer("keepdims", 1):
         layout = Layout.plain((batch, image[2]))
@@ -158,14 +161,21 @@ def quantise_average(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...],
-) -> bool:
-    """An average between DequantizeLinear and QuantizeLinear; False if its input is float."""
-    found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or found.scale.dtype not in ("int8", "uint8"):
-        return False
+) -> Activation | None:
+    """An average between DequantizeLinear and QuantizeLinear; None if its input is float."""
+    found = averaged_input(builder, node)
+    if found is None:
+        return None
     average = read_average(builder, node, found.activation)
-    emit_average(builder, average, found.scale, name, target, clamp, absorbed)
-    return True
+    return emit_average(builder, average, found.scale, name, target, clamp, absorbed)
+
+
+def averaged_input(builder: Builder, node: RawNode) -> Stored | None:
+    """What an average pool averages if that is dequantised 8-bit values."""
+    if node.op_type not in AVERAGES:
+        return None
+    found = builder.stored(builder.name_at(node, 0, "input"))
+    return found if found is not None and found.scale.dtype in ("int8", "uint8") else None
 
 
 def emit_average(
@@ -176,7 +186,7 @@ def emit_average(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...] = (),
-) -> None:
+) -> Activation:
     """The pool on the array if its rounding cannot differ there, else as a host step."""
     node, window = average.raw, average.window
     builder.check_ratio(node, target, scale)
@@ -193,7 +203,9 @@ def emit_average(
         "dilation": window.dilation,
     }
     counts = average.counts
-    if scale.dtype == target.dtype and all(_cannot_differ(scale, target, n) for n in counts):
+    rounded_offset = target.zero_point if _adds_zero_first(node) else 0
+    proven = all(_cannot_differ(scale, target, n, rounded_offset) for n in counts)
+    if scale.dtype == target.dtype and proven:
         if scale == target and not average.include_pad and window.dilation == (1, 1):
             pool = Pool(
                 kind=PoolKind.AVERAGE,
@@ -204,20 +216,14 @@ def emit_average(
                 **common,
             )
             builder.emit_for(node, pool, *absorbed)
-            return
+            return output
         exact = True
     else:
         exact = node.op_type.startswith("QLinear") and _is_global(average)
     if exact and len(counts) == 1:
         conv = _as_conv(average, scale, target, clamp, counts.pop(), common)
         builder.emit_for(node, conv, *absorbed)
-        return
-    if node.op_type == "ReduceMean":
-        builder.refuse(
-            node,
-            "means of its input can be ties, whose rounding hangs on the order of float32 sums",
-            "use GlobalAveragePool",
-        )
+        return output
     builder.emit_host(
         node,
         "average_dequantised",
@@ -232,9 +238,15 @@ def emit_average(
         low=clamp[0],
         high=clamp[1],
         dtype=target.dtype,
-        zero_first=node.op_type == "QLinearAveragePool",
+        zero_first=_adds_zero_first(node),
         **average.geometry,
     )
+    return output
+
+
+def _adds_zero_first(node: RawNode) -> bool:
+    """Whether ONNX Runtime adds the output's zero point in float32, before it rounds."""
+    return node.op_type == "QLinearAveragePool"
 
 
 def _is_global(average: Average) -> bool:
@@ -242,17 +254,31 @@ def _is_global(average: Average) -> bool:
     return average.window.taps == average.image[:2] and not any(average.window.pad)
 
 
-def _cannot_differ(scale: Scale, target: Scale, count: int) -> bool:
-    """No sum of `count` centred values has a mean closer to a tie than float32 arithmetic errs."""
+def _cannot_differ(scale: Scale, target: Scale, count: int, offset: int) -> bool:
+    """No sum of `count` centred values has a mean closer to a tie than float32 arithmetic errs.
+
+    The addition of `offset` is part of that arithmetic.
+    """
     low, high = (edge - scale.zero_point for edge in integer_range(scale.dtype))
-    if (high - low) * count > _MOST_SUMS:
+    if (high - low) * count > _MOST_SUMS or not _stays_normal(scale, target, count):
         return False
     ratio = float(scale.scale) / float(target.scale)
     largest = max(-low, high) * ratio
-    error = (count + 8) * _ULP * largest
+    error = _ULP * ((count + 8) * largest + (largest + abs(offset) if offset else 0.0))
     means = np.arange(low * count, high * count + 1, dtype=np.float64) * (ratio / count)
     distance = np.abs(means - np.floor(means) - 0.5)
     return bool(distance.min() > error)
+
+
+def _stays_normal(scale: Scale, target: Scale, count: int) -> bool:
+    """Neither the sums of `count` values nor the scale of their mean leave float32's normal range.
+
+    Beyond it the errors of float32 are not those that `_cannot_differ` reckons with.
+    """
+    info = np.finfo(np.float32)
+    sums = float(scale.scale) * 256 * count, float(target.scale) * count
+    least = float(scale.scale) / count, float(target.scale) * count
+    return max(sums) <= float(info.max) and min(least) >= float(info.tiny)
 
 
 def _as_conv(
@@ -265,7 +291,8 @@ def _as_conv(
 ) -> Conv:
     """The mean as a depthwise convolution with weights of 1 and the count in its scale."""
     C = average.image[2]
-    ratio = np.float32(scale.scale / (target.scale * np.float32(count)))
+    with np.errstate(all="ignore"):
+        ratio = np.float32(scale.scale / (target.scale * np.float32(count)))
     return Conv(
         weights=np.ones((C, *average.window.taps, 1), dtype=np.int8),
         weight_zero_point=np.zeros(1, dtype=np.int64),

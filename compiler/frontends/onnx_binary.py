@@ -24,42 +24,47 @@ from numerics.quantisation import Requant, Rounding, add_multipliers, integer_ra
 from numerics.rounding import add_fixed, scale_ort
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Binary:
-    """A sum or product of stored values: operands, output scale and clamp.
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """What a sum, difference or product of stored values computes: scales, output and clamp.
 
-    `function` is the host step that computes it as ONNX Runtime does.
+    `function` is the host step that computes it as ONNX Runtime does; `exchanged` is that of
+    `add_qlinear`.
     """
 
-    raw: RawNode
     operator: str
-    operands: tuple[Stored, Stored]
+    function: str
+    scales: tuple[Scale, Scale]
     target: Scale
     clamp: tuple[int, int]
-    function: str
-    absorbed: tuple[RawNode, ...] = ()
+    exchanged: bool = False
 
     @property
-    def scales(self) -> tuple[Scale, Scale]:
-        """Of the operands."""
-        return self.operands[0].scale, self.operands[1].scale
+    def parameters(self) -> dict[str, Any]:
+        """Of the host step."""
+        a, b = self.scales
+        fixed = {"exchanged": self.exchanged} if self.function == "add_qlinear" else {}
+        return {
+            "operator": self.operator,
+            "scales": (float(a.scale), float(b.scale)),
+            "zero_points": (a.zero_point, b.zero_point),
+            "scale": float(self.target.scale),
+            "zero_point": self.target.zero_point,
+            "low": self.clamp[0],
+            "high": self.clamp[1],
+            "dtype": self.target.dtype,
+            **fixed,
+        }
 
 
-def _parameters(
-    operator: str, scales: tuple[Scale, Scale], target: Scale, clamp: tuple[int, int]
-) -> dict[str, Any]:
-    """Of the host step."""
-    a, b = scales
-    return {
-        "operator": operator,
-        "scales": (float(a.scale), float(b.scale)),
-        "zero_points": (a.zero_point, b.zero_point),
-        "scale": float(target.scale),
-        "zero_point": target.zero_point,
-        "low": clamp[0],
-        "high": clamp[1],
-        "dtype": target.dtype,
-    }
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Binary:
+    """A node that is a sum, difference or product of two stored tensors."""
+
+    raw: RawNode
+    operands: tuple[Activation, Activation]
+    arithmetic: Arithmetic
+    absorbed: tuple[RawNode, ...] = ()
 
 
 _FUNCTIONS: dict[str, Callable[..., Array]] = {
@@ -75,76 +80,93 @@ def quantise_binary(
     target: Scale,
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...],
-) -> bool:
-    """Add or Mul between DequantizeLinear and QuantizeLinear; False if it has no such operands."""
+) -> Activation | None:
+    """Add or Mul between DequantizeLinear and QuantizeLinear; None if it has no such operands."""
+    pair = binary_operands(builder, node)
+    if pair is None:
+        return None
+    arithmetic = Arithmetic(
+        operator=node.op_type,
+        function="add_dequantised",
+        scales=(pair[0].scale, pair[1].scale),
+        target=target,
+        clamp=clamp,
+    )
+    activations = pair[0].activation, pair[1].activation
+    binary = Binary(raw=node, operands=activations, arithmetic=arithmetic, absorbed=absorbed)
+    return emit_binary(builder, binary, name)
+
+
+def binary_operands(builder: Builder, node: RawNode) -> tuple[Stored, Stored] | None:
+    """The operands of a sum or product of two tensors if both are dequantised 8-bit values."""
     operands = [_operand(builder, source) for source in node.inputs]
     if len(operands) != 2 or operands[0] is None or operands[1] is None:
-        return False
+        return None
     pair = operands[0], operands[1]
     if node.inputs[0] in builder.constants and node.inputs[1] in builder.constants:
-        return False
+        return None
     if any(side.scale.dtype not in ("int8", "uint8") for side in pair):
-        return False
-    emit_binary(
-        builder,
-        Binary(
-            raw=node,
-            operator=node.op_type,
-            operands=pair,
-            target=target,
-            clamp=clamp,
-            function="add_dequantised",
-            absorbed=absorbed,
-        ),
-        name,
-    )
-    return True
+        return None
+    return pair
 
 
 def convert_qlinear(builder: Builder, node: RawNode) -> None:
     """QLinearAdd and QLinearMul."""
-    operands = []
-    for position in (0, 3):
-        source = builder.activation(node, position)
-        operands.append(Stored(source, builder.scale_at(node, position + 1, source.dtype)))
-    target = builder.scale_at(node, 6, operands[0].activation.dtype)
-    emit_binary(
-        builder,
-        Binary(
-            raw=node,
-            operator=node.op_type.removeprefix("QLinear"),
-            operands=(operands[0], operands[1]),
-            target=target,
-            clamp=integer_range(target.dtype),
-            function="add_qlinear",
+    first, second = builder.activation(node, 0), builder.activation(node, 3)
+    target = builder.scale_at(node, 6, first.dtype)
+    arithmetic = Arithmetic(
+        operator=node.op_type.removeprefix("QLinear"),
+        function="add_qlinear",
+        scales=(
+            builder.scale_at(node, 1, first.dtype),
+            builder.scale_at(node, 4, second.dtype),
         ),
-        node.outputs[0],
+        target=target,
+        clamp=integer_range(target.dtype),
+        exchanged=_exchanged(first.shape, second.shape),
     )
+    binary = Binary(raw=node, operands=(first, second), arithmetic=arithmetic)
+    emit_binary(builder, binary, node.outputs[0])
+
+
+def _exchanged(first: Shape, second: Shape) -> bool:
+    """Whether ONNX Runtime changes the places of a QLinearAdd's operands.
+
+    It does so where one value of the first serves a row of the second: the first has size 1 on the
+    innermost axis on which not both have size 1. Axes that only one of them has do not count,
+    unless there are no others.
+    """
+    common = min(len(first), len(second))
+    for axis in range(-1, -common - 1, -1):
+        if max(first[axis], second[axis]) > 1:
+            return first[axis] == 1
+    if common == 0 and first:
+        return first[-1] == 1
+    return True
 
 
 def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
     """The operator on the array if it is exact there, else as a host step."""
-    node = binary.raw
-    builder.check_ratio(node, binary.target, *binary.scales)
-    first, second = aligned(
-        builder, node, *(side.activation for side in binary.operands), spread=True
-    )
+    node, arithmetic = binary.raw, binary.arithmetic
+    target = arithmetic.target
+    builder.check_ratio(node, target, *arithmetic.scales)
+    first, second = aligned(builder, node, *binary.operands, spread=True)
     shape = np.broadcast_shapes(first.shape, second.shape)
     wide = first if first.shape == shape else second
-    output = builder.declare(name, wide.layout, binary.target.dtype, binary.target)
-    reason = _why_not(binary, first, second)
+    output = builder.declare(name, wide.layout, target.dtype, target)
+    reason = _why_not(arithmetic, first, second)
     served = None if reason else _on_array(builder, binary, first, second, name)
     if served is not None:
         builder.emit_for(node, served, *binary.absorbed)
         return output
     builder.emit_host(
         node,
-        binary.function,
+        arithmetic.function,
         (first, second),
         output,
         absorbed=binary.absorbed,
-        reason=reason or _inexact(binary),
-        **_parameters(binary.operator, binary.scales, binary.target, binary.clamp),
+        reason=reason or _DIFFERS[arithmetic.operator],
+        **arithmetic.parameters,
     )
     return output
 
@@ -247,26 +269,23 @@ def _operand(builder: Builder, name: str) -> Stored | None:
     return Stored(builder.constant_activation(key, constant.values), scale)
 
 
-def _why_not(binary: Binary, first: Activation, second: Activation) -> str:
+def _why_not(arithmetic: Arithmetic, first: Activation, second: Activation) -> str:
     """Why the array cannot serve the operator, empty if it may."""
-    types = {binary.target.dtype, first.dtype, second.dtype}
+    types = {arithmetic.target.dtype, first.dtype, second.dtype}
     if len(types) > 1:
         return "its operands and its result differ in type"
     if first.shape != second.shape:
         return "it broadcasts one of its operands"
+    if arithmetic.operator not in _BUILDERS:
+        return f"the array has no {arithmetic.operator}"
     return ""
-
-
-def _inexact(binary: Binary) -> str:
-    word = "sum" if binary.operator == "Add" else "product"
-    return f"the array's {word} differs from float32 for some pair of operands"
 
 
 def _on_array(
     builder: Builder, binary: Binary, first: Activation, second: Activation, name: str
 ) -> Node | None:
     """The array's operator, if it yields ONNX Runtime's value for every pair of operands."""
-    found = _exact(binary.operator, binary.function, binary.scales, binary.target, binary.clamp)
+    found = _exact(binary.arithmetic)
     if found is None:
         return None
     kind, fields = found
@@ -283,23 +302,17 @@ _Node = tuple[Callable[..., Node], dict[str, Any]]
 
 
 @lru_cache(maxsize=256)
-def _exact(
-    operator: str,
-    function: str,
-    scales: tuple[Scale, Scale],
-    target: Scale,
-    clamp: tuple[int, int],
-) -> _Node | None:
+def _exact(arithmetic: Arithmetic) -> _Node | None:
     """The array's operator with its fields; None if some pair of operands tells the two apart."""
+    scales, target, clamp = arithmetic.scales, arithmetic.target, arithmetic.clamp
     values = (all_values(scale.dtype) for scale in scales)
     grid = np.meshgrid(*values, indexing="ij", sparse=True)
-    expected = _FUNCTIONS[function](*grid, **_parameters(operator, scales, target, clamp))
+    expected = _FUNCTIONS[arithmetic.function](*grid, **arithmetic.parameters)
     centred = [
         values.astype(np.int64) - scale.zero_point
         for values, scale in zip(grid, scales, strict=True)
     ]
-    build = _add if operator == "Add" else _mul
-    found = build(scales, target, clamp, centred)
+    found = _BUILDERS[arithmetic.operator](scales, target, clamp, centred)
     if found is None:
         return None
     kind, fields, scaled = found
@@ -349,3 +362,10 @@ def _mul(
     )
     fields = {"zero_points": (a.zero_point, b.zero_point), "stage": stage}
     return Mul, fields, scale_ort(centred[0] * centred[1], np.asarray(ratio))
+
+
+_BUILDERS = {"Add": _add, "Mul": _mul}
+_DIFFERS = {
+    "Add": "the array's sum differs from float32 for some pair of operands",
+    "Mul": "the array's product differs from float32 for some pair of operands",
+}

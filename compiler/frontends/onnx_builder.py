@@ -46,6 +46,8 @@ class Builder(Emitter):
     quantised_constants : of those, the dequantised ones
     pending : operators on floats that wait for their readers, by the name of their output
     stored_values : dequantised activations by name
+    quantised_forms : float tensors that have been quantised, by name, scale and clamp
+    served : indices of operators that an earlier one has done the work of
     """
 
     def __init__(
@@ -54,14 +56,18 @@ class Builder(Emitter):
         *,
         materialisers: Mapping[str, Callable[["Builder", RawNode], None]],
         integer_forms: Mapping[str, Callable[["Builder", RawNode, str | None], Stored | None]],
+        finisher: Callable[["Builder", str], Callable[[], None] | None],
     ) -> None:
         super().__init__(raw)
         self.constants = Constants(raw.constants)
         self.quantised_constants: dict[str, QuantisedConstant] = {}
         self.pending: dict[str, RawNode] = {}
         self.stored_values: dict[str, Stored] = {}
+        self.quantised_forms: dict[tuple[str, Scale, tuple[int, int]], Activation] = {}
+        self.served: set[int] = set()
         self._materialisers = materialisers
         self._integer_forms = integer_forms
+        self._finisher = finisher
         self._folded_at: dict[str, int] = {}
         self._folded_elements = 0
         held = sum(value.size for value in raw.constants.values())
@@ -159,7 +165,7 @@ class Builder(Emitter):
 
         `key` is the graph key for the result of such an operator.
         """
-        for node in self._waiting(name, self._unstored):
+        for node in self._waiting(name, self._unstored, lambda node: node.inputs):
             output = node.outputs[0]
             form = self._integer_forms[node.op_type]
             found = form(self, node, key if output == name else None)
@@ -175,7 +181,12 @@ class Builder(Emitter):
         node = self.pending.get(name)
         return node if node is not None and node.op_type in self._integer_forms else None
 
-    def _waiting(self, name: str, pending: Callable[[str], RawNode | None]) -> list[RawNode]:
+    def _waiting(
+        self,
+        name: str,
+        pending: Callable[[str], RawNode | None],
+        needs: Callable[[RawNode], tuple[str, ...]],
+    ) -> list[RawNode]:
         """The operators that must be served before `name`, in order; no recursion, any depth."""
         found: dict[int, RawNode] = {}
         queue = [name]
@@ -183,7 +194,7 @@ class Builder(Emitter):
             node = pending(queue.pop())
             if node is not None and node.index not in found:
                 found[node.index] = node
-                queue.extend(filter(None, node.inputs))
+                queue.extend(filter(None, needs(node)))
         return sorted(found.values(), key=lambda node: self._position[node.index])
 
     def activation(self, node: RawNode, position: int, what: str = "input") -> Activation:
@@ -206,7 +217,7 @@ class Builder(Emitter):
             return self._unfold(name)
         if name not in self.pending:
             self.refuse(node, f"its input {name!r} has a type that is not supported", "cast it")
-        for writer in self._waiting(name, self._unwritten):
+        for writer in self._waiting(name, self._unwritten, self._floats_for):
             self._write(writer)
         return self.activation_named(node, name)
 
@@ -229,10 +240,18 @@ class Builder(Emitter):
                 )
             )
             return
+        finish = self._finisher(self, output)
+        if finish is not None:
+            finish()
+            return
         materialise = self._materialisers.get(writer.op_type)
         if materialise is None:
             self.refuse(writer, "it computes in floating point", QUANTIZE_REMEDY)
         materialise(self, writer)
+
+    def _floats_for(self, node: RawNode) -> tuple[str, ...]:
+        """The float tensors that a pending operator needs; a product of integers needs none."""
+        return () if self._finisher(self, node.outputs[0]) is not None else node.inputs
 
     def _unwritten(self, name: str) -> RawNode | None:
         """The pending operator whose float result is not in the graph yet."""

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_chain import clip_bounds, stored_clamp
 from compiler.frontends.onnx_layout import Layout
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import RELABELLING, relabelled
 from compiler.frontends.onnx_values import KNOWN, QuantisedConstant
 from compiler.ops import Array
 from hw.arch.errors import RowforgeError
-from numerics.host.ort import dequantise_ort
+from numerics.host.ort import clip, dequantise_ort
 from numerics.quantisation import integer_range
 
 _CAST = {
@@ -49,6 +50,16 @@ def fold_constant(builder: Builder, node: RawNode) -> bool:
         builder.refuse(node, f"its constant inputs do not fit: {error}", "export the model again")
     builder.define(node, value)
     return True
+
+
+def fold_early(builder: Builder, names: tuple[str, ...]) -> None:
+    """Computes the Constant operators that write these names before their turn comes."""
+    for node in builder.raw.nodes:
+        early = node.op_type == "Constant" and node.index not in builder.served
+        if early and any(name in names for name in node.outputs if name):
+            if node.outputs[0] not in builder.constants:
+                fold_constant(builder, node)
+            builder.served.add(node.index)
 
 
 def _shape(builder: Builder, node: RawNode) -> bool:
@@ -150,6 +161,17 @@ def _elementwise(function: Callable[..., Any]) -> Callable[[Builder, RawNode], A
 
 def _divide(a: Array, b: Array) -> Array:
     return np.asarray(a / b if a.dtype.kind == "f" else np.trunc(a / b))
+
+
+def _clip(builder: Builder, node: RawNode) -> Array:
+    value = builder.constants[node.inputs[0]]
+    bounds = clip_bounds(builder, node)
+    if bounds is None:
+        builder.refuse(node, "its bounds are not one number each", "export the model again")
+    if value.dtype.kind in "iu":
+        low, high = stored_clamp(bounds, str(value.dtype))
+        return np.clip(value, low, high)
+    return clip(value, low=bounds[0], high=bounds[1])
 
 
 def _permutation(node: RawNode, rank: int) -> tuple[int, ...]:
@@ -292,6 +314,7 @@ _FOLDS: dict[str, Callable[[Builder, RawNode], Array]] = {
     "Div": _elementwise(_divide),
     "Neg": _elementwise(np.negative),
     "Sqrt": _elementwise(np.sqrt),
+    "Clip": _clip,
     "Relu": _elementwise(lambda a: np.maximum(a, 0)),
     "ReduceProd": lambda builder, node: np.asarray([prod(_inputs(builder, node)[0].tolist())]),
     "QuantizeLinear": _quantise,

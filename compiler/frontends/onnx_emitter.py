@@ -29,6 +29,7 @@ class Emitter:
         self._noted: set[int] = set()
         self._rearranged: dict[tuple[str, Layout], Activation] = {}
         self._labels: dict[int, str] = {}
+        self._names: dict[str, int] = {}
         taken: set[str] = set()
         for node in raw.nodes:
             name = " ".join(node.name.split())
@@ -107,7 +108,10 @@ class Emitter:
         """Appends a node that also does the work of the `absorbed` operators of the model."""
         for other in absorbed:
             self.note(other, f"computed together with {node.name}")
-        self._nodes.append(replace(node, absorbs=tuple(self._notes)))
+        # An operator with several quantised forms is computed once for each.
+        count = self._names[node.name] = self._names.get(node.name, 0) + 1
+        name = node.name if count == 1 else f"{node.name} ({count})"
+        self._nodes.append(replace(node, name=name, absorbs=tuple(self._notes)))
         self._notes.clear()
 
     def note(self, node: RawNode, reason: str) -> None:

@@ -7,18 +7,22 @@ import numpy as np
 from compiler.frontends.onnx_average import read_average
 from compiler.frontends.onnx_binary import aligned
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_chain import clip_bounds, stored_clamp
 from compiler.frontends.onnx_layout import Layout
-from compiler.frontends.onnx_qdq import Slices, clip_bounds, sliced_parameters
+from compiler.frontends.onnx_qdq import Slices, sliced_parameters
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_select import clamp_stored
 from compiler.frontends.onnx_values import Activation
-from numerics.quantisation import INTEGER_RANGES, integer_range
+from numerics.quantisation import INTEGER_RANGES
 
 _DYNAMIC = (
     ("dynamic_values", "uint8"),
     ("dynamic_scale", "float32"),
     ("dynamic_zero_point", "uint8"),
 )
+# With larger scales sums of values, if not the values themselves, are infinite in float32: such
+# values exist as floats from then on, since no operator on integers could follow that.
+_LARGEST_SCALE = 2.0**100
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
@@ -29,7 +33,7 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, f"its input has type {source.dtype}", "8 and 32 bits are supported")
     if builder.constant(node, 1, "scale").size == 1:
         scale = builder.scale_at(node, 1, source.dtype)
-        if source.dtype != "int32":
+        if source.dtype != "int32" and float(scale.scale) <= _LARGEST_SCALE:
             builder.dequantise(node, source, scale)
             return
         slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)
@@ -94,13 +98,15 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
         builder.refuse(node, "its bounds are no constants", "export them as initializers")
     low, high = bounds
     if source.dtype in INTEGER_RANGES:
-        lowest, highest = integer_range(source.dtype)
-        low = lowest if low is None else int(min(max(low, lowest), highest))
-        high = highest if high is None else int(min(max(high, lowest), highest))
+        low, high = stored_clamp(bounds, source.dtype)
         if source.dtype in ("int8", "uint8"):
-            clamp = min(low, high), high
-            clamp_stored(builder, node, source, node.outputs[0], None, clamp)
+            clamp_stored(builder, node, source, node.outputs[0], None, (low, high))
             return
+    elif source.dtype == "float32" and node.op_type == "Clip":
+        # A bound that a Clip does not give is the last finite number, not infinity.
+        largest = float(np.finfo(np.float32).max)
+        low = -largest if not _has_bound(builder, node, 1, "min") else low
+        high = largest if not _has_bound(builder, node, 2, "max") else high
     output = builder.declare(node.outputs[0], source.layout, source.dtype)
     parameters: dict[str, Any] = {}
     if low is not None:
@@ -110,10 +116,13 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "clip", (source,), output, **parameters)
 
 
+def _has_bound(builder: Builder, node: RawNode, position: int, edge: str) -> bool:
+    """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
+    return builder.has(node, position) or edge in node.attributes
+
+
 def convert_average(builder: Builder, node: RawNode) -> None:
-    """AveragePool and GlobalAveragePool of float tensors."""
-    if node.op_type == "ReduceMean":
-        builder.refuse(node, "it averages floats", "use GlobalAveragePool between Q and DQ")
+    """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
     average = read_average(builder, node, _floats(builder, node))
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)

@@ -92,22 +92,21 @@ def emit_pad(
 
 def quantise_concat(
     builder: Builder, node: RawNode, name: str, target: Scale, absorbed: tuple[RawNode, ...]
-) -> bool:
+) -> Activation | None:
     """A Concat whose inputs have scales of their own: each is brought to the output's first."""
     found = [builder.stored(source) for source in node.inputs]
     present = [part for part in found if part is not None]
     if not present or len(present) < len(found):
-        return False
+        return None
     if any(part.scale.dtype not in ("int8", "uint8") for part in present):
-        return False
+        return None
     for other in absorbed:
         builder.note(other, f"computed together with {builder.label(node)}")
     sources = [
         requantised(builder, node, part, source, target)
         for part, source in zip(present, node.inputs, strict=True)
     ]
-    emit_concat(builder, node, sources, name, target)
-    return True
+    return emit_concat(builder, node, sources, name, target)
 
 
 def requantised(

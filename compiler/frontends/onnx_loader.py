@@ -5,6 +5,7 @@ from pathlib import Path
 
 from compiler.frontends import (
     onnx_binary,
+    onnx_finish,
     onnx_float,
     onnx_join,
     onnx_qdq,
@@ -124,7 +125,12 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
 
 
 def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
-    builder = Builder(raw, materialisers=_EITHER, integer_forms=_INTEGER_FORMS)
+    builder = Builder(
+        raw,
+        materialisers=_EITHER,
+        integer_forms=_INTEGER_FORMS,
+        finisher=onnx_finish.finisher,
+    )
     builder.constants.update(constants)
     inputs = [value for value in raw.inputs if value.name not in constants]
     windowed = _windowed_inputs(raw)
@@ -167,6 +173,8 @@ def _refuse_product(node: RawNode) -> None:
 
 
 def _convert(builder: Builder, node: RawNode) -> None:
+    if node.index in builder.served:
+        return
     sourceless = node.op_type != "Constant" and not any(node.inputs)
     if sourceless or not node.outputs or not node.outputs[0]:
         builder.refuse(node, "it has no input or output", "export the model again")

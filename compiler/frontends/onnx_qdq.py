@@ -4,115 +4,137 @@ The chain before it is walked back over activations (Relu, Clip) to the operator
 its operands are stored integers, operator, activation and rounding become one node.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx_average import quantise_average
+from compiler.frontends.onnx_affine import product_before
+from compiler.frontends.onnx_average import AVERAGES, quantise_average
 from compiler.frontends.onnx_binary import quantise_binary
 from compiler.frontends.onnx_builder import Builder
+from compiler.frontends.onnx_chain import Chain, clip_bounds, stored_clamp, walk_back
+from compiler.frontends.onnx_constants import fold_early
 from compiler.frontends.onnx_join import quantise_concat
-from compiler.frontends.onnx_mac import Mac, checked_weights, emit_conv, emit_product
-from compiler.frontends.onnx_normalise import normalised
+from compiler.frontends.onnx_push import Push, emit_quantised
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_requant import requantise_stored
-from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
+from compiler.frontends.onnx_values import Activation, Scale
 from numerics.quantisation import integer_range
 
 _INT8 = 3  # TensorProto.INT8
-_MAC_OPS = ("Conv", "Gemm", "MatMul")
-_AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 
 
-@dataclass
-class Chain:
-    """What lies between an operator and the QuantizeLinear behind it, in the model's order."""
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Where a QuantizeLinear writes: after an integer Clip, where one follows."""
 
-    name: str
-    bounds: list[tuple[float | None, float | None]] = field(default_factory=list)
-    nodes: list[RawNode] = field(default_factory=list)
-
-    def clamp(self, target: Scale) -> tuple[int, int]:
-        """The stored values between which the chain's activations leave the output."""
-        low, high = integer_range(target.dtype)
-        for lower, upper in self.bounds:
-            if lower is not None:
-                low, high = (max(edge, quantised(lower, target)) for edge in (low, high))
-            if upper is not None:
-                low, high = (min(edge, quantised(upper, target)) for edge in (low, high))
-        return low, high
-
-
-def quantised(real: float, scale: Scale) -> int:
-    """QuantizeLinear of one number."""
-    low, high = integer_range(scale.dtype)
-    with np.errstate(over="ignore"):
-        ratio = float(np.float32(real) / scale.scale)
-    rounded = float(np.rint(np.clip(ratio, -(2.0**40), 2.0**40)))
-    return int(min(max(rounded + scale.zero_point, low), high))
+    output: str
+    limits: tuple[int, int] | None
+    clips: tuple[RawNode, ...] = ()
 
 
 def convert_quantize(builder: Builder, node: RawNode) -> None:
     """QuantizeLinear of an activation, with all float operators before it that can join in."""
     target = _target(builder, node)
-    name, output = builder.name_at(node, 0, "input"), node.outputs[0]
-    chain = walk_back(builder, name)
-    writer = builder.pending.get(chain.name)
-    absorbed = (*reversed(chain.nodes), node)
-    if target is not None and writer is not None:
-        mac = mac_before(builder, chain.name)
-        if mac is not None:
-            emit = emit_conv if mac.raw.op_type == "Conv" else emit_product
-            emit(builder, mac, output, target, chain.clamp(target), absorbed)
-            return
-        if writer.op_type in ("Add", "Mul", "Sub") and quantise_binary(
-            builder, writer, output, target, chain.clamp(target), absorbed
-        ):
-            return
-        if (
-            writer.op_type == "Concat"
-            and not chain.bounds
-            and quantise_concat(builder, writer, output, target, absorbed)
-        ):
-            return
-        if writer.op_type in _AVERAGES and quantise_average(
-            builder, writer, output, target, chain.clamp(target), absorbed
-        ):
-            return
-    if target is not None:
-        found = builder.stored(chain.name, _key_for(builder, node, chain, target))
-        if found is not None:
-            _requantise(builder, node, found, target, chain, absorbed)
-            return
-    _quantise_float(builder, node, target)
+    placed = _placed(builder, node, target)
+    chain = walk_back(builder, builder.name_at(node, 0, "input"), placed.limits)
+    absorbed = (*reversed(chain.nodes), node, *placed.clips)
+    if target is None or not (
+        _quantise_known(builder, node, chain, target, placed)
+        or _quantise_operator(builder, chain, target, placed.output, absorbed)
+        or _requantise(builder, node, chain, target, placed, absorbed)
+        or _push(builder, node, target, placed)
+    ):
+        _quantise_float(builder, node, target, placed)
+
+
+def _placed(builder: Builder, node: RawNode, target: Scale | None) -> _Placed:
+    """The output of the QuantizeLinear, or of a Clip to constant bounds that alone reads it."""
+    name = node.outputs[0]
+    readers = builder.raw.readers.get(name, ())
+    clip = readers[0] if len(readers) == 1 else None
+    if target is None or clip is None or clip.op_type != "Clip" or name in builder.raw.outputs:
+        return _Placed(name, None)
+    fold_early(builder, clip.inputs[1:])
+    bounds = clip_bounds(builder, clip) if clip.inputs[0] == name and clip.outputs else None
+    if bounds is None:
+        return _Placed(name, None)
+    builder.served.add(clip.index)
+    return _Placed(clip.outputs[0], stored_clamp(bounds, target.dtype), (clip,))
+
+
+def _quantise_known(
+    builder: Builder, node: RawNode, chain: Chain, target: Scale, placed: _Placed
+) -> bool:
+    """A float tensor that another QuantizeLinear of this scale has quantised already."""
+    known = builder.quantised_forms.get((chain.name, target, chain.clamp(target)))
+    if known is None:
+        return False
+    builder.relabel(node, placed.output, known, known.layout)
+    for other in (*chain.nodes, *placed.clips):
+        builder.note(other, f"computed together with {builder.label(node)}")
+    return True
+
+
+def _quantise_operator(
+    builder: Builder, chain: Chain, target: Scale, output: str, absorbed: tuple[RawNode, ...]
+) -> bool:
+    """An operator right before the chain whose operands are stored integers."""
+    writer, clamp = builder.pending.get(chain.name), chain.clamp(target)
+    if writer is None:
+        return False
+    product, made = product_before(builder, chain.name), None
+    if product is not None:
+        made = emit_quantised(builder, product, output, target, clamp, absorbed)
+    elif writer.op_type in ("Add", "Mul", "Sub"):
+        made = quantise_binary(builder, writer, output, target, clamp, absorbed)
+    elif writer.op_type == "Concat" and clamp == integer_range(target.dtype):
+        made = quantise_concat(builder, writer, output, target, absorbed)
+    elif writer.op_type in AVERAGES:
+        made = quantise_average(builder, writer, output, target, clamp, absorbed)
+    if made is not None:
+        builder.quantised_forms[chain.name, target, clamp] = made
+    return made is not None
+
+
+def _push(builder: Builder, node: RawNode, target: Scale, placed: _Placed) -> bool:
+    """Operators that move values, right before the QuantizeLinear."""
+    push = Push(builder, node, target, placed.output, list(placed.clips))
+    return push.run(node.inputs[0], placed.limits or integer_range(target.dtype))
 
 
 def _requantise(
     builder: Builder,
     node: RawNode,
-    found: Stored,
-    target: Scale,
     chain: Chain,
+    target: Scale,
+    placed: _Placed,
     absorbed: tuple[RawNode, ...],
-) -> None:
+) -> bool:
     """Stored values to stored values: nothing to do where the scales are one."""
-    output = node.outputs[0]
+    output, clamp = placed.output, chain.clamp(target)
+    found = builder.stored(chain.name, _key_for(builder, node, chain, target))
+    if found is None:
+        return False
     same = found.scale == target
-    full = chain.clamp(target) == integer_range(target.dtype)
+    full = clamp == integer_range(target.dtype)
     if found.activation.key == output and same and full:
         builder.note(node, "its input has this scale already")
-        return
-    if same and full:
+    elif same and full:
         builder.relabel(node, output, found.activation, found.activation.layout)
-        return
-    requantise_stored(builder, node, found, output, target, chain.clamp(target), absorbed)
+        for clip in placed.clips:
+            builder.note(clip, f"computed together with {builder.label(node)}")
+    else:
+        requantise_stored(builder, node, found, output, target, clamp, absorbed)
+    return True
 
 
 def _key_for(builder: Builder, node: RawNode, chain: Chain, target: Scale) -> str | None:
     """The output's name, if an operator that keeps the scale of its input may write it itself."""
     readers, writer = builder.raw.readers, builder.pending.get(chain.name)
-    if chain.bounds or writer is None or chain.name in builder.raw.outputs:
+    plain = not chain.bounds and chain.limits is None
+    if not plain or writer is None or chain.name in builder.raw.outputs:
         return None
     source = builder.stored(writer.inputs[0]) if writer.inputs else None
     kept = source is not None and source.scale == target
@@ -130,7 +152,7 @@ def _target(builder: Builder, node: RawNode) -> Scale | None:
     return target
 
 
-def _quantise_float(builder: Builder, node: RawNode, target: Scale | None) -> None:
+def _quantise_float(builder: Builder, node: RawNode, target: Scale | None, placed: _Placed) -> None:
     """QuantizeLinear of a float tensor, on the host."""
     source = builder.activation(node, 0)
     if source.dtype != "float32":
@@ -140,16 +162,21 @@ def _quantise_float(builder: Builder, node: RawNode, target: Scale | None) -> No
     else:
         source = builder.in_form(node, source)
         slices = sliced_parameters(builder, node, source)
-    output = builder.declare(node.outputs[0], source.layout, slices.dtype, target)
+    output = builder.declare(placed.output, source.layout, slices.dtype, target)
+    limits: dict[str, Any] = {}
+    if placed.limits is not None:
+        limits = {"low": placed.limits[0], "high": placed.limits[1]}
     builder.emit_host(
         node,
         "quantise_ort",
         (source,),
         output,
+        absorbed=placed.clips,
         scale=slices.scale,
         zero_point=slices.zero_point,
         dtype=slices.dtype,
         axis=slices.axis,
+        **limits,
     )
 
 
@@ -188,159 +215,3 @@ def stored_axis(source: Activation, axis: int) -> int | None:
     if model_shape is not None or len(shape) != len(source.shape):
         return None
     return axis if permutation is None else int(permutation[axis])
-
-
-# ---- the chain before a QuantizeLinear ----------------------------------------------------------
-
-
-def walk_back(builder: Builder, name: str) -> Chain:
-    """Over Relu and Clip to the operator that computes."""
-    chain = Chain(name)
-    while chain.name in builder.pending:
-        node = builder.pending[chain.name]
-        bounds = clip_bounds(builder, node)
-        if bounds is None:
-            break
-        chain.bounds.insert(0, bounds)
-        chain.nodes.append(node)
-        chain.name = node.inputs[0]
-    return chain
-
-
-def clip_bounds(builder: Builder, node: RawNode) -> tuple[float | None, float | None] | None:
-    """The real interval of a Relu or Clip, None for another operator or unknown bounds."""
-    if node.op_type == "Relu":
-        return 0.0, None
-    if node.op_type != "Clip":
-        return None
-    bounds: list[float | None] = []
-    for position, edge in ((1, "min"), (2, "max")):
-        value: Any = node.number(edge, 0.0) if edge in node.attributes else None
-        if builder.has(node, position):
-            name = node.inputs[position]
-            if name not in builder.constants or builder.constants[name].size != 1:
-                return None
-            value = builder.constants[name].reshape(-1)[0]
-        bounds.append(None if value is None or np.isnan(value) else float(value))
-    return bounds[0], bounds[1]
-
-
-def mac_before(builder: Builder, name: str) -> Mac | None:
-    """The product that computes a float tensor from stored integers, with its bias; else None."""
-    node = builder.pending.get(name)
-    if node is None:
-        return None
-    if node.op_type in _MAC_OPS:
-        return _mac(builder, node)
-    if node.op_type == "BatchNormalization":
-        writer = builder.pending.get(builder.name_at(node, 0, "input"))
-        if writer is not None and writer.op_type == "Conv":
-            inner = _mac(builder, writer)
-            return None if inner is None else normalised(builder, node, inner)
-    if node.op_type == "Add" and len(node.inputs) == 2:
-        for mine, other in (node.inputs, node.inputs[::-1]):
-            writer = builder.pending.get(mine)
-            if writer is not None and writer.op_type in _MAC_OPS and other in builder.constants:
-                return _with_bias(builder, node, writer, other)
-    return None
-
-
-def _mac(builder: Builder, node: RawNode) -> Mac | None:
-    source = builder.stored(builder.name_at(node, 0, "input"))
-    name = builder.name_at(node, 1, "weights")
-    if source is None and name not in builder.quantised_constants:
-        return None
-    weights = builder.quantised_constants.get(name)
-    if source is None or weights is None:
-        what = "its input" if source is None else f"its weight operand {name!r}"
-        builder.refuse(
-            node,
-            f"{what} is no dequantised {'activation' if source is None else 'constant'}",
-            "quantise activations and weights of every product (`rowforge quantize` does)",
-        )
-    activation, factor, share = source.activation, np.float32(1.0), 1.0
-    if node.op_type == "Gemm":
-        factor = np.float32(node.number("alpha", 1.0))
-        share = node.number("beta", 1.0)
-        if not (np.isfinite(factor) and factor > 0):
-            builder.refuse(node, f"its alpha is {factor}", "use a positive factor")
-        if node.integer("transA", 0):
-            activation = transposed(activation)
-        if node.integer("transB", 0):
-            weights = transposed_weights(builder, node, weights)
-    mac = Mac(
-        raw=node,
-        source=activation,
-        scale=source.scale,
-        weights=checked_weights(builder, node, weights),
-        factor=factor,
-        float_sums=True,
-    )
-    _check_weight_axis(builder, node, mac)
-    if not builder.has(node, 2):
-        return mac
-    return _biased(builder, mac, node.inputs[2], share)
-
-
-def transposed(source: Activation) -> Activation:
-    """The activation with its two axes exchanged, for Gemm's transA."""
-    return replace(source, layout=source.layout.transpose((1, 0)))
-
-
-def transposed_weights(
-    builder: Builder, node: RawNode, weights: QuantisedConstant
-) -> QuantisedConstant:
-    """A quantised matrix with its axes exchanged."""
-    if weights.values.ndim != 2:
-        builder.refuse(node, "its second operand is no matrix", "export the model again")
-    return QuantisedConstant(weights.values.T, weights.scale, weights.zero_point, 1 - weights.axis)
-
-
-def _check_weight_axis(builder: Builder, node: RawNode, mac: Mac) -> None:
-    weights = mac.weights
-    wanted = 0 if node.op_type == "Conv" else weights.values.ndim - 1
-    if weights.scale.size > 1 and weights.axis != wanted:
-        builder.refuse(
-            node,
-            f"its weights have scales along axis {weights.axis}",
-            f"quantise them per tensor or per output channel (axis {wanted})",
-        )
-
-
-def _with_bias(builder: Builder, node: RawNode, writer: RawNode, other: str) -> Mac | None:
-    """A product and the Add behind it, if the sum is with one constant per output channel."""
-    if len(builder.raw.readers.get(writer.outputs[0], ())) != 1:
-        return None
-    mac = _mac(builder, writer)
-    if mac is None or mac.bias is not None:
-        return None
-    value = builder.constants[other]
-    if writer.op_type == "Conv":
-        rank = len(mac.source.shape)
-        aligned = (1,) * (rank - value.ndim) + value.shape
-        per_channel = value.ndim <= rank and all(
-            size == 1 for axis, size in enumerate(aligned) if axis != 1
-        )
-    else:
-        per_channel = value.size in (1, value.shape[-1] if value.ndim else 1)
-    if not per_channel:
-        return None
-    biased = _biased(builder, mac, other, 1.0)
-    return replace(biased, others=(node,))
-
-
-def _biased(builder: Builder, mac: Mac, name: str, share: float) -> Mac:
-    """The product with a bias in units of its accumulator."""
-    if name not in builder.constants:
-        builder.refuse(mac.raw, f"its bias {name!r} is no constant", "export it as a constant")
-    unit = mac.accumulator_scale.astype(np.float64)
-    stored = builder.quantised_constants.get(name)
-    if share == 1.0 and stored is not None and stored.values.dtype == np.int32:
-        given = stored.scale.astype(np.float64).reshape(-1)
-        if given.size in (1, unit.size) and np.allclose(given, unit, rtol=1e-5, atol=0):
-            centred = stored.values.reshape(-1).astype(np.float64) - stored.zero_point.reshape(-1)
-            return replace(mac, bias=centred)
-    value = builder.constants[name].reshape(-1).astype(np.float64) * share
-    if value.size not in (1, unit.size) and unit.size != 1:
-        builder.refuse(mac.raw, f"its bias has {value.size} values", "one per filter is expected")
-    return replace(mac, bias=value / unit)

@@ -10,13 +10,13 @@ from compiler.frontends.onnx_builder import Builder
 from compiler.frontends.onnx_float import softmax_rows
 from compiler.frontends.onnx_join import emit_concat, requantised
 from compiler.frontends.onnx_mac import (
-    Mac,
     checked_weights,
     emit_conv,
     emit_product,
     weights_at,
 )
-from compiler.frontends.onnx_qdq import transposed, transposed_weights
+from compiler.frontends.onnx_operands import transposed, transposed_weights
+from compiler.frontends.onnx_product import Mac
 from compiler.frontends.onnx_reader import RawNode
 from compiler.frontends.onnx_values import Activation, QuantisedConstant, Scale, Stored
 from compiler.ops import Array

@@ -6,7 +6,7 @@ sentence.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import prod
 from pathlib import Path
@@ -48,6 +48,15 @@ _OTHER_TYPES = {
     16: "bfloat16",
     21: "uint4",
     22: "int4",
+}
+# The type of an attribute by the field that holds its value.
+_FIELD_KINDS = {
+    "f": "FLOAT",
+    "i": "INT",
+    "s": "STRING",
+    "t": "TENSOR",
+    "floats": "FLOATS",
+    "ints": "INTS",
 }
 _DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
 
@@ -164,6 +173,7 @@ def _model(model: Any) -> RawModel:
     for name in outputs:
         if name not in made:
             raise RowforgeError(f"no operator writes its output {name!r}")
+    nodes = _without_unread(nodes, outputs)
     if len(set(outputs)) < len(outputs) or len({v.name for v in inputs}) < len(inputs):
         raise RowforgeError("an input or output is listed twice")
     return RawModel(
@@ -291,7 +301,11 @@ def _node(index: int, node: Any) -> RawNode:
 
 def _attribute(index: int, op_type: str, attribute: Any) -> Any:
     kinds = onnx.AttributeProto
-    match attribute.type:
+    kind = attribute.type
+    if kind == kinds.UNDEFINED:  # writers of the first versions left the type to the field
+        filled = [field.name for field, _ in attribute.ListFields() if field.name in _FIELD_KINDS]
+        kind = kinds.AttributeType.Value(_FIELD_KINDS[filled[0]]) if len(filled) == 1 else kind
+    match kind:
         case kinds.FLOAT:
             return float(attribute.f)
         case kinds.INT:
@@ -338,6 +352,18 @@ def _ordered(nodes: list[RawNode], known: set[str]) -> tuple[RawNode, ...]:
         stuck = next(node for node in nodes if waits[node.index])
         raise RowforgeError(f"operator {stuck.index} {stuck.op_type} is part of a cycle")
     return tuple(ordered)
+
+
+def _without_unread(nodes: tuple[RawNode, ...], outputs: tuple[str, ...]) -> tuple[RawNode, ...]:
+    """The nodes without the further outputs that nothing reads, such as a Dropout's mask."""
+    read = {name for node in nodes for name in node.inputs}.union(outputs)
+    kept: list[RawNode] = []
+    for node in nodes:
+        names = [*node.outputs[:1], *(n if n in read else "" for n in node.outputs[1:])]
+        while len(names) > 1 and not names[-1]:
+            names.pop()
+        kept.append(replace(node, outputs=tuple(names)))
+    return tuple(kept)
 
 
 def _readers(nodes: Iterable[RawNode]) -> dict[str, tuple[RawNode, ...]]:

@@ -26,7 +26,7 @@ from compiler.ops import Pool, PoolKind, Rescale
 from numerics.quantisation import Requant, Rounding, integer_range
 
 RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
-_POOLS = ("MaxPool", "GlobalMaxPool")
+POOLS = ("MaxPool", "GlobalMaxPool")
 
 
 # ---- relabelling --------------------------------------------------------------------------------
@@ -118,13 +118,17 @@ def relabel_stored(builder: Builder, node: RawNode, key: str | None) -> Stored |
 
 def convert_relabel(builder: Builder, node: RawNode) -> None:
     """A relabelling operator of integers, or of floats that exist."""
-    source = builder.activation(node, 0)
+    relabel_to(builder, node, builder.activation(node, 0), node.outputs[0])
+
+
+def relabel_to(builder: Builder, node: RawNode, source: Activation, name: str) -> Activation:
+    """The tensor `name`: what a relabelling operator makes of this one."""
     layout = relabelled(builder, node, source.layout)
     if layout is None:
         source = builder.in_order(node, source, tuple(range(len(source.shape))))
         layout = relabelled(builder, node, source.layout)
         assert layout is not None
-    builder.relabel(node, node.outputs[0], source, layout)
+    return builder.relabel(node, name, source, layout)
 
 
 # ---- maximum ------------------------------------------------------------------------------------

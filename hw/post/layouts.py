@@ -1,5 +1,7 @@
 """Layouts shared by the pieces of the post-processing unit."""
 
+from collections.abc import Set
+
 from amaranth.hdl import Mux, Shape, Value, signed
 from amaranth.lib import data
 
@@ -14,6 +16,14 @@ PARAM_LAYOUT = data.StructLayout(
     {field.name: Shape(field.width, field.signed) for field in PARAM.fields}
 )
 """Requantisation parameters of a channel: the low bits of the two words of `PARAM`, without gap."""
+
+
+def stored_param_layout(modes: Set[Rounding]) -> data.StructLayout:
+    """What the parameter memory holds of an entry: no addend if no mode reads it."""
+    members = dict(PARAM_LAYOUT.members)
+    if Rounding.AFFINE not in modes:
+        del members["addend"]
+    return data.StructLayout(members)
 
 
 def lane_config_layout(data_width: int) -> data.StructLayout:

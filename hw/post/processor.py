@@ -20,6 +20,7 @@ from hw.post.layouts import (
     of_bank,
     placement_layout,
     processor_config_layout,
+    stored_param_layout,
 )
 from hw.post.packer import Packer
 from hw.post.requantise import ALL_MODES, Requantiser, lane_latency
@@ -137,7 +138,9 @@ class PostProcessor(Block):
     def _parameters(self, m: Module, platform: object, en: Signal) -> data.View:
         """The parameter entries of the item that was taken in the cycle before."""
         units = self.config.post_units
-        entries = data.ArrayLayout(PARAM_LAYOUT, units)
+        stored = stored_param_layout(self.modes)
+        entries = data.ArrayLayout(stored, units)
+        entry = Signal(stored)
         ram = instantiate(
             m,
             platform,
@@ -145,15 +148,16 @@ class PostProcessor(Block):
             Ram(
                 width=entries.size,
                 depth=self.config.post_channels // units,
-                lane_width=PARAM_LAYOUT.size,
+                lane_width=stored.size,
             ),
         )
+        m.d.comb += [entry[name].eq(self.params.data[name]) for name in stored.members]
         m.d.comb += [
             ram.read.en.eq(en & self.items.valid),
             ram.read.addr.eq(self.items.payload.row),
             ram.write.en.eq(Cat(self.params.en & (self.params.unit == i) for i in range(units))),
             ram.write.addr.eq(self.params.row),
-            ram.write.data.eq(self.params.data.as_value().replicate(units)),
+            ram.write.data.eq(entry.as_value().replicate(units)),
         ]
         return entries(ram.read.data)
 
@@ -173,7 +177,7 @@ class PostProcessor(Block):
             m.d.comb += [
                 lane.en.eq(en),
                 lane.acc.eq(acc[i]),
-                lane.params.eq(entries[i]),
+                *(lane.params[name].eq(entries[i][name]) for name in entries[i].shape().members),
                 lane.bank.eq(bank),
                 packer.results[i].eq(lane.result),
                 packer.raw[i].eq(lane.raw),

@@ -17,12 +17,14 @@ from hw.post.right_shifter import RightShifter
 
 ALL_MODES = frozenset(Rounding)
 TWO_STEP = frozenset({Rounding.TFLM, Rounding.ORT})  # modes that round the product, then the result
-MULTIPLYING = frozenset({*TWO_STEP, Rounding.SINGLE, Rounding.DIVIDE})
+ADDING = TWO_STEP | {Rounding.AFFINE}  # modes that add something to the product
+MULTIPLYING = ADDING | {Rounding.SINGLE, Rounding.DIVIDE}
 
 _FLOAT_FRACTION = 23
 _FLOAT_DROPPED = 7  # bits of a normalised 31-bit magnitude that a float32 does not hold
 _FLOAT_SHIFT = 127 + _FLOAT_FRACTION  # right shift of the integer significand for exponent field 0
 _HIGH_MUL_SHIFT = 31
+_BELOW_HALF = _HIGH_MUL_SHIFT - 1  # low ones: one less than half of the first rounding's unit
 
 
 def lane_latency(modes: frozenset[Rounding]) -> int:
@@ -31,7 +33,9 @@ def lane_latency(modes: frozenset[Rounding]) -> int:
     if not modes.isdisjoint(MULTIPLYING):
         ranks += Multiplier.latency
     if not modes.isdisjoint(TWO_STEP):
-        ranks += Normaliser.latency + 1  # and the first rounding
+        ranks += Normaliser.latency
+    if not modes.isdisjoint(ADDING):
+        ranks += 1  # the sum with the product
     return ranks
 
 
@@ -49,6 +53,8 @@ class Requantiser(Block):
       even, as ONNX Runtime's MLAS requantises. `multiplier` holds the bits of the positive normal
       float32 scale (exponent field 0 flushes to 0); `shift` is not used.
     - `SINGLE`: int32(sum) * multiplier / 2^(31 - shift) rounded half up; shift -31 to 30.
+    - `AFFINE`: (int32(sum) * multiplier + addend) / 2^(31 - shift) rounded half to even;
+      multiplier 0 to 2^31 - 1, addend 0 to multiplier, shift -31 to 30.
     - `WIDE16`: sum / 2^-shift rounded half up, in full precision; shift -31 to 0. Saturation to 16
       bits is the clamp's: low and high lie within them.
     - `DIVIDE`: sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift)) with the entry of
@@ -56,7 +62,9 @@ class Requantiser(Block):
     - `RAW`: int32(sum) as it is, on `raw`; no zero point, no clamp.
 
     int32() wraps. Everything between sum and result is done on magnitudes: half up becomes a carry
-    that is withheld for negative ties; half to even and half away from zero are symmetric.
+    that is withheld for negative ties; half to even and half away from zero are symmetric. AFFINE
+    needs no second sign for its addend: a negative sum has the magnitude (|sum| - 1) * multiplier +
+    (multiplier - addend), of two terms that are not negative, and |sum| - 1 is ~sum.
 
     Latency: `latency` enabled cycles, for all modes alike; 11 with every mode. It takes a new
     input in every enabled cycle and holds all registers while `en` is low.
@@ -70,7 +78,7 @@ class Requantiser(Block):
     modes : iterable of Rounding
         Modes that are built; another mode in the configuration gives an undefined result. Without
         ORT the float rounding disappears, without TFLM and ORT the left shifter, without those,
-        SINGLE and DIVIDE the multiplier.
+        SINGLE, AFFINE and DIVIDE the multiplier.
 
     Members
     -------
@@ -108,6 +116,8 @@ class Requantiser(Block):
         self.data_width = data_width
         self._multiplies = not self.modes.isdisjoint(MULTIPLYING)
         self._two_step = not self.modes.isdisjoint(TWO_STEP)
+        self._adds = not self.modes.isdisjoint(ADDING)
+        self._added = ("addend",) if self._adds else ()
         # Just enough that a saturated quotient plus any zero point is beyond every clamp bound.
         self._quotient_width = {8: 10, 16: 17}[data_width]
         super().__init__(
@@ -131,7 +141,10 @@ class Requantiser(Block):
         m = Module()
         pipe = Pipeline(m, self.en)
         pipe.put(bank=self.bank, multiplier=self.params.multiplier)
+        if self._adds:
+            pipe.put(addend=self._addend(pipe))
         self._add_bias(m, pipe)
+        self._choose_addend(m, pipe)
         self._scale_up(m, pipe, platform)
         self._take_magnitude(m, pipe)
         self._multiply(m, pipe, platform)
@@ -149,6 +162,10 @@ class Requantiser(Block):
             return Const(1)
         mode = of_bank(self.cfg, pipe["bank"]).mode
         return Cat(mode == kind for kind in sorted(built)).any() if built else Const(0)
+
+    def _addend(self, pipe: Pipeline) -> Value:
+        """The parameter's addend, which never exceeds a multiplier of 31 bits; 0 but for AFFINE."""
+        return Mux(self._mode_is(pipe, Rounding.AFFINE), self.params.addend[:_HIGH_MUL_SHIFT], 0)
 
     def _add_bias(self, m: Module, pipe: Pipeline) -> None:
         """sum, left shift and right shift; in DIVIDE, |acc| + bias with the sign of acc."""
@@ -169,7 +186,22 @@ class Requantiser(Block):
             right.eq(base - Mux(upwards, 0, shift)),
         ]
         pipe.put(total=total, left=left, right=right)
-        pipe.advance("bank", "multiplier", "total", "left", "right")
+        pipe.advance("bank", "multiplier", *self._added, "total", "left", "right")
+
+    def _choose_addend(self, m: Module, pipe: Pipeline) -> None:
+        """What `_round_product` adds: below a half for two-step modes, AFFINE's addend, or nothing.
+
+        In mode AFFINE nothing is shifted to the left, so that the sign of the sum is known here.
+        """
+        if not self._adds:
+            return
+        multiplier, addend = pipe["multiplier"], pipe["addend"]
+        below_half = self._mode_is(pipe, *TWO_STEP).replicate(_BELOW_HALF)
+        chosen = Signal(_HIGH_MUL_SHIFT, name="chosen_addend")
+        m.d.comb += chosen.eq(addend | below_half)
+        with m.If(self._mode_is(pipe, Rounding.AFFINE) & pipe["total"][31]):
+            m.d.comb += chosen.eq(multiplier - addend)
+        pipe.put(addend=chosen)
 
     def _scale_up(self, m: Module, pipe: Pipeline, platform: object) -> None:
         """x: int32(sum) shifted left as TFLM wants, or normalised for ORT."""
@@ -184,7 +216,7 @@ class Requantiser(Block):
             normaliser.amount.eq(pipe["left"]),
             normaliser.normalise.eq(self._mode_is(pipe, Rounding.ORT)),
         ]
-        pipe.advance("bank", "multiplier", "above", "right", ranks=normaliser.latency)
+        pipe.advance("bank", "multiplier", *self._added, "above", "right", ranks=normaliser.latency)
         pipe.put(x=normaliser.shifted, shift=normaliser.shift)
 
     def _take_magnitude(self, m: Module, pipe: Pipeline) -> None:
@@ -192,6 +224,7 @@ class Requantiser(Block):
 
         ~x + 1 and the float rounding share one adder: the magnitude of floor(x) + up, with x
         negative, is ~floor(x) + (1 - up), and ones below the float's last bit hand the carry on.
+        For a negative sum in mode AFFINE, a is ~x.
         """
         x, above = pipe["x"], pipe["above"]
         wide = self._mode_is(pipe, Rounding.WIDE16)
@@ -211,11 +244,12 @@ class Requantiser(Block):
         ]
         with m.If(~wide):
             m.d.comb += flipped[32:].eq(0)
-        m.d.comb += magnitude.eq(flipped + Mux(ort, up ^ negative, negative))
+        one = negative & ~self._mode_is(pipe, Rounding.AFFINE)
+        m.d.comb += magnitude.eq(flipped + Mux(ort, up ^ negative, one))
         a = Cat(magnitude[:_FLOAT_DROPPED] & ~ones, magnitude[_FLOAT_DROPPED:32])
         pipe.put(negative=negative, a=a, above=magnitude[32:])
         self._choose_factor(m, pipe)
-        pipe.advance("bank", "negative", "a", "b", "above", "right")
+        pipe.advance("bank", "negative", *self._added, "a", "b", "above", "right")
 
     def _choose_factor(self, m: Module, pipe: Pipeline) -> None:
         """b and the right shift: the fixed-point multiplier, the float's significand, or 1."""
@@ -230,7 +264,7 @@ class Requantiser(Block):
             m.d.comb += amount.eq(_FLOAT_SHIFT + pipe["shift"] - exponent)
             with m.If(self._mode_is(pipe, Rounding.ORT)):
                 # A product is below 2^55: shifts beyond 62 leave less than a half, and those below
-                # 0 leave a value beyond any clamp, as 0 does. `_round_product` may add one.
+                # 0 leave a value beyond any clamp, as 0 does.
                 m.d.comb += [
                     b.eq(Cat(fraction, 1)),
                     right.eq(Mux(amount < 0, 0, Mux(amount > 62, 62, amount))),
@@ -250,35 +284,41 @@ class Requantiser(Block):
             multiplier.a.eq(pipe["a"]),
             multiplier.b.eq(pipe["b"]),
         ]
-        pipe.advance("bank", "negative", "above", "right", ranks=multiplier.latency)
+        pipe.advance("bank", "negative", *self._added, "above", "right", ranks=multiplier.latency)
         product = multiplier.product
         if Rounding.WIDE16 in self.modes:
             product = Cat(product[:32], product[32:] | pipe["above"])
         pipe.put(value=product)
 
     def _round_product(self, m: Module, pipe: Pipeline) -> None:
-        """First rounding of TFLM and ORT: the product to a multiple of 2^31.
+        """First rounding of TFLM and ORT, the product to a multiple of 2^31; the addend of AFFINE.
 
-        For ORT the product is in [2^53, 2^55) and doubled if below 2^54, so that a multiple of 2^31
-        has the 24 significant bits of a float32.
+        For ORT the product is in [2^53, 2^55), and a multiple of 2^31 has the 24 significant bits
+        of a float32, or one of 2^30 if the product is below 2^54. One adder serves all: adding a
+        half, or one less if ties go down, carries into the multiples exactly what is rounded up.
         """
-        if not self._two_step:
+        if not self._adds:
             return
         product = pipe["value"]
         ort = self._mode_is(pipe, Rounding.ORT)
-        double = Signal()
-        value = Signal(64)
-        m.d.comb += [
-            double.eq(ort & ~product[54]),
-            value.eq(Mux(double, product << 1, product)),
-        ]
-        low, high = value[:_HIGH_MUL_SHIFT], value[_HIGH_MUL_SHIFT:]
-        withheld = Signal()  # a tie goes down: negative in TFLM, even in ORT
         two_step = self._mode_is(pipe, *TWO_STEP)
-        m.d.comb += withheld.eq(Mux(ort, ~high[0], pipe["negative"]))
-        up = two_step & low[-1] & (~withheld | low[:-1].any())
-        rounded = Cat(low & ~two_step.replicate(len(low)), (high + up)[: len(high)])
-        pipe.put(value=rounded, right=(pipe["right"] + double)[:6])
+        finer = Signal()  # the unit is 2^30
+        withheld = Signal()  # a tie goes down: negative in TFLM, even in ORT
+        even = ~Mux(finer, product[_HIGH_MUL_SHIFT - 1], product[_HIGH_MUL_SHIFT])
+        m.d.comb += [
+            finer.eq(ort & ~product[54]),
+            withheld.eq(Mux(ort, even, pipe["negative"])),
+        ]
+        addend = Signal(_HIGH_MUL_SHIFT, name="addend_now")
+        m.d.comb += addend.eq(pipe["addend"])
+        with m.If(finer):
+            m.d.comb += addend[_BELOW_HALF - 1].eq(0)
+        # A bit below both terms carries `up` into the adder.
+        up = two_step & ~withheld
+        total = (Cat(1, product) + Cat(up, addend))[1:65]
+        dropped = Cat(two_step.replicate(_HIGH_MUL_SHIFT - 1), two_step & ~finer)
+        low, high = total[:_HIGH_MUL_SHIFT], total[_HIGH_MUL_SHIFT:]
+        pipe.put(value=Cat(low & ~dropped, high))
         pipe.advance("bank", "negative", "value", "right")
 
     def _shift_right(self, m: Module, pipe: Pipeline, platform: object) -> None:
@@ -303,7 +343,8 @@ class Requantiser(Block):
         -(quotient + up) = ~quotient + (1 - up), hence the exclusive ors.
         """
         quotient, negative = pipe["quotient"], pipe["negative"]
-        even = ~pipe["sticky"] & ~quotient[0] & self._mode_is(pipe, Rounding.ORT)
+        to_even = self._mode_is(pipe, Rounding.ORT, Rounding.AFFINE)
+        even = ~pipe["sticky"] & ~quotient[0] & to_even
         down = ~pipe["sticky"] & negative & self._mode_is(pipe, Rounding.SINGLE, Rounding.WIDE16)
         up = pipe["half"] & ~even & ~down & ~self._mode_is(pipe, Rounding.DIVIDE)
         signed_quotient = Cat(quotient ^ negative.replicate(len(quotient)), negative).as_signed()

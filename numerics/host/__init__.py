@@ -3,7 +3,17 @@
 Importing this package registers every step.
 """
 
-from numerics.host import convolution, moves, ort, ort_pool, tflm
+from numerics.host import convolution, moves, ort, ort_pool, sums, tflm
 from numerics.host.registry import STEPS, host_step, run_host
 
-__all__ = ["STEPS", "convolution", "host_step", "moves", "ort", "ort_pool", "run_host", "tflm"]
+__all__ = [
+    "STEPS",
+    "convolution",
+    "host_step",
+    "moves",
+    "ort",
+    "ort_pool",
+    "run_host",
+    "sums",
+    "tflm",
+]

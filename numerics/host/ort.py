@@ -54,13 +54,15 @@ def dequantise_ort(
 ) -> Floats:
     """float32(x - zero_point) * scale."""
     centred = x.astype(np.int64) - _sliced(zero_point, np.int64, axis, x.ndim)
-    return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
+    with np.errstate(over="ignore"):
+        return np.asarray(centred.astype(np.float32) * _sliced(scale, np.float32, axis, x.ndim))
 
 
 @host_step
 def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
     """float32(x) * scale, one scale for all columns or one for each."""
-    return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
+    with np.errstate(over="ignore"):
+        return np.asarray(x.astype(np.float32) * np.asarray(scale, dtype=np.float32))
 
 
 @host_step
@@ -95,11 +97,13 @@ _ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
 
 @host_step
 def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Array:
-    """x between two bounds of its own type; NaN stays."""
+    """x between two bounds of its own type; NaN stays, and so does a zero of the other sign."""
     if low is not None:
-        x = np.maximum(x, np.asarray(low, dtype=x.dtype))
+        lowest = np.asarray(low, dtype=x.dtype)
+        x = np.where(x < lowest, lowest, x)
     if high is not None:
-        x = np.minimum(x, np.asarray(high, dtype=x.dtype))
+        highest = np.asarray(high, dtype=x.dtype)
+        x = np.where(x > highest, highest, x)
     return x
 
 
@@ -141,24 +145,57 @@ def add_qlinear(
     low: int,
     high: int,
     dtype: str,
+    exchanged: bool,
 ) -> Array:
-    """QLinearAdd and QLinearMul as ONNX Runtime's kernels for x86 and Arm compute them.
+    """QLinearAdd and QLinearMul as ONNX Runtime's kernels for x86 compute them.
 
-    The sum runs over a * ratio_a + (b * ratio_b + rest) with fused multiply-adds, the product over
-    float32((a - za) * (b - zb)) * ratio.
+    The sum is a * ratio_a + (b * ratio_b + rest) with fused multiply-adds; the two operands have
+    changed places in it if they are `exchanged`. The product is (a - za) * (b - zb) times the ratio
+    plus the output's zero point, where each operation is rounded to float32.
     """
-    first, second, output = (np.float32(value) for value in (*scales, scale))
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    if operator == "Mul":
-        product = ((x - zero_points[0]) * (y - zero_points[1])).astype(np.float32)
-        real = (product * (first * second / output)).astype(np.float64) + zero_point
-    else:
-        ratios = first / output, second / output
-        offset = float(ratios[0]) * zero_points[0] + float(ratios[1] * np.float32(zero_points[1]))
-        rest = np.float32(zero_point) - np.float32(offset)
-        inner = (y * float(ratios[1]) + float(rest)).astype(np.float32)
-        real = (x * float(ratios[0]) + inner.astype(np.float64)).astype(np.float32)
-    return np.clip(np.rint(real), low, high).astype(dtype)
+    compute = _qlinear_product if operator == "Mul" else _qlinear_sum
+    if exchanged:
+        a, b, scales, zero_points = b, a, scales[::-1], zero_points[::-1]
+    with np.errstate(all="ignore"):
+        real = compute(a, b, scales, zero_points, np.float32(scale), np.float32(zero_point))
+    return round_on_x86(real, low=low, high=high, dtype=dtype)
+
+
+def round_on_x86(real: Floats, *, low: int, high: int, dtype: str) -> Array:
+    """rint(real) as a 32-bit integer, then clamped, in kernels that do not clamp first.
+
+    What does not fit 32 bits, infinities and NaN among it, x86 converts to the lowest integer.
+    """
+    rounded = np.rint(real)
+    return np.clip(np.where(rounded < 2.0**31, rounded, low), low, high).astype(dtype)
+
+
+def _qlinear_product(
+    a: Array,
+    b: Array,
+    scales: tuple[float, float],
+    zero_points: tuple[int, int],
+    scale: np.float32,
+    zero_point: np.float32,
+) -> Floats:
+    ratio = np.float32(scales[0]) * np.float32(scales[1]) / scale
+    centred = [x.astype(np.int32) - zero for x, zero in zip((a, b), zero_points, strict=True)]
+    return np.asarray((centred[0] * centred[1]).astype(np.float32) * ratio + zero_point)
+
+
+def _qlinear_sum(
+    a: Array,
+    b: Array,
+    scales: tuple[float, float],
+    zero_points: tuple[int, int],
+    scale: np.float32,
+    zero_point: np.float32,
+) -> Floats:
+    first, second = (np.float32(real) / scale for real in scales)
+    zeros = [np.float32(zero) for zero in zero_points]
+    rest = zero_point - mlas.fused(first, zeros[0], second * zeros[1])
+    inner = mlas.fused(b.astype(np.float32), second, rest)
+    return mlas.fused(a.astype(np.float32), first, inner)
 
 
 def _dynamic(x: Floats) -> tuple[np.float32, int]:

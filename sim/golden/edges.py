@@ -48,6 +48,7 @@ def edge_mask(node: Conv, images: Array, psums: Ints) -> Mask:
     stage = node.stage
     assert isinstance(stage, Requant)
     bias = node.bias + stage.offset
+    added = np.abs(bias) if node.float_magnitude is None else node.float_magnitude
     real = (psums + bias) * stage.scale
     below = np.floor(real)
     edge = below + 0.5
@@ -60,7 +61,7 @@ def edge_mask(node: Conv, images: Array, psums: Ints) -> Mask:
     def near(magnitude: Array, at: tuple[Ints, ...] | tuple[()] = ()) -> Mask:
         """Whether values lie within the bound that follows from their sums of magnitudes."""
         channel = at[3] if at else slice(None)
-        size = magnitude + np.abs(np.broadcast_to(bias, len(weights)))[channel]
+        size = magnitude + np.broadcast_to(added, len(weights))[channel]
         scale = np.broadcast_to(stage.scale, len(weights))[channel]
         sums = (weights[0].size + _SPARE) * _UNIT * size * scale
         bound = sums + 4 * _UNIT * np.abs(edge[at]) + _UNIT

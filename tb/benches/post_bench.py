@@ -12,7 +12,7 @@ from hw.post.layouts import PARAM_LAYOUT, buffer_write_layout, processor_config_
 from hw.post.processor import MODES_OF_WIDTH
 from tb import codec
 from tb.bus import Bench, Sink, Source, read_case
-from tests.hw.test_post_processor import Item, expected_writes, layer_of, make_items
+from tests.hw.test_post_processor import ENTRY, Item, expected_writes, layer_of, make_items
 
 
 async def _fill_parameters(bench: Bench, config: Config, items: list[Item]) -> None:
@@ -22,8 +22,8 @@ async def _fill_parameters(bench: Bench, config: Config, items: list[Item]) -> N
     unit_bits = (config.post_units - 1).bit_length()
     port = bench.dut.params
     for item in {item.row: item for item in items}.values():
-        for unit, (_, bias, multiplier, shift) in enumerate(item.vectors):
-            entry = {"bias": bias, "multiplier": multiplier, "shift": shift}
+        for unit, (_, *values) in enumerate(item.vectors):
+            entry = dict(zip(ENTRY, values, strict=False))
             data = codec.encode(PARAM_LAYOUT, entry)
             port.value = (
                 1 | item.row << 1 | unit << (1 + row_bits) | data << (1 + row_bits + unit_bits)

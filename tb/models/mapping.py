@@ -15,7 +15,10 @@ from tests.sim.streams import Stream, filter_words
 
 Ints = NDArray[np.int64]
 
-MODES = {8: (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE), 16: (Rounding.WIDE16,)}
+MODES = {
+    8: (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE, Rounding.AFFINE),
+    16: (Rounding.WIDE16,),
+}
 
 
 @dataclass
@@ -268,7 +271,7 @@ class Convolution:
         loops, accumulate = self.loops()
         output = s.N * layout.channel_blocks(self.config, s.C) * s.H * s.W
         stream.rows(*self.patterns(), first=rows).columns(self.columns(), first=column)
-        stream.params(self.params["bias"], self.params["multiplier"], self.params["shift"])
+        stream.params(**self.params)
         stream.load(self.x, 0, fence=True)
         bases = {
             "y": -s.pad,
@@ -441,15 +444,15 @@ def _fill(config: Config, random: Random, shape: Shape) -> Convolution:
 
 def _params(mode: Rounding, M: int, rng: np.random.Generator) -> dict[str, Ints]:
     """Requantisation that uses the output's range: sums of products have some 16 bits."""
-    bias = rng.integers(-2000, 2000, M)
+    zeros = np.zeros(M, np.int64)
+    params = dict.fromkeys(("multiplier", "addend", "shift"), zeros)
+    params["bias"] = rng.integers(-2000, 2000, M)
     if mode is Rounding.WIDE16:
-        return {"bias": bias, "multiplier": np.zeros(M, np.int64), "shift": rng.integers(-9, 1, M)}
+        return params | {"shift": rng.integers(-9, 1, M)}
     if mode is Rounding.ORT:
         scale = rng.uniform(1e-4, 2e-2, M).astype(np.float32)
-        multiplier = scale.view(np.uint32).astype(np.int64)
-        return {"bias": bias, "multiplier": multiplier, "shift": np.zeros(M, np.int64)}
-    return {
-        "bias": bias,
-        "multiplier": rng.integers(1 << 30, 1 << 31, M),
-        "shift": rng.integers(-11, -4, M),
-    }
+        return params | {"multiplier": scale.view(np.uint32).astype(np.int64)}
+    multiplier = rng.integers(1 << 30, 1 << 31, M)
+    if mode is Rounding.AFFINE:
+        params["addend"] = rng.integers(0, multiplier + 1)
+    return params | {"multiplier": multiplier, "shift": rng.integers(-11, -4, M)}

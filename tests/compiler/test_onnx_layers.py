@@ -311,11 +311,13 @@ def refusal(model: object, folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_product_whose_result_is_not_quantised(tmp_path: Path) -> None:
+def test_a_product_of_floats(tmp_path: Path) -> None:
     rng, m = np.random.default_rng(0), ModelMaker()
-    x = m.dequantise(m.input("x", (1, 3, 5, 5), "int8"), QS8)
-    message = refusal(m.model(m.op("Conv", x, conv_weights(m, rng, 4, 3))), tmp_path)
-    assert "'n2' cannot run" in message
+    x = m.input("x", (1, 3, 5, 5))
+    w = m.constant(rng.standard_normal((4, 3, 3, 3)).astype(np.float32))
+    y = m.op("Conv", x, w)
+    message = refusal(m.model(m.quantise(y, QS8)), tmp_path)
+    assert "'n0' cannot run: it computes in floating point" in message
     assert "rowforge quantize" in message
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from compiler.graph import Graph
+from tests.support.onnx_layerwise import LayerFindings
+
 Array = NDArray[Any]
 Feature = tuple[str, str]
 
@@ -29,9 +32,9 @@ class Format:
 
     `make` gets seed and index; `oracle` returns the outputs in the file's order; `wanted` lists by
     group what a full campaign must show. `other_level` computes them at the interpreter's other
-    optimisation level, or says why that cannot run; what it changes is counted. `explain` gets a
-    case's content and inputs, an output's position, both arrays, and returns how many values
-    differ for a proven reason of the interpreter's own, -1 if one has none.
+    optimisation level, or says why that cannot run; what it changes is counted. `layers` gets the
+    graph, a case's content and inputs, and compares every tensor given the interpreter's own
+    operands; what differs for a proven reason of the interpreter's own is listed there.
     """
 
     suffix: str
@@ -39,4 +42,4 @@ class Format:
     oracle: Callable[[bytes, Sequence[Array]], list[Array]]
     wanted: dict[str, tuple[str, ...]]
     other_level: Callable[[bytes, Sequence[Array]], list[Array] | str] | None = None
-    explain: Callable[[bytes, Sequence[Array], int, Array, Array], int] | None = None
+    layers: Callable[[Graph, bytes, Sequence[Array]], LayerFindings] | None = None

@@ -1,110 +1,83 @@
-"""Whether ONNX Runtime's float32 sums account for a difference in the last place.
+"""Whether ONNX Runtime's float32 sums account for a difference.
 
-Without optimisation a convolution or product between DequantizeLinear and QuantizeLinear adds up
-floats, and rounds at every step. The exact value of such an output is computed here in float64 from
-the same operands, with the most that float32 sums in any order can err by. A difference is
-accounted for if both sides are neighbours and the rounding edge between them lies that near to the
-exact value; nothing else is.
+A stored value that differs is accounted for if both sides are neighbours, ours is what the real
+number rounds to (but for the few factors that the accelerator holds as float32 numbers), and the
+rounding edge between them lies within the proven bound of ONNX Runtime's sum; a float value if
+each side lies within its bound of the real number. Nothing else is, and nothing where ONNX
+Runtime's bound is 0.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 import onnx
-from onnx import helper
-from onnx.reference import ReferenceEvaluator
 
-from tests.fuzz_graph.case import Array
-from tests.support.onnx_models import oracle
+from tests.support.onnx_bounds import MOVES, UNIT, Array, Bounded, Evaluator, along_axis
 
-_PRODUCTS = ("Conv", "Gemm", "MatMul")
-_BEHIND = ("Relu", "Clip", "Add")
-_UNIT = 2.0**-24  # the relative error of one float32 rounding
+_ON_INTEGERS = (*MOVES, "MaxPool")  # operators on stored values that select some of them
 
 
-def explained(
-    content: bytes, inputs: Sequence[Array], position: int, ours: Array, theirs: Array
-) -> int:
-    """How many values of an output differ for that reason; -1 if one differs for another."""
-    model = onnx.load_from_string(content)
-    graph = model.graph
-    writers = {name: node for node in graph.node for name in node.output}
-    last = writers.get(graph.output[position].name)
-    if last is None or last.op_type != "QuantizeLinear":
-        return -1
-    chain = _chain(last, writers)
-    if chain is None:
-        return -1
-    constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    real, error = _exactly(model, inputs, chain)
-    scale, zero = (constants[name].astype(np.float64) for name in last.input[1:3])
-    wrong = ours != theirs
-    edge = (np.minimum(ours, theirs, dtype=np.int64) - zero + 0.5)[wrong]
-    neighbours = np.abs(ours.astype(np.int64) - theirs)[wrong] == 1
-    # The division by the scale and the scale itself round too: two more units of the quotient.
-    near = np.abs(real[wrong] / scale - edge) <= (
-        error[wrong] / scale + 4 * _UNIT * np.abs(edge) + _UNIT
-    )
-    return int(wrong.sum()) if np.all(neighbours & near) else -1
+def accounted(evaluator: Evaluator, name: str, ours: Array, theirs: Array) -> Array:
+    """For each value of a tensor whether its difference has that reason; True where none is."""
+    equal = np.asarray(ours == theirs)
+    if ours.dtype == np.float32:
+        found = evaluator.bounded(name)
+        if found is None or not found.product:
+            return equal
+        near = np.abs(theirs - found.real) <= found.error
+        right = np.abs(ours - found.real) <= found.own
+        return np.asarray(equal | (near & right & (found.error > 0)))
+    after, last = _rounding_before(evaluator, name)
+    if last is None:
+        return equal
+    found = evaluator.bounded(last.input[0])
+    if found is None or not found.product:
+        return equal
+    for node in reversed(after):
+        found = _selected(evaluator, node, found)
+    scale = along_axis(last, evaluator.values[last.input[1]], ours.ndim).astype(np.float64)
+    zero: Array | float = 0.0
+    if len(last.input) > 2 and last.input[2]:
+        zero = along_axis(last, evaluator.values[last.input[2]], ours.ndim).astype(np.float64)
+    return np.asarray(equal | _at_an_edge(found, scale, zero, ours, theirs))
 
 
-def _chain(last: onnx.NodeProto, writers: dict[str, onnx.NodeProto]) -> list[onnx.NodeProto] | None:
-    """The product before a QuantizeLinear and what lies between, in order."""
-    found: list[onnx.NodeProto] = []
-    name = last.input[0]
-    while name in writers:
-        node = writers[name]
-        found.insert(0, node)
-        if node.op_type in _PRODUCTS:
-            return found
-        if node.op_type not in _BEHIND:
-            return None
-        name = node.input[0]
-    return None
-
-
-def _exactly(
-    model: onnx.ModelProto, inputs: Sequence[Array], chain: list[onnx.NodeProto]
-) -> tuple[Array, Array]:
-    """The chain in float64 on ONNX Runtime's own operands, and a bound of float32's error."""
-    made = {name for node in chain for name in node.output}
-    names = sorted({name for node in chain for name in node.input if name and name not in made})
-    operands = {name: a.astype(np.float64) for name, a in _operands(model, inputs, names).items()}
-    real = _evaluate(model, chain, operands)
-    sums = [node for node in chain if node.op_type not in ("Relu", "Clip")]
-    magnitude = _evaluate(model, sums, {name: np.abs(a) for name, a in operands.items()})
-    weights = operands[chain[0].input[1]]
-    filters = weights.shape[0] if chain[0].op_type == "Conv" else real.shape[-1]
-    terms = weights.size // filters
-    # Every product and every partial sum errs by a unit of at most the sum of magnitudes, and the
-    # operands themselves are rounded products of a scale and an integer: equal for both sides.
-    return real, (terms + 8) * _UNIT * magnitude
-
-
-def _operands(
-    model: onnx.ModelProto, inputs: Sequence[Array], names: list[str]
-) -> dict[str, Array]:
-    held = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
-    wider = onnx.ModelProto()
-    wider.CopyFrom(model)
-    computed = [name for name in names if name not in held]
-    del wider.graph.output[:]
-    wider.graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed)
-    feeds = dict(zip([v.name for v in model.graph.input], inputs, strict=True))
-    values = dict(zip(computed, oracle(wider, feeds, optimised=False), strict=True))
-    return {name: held[name] if name in held else values[name] for name in names}
-
-
-def _evaluate(
-    model: onnx.ModelProto, chain: list[onnx.NodeProto], operands: dict[str, Array]
+def _at_an_edge(
+    found: Bounded, scale: Array, zero: Array | float, ours: Array, theirs: Array
 ) -> Array:
-    given = [
-        helper.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, array.shape)
-        for name, array in operands.items()
-        if any(name in node.input for node in chain)
-    ]
-    output = onnx.ValueInfoProto(name=chain[-1].output[0])
-    graph = helper.make_graph(chain, "exact", given, [output])
-    small = helper.make_model(graph, opset_imports=model.opset_import)
-    fed = {value.name: operands[value.name] for value in given}
-    return np.asarray(ReferenceEvaluator(small).run(None, fed)[0], dtype=np.float64)
+    first, second = ours.astype(np.int64), theirs.astype(np.int64)
+    edge = np.minimum(first, second) - zero + 0.5
+    # The division by the scale rounds too, unless the scale is a power of two.
+    division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(edge))
+    bound = found.error / scale + division
+    beyond = np.where(first > second, edge - found.real / scale, found.real / scale - edge)
+    near = (np.abs(beyond) <= bound) & (bound > 0)
+    right = beyond <= found.own / scale + 4 * UNIT * np.abs(edge)
+    return np.asarray((np.abs(first - second) == 1) & near & right)
+
+
+def _rounding_before(
+    evaluator: Evaluator, name: str
+) -> tuple[list[onnx.NodeProto], onnx.NodeProto | None]:
+    """The QuantizeLinear that stored values come from, and what selects some of them after it."""
+    after: list[onnx.NodeProto] = []
+    while (node := evaluator.writers.get(name)) is not None:
+        if node.op_type == "QuantizeLinear":
+            return after, node
+        if node.op_type not in (*_ON_INTEGERS, "Clip"):
+            break
+        after.append(node)
+        name = node.input[0]
+    return after, None
+
+
+def _selected(evaluator: Evaluator, node: onnx.NodeProto, found: Bounded) -> Bounded:
+    """As the operator on stored values does; the edges inside a Clip stay where they are."""
+    if node.op_type == "Clip":
+        return found
+    if node.op_type == "MaxPool":
+        parts = (found.real, found.error, np.broadcast_to(found.own, found.real.shape))
+        real, error, own = (evaluator.pooled(node, array) for array in parts)
+        grain = np.full(real.shape, np.min(found.grain))
+        return Bounded(real, error, grain, own, found.product)
+    rest = [evaluator.values[name] for name in node.input[1:]]
+    parts = (found.real, found.error, found.grain, np.broadcast_to(found.own, found.real.shape))
+    return Bounded(*(evaluator.applied(node, array, *rest) for array in parts), found.product)

@@ -6,10 +6,13 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from compiler.graph import Graph
 from tests.fuzz_graph.case import Array, Case, Format
-from tests.fuzz_graph.onnx_explain import explained
+from tests.fuzz_graph.onnx_explain import accounted
 from tests.fuzz_graph.onnx_layers import OnnxLayers, Value
+from tests.fuzz_graph.onnx_placements import PLACEMENTS, WANTED_FORMS
 from tests.fuzz_graph.onnx_steps import STEPS, combined
+from tests.support.onnx_layerwise import LayerFindings, by_layer
 from tests.support.onnx_models import feeds_for, oracle
 
 _STATE = onnxruntime.capi.onnxruntime_pybind11_state
@@ -17,6 +20,7 @@ _STATE = onnxruntime.capi.onnxruntime_pybind11_state
 _MOST_STEPS = 8
 _MOST_ELEMENTS = 4000  # of a value that further operators are put on
 _SCALES = (1e-4, 1e3)
+_STEPS = {**STEPS, **PLACEMENTS}
 
 
 def make(seed: int, index: int) -> Case:
@@ -63,11 +67,11 @@ class _Model:
             source = readable[-1]
         if layers.chance(0.2) and self._join(source, readable):
             return
-        kinds = list(STEPS)
-        weights = np.array([STEPS[kind][0] for kind in kinds], dtype=float)
+        kinds = list(_STEPS)
+        weights = np.array([_STEPS[kind][0] for kind in kinds], dtype=float)
         for kind in layers.random.choice(kinds, 12, p=weights / weights.sum()):
             nodes, leaves = len(layers.m.nodes), len(layers.leaves)
-            output = STEPS[str(kind)][1](layers, source)
+            output = _STEPS[str(kind)][1](layers, source)
             if output is not None or len(layers.leaves) > leaves:
                 self._written(output, source)
                 return
@@ -142,6 +146,12 @@ def optimised(content: bytes, inputs: Sequence[Array]) -> list[Array] | str:
         return " ".join(str(error).split())
 
 
+def layers(graph: Graph, content: bytes, inputs: Sequence[Array]) -> LayerFindings:
+    """Every tensor, each layer on ONNX Runtime's own operands."""
+    model = onnx.load_from_string(content)
+    return by_layer(graph, model, _named(model, inputs), accounted)
+
+
 def _named(model: onnx.ModelProto, inputs: Sequence[Array]) -> dict[str, Array]:
     names = [value.name for value in model.graph.input]
     return dict(zip(names, inputs, strict=True))
@@ -180,6 +190,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("several outputs", "join", "output in the middle", "float32 input", "float32 output"),
         *("no rounding between operators", "float32 sums that round"),
     ),
+    "form": WANTED_FORMS,
 }
 
-ONNX = Format(".onnx", make, unoptimised, WANTED, other_level=optimised, explain=explained)
+ONNX = Format(".onnx", make, unoptimised, WANTED, other_level=optimised, layers=layers)

@@ -2,8 +2,7 @@
 
 Scales are powers of two in `exact` models: float32 is exact there, so that a float operator between
 DequantizeLinear and QuantizeLinear computes what integers give, ties included. In the others ONNX
-Runtime rounds the float32 sums of such products, and only their operators that carry their
-quantisation are followed by more.
+Runtime rounds the float32 sums of such products.
 """
 
 from dataclasses import dataclass, replace
@@ -185,11 +184,8 @@ class OnnxLayers:
             return str(self.m.constant((bias * unit).astype(np.float32)))
         return self.dequantised(bias, unit, np.zeros(np.shape(unit), np.int32), 0)
 
-    def product(self, name: str, shape: tuple[int, ...], q: Quantisation) -> Value | None:
-        """The rounded output of a float product; a leaf where float32 sums round."""
-        value = self.rounded(self.activated(name), shape, q)
-        if self.exact:
-            return value
-        self.note("graph", "float32 sums that round")
-        self.leaves.append(value)
-        return None
+    def product(self, name: str, shape: tuple[int, ...], q: Quantisation) -> Value:
+        """The rounded output of a float product."""
+        if not self.exact:
+            self.note("graph", "float32 sums that round")
+        return self.rounded(self.activated(name), shape, q)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.fuzz_graph.onnx_layers import OnnxLayers, Value, Weights
 
-_MOST_TAPS = 250  # sums of so many products of 9-bit numbers stay below 2^24
+MOST_TAPS = 250  # sums of so many products of 9-bit numbers stay below 2^24
 
 
 def geometry(layers: OnnxLayers, rank: int, taps: list[int], sizes: tuple[int, ...]) -> Any:
@@ -33,7 +33,8 @@ def geometry(layers: OnnxLayers, rank: int, taps: list[int], sizes: tuple[int, .
     return given
 
 
-def _outputs(given: dict[str, Any], sizes: tuple[int, ...]) -> tuple[int, ...]:
+def window_sizes(given: dict[str, Any], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """How often the window fits along each axis."""
     rank = len(sizes)
     if given.get("auto_pad", "").startswith("SAME"):
         return tuple(-(-n // s) for n, s in zip(sizes, given["strides"], strict=True))
@@ -55,12 +56,12 @@ def conv(layers: OnnxLayers, x: Value) -> Value | None:
     taps = layers.below(1, 4 if rank == 2 else 6, rank)
     given = geometry(layers, rank, taps, x.shape[2:])
     depth = C // groups * int(np.prod(taps))
-    if given is None or depth > _MOST_TAPS:
+    if given is None or depth > MOST_TAPS:
         return None
     kind = "depthwise" if groups == C > 1 else "groups"
     layers.note("attribute", *[kind] * (groups > 1), *["depth multiplier"] * (M > C == groups > 1))
     given["group"] = groups
-    shape = (x.shape[0], M, *_outputs(given, x.shape[2:]))
+    shape = (x.shape[0], M, *window_sizes(given, x.shape[2:]))
     integer = x.dtype == "uint8" and layers.chance(0.15)
     w = layers.weights((M, C // groups, *taps), 0, x, single=integer)
     if integer:
@@ -95,10 +96,10 @@ def _normalised(layers: OnnxLayers, y: str, unit: Any, M: int) -> str:
 def product(layers: OnnxLayers, x: Value) -> Value | None:
     """Gemm, MatMul, QGemm, QLinearMatMul or MatMulInteger over the last axis."""
     size = int(np.prod(x.shape[1:]))
-    if len(x.shape) > 2 and size <= _MOST_TAPS and layers.chance(0.6):
+    if len(x.shape) > 2 and size <= MOST_TAPS and layers.chance(0.6):
         x = _flattened(layers, x, size)
     K, M = x.shape[-1], int(layers.random.integers(1, 12))
-    if K > _MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > _MOST_TAPS):
+    if K > MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > MOST_TAPS):
         return None
     if x.dtype == "uint8" and layers.chance(0.15):
         return _sums(layers, "MatMulInteger", x, layers.weights((K, M), 1, x, single=True), {})

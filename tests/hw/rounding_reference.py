@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from hw.arch.reciprocal import reciprocal
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
-Vector = tuple[int, int, int, int]  # acc, bias, multiplier, shift
+Vector = tuple[int, ...]  # acc, bias, multiplier, shift; in mode AFFINE also the addend
 Config = tuple[int, int, int]  # zero point, low, high
 
 
@@ -48,6 +49,11 @@ def single(acc: int, bias: int, multiplier: int, shift: int) -> int:
     return (int32(acc + bias) * multiplier + (1 << (right - 1))) >> right
 
 
+def affine(acc: int, bias: int, multiplier: int, shift: int, addend: int) -> int:
+    """`round` of an exact fraction goes to the even neighbour of a tie."""
+    return round(Fraction(int32(acc + bias) * multiplier + addend, 1 << (31 - shift)))
+
+
 def wide16(acc: int, bias: int, multiplier: int, shift: int) -> int:
     right = -shift
     half = 1 << (right - 1) if right else 0
@@ -59,10 +65,11 @@ def divide(acc: int, bias: int, multiplier: int, shift: int) -> int:
     return -quotient if acc < 0 else quotient
 
 
-SCALED: dict[Rounding, Callable[[int, int, int, int], float]] = {
+SCALED: dict[Rounding, Callable[..., float]] = {
     Rounding.TFLM: tflm,
     Rounding.ORT: ort,
     Rounding.SINGLE: single,
+    Rounding.AFFINE: affine,
     Rounding.WIDE16: wide16,
     Rounding.DIVIDE: divide,
 }
@@ -129,6 +136,47 @@ def fixed_point_ties(rng, width, count):
         yield acc, 0, 1 << 30, shift
 
 
+def affine_addend(rng: random.Random, multiplier: int) -> int:
+    """Offsets of nearly 0, nearly 1, one half, and any."""
+    near = rng.choice((0, 1, multiplier // 2, multiplier - 1, multiplier))
+    return min(max(near, 0), multiplier) if rng.random() < 0.5 else rng.randint(0, multiplier)
+
+
+def affine_corners() -> Iterable[Vector]:
+    """Sums of 0, -1, +1 and at the ends of 32 bits, with every kind of multiplier and shift."""
+    sums = (
+        (0, 0),
+        (-1, 0),
+        (1, 0),
+        (0, INT32_MAX),
+        (0, INT32_MIN),
+        (-1, INT32_MIN),
+        (1, INT32_MAX),
+    )
+    for multiplier in MULTIPLIERS:
+        for shift in (-31, -30, -8, -1, 0, 1, 29, 30):
+            for addend in sorted({0, min(1, multiplier), multiplier // 2, multiplier}):
+                yield from ((acc, bias, multiplier, shift, addend) for acc, bias in sums)
+
+
+def affine_ties(rng: random.Random, width: int, count: int) -> Iterable[Vector]:
+    """Numerators at and next to an odd number of halves, both signs, made with the addend."""
+    for _ in range(count):
+        shift = -rng.randint(0, min(width - 12, 18))
+        half = 1 << (30 - shift)
+        multiplier = rng.randrange(1 << 30, 1 << 31)
+        target = (2 * rng.randint(-300, 300) + 1) * half + rng.choice((0, 0, 1, -1))
+        acc, addend = divmod(target, multiplier)
+        yield acc, 0, multiplier, shift, addend
+
+
+def affines(rng: random.Random, width: int, count: int) -> list[Vector]:
+    """Any operands, then ties."""
+    ties = list(affine_ties(rng, width, count // 4))
+    usual = fixed_point(rng, width, count - len(ties), -31, 30)
+    return [(*vector, affine_addend(rng, vector[2])) for vector in usual] + ties
+
+
 def float_bits(value: float) -> int:
     return int(np.float32(value).view(np.uint32))
 
@@ -167,6 +215,8 @@ def shifts16(rng, width, count):
 def vectors_of(mode: Rounding, rng: random.Random, width: int, count: int) -> list[Vector]:
     if mode is Rounding.ORT:
         return list(floats(rng, width, count))
+    if mode is Rounding.AFFINE:
+        return affines(rng, width, count)
     if mode is Rounding.DIVIDE:
         source = [rng.randint(-70000, 70000) for _ in range(count)]
         counts = [rng.randint(1, 1000) for _ in range(count)]

@@ -12,6 +12,7 @@ from hw.post.processor import MODES_OF_WIDTH, PostProcessor
 from tests.hw.rounding_reference import Vector, expected, vectors_of
 
 ADDRESSES = 1 << 20
+ENTRY = ("bias", "multiplier", "shift", "addend")  # as vectors have them; the last in mode AFFINE
 PROCESSOR_LATENCY = {8: 13, 16: 10}  # as its docstring says
 
 
@@ -77,8 +78,8 @@ def seen_bytes(config: Config, payload) -> tuple[int, dict[int, int]]:
 def write_parameters(ctx, dut: PostProcessor, row: int, vectors: tuple[Vector, ...]):
     """One entry a cycle."""
     shape = dut.params.shape()
-    for unit, (_, bias, multiplier, shift) in enumerate(vectors):
-        entry = {"bias": bias, "multiplier": multiplier, "shift": shift}
+    for unit, (_, *values) in enumerate(vectors):
+        entry = dict(zip(ENTRY, values, strict=False))
         ctx.set(dut.params, shape.const({"en": 1, "row": row, "unit": unit, "data": entry}))
         yield
     ctx.set(dut.params, shape.const({}))

@@ -17,6 +17,9 @@ from tests.hw.rounding_reference import (
     Config,
     Vector,
     accumulators,
+    affine_addend,
+    affine_corners,
+    affines,
     biases,
     divide,
     expected,
@@ -31,7 +34,8 @@ from tests.hw.rounding_reference import (
 
 def pack(vector: Vector) -> int:
     """A parameter entry as the buffers hold it: the words of `PARAM` one above the other."""
-    words = PARAM.pack(dict(zip(("bias", "multiplier", "shift"), vector[1:], strict=True)))
+    names = ("bias", "multiplier", "shift", "addend")
+    words = PARAM.pack(dict(zip(names, vector[1:], strict=False)))
     return words[0] | words[1] << 64
 
 
@@ -110,13 +114,38 @@ def test_float(width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_affine(width):
+    rng = random.Random(width)
+    vectors = [*affines(rng, width, COUNT), *affine_corners()]
+    check(
+        Requantiser(acc_width=width), Rounding.AFFINE, CONFIGS[WIDTHS.index(width)], vectors,
+        stalls=0.05,
+    )  # fmt: skip
+
+
+def test_addends_of_other_modes_are_of_no_effect():
+    """Only AFFINE reads the field; stored parameters of other modes have 0 in it."""
+    rng = random.Random(4)
+    for mode in sorted(ALL_MODES - {Rounding.AFFINE}):
+        data_width = 16 if mode is Rounding.WIDE16 else 8
+        plain = list(vectors_of(mode, rng, 24, 300))
+        bits = 32 if mode is Rounding.RAW else data_width
+        found = simulate(
+            Requantiser(acc_width=24, data_width=data_width), mode, CONFIGS[0],
+            [(*vector, rng.randrange(1 << 32)) for vector in plain],
+        )  # fmt: skip
+        wanted = [expected(mode, CONFIGS[0], vector) % (1 << bits) for vector in plain]
+        assert found == wanted, mode
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_wide16(width):
     rng = random.Random(width)
     dut = Requantiser(acc_width=width, data_width=16)
     check(dut, Rounding.WIDE16, INT16, shifts16(rng, width, COUNT))
 
 
-@pytest.mark.parametrize("mode", [Rounding.TFLM, Rounding.SINGLE, Rounding.ORT])
+@pytest.mark.parametrize("mode", [Rounding.TFLM, Rounding.SINGLE, Rounding.ORT, Rounding.AFFINE])
 def test_sixteen_bit_results(mode):
     """More result bits to be wrong, and saturation where it is hardest to see."""
     rng = random.Random(mode)
@@ -132,6 +161,8 @@ def test_sixteen_bit_results(mode):
             (acc, bias, multiplier, min(30, shift + rng.randint(0, 10)))
             for acc, bias, multiplier, shift in fixed_point(rng, 40, 4000, -31, 30)
         ]
+    if mode is Rounding.AFFINE:
+        vectors = [(*vector, affine_addend(rng, vector[2])) for vector in vectors]
     check(Requantiser(acc_width=40, data_width=16), mode, (511, -32768, 32767), vectors)
 
 
@@ -169,6 +200,7 @@ def test_raw(data_width, width):
 SUBSETS = [frozenset({mode}) for mode in Rounding] + [
     frozenset({Rounding.TFLM, Rounding.DIVIDE, Rounding.RAW}),
     frozenset({Rounding.WIDE16, Rounding.DIVIDE, Rounding.RAW}),
+    frozenset({Rounding.SINGLE, Rounding.AFFINE, Rounding.RAW}),
     ALL_MODES - {Rounding.ORT},
 ]
 
@@ -190,7 +222,7 @@ def test_banks_change_between_neighbours():
     """Two layers of different modes share the lane; neighbours may belong to either."""
     rng = random.Random(9)
     dut = Requantiser(acc_width=24)
-    kinds = ((Rounding.TFLM, CONFIGS[2]), (Rounding.ORT, CONFIGS[1]))
+    kinds = ((Rounding.AFFINE, CONFIGS[2]), (Rounding.ORT, CONFIGS[1]))
     streams = [iter(vectors_of(mode, rng, 24, 2000)) for mode, _ in kinds]
     banks = [rng.randrange(2) for _ in range(2000)]
     vectors = [next(streams[bank]) for bank in banks]

@@ -24,7 +24,7 @@ WIDTHS = {
     "pattern": [6, 6, 6],
     "column": [1, 6, 10, 20, 13, 20],
     "columns": [6, 6],
-    "param": [-32, 32, -7],
+    "param": [-32, 32, 32, -7],
     "table": [-32, -32],
     "conv_constants": [
         8,

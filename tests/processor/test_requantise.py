@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 from hw.arch.commands import PARAM, Rounding
-from tests.hw.rounding_reference import Config, Vector, expected, fixed_point_ties, vectors_of
+from hw.post.processor import MODES_OF_WIDTH
+from tests.hw.rounding_reference import (
+    Config,
+    Vector,
+    affine_corners,
+    expected,
+    fixed_point_ties,
+    vectors_of,
+)
 from tests.processor.cases import CONFIG
 from tests.processor.host import FirmwareLink
 
-MODES = (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE, Rounding.DIVIDE, Rounding.RAW)
+MODES = sorted(MODES_OF_WIDTH[8])
 COUNT = 1500
 ACC = 24  # bits of accumulators
 OUTPUTS: tuple[Config, ...] = ((0, -128, 127), (-128, -128, 127), (131, 0, 255), (-7, -20, 100))
@@ -32,8 +40,9 @@ class Post(ctypes.Structure):
 
 def requantised(link: FirmwareLink, mode: Rounding, config: Config, vector: Vector) -> int:
     """The firmware's result, with the vector's parameters in entry 3."""
-    acc, bias, multiplier, shift = vector
-    words = PARAM.pack({"bias": bias, "multiplier": multiplier, "shift": shift})
+    acc, *entry = vector
+    names = ("bias", "multiplier", "shift", "addend")
+    words = PARAM.pack(dict(zip(names, entry, strict=False)))
     entries = (ctypes.c_uint64 * (PARAM.words * CONFIG.post_channels)).in_dll(
         link.library, "params"
     )
@@ -50,6 +59,8 @@ def test_modes(mode: Rounding, tmp_path: Path) -> None:
     vectors = vectors_of(mode, rng, ACC, COUNT)
     if mode in (Rounding.TFLM, Rounding.SINGLE):
         vectors += list(fixed_point_ties(rng, ACC, COUNT // 3))
+    if mode is Rounding.AFFINE:
+        vectors += list(affine_corners())
     seen = set()
     for vector in vectors:
         config = rng.choice(OUTPUTS)

@@ -101,3 +101,15 @@ def test_a_tflite_model_has_none_whatever_ran(capsys, tmp_path) -> None:
 def test_another_rounding_imitates_no_float_sums(capsys, model, ties) -> None:
     arguments = ("--input", ties, "--rounding", "single", "--json")
     assert rowforge(capsys, "run", model, *GOLDEN, *arguments).document["total"]["edge_values"] == 0
+
+
+def test_results_that_stay_floats_are_named_with_their_bound(capsys, tmp_path) -> None:
+    m = ModelMaker()
+    x = m.dequantise(m.input("x", (1, 4), "int8"), (0.5, 0, "int8"))
+    w = m.constant(np.full((4, 3), 100, np.int8))
+    y = m.op("MatMul", x, m.op("DequantizeLinear", w, *m.scale(0.25, 0, "int8")))
+    outcome = rowforge(capsys, "run", save(m.model(y), tmp_path), *GOLDEN)
+    line = next(line for line in outcome.out.splitlines() if line.startswith("n2 output: "))
+    assert "its result is not quantised" in line
+    # Four terms and eight roundings of at most 4 x 100 x 255 units of 1/8.
+    assert float(line.rsplit(" ", 1)[1]) == pytest.approx(12 * 2.0**-24 * 102000 / 8, rel=0.05)

@@ -54,12 +54,12 @@ class Stream:
                 payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
         return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
 
-    def params(self, bias, multiplier=1 << 30, shift=1, *, first=0, **options):
+    def params(self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, **options):
         """Parameters from row `first` on; by default the output is accumulator + bias."""
         units = self.config.post_units
         bias = np.atleast_1d(bias)
         bias = np.concatenate([bias, np.zeros(-len(bias) % units, dtype=np.int64)])
-        full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift)]
+        full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift, addend)]
         payload = layout.pack_params(bias, *full)
         return self.indexed(Opcode.PARAMS, first * units, len(bias), payload, **options)
 

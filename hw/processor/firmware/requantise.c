@@ -53,7 +53,7 @@ i32 requantise(i32 sum, const struct post *post, u32 entry) {
     const u32 *param = params[entry & PARAM_MASK];
     u32 multiplier = PARAM_MULTIPLIER(param);
     i32 bias = PARAM_BIAS(param), shift = PARAM_SHIFT(param);
-    u32 mode = post->mode;
+    u32 mode = post->mode, affine = mode == ROUNDING_AFFINE;
     u32 negative = sum < 0;
     u32 magnitude;
     if (mode == ROUNDING_DIVIDE) {
@@ -73,7 +73,16 @@ i32 requantise(i32 sum, const struct post *post, u32 entry) {
     } else {
         u32 half = mode == ROUNDING_DIVIDE ? FLOOR : UP + negative;
         u32 amount = mode == ROUNDING_TFLM ? 31 : 31 - shift;
-        u32 low, high = long_product(magnitude, multiplier, &low);
+        u32 low, high = long_product(magnitude - (affine & negative), multiplier, &low);
+        if (affine) {
+            // A negative sum has the magnitude (|sum| - 1) * multiplier + (multiplier - addend).
+            u32 addend = PARAM_ADDEND(param);
+            if (negative)
+                addend = multiplier - addend;
+            low += addend;
+            high += low < addend;
+            half = EVEN;
+        }
         quotient = rounded(high, low, amount, half);
         if (mode == ROUNDING_TFLM && shift < 0)
             quotient = rounded(0, quotient, -shift, UP);

@@ -49,7 +49,7 @@ void vector(void) {
     u32 op = command->op, mode = command->post.mode;
     if (op > VECTOR_OP_SUM)
         fail(STATUS_BAD_FIELD, op);
-    if (mode == ROUNDING_WIDE16 || mode > ROUNDING_DIVIDE)
+    if (mode == ROUNDING_WIDE16 || mode == ROUNDING_RAW || mode > ROUNDING_AFFINE)
         fail(STATUS_BAD_FIELD, mode);
     u32 window = op == VECTOR_OP_MAX || op == VECTOR_OP_SUM;
     for (u32 block = 0; block < command->blocks; block++) {

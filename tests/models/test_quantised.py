@@ -1,0 +1,54 @@
+"""The campaign of networks that ONNX Runtime quantises: one of them, and what folding gives."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.models.folding import folded
+from tests.models.quantised import NETWORKS, main, quantised
+from tests.support.onnx_models import ModelMaker, oracle
+from tests.workloads import workload
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_a_network_layer_by_layer(network, capsys: pytest.CaptureFixture[str]) -> None:
+    workload("onnx/goldens")
+    workload("datasets")
+    status = main(["--inputs", "1", "--only", network.name])
+    printed = capsys.readouterr().out
+    assert status == 0, printed
+    assert "2 quantised networks, 0 differ" in printed
+
+
+def test_the_option_changes_the_biases(tmp_path: Path) -> None:
+    """Else the two halves of the campaign would be one."""
+    workload("onnx/goldens")
+    kinds = []
+    for biases in (True, False):
+        path, _ = quantised(NETWORKS[0], tmp_path, biases=biases)
+        model = onnx.load(path)
+        held = {t.name for t in model.graph.initializer}
+        products = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm") and n.input[2:]]
+        assert len(products) >= 9
+        kinds.append(sum(node.input[2] in held for node in products))
+    assert kinds[0] == 0
+    assert kinds[1] >= 9
+
+
+def test_folding_leaves_the_real_numbers() -> None:
+    """A Relu that the quantiser left out comes back; one after an average does not."""
+    m, q = ModelMaker(), (0.5, -128, "int8")
+    x = m.dequantise(m.quantise(m.input("x", (1, 2, 4, 4)), (0.25, 0, "int8")), (0.25, 0, "int8"))
+    stored = m.constant(np.arange(-8, 10, dtype=np.int8).reshape(1, 2, 3, 3))
+    y = m.op("Conv", x, m.dequantise(stored, (0.5, 0, "int8")))
+    z = m.op("AveragePool", m.requantise(y, q), kernel_shape=[2, 2])
+    model = folded(m.model(m.requantise(z, q)))
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds == ["Conv", "Relu", "AveragePool", "Identity"]
+    x = np.random.default_rng(1).integers(-40, 40, (1, 2, 4, 4)).astype(np.float32)
+    weights = np.arange(-8, 10).reshape(2, 3, 3) * 0.5
+    windows = [[np.sum(x[0, :, i : i + 3, j : j + 3] * weights) for j in (0, 1)] for i in (0, 1)]
+    (actual,) = oracle(model, {"x": x}, optimised=False)
+    assert actual.item() == np.mean(np.maximum(windows, 0))
