@@ -45,6 +45,12 @@ def convert_pack(builder: Builder, op: RawOperator) -> None:
     parts = [builder.constant(op, position, "input") for position in range(len(op.inputs))]
     if not parts or len({part.shape for part in parts}) > 1:
         builder.refuse(op, "its inputs differ in shape", "re-export the model")
+    if op.options["ValuesCount"] not in (0, len(parts)):
+        builder.refuse(
+            op,
+            f"its options count {op.options['ValuesCount']} inputs, but it has {len(parts)}",
+            "re-export the model",
+        )
     axis, rank = op.options["Axis"], parts[0].ndim
     if not -rank - 1 <= axis <= rank:
         builder.refuse(op, f"axis {axis} does not exist", "re-export the model")

@@ -295,6 +295,30 @@ def test_the_depth_multiplier_follows_from_the_weights(tmp_path: Path) -> None:
         depthwise(3, tmp_path)
 
 
+def packed(count: int, options: bool | None = True) -> bytes:
+    """A flattening by shape arithmetic, whose PACK says how many values it packs."""
+    layers = LayerWriter(10)
+    x = layers.activation(IMAGE)
+    writer = layers.writer
+    parts = [writer.constant(f"n{n}", np.asarray(n, np.int32)) for n in (1, 90)]
+    shape = writer.tensor("shape", (2,), "int32")
+    writer.operator("PACK", parts, shape, **({"ValuesCount": count} if count else {}))
+    y = writer.operator("RESHAPE", [x, shape], layers.like(x, (1, 90)))
+    return layers.finish([x], [y], Habits(options=options))
+
+
+@pytest.mark.parametrize("options", [True, None])
+def test_the_number_of_packed_values_follows_from_the_inputs(
+    tmp_path: Path, options: bool | None
+) -> None:
+    (tmp_path / "m.tflite").write_bytes(packed(0, options))
+    graph = load_model(tmp_path / "m.tflite")
+    x = np.arange(90, dtype=np.int8).reshape(IMAGE)
+    np.testing.assert_array_equal(run_graph(graph, x)[graph.outputs[0]], x.reshape(1, 90))
+    np.testing.assert_array_equal(tflm_run(packed(0, options), x), x.reshape(1, 90))
+    assert "count 3 inputs, but it has 2" in refusal(tmp_path, packed(3))
+
+
 def streaming(habits: Habits) -> bytes:
     """A model that adds what it was given the last time, and keeps it in a resource variable."""
     writer = ModelWriter()
