@@ -1,4 +1,4 @@
-"""Softmax in float32 as the vector kernels of ONNX Runtime's MLAS library compute it.
+"""Softmax and ranges in float32 as the vector kernels of ONNX Runtime's MLAS library compute them.
 
 The exponential is a polynomial in fused multiply-adds and the sum runs in vector lanes; both decide
 the last bits. The lanes here are those of the AVX-512 kernels. Narrower machines add long rows in
@@ -12,6 +12,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 LANES = 16
+_RANGE_LANES = 8
 
 _LEAST = np.float32(-103.9720840454)  # its exponential is half the least subnormal float32
 _MAGIC = np.float32(12582912.0)  # 1.5 * 2^23: adding it rounds to an integer
@@ -71,6 +72,45 @@ def row_sum(x: Floats) -> Floats:
     while lanes.shape[-1] > 1:
         lanes = lanes[..., 0::2] + lanes[..., 1::2]
     return lanes
+
+
+def value_range(x: Floats) -> tuple[np.float32, np.float32]:
+    """The least and the largest of the values as the AVX kernel finds them.
+
+    Of two values of which one is NaN a lane keeps the later, the rest after the vectors the
+    earlier: with NaN among the values the result depends on their places.
+    """
+    values = x.reshape(-1)
+    if not np.isnan(values).any():
+        return values.min(), values.max()
+    largest = np.finfo(np.float32).max
+    low = _reduced(values, np.float32(largest), np.less)
+    return low, _reduced(values, np.float32(-largest), np.greater)
+
+
+def _reduced(values: Floats, start: np.float32, before: np.ufunc) -> np.float32:
+    """The first value of all in an order: four vectors at a time, then one, then the rest."""
+
+    def first(a: Floats, b: Floats) -> Floats:
+        return np.where(before(a, b), a, b)
+
+    vectors = [np.full(_RANGE_LANES, start) for _ in range(4)]
+    count = values.size // _RANGE_LANES
+    lanes = values[: count * _RANGE_LANES].reshape(count, _RANGE_LANES)
+    for place in range(count // 4 * 4):
+        vectors[place % 4] = first(vectors[place % 4], lanes[place])
+    total = vectors[0]
+    if count >= 4:
+        total = first(first(total, vectors[1]), first(vectors[2], vectors[3]))
+    for vector in lanes[count // 4 * 4 :]:
+        total = first(total, vector)
+    while count and total.size > 1:
+        half = total.size // 2
+        total = first(total[:half], total[half:])
+    result: np.float32 = total[0]
+    for value in values[count * _RANGE_LANES :]:
+        result = value if before(value, result) else result
+    return result
 
 
 def softmax(x: Floats) -> Floats:

@@ -133,14 +133,14 @@ class Builder:
         raw = self.tensor_at(op, position, f"input {position}")
         if raw.index not in self._keys:
             if raw.index not in self.constants:
+                if raw.index in self._refused:
+                    raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
                 if raw.variable:
                     self.refuse(
                         op,
                         f"its input {raw.name} is a variable, whose value would stay between runs",
                         "export the model without state",
                     )
-                if raw.index in self._refused:
-                    raise DependsOnRefusedError(f"operator {op.index} reads what was refused")
                 self.refuse(op, f"nothing writes its input {raw.name}", "re-export the model")
             self.declare(raw.index, f"const_t{raw.index}", data=self.constants[raw.index])
         return self._tensors[self._keys[raw.index]]

@@ -199,11 +199,16 @@ def _qlinear_sum(
 
 
 def _dynamic(x: Floats) -> tuple[np.float32, int]:
-    """Scale and zero point of DynamicQuantizeLinear: the range of x and 0 over 0 ... 255."""
-    low, high = np.minimum(x.min(), np.float32(0)), np.maximum(x.max(), np.float32(0))
-    scale = np.float32(1.0) if low == high else np.float32((high - low) / np.float32(255))
-    zero = np.rint(np.clip(np.float32(0) - low / scale, np.float32(0), np.float32(255)))
-    return scale, int(zero)
+    """Scale and zero point of DynamicQuantizeLinear: the range of x and 0 over 0 ... 255.
+
+    A zero point that is NaN, as of a range from -infinity, is 255.
+    """
+    low, high = mlas.value_range(x)
+    low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+    with np.errstate(all="ignore"):
+        scale = np.float32(1.0) if low == high else np.float32((high - low) / np.float32(255))
+        zero = np.float32(0) - low / scale
+    return scale, int(np.rint(np.fmax(np.fmin(zero, np.float32(255)), np.float32(0))))
 
 
 @host_step

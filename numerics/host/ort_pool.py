@@ -91,9 +91,9 @@ def average_pool(
 
     The order of a sum decides its last bits. `sums`: "rows" adds tap after tap, row by row;
     "columns" adds up each column, then the columns; "lanes" keeps four sums of every fourth tap;
-    "aligned" does so from the first tap that lies at a multiple of four in a tensor [`batch`, C, H,
-    W]. Padding is left out of sum and count unless `include_pad`; the last `beyond` rows and columns
-    of padding, which only rounding up the output size has made, never count.
+    "aligned" does so from the first tap whose place in a tensor [`batch`, C, H, W] is a multiple of
+    four. Padding is left out of sum and count unless `include_pad`; the last `beyond` rows and
+    columns of padding, which only rounding up the output size has made, never count.
     """
     image, pad = geometry["image"], list(geometry["pad"])
     inside = np.ones((1, *image), dtype=np.float32)

@@ -48,7 +48,7 @@ def plan(layers: OnnxLayers, x: Value) -> Plan | None:
         return None
     if len(x.shape) == 2 and layers.chance(0.6):
         transposed = layers.one(0, 1)
-        alpha, beta = layers.one(1.0, 1.0, 0.5, 0.3), layers.one(1.0, 1.0, 2.0, 0.7)
+        alpha, beta = layers.one(1.0, 0.5, 0.3), layers.one(1.0, 2.0, 0.7)
         given = {"transB": transposed, "alpha": alpha, "beta": beta}
         sizes = (M, K) if transposed else (K, M)
         return Plan("Gemm", M, (x.shape[0], M), sizes, 1 - transposed, given)

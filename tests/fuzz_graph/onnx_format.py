@@ -17,14 +17,14 @@ from tests.support.onnx_models import feeds_for, oracle
 
 _STATE = onnxruntime.capi.onnxruntime_pybind11_state
 
-_MOST_STEPS = 8
+_MOST_STEPS = 10
 _MOST_ELEMENTS = 4000  # of a value that further operators are put on
 _SCALES = (1e-4, 1e3)
 _STEPS = {**STEPS, **PLACEMENTS}
 
 
 def make(seed: int, index: int) -> Case:
-    """The graph `SEED:INDEX`: up to eight operators, residuals and joins between them."""
+    """The graph `SEED:INDEX`: up to ten operators, residuals and joins between them."""
     layers = OnnxLayers(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
     model = _Model(layers)
     for _ in range(int(layers.random.integers(1, _MOST_STEPS + 1))):

@@ -62,7 +62,7 @@ def conv(layers: OnnxLayers, x: Value) -> Value | None:
     layers.note("attribute", *[kind] * (groups > 1), *["depth multiplier"] * (M > C == groups > 1))
     given["group"] = groups
     shape = (x.shape[0], M, *window_sizes(given, x.shape[2:]))
-    integer = x.dtype == "uint8" and layers.chance(0.15)
+    integer = x.dtype == "uint8" and layers.chance(0.25)
     w = layers.weights((M, C // groups, *taps), 0, x, single=integer)
     if integer:
         return _sums(layers, "ConvInteger", x, w, given)
@@ -101,10 +101,10 @@ def product(layers: OnnxLayers, x: Value) -> Value | None:
     K, M = x.shape[-1], int(layers.random.integers(1, 12))
     if K > MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > MOST_TAPS):
         return None
-    if x.dtype == "uint8" and layers.chance(0.15):
+    if x.dtype == "uint8" and layers.chance(0.25):
         return _sums(layers, "MatMulInteger", x, layers.weights((K, M), 1, x, single=True), {})
     if layers.carries():
-        if len(x.shape) == 2 and x.dtype == "uint8" and layers.chance(0.6):
+        if len(x.shape) == 2 and x.dtype == "uint8" and layers.chance(0.8):
             return _qgemm(layers, x, K, M)
         return _qlinear_matmul(layers, x, K, M)
     if len(x.shape) == 2 and layers.chance(0.6):
@@ -128,7 +128,7 @@ def _flattened(layers: OnnxLayers, x: Value, size: int) -> Value:
 
 
 def _gemm(layers: OnnxLayers, x: Value, M: int) -> Value | None:
-    turned = layers.chance(0.3)
+    turned = layers.chance(0.5)
     rows, K = x.shape[::-1] if turned else x.shape
     transposed = layers.one(0, 1)
     w = layers.weights((M, K) if transposed else (K, M), 1 - transposed, x, single=False)
@@ -158,7 +158,7 @@ def _qgemm(layers: OnnxLayers, x: Value, K: int, M: int) -> Value:
 
 def _qlinear_matmul(layers: OnnxLayers, x: Value, K: int, M: int) -> Value:
     shape: tuple[int, ...] = (K, M)
-    if len(x.shape) > 2 and layers.chance(0.3):
+    if len(x.shape) > 2 and layers.chance(0.7):
         layers.note("attribute", "a matrix an item")
         shape = (*x.shape[:-2], K, M)
     w = layers.weights(shape, len(shape) - 1, x, single=True)
@@ -174,7 +174,7 @@ def _sums(layers: OnnxLayers, kind: str, x: Value, w: Weights, given: dict[str, 
     layers.note("operator", kind)
     zeros = (layers.m.constant(np.asarray(x.q[1], x.dtype)), layers.m.constant(w.zero))
     y = layers.m.op(kind, layers.stored(x), layers.m.constant(w.values), *zeros, **given)
-    if layers.chance(0.3):
+    if layers.chance(0.6):
         layers.note("operator", "Cast")
         y = layers.m.op("Cast", y, to=1)
         y = layers.m.op("Mul", y, layers.m.constant(np.float32(x.q[0]) * w.scale))

@@ -13,7 +13,7 @@ from tests.fuzz_graph.onnx_products import conv, product
 Step = Callable[[OnnxLayers, Value], Value | None]
 
 _MOST_CLASSES = 200
-_MOST_AVERAGED = 200  # values of a mean of which it can be proven that none is a tie
+_MOST_AVERAGED = 200  # values of a mean
 
 
 # ---- pools --------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ def _pool_geometry(layers: OnnxLayers, x: Value, kind: str) -> dict[str, Any]:
     if kind == "AveragePool":
         given["count_include_pad"] = layers.one(0, 1)
         layers.note("attribute", *["count_include_pad"] * given["count_include_pad"])
-    elif mode == "NOTSET" and layers.chance(0.3):
+    elif mode == "NOTSET" and layers.chance(0.7):
         padded = [n + 2 * p for n, p in zip(x.shape[2:], given["pads"][:rank], strict=True)]
         if all(2 * n - 1 <= size for n, size in zip(taps, padded, strict=True)):
             given["dilations"] = [2] * rank
@@ -103,7 +103,7 @@ def average_pool(layers: OnnxLayers, x: Value) -> Value | None:
     ones = (1,) * (len(x.shape) - 2)
     kind = layers.one("AveragePool", "AveragePool", "GlobalAveragePool")
     size = int(np.prod(x.shape[2:]))
-    if len(x.shape) == 4 and size % 2 and size <= _MOST_AVERAGED and layers.chance(0.5):
+    if len(x.shape) == 4 and size <= _MOST_AVERAGED and layers.chance(0.4):
         return _reduce_mean(layers, x)
     given: Any = {} if kind == "GlobalAveragePool" else _pool_geometry(layers, x, kind)
     sizes = _pooled(given, x.shape[2:]) if given else ones
@@ -119,7 +119,7 @@ def average_pool(layers: OnnxLayers, x: Value) -> Value | None:
 
 
 def _reduce_mean(layers: OnnxLayers, x: Value) -> Value | None:
-    """Of an odd number of values at one scale, so that no mean is a tie."""
+    """Over the image; means of an even number of values are ties now and then."""
     layers.note("operator", "ReduceMean")
     keep = layers.one(0, 1)
     layers.note("attribute", "keepdims" if keep else "no keepdims")
@@ -329,8 +329,8 @@ def softmax(layers: OnnxLayers, x: Value) -> Value | None:
 STEPS: dict[str, tuple[int, Step]] = {
     "conv": (8, conv),
     "product": (5, product),
-    "max_pool": (3, max_pool),
-    "average_pool": (4, average_pool),
+    "max_pool": (4, max_pool),
+    "average_pool": (5, average_pool),
     "with_constant": (3, with_constant),
     "clamp": (2, clamp),
     "requantise": (1, requantise),
@@ -338,7 +338,7 @@ STEPS: dict[str, tuple[int, Step]] = {
     "concat": (3, concat),
     "reshape": (2, reshape),
     "transpose": (2, transpose),
-    "squeeze": (2, squeeze),
+    "squeeze": (4, squeeze),
     "softmax": (1, softmax),
 }
 """Relative frequency and maker of every kind of operator."""

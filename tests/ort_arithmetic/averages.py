@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tests.ort_arithmetic.case import (
-    QUANTISED_TAGS,
     EIGHT_BIT_TAGS,
+    QUANTISED_TAGS,
     ZERO_POINTS,
     Array,
     Case,

@@ -124,7 +124,12 @@ def _dynamic(case: Case) -> None:
     elif kind == 3:  # a range of 255 steps of a power of two: many edges
         values = np.concatenate([[-17.0, 238.0], case.rng.integers(-34, 476, shape[1]) / 2])[None]
         scale = 2.0 ** int(case.rng.integers(-20, 20))
-    x = case.operand((values * scale).astype(np.float32), "x")
+    reals = (values * scale).astype(np.float32)
+    if case.rng.random() < 0.2:
+        rare = case.rng.random(reals.shape) < 0.1
+        reals[rare] = case.rng.choice([np.nan, np.nan, np.inf, -np.inf])
+        case.tags.add("not finite")
+    x = case.operand(reals, "x")
     maker = case.maker
     maker.op("DynamicQuantizeLinear", x, outputs=3)
     node = maker.nodes[-1]
@@ -188,7 +193,7 @@ STEPS = {
     "DequantizeLinear of int32": Step(_dequantise_sums, _INPUT_SCALES),
     "Q after DQ": Step(partial(_requantise, activation=False), QUANTISED_TAGS),
     "Q after DQ and an activation": Step(partial(_requantise, activation=True), QUANTISED_TAGS),
-    "DynamicQuantizeLinear": Step(_dynamic),
+    "DynamicQuantizeLinear": Step(_dynamic, ("not finite",)),
     "Clip of float32": Step(partial(_clip, dtype="float32")),
     "Clip of int8": Step(partial(_clip, dtype="int8")),
     "Clip of uint8": Step(partial(_clip, dtype="uint8")),

@@ -1,11 +1,12 @@
 """All steps of the campaign, by name."""
 
-from tests.ort_arithmetic import averages, binary, products, quantise, rows
+from tests.ort_arithmetic import averages, binary, floats, products, quantise, rows
 from tests.ort_arithmetic.case import Step
 
 STEPS: dict[str, Step] = {
     **quantise.STEPS,
     **binary.STEPS,
+    **floats.STEPS,
     **products.STEPS,
     **averages.STEPS,
     **rows.STEPS,
