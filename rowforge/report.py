@@ -136,7 +136,7 @@ def table(document: Mapping[str, Any]) -> str:
 
 def unrounded_sentences(document: Mapping[str, Any]) -> list[str]:
     """What a report says about layers whose float results cannot be ONNX Runtime's in every bit."""
-    found = [row for row in document["layers"] if str(row["reason"]).startswith(UNROUNDED)]
+    found = [row for row in document["layers"] if str(row.get("reason")).startswith(UNROUNDED)]
     lines = [f"{row['name']}: {row['reason']}" for row in found[:_NAMED]]
     if len(found) > _NAMED:
         lines.append(f"{len(found) - _NAMED} more layers likewise, with their bounds in the JSON")

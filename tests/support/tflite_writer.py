@@ -370,8 +370,12 @@ def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str], habits:
 
 
 def _operator_code(builder: Any, type_name: str, habits: Habits) -> int:
-    code = getattr(tflite.BuiltinOperator, type_name)
+    custom = type_name.startswith("CUSTOM(")
+    code = getattr(tflite.BuiltinOperator, "CUSTOM" if custom else type_name)
+    called = builder.CreateString(type_name[len("CUSTOM(") : -1]) if custom else 0
     tflite.OperatorCodeStart(builder)
+    if custom:
+        tflite.OperatorCodeAddCustomCode(builder, called)
     if habits.codes != "new":
         tflite.OperatorCodeAddDeprecatedBuiltinCode(builder, min(code, 127))
     if habits.codes != "deprecated" or code >= 127:
