@@ -193,8 +193,8 @@ def verdict(network: Network, biases: bool, inputs: int) -> tuple[bool, list[str
         lines.append(f"  WRONG {findings.program} output values of the program")
     if findings.plain:
         lines.append(
-            f"  a plain run differs in {findings.plain} stored values: those at an edge and what is "
-            f"computed from them"
+            f"  a plain run differs in {findings.plain} stored values: those at an edge and those "
+            "computed from them"
         )
     state = "equal" if findings.good else "DIFFERS"
     head = (
