@@ -64,6 +64,8 @@ test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.run --target golden
 	$(BIN)/python -m tests.models.run --target rtl
 	$(BIN)/python -m tests.models.onnx
+	$(BIN)/python -m tests.models.quantised
+	$(BIN)/python -m tests.models.cases --target rtl
 	$(BIN)/python -m tests.models.vectors
 
 # The pages' own commands, in environments that they make; several GB of packages.

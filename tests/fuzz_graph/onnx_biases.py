@@ -1,7 +1,7 @@
 """Random ONNX products whose biases lie anywhere, in every form that exporters write them in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,14 +74,26 @@ def made(layers: OnnxLayers, x: Value, given: Plan, *, plain: bool = False) -> P
     taps = int(np.prod(given.weights)) // given.M
     unit = np.broadcast_to(np.float64(np.float32(x.q[0])) * w.scale.astype(np.float64), (given.M,))
     unit = unit * np.float64(np.float32(given.given.get("alpha", 1.0)))
-    near = float(np.max(unit)) * 74 * 74 * float(np.sqrt(taps)) / _SPREAD
+    size = 74.0
+    if layers.chance(0.5):
+        # Small weights make the accumulator's unit a large part of a step: sums meet edges often.
+        w, size = _small(w), 2.3
+        layers.note("form", "coarse accumulator")
+    near = float(np.max(unit)) * 74 * size * float(np.sqrt(taps)) / _SPREAD
     channels = len(given.shape) - 1 if given.kind != "Conv" else 1
     layers.note("operator", given.kind)
     bare = Product("", given.shape, near, channels, unit)
     forms = {k: v for k, v in FORMS.items() if given.kind in v[0] and (v[1] or not plain)}
-    form = layers.one(*forms)
+    form = layers.one(*forms, *[name for name in forms if name.startswith("Batch")])
     operands = (_activation(layers, x), _weights(layers, w))
     return forms[form][2](layers, form, given, bare, operands)
+
+
+def _small(w: Weights) -> Weights:
+    """Weights of three bits around their zero points."""
+    zero = w.zero.astype(np.int64).reshape(-1)[0]
+    values = (w.values.astype(np.int64) - zero) // 32 + zero
+    return replace(w, values=values.astype(w.values.dtype))
 
 
 def _activation(layers: OnnxLayers, x: Value) -> str:
@@ -116,7 +128,8 @@ def numbers(layers: OnnxLayers, product: Product, count: int) -> Array:
     its unit, so that sums meet rounding edges."""
     if layers.exact:
         unit = product.unit if count > 1 else np.min(product.unit)
-        quarters = layers.random.integers(-20000, 20000, count)
+        most = max(8, int(2 * _SPREAD * product.near / np.max(product.unit)))
+        quarters = layers.random.integers(-most, most, count)
         return np.asarray(quarters * unit / 4, np.float32)
     drawn = layers.random.standard_normal(count) * product.near * _SPREAD / 2
     return np.asarray(drawn, np.float32)
@@ -223,9 +236,14 @@ def _batch_normalised(
     layers: OnnxLayers, form: str, given: Plan, bare: Product, operands: tuple[str, ...]
 ) -> Product:
     """BatchNormalization with parameters as training leaves them, with or without a bias before."""
-    product = _product(layers, given, bare, operands)
-    if layers.chance(0.4):
-        product = _float_bias(layers, "float bias", given, bare, operands)
+    before = layers.one("nothing", "float bias", "constant added")
+    if before == "float bias":
+        product = _float_bias(layers, before, given, bare, operands)
+    elif before == "constant added":
+        product = _added(layers, before, given, bare, operands)
+        layers.note("form", "BatchNormalization after Add")
+    else:
+        product = _product(layers, given, bare, operands)
     M, random = given.M, layers.random
     layers.note("form", form)
     layers.note("operator", "BatchNormalization")

@@ -142,9 +142,14 @@ def products_joined(layers: OnnxLayers, x: Value) -> Value | None:
     if layers.chance(0.3):
         parts = [_renamed(part, layers.m.op("Relu", part.name)) for part in parts]
         layers.note("form", "Relu before Q")
-    axis = int(layers.random.integers(1, len(given.shape)))
-    y = layers.m.op("Concat", *(part.name for part in parts), axis=axis)
+    axis = layers.one(1, int(layers.random.integers(1, len(given.shape))))
     shape = [n * len(parts) if a == axis else n for a, n in enumerate(given.shape)]
+    names = [part.name for part in parts]
+    if axis == 1 and x.shape[2:] == given.shape[2:] and len(x.shape) == len(given.shape):
+        names.insert(int(layers.random.integers(len(names) + 1)), layers.real(x))
+        shape[1] += x.shape[1]
+        layers.note("form", "Concat with an activation before Q")
+    y = layers.m.op("Concat", *names, axis=axis)
     layers.note("form", "Concat before Q")
     layers.note("operator", "Concat")
     near = max(part.near for part in parts)
@@ -228,11 +233,11 @@ def qlinear(layers: OnnxLayers, x: Value) -> Value | None:
 WANTED_FORMS = (
     *("float bias", "int32 bias of another scale", "int8 bias", "dequantised addend"),
     *("Add after Conv", "Add after MatMul", "Add after Gemm", "Sub of a constant"),
-    *("bias and Add", "BatchNormalization after Conv"),
+    *("bias and Add", "BatchNormalization after Conv", "BatchNormalization after Add"),
     *("Gemm with float C", "Gemm with alpha and beta"),
-    *(f"{kind} before Q" for kind in (*TAILS, "Concat")),
+    *(f"{kind} before Q" for kind in (*TAILS, "Concat", "Concat with an activation")),
     *("several in a chain", "Q only before products and adds", "product without Q"),
-    *("constant, Clip, DQ", "Q, Clip, DQ", "QLinear odd length"),
+    *("constant, Clip, DQ", "Q, Clip, DQ", "QLinear odd length", "coarse accumulator"),
     *(
         f"QLinear{kind} {form}"
         for kind in ("Add", "Mul")
@@ -243,7 +248,7 @@ WANTED_FORMS = (
 
 PLACEMENTS: dict[str, tuple[int, Callable[[OnnxLayers, Value], Value | None]]] = {
     "product_and_tail": (12, product_and_tail),
-    "products_joined": (2, products_joined),
+    "products_joined": (4, products_joined),
     "quantised_at_readers": (3, quantised_at_readers),
     "without_rounding": (2, without_rounding),
     "qlinear": (6, qlinear),

@@ -101,7 +101,7 @@ def average_pool(layers: OnnxLayers, x: Value) -> Value | None:
         return None
     q = x.q if layers.chance(0.5) else layers.quantisation(x.q[0], x.dtype)
     ones = (1,) * (len(x.shape) - 2)
-    kind = layers.one("AveragePool", "AveragePool", "GlobalAveragePool")
+    kind = layers.one("AveragePool", "GlobalAveragePool")
     size = int(np.prod(x.shape[2:]))
     if len(x.shape) == 4 and size <= _MOST_AVERAGED and layers.chance(0.4):
         return _reduce_mean(layers, x)
@@ -337,7 +337,7 @@ STEPS: dict[str, tuple[int, Step]] = {
     "pad": (2, pad),
     "concat": (3, concat),
     "reshape": (2, reshape),
-    "transpose": (2, transpose),
+    "transpose": (3, transpose),
     "squeeze": (4, squeeze),
     "softmax": (1, softmax),
 }

@@ -27,8 +27,9 @@ class Outcome:
     """A case and what went wrong with it, empty if nothing did.
 
     `values` are compared, `inner` more of every layer on the interpreter's own operands, of which
-    `explained` lie at a proven edge and `floats` differ within their bound; `levels` lists where
-    the interpreter itself differs between its optimisation levels, in `differing` values.
+    `explained` lie at a proven edge, listed in `edges`, and `floats` differ within their bound;
+    `levels` lists where the interpreter itself differs between its optimisation levels, in
+    `differing` values.
     """
 
     case: Case
@@ -37,6 +38,7 @@ class Outcome:
     inner: int = 0
     explained: int = 0
     floats: int = 0
+    edges: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     differing: int = 0
 
@@ -86,6 +88,7 @@ def run_case(
         inner=layers.values,
         explained=layers.at_an_edge,
         floats=sum(layers.floats.values()),
+        edges=tuple(f"{name}: {', '.join(at)}" for name, at in layers.edges.items()),
         levels=levels,
         differing=differing,
     )

@@ -15,7 +15,7 @@ from compiler.ops import Node
 from rowforge.configs import preset
 from sim.golden.run import run_node
 from tests.fuzz_graph.case import Case
-from tests.fuzz_graph.run import FORMATS, between_levels, main, missing, target
+from tests.fuzz_graph.run import FORMATS, at_edges, between_levels, main, missing, target
 from tests.fuzz_graph.runner import after, run_case
 from tests.support import onnx_layerwise
 from tests.support.onnx_layerwise import LayerFindings, by_layer
@@ -23,7 +23,7 @@ from tests.support.onnx_models import ModelMaker
 
 SEED = 5
 SLICE = range(20)
-LEVELS = 56  # of seed 1
+LEVELS = 563  # of seed 1
 
 
 @pytest.mark.parametrize("index", SLICE)
@@ -103,6 +103,7 @@ def test_float32_sums_account_for_a_last_place(tmp_path: Path) -> None:
     outcome = run_case(case, kind, tmp_path, None)
     assert not outcome.message
     assert outcome.explained == 1
+    assert at_edges([outcome]) == ["at an edge 0:0 t3: (0, 7, 4, 21) -18 / -17"]
     unexplained = run_case(case, replace(kind, layers=None), tmp_path, None)
     assert "1 of 8464 values" in unexplained.message
 

@@ -6,8 +6,12 @@ import numpy as np
 import onnx
 import pytest
 
+from sim.golden.run import run_graph, run_node
+from tests.models import quantised as quantised_campaign
 from tests.models.folding import folded
-from tests.models.quantised import NETWORKS, main, quantised
+from tests.models.quantised import NETWORKS, Findings, main, quantised
+from tests.support import onnx_layerwise
+from tests.support.onnx_layerwise import LayerFindings
 from tests.support.onnx_models import ModelMaker, oracle
 from tests.workloads import workload
 
@@ -20,6 +24,44 @@ def test_a_network_layer_by_layer(network, capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr().out
     assert status == 0, printed
     assert "2 quantised networks, 0 differ" in printed
+
+
+def test_a_wrong_value_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a layer on equal operands, of a plain run, of the program, of too many at an edge."""
+    workload("onnx/goldens")
+    arguments = ["--inputs", "1", "--only", "ResNet"]
+
+    def wrong(node, arrays):
+        value = run_node(node, arrays)
+        if value.dtype == np.int8 and value.size == 8192:
+            value = value.copy()
+            value.reshape(-1)[5] += 1
+        return value
+
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_layerwise, "run_node", wrong)
+        assert main(arguments) == 1
+        assert "1 of 8192 values differ" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(quantised_campaign, "program_differs", lambda graph, x: 3)
+        assert main(arguments) == 1
+        assert "WRONG 3 output values of the program" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr(quantised_campaign, "run_graph", lambda graph, feeds: _moved(graph, feeds))
+        patch.setattr(quantised_campaign, "program_differs", lambda graph, x: 0)
+        assert main(arguments) == 1
+        assert "values of a plain run differ" in capsys.readouterr().out
+    edges = LayerFindings(stored=100_000, tensors=1, edges={"t": ["place"] * 6})
+    assert not Findings(edges).good
+    edges.edges["t"].pop()
+    assert Findings(edges).good
+
+
+def _moved(graph, feeds):
+    values = run_graph(graph, feeds)
+    return {k: a + np.int8(1) if a.dtype == np.int8 else a for k, a in values.items()}
 
 
 def test_the_option_changes_the_biases(tmp_path: Path) -> None:
