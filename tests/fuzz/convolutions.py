@@ -255,7 +255,7 @@ def convolution(
         if raw
         else window_stage(rng, spread)
         if wide
-        else requant(rng, b.dtype, filters, spread, b.rounding),
+        else requant(rng, b.dtype, filters, spread, b.rounding, biased=True),
         **geometry,
     )
     node = _provable(b, node)

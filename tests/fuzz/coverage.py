@@ -32,14 +32,14 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "uneven padding", "batch > 1", "odd sizes", "channel remainder", "filter remainder",
         "even channels",
     ),
-    "rounding": ("tflm", "ort", "single", "raw", "16-bit window"),
+    "rounding": ("tflm", "ort", "ort with an offset", "single", "raw", "16-bit window"),
     "arithmetic": (
         "int8", "uint8", "int16", "int8 weights", "uint8 weights", "weight zero point",
         "weight zero point a filter", "input zero point lowest", "input zero point highest",
         "output zero point lowest", "output zero point highest", "bias 2^30", "bias -2^30",
         "multiplier flushes to 0", "left shift", "right shift", "scale a filter",
-        "scale for all", "clamp none", "clamp low", "clamp high", "clamp one value",
-        "wrapping psums", "proved psums", "window 0",
+        "scale for all", "offset a filter", "offset for all", "clamp none", "clamp low",
+        "clamp high", "clamp one value", "wrapping psums", "proved psums", "window 0",
         "window 1-15", "window 16", "shift 0", "shift 31",
     ),
     "program": (
@@ -168,7 +168,7 @@ def _node(case: Case, program: Program, node: Node) -> Iterator[Feature]:
             yield "arithmetic", item
     stage = getattr(node, "stage", None)
     if isinstance(stage, Requant):
-        yield "rounding", stage.rounding.value
+        yield "rounding", "ort with an offset" if stage.affine else stage.rounding.value
         for item in _stage(stage):
             yield "arithmetic", item
     if isinstance(stage, WindowStage):
@@ -267,6 +267,8 @@ def _stage(stage: Requant) -> Iterator[str]:
     if np.any(pair.shift < 0):
         yield "right shift"
     yield "scale for all" if stage.scale.size == 1 else "scale a filter"
+    if stage.affine:
+        yield "offset for all" if stage.offset.size == 1 else "offset a filter"
     yield from _clamp(stage.low, stage.high, low, high)
 
 

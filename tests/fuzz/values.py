@@ -90,15 +90,33 @@ def clamp(rng: np.random.Generator, dtype: str, zero: int) -> tuple[int, int]:
     return low, high
 
 
+def offsets(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Fractions of an accumulator unit: none, a half, next to 0 and to 1, and any."""
+    values = rng.random(count)
+    kind = rng.choice(5, count, p=(0.15, 0.15, 0.15, 0.15, 0.4))
+    return np.choose(kind, [np.zeros(count), 0.5, values * 2.0**-30, 1 - 2.0**-40, values])
+
+
 def requant(
-    rng: np.random.Generator, dtype: str, channels: int, spread: float, rounding: Rounding
+    rng: np.random.Generator,
+    dtype: str,
+    channels: int,
+    spread: float,
+    rounding: Rounding,
+    *,
+    biased: bool = False,
 ) -> Requant:
-    """An output stage; one scale for all channels or one each."""
+    """An output stage; one scale for all channels or one each.
+
+    `biased`: the layer has a bias, which in mode ORT need not be a multiple of its unit.
+    """
     zero = zero_point(rng, dtype)
     low, high = clamp(rng, dtype, zero)
     count = int(one_of(rng, 1, channels))
+    off_grid = biased and rounding is Rounding.ORT and rng.random() < 0.5
     return Requant(
         scale=scales(rng, count, spread),
+        offset=offsets(rng, int(one_of(rng, 1, channels))) if off_grid else np.zeros(1),
         rounding=rounding,
         zero_point=zero,
         low=low,
