@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program
@@ -95,5 +95,5 @@ def _complain(error: Exception, status: int) -> int:
     return status
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     sys.stderr.write(f"{_NAME}: warning: {message}\n")

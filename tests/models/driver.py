@@ -26,7 +26,7 @@ from tests.models import onnx
 from tests.models.recorded import FOLDERS, batch_of, every_case
 from tests.support.driver_alone import DriverAlone
 from tests.support.functional_board import functional_board, virtual_board
-from tests.support.missed import verdict
+from tests.support.missed import conclude
 from tests.workloads import ROOT, workload
 
 EXECUTOR, RTL = "executor", "rtl"
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(findings[-1], flush=True)
     wrong = [finding for finding in findings if finding.wrong]
     print(f"{len(findings)} programs run by the driver alone ({options.preset})")
-    return verdict(
+    return conclude(
         [
             (not wrong, f"{len(wrong)} of {len(findings)} programs differ from the golden model"),
             (bool(findings), "no model was run"),

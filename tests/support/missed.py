@@ -5,7 +5,7 @@ from collections.abc import Iterable
 Condition = tuple[bool, str]  # whether it holds, and with its figures what to say if it does not
 
 
-def verdict(conditions: Iterable[Condition]) -> int:
+def conclude(conditions: Iterable[Condition]) -> int:
     """Prints `missed: …` for every condition that does not hold; 1 if there is one, else 0."""
     missed = [said for holds, said in conditions if not holds]
     for said in missed:
