@@ -91,7 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tried = sum(statuses.values())
     return conclude(
         [
-            (not faulty, f"{faulty} of {tried} files did not run, nor were they refused, as told"),
+            (
+                not faulty,
+                f"{faulty} of {tried} files neither ran nor were refused in a sentence in time",
+            ),
             (bool(tried), "no file was tried"),
         ]
     )

@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(
         [
             (not wrong, f"{len(wrong)} of {len(findings)} programs differ from the golden model"),
-            (bool(findings), "no model was run"),
+            (bool(findings), f"no model was run (--only {options.only})"),
         ]
     )
 

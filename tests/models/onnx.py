@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(
         [
             (all(good), f"{good.count(False)} of {len(good)} runs differ"),
-            (bool(good), f"no model of {options.only or 'any name'} was run"),
+            (bool(good), f"no model was run (--only {options.only})"),
         ]
     )
 

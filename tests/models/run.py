@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(
         [
             (not wrong, f"{len(wrong)} of {len(findings)} recordings differ"),
-            (bool(findings), f"no recording of {options.only or 'any model'} was run"),
+            (bool(findings), f"no recording was run (--only {options.only})"),
         ]
     )
 

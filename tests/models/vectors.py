@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(
         [
             (not counts["differs"], f"{counts['differs']} of {total} vectors differ"),
-            (bool(total), f"no vector of {options.only or 'any name'} was run"),
+            (bool(total), f"no vector was run (--only {options.only})"),
         ]
     )
 
