@@ -4,7 +4,8 @@
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
-#   make test-models   every recorded third-party model, on the golden model and on the RTL
+#   make test-models   every recorded third-party model, on the golden model, on the RTL, and by
+#                      the driver alone
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
@@ -67,6 +68,7 @@ test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.quantised
 	$(BIN)/python -m tests.models.cases --target rtl
 	$(BIN)/python -m tests.models.vectors
+	$(BIN)/python -m tests.models.driver
 
 # The pages' own commands, in environments that they make; several GB of packages.
 test-examples: $(STAMPS)/run

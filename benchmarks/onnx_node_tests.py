@@ -26,6 +26,7 @@ from rowforge.compilation import Compiled
 from rowforge.configs import preset
 from rowforge.execution import run_program
 from sim.golden import run_graph
+from tests.support.missed import conclude
 from tests.support.onnx_node_tests import NodeTest, read_node_test
 from tests.workloads import ROOT
 
@@ -46,7 +47,7 @@ def main() -> int:
     print(", ".join(f"{count} {result}" for result, count in sorted(counts.items())))
     if args.output is not None:
         args.output.write_text(json.dumps(document(rows, counts), indent=1) + "\n")
-    return int("wrong" in counts)
+    return conclude([(not counts["wrong"], f"{counts['wrong']} of {len(rows)} tests are wrong")])
 
 
 def row(test: NodeTest, *, rtl: bool) -> dict[str, Any]:

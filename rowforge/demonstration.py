@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.compilation import compile_model, digits_model
+from rowforge.compilation import Compiled, compile_model, digits_model
 from rowforge.configs import preset
 from rowforge.execution import Result, run_program
 from rowforge.generation import generate
@@ -69,26 +68,24 @@ def demonstrate(folder: Path, say: Say) -> Demonstration:
     say(f"Verilog: {config.rows} × {config.cols} PEs (preset {PRESET}) into {folder / 'verilog'}")
     files = generate(config, folder / "verilog")
 
-    compiled = compile_model(digits_model(), config)
+    compiled = compile_model(digits_model(), config, keep_layers=True)
     say(f"golden model: {len(digits.labels)} held-out digits")
     golden = run_program(compiled, digits.images, GOLDEN)
     right = int((_classes(golden) == digits.labels).sum())
     say(f"  {right} right, {100 * right / len(digits.labels):.2f} %")
 
     say(f"RTL: the first {RTL_DIGITS} of them on the Verilog, every layer compared")
-    result = _prove(config, digits)
+    result = _prove(compiled, digits)
     say(f"  {result.layers_checked} layer outputs, equal to the golden model in every bit")
 
-    timed = run_program(compiled, digits.images[:1], RTL)
-    document = report(compiled.program, timed.counters, timed.cycles, timed.edge_values)
+    document = report(compiled.program, result.counters, result.cycles, result.edge_values)
     drawing = folder / "digits.svg"
     _write(drawing, _draw(digits, result, document))
     return Demonstration(right, len(digits.labels), result.inputs, document, [*files, drawing])
 
 
-def _prove(config: Config, digits: Digits) -> Result:
+def _prove(compiled: Compiled, digits: Digits) -> Result:
     """Some digits on the RTL, every layer stored and compared."""
-    compiled = compile_model(digits_model(), config, keep_layers=True)
     result = run_program(compiled, digits.images[:RTL_DIGITS], RTL, check=True)
     if result.difference is not None:
         raise WrongResultError(f"the RTL is wrong: {result.difference}")

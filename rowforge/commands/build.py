@@ -15,10 +15,10 @@ from typing import Any
 from boards.board import Board
 from boards.catalogue import BOARDS, board
 from hw.arch.errors import RowforgeError
-from rowforge.arrays import check_folder
 from rowforge.configs import preset
 from rowforge.options import add_config, chosen_config
 from rowforge.progress import Progress
+from sw_driver.arrays import check_folder
 
 _FLASHER = "openFPGALoader"
 _LARGEST_SEED = 1 << 31

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import save_program
-from rowforge.arrays import check_writable
 from rowforge.compilation import PROGRAM_SUFFIX, compile_model
 from rowforge.options import add_compile, add_config, compile_options, required_config
 from rowforge.report import report, table
+from sw_driver.arrays import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

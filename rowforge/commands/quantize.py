@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from rowforge.arrays import check_writable, read_arrays
 from rowforge.quantization import LayerError, quantize_model
+from sw_driver.arrays import check_writable, read_arrays
 
 _WORST = 3
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, TensorSpec
-from rowforge.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
 from rowforge.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
 from rowforge.execution import Result, run_program
 from rowforge.options import (
@@ -21,6 +20,7 @@ from rowforge.options import (
 )
 from rowforge.report import edge_sentence, report, table
 from rowforge.targets import target_config
+from sw_driver.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
 
 WRONG = 1
 

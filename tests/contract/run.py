@@ -2,7 +2,7 @@
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
 is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract, or
-if fewer layers or configurations than asked for were compared.
+if fewer layers or configurations than asked for were compared; the last lines say which of these.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hw.arch.errors import RowforgeError
 from tests.contract.compare import LayerResult, ProgramResult, compare
 from tests.fuzz.cases import CASES, make_case
+from tests.support.missed import Condition, conclude
 
 CONFIGS = 25  # configurations of a campaign
 _MOST_TRIES = 40  # cases that are looked at for each configuration
@@ -50,17 +51,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only:
         seed, _, index = options.only.partition(":")
         _run(campaign, int(seed), int(index), verbose=True)
-        return int(bool(campaign.beyond))
+        return conclude([_within(campaign)])
     configs = min(options.configs, options.n)
     for number in range(configs):
         goal = -(-options.n * (number + 1) // configs)
         for place in range(_MOST_TRIES):
-            if len(campaign.layers) >= goal:
+            if len(campaign.layers) >= goal and number in campaign.configs:
                 break
             _run(campaign, options.seed, number * CASES + place, verbose=options.verbose)
     _report(campaign, options.seed, time.monotonic() - started)
-    short = len(campaign.layers) < options.n or len(campaign.configs) < configs
-    return int(bool(campaign.beyond) or short)
+    return conclude(
+        [
+            _within(campaign),
+            (
+                len(campaign.layers) >= options.n,
+                f"{len(campaign.layers)} layers compared, {options.n} asked for",
+            ),
+            (
+                len(campaign.configs) >= configs,
+                f"{len(campaign.configs)} configurations compared, {configs} asked for "
+                f"({_MOST_TRIES} cases tried on each of the others)",
+            ),
+        ]
+    )
+
+
+def _within(campaign: Campaign) -> Condition:
+    count = len(campaign.beyond)
+    return not count, f"{count} of {len(campaign.layers)} layers are beyond the contract"
 
 
 def _run(campaign: Campaign, seed: int, index: int, *, verbose: bool) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.damage.kinds import KINDS
 from tests.damage.mutations import mutation, onnx_mutation
 from tests.damage.sandbox import Verdict, run_on
+from tests.support.missed import conclude
 
 _TOLD = 250  # files between two lines of progress
 
@@ -87,7 +88,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"and {worst.bytes >> 20} MiB; at most {worst.wall:.2f} s by the clock of the {quiet} "
         f"files that found a processor idle; {faulty} faulty, {time.monotonic() - started:.0f} s"
     )
-    return int(bool(faulty) or not statuses)
+    tried = sum(statuses.values())
+    return conclude(
+        [
+            (
+                not faulty,
+                f"{faulty} of {tried} files neither ran nor were refused in a sentence in time",
+            ),
+            (bool(tried), "no file was tried"),
+        ]
+    )
 
 
 if __name__ == "__main__":

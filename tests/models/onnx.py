@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rowforge.cli import main as rowforge
+from tests.support.missed import conclude
 from tests.workloads import ROOT, workload
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -123,7 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 good.append(equal)
                 print("\n".join(lines), flush=True)
     print(f"{len(good)} runs of quantised .onnx models, {good.count(False)} differ")
-    return int(not good or not all(good))
+    return conclude(
+        [
+            (all(good), f"{good.count(False)} of {len(good)} runs differ"),
+            (bool(good), f"no model was run (--only {options.only})"),
+        ]
+    )
 
 
 if __name__ == "__main__":

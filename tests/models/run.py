@@ -19,6 +19,7 @@ import numpy as np
 
 from rowforge.cli import main as rowforge
 from tests.models.recorded import FOLDERS, Case, batch_of, disagreements, every_case
+from tests.support.missed import conclude
 from tests.support.tflite_cut import cut
 from tests.workloads import ROOT
 
@@ -129,7 +130,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{len(findings)} recordings on {options.target} ({options.preset}), "
         f"{len(wrong)} differ, {seconds:.0f} s"
     )
-    return int(bool(wrong) or not findings)
+    return conclude(
+        [
+            (not wrong, f"{len(wrong)} of {len(findings)} recordings differ"),
+            (bool(findings), f"no recording was run (--only {options.only})"),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from rowforge.configs import preset
 from rowforge.execution import run_program
 from sim.golden.run import run_node
 from tests.support.cmsis_nn import VECTORS, Vector, load_vector
+from tests.support.missed import conclude
 from tests.workloads import ROOT, workload
 
 _UNUSED = Quantisation((1.0,), (0,))  # the nodes carry their own scales
@@ -114,7 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{sum(counts.values())} CMSIS-NN vectors on {engines} ({options.preset}): {said}, "
         f"{time.monotonic() - started:.0f} s"
     )
-    return int(bool(counts["differs"]) or not counts)
+    total = sum(counts.values())
+    return conclude(
+        [
+            (not counts["differs"], f"{counts['differs']} of {total} vectors differ"),
+            (bool(total), f"no vector was run (--only {options.only})"),
+        ]
+    )
 
 
 if __name__ == "__main__":

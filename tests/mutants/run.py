@@ -24,6 +24,7 @@ from pathlib import Path
 from tests.mutants.equivalence import equivalent
 from tests.mutants.sites import Site, sites
 from tests.mutants.tree import ROOT, Done, Tree
+from tests.support.missed import conclude
 
 FOLDERS = ("hw", "compiler", "numerics")
 SECONDS = 240.0  # for each mutant
@@ -156,7 +157,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = Counter(verdict.kind for verdict in verdicts)
     kinds = ("caught", "equivalent", "survived")
     print(", ".join(f"{counts[kind]} {kind}" for kind in kinds))
-    return int(counts["survived"] > _SURVIVING_SHARE * options.n)
+    return conclude(
+        [
+            (
+                counts["survived"] <= _SURVIVING_SHARE * options.n,
+                f"{counts['survived']} of {options.n} mutants survived, at most "
+                f"{_SURVIVING_SHARE:.0%} may",
+            )
+        ]
+    )
 
 
 def _try_all(tree: Tree, chosen: list[Site]) -> list[Verdict]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rowforge.cli import main as rowforge
 from rowforge.compilation import digits_model
+from tests.support.missed import Condition, conclude
 from tests.workloads import ROOT
 
 LINES = (("--pty",), ("--tcp", "0"))
@@ -43,7 +44,7 @@ def main() -> int:
     preset = parser.parse_args().preset
     if len(models()) == 1:
         print("only the shipped model: the reference networks are not here")
-    status = 0
+    conditions: list[Condition] = []
     for line in LINES:
         with served(preset, line) as url:
             for command in (
@@ -53,8 +54,9 @@ def main() -> int:
                 start = time.monotonic()
                 failed = rowforge([*command, "--target", url])
                 print(f"{url}: {' '.join(command)}: {time.monotonic() - start:.1f} s, {failed}\n")
-                status = max(status, failed)
-    return status
+                said = f"{' '.join(command)} over {line[0]} ended with status {failed}"
+                conditions.append((not failed, said))
+    return conclude(conditions)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.arch.errors import RowforgeError
-from rowforge.arrays import check_output, check_writable, read_arrays, write_arrays
+from sw_driver.arrays import check_output, check_writable, read_arrays, write_arrays
 
 A = np.arange(6, dtype=np.int8).reshape(2, 3)
 B = np.float32([1.5])
