@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
             if confirmed(case, str(error)):
                 return Outcome(case, "refused", str(error))
             return Outcome(case, "failed", f"refused without need: {error}")
-        _execute(case, program, "functional", FunctionalAccelerator)
+        _execute(case, program, "functional", partial(FunctionalAccelerator, program=program))
         cycles = 0
         if rtl:
             with closing_link(case) as link:
