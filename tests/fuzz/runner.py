@@ -33,12 +33,16 @@ _FIRMWARE = 100  # times the cycles of engines, which takes a faster simulator
 
 @dataclass
 class Outcome:
-    """What became of a case: "passed", "refused" or "failed", and what there is to say of it."""
+    """What became of a case: "passed", "refused" or "failed", and what there is to say of it.
+
+    `program` is what ran, None if the case was refused or failed.
+    """
 
     case: Case
     status: str
     message: str = ""
     cycles: int = 0
+    program: Program | None = None
     features: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -65,7 +69,8 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
         if rtl:
             with closing_link(case) as link:
                 cycles = _execute(case, program, "rtl", lambda _: link)
-        return Outcome(case, "passed", cycles=cycles, features=features(case, program))
+        shown = features(case, program)
+        return Outcome(case, "passed", cycles=cycles, program=program, features=shown)
     except _FailureError as error:
         return Outcome(case, "failed", str(error))
     except Exception as error:
