@@ -55,8 +55,23 @@ class Space:
         return addresses
 
     def take(self, key: str, address: int, size: int) -> None:
-        """Reserves an area for a tensor."""
+        """Reserves an area for a tensor.
+
+        Raises `AssertionError` if it shares a word with another one or leaves the buffer.
+        """
+        self.check_fits(address + size, 0)
+        for other, (begin, end) in self._taken.items():
+            if address < end and begin < address + size:
+                raise AssertionError(f"{key} would lie over {other} from word {address} on")
         self._taken[key] = (address, address + size)
+
+    def check_fits(self, end: int, groups: int) -> None:
+        """Raises `AssertionError` if activations up to `end` reach into that many psum groups."""
+        if end > self.limit(groups):
+            raise AssertionError(
+                f"activations reach up to word {end}, {groups} psum groups leave "
+                f"{self.limit(groups)}"
+            )
 
     def free(self, key: str) -> None:
         """Releases a tensor's area."""

@@ -20,6 +20,7 @@ from compiler.lower.convolve import ConvOperation
 from compiler.lower.hazards import Span
 from compiler.lower.operation import Operand, size_of
 from compiler.lower.patterns import wave_psums
+from compiler.lower.slots import Slots
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface, surface_words
 from compiler.lower.tiling import check_count, tiles
@@ -50,10 +51,9 @@ class ChunkPipeline:
         self.stream, self.operation, self.tiling = stream, operation, tiling
         self.config = stream.config
         self.source, self.target = tensors
-        top = space.top
-        self.inputs = [top, top + tiling.ifmap_words]
-        top += 2 * tiling.ifmap_words
-        self.results = top
+        self.inputs = Slots(self.config, space.top, tiling.ifmap_words, 2)
+        self.results = Slots(self.config, self.inputs.end, tiling.result_words, 1)
+        space.check_fits(self.results.end, tiling.groups)
         check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
         self.boxes = [
@@ -81,7 +81,7 @@ class ChunkPipeline:
         count = len(self.boxes) // len(self.tiles)
         common = self.operation.tile_task(self.stream, tile, self._place(number * count))
         for chunk in range(count):
-            part = self._place(number * count + chunk)
+            part = self._part(number * count + chunk)
             first = chunk * self.tiling.chunk
             task = replace(
                 common,
@@ -97,7 +97,8 @@ class ChunkPipeline:
 
     def _accumulate(self, job: "_Job", block: Block, start: int) -> None:
         """A chunk that is not the last: psums go back to the buffer."""
-        nowhere = _Target(Surface.dense(self.config, self.results, wave_shape(block)), 0)
+        # No result leaves before the last chunk: the address is never used.
+        nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(block)), 0)
         for piece, wave in block_pieces(self.config, job.plan.shape, block):
             self._emit(job, piece, nowhere, start, wave)
             self._store()
@@ -108,9 +109,7 @@ class ChunkPipeline:
         """The last chunk of a block, wave by wave."""
         for index, wave in enumerate(block_waves(job.plan.shape, block)):
             shape = wave_shape(wave)
-            surfaces = [
-                Surface.dense(self.config, self.results + first, shape) for first in next(places)
-            ]
+            surfaces = [self.results.surface(0, shape, at=first) for first in next(places)]
             target = self._target(wave, surfaces)
             self._emit(job, wave, target, start, index)
             self._store()
@@ -155,10 +154,15 @@ class ChunkPipeline:
         if self.loaded < len(self.boxes) and job.part.box is self.boxes[self.loaded - 1]:
             self._load()
 
+    def _part(self, number: int) -> Operand:
+        """A chunk that is in the buffer."""
+        if not self.loaded - self.inputs.count <= number < self.loaded:
+            raise AssertionError(f"chunk {number} is read with {self.loaded} chunks loaded")
+        return self._place(number)
+
     def _place(self, number: int) -> Operand:
         box = self.boxes[number]
-        surface = Surface.dense(self.config, self.inputs[number % 2], size_of(box))
-        return Operand(box, surface)
+        return Operand(box, self.inputs.surface(number, size_of(box)))
 
     def _load(self) -> None:
         """The next chunk, into the buffer that the one before the present has left."""

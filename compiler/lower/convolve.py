@@ -17,6 +17,7 @@ from compiler.lower.operation import (
     Operation,
     OperationReport,
     Shape4,
+    Span,
     map_extent,
     part_window,
     size_of,
@@ -132,29 +133,24 @@ class ConvOperation(Operation):
             step += per_nest
         return min(step, M)
 
-    def reach(self, tile: Box, operand: int) -> Box:
+    def reach_along(self, axis: int, span: Span, operand: int) -> Span:
         node = self.node
-        H, W, C = node.image
-        _, R, S, per_group = node.weights.shape
-        rows = window_reach(
-            tile.rows, H, stride=node.stride[0], pad=node.pad[0], taps=R, dilation=node.dilation[0]
-        )
-        columns = window_reach(
-            tile.columns,
-            W,
-            stride=node.stride[1],
-            pad=node.pad[1],
-            taps=S,
-            dilation=node.dilation[1],
-        )
-        channels = (0, C)
-        if self.follows_channels:
-            each = self.target[3] // node.groups
-            channels = (
-                tile.channels[0] // each * per_group,
-                -(-tile.channels[1] // each) * per_group,
+        if axis == 0:
+            return span
+        if axis < 3:
+            along = axis - 1
+            return window_reach(
+                span,
+                node.image[along],
+                stride=node.stride[along],
+                pad=node.pad[along],
+                taps=node.weights.shape[axis],
+                dilation=node.dilation[along],
             )
-        return Box(tile.items, rows, columns, channels)
+        if not self.follows_channels:
+            return 0, node.image[2]
+        each, per_group = self.target[3] // node.groups, node.weights.shape[3]
+        return span[0] // each * per_group, -(-span[1] // each) * per_group
 
     def extent(self, size: Shape4) -> tuple[int, int]:
         node = self.node

@@ -12,6 +12,7 @@ from compiler.lower.operation import (
     check_counts,
     part_window,
     size_of,
+    spans_of,
 )
 from compiler.lower.params import identity_output, identity_params, same_params
 from compiler.lower.stream import Stream
@@ -48,26 +49,14 @@ class CopyOperation(Operation):
         self.most_channels = target[3]
         self.spent = self.traffic = 0
 
-    def reach(self, tile: Box, operand: int) -> Box:
-        """The operand's share of the tile; one pixel of it if it has none."""
-        return Box(
-            *(
-                _at_least_one(span, size)
-                for span, size in zip(
-                    self._shares(tile, operand), self.sources[operand], strict=True
-                )
-            )
-        )
+    def reach_along(self, axis: int, span: Span, operand: int) -> Span:
+        """The operand's share of the span; one position of it if it has none."""
+        return _at_least_one(self._share(axis, span, operand), self.sources[operand][axis])
 
-    def _shares(self, tile: Box, operand: int) -> list[Span]:
-        """The part of an operand that lies in a tile, along each axis; empty where begin >= end."""
-        spans = (tile.items, tile.rows, tile.columns, tile.channels)
-        return [
-            (max(span[0] - offset, 0), min(span[1] - offset, size))
-            for span, offset, size in zip(
-                spans, self.places[operand], self.sources[operand], strict=True
-            )
-        ]
+    def _share(self, axis: int, span: Span, operand: int) -> Span:
+        """Positions of an operand that lie in a span of the output; none where begin >= end."""
+        offset = self.places[operand][axis]
+        return max(span[0] - offset, 0), min(span[1] - offset, self.sources[operand][axis])
 
     def extent(self, size: Shape4) -> tuple[int, int]:
         return size[1], size[2]
@@ -91,7 +80,7 @@ class CopyOperation(Operation):
             self._vector(stream, source, target, (self.fill, self.fill), stride=0)
         whole = Operand(tile, target)
         for index, part in enumerate(parts):
-            shares = self._shares(tile, index)
+            shares = [self._share(axis, span, index) for axis, span in enumerate(spans_of(tile))]
             if any(begin >= end for begin, end in shares):
                 continue
             placed = Box(

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as data_field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from compiler.lower.stream import Stream
@@ -69,8 +70,40 @@ class Operation(ABC):
     signature: Hashable = None
 
     @abstractmethod
+    def reach_along(self, axis: int, span: Span, operand: int) -> Span:
+        """Positions of an operand along an axis (items, rows, columns, channels) that outputs need.
+
+        They depend on the outputs' span along that axis alone, so that the largest part of an
+        operand is the product of the largest spans, see `longest_reach`.
+        """
+
     def reach(self, tile: Box, operand: int) -> Box:
         """The box of an operand that an output tile needs."""
+        return Box(
+            *(self.reach_along(axis, span, operand) for axis, span in enumerate(spans_of(tile)))
+        )
+
+    def longest_reach(self, axis: int, part: int, operand: int) -> int:
+        """The most positions of an operand that any span of `part` outputs along an axis needs.
+
+        Every span at which a tile can begin is counted: which one needs most follows no rule (the
+        operands of a concatenation begin anywhere, borders are clipped).
+        """
+        key = axis, part, operand
+        if key not in self._longest:
+            size = self.target[axis]
+            self._longest[key] = max(
+                end - begin
+                for begin, end in (
+                    self.reach_along(axis, (first, min(first + part, size)), operand)
+                    for first in range(0, size, part)
+                )
+            )
+        return self._longest[key]
+
+    @cached_property
+    def _longest(self) -> dict[tuple[int, int, int], int]:
+        return {}
 
     @abstractmethod
     def extent(self, size: Shape4) -> tuple[int, int]:
@@ -111,11 +144,14 @@ def whole(shape: Shape4) -> Box:
     return Box(*((0, size) for size in shape))
 
 
+def spans_of(box: Box) -> tuple[Span, Span, Span, Span]:
+    """The spans of a box along its axes, in their order."""
+    return box.items, box.rows, box.columns, box.channels
+
+
 def size_of(box: Box) -> Shape4:
     """Sizes of a box."""
-    items, rows, columns, channels = (
-        b - a for a, b in (box.items, box.rows, box.columns, box.channels)
-    )
+    items, rows, columns, channels = (b - a for a, b in spans_of(box))
     return items, rows, columns, channels
 
 

@@ -7,6 +7,7 @@ from math import ceil
 
 from compiler.allocate import Space
 from compiler.lower.operation import Operand, Operation, part_window, size_of
+from compiler.lower.slots import Slots
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
 from compiler.lower.tiling import Tiling, check_count, part_words, tiles
@@ -17,14 +18,14 @@ from hw.arch.program import Box
 class _Feed:
     """The parts of an operand that is not resident, in the order in which tiles need them.
 
-    tensor : index of the host tensor; raw : it holds 32-bit elements
-    addresses : of the buffers that the parts take in turn
+    tensor : index of the host tensor
+    slots : the buffers that the parts take in turn
     boxes : the parts; first : number of the first tile that needs each
     loaded : parts that are in the buffer; pieces : what is left of the next one
     """
 
     tensor: int
-    addresses: Sequence[int]
+    slots: Slots
     boxes: list[Box] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     loaded: int = 0
@@ -59,16 +60,14 @@ class TilePipeline:
         self.beats = space.psum_beats(tiling.groups)
         check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
-        addresses = _slots(
-            space.top,
-            part_words(self.config, operation, tiling.resident, tiling.size),
-            tiling.slots,
-        )
+        words = part_words(self.config, operation, tiling.resident, tiling.size)
+        slots = _slots(space, words, tiling.slots)
+        space.check_fits(slots[-1].end, tiling.groups)
         self.feeds = [
-            None if part is not None else self._feed(index, tensors[index], addresses[index])
+            None if part is not None else self._feed(index, tensors[index], slots[index])
             for index, part in enumerate(kept[:-1])
         ]
-        self.target, self.places = tensors[-1], addresses[-1]
+        self.target, self.places = tensors[-1], slots[-1]
         self.finished: tuple[Box, Surface] | None = None
 
     def run(self) -> int:
@@ -81,7 +80,7 @@ class TilePipeline:
             if self.kept[-1] is None:
                 self._finish(tile, surface)
             for feed in self.feeds:
-                if feed is not None and len(feed.addresses) > 1:
+                if feed is not None and feed.slots.count > 1:
                     self._prefetch(feed, number)
         self.stream.computing = False
         self._store()
@@ -89,8 +88,8 @@ class TilePipeline:
 
     # ---- operands -------------------------------------------------------------------------------
 
-    def _feed(self, index: int, tensor: int, addresses: Sequence[int]) -> _Feed:
-        feed = _Feed(tensor, addresses)
+    def _feed(self, index: int, tensor: int, slots: Slots) -> _Feed:
+        feed = _Feed(tensor, slots)
         for number, tile in enumerate(self.tiles):
             reach = self.operation.reach(tile, index)
             if not feed.boxes or reach != feed.boxes[-1]:
@@ -108,16 +107,18 @@ class TilePipeline:
             computing, self.stream.computing = self.stream.computing, False
             self._load(feed, None)
             self.stream.computing = computing
-        return self._place(feed, feed.loaded - 1 - self._ahead(feed, number))
+        ahead = self._ahead(feed, number)
+        if ahead + bool(feed.pieces) >= feed.slots.count:
+            raise AssertionError(f"a later part has overwritten the one that tile {number} reads")
+        return self._place(feed, feed.loaded - 1 - ahead)
 
     def _ahead(self, feed: _Feed, number: int) -> int:
         """Parts that are loaded before a tile needs them."""
         return sum(1 for first in feed.first[: feed.loaded] if first > number)
 
     def _place(self, feed: _Feed, part: int) -> Operand:
-        address = feed.addresses[part % len(feed.addresses)]
         box = feed.boxes[part]
-        return Operand(box, Surface.dense(self.config, address, size_of(box)))
+        return Operand(box, feed.slots.surface(part, size_of(box)))
 
     def _prefetch(self, feed: _Feed, number: int) -> None:
         """Some pieces of the next part, so that it is there when its first tile comes."""
@@ -143,14 +144,13 @@ class TilePipeline:
         resident = self.kept[-1]
         if resident is not None:
             return part_window(self.config, resident, tile)
-        address = self.places[number % len(self.places)]
-        return Surface.dense(self.config, address, size_of(tile), raw=self.operation.raw)
+        return self.places.surface(number, size_of(tile), raw=self.operation.raw)
 
     def _finish(self, tile: Box, surface: Surface) -> None:
         """Stores the tile before; with one buffer, this one at once."""
         self._store()
         self.finished = (tile, surface)
-        if len(self.places) == 1:
+        if self.places.count == 1:
             self.stream.computing = False
             self._store()
 
@@ -160,12 +160,13 @@ class TilePipeline:
             self.finished = None
 
 
-def _slots(start: int, words: Sequence[int], counts: Sequence[int]) -> list[list[int]]:
-    """Addresses of the buffers of every operand and of the output."""
-    found = []
+def _slots(space: Space, words: Sequence[int], counts: Sequence[int]) -> list[Slots]:
+    """The buffers of every operand and of the output, after everything that is resident."""
+    found: list[Slots] = []
+    start = space.top
     for size, count in zip(words, counts, strict=True):
-        found.append([start + size * index for index in range(count)])
-        start += size * count
+        found.append(Slots(space.config, start, size, count))
+        start = found[-1].end
     return found
 
 

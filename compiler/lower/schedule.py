@@ -226,10 +226,14 @@ class Scheduler:
     ) -> tuple[int, Tiling] | None:
         """(cycles with those that it causes elsewhere, the tiling); None if no tile is legal."""
         best: tuple[int, Tiling] | None = None
-        kept_choices = [
-            (True, False) if value.surface is not None else (False,) for value in operands
+        # An operator may read one tensor several times; then it stays, or goes, for all operands.
+        values = {value.key: value for value in operands}
+        choices = [
+            (True, False) if value.surface is not None else (False,) for value in values.values()
         ]
-        for kept in product(*kept_choices, (True, False)):
+        for *stays, keep_output in product(*choices, (True, False)):
+            resident = dict(zip(values, stays, strict=True))
+            kept = (*(resident[value.key] for value in operands), keep_output)
             base = self._top_with(operands, output, kept)
             free = self.space.limit(0) - base
             if free < 0:
@@ -256,7 +260,8 @@ class Scheduler:
     def _later(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
         """Words that evicting operands costs now, and a spilled output costs its next reader."""
         words = 0
-        for value, stays in zip(operands, kept, strict=False):
+        resident = {value.key: (value, stays) for value, stays in zip(operands, kept, strict=False)}
+        for value, stays in resident.values():
             if value.surface is not None and not stays and not value.on_host:
                 words += self._words(value)
         if not kept[-1] and output.uses:

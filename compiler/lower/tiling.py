@@ -6,7 +6,7 @@ from itertools import product
 from math import ceil, prod
 
 from compiler.allocate import Space
-from compiler.lower.operation import Operation, Shape4, Span, size_of, whole
+from compiler.lower.operation import Operation, Shape4, size_of, whole
 from compiler.lower.surface import surface_words
 from compiler.lower.traffic import Traffic
 from hw.arch.config import Config
@@ -78,28 +78,14 @@ def tile_sizes(operation: Operation, size: Shape4) -> dict[Shape4, int]:
 def operand_words(
     config: Config, operation: Operation, size: Shape4, operand: int, *, channels: int | None = None
 ) -> int:
-    """Buffer words of an operand's part for a tile of this size, the largest there is.
+    """Buffer words of an operand's part for a tile of this size, the largest of all tiles.
 
     `channels`: of the part, where it has not all that the tile needs.
     """
-    N, E, F, M = operation.target
-    most = 0
-    spans = [
-        {(at, at + n) for at in (0, (whole_ - n) // 2, whole_ - n)}
-        for n, whole_ in zip(size, (N, E, F, M), strict=True)
-    ]
-    for items, rows, columns in product({(0, size[0])}, spans[1], spans[2]):
-        for span in _channel_spans(operation, size[3]):
-            part = size_of(operation.reach(Box(items, rows, columns, span), operand))
-            most = max(most, surface_words(config, (*part[:3], channels or part[3])))
-    return most
-
-
-def _channel_spans(operation: Operation, channels: int) -> list[Span]:
-    """The channels of tiles, all of them where operands follow their own."""
-    M = operation.target[3]
-    starts = range(0, M, channels) if operation.follows_channels else (0,)
-    return [(start, min(start + channels, M)) for start in starts]
+    items, rows, columns, needed = (
+        operation.longest_reach(axis, part, operand) for axis, part in enumerate(size)
+    )
+    return surface_words(config, (items, rows, columns, channels or needed))
 
 
 def find_tiling(

@@ -11,6 +11,7 @@ from compiler.lower.operation import (
     Operation,
     OperationReport,
     Shape4,
+    Span,
     check_counts,
     map_extent,
     part_window,
@@ -58,15 +59,18 @@ class VectorOperation(Operation):
         self.pad = (0, 0)
         self.spent = self.traffic = 0
 
-    def reach(self, tile: Box, operand: int) -> Box:
-        _, H, W, _ = self.sources[0]
-        rows, columns = (
-            window_reach(span, size, stride=stride, pad=pad, taps=taps, dilation=1)
-            for span, size, stride, pad, taps in zip(
-                (tile.rows, tile.columns), (H, W), self.stride, self.pad, self.window, strict=True
-            )
+    def reach_along(self, axis: int, span: Span, operand: int) -> Span:
+        if axis in (0, 3):
+            return span
+        along = axis - 1
+        return window_reach(
+            span,
+            self.sources[0][axis],
+            stride=self.stride[along],
+            pad=self.pad[along],
+            taps=self.window[along],
+            dilation=1,
         )
-        return Box(tile.items, rows, columns, tile.channels)
 
     def extent(self, size: Shape4) -> tuple[int, int]:
         return map_extent(size, self.stride, self.window)
