@@ -2,15 +2,16 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make fuzz-network N=300  random graphs on small buffers: both schedules, a share on the RTL
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
-#   make test-models   every recorded third-party model, on the golden model and on the RTL
+#   make test-models   every recorded third-party model: golden model, command stream, RTL
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
-#   make mutants N=30  how many small mistakes the tests notice
+#   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
 #   make build-board BOARD=B   a board's bitstream and its report in docs/results
 #   make bitstreams    all of them, one after the other
 
@@ -31,8 +32,9 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models test-examples \
-  link-campaign virtual-board contract netlist mutants build-board bitstreams clean
+.PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
+  test-examples link-campaign virtual-board contract netlist mutants build-board bitstreams \
+  clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -52,6 +54,9 @@ lint: $(STAMPS)/dev
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
 
+fuzz-network: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
 fuzz-graph: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz_graph.run --n $(N) $(if $(SEED),--seed $(SEED))
 
@@ -62,6 +67,7 @@ damage: $(STAMPS)/dev
 # Needs the recorded models: ROWFORGE_WORKLOADS names their folder.
 test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.run --target golden
+	$(BIN)/python -m tests.models.stream
 	$(BIN)/python -m tests.models.run --target rtl
 	$(BIN)/python -m tests.models.onnx
 	$(BIN)/python -m tests.models.vectors
@@ -78,7 +84,7 @@ netlist: $(STAMPS)/dev
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
-	$(BIN)/python -m tests.mutants.run --n $(N) \
+	$(BIN)/python -m tests.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
 
 link-campaign: $(STAMPS)/dev

@@ -40,13 +40,18 @@ def targets() -> dict[Feature, int]:
 
 def features(graph: Graph, config: Config, program: Program) -> list[Feature]:
     """All that a graph and its program without layers kept show, without repetition."""
-    found = {pair for node in graph.nodes for pair in _node(graph, node)}
-    found |= {("form", item) for item in _forms(graph)}
+    found = made_of(graph)
     if spills(program):
         found.add(("campaign", "spilling"))
     if largest(graph, config) > LARGE:
         found.add(("campaign", "larger than four buffers"))
     return sorted(found)
+
+
+def made_of(graph: Graph) -> set[Feature]:
+    """Operators and forms of a graph."""
+    found = {pair for node in graph.nodes for pair in _node(graph, node)}
+    return found | {("form", item) for item in _forms(graph)}
 
 
 def largest(graph: Graph, config: Config) -> float:
