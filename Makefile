@@ -2,16 +2,17 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make fuzz-network N=300  random graphs on small buffers: both schedules, a share on the RTL
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
-#   make test-models   every recorded third-party model, on the golden model, on the RTL, and by
+#   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
-#   make mutants N=30  how many small mistakes the tests notice
+#   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
 #   make build-board BOARD=B   a board's bitstream and its report in docs/results
 #   make bitstreams    all of them, one after the other
 
@@ -32,8 +33,9 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-graph damage test-models test-examples \
-  link-campaign virtual-board contract netlist mutants build-board bitstreams clean
+.PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
+  test-examples link-campaign virtual-board contract netlist mutants build-board bitstreams \
+  clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -53,6 +55,9 @@ lint: $(STAMPS)/dev
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
 
+fuzz-network: $(STAMPS)/dev
+	$(BIN)/python -m tests.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
 fuzz-graph: $(STAMPS)/dev
 	$(BIN)/python -m tests.fuzz_graph.run --n $(N) $(if $(SEED),--seed $(SEED))
 
@@ -63,6 +68,7 @@ damage: $(STAMPS)/dev
 # Needs the recorded models: ROWFORGE_WORKLOADS names their folder.
 test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.models.run --target golden
+	$(BIN)/python -m tests.models.stream
 	$(BIN)/python -m tests.models.run --target rtl
 	$(BIN)/python -m tests.models.onnx
 	$(BIN)/python -m tests.models.quantised
@@ -82,7 +88,7 @@ netlist: $(STAMPS)/dev
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
-	$(BIN)/python -m tests.mutants.run --n $(N) \
+	$(BIN)/python -m tests.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
 
 link-campaign: $(STAMPS)/dev

@@ -32,7 +32,8 @@ from hw.arch.configfile import config_hash
 from hw.arch.counters import COUNTERS
 from hw.arch.identity import identity_words
 from hw.arch.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
-from hw.arch.program import Words
+from hw.arch.program import Program, Words
+from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
 from sim.functional.nest import decode_convolution
@@ -69,6 +70,9 @@ class FunctionalAccelerator:
     config : Config
     trace : bool
         Keep for every buffer lane which pass, segment, column and window wrote it; see `origin`.
+    program : Program or None
+        The only one that will run: its steps say what the words of the buffer hold, and a command
+        that reads two things as one operand is refused. None: any programs, without this check.
 
     Raises
     ------
@@ -76,9 +80,11 @@ class FunctionalAccelerator:
         From `send`, for a program that breaks a rule which hardware does not check.
     """
 
-    def __init__(self, config: Config, *, trace: bool = False):
+    def __init__(self, config: Config, *, trace: bool = False, program: Program | None = None):
         self.config = config
         self.state = State(config)
+        if program is not None:
+            self.state.contents = Contents(config, program)
         if trace:
             self.state.trace = []
         self._hash = config_hash(config)
@@ -173,6 +179,8 @@ class FunctionalAccelerator:
             raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
         self._begun = True
         self._number = 0
+        if self.state.contents is not None:
+            self.state.contents.begin()
         return True
 
     def _take(self, count: int) -> Words:
@@ -208,6 +216,8 @@ class FunctionalAccelerator:
         self._take(size)
         payload = self._take(header["length"])
         self._wait(header, opcode)
+        if self.state.contents is not None:
+            self.state.contents.command(header["tag"])
         with place(f"command {self._number} ({opcode.name}, tag {header['tag']})"):
             self._handlers[opcode](descriptor, payload, header["tag"])
         self._number += 1
@@ -307,6 +317,8 @@ class FunctionalAccelerator:
         address = self._region(descriptor)
         require(len(np.unique(address)) == len(address), "the region covers a word twice")
         self.state.hazards.overwrite(address)
+        if self.state.contents is not None:
+            self.state.contents.load(address, REGION.unpack(descriptor))
         width = self.config.glb_width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(
@@ -316,6 +328,8 @@ class FunctionalAccelerator:
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
         self.state.hazards.store(address)
+        if self.state.contents is not None:
+            self.state.contents.read("what is stored", address)
         self._reply(Block.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:

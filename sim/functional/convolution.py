@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.commands import CHANNEL
-from hw.arch.layout import Ints, filter_words
+from hw.arch.layout import Ints, filter_words, psum_words
 from hw.arch.program import Words
 from numerics.gemmlowp import wrap
 from sim.functional.array import (
@@ -142,6 +142,8 @@ def _accumulate(state: State, sums: _Sums, zero: Ints, done: Ints) -> None:
         padded = np.zeros((*writes.shape[:-1], beats * config.psum_beat), dtype=np.int64)
         padded[..., :psums] = values[:, ~done]
         memory.write_psums(writes, padded.reshape(*writes.shape, config.psum_beat))
+        if state.contents is not None:
+            state.contents.psum(psum_words(config, writes))
     state.count(glb_psum_read_beats=reads.size, glb_psum_write_beats=writes.size)
 
 

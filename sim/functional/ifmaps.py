@@ -32,6 +32,7 @@ class _Sweep:
     """Rows of ifmap that a pass streams, in order for one pixel: arrays of equal length."""
 
     slot: Ints
+    item: Ints
     row: Ints  # h: ifmap rows from the pass's first
     tag: Ints
     address: Ints  # words from the pass's ifmap address, channel 0 of the slot's block
@@ -81,7 +82,9 @@ def _sweep(constants: Mapping[str, int], rows: Rows) -> _Sweep:
             + outer * slot["outer_words"]
             + inner * slot["inner_words"]
         )
-        parts.append(np.stack([np.full(row.size, number), row.flat, tag.flat, address.flat]))
+        parts.append(
+            np.stack([np.full(row.size, number), item.flat, row.flat, tag.flat, address.flat])
+        )
     return _Sweep(*np.concatenate(parts, axis=1).astype(np.int64))
 
 
@@ -107,11 +110,23 @@ def _read(
     words = state.memory.activation_address(address[exists])
     lane = np.broadcast_to((channel % lanes)[:, None, :], address.shape)[exists]
     state.hazards.read(words)
+    if state.contents is not None:
+        _check_contents(state, sweep, address, exists)
     stored = state.memory.read_lanes(words, lane, signed=bool(constants["signed"]))
     operands = np.zeros(address.shape, dtype=np.int64)
     operands[exists] = stored - constants["zero"]
     state.count(glb_ifmap_words=int(exists.sum()) * constants["pixel_beats"])
     return operands
+
+
+def _check_contents(state: State, sweep: _Sweep, address: Ints, exists: NDArray[np.bool_]) -> None:
+    """Each item of the pass must be one thing in the buffer."""
+    assert state.contents is not None
+    state.contents.renew()
+    for item in np.unique(sweep.item).tolist():
+        chosen = sweep.item == item
+        words = state.memory.activation_address(address[chosen][exists[chosen]])
+        state.contents.read(f"item {item} of the ifmaps", words)
 
 
 def _pixels(constants: Mapping[str, int]) -> Ints:

@@ -65,6 +65,8 @@ def finish(
     _check_distinct(words * config.lanes + lanes, config.lanes)
     for part in range(parts):
         state.memory.write_lanes(words, lanes + part, values >> (part * config.data_width))
+    if state.contents is not None:
+        state.contents.result(words)
     return words, lanes
 
 

@@ -9,6 +9,7 @@ from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.layout import Ints
 from hw.arch.program import Words
+from sim.functional.contents import Contents
 from sim.functional.errors import require
 from sim.functional.hazards import Hazards
 from sim.functional.memory import GlobalBuffer
@@ -72,7 +73,10 @@ class EntryTable:
 
 @dataclass
 class State:
-    """The accelerator's state; `filters` is the weight memory in 64-bit words."""
+    """The accelerator's state; `filters` is the weight memory in 64-bit words.
+
+    `contents` says what buffer words hold, if the program's steps are known.
+    """
 
     config: Config
     memory: GlobalBuffer = field(init=False)
@@ -84,6 +88,7 @@ class State:
     filters: Words = field(init=False)
     counters: dict[str, int] = field(init=False)
     trace: list[TraceRecord] | None = None
+    contents: Contents | None = None
 
     def __post_init__(self) -> None:
         config = self.config

@@ -63,15 +63,17 @@ class _ReadLog:
         self._order = order
         self._last = np.full(state.memory.words, -1, dtype=np.int64)
 
-    def read(self, address: Ints, *, signed: bool) -> Ints:
+    def read(self, operand: str, address: Ints, *, signed: bool) -> Ints:
         """Stored values of words, one of every output pixel that is in the masked-out order."""
-        return self.read_some(address, self._order, signed=signed)
+        return self.read_some(operand, address, self._order, signed=signed)
 
-    def read_some(self, address: Ints, order: Ints, *, signed: bool) -> Ints:
+    def read_some(self, operand: str, address: Ints, order: Ints, *, signed: bool) -> Ints:
         """The same for some output pixels, whose numbers are `order`."""
         memory = self._state.memory
         words = memory.activation_address(address)
         self._state.hazards.check_read(words)
+        if self._state.contents is not None:
+            self._state.contents.read(f"operand {operand}", words)
         np.maximum.at(self._last, words, np.broadcast_to(order, words.shape))
         return memory.read_words(words, signed=signed)
 
@@ -96,9 +98,13 @@ def _binary(state: State, vector: Mapping[str, int], op: VectorOp, reads: _ReadL
     y = np.arange(vector["rows"]) * vector["stride_y"]
     x = np.arange(vector["columns"]) * vector["stride_x"]
     signed = bool(vector["signed"])
-    left = reads.read(_address(vector, "left", "row_stride", "plane_stride", y, x), signed=signed)
+    left = reads.read(
+        "left", _address(vector, "left", "row_stride", "plane_stride", y, x), signed=signed
+    )
     right = reads.read(
-        _address(vector, "right", "right_row_stride", "right_plane_stride", y, x), signed=signed
+        "right",
+        _address(vector, "right", "right_row_stride", "right_plane_stride", y, x),
+        signed=signed,
     )
     if op is VectorOp.ADD:
         return state.table.read(left & 0xFF)["left"] + state.table.read(right & 0xFF)["right"]
@@ -127,7 +133,7 @@ def _window(
                 continue
             address = _address(vector, "left", "row_stride", "plane_stride", y[rows], x[columns])
             at = np.ix_(np.arange(shape[0]), rows, columns)
-            stored = reads.read_some(address, order[at], signed=bool(vector["signed"]))
+            stored = reads.read_some("left", address, order[at], signed=bool(vector["signed"]))
             value = stored if op is VectorOp.MAX else stored - vector["left_zero"]
             acc[at] = combine(acc[at], value)
             counts[np.ix_(rows, columns)] += 1

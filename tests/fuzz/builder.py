@@ -1,5 +1,6 @@
 """Collects random nodes into a graph."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class GraphBuilder:
     rounding : mode of all output stages
     wrap : psums are meant to wrap
     size : 0 to 1, how large layers may be
+    overflowing : share of convolutions whose psums are not made to fit `psum_width`
     zeros : zero point of every tensor by key
     """
 
@@ -32,6 +34,7 @@ class GraphBuilder:
     ) -> None:
         self.rng, self.config, self.dtype = rng, config, dtype
         self.wrap, self.size = wrap, size
+        self.overflowing = 0.06
         self.rounding: Rounding = rounding_mode(rng)
         self.tensors: dict[str, Tensor] = {}
         self.zeros: dict[str, int] = {}
@@ -74,9 +77,9 @@ class GraphBuilder:
         self.zeros[key] = zero
         return key
 
-    def graph(self, name: str) -> Graph:
-        """The graph; every tensor that nobody reads is an output."""
-        read = {key for node in self.nodes for key in node.inputs}
+    def graph(self, name: str, also: Iterable[str] = ()) -> Graph:
+        """The graph; every tensor that nobody reads is an output, and those of `also` are."""
+        read = {key for node in self.nodes for key in node.inputs} - set(also)
         outputs = tuple(node.output for node in self.nodes if node.output not in read)
         return Graph(
             name=name,

@@ -108,7 +108,7 @@ def make_case(seed: int, index: int) -> Case:
         theme=theme.__name__,
         config=config,
         graph=graph,
-        inputs=[_inputs(rng, graph) for _ in range(runs)],
+        inputs=[random_inputs(rng, graph) for _ in range(runs)],
         options={
             "wrap": wrap,
             "dump": bool(rng.random() < 0.5),
@@ -166,7 +166,8 @@ def _work(graph: Graph) -> int:
     )
 
 
-def _inputs(rng: np.random.Generator, graph: Graph) -> dict[str, NDArray[Any]]:
+def random_inputs(rng: np.random.Generator, graph: Graph) -> dict[str, NDArray[Any]]:
+    """Stored values for every input of a graph, by tensor name."""
     arrays = {}
     for key in graph.inputs:
         tensor = graph.tensors[key]

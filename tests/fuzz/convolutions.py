@@ -297,7 +297,7 @@ def _provable(b: GraphBuilder, node: Conv) -> Conv:
     """Nearly always a layer whose psums provably fit: weights halved until they do."""
     width = b.config.psum_width
     exempt = width >= ACCUMULATOR_BITS and isinstance(node.stage, Requant)
-    if b.wrap or exempt or b.rng.random() < 0.06:
+    if b.wrap or exempt or b.rng.random() < b.overflowing:
         return node
     for _ in range(_MOST_HALVINGS):
         if bits_needed(node, b.dtype) <= width:

@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,16 @@ _FIRMWARE = 100  # times the cycles of engines, which takes a faster simulator
 
 @dataclass
 class Outcome:
-    """What became of a case: "passed", "refused" or "failed", and what there is to say of it."""
+    """What became of a case: "passed", "refused" or "failed", and what there is to say of it.
+
+    `program` is what ran, None if the case was refused or failed.
+    """
 
     case: Case
     status: str
     message: str = ""
     cycles: int = 0
+    program: Program | None = None
     features: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -59,12 +64,13 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
             if confirmed(case, str(error)):
                 return Outcome(case, "refused", str(error))
             return Outcome(case, "failed", f"refused without need: {error}")
-        _execute(case, program, "functional", FunctionalAccelerator)
+        _execute(case, program, "functional", partial(FunctionalAccelerator, program=program))
         cycles = 0
         if rtl:
             with closing_link(case) as link:
                 cycles = _execute(case, program, "rtl", lambda _: link)
-        return Outcome(case, "passed", cycles=cycles, features=features(case, program))
+        shown = features(case, program)
+        return Outcome(case, "passed", cycles=cycles, program=program, features=shown)
     except _FailureError as error:
         return Outcome(case, "failed", str(error))
     except Exception as error:

@@ -1,7 +1,8 @@
 """How many small mistakes the tests notice: `python -m tests.mutants.run --n 30 --seed 7`.
 
-A mutant is a change of one operator, constant, comparison, slice or width at a random place of hw/
-or compiler/. In a copy of the tree it meets a short fuzz without time, the slice of the fuzzer on
+A mutant is a change of one operator, constant, comparison, slice or width at a random place of hw/,
+compiler/ or numerics/, or of the files and folders that `--paths` names (of sim/, too). In a copy
+of the tree it meets short fuzzes of layers and of graphs without time, the slice of the fuzzer on
 the RTL, and the quick tests of its module. What survives is compared with the original by the
 Verilog and the programs that come out: without a difference it is held for equivalent, and so is
 Verilog whose modules yosys proves to be equal.
@@ -21,17 +22,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw.arch.errors import RowforgeError
 from tests.mutants.equivalence import equivalent
 from tests.mutants.sites import Site, sites
 from tests.mutants.tree import ROOT, Done, Tree
 from tests.support.missed import conclude
 
 FOLDERS = ("hw", "compiler", "numerics")
+ALLOWED = (*FOLDERS, "sim")  # where `--paths` may point
 SECONDS = 240.0  # for each mutant
 _SURVIVING_SHARE = 0.1
 _SHARE_OF_TIME = 0.75  # a stage that takes as much longer than it should hangs
 
 FUZZ = ("-m", "tests.fuzz.run", "--engine", "functional", "--n", "60", "--configs", "20", "--stop")
+NETWORK = (
+    *("-m", "tests.fuzz_network.run", "--engine", "functional", "--n", "30", "--seed", "3"),
+    *("--jobs", "1", "--shrink", "0", "--stop"),
+)
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 SLICE = (*PYTEST, "tests/fuzz/test_fuzz_slice.py", "-k", "rtl")
 
@@ -91,6 +98,7 @@ class Trial:
         verdict = self._through(
             [
                 lambda: self._stage("fuzz", *FUZZ),
+                lambda: self._stage("fuzz-network", *NETWORK),
                 lambda: self._stage("RTL slice", *SLICE),
                 self._tests,
             ]
@@ -136,22 +144,41 @@ def _last(done: Done) -> str:
     return " ".join((telling or lines or ["?"])[0 if telling else -1].split())[:160]
 
 
-def all_sites() -> list[Site]:
-    """Every site of the sources under test."""
-    found = []
-    for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            found += sites(path.relative_to(ROOT).as_posix(), path.read_text())
-    return found
+def all_sites(paths: Sequence[str] = FOLDERS) -> list[Site]:
+    """Every site of the sources in some files and folders, which count from the project's root.
+
+    Raises `RowforgeError` for a path that is no source under test, or has no site.
+    """
+    found: dict[Site, None] = {}
+    for name in paths:
+        place = (ROOT / name).resolve()
+        within = [ROOT / folder for folder in ALLOWED]
+        under_test = any(folder in (place, *place.parents) for folder in within)
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        known = [path for path in files if under_test and path.is_file() and path.suffix == ".py"]
+        here = [
+            site
+            for path in known
+            for site in sites(path.relative_to(ROOT).as_posix(), path.read_text())
+        ]
+        if not here:
+            folders = ", ".join(f"{folder}/" for folder in ALLOWED)
+            raise RowforgeError(f"paths must name sources of {folders} with sites, not {name!r}")
+        found.update(dict.fromkeys(here))
+    return list(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
     seed = options.seed if options.seed is not None else commit_seed()
-    candidates = all_sites()
-    chosen = random.Random(seed).sample(candidates, options.n)
-    print(f"{options.n} of {len(candidates)} mutants, seed {seed}", flush=True)
+    try:
+        candidates = all_sites(options.paths or FOLDERS)
+    except RowforgeError as error:
+        print(error)
+        return 2
+    chosen = random.Random(seed).sample(candidates, min(options.n, len(candidates)))
+    print(f"{len(chosen)} of {len(candidates)} mutants, seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="rowforge-mutants-") as folder:
         verdicts = _try_all(Tree(Path(folder)), chosen)
     counts = Counter(verdict.kind for verdict in verdicts)
@@ -160,8 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(
         [
             (
-                counts["survived"] <= _SURVIVING_SHARE * options.n,
-                f"{counts['survived']} of {options.n} mutants survived, at most "
+                counts["survived"] <= _SURVIVING_SHARE * len(chosen),
+                f"{counts['survived']} of {len(chosen)} mutants survived, at most "
                 f"{_SURVIVING_SHARE:.0%} may",
             )
         ]
@@ -175,6 +202,7 @@ def _try_all(tree: Tree, chosen: list[Site]) -> list[Verdict]:
         command = ("-m", "tests.mutants.fingerprint", name, str(tree.folder / "original"))
         prints[name] = _expected(tree, name, *command)
     _expected(tree, "fuzz", *FUZZ)
+    _expected(tree, "fuzz-network", *NETWORK)
     _expected(tree, "RTL slice", *SLICE)
     verdicts = []
     for number, site in enumerate(chosen, start=1):
@@ -219,6 +247,9 @@ def commit_seed() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests.mutants.run", description="small mistakes")
     parser.add_argument("--n", type=int, default=30, help="mutants (30)")
+    parser.add_argument(
+        "--paths", nargs="+", metavar="PATH", help="files and folders (hw compiler numerics)"
+    )
     parser.add_argument("--seed", type=int, help="of their choice (from the commit's hash)")
     return parser
 

@@ -3,7 +3,10 @@
 import ast
 import random
 
-from tests.mutants.run import all_sites
+import pytest
+
+from hw.arch.errors import RowforgeError
+from tests.mutants.run import all_sites, main
 from tests.mutants.sites import Site, sites
 from tests.mutants.tree import ROOT
 
@@ -79,3 +82,20 @@ def test_all_sources_have_sites_and_every_change_can_be_read() -> None:
 def test_a_choice_follows_from_its_seed() -> None:
     first, second = (random.Random(9).sample(all_sites(), 30) for _ in range(2))
     assert first == second
+
+
+def test_sites_are_those_of_the_paths_that_are_named() -> None:
+    files = {site.path for site in all_sites(["compiler/lower/tiling.py", "sim/functional"])}
+    assert "compiler/lower/tiling.py" in files
+    assert "sim/functional/contents.py" in files
+    assert all(name == "compiler/lower/tiling.py" or "sim/functional/" in name for name in files)
+    twice = all_sites(["compiler/lower/tiling.py", "compiler/lower"])
+    assert len(twice) == len(set(twice))
+
+
+@pytest.mark.parametrize("path", ["compiler/nothing.py", "tests/mutants", "README.md", "hw/../.."])
+def test_a_path_without_sites_is_refused(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RowforgeError, match="paths must name sources"):
+        all_sites([path])
+    assert main(["--n", "1", "--seed", "1", "--paths", path]) == 2
+    assert "paths must name sources" in capsys.readouterr().out
