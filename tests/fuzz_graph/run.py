@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             conditions.append(
                 (
                     not lacking,
-                    f"{len(lacking)} items of {name} were compared fewer than {least} times: {said}",
+                    f"{len(lacking)} items of {name} compared fewer than {least} times: {said}",
                 )
             )
         for line in [*at_edges(outcomes), *between_levels(outcomes)]:
