@@ -35,9 +35,9 @@ def test_another_generator_warns():
 @pytest.mark.parametrize(
     "reply, kind, words",
     [
-        (answer(command_set=99), RowforgeError, "command set 99, this version 1: generate it"),
+        (answer(command_set=99), RowforgeError, "command set 99, this version 2: generate it"),
         (answer(fields=3), RowforgeError, "3 configuration fields"),
-        (status(Status.BAD_VERSION, 1), RowforgeError, "command set is not version 1"),
+        (status(Status.BAD_VERSION, 1), RowforgeError, "command set is not version 2"),
         (status(Status.WATCHDOG, 1), errors.WatchdogError, "watchdog"),
         (block(Block.DATA, [1]), errors.ProtocolError, "must identify itself, not send block 2"),
     ],
