@@ -209,7 +209,12 @@ def _programmed(
     engine = "rtl" if target == "rtl" else "golden"
     inputs = named(case.inputs(), [graph.tensors[key].name for key in graph.inputs])
     result = run_program(Compiled(program), inputs, engine)
-    verdict.ran.append(f"{'rtl' if target == 'rtl' else 'stream'} of {name}")
+    if target != "rtl":
+        verdict.ran.append(f"stream of {name}")
+    elif result.cycles:
+        verdict.ran.append(f"rtl of {name} ({result.cycles} cycles)")
+    else:
+        verdict.wrong.append(f"{name}: no clock ran")
     for key in graph.outputs:
         tensor = graph.tensors[key].name
         right = np.concatenate([part[tensor] for part in outputs])

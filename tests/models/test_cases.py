@@ -81,6 +81,21 @@ def test_a_wrong_program_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert said.startswith("tiny functional: 1 of 54 values")
 
 
+def test_an_engine_without_a_clock_is_no_rtl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = cases.run_program, []
+
+    def untimed(compiled: object, inputs: object, target: str) -> object:
+        asked.append(target)
+        return run(compiled, inputs, "golden")
+
+    monkeypatch.setattr(cases, "run_program", untimed)
+    verdict = judge(made(tmp_path), "rtl", ["tiny"])
+    assert asked == ["rtl"]
+    assert verdict.wrong == ["tiny: no clock ran"]
+
+
 def test_a_refusal_is_told(tmp_path: Path) -> None:
     case = made(tmp_path)
     case.model.write_bytes(b"nonsense")
