@@ -64,7 +64,7 @@ def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str,
     on_array = _sum([row for row in rows if row["where"] == "array"], "macs")
     total["utilization"] = utilization(config, on_array or 0, cycles or total["model_cycles"])
     order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
-    return {name: total[name] for name in order}
+    return {**{name: total[name] for name in order}, "edge_values": None}
 
 
 def utilization(config: Config, macs: int, cycles: int | None) -> float | None:
@@ -88,6 +88,7 @@ def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any
         "bound": layer.bound,
         "glb_bytes": layer.glb_bytes,
         "link_bytes": layer.link_bytes,
+        "edge_values": None,
         "mapping": {k: v for k, v in layer.mapping.items() if k not in _INTERNAL},
     }
 

@@ -26,6 +26,7 @@ from tests.fuzz_network.cases import EACH, NetworkCase, make_case
 from tests.fuzz_network.coverage import Feature, missed, table
 from tests.fuzz_network.runner import Finding, check, described
 from tests.fuzz_network.shrink import SECONDS, shrink
+from tests.support.missed import conclude
 
 FULL_CAMPAIGN = 300  # cases from which on everything wanted must have been shown
 _MOST_ROUNDS = 2  # times as many configurations as planned
@@ -216,10 +217,7 @@ def _report(campaign: Campaign, options: argparse.Namespace, seconds: float, *, 
         f"cycles, {len(campaign.refusals)} of {tried} refused and confirmed, "
         f"{len(campaign.failures)} failed, {seconds:.0f} s"
     )
-    reasons = campaign.missed(only=only)
-    if reasons:
-        print(f"missed: {'; '.join(reasons)}")
-    return int(bool(reasons))
+    return conclude((False, reason) for reason in campaign.missed(only=only))
 
 
 def _kind(message: str) -> str:

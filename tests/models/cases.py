@@ -30,6 +30,7 @@ from rowforge.execution import run_program
 from sim.golden import run_graph
 from tests.fuzz_graph.onnx_explain import accounted
 from tests.fuzz_graph.runner import after
+from tests.support.missed import conclude
 from tests.support.onnx_layerwise import by_layer
 from tests.support.onnx_models import feeds_for, oracle
 from tests.workloads import ROOT
@@ -252,7 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in verdict.edges:
             print(f"  at an edge: {line}")
     print(f"{len(wrong)} cases, {wrong.count(True)} differ")
-    return int(not wrong or any(wrong))
+    differing = f"{wrong.count(True)} of {len(wrong)} cases differ"
+    return conclude([(not any(wrong), differing), (bool(wrong), "no case ran")])
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from sw_driver.runtime import Session
 from tests.fuzz_graph.onnx_explain import accounted
 from tests.fuzz_graph.runner import after
 from tests.models.folding import folded
+from tests.support.missed import conclude
 from tests.support.onnx_layerwise import LayerFindings, by_layer, every_value
 from tests.workloads import ROOT, workload
 
@@ -222,7 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 good.append(equal)
                 print("\n".join(lines), flush=True)
     print(f"{len(good)} quantised networks, {good.count(False)} differ")
-    return int(not good or not all(good))
+    differing = f"{good.count(False)} of {len(good)} quantised networks differ"
+    return conclude([(all(good), differing), (bool(good), "no network ran")])
 
 
 if __name__ == "__main__":

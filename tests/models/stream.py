@@ -27,6 +27,7 @@ from tests.models.onnx import MODELS
 from tests.models.onnx import recorded as onnx_recorded
 from tests.models.recorded import FOLDERS, batch_of, every_case
 from tests.models.run import CUT
+from tests.support.missed import conclude
 from tests.support.tflite_cut import cut
 from tests.workloads import ROOT, workload
 
@@ -92,9 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:50} {time.monotonic() - started:7.1f} s  {state}", flush=True)
             count, wrong = count + 1, wrong + bool(found)
     print(f"{count} programs without layers kept ({options.preset}), {wrong} differ")
-    if wrong or not count:
-        print(f"missed: {wrong} of {count} programs differ" if wrong else "missed: no model ran")
-    return int(bool(wrong) or not count)
+    return conclude(
+        [(not wrong, f"{wrong} of {count} programs differ"), (count > 0, "no model ran")]
+    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from hw.arch.errors import RowforgeError
 from sim.golden import run_graph
 from tests.ort_arithmetic.case import Array, Case, Step
 from tests.ort_arithmetic.steps import STEPS
+from tests.support.missed import conclude
 from tests.support.onnx_models import graph_of, oracle
 
 FULL_CAMPAIGN = 150
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no step's name contains {options.step!r}")
     started = time.monotonic()
     n, first = (options.n, 0) if options.only is None else (1, options.only)
-    failed, total = False, 0
+    failed, total = [], 0
     for name in names:
         tally = campaign(name, n, options.seed, first)
         total += tally.compared
@@ -145,10 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             wrong.append(f"{name}: below {TARGET}: {', '.join(lacking)}")
         for line in wrong:
             print(f"FAILED {line}", flush=True)
-        failed |= bool(wrong)
+        failed += [name] * bool(wrong)
     seconds = time.monotonic() - started
     print(f"{len(names)} steps, {total} values compared, {seconds:.0f} s")
-    return int(failed)
+    return conclude([(not failed, f"{len(failed)} of {len(names)} steps: {', '.join(failed)}")])
 
 
 if __name__ == "__main__":
