@@ -15,8 +15,25 @@ Check = Callable[[Case, Node, re.Match[str]], bool]
 
 
 def confirmed(case: Case, message: str) -> bool:
-    """Whether the refusal's sentence is of a known kind, and true."""
-    name, _, sentence = message.partition(": ")
+    """Whether the refusal's sentence, or each of several, is of a known kind, and true."""
+    heading, *groups = message.split("\n")
+    if not groups:
+        name, _, sentence = heading.partition(": ")
+        return _true(case, name, sentence)
+    return all(_group_confirmed(case, group) for group in groups)
+
+
+def _group_confirmed(case: Case, line: str) -> bool:
+    """A line for several layers gives one sentence for all, or that of a layer which it names."""
+    found = re.match(r"  \d+ x \S+ \(layers? ([^)]*)\): (?:for layer (\w+), )?(.*)", line)
+    if found is None:
+        return False
+    named, one, sentence = found.groups()
+    names = [one] if one else re.split(r", | and \d+ more", named)
+    return all(_true(case, name, sentence) for name in names if name)
+
+
+def _true(case: Case, name: str, sentence: str) -> bool:
     nodes = [node for node in case.graph.nodes if node.name == name]
     if not nodes:
         return False

@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
+from compiler.compile import compile_graph
 from compiler.ops import Conv
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from tests.fuzz.cases import CASES, make_case
 from tests.fuzz.configs import CAMPAIGN, KINDS, configuration
 from tests.fuzz.coverage import ITEMS, wanted
@@ -63,6 +65,17 @@ def test_an_untrue_refusal_is_not_confirmed() -> None:
     assert not confirmed(case, f"{node}: ifmap_spad must be at least 99 (channels), not 24")
     assert not confirmed(case, f"{node}: the weather must be better")
     assert not confirmed(case, "nobody: psum_spad must be at least 1 (psums), not 0")
+
+
+def test_each_of_several_refusals_is_confirmed() -> None:
+    case = make_case(1, 5003)
+    with pytest.raises(RowforgeError) as found:
+        compile_graph(case.graph, case.config)
+    message = str(found.value)
+    assert message.startswith("2 layers cannot run:\n") and confirmed(case, message)
+    assert not confirmed(case, message.replace("at least 8", "at least 9"))
+    assert not confirmed(case, message.replace("n0, n1", "n0, n9"))
+    assert not confirmed(case, message.replace("CONV (layers", "CONV for layers"))
 
 
 def test_the_command_reports_and_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
