@@ -10,10 +10,10 @@ from math import ceil, prod
 import numpy as np
 
 from compiler.lower.conv_task import ConvTask
+from compiler.lower.counts import check_counts
 from compiler.lower.filters import FilterBank, filter_bank, pass_filters
 from compiler.lower.hazards import Access, Span
 from compiler.lower.nest import Loop, loop_records, wrapped
-from compiler.lower.operation import check_counts
 from compiler.lower.patterns import (
     Placement,
     column_pattern,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from compiler.lower.counts import check_counts
 from compiler.lower.hazards import Access
 from compiler.lower.operation import (
     Operand,
@@ -9,7 +10,6 @@ from compiler.lower.operation import (
     OperationReport,
     Shape4,
     Span,
-    check_counts,
     part_window,
     size_of,
     spans_of,

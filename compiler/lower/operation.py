@@ -1,7 +1,7 @@
 """What the scheduler must know of an operator on the array: geometry, cost, commands."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from functools import cached_property
@@ -11,8 +11,6 @@ from typing import Any, TypeAlias
 from compiler.lower.stream import Stream
 from compiler.lower.surface import Surface
 from hw.arch.config import Config
-from hw.arch.errors import RowforgeError
-from hw.arch.fields import Struct
 from hw.arch.program import Box
 
 Span: TypeAlias = tuple[int, int]  # half open
@@ -192,17 +190,6 @@ def window_reach(span: Span, size: int, *, stride: int, pad: int, taps: int, dil
     last = (span[1] - 1) * stride - pad + (taps - 1) * dilation
     begin = min(max(first, 0), size - 1)
     return begin, max(min(last + 1, size), begin + 1)
-
-
-def check_counts(config: Config, struct: Struct, fields: Mapping[str, int]) -> None:
-    """Refuses a command with rows or columns that the hardware cannot count."""
-    for field in struct.fields:
-        value = fields.get(field.name, 0)
-        if field.on_map and abs(value) > config.most_map:
-            raise RowforgeError(
-                f"{field.name} of a command must be at most {config.most_map} with map_bits "
-                f"{config.map_bits}, not {value}"
-            )
 
 
 def map_extent(size: Shape4, stride: Span, window: Span) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from compiler.lower.stream import PatternWords
 from compiler.lower.surface import Surface
 from compiler.mapper.columns import ColumnWave
 from compiler.mapper.folding import Chain, RowPass, fold_run, slot_tags
@@ -11,8 +12,6 @@ from compiler.mapper.space import ConvShape, Mapping, Run
 from hw.arch.commands import ADDRESS, COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
 from hw.arch.config import Config
 from hw.arch.layout import psum_beats
-
-Words = tuple[int, ...]
 
 _CACHED = 4096  # patterns kept for layers and tiles that need the same
 
@@ -48,7 +47,7 @@ class Placement:
 @lru_cache(maxsize=_CACHED)
 def row_patterns(
     config: Config, shape: ConvShape, mapping: Mapping, run: Run, place: Placement
-) -> tuple[Words, ...]:
+) -> tuple[PatternWords, ...]:
     """The patterns of the passes of one chunk of a run, in pass order.
 
     A depthwise wave that does not start at lane 0 of a plane passes the offset in `place.lane`.
@@ -64,7 +63,7 @@ def _row_pattern(
     run: Run,
     place: Placement,
     row_pass: RowPass,
-) -> Words:
+) -> PatternWords:
     slots = {key: index for index, key in enumerate(row_pass.slots)}
     filters = {key: index for index, key in enumerate(row_pass.filters)}
     words = PATTERN.pack(
@@ -163,7 +162,7 @@ def wave_psums(config: Config, mapping: Mapping) -> int:
 @lru_cache(maxsize=_CACHED)
 def column_pattern(
     config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: Placement
-) -> Words:
+) -> PatternWords:
     """The pattern of a wave; filter groups count from the first of the wave loop it is in."""
     words = COLUMNS.pack({"columns": len(wave.tasks), "groups": wave.groups})
     tags = tag_span(shape, mapping.fold, mapping.ce)

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from compiler.lower.hazards import NO_WAIT, Access, Hazards, Wait
-from compiler.lower.patterns import Words as PatternWords
 from compiler.lower.resident import NOTHING, Filters, place_filters
 from compiler.lower.surface import Surface
 from compiler.lower.tables import RoundRobin
@@ -28,6 +27,8 @@ from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+
+PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
 @dataclass(frozen=True)

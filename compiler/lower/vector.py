@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from compiler.lower.counts import check_counts
 from compiler.lower.hazards import Access
 from compiler.lower.operation import (
     Operand,
@@ -12,7 +13,6 @@ from compiler.lower.operation import (
     OperationReport,
     Shape4,
     Span,
-    check_counts,
     map_extent,
     part_window,
     size_of,
