@@ -53,49 +53,49 @@ lint: $(STAMPS)/dev
 	$(BIN)/mypy
 
 fuzz: $(STAMPS)/dev
-	$(BIN)/python -m tests.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 fuzz-network: $(STAMPS)/dev
-	$(BIN)/python -m tests.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 fuzz-graph: $(STAMPS)/dev
-	$(BIN)/python -m tests.fuzz_graph.run --n $(N) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.fuzz_graph.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 damage: N := $(if $(filter file,$(origin N)),2000,$(N))
 damage: $(STAMPS)/dev
-	$(BIN)/python -m tests.damage.run --n $(N) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.damage.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 # Needs the recorded models: ROWFORGE_WORKLOADS names their folder.
 test-models: $(STAMPS)/dev
-	$(BIN)/python -m tests.models.run --target golden
-	$(BIN)/python -m tests.models.stream
-	$(BIN)/python -m tests.models.run --target rtl
-	$(BIN)/python -m tests.models.onnx
-	$(BIN)/python -m tests.models.quantised
-	$(BIN)/python -m tests.models.cases --target rtl
-	$(BIN)/python -m tests.models.vectors
-	$(BIN)/python -m tests.models.driver
+	$(BIN)/python -m tests.campaigns.models.run --target golden
+	$(BIN)/python -m tests.campaigns.models.stream
+	$(BIN)/python -m tests.campaigns.models.run --target rtl
+	$(BIN)/python -m tests.campaigns.models.onnx
+	$(BIN)/python -m tests.campaigns.models.quantised
+	$(BIN)/python -m tests.campaigns.models.cases --target rtl
+	$(BIN)/python -m tests.campaigns.models.vectors
+	$(BIN)/python -m tests.campaigns.models.driver
 
 # The pages' own commands, in environments that they make; several GB of packages.
 test-examples: $(STAMPS)/run
 	$(BIN)/python examples/run_pages.py
 
 contract: $(STAMPS)/dev
-	$(BIN)/python -m tests.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 netlist: $(STAMPS)/dev
-	$(BIN)/python -m tests.netlist.run
+	$(BIN)/python -m tests.campaigns.netlist.run
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
-	$(BIN)/python -m tests.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
+	$(BIN)/python -m tests.campaigns.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
 
 link-campaign: $(STAMPS)/dev
-	$(BIN)/python -m tests.link_campaign.run $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.link.run $(if $(SEED),--seed $(SEED))
 
 virtual-board: $(STAMPS)/dev
-	$(BIN)/python -m tests.virtual_board.run
+	$(BIN)/python -m tests.campaigns.virtual_board.run
 
 # Boards with an open flow. A build takes up to 90 minutes.
 BOARDS := ulx3s-85f orangecrab-25f orangecrab-85f ecpix5-85f tang-nano-20k icebreaker

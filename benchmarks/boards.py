@@ -16,12 +16,12 @@ from typing import Any
 
 from benchmarks.page import render
 from benchmarks.results import RESULTS, ROOT, commit, tools
-from boards.board import Board, SerialLink
 from boards.catalogue import BOARDS
+from boards.common.board import Board, SerialLink
 from hw.arch.configfile import config_hash
 from rowforge.configs import preset
-from rowforge.measured import measured
-from rowforge.texttable import Column, markdown_table
+from rowforge.reports.measured import measured
+from rowforge.reports.texttable import Column, markdown_table
 
 PAGE = ROOT / "docs" / "boards.md"
 MODELS = {

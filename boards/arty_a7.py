@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from boards.board import Board, SerialLink
-from boards.parts import XC7A100T
+from boards.common.board import Board, SerialLink
+from boards.common.parts import XC7A100T
 
 
 def _platform() -> Any:

@@ -9,7 +9,7 @@ from boards import (
     tang_nano_20k,
     ulx3s,
 )
-from boards.board import Board
+from boards.common.board import Board
 from hw.arch.errors import RowforgeError
 
 BOARDS = {

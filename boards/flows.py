@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from boards import design, nextpnr
-from boards.board import Board
-from boards.ecp5 import Ecp5
-from boards.family import NETLIST, REPORT, Family, Progress
-from boards.gowin import Gowin
-from boards.ice40 import Ice40
-from boards.report import BuildReport, begin
-from boards.tools import Clock, Tool, find, run
-from boards.xc7 import build_xc7
+from boards.common import design, nextpnr
+from boards.common.board import Board
+from boards.common.report import BuildReport, begin
+from boards.common.tools import Clock, Tool, find, run
+from boards.families.ecp5 import Ecp5
+from boards.families.family import NETLIST, REPORT, Family, Progress
+from boards.families.gowin import Gowin
+from boards.families.ice40 import Ice40
+from boards.vivado.xc7 import build_xc7
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from boards.board import Board, SerialLink
-from boards.parts import UP5K
+from boards.common.board import Board, SerialLink
+from boards.common.parts import UP5K
 
 
 def _platform() -> Any:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from boards.board import AxiLink, Board
-from boards.parts import XC7Z020
+from boards.common.board import AxiLink, Board
+from boards.common.parts import XC7Z020
 
 PART = "xc7z020clg400-1"
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from boards.board import Board, SerialLink
-from boards.parts import GW2AR_18
+from boards.common.board import Board, SerialLink
+from boards.common.parts import GW2AR_18
 
 PART = "GW2AR-LV18QN88C8/I7"
 

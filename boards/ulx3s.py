@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from boards.board import Board, SerialLink
-from boards.parts import ECP5_85F
+from boards.common.board import Board, SerialLink
+from boards.common.parts import ECP5_85F
 
 
 def _platform() -> Any:

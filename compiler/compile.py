@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compiler.graph import Graph
-from compiler.host_convolution import STEP, conv_step
-from compiler.lower.build import array_operation
-from compiler.lower.operation import OperationReport
-from compiler.lower.schedule import Scheduler
-from compiler.lower.stream import Stream
-from compiler.lower.tensors import TensorTable, default_view, pad_attributes, view_of
+from compiler.ir.graph import Graph
+from compiler.ir.host_convolution import STEP, conv_step
+from compiler.ir.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
+from compiler.ir.overflow import check_overflow
+from compiler.ir.refusals import Refusal, Refusals
 from compiler.mapper.search import OBJECTIVES
-from compiler.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
-from compiler.overflow import check_overflow
-from compiler.refusals import Refusal, Refusals
+from compiler.operators.build import array_operation
+from compiler.operators.operation import OperationReport
+from compiler.schedule.scheduler import Scheduler
+from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
+from compiler.stream.stream import Stream
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
@@ -55,7 +55,7 @@ def compile_graph(
     Parameters
     ----------
     graph : Graph
-        Folded (`compiler.graph_fold.fold`) or not.
+        Folded (`compiler.ir.fold.fold`) or not.
     config : Config
     rounding : how output stages round: "tflm", "ort" or "single"; None: as the graph says
     objective : what mappings minimise: "cycles", "traffic" or "energy"

@@ -19,15 +19,15 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program, save_program
 from hw.arch.version import version_text
-from rowforge.check import Difference
-from rowforge.compilation import Compiled, CompileOptions, compile_model
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.estimation import estimate
-from rowforge.execution import Result, run_program
 from rowforge.generation import generate
-from rowforge.report import report
+from rowforge.reports.report import report
 from rowforge.reproduction import reproduce
-from rowforge.targets import register
+from rowforge.running.check import Difference
+from rowforge.running.compilation import Compiled, CompileOptions, compile_model
+from rowforge.running.execution import Result, run_program
+from rowforge.running.targets import register
 from sw_driver.accelerator import Accelerator
 
 __version__ = version_text()

@@ -9,11 +9,11 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from compiler.refusals import ModelRefusedError
+from compiler.ir.refusals import ModelRefusedError
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
-from rowforge.progress import Progress
-from sw_driver.errors import DriverError
+from rowforge.running.progress import Progress
+from sw_driver.protocol.errors import DriverError
 
 COMMANDS = (
     "presets",

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.errors import RowforgeError
-from rowforge.compilation import Compiled, compile_model, digits_model
 from rowforge.configs import preset
-from rowforge.execution import Result, run_program
 from rowforge.generation import generate
-from rowforge.picture import picture
-from rowforge.report import report
-from rowforge.targets import GOLDEN, RTL
+from rowforge.reports.picture import picture
+from rowforge.reports.report import report
+from rowforge.running.compilation import Compiled, compile_model, digits_model
+from rowforge.running.execution import Result, run_program
+from rowforge.running.targets import GOLDEN, RTL
 
 PRESET = "tiny"
 RTL_DIGITS = 20

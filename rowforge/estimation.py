@@ -6,15 +6,15 @@ from typing import Any
 
 from compiler.compile import estimate_graph
 from compiler.frontends import load_model
-from compiler.graph import Graph
-from compiler.networks import NETWORKS, network_graph
+from compiler.ir.graph import Graph
+from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
-from rowforge.progress import Progress
-from rowforge.published import chip_link_cycles
-from rowforge.report import caption, layer_row, totals
-from rowforge.texttable import Column, text_table, used
+from rowforge.reports.published import chip_link_cycles
+from rowforge.reports.report import caption, layer_row, totals
+from rowforge.reports.texttable import Column, text_table, used
+from rowforge.running.progress import Progress
 from sim.cycles.predict import UNMODELLED
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
@@ -29,7 +29,7 @@ def estimate(
 
     Parameters
     ----------
-    model : path of a model file, or a name in `compiler.networks.NETWORKS`
+    model : path of a model file, or a name in `compiler.workloads.networks.NETWORKS`
     config : Config
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     objective : what mappings minimise: "cycles", "traffic" or "energy"
@@ -73,7 +73,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
 
     active_pes : PEs that work in an average pass
     active_utilization : utilization of these
-    chip_link_cycles, chip_link_cycles_most : see `rowforge.published.chip_link_cycles`
+    chip_link_cycles, chip_link_cycles_most : see `rowforge.reports.published.chip_link_cycles`
     """
     row = layer_row(config, layer, layer.model_cycles)
     share = layer.mapping.get("active_pes")

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from hw.arch.config import Config
-from hw.arch.documents import documents
 from hw.arch.version import version_text
+from hw.emit.documents import documents
 
 NAME = "rowforge"
 
@@ -34,9 +34,11 @@ def generate(
 
     Returns the files, sorted by name. Raises `RowforgeError` if the folder cannot be written.
     """
-    from hw.accelerator import Accelerator  # amaranth is slow to import; other commands need none
-    from hw.verilog import Options
-    from hw.verilog import generate as generate_design
+    from hw.emit.verilog import Options
+    from hw.emit.verilog import generate as generate_design
+    from hw.top.accelerator import (
+        Accelerator,  # amaranth is slow to import; other commands need none
+    )
 
     return generate_design(
         Accelerator(config),

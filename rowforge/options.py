@@ -6,8 +6,8 @@ from pathlib import Path
 from compiler.mapper.search import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.compilation import ROUNDINGS, CompileOptions
 from rowforge.configs import load_config, preset, preset_names
+from rowforge.running.compilation import ROUNDINGS, CompileOptions
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:

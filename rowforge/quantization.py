@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.frontends import load_model
-from compiler.refusals import ModelRefusedError, Refusals, located
+from compiler.ir.refusals import ModelRefusedError, Refusals, located
 from hw.arch.errors import RowforgeError
-from rowforge.progress import Progress
+from rowforge.running.progress import Progress
 
 Array: TypeAlias = NDArray[Any]
 Feeds: TypeAlias = dict[str, Array]
@@ -108,7 +108,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _check_float(model: Path) -> None:
-    from compiler.frontends.onnx_reader import read_onnx
+    from compiler.frontends.onnx.model.reader import read_onnx
 
     raw = read_onnx(model)
     for node in raw.nodes:
@@ -143,8 +143,8 @@ def _check_servable(model: Path) -> None:
 
 def _previewed(model: Path, file: Path) -> Refusals:
     """What is refused of a model, of which `file` holds one form."""
-    from compiler.frontends.onnx_preview import preview
-    from compiler.frontends.onnx_reader import read_onnx
+    from compiler.frontends.onnx.model.reader import read_onnx
+    from compiler.frontends.onnx.preview import preview
 
     try:
         return preview(read_onnx(file))

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from compiler.layer_graph import LayerShape
-from compiler.networks import choose_layers, conv_layers
+from compiler.workloads.layers import LayerShape
+from compiler.workloads.networks import choose_layers, conv_layers
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.crop import Workload, crop
 from rowforge.estimation import estimate_row, estimate_total
-from rowforge.layer_run import LayerRun, run_layer
-from rowforge.progress import Progress
-from rowforge.published import (
+from rowforge.reports.published import (
     PES,
     PUBLISHED,
     Measured,
@@ -19,8 +16,11 @@ from rowforge.published import (
     cycles_in_ms,
     cycles_of_ms,
 )
-from rowforge.report import caption
-from rowforge.texttable import Column, text_table, used
+from rowforge.reports.report import caption
+from rowforge.reports.texttable import Column, text_table, used
+from rowforge.running.crop import Workload, crop
+from rowforge.running.layer_run import LayerRun, run_layer
+from rowforge.running.progress import Progress
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
 COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the estimate"
@@ -47,9 +47,9 @@ def reproduce(
     ----------
     name : "alexnet" or "vgg16"
     config : Config
-    layers : names or numbers parted by commas, as `compiler.networks.choose_layers` takes them;
+    layers : names or numbers parted by commas, for `compiler.workloads.networks.choose_layers`;
         None: all CONV layers
-    rtl : also run the layers on the RTL with random data, large ones cropped (`rowforge.crop`)
+    rtl : also run the layers on the RTL with random data, large ones cropped
     """
     table = published_network(name)
     shapes = conv_layers(name)

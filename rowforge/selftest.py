@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.compile import compile_graph
-from compiler.graph import Graph, Quantisation, Tensor
-from compiler.ops import Conv
+from compiler.ir.graph import Graph, Quantisation, Tensor
+from compiler.ir.ops import Conv
 from hw.arch import commands
 from hw.arch.commands import Opcode
 from hw.arch.config import Config
@@ -17,12 +17,12 @@ from hw.arch.layout import region
 from hw.arch.program import Box, Load, Program, Send, Step, Store, TensorSpec, Words
 from hw.arch.version import version_text
 from numerics.quantisation import Requant, Rounding, WindowStage
-from rowforge.check import first_difference
-from rowforge.compilation import compile_model, digits_model
 from rowforge.demonstration import held_out_digits
+from rowforge.running.check import first_difference
+from rowforge.running.compilation import compile_model, digits_model
 from sim.golden import run_graph
 from sw_driver.accelerator import Accelerator
-from sw_driver.framed import FramedLink
+from sw_driver.protocol.framed import FramedLink
 
 DIGITS = 4
 _SHAPE = (6, 6, 4)  # H, W, C of the arithmetic test's input

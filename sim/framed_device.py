@@ -22,9 +22,9 @@ from hw.arch.frames import (
 )
 from hw.arch.program import Words
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from sw_driver.errors import LinkError
-from sw_driver.frames import WORD_BYTES, Frame, FrameReader, encode_frame
-from sw_driver.link import Link
+from sw_driver.protocol.errors import LinkError
+from sw_driver.protocol.frames import WORD_BYTES, Frame, FrameReader, encode_frame
+from sw_driver.protocol.link import Link
 
 _EPOCH = (1 << EPOCH_BITS) - 1
 

@@ -11,7 +11,7 @@ from hw.arch.configfile import config_hash
 from hw.arch.frames import DELIMITER
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
-from sw_driver.errors import LinkError
+from sw_driver.protocol.errors import LinkError
 
 TOP = "rowforge_board"
 
@@ -30,8 +30,8 @@ def board_library(
 
 
 def _verilog(config: Config | None) -> str:
-    from hw.link.boards import FramedAccelerator, FramedLoopback  # loads amaranth: on a miss only
-    from hw.verilog import emit
+    from hw.emit.verilog import emit
+    from hw.top.serial import FramedAccelerator, FramedLoopback  # loads amaranth: on a miss only
 
     return emit(FramedLoopback() if config is None else FramedAccelerator(config), TOP)
 

@@ -12,7 +12,7 @@ from hw.arch.configfile import config_hash
 from hw.arch.program import Words
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
-from sw_driver.errors import LinkError
+from sw_driver.protocol.errors import LinkError
 
 TOP = "rowforge"
 Progress = Callable[[int], None]
@@ -35,14 +35,16 @@ def rtl_library(
 
 def accelerator_verilog(config: Config) -> str:
     """The emitted Verilog of a configuration, all modules."""
-    from hw.accelerator import Accelerator  # amaranth is slow to import and needed on a miss only
-    from hw.verilog import emit
+    from hw.emit.verilog import emit
+    from hw.top.accelerator import (
+        Accelerator,  # amaranth is slow to import and needed on a miss only
+    )
 
     return emit(Accelerator(config), TOP)
 
 
 class RtlLink:
-    """A `sw_driver.link.Link` to a simulation of the accelerator.
+    """A `sw_driver.protocol.link.Link` to a simulation of the accelerator.
 
     Words are queued by `send` and cross as beats of `link_width` bits, the least significant first.
     The clock runs while `receive` waits for results, and then only: the host takes no time and is

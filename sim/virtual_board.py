@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hw.arch.errors import RowforgeError
 from hw.arch.frames import DELIMITER, NAK, REPLY, LinkStatus
-from sw_driver.frames import Frame, encode_frame
+from sw_driver.protocol.frames import Frame, encode_frame
 
 Alive = Callable[[int], None]
 Ready = Callable[[str], None]

@@ -14,9 +14,9 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program
 from sw_driver import boards
-from sw_driver.errors import LinkError
 from sw_driver.identify import identify
-from sw_driver.link import BoardLink, Link
+from sw_driver.protocol.errors import LinkError
+from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.runtime import Array, Inputs, Progress, RunOutcome, Session
 
 

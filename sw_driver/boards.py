@@ -5,9 +5,9 @@ from functools import partial
 from urllib.parse import SplitResult, parse_qsl
 
 from hw.arch.errors import RowforgeError
-from sw_driver import pynq, serial, tcp
-from sw_driver.framed import PATIENCE, FramedLink
-from sw_driver.link import BoardLink
+from sw_driver.protocol.framed import PATIENCE, FramedLink
+from sw_driver.protocol.link import BoardLink
+from sw_driver.transports import pynq, serial, tcp
 
 Opener = Callable[[SplitResult], BoardLink]
 

@@ -16,7 +16,7 @@ from hw.arch.programfile import load_program
 from hw.arch.version import version_text
 from sw_driver.accelerator import Accelerator
 from sw_driver.arrays import check_output, read_arrays, write_arrays
-from sw_driver.errors import DriverError
+from sw_driver.protocol.errors import DriverError
 from sw_driver.runtime import split_inputs
 
 GOOD, FAILED, BAD_USE = 0, 1, 2

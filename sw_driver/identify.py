@@ -18,8 +18,8 @@ from hw.arch.configfile import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.identity import Identity, parse_identity
 from hw.arch.version import GENERATOR_VERSION, version_text
-from sw_driver.errors import ProtocolError, program_error
-from sw_driver.link import Link
+from sw_driver.protocol.errors import ProtocolError, program_error
+from sw_driver.protocol.link import Link
 
 _MOST = 256  # words that an identity block may have
 

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from hw.arch.commands import RESULT, Block, Status
 from hw.arch.program import Words
-from sw_driver.errors import ProtocolError, program_error
-from sw_driver.link import Link
+from sw_driver.protocol.errors import ProtocolError, program_error
+from sw_driver.protocol.link import Link
 
 Consumer: TypeAlias = Callable[[Words], None]
 

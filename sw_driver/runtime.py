@@ -16,7 +16,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.layout import box_words, link_words, pack_box, store_box
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
 from numerics.host import run_host
-from sw_driver.link import BoardLink, Link
+from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.results import ResultReader
 
 Array: TypeAlias = NDArray[Any]

@@ -19,9 +19,9 @@ from typing import Any
 
 from cocotb_tools.runner import Icarus, Runner, Verilator
 
-from hw.elaboration import Block
-from hw.verilog import emit
-from hw.yosys import yosys_version
+from hw.base.block import Block
+from hw.emit.verilog import emit
+from hw.emit.yosys import yosys_version
 from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
 from sim.verilator import sources_digest, verilator_root

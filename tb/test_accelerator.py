@@ -5,16 +5,16 @@ from random import Random
 
 import pytest
 
-from hw.accelerator import Accelerator
 from hw.arch import commands
 from hw.arch.commands import Block, Opcode, Status
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
+from hw.top.accelerator import Accelerator
 from tb.build import simulate
 from tb.models import program
 from tb.models.mapping import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
-from tests.sim.streams import Stream
+from tb.models.streams import Stream
 
 SMALL = {"glb_banks": 12, "glb_depth": 256, "post_channels": 64}
 CONFIGS = {

@@ -18,7 +18,7 @@ from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from hw.arch.identity import identity_words
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from hw.link.axi import AxiAccelerator
+from hw.top.axi import AxiAccelerator
 from tb.build import simulate
 
 SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16, "row_patterns": 2}

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from hw.arch.config import Config
-from hw.control.sequencer import Sequencer
-from hw.control.walker import NestWalker
+from hw.sequencer.sequencer import Sequencer
+from hw.sequencer.walker import NestWalker
 from tb.build import simulate
 
 CONFIGS = {

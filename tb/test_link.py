@@ -8,16 +8,17 @@ import pytest
 
 from hw.arch.fields import Struct
 from hw.arch.frames import FRAME, LinkOpcode
-from hw.link.boards import SerialLoopback
 from hw.link.cobs import CobsDecoder, CobsEncoder
 from hw.link.crc import Sealer
 from hw.link.packet_fifo import PacketFifo
 from hw.link.receiver import FrameReceiver
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
+from hw.top.serial import SerialLoopback
 from sim.framed_device import FramedDevice, Loopback
+from sw_driver.protocol import cobs
+from sw_driver.protocol.frames import Frame, encode_frame
 from tb.build import simulate
 from tb.bus import PERIOD_NS
-from tests.support.link_codec import Frame, cobs, encode_frame
 
 FRAMES = 12
 SIZES = (1, 2, 3, 20, 28, 253, 254, 255, 508, 509)

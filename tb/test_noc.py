@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from hw.arch.config import Config
-from hw.noc.collector import ColumnCollector
-from hw.noc.feeder import ColumnFeeder
+from hw.array.collector import ColumnCollector
+from hw.array.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
 from tb.build import simulate
 

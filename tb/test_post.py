@@ -7,7 +7,7 @@ import pytest
 from hw.arch.config import Config
 from hw.post.processor import PostProcessor
 from tb.build import simulate
-from tests.hw.test_post_processor import GEOMETRIES
+from tb.models.post import GEOMETRIES
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)

@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("numerics", "hw", "compiler", "sim", "boards", "sw_driver", "rowforge", "tb")
+from tests.campaigns.mutants.run import FOLDERS
+from tests.support.packages import PROJECT, ROOT, SHIPPED, UNSHIPPED
+
+PACKAGES = (*SHIPPED, "tb")
 
 # What the modules of a layer import of the project, beside the layer itself.
 LAYERS = {
@@ -21,12 +24,13 @@ LAYERS = {
     "sw_driver": ("numerics", "hw.arch"),
     "sim": ("numerics", "hw", "compiler", "sw_driver"),
     "boards": ("hw",),
-    "tb": ("hw", "sim", "tests"),
+    "tb": ("hw", "sim", "sw_driver.protocol"),
     "rowforge": ("numerics", "hw", "compiler", "sim", "boards", "sw_driver"),
 }
 WITHOUT_AMARANTH = ("numerics", "hw.arch", "compiler", "sw_driver", "sim.golden")
 
 MOST_LINES = 400
+MOST_FILES = 15  # of a folder, `__init__.py` apart
 
 _NAMES_BANNED_FROM_AMARANTH = {
     "Record": "wiring.Component with a signature, or lib.data",
@@ -101,6 +105,50 @@ def test_the_contract_is_found_by_the_layer_test():
     """A rule that matches nothing would pass: every layer has modules, some import another."""
     seen = {layer_of(module) for _, module, _ in parsed(*PACKAGES)}
     assert seen == set(LAYERS)
+
+
+def folder_of(path: Path) -> str:
+    return str(path.parent.relative_to(ROOT))
+
+
+def folder_imports() -> dict[str, set[str]]:
+    """The folders of the project that each folder imports from, itself apart."""
+    places = {module: folder_of(path) for path, module, _ in parsed(*PACKAGES)}
+    found: dict[str, set[str]] = {folder: set() for folder in places.values()}
+    for path, _, tree in parsed(*PACKAGES):
+        used = {places[name] for name in imports(tree) if name in places}
+        found[folder_of(path)] |= used - {folder_of(path)}
+    return found
+
+
+def test_no_folder_imports_its_user():
+    """At any depth: what a folder imports never leads back to it."""
+    direct = folder_imports()
+    assert direct["compiler/schedule"] >= {"compiler/operators", "compiler/stream"}
+    for start in direct:
+        reached, left = set(), list(direct[start])
+        while left:
+            folder = left.pop()
+            if folder not in reached:
+                reached.add(folder)
+                left += direct[folder]
+        assert start not in reached, f"{start} imports what imports it"
+
+
+def test_folders_are_small():
+    counts = Counter(
+        folder_of(path) for path in python_files(*PACKAGES, "tests") if path.name != "__init__.py"
+    )
+    assert {name: count for name, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_no_package_is_forgotten():
+    """What lists packages has all of them: packaging, types, layers, mutants."""
+    there = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert there - {*UNSHIPPED} == set(SHIPPED)
+    assert {layer.split(".")[0] for layer in LAYERS} == set(PACKAGES)
+    assert set(PROJECT["tool"]["mypy"]["files"]) == {*SHIPPED, "benchmarks"}
+    assert set(FOLDERS) <= set(SHIPPED)
 
 
 def test_software_names_no_gateware_language():

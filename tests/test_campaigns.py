@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import run as contract
-from tests.contract.compare import LayerResult, ProgramResult
-from tests.fuzz import run as fuzz
-from tests.fuzz.cases import CASES
-from tests.fuzz.runner import Outcome
+from tests.campaigns.contract import run as contract
+from tests.campaigns.contract.compare import LayerResult, ProgramResult
+from tests.campaigns.fuzz import run as fuzz
+from tests.campaigns.fuzz.cases import CASES
+from tests.campaigns.fuzz.runner import Outcome
 from tests.support.missed import conclude
 
 TESTS = Path(__file__).parent

@@ -5,12 +5,10 @@ import subprocess
 import sys
 import venv
 import zipfile
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("numerics", "hw", "compiler", "sim", "boards", "sw_driver", "rowforge")
+from tests.support.packages import ROOT, SHIPPED
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +29,7 @@ def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for package in (*PACKAGES, "tests", "tb"):
+    for package in (*SHIPPED, "tests", "tb"):
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 copy = source / path.relative_to(ROOT)
@@ -57,7 +55,7 @@ def installed(wheel, tmp_path_factory):
 def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == set(SHIPPED)
     for name in (
         "rowforge/presets/tiny.toml",
         "rowforge/models/digits.tflite",
@@ -69,7 +67,7 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
     assert any(name.endswith("licenses/NOTICE") for name in names)
     sources = {
         path.relative_to(ROOT).as_posix()
-        for package in PACKAGES
+        for package in SHIPPED
         for path in (ROOT / package).rglob("*.py")
     }
     assert sources <= set(names)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from compiler.frontends.tflite_loader import load_tflite
-from compiler.graph import Graph
-from compiler.graph_fold import fold
+from compiler.frontends.tflite.loader import load_tflite
+from compiler.ir.fold import fold
+from compiler.ir.graph import Graph
 from hw.arch.errors import RowforgeError
 
 __all__ = ["load_model", "load_tflite"]
@@ -17,7 +17,7 @@ def load_model(path: str | Path) -> Graph:
         return fold(load_tflite(path))
     if suffix == ".onnx":
         # Imported here: a model of another format must not pay for the ONNX parser.
-        from compiler.frontends.onnx_loader import load_onnx
+        from compiler.frontends.onnx.loader import load_onnx
 
         return fold(load_onnx(path))
     raise RowforgeError(f"a model's file name must end in .tflite or .onnx, not '{path}'")

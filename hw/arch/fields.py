@@ -2,7 +2,7 @@
 
 A `Struct` is an ordered list of `Field`s. Fields are placed from bit 0 upwards and never straddle a
 64-bit word: one that does not fit starts the next word. `pack` and `unpack` serve software; the
-gateware derives its Amaranth layout from the same offsets (`hw.layouts`).
+gateware derives its Amaranth layout from the same offsets (`hw.base.layouts`).
 """
 
 from collections.abc import Mapping, Sequence

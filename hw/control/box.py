@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Signal, Value
 
 from hw.arch.commands import ADDRESS
-from hw.control.nest import nest
+from hw.engines.nest import nest
 
 
 def walk_box(

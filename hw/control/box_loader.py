@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import ADDRESS, REGION
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block
 from hw.control.box import walk_box
-from hw.control.tables import compact
-from hw.elaboration import Block
+from hw.engines.tables import compact
 from hw.glb.ports import act_write_layout
 
 

@@ -7,11 +7,11 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, Status
 from hw.arch.commands import Block as ResultBlock
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block, instantiate
+from hw.base.layouts import layout
 from hw.control.box import walk_box
-from hw.control.tables import compact
-from hw.elaboration import Block, instantiate
+from hw.engines.tables import compact
 from hw.glb.ports import Reader, read_port
-from hw.layouts import layout
 
 
 class BoxStorer(Block):

@@ -8,7 +8,7 @@ from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS
 from hw.arch.counters import COUNTERS
-from hw.elaboration import Block
+from hw.base.block import Block
 
 COUNTER_BITS = 48
 

@@ -27,6 +27,8 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.configfile import config_hash
 from hw.arch.counters import COUNTERS
 from hw.arch.identity import identity_words
+from hw.base.block import Block
+from hw.base.layouts import layout
 from hw.control.decoder_state import (
     DecoderState,
     TableFacts,
@@ -35,8 +37,6 @@ from hw.control.decoder_state import (
     vector_operations,
 )
 from hw.control.port import control_port
-from hw.elaboration import Block
-from hw.layouts import layout
 
 FLUSH_CYCLES = 4
 

@@ -20,10 +20,10 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.control.walker import WORDS as CONV_WORDS
-from hw.control.weights import weight_words
-from hw.layouts import layout
+from hw.base.layouts import layout
+from hw.engines.weights import weight_words
 from hw.post.processor import MODES_OF_WIDTH
+from hw.sequencer.walker import WORDS as CONV_WORDS
 
 BUFFERED = max(VECTOR.words, REGION.words, INDEX.words)
 

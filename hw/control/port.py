@@ -7,11 +7,11 @@ from amaranth.utils import ceil_log2
 from hw.arch.commands import ADDRESS, REGION, VECTOR, col_pattern_words, row_pattern_words
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.counters import COUNTERS
-from hw.control.tables import compact
-from hw.control.walker import WORDS as CONV_WORDS
-from hw.control.weights import weight_words
-from hw.layouts import layout
+from hw.base.layouts import layout
+from hw.engines.tables import compact
+from hw.engines.weights import weight_words
 from hw.post.layouts import PARAM_LAYOUT
+from hw.sequencer.walker import WORDS as CONV_WORDS
 
 
 def control_port(config: Config) -> Signature:

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from hw.elaboration import Block
+from hw.base.block import Block
 from hw.glb.ports import read_port
 
 

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.config import Config
-from hw.elaboration import Block, SinglePortRam, instantiate
+from hw.base.block import Block, SinglePortRam, instantiate
 from hw.glb.ports import act_write_layout, psum_write_layout, read_port
 
 

@@ -7,8 +7,8 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.elaboration import Block, instantiate
-from hw.noc.queue import Queue
+from hw.base.block import Block, instantiate
+from hw.base.queue import Queue
 
 
 def read_port(width: int) -> Signature:

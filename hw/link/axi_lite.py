@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.registers import ADDRESS_BITS, REGISTER_BITS
-from hw.elaboration import Block
+from hw.base.block import Block
 
 OKAY, SLAVE_ERROR = 0, 2
 _STROBES = REGISTER_BITS // 8

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import COBS_BLOCK, DELIMITER
-from hw.elaboration import Block, Ram, instantiate
+from hw.base.block import Block, Ram, instantiate
 from hw.link.items import BYTE, DECODED
 
 _FULL = COBS_BLOCK + 1  # code byte of a block that no zero follows

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.arch.frames import WAIT_CYCLES
-from hw.elaboration import Block, Ram, instantiate
+from hw.base.block import Block, Ram, instantiate
 
 _WORD_BYTES = 8
 

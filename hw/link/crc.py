@@ -11,7 +11,7 @@ from hw.arch.frames import (
     CRC_POLYNOMIAL,
     CRC_WIDTH,
 )
-from hw.elaboration import Block, instantiate
+from hw.base.block import Block, instantiate
 from hw.link.items import BYTE
 
 ALGORITHM = crc.Algorithm(

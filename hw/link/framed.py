@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
-from hw.elaboration import Block, instantiate
+from hw.base.block import Block, instantiate
 from hw.link.cobs import CobsDecoder, CobsEncoder
 from hw.link.crc import Sealer
 from hw.link.packet_fifo import PacketFifo

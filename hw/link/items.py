@@ -3,7 +3,7 @@
 from amaranth.lib import data
 
 from hw.arch.frames import FRAME
-from hw.layouts import layout
+from hw.base.layouts import layout
 
 BYTE = data.StructLayout({"data": 8, "end": 1})
 """A byte of a frame, or (`end`) the end of the frame, with no byte."""

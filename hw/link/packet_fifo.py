@@ -5,8 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from hw.elaboration import Block, Ram, instantiate
-from hw.noc.queue import Queue
+from hw.base.block import Block, Ram, instantiate
+from hw.base.queue import Queue
 
 _WORD_BYTES = 8
 

@@ -5,8 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import CRC_BYTES, FRAME
-from hw.elaboration import Block, instantiate
-from hw.layouts import layout
+from hw.base.block import Block, instantiate
+from hw.base.layouts import layout
 from hw.link.crc import CrcByte
 from hw.link.items import DECODED, RECEIVED
 

@@ -8,8 +8,8 @@ from amaranth.utils import bits_for
 from hw.arch.commands import MAGIC
 from hw.arch.frames import FRAME, LINK_STATUS, NAK, REPLY, LinkOpcode, LinkStatus
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from hw.elaboration import Block, instantiate
-from hw.layouts import layout
+from hw.base.block import Block, instantiate
+from hw.base.layouts import layout
 from hw.link.collector import ResultCollector
 from hw.link.items import BYTE, RECEIVED
 from hw.link.session import Session, Verdict

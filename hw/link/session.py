@@ -7,8 +7,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import EPOCH_BITS, FRAME, SEQUENCE_BITS, LinkOpcode
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from hw.elaboration import Block
-from hw.layouts import layout
+from hw.base.block import Block
+from hw.base.layouts import layout
 
 
 class Verdict(IntEnum):

@@ -5,8 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.errors import RowforgeError
-from hw.elaboration import Block, instantiate
-from hw.noc.queue import Queue
+from hw.base.block import Block, instantiate
+from hw.base.queue import Queue
 
 _PARTS = 16  # of a clock cycle, in which bit times are counted: any rate, without drift
 _LEAST = 4  # clock cycles in a bit

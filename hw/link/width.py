@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import LINK_WORD_BITS
-from hw.elaboration import Block
+from hw.base.block import Block
 
 
 class WordAssembler(Block):

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect
 
-from hw.elaboration import Block, instantiate
-from hw.layouts import of_bank
-from hw.noc.queue import Queue
+from hw.base.block import Block, instantiate
+from hw.base.layouts import of_bank
+from hw.base.queue import Queue
 
 
 class MulticastController(Block):

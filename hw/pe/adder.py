@@ -3,14 +3,14 @@
 from amaranth.hdl import Module, Mux, signed
 from amaranth.lib.wiring import In, Out
 
-from hw.elaboration import Block
+from hw.base.block import Block
 
 
 class GatedAdder(Block):
     """`total` = `term`, plus `held` unless `clear`. Combinational; sums wrap.
 
     A block of its own, since an FPGA's carry cells may hold the gate as well, which synthesis does
-    not find: `boards.ecp5_cells`.
+    not find: `boards.families.ecp5_cells`.
 
     Members
     -------

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.elaboration import Block, Ram, instantiate
+from hw.base.block import Block, Ram, instantiate
 from hw.pe.layouts import FilterBeat
 
 

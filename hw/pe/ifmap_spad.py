@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.elaboration import Block
+from hw.base.block import Block
 from hw.pe.layouts import IfmapBeat
 
 

@@ -6,8 +6,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import Config
-from hw.elaboration import Block, instantiate
-from hw.noc.queue import Queue
+from hw.base.block import Block, instantiate
+from hw.base.queue import Queue
 from hw.pe.adder import GatedAdder
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad

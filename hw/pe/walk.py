@@ -5,7 +5,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.elaboration import Block
+from hw.base.block import Block
 from hw.pe.layouts import PassConfig, at_once, reaches
 
 

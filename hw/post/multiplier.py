@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out
 
-from hw.elaboration import Block
+from hw.base.block import Block
 
 
 class Multiplier(Block):

@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import In, Out
 
-from hw.elaboration import Block
+from hw.base.block import Block
 
 _RANKS = ((16, 8), (4, 2, 1))
 

@@ -7,7 +7,7 @@ from amaranth.utils import exact_log2
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.elaboration import Block
+from hw.base.block import Block
 from hw.post.layouts import buffer_write_layout, placement_layout
 
 RAW_BITS = 32

@@ -9,9 +9,9 @@ from amaranth.utils import ceil_log2
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
-from hw.elaboration import Block, Ram, instantiate
-from hw.noc.queue import Queue
-from hw.post.delay_line import DelayLine
+from hw.base.block import Block, Ram, instantiate
+from hw.base.delay_line import DelayLine
+from hw.base.queue import Queue
 from hw.post.items import item_layout
 from hw.post.layouts import (
     BANKS,

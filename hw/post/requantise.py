@@ -8,11 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import Rounding
 from hw.arch.errors import RowforgeError
-from hw.elaboration import Block, instantiate
+from hw.base.block import Block, instantiate
+from hw.base.pipeline import Pipeline
 from hw.post.layouts import BANKS, PARAM_LAYOUT, lane_config_layout, of_bank
 from hw.post.multiplier import Multiplier
 from hw.post.normaliser import Normaliser
-from hw.post.pipeline import Pipeline
 from hw.post.right_shifter import RightShifter
 
 ALL_MODES = frozenset(Rounding)

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from hw.elaboration import Block
+from hw.base.block import Block
 
 _WIDTH = 64
 _RANKS = ((32, 16, 8), (4, 2, 1))

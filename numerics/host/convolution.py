@@ -41,7 +41,7 @@ def conv(
     high: int,
     dtype: str,
 ) -> Array:
-    """See `compiler.ops.Conv`; the result is [N, E, F, M].
+    """See `compiler.ir.ops.Conv`; the result is [N, E, F, M].
 
     factors: multipliers and shifts [2, M] in mode tflm and single, scales [1, M] in mode ort,
     multipliers, shifts and addends [3, M] in mode affine (ort with a bias off the accumulator's

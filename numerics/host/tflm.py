@@ -2,7 +2,7 @@
 are in `numerics.host.ort` and `numerics.host.ort_pool`.
 
 The driver runs them between accelerator layers, the golden model runs the same ones. All derived
-integers come with the step (`compiler.graph_hoststeps` makes them), so that this module needs
+integers come with the step (`compiler.ir.host_steps` makes them), so that this module needs
 nothing but arithmetic. The leading axis may hold any number of items.
 """
 
@@ -58,7 +58,7 @@ def rescale(
     high: int,
     dtype: str,
 ) -> Array:
-    """Integers to integers of another quantisation, see `compiler.ops.Rescale`.
+    """Integers to integers of another quantisation, see `compiler.ir.ops.Rescale`.
 
     `scale` serves rounding mode ort, `multiplier` and `shift` serve tflm and single.
     """

@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from boards.board import Board
 from boards.catalogue import BOARDS
+from boards.common.board import Board
 from rowforge.configs import preset
-from rowforge.measured import measured
+from rowforge.reports.measured import measured
 
 _FIGURES = (
     "pes",

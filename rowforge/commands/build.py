@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from boards.board import Board
 from boards.catalogue import BOARDS, board
+from boards.common.board import Board
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from rowforge.options import add_config, chosen_config
-from rowforge.progress import Progress
+from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
 
 _FLASHER = "openFPGALoader"
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     check_folder(args.output)
     if args.report is not None:
         check_folder(args.report.parent)
+    from boards.common.nextpnr import sentence
     from boards.flows import build  # amaranth is slow to import
-    from boards.nextpnr import sentence
 
     commit = _commit()  # of the sources read now
     progress = Progress()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import save_program
-from rowforge.compilation import PROGRAM_SUFFIX, compile_model
 from rowforge.options import add_compile, add_config, compile_options, required_config
-from rowforge.report import report, table
+from rowforge.reports.report import report, table
+from rowforge.running.compilation import PROGRAM_SUFFIX, compile_model
 from sw_driver.arrays import check_writable
 
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from rowforge.demonstration import WrongResultError, demonstrate
-from rowforge.progress import Progress
-from rowforge.report import table
+from rowforge.reports.report import table
+from rowforge.running.progress import Progress
 
 WRONG = 1
 

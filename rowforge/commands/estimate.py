@@ -4,7 +4,7 @@ import argparse
 import json
 
 from compiler.mapper.search import OBJECTIVES
-from compiler.networks import NETWORKS
+from compiler.workloads.networks import NETWORKS
 from rowforge.estimation import estimate, text
 from rowforge.options import add_config, required_config
 

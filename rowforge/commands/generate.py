@@ -6,7 +6,7 @@ from pathlib import Path
 from hw.arch.errors import RowforgeError
 from rowforge.generation import generate
 from rowforge.options import add_config, required_config
-from rowforge.progress import Progress
+from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
 
 _PERIODS = (0.1, 1000.0)  # ns

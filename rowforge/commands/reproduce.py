@@ -5,7 +5,7 @@ import json
 import sys
 
 from rowforge.options import add_config, required_config
-from rowforge.published import PUBLISHED
+from rowforge.reports.published import PUBLISHED
 from rowforge.reproduction import failures, reproduce, text
 
 WRONG = 1

@@ -9,8 +9,6 @@ import numpy as np
 
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, TensorSpec
-from rowforge.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
-from rowforge.execution import Result, run_program
 from rowforge.options import (
     add_compile,
     add_config,
@@ -18,8 +16,10 @@ from rowforge.options import (
     compile_options,
     required_config,
 )
-from rowforge.report import edge_sentence, report, table
-from rowforge.targets import target_config
+from rowforge.reports.report import edge_sentence, report, table
+from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
+from rowforge.running.execution import Result, run_program
+from rowforge.running.targets import target_config
 from sw_driver.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
 
 WRONG = 1

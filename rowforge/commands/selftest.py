@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hw.arch.configfile import render_toml
 from hw.arch.errors import RowforgeError
+from rowforge.running.targets import open_target
 from rowforge.selftest import Check, self_test
-from rowforge.targets import open_target
 
 WRONG = 1
 _MARKS = {True: "ok", False: "WRONG", None: "-"}

@@ -8,7 +8,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from rowforge.options import add_config, chosen_config
-from rowforge.progress import Progress
+from rowforge.running.progress import Progress
 from sim.framed_rtl import FramedRtl, board_library
 from sim.virtual_board import serve_pty, serve_tcp
 

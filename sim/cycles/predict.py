@@ -54,7 +54,7 @@ def predict(
     ----------
     program : Program
     dry : bool
-        The program was compiled without filters (see `compiler.lower.stream.Stream`).
+        The program was compiled without filters (see `compiler.stream.stream.Stream`).
     skip : bool
         Take passes at once that went the same way before; False: step through every cycle.
     progress : callable or None

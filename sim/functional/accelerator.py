@@ -40,7 +40,7 @@ from sim.functional.nest import decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
-from sw_driver.errors import LinkError
+from sw_driver.protocol.errors import LinkError
 
 _INDEXED = frozenset(
     {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.ops import Conv, Pads, Pair
+from compiler.ir.ops import Conv, Pads, Pair
 from numerics.gemmlowp import Ints, wrap
 from numerics.quantisation import Requant, WindowStage
 from numerics.windows import output_size

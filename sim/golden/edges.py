@@ -9,7 +9,7 @@ float32 sums in any order can err by; nearer to it the result may be one step of
 import numpy as np
 import numpy.typing as npt
 
-from compiler.ops import Array, Conv, Node
+from compiler.ir.ops import Array, Conv, Node
 from numerics.gemmlowp import Ints
 from numerics.quantisation import Requant, Rounding
 from sim.golden.convolution import conv_accumulate

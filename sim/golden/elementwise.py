@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.ops import Add, Concat, Mul, Pad, Rescale
+from compiler.ir.ops import Add, Concat, Mul, Pad, Rescale
 from numerics.quantisation import add_multipliers
 from numerics.rounding import add_fixed
 from sim.golden.requantise import requantise

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.ops import Pads, Pair, Pool, PoolKind
+from compiler.ir.ops import Pads, Pair, Pool, PoolKind
 from numerics.gemmlowp import Ints
 from numerics.windows import output_size
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from compiler.graph import Graph, Tensor
-from compiler.ops import (
+from compiler.ir.graph import Graph, Tensor
+from compiler.ir.ops import (
     Add,
     Concat,
     Constant,

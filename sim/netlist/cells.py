@@ -4,7 +4,7 @@ import re
 from importlib import resources
 
 from hw.arch.errors import RowforgeError
-from hw.yosys import yosys_share
+from hw.emit.yosys import yosys_share
 
 OURS = ("DP16KD", "MULT18X18D")
 

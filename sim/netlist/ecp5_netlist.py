@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
-from hw.yosys import run_yosys, yosys_version
+from hw.emit.yosys import run_yosys, yosys_version
 from sim.link import TOP, accelerator_verilog
 from sim.netlist.cells import cell_models
 from sim.verilator import Build, build_library, cache_root, lock, place, sources_digest

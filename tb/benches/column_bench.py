@@ -6,8 +6,8 @@ from typing import Any
 import cocotb
 
 from hw.arch.config import Config
-from hw.noc.collector import CollectorBeat, CollectorConfig
-from hw.noc.feeder import FeederBeat
+from hw.array.collector import CollectorBeat, CollectorConfig
+from hw.array.feeder import FeederBeat
 from hw.pe.layouts import ChainWord, PsumWord
 from tb import codec
 from tb.bus import Bench, Sink, Source, Stalls, read_case

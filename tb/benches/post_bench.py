@@ -12,7 +12,7 @@ from hw.post.layouts import PARAM_LAYOUT, buffer_write_layout, processor_config_
 from hw.post.processor import MODES_OF_WIDTH
 from tb import codec
 from tb.bus import Bench, Sink, Source, read_case
-from tests.hw.test_post_processor import ENTRY, Item, expected_writes, layer_of, make_items
+from tb.models.post import ENTRY, Item, expected_writes, layer_of, make_items
 
 
 async def _fill_parameters(bench: Bench, config: Config, items: list[Item]) -> None:

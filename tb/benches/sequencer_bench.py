@@ -7,8 +7,8 @@ import cocotb
 
 from hw.arch.commands import BASES, COLUMN, CONSTANTS, SEGMENT, SLOT
 from hw.arch.config import Config
-from hw.control.sequencer import ENGINES
-from hw.control.tables import PassTable, compact
+from hw.engines.tables import PassTable, compact
+from hw.sequencer.sequencer import ENGINES
 from tb import codec
 from tb.bus import Bench, read_case
 from tb.models import sequencing as model

@@ -6,8 +6,8 @@ import cocotb
 from cocotb.triggers import with_timeout
 from cocotbext.uart import UartSink, UartSource
 
+from sw_driver.protocol.frames import Frame, FrameReader
 from tb.bus import Bench, read_case
-from tests.support.link_codec import Frame, FrameReader
 
 _MICROSECONDS = 2000
 

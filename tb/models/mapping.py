@@ -11,7 +11,7 @@ from hw.arch import layout
 from hw.arch.commands import LOOPS, Rounding
 from hw.arch.config import Config
 from sim.functional.requantise import requantise
-from tests.sim.streams import Stream, filter_words
+from tb.models.streams import Stream, filter_words
 
 Ints = NDArray[np.int64]
 

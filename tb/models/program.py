@@ -13,7 +13,7 @@ from hw.arch.counters import COUNTERS
 from hw.arch.program import Box
 from sim.functional import FunctionalAccelerator
 from tb.models.mapping import Convolution, random_convolution
-from tests.sim.streams import Stream, unpack
+from tb.models.streams import Stream, unpack
 
 COUNTED = (
     "macs",

@@ -19,7 +19,7 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from tb.models.program import ALL, Phase
-from tests.sim.streams import Stream
+from tb.models.streams import Stream
 
 Refusal = Callable[[Config], tuple[list[int], Status, int]]
 """Words that follow a good start, the status, and the offending value."""

@@ -107,7 +107,7 @@ def random_columns(config: Config, random: Random) -> Pattern:
 
 
 def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Pattern) -> Any:
-    """The registers of a pass table: a value of `hw.control.tables.PassTable`."""
+    """The registers of a pass table: a value of `hw.engines.tables.PassTable`."""
     item = descriptor.passes[number]
     wanted = ("active", "tid", "base")
     return {

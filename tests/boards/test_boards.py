@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from boards import design
-from boards.board import SerialLink
 from boards.catalogue import BOARDS, board
-from boards.pll import ECP5, GW2A, settings
-from boards.top import BoardTop
+from boards.common import design
+from boards.common.board import SerialLink
+from boards.common.pll import ECP5, GW2A, settings
+from boards.common.top import BoardTop
 from hw.arch.errors import RowforgeError
 
 SERIAL = [item for item in BOARDS.values() if isinstance(item.link, SerialLink)]

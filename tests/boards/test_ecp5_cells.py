@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from boards.ecp5_cells import gated_adder, without_loose_carries
+from boards.families.ecp5_cells import gated_adder, without_loose_carries
 from hw.arch.config import Config
+from hw.emit.verilog import emit
+from hw.emit.yosys import yosys_command
 from hw.pe.adder import GatedAdder
-from hw.verilog import emit
-from hw.yosys import yosys_command
 
 _PROOF = (
     "read_verilog -D NO_INCLUDES +/ecp5/cells_sim.v; read_verilog cells.v design.v; "

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from boards.ecp5 import Ecp5
-from boards.gowin import Gowin
-from boards.ice40 import Ice40
-from boards.nextpnr import Hop, design_name, read_report, sentence
+from boards.common.nextpnr import Hop, design_name, read_report, sentence
+from boards.families.ecp5 import Ecp5
+from boards.families.gowin import Gowin
+from boards.families.ice40 import Ice40
 from hw.arch.errors import RowforgeError
 
 PE = "design.device.accelerator.core.engine.array.pe_0_0"

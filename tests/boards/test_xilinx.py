@@ -5,17 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from boards import vivado
 from boards.catalogue import board
-from boards.ipxact import BUSES, SPIRIT
-from boards.xc7_netlist import Resources, count_cells, logic_depth, resources
-from boards.xilinx import measure, write_part
+from boards.vivado import vivado
+from boards.vivado.ipxact import BUSES, SPIRIT
+from boards.vivado.xc7_netlist import Resources, count_cells, logic_depth, resources
+from boards.vivado.xilinx import measure, write_part
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
 from rowforge.configs import preset
-from rowforge.measured import measured
-from sw_driver import pynq
+from rowforge.reports.measured import measured
+from sw_driver.transports import pynq
 
 SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16}
 CONFIG = Config(**SMALL, row_patterns=2, col_patterns=2, link_width=16)
@@ -215,8 +215,8 @@ def test_a_loop_is_named():
 @pytest.mark.slow
 def test_two_multiplications_share_one_dsp(tmp_path):
     """One PE of two MACs, synthesised; the reader of the netlist agrees with yosys."""
+    from hw.emit.verilog import emit
     from hw.pe.pe import PE
-    from hw.verilog import emit
 
     (tmp_path / "pe_array.v").write_text(emit(PE(Config(macs_per_pe=2)), "pe_array"))
     said = []

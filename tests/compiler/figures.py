@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from compiler.allocate import Space
 from compiler.compile import compile_graph
-from compiler.graph import Graph
-from compiler.lower.chunks import ChunkTiling, find_chunks
-from compiler.lower.convolve import ConvOperation
-from compiler.lower.tiling import Tiling, find_tiling
+from compiler.ir.graph import Graph
+from compiler.ir.ops import Add, Conv, Pool, PoolKind
 from compiler.mapper.search import OBJECTIVES, search
 from compiler.mapper.space import ConvShape, Plan
-from compiler.ops import Add, Conv, Pool, PoolKind
+from compiler.operators.convolve import ConvOperation
+from compiler.schedule.chunks import ChunkTiling, find_chunks
+from compiler.schedule.space import Space
+from compiler.schedule.tiling import Tiling, find_tiling
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Store
-from tests.compiler.compile_support import conv_graph, single
-from tests.compiler.test_mapper import preset, whole_buffer
+from tests.compiler.mapper.test_mapper import preset, whole_buffer
+from tests.compiler.support import conv_graph, single
 
 RECORD = Path(__file__).with_name("figures.json")
 Figures = dict[str, list[Any]]

@@ -5,23 +5,23 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
-from compiler.lower.locate import locate
-from compiler.overflow import bits_needed
+from compiler.ir.overflow import bits_needed
+from compiler.nest.locate import locate
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Store
-from rowforge.compilation import digits_model
+from rowforge.running.compilation import digits_model
 from sim.functional import FunctionalAccelerator
 from sw_driver.runtime import Session
-from tests.compiler.compile_support import (
+from tests.compiler.mapper.test_mapper import preset
+from tests.compiler.support import (
     check_graph,
     conv_graph,
     random_config,
     random_inputs,
     random_layer,
 )
-from tests.compiler.test_mapper import preset
-from tests.workloads import workload
+from tests.support.workloads import workload
 
 _MODELS = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
 

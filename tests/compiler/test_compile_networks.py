@@ -3,10 +3,16 @@
 import pytest
 
 from compiler.compile import compile_graph, estimate_graph
-from compiler.layer_graph import LayerShape, layer_graph
-from compiler.networks import NETWORKS, choose_layers, conv_layers, network_graph, network_layers
+from compiler.workloads.layers import LayerShape, layer_graph
+from compiler.workloads.networks import (
+    NETWORKS,
+    choose_layers,
+    conv_layers,
+    network_graph,
+    network_layers,
+)
 from hw.arch.errors import RowforgeError
-from tests.compiler.test_mapper import preset
+from tests.compiler.mapper.test_mapper import preset
 
 # Published multiply-accumulates of one inference.
 _MACS = {

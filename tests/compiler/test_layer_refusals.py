@@ -7,13 +7,13 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
-from compiler.graph import Graph
+from compiler.ir.graph import Graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.cli import main
 from rowforge.configs import preset
 from tests.support.refusals import well_formed
-from tests.support.tflite_layers import LayerWriter
+from tests.support.tflite.layers import LayerWriter
 
 TINY = preset("tiny")
 WINDOWS = ((1, 8), (9, 8), (3, 4), (9, 64), (7, 64), (11, 4))  # rows and columns, filters

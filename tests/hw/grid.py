@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.elaboration import Block, Ram, SinglePortRam, instantiate
+from hw.base.block import Block, Ram, SinglePortRam, instantiate
 
 
 class Kind(enum.Enum, shape=2):

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hw.arch.errors import RowforgeError
-from hw.elaboration import (
+from hw.base.block import (
     Block,
     ModulePlatform,
     Ram,

@@ -1,4 +1,4 @@
-"""hw.layouts: what gateware sees of a record is what software packed."""
+"""hw.base.layouts: what gateware sees of a record is what software packed."""
 
 import random
 
@@ -8,7 +8,7 @@ from amaranth.lib import data
 
 from hw.arch import commands
 from hw.arch.fields import Struct
-from hw.layouts import layout
+from hw.base.layouts import layout
 
 STRUCTS = [value for value in vars(commands).values() if isinstance(value, Struct)]
 

@@ -6,10 +6,10 @@ import pytest
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.link.axi import AxiAccelerator
-from hw.link.boards import SerialLoopback
+from hw.emit.verilog import generate
 from hw.link.uart import bit_time
-from hw.verilog import generate
+from hw.top.axi import AxiAccelerator
+from hw.top.serial import SerialLoopback
 from sim.verilator import lint
 
 SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16}

@@ -8,9 +8,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.elaboration import Block
+from hw.base.block import Block
+from hw.emit.verilog import emit
 from hw.pe.pe import PE
-from hw.verilog import emit
 from sim.rtl import RtlEngine
 from sim.verilator import Build, build_library
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from hw.noc.queue import Queue
+from hw.base.queue import Queue
 
 CYCLES = 600
 

@@ -13,7 +13,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.reciprocal import MAX_COUNT, reciprocal
 from hw.post.layouts import lane_config_layout
 from hw.post.requantise import ALL_MODES, Requantiser
-from tests.hw.rounding_reference import (
+from tb.models.rounding_reference import (
     Config,
     Vector,
     accumulators,

@@ -1,4 +1,4 @@
-"""hw.post.vector: element-wise operations and pooling against NumPy."""
+"""hw.vector.vector: element-wise operations and pooling against NumPy."""
 
 import gc
 
@@ -8,7 +8,7 @@ import pytest
 from hw.arch.commands import VectorOp
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.post.vector import VectorEngine
+from hw.vector.vector import VectorEngine
 from tests.hw.vector_bench import WINDOWED, Bench, expected
 
 OPS = {

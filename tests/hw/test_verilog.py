@@ -12,10 +12,10 @@ from amaranth.hdl import EnableInserter, Module, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw import companions
 from hw.arch.errors import RowforgeError
-from hw.elaboration import Block, instantiate
-from hw.verilog import Options, emit, generate
+from hw.base.block import Block, instantiate
+from hw.emit import companions
+from hw.emit.verilog import Options, emit, generate
 from sim.verilator import lint
 from tests.hw.grid import Grid, Oddities
 
@@ -141,7 +141,8 @@ def test_same_input_gives_the_same_bytes(grid):
     assert emit(design, "grid") == grid
     assert emit(design, "grid") == grid
     script = (
-        "from tests.hw.grid import Grid; from hw.verilog import emit; print(emit(Grid(), 'grid'))"
+        "from tests.hw.grid import Grid; from hw.emit.verilog import emit; "
+        "print(emit(Grid(), 'grid'))"
     )
     other = subprocess.run(
         [sys.executable, "-c", script],

@@ -9,7 +9,7 @@ from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
 from hw.arch.commands import TABLE, VECTOR, VectorOp
-from hw.post.vector import VectorEngine
+from hw.vector.vector import VectorEngine
 
 WINDOWED = (VectorOp.MAX, VectorOp.SUM)
 ADDRESS_MASK = (1 << 20) - 1

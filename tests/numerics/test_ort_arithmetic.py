@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.frontends import onnx_binary
+from compiler.frontends.onnx.operators import binary as onnx_binary
 from numerics import mlas
 from numerics.host import ort, ort_pool
-from tests.ort_arithmetic.case import Case, Step
-from tests.ort_arithmetic.run import (
+from tests.campaigns.ort_arithmetic.case import Case, Step
+from tests.campaigns.ort_arithmetic.run import (
     FULL_CAMPAIGN,
     Tally,
     campaign,
@@ -20,7 +20,7 @@ from tests.ort_arithmetic.run import (
     main,
     missing,
 )
-from tests.ort_arithmetic.steps import STEPS
+from tests.campaigns.ort_arithmetic.steps import STEPS
 
 SEED = 1
 SLICE = 6
@@ -70,7 +70,7 @@ def test_the_command_reports(
         return dequantise(x, **parameters) + np.float32(1)
 
     dequantise = ort.dequantise_ort
-    monkeypatch.setattr("compiler.frontends.onnx_requant.dequantise_ort", one_more)
+    monkeypatch.setattr("compiler.frontends.onnx.operators.requant.dequantise_ort", one_more)
     assert main(["--n", "2", "--step", "Q after DQ and"]) == 1
     assert "FAILED Q after DQ and an activation 1:0" in capsys.readouterr().out
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from hw.arch.commands import RESULT, Block
 from rowforge.cli import main
-from rowforge.compilation import digits_model
 from rowforge.demonstration import held_out_digits
+from rowforge.running.compilation import digits_model
 from sim.functional import FunctionalAccelerator
 from tests.support.refusals import well_formed
 

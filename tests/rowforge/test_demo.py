@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rowforge.picture import picture
+from rowforge.reports.picture import picture
 from tests.rowforge.support import DIGITS, rowforge
 
 

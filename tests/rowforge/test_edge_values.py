@@ -7,7 +7,7 @@ import pytest
 
 import rowforge as package
 from tests.rowforge.support import DIGITS, MODEL, rowforge
-from tests.support.onnx_models import ModelMaker, save
+from tests.support.onnx.models import ModelMaker, save
 
 TINY = ("--preset", "tiny")
 GOLDEN = (*TINY, "--target", "golden")

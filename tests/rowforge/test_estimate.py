@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from compiler.layer_graph import LayerShape
-from compiler.networks import NETWORKS
+from compiler.workloads.layers import LayerShape
+from compiler.workloads.networks import NETWORKS
 from rowforge.estimation import estimate
-from rowforge.published import chip_link_cycles
+from rowforge.reports.published import chip_link_cycles
 from tests.rowforge.support import MODEL, rowforge
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 

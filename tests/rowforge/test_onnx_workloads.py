@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.models.onnx import MODELS
+from tests.campaigns.models.onnx import MODELS
 from tests.rowforge.support import rowforge
-from tests.workloads import workload
+from tests.support.workloads import workload
 
 
 @pytest.mark.slow

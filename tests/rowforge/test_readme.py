@@ -38,7 +38,7 @@ def test_links_lead_somewhere():
 
 def test_the_commands_printed_figures_are_the_demos():
     """The table is a copy of the demo's output: its form must still be the same."""
-    from rowforge.report import table
+    from rowforge.reports.report import table
 
     row = {"name": "000_CONV_2D", "where": "array", "macs": 9_216, "cycles": 1, "model_cycles": 1}
     row |= {"utilization": 0.4, "bound": "psum_out", "link_bytes": 1}

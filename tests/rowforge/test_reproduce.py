@@ -6,20 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from compiler.layer_graph import LayerShape
-from compiler.networks import conv_layers
+from compiler.workloads.layers import LayerShape
+from compiler.workloads.networks import conv_layers
 from hw.arch.config import Config
-from rowforge import reproduction, targets
+from rowforge import reproduction
 from rowforge.configs import preset
-from rowforge.crop import STEADY, Workload, crop
-from rowforge.layer_run import run_layer
-from rowforge.published import PUBLISHED
+from rowforge.reports.published import PUBLISHED
+from rowforge.running import targets
+from rowforge.running.crop import STEADY, Workload, crop
+from rowforge.running.layer_run import run_layer
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
 from sw_driver.accelerator import Connection, register_transport
-from tests.fuzz.configs import configuration
-from tests.fuzz.runner import OPTIMISE
-from tests.fuzz.test_fuzz_slice import SEED, WIDE
+from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.runner import OPTIMISE
+from tests.campaigns.fuzz.test_fuzz_slice import SEED, WIDE
 from tests.rowforge.support import FaultyLink, rowforge
 from tests.rowforge.test_estimate import EXTRA
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS

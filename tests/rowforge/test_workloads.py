@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.rowforge.support import rowforge
-from tests.workloads import workload
+from tests.support.workloads import workload
 
 MODELS = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
 INPUTS = 2

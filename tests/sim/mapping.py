@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw.arch.config import Config
-from tests.sim.streams import Stream, convolve, filter_words
+from tb.models.streams import Stream, convolve, filter_words
 
 CONFIG = Config(weight_zero_points=True)
 OUTPUT_AT = 2000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.compile import Options, _Compiler, compile_graph
-from compiler.networks import network_graph
+from compiler.workloads.networks import network_graph
 from hw.arch.commands import BEGIN, CONSTANTS, LOOP, MAGIC, REGION, VECTOR, Opcode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -13,8 +13,8 @@ from sim.cycles import predict
 from sim.cycles.library import model_library
 from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
 from sim.cycles.stream import commands
-from tests.contract.compare import compiled
-from tests.fuzz.cases import CASES, make_case
+from tests.campaigns.contract.compare import compiled
+from tests.campaigns.fuzz.cases import CASES, make_case
 
 SMALL = Config(rows=3, cols=3, psum_spad=8, filter_spad=64, glb_depth=1024)
 

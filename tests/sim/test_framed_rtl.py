@@ -8,7 +8,7 @@ import pytest
 from hw.arch.frames import LINK_STATUS, REQUEST_WORDS, LinkOpcode, LinkStatus
 from sim.framed_device import FramedDevice, Loopback
 from sim.framed_rtl import FramedRtl, board_library
-from sw_driver.frames import Frame, FrameReader, encode_frame
+from sw_driver.protocol.frames import Frame, FrameReader, encode_frame
 
 LOOP_WORDS = 5 * REQUEST_WORDS  # the loop's own buffer and the link's
 WAIT = 2

@@ -10,7 +10,7 @@ from hw.arch.identity import identity_words
 from rowforge.configs import preset
 from sim import link as link_module
 from sim.link import RtlLink
-from sw_driver.errors import LinkError
+from sw_driver.protocol.errors import LinkError
 
 pytestmark = pytest.mark.slow  # the first test may have to build the simulator
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hw.arch.errors import RowforgeError
-from hw.companions import ram_models
-from hw.verilog import Options, emit
+from hw.emit.companions import ram_models
+from hw.emit.verilog import Options, emit
 from sim import verilator
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, build_library, cached_build, sources_digest

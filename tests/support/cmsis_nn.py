@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.ops import Add, Conv, Node, Pool, PoolKind
+from compiler.ir.ops import Add, Conv, Node, Pool, PoolKind
 from numerics.quantisation import Requant, Rounding
 
 VECTORS = (

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-ABSENT = ("compiler", "rowforge", "sim", "boards", "tb", "tests", "hw.engine", "amaranth", "onnx",
+ABSENT = ("compiler", "rowforge", "sim", "boards", "tb", "tests", "hw.top", "amaranth", "onnx",
           "tflite", "flatbuffers")  # fmt: skip
 
 _CODE = """

@@ -9,7 +9,7 @@ from hw.arch.commands import Block, Opcode, VectorOp
 from hw.arch.config import Config
 from hw.arch.layout import region
 from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
-from tests.sim.streams import Stream
+from tb.models.streams import Stream
 
 CONFIG = Config()
 SHAPE = (1, 3, 4, 5)

@@ -11,7 +11,7 @@ from hw.arch.programfile import save_program
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
 from sw_driver.accelerator import Accelerator, Connection, register_transport
-from sw_driver.errors import LinkError
+from sw_driver.protocol.errors import LinkError
 from tests.sw_driver.scripted import CONFIG, SHAPE, ScriptedLink, make_program
 
 

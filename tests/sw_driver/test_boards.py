@@ -19,8 +19,10 @@ from hw.arch.registers import Register
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sim.virtual_board import serve_pty, serve_tcp
-from sw_driver import boards, errors, pynq
+from sw_driver import boards
 from sw_driver.accelerator import Accelerator
+from sw_driver.protocol import errors
+from sw_driver.transports import pynq
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
 
 OPENERS = {"tcp": boards.open_tcp, "pty": boards.open_serial}

@@ -10,10 +10,10 @@ import compiler
 import rowforge
 from hw.arch.programfile import save_program
 from numerics.host.registry import STEPS
-from rowforge.compilation import compile_model, digits_model
 from rowforge.configs import preset
+from rowforge.running.compilation import compile_model, digits_model
 from sw_driver.command import main
-from tests.models.driver import EXECUTOR, RTL, differences, digits, run_model
+from tests.campaigns.models.driver import EXECUTOR, RTL, differences, digits, run_model
 from tests.support.driver_alone import DriverAlone
 from tests.support.functional_board import functional_board
 

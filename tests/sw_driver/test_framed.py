@@ -13,11 +13,12 @@ from hw.arch.frames import LinkOpcode, LinkStatus
 from hw.arch.program import Send
 from sim.framed_device import FramedDevice, LinkPort, Loopback
 from sim.functional import FunctionalAccelerator
-from sw_driver import accelerator, errors
+from sw_driver import accelerator
 from sw_driver.accelerator import Accelerator, board, register_transport
-from sw_driver.framed import FramedLink, Window
-from sw_driver.frames import Frame, encode_frame
-from tests.link_campaign.channel import Faults, SimulatedTransport
+from sw_driver.protocol import errors
+from sw_driver.protocol.framed import FramedLink, Window
+from sw_driver.protocol.frames import Frame, encode_frame
+from tests.campaigns.link.channel import Faults, SimulatedTransport
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
 
 CLEAN = Faults()

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from hw.arch.frames import CRC_RESIDUE, FRAME, LINK_STATUS, line_bytes, next_epoch
-from sw_driver import cobs
-from sw_driver.frames import Frame, FrameReader, decode_frame, encode_frame, unpack_status
+from sw_driver.protocol import cobs
+from sw_driver.protocol.frames import Frame, FrameReader, decode_frame, encode_frame, unpack_status
 
 FULL = bytes(range(1, 255))
 KNOWN = [

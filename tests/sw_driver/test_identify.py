@@ -8,8 +8,8 @@ from hw.arch.commands import Block, Status
 from hw.arch.errors import RowforgeError
 from hw.arch.identity import VERSIONS, identity_words
 from sim.functional import FunctionalAccelerator
-from sw_driver import errors
 from sw_driver.identify import identify
+from sw_driver.protocol import errors
 from tests.sw_driver.scripted import CONFIG, ScriptedLink, block, status
 
 

@@ -11,7 +11,7 @@ from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, TensorSpec
 from sim.functional import FunctionalAccelerator
-from sw_driver import errors
+from sw_driver.protocol import errors
 from sw_driver.runtime import Session
 from tests.sw_driver.scripted import CONFIG, SHAPE, ScriptedLink, block, make_program, status
 

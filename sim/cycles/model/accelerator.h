@@ -1,4 +1,4 @@
-// hw/accelerator.py and hw/engine.py: all blocks, clocked together.
+// hw/top/accelerator.py and hw/top/engine.py: all blocks, clocked together.
 #pragma once
 #include <array>
 #include <vector>

@@ -1,4 +1,4 @@
-// hw/pe/array.py: networks, PEs, psum chains and the ends of the columns.
+// hw/array/array.py: networks, PEs, psum chains and the ends of the columns.
 #pragma once
 #include <vector>
 

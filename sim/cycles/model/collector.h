@@ -1,4 +1,4 @@
-// hw/noc/collector.py: the psum output of a column, words of the segments' tails into beats.
+// hw/array/collector.py: the psum output of a column, words of the segments' tails into beats.
 #pragma once
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// hw/noc/feeder.py: the psum input of a column, beats into words for the heads of its segments.
+// hw/array/feeder.py: the psum input of a column, beats into words for the heads of its segments.
 #pragma once
 #include "queue.h"
 

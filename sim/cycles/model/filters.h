@@ -1,4 +1,4 @@
-// hw/control/filters.py: from the stream of weight words to beats on the filter network.
+// hw/engines/filters.py: from the stream of weight words to beats on the filter network.
 #pragma once
 #include "array.h"
 #include "nest.h"

@@ -1,4 +1,4 @@
-// hw/control/ifmaps.py: which pixels of which ifmap rows go to whom, and from where in the buffer.
+// hw/engines/ifmaps.py: which pixels of which ifmap rows go to whom, and from where in the buffer.
 #pragma once
 #include "array.h"
 #include "nest.h"

@@ -1,4 +1,4 @@
-// hw/control/loader.py: copies a pattern into a pass table word by word.
+// hw/sequencer/loader.py: copies a pattern into a pass table word by word.
 #pragma once
 
 struct PatternLoader {

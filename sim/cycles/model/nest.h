@@ -1,4 +1,4 @@
-// hw/control/nest.py: nested counters, outermost first.
+// hw/engines/nest.py: nested counters, outermost first.
 #pragma once
 #include <array>
 #include <cstdint>

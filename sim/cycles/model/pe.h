@@ -4,7 +4,7 @@
 
 #include "records.h"
 
-// Counts of PEs in each state, summed over the cycles; names as in hw/pe/array.py.
+// Counts of PEs in each state, summed over the cycles; names as in hw/array/array.py.
 struct Activity {
     int64_t running = 0, computed = 0, starved_ifmap = 0, starved_filter = 0, blocked_in = 0,
             blocked_out = 0;

@@ -1,4 +1,4 @@
-// hw/control/psum_reader.py: psum beats from the buffer to the columns, in the order of the writer.
+// hw/engines/psum_reader.py: psum beats from the buffer to the columns, in the order of the writer.
 #pragma once
 #include <algorithm>
 

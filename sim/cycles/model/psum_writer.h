@@ -1,4 +1,4 @@
-// hw/control/psum_writer.py: results of the columns to the buffer or, finished, to post-processing.
+// hw/engines/psum_writer.py: results of the columns to the buffer or, finished, to post-processing.
 #pragma once
 #include <algorithm>
 

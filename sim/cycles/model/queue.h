@@ -1,4 +1,4 @@
-// hw/noc/queue.py: FIFOs with registered flags. What a cycle decides follows from the levels before
+// hw/base/queue.py: FIFOs with registered flags. What a cycle decides follows from the levels before
 // its clock edge, so `take` and `put` may be called in any order once all decisions are made.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// hw/control/sequencer.py: fills the pass tables, one pass ahead of the engines.
+// hw/sequencer/sequencer.py: fills the pass tables, one pass ahead of the engines.
 #pragma once
 #include "loader.h"
 #include "tables.h"

@@ -1,4 +1,4 @@
-// hw/control/tables.py: patterns as the engines and the array see them, and the two pass tables.
+// hw/engines/tables.py: patterns as the engines and the array see them, and the two pass tables.
 #pragma once
 #include <array>
 #include <bitset>

@@ -1,4 +1,4 @@
-// hw/post/vector.py and its parts: element-wise operations and pooling on the global buffer.
+// hw/vector/vector.py and its parts: element-wise operations and pooling on the global buffer.
 #pragma once
 #include <algorithm>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 #include "post.h"
 #include "queue.h"
 
-// hw/post/vector_address.py
+// hw/vector/address.py
 struct WindowWalker {
     // The part of a window that exists; rows and columns less 1.
     struct Window {
@@ -84,7 +84,7 @@ struct VectorToken {
     bool empty = false, last = false, row_end = false, plane_end = false;
 };
 
-// hw/post/vector_reader.py
+// hw/vector/reader.py
 struct WindowReader {
     static constexpr int kInFlight = 8;
     bool active = false;
@@ -92,7 +92,7 @@ struct WindowReader {
     int address = 0, row = 0, columns_left = 0, rows_left = 0;
     ItemQueue<VectorToken, kInFlight> tokens;
     Queue answers;
-    ItemQueue<int, 2> requests;  // addresses, with `control_pipeline` only (hw/engine.py)
+    ItemQueue<int, 2> requests;  // addresses, with `control_pipeline` only (hw/top/engine.py)
     bool answering = false;      // a request was granted in the cycle before
 
     bool busy() const { return active || tokens.valid(); }
@@ -139,7 +139,7 @@ struct WindowReader {
     }
 };
 
-// hw/post/vector_lanes.py
+// hw/vector/lanes.py
 struct LaneReducer {
     bool valid = false, last = false, row_end = false, plane_end = false;
     bool reduced = false, reduced_row_end = false, reduced_plane_end = false;

@@ -1,4 +1,4 @@
-// hw/control/walker.py: steps through the passes of a CONV command.
+// hw/sequencer/walker.py: steps through the passes of a CONV command.
 #pragma once
 #include <array>
 

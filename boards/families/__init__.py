@@ -1,0 +1,1 @@
+"""The FPGA families of the open flow."""

@@ -1,0 +1,1 @@
+"""An ONNX file as nodes and tensors, and the graph while it is built from them."""

@@ -1,0 +1,1 @@
+"""Operators that are no products: moves, joins, pools, sums of two tensors, constants."""

@@ -1,0 +1,1 @@
+"""Where quantisation stands in a model: QDQ, QOperator, floats at the ends."""

@@ -1,0 +1,1 @@
+"""Convolutions and matrix products with all that is linear after them."""

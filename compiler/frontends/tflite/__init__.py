@@ -1,0 +1,1 @@
+"""TFLite model files."""

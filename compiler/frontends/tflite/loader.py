@@ -1,0 +1,109 @@
+"""The TFLite front end: one file to one graph, operator by operator."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from compiler.frontends.tflite import binary as tflite_binary
+from compiler.frontends.tflite import layout as tflite_layout
+from compiler.frontends.tflite import lookup as tflite_lookup
+from compiler.frontends.tflite import mac as tflite_mac
+from compiler.frontends.tflite import ops as tflite_ops
+from compiler.frontends.tflite import shape as tflite_shape
+from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.reader import RawModel, RawOperator, read_tflite
+from compiler.ir.graph import Graph
+from compiler.ir.refusals import (
+    DependsOnRefusedError,
+    OperatorRefusedError,
+    Refusal,
+    Refusals,
+    located,
+)
+from compiler.ir.remedies import tflite_reason, tflite_remedy
+from hw.arch.errors import RowforgeError
+
+_CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
+    "CONV_2D": tflite_mac.convert_conv,
+    "DEPTHWISE_CONV_2D": tflite_mac.convert_depthwise,
+    "FULLY_CONNECTED": tflite_mac.convert_fully_connected,
+    "ADD": tflite_binary.convert_add,
+    "MUL": tflite_binary.convert_mul,
+    "AVERAGE_POOL_2D": tflite_ops.convert_pool,
+    "MAX_POOL_2D": tflite_ops.convert_pool,
+    "CONCATENATION": tflite_ops.convert_concat,
+    "PAD": tflite_ops.convert_pad,
+    "PADV2": tflite_ops.convert_pad,
+    "RESHAPE": tflite_ops.convert_reshape,
+    "SQUEEZE": tflite_ops.convert_reshape,
+    "EXPAND_DIMS": tflite_ops.convert_reshape,
+    "RELU": tflite_ops.convert_relu,
+    "RELU6": tflite_ops.convert_relu,
+    "RELU_N1_TO_1": tflite_ops.convert_relu,
+    "QUANTIZE": tflite_ops.convert_quantize,
+    "DEQUANTIZE": tflite_ops.convert_dequantize,
+    "SOFTMAX": tflite_ops.convert_softmax,
+    "LOG_SOFTMAX": tflite_ops.convert_softmax,
+    "MEAN": tflite_ops.convert_mean,
+    "SHAPE": tflite_shape.convert_shape,
+    "STRIDED_SLICE": tflite_layout.convert_strided_slice,
+    "SLICE": tflite_layout.convert_slice,
+    "TRANSPOSE": tflite_layout.convert_transpose,
+    "LOGISTIC": tflite_lookup.convert_lookup,
+    "TANH": tflite_lookup.convert_lookup,
+    "HARD_SWISH": tflite_lookup.convert_lookup,
+    "LEAKY_RELU": tflite_lookup.convert_lookup,
+    "PACK": tflite_shape.convert_pack,
+}
+
+
+SUPPORTED = frozenset(_CONVERTERS)
+
+
+def load_tflite(path: str | Path) -> Graph:
+    """Reads a `.tflite` file into a graph whose rounding is TFLM.
+
+    Operator outputs get the key `NNN_TYPE_tK` (operator number, type, tensor index), inputs
+    `input_tK`, constants used as activations `const_tK`. Raises RowforgeError, naming the file,
+    for a damaged file or operators that cannot run, all of them at once.
+    """
+    path = Path(path)
+    raw = read_tflite(path)
+    try:
+        return _build(raw, path.stem)
+    except RowforgeError as error:
+        raise located(path, error) from error
+
+
+def _build(raw: RawModel, name: str) -> Graph:
+    others = sorted(set(raw.signatures) - {0})
+    if others:
+        raise RowforgeError(
+            f"it has a signature that runs subgraph {others[0]}, but only the first, number 0, "
+            f"runs here; export a file for each signature"
+        )
+    builder = Builder(raw)
+    for index in raw.inputs:
+        if index in builder.constants:
+            raise RowforgeError(f"input tensor {index} is constant")
+        builder.declare(index, f"input_t{index}")
+    refusals = Refusals()
+    for op in raw.operators:
+        try:
+            _convert(builder, op)
+        except DependsOnRefusedError:
+            builder.give_up(op, doubtful=True)
+        except OperatorRefusedError as error:
+            refusals.add(error, error.parts)
+            builder.give_up(op, doubtful=op.type_name in _CONVERTERS)
+        except RowforgeError as error:
+            refusals.add(error, Refusal(op.type_name, str(op.index), str(error)))
+            builder.give_up(op, doubtful=True)
+    refusals.raise_any()
+    return builder.graph(name)
+
+
+def _convert(builder: Builder, op: RawOperator) -> None:
+    convert = _CONVERTERS.get(op.type_name)
+    if convert is None:
+        builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))
+    convert(builder, op)

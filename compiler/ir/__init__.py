@@ -1,0 +1,1 @@
+"""The network between front ends and array: graph, operators, folds, bounds and refusals."""

@@ -1,1 +1,0 @@
-"""Lowering: from mapped operators to the command stream."""

@@ -1,0 +1,361 @@
+"""Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import product
+from math import ceil, prod
+
+import numpy as np
+
+from compiler.mapper.columns import filter_groups
+from compiler.mapper.cost import filter_beats, pixels, steps
+from compiler.mapper.folding import RowPass, fold_run
+from compiler.mapper.legal import tag_span
+from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
+from compiler.nest.filters import FilterBank, filter_bank, pass_filters
+from compiler.nest.patterns import (
+    Placement,
+    column_pattern,
+    column_psums,
+    row_patterns,
+    wave_psums,
+)
+from compiler.nest.task import ConvTask
+from compiler.nest.waves import unrolled_loops, wave_loops, wave_parts
+from compiler.stream.counts import check_counts
+from compiler.stream.hazards import Access, Span
+from compiler.stream.loops import Loop, loop_records, wrapped
+from compiler.stream.resident import Filters
+from compiler.stream.stream import Nest, Stream
+from hw.arch.commands import BASES, CONSTANTS
+from hw.arch.layout import filter_words, psum_floor
+from hw.arch.program import Words
+
+
+def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Block]]:
+    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs."""
+    emitted = []
+    for block in plan.blocks:
+        for part in wave_parts(stream.config, plan.shape, block):
+            emitted.append((stream.conv_commands, part))
+            Lowering(stream, plan.shape, part, task).emit()
+    return emitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Command:
+    """What a CONV command of a block holds wherever its operands lie.
+
+    constants, records : packed, `sync` left open; rows, columns : patterns
+    moved : how far the loops that are commands have come; loops : those of the nest
+    length : words of filters
+    """
+
+    run: Run
+    constants: Words
+    records: Sequence[int]
+    rows: tuple[tuple[int, ...], ...]
+    columns: tuple[tuple[int, ...], ...]
+    moved: Mapping[str, int]
+    loops: list[Loop]
+    length: int
+
+
+class Lowering:
+    """One block of one nest, which `wave_parts` yielded."""
+
+    def __init__(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> None:
+        self.stream, self.shape, self.block, self.task = stream, shape, block, task
+        self.config = stream.config
+        self.mapping = block.mapping
+        self.fold = block.mapping.fold
+        self.waves = wave_loops(self.config, shape, block)
+
+    @cached_property
+    def bank(self) -> FilterBank:
+        """The filters of the block."""
+        weights = self.task.weights[slice(*self.block.filters)]
+        return filter_bank(self.config, self.shape, self.mapping, weights, self.task.weight_zero)
+
+    def at(self, task: ConvTask) -> "Lowering":
+        """The same block for operands that differ in their addresses, psums and values alone."""
+        self.commands, self.held  # made here, once for all copies
+        moved = copy(self)
+        moved.task = task
+        moved.__dict__.pop("bank", None)
+        return moved
+
+    def emit(self) -> None:
+        """All commands of the block."""
+        for item in self.commands:
+            rows = self.stream.row_patterns(item.rows)
+            columns = self.stream.column_patterns(item.columns)
+            bases = self._bases(item.moved)
+            bases["rows"] = bases.get("rows", 0) + rows
+            bases["columns"] = bases.get("columns", 0) + columns
+            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+            nest = Nest(item.constants, [*tail, *item.records])
+            self.stream.conv(nest, item.length, partial(self._filters, item), self._access())
+
+    @cached_property
+    def commands(self) -> list[_Command]:
+        """The commands but for their bases."""
+        runs = self.fold.runs
+        found = []
+        loops = self._wave_loops()
+        cut = unrolled_loops(self.shape, self.block, [loop.count for loop in loops])
+        outer, kept = loops[:cut], loops[cut:]
+        for indices in product(*(range(loop.count) for loop in outer)):
+            moved: dict[str, int] = {}
+            for loop, index in zip(outer, indices, strict=True):
+                for name, step in loop.steps.items():
+                    moved[name] = moved.get(name, 0) + index * step
+            for number, run in enumerate(runs):
+                found.append(self._command(run, number, moved, kept))
+        return found
+
+    # ---- loops ----------------------------------------------------------------------------------
+
+    def _wave_loops(self) -> list[Loop]:
+        """Items, output rows, columns, filters, inner waves.
+
+        `band` counts filter groups and `wave` inner waves for `_filters`.
+        """
+        mapping, shape, fold, waves = self.mapping, self.shape, self.fold, self.waves
+        source, target = self.task.source, self.task.target
+        y = fold.ue * mapping.ce * shape.stride[0]
+        x = mapping.windows * shape.stride[1]
+        bands = filter_groups(self.block) * fold.um // waves.outer
+        outer = {"channel": bands * mapping.p, "band": bands}
+        inner = {"columns": 1, "wave": 1}
+        if shape.multiplier:
+            bands //= waves.inner
+            channels = fold.um * fold.q * waves.inner
+            outer["ifmap"] = channels // self.config.lanes * source.plane_stride
+            passes = len(fold_run(shape, fold, fold.runs[0], self.config.rows))
+            inner = {"channel": bands * mapping.p, "band": bands, "rows": passes}
+        steps_ = (
+            {
+                "ifmap": mapping.cn * source.item_stride,
+                "output": mapping.cn * target.item_stride,
+            },
+            {
+                "y": y,
+                "ifmap": y * source.row_stride,
+                "output": fold.ue * mapping.ce * target.row_stride,
+            },
+            {"x": x, "ifmap": x, "output": mapping.windows},
+            outer,
+            inner,
+        )
+        if self.task.psums is not None:
+            beats = wave_psums(self.config, mapping)
+            for count, step in zip(reversed(waves.counts), reversed(steps_), strict=True):
+                step["psum"] = beats
+                beats *= count
+        return [
+            Loop(count=count, steps=step) for count, step in zip(waves.counts, steps_, strict=True)
+        ]
+
+    def _chunk_loops(self, run: Run) -> list[Loop]:
+        shape, fold, source = self.shape, self.fold, self.task.source
+        planes = run.groups * fold.q // self.config.lanes
+        y, x = shape.dilation[0], fold.span * shape.dilation[1]
+        return [
+            Loop(
+                count=run.chunks,
+                steps={"ifmap": planes * source.plane_stride, "group": run.groups},
+                accumulate=True,
+            ),
+            Loop(
+                count=shape.R if fold.row_loop else 1,
+                steps={"y": y, "ifmap": y * source.row_stride, "row": 1},
+                accumulate=True,
+            ),
+            Loop(
+                count=tap_ranges(shape, fold.span) if fold.tap_loop else 1,
+                steps={"x": x, "ifmap": x, "tap": 1},
+                accumulate=True,
+            ),
+        ]
+
+    # ---- one command ----------------------------------------------------------------------------
+
+    def _command(
+        self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]
+    ) -> _Command:
+        task, runs = self.task, self.fold.runs
+        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        loops = [
+            *kept,
+            *(loop for loop in self._chunk_loops(run) if loop.count > 1),
+            Loop(count=len(passes), steps={"rows": 1, "pass": 1}),
+        ]
+        loops = [loop for loop in loops if loop.count > 1]
+        place = replace(Placement.of(task.source, task.target), moves=task.moves)
+        records, mask = loop_records([_without_counters(loop) for loop in loops])
+        held = task.psums
+        constants = {
+            **self._constants(),
+            "accumulate": mask,
+            "after": number > 0 or (held is not None and held.after),
+            "before": number < len(runs) - 1 or (held is not None and held.before),
+        }
+        check_counts(self.config, CONSTANTS, constants)
+        return _Command(
+            run=run,
+            constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),
+            records=[word for record in records for word in record],
+            rows=self._patterns(run),
+            columns=tuple(
+                column_pattern(self.config, self.shape, self.mapping, wave, place)
+                for wave in self.waves.waves
+            ),
+            moved=moved,
+            loops=loops,
+            length=self._length(passes, loops, moved, constants["filter_beats"]),
+        )
+
+    def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
+        """Row patterns of a chunk; a depthwise block has them for every lane its waves start at."""
+        words: tuple[tuple[int, ...], ...] = ()
+        start = self.task.lane
+        if self.shape.multiplier:
+            start += self.block.filters[0] // self.shape.multiplier
+        phases = self.waves.inner if self.shape.multiplier else 1
+        for phase in range(phases):
+            lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
+            place = Placement.of(self.task.source, self.task.target, lane)
+            words += row_patterns(self.config, self.shape, self.mapping, run, place)
+        return words
+
+    def _bases(self, moved: Mapping[str, int]) -> dict[str, int]:
+        task, shape, block = self.task, self.shape, self.block
+        y = task.y + block.rows[0] * shape.stride[0]
+        x = task.x + block.columns[0] * shape.stride[1]
+        source, target = task.source, task.target
+        row, column, lane = task.corner
+        output = target.address - lane // self.config.lanes * target.plane_stride
+        output += (block.rows[0] - row) * target.row_stride + block.columns[0] - column
+        bases = {
+            "y": y,
+            "x": x,
+            "ifmap": source.address + y * source.row_stride + x,
+            "output": output,
+            "channel": task.channel + block.filters[0],
+            "psum": task.psums.first if task.psums is not None else 0,
+        }
+        return {name: bases.get(name, 0) + moved.get(name, 0) for name in {**bases, **moved}}
+
+    def _constants(self) -> dict[str, int]:
+        mapping, shape, task, config = self.mapping, self.shape, self.task, self.config
+        fold, K = self.fold, config.macs_per_pe
+        step = int(steps(config, np.array(mapping.p), np.array(fold.q), shape.multiplier))
+        in_word = shape.multiplier or mapping.p
+        streamed = pixels(shape, fold, mapping.windows)
+        apart = fold.span < shape.stride[1]
+        return {
+            "psums": mapping.p,
+            "steps": step,
+            "taps": fold.q * fold.span,
+            "advance": fold.q * min(shape.stride[1], fold.span),
+            "channels": fold.q,
+            "diagonal": bool(shape.multiplier),
+            "odd": in_word % K != 0,
+            "window_shift": task.window_shift,
+            "weight_zero": task.weight_zero,
+            "weight_signed": task.weight_signed,
+            "windows": mapping.windows,
+            "filter_beats": int(filter_beats(config, np.array(fold.q * fold.span * step))),
+            "pixel_outer": mapping.windows if apart else 1,
+            "pixel_step": shape.stride[1] if apart else 0,
+            "pixel_inner": fold.span if apart else streamed,
+            "pixel_beats": ceil(fold.q / config.noc_ifmap),
+            "height": task.source.height,
+            "width": task.source.width,
+            "plane_stride": task.source.plane_stride,
+            "zero": task.zero,
+            "signed": task.signed,
+            "items": mapping.cn,
+            "item_tag": self._item_tags(),
+            "item_stride": task.source.item_stride if mapping.cn > 1 else 0,
+            "psum_beats": column_psums(config, mapping) // mapping.windows,
+            "pixel_words": 1,
+            **task.output,
+            "plane": task.target.plane_stride,
+        }
+
+    def _item_tags(self) -> int:
+        if self.mapping.cn == 1:
+            return 0
+        return tag_span(self.shape, self.fold, self.mapping.ce)
+
+    @cached_property
+    def held(self) -> tuple[Span, ...]:
+        """Buffer words in which psums wait."""
+        config, psums = self.config, self.task.psums
+        loops = self._chunk_loops(self.fold.runs[0])
+        waits = (
+            psums is not None
+            or len(self.fold.runs) > 1
+            or len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
+            or any(loop.count > 1 for loop in loops)
+        )
+        beats = wave_psums(config, self.mapping) if psums is None else psums.total
+        return ((psum_floor(config, beats), config.glb_banks * config.glb_depth),) * waits
+
+    def _access(self) -> Access:
+        config, task = self.config, self.task
+        unfinished = task.psums is not None and task.psums.before
+        written = (task.target.extent(config),) if task.written is None else task.written
+        return Access((task.source.extent(config),), () if unfinished else written, self.held)
+
+    def _length(
+        self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int
+    ) -> int:
+        """Words of filters of all passes."""
+        held = [wave.groups for wave in self.waves.waves]
+        if not any("wave" in loop.steps for loop in loops):
+            held = [held[moved.get("wave", 0)]]
+        each = sum(
+            filter_words(self.config, len(row_pass.filters) * groups * beats)
+            for row_pass in passes
+            for groups in held
+        )
+        return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
+
+    def _filters(self, item: _Command) -> Filters:
+        """Filters of all passes; equal passes are packed once."""
+        run, moved, loops = item.run, item.moved, item.loops
+        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        names = ("band", "wave", "group", "tap", "row", "pass")
+        start = {name: moved.get(name, 0) for name in names}
+        start["group"] += run.first
+        depends = [any(name in loop.steps for name in names) for loop in loops]
+        inner = [loop for loop, needed in zip(loops, depends, strict=True) if needed]
+        blocks = []
+        for indices in product(*(range(loop.count) for loop in inner)):
+            at = dict(start)
+            for loop, index in zip(inner, indices, strict=True):
+                for name in names:
+                    at[name] += index * loop.steps.get(name, 0)
+            blocks.append(
+                pass_filters(
+                    self.config,
+                    self.bank,
+                    self.mapping,
+                    passes[at["pass"]],
+                    self.waves.waves[at["wave"]],
+                    at["band"],
+                    (at["group"], at["tap"], at["row"]),
+                )
+            )
+        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks))
+
+
+def _without_counters(loop: Loop) -> Loop:
+    """The loop as the hardware knows it."""
+    steps_ = {name: step for name, step in loop.steps.items() if name in BASES.offsets}
+    return replace(loop, steps=steps_)

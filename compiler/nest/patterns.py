@@ -1,0 +1,184 @@
+"""Row and column patterns: what a mapping makes every PE row and column do in a pass."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compiler.mapper.columns import ColumnWave
+from compiler.mapper.folding import Chain, RowPass, fold_run, slot_tags
+from compiler.mapper.legal import tag_span
+from compiler.mapper.space import ConvShape, Mapping, Run
+from compiler.stream.stream import PatternWords
+from compiler.stream.surface import Surface
+from hw.arch.commands import ADDRESS, COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
+from hw.arch.config import Config
+from hw.arch.layout import psum_beats
+
+_CACHED = 4096  # patterns kept for layers and tiles that need the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Operands of a nest as its patterns see them.
+
+    Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
+    share their patterns. `moves`: words by which the results of each of a wave's filter groups
+    lie behind where the target has them.
+    """
+
+    source_row: int
+    source_plane: int
+    target_row: int
+    target_item: int
+    lane: int = 0
+    moves: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "Placement":
+        """The placement of two surfaces."""
+        return cls(
+            source_row=source.row_stride,
+            source_plane=source.plane_stride,
+            target_row=target.row_stride,
+            target_item=target.item_stride,
+            lane=lane,
+        )
+
+
+@lru_cache(maxsize=_CACHED)
+def row_patterns(
+    config: Config, shape: ConvShape, mapping: Mapping, run: Run, place: Placement
+) -> tuple[PatternWords, ...]:
+    """The patterns of the passes of one chunk of a run, in pass order.
+
+    A depthwise wave that does not start at lane 0 of a plane passes the offset in `place.lane`.
+    """
+    passes = fold_run(shape, mapping.fold, run, config.rows)
+    return tuple(_row_pattern(config, shape, mapping, run, place, p) for p in passes)
+
+
+def _row_pattern(
+    config: Config,
+    shape: ConvShape,
+    mapping: Mapping,
+    run: Run,
+    place: Placement,
+    row_pass: RowPass,
+) -> PatternWords:
+    slots = {key: index for index, key in enumerate(row_pass.slots)}
+    filters = {key: index for index, key in enumerate(row_pass.filters)}
+    words = PATTERN.pack(
+        {"slots": len(slots), "segments": len(row_pass.chains), "filters": len(filters)}
+    )
+    heads = {chain.head: chain for chain in row_pass.chains}
+    tails = {chain.tail for chain in row_pass.chains}
+    for row in range(config.rows):
+        if row >= len(row_pass.items):
+            words += ROW.pack({})
+            continue
+        item = row_pass.items[row]
+        offset = item.ue * mapping.ce * shape.stride[0] + item.row * shape.dilation[0]
+        words += ROW.pack(
+            {
+                "active": 1,
+                "head": row in heads,
+                "tail": row in tails,
+                "first": row in heads and heads[row].first,
+                "fid": filters[item.um, item.group, item.tap, item.row],
+                "iid": slots[row_pass.slot_of(item)],
+                "ioff": offset,
+            }
+        )
+    slot_words = [
+        _slot(config, shape, mapping, run, place, *pair) for pair in row_pass.slots.items()
+    ]
+    segment_words = [_segment(config, mapping, place, chain) for chain in row_pass.chains]
+    words += _padded(slot_words, config.rows, SLOT.words)
+    words += _padded(segment_words, config.rows, SEGMENT.words)
+    return tuple(words)
+
+
+def _padded(entries: list[list[int]], count: int, size: int) -> list[int]:
+    flat = [word for entry in entries for word in entry]
+    return flat + [0] * ((count - len(entries)) * size)
+
+
+def _slot(
+    config: Config,
+    shape: ConvShape,
+    mapping: Mapping,
+    run: Run,
+    place: Placement,
+    key: tuple[int, int],
+    wanted: frozenset[tuple[int, int]],
+) -> list[int]:
+    group, tap = key
+    fold = mapping.fold
+    channel = place.lane + (run.first + group) * fold.q
+    tags = slot_tags(shape, fold, mapping.ce, wanted)
+    x = tap * fold.span * shape.dilation[1]
+    row_stride = place.source_row
+    plane = channel // config.lanes * place.source_plane
+    return SLOT.pack(
+        {
+            "address": (plane + tags.tag * row_stride + x) % (1 << ADDRESS),
+            "lane": channel % config.lanes,
+            "x": x,
+            "tag": tags.tag,
+            "outer": tags.outer,
+            "outer_step": tags.outer_step,
+            "inner": tags.inner,
+            "inner_step": tags.inner_step,
+            "outer_words": tags.outer_step * row_stride,
+            "inner_words": tags.inner_step * row_stride,
+        }
+    )
+
+
+def _segment(config: Config, mapping: Mapping, place: Placement, chain: Chain) -> list[int]:
+    fold = mapping.fold
+    unit = chain.um * fold.ue + chain.ue
+    return SEGMENT.pack(
+        {
+            "head": chain.head,
+            "first": chain.first,
+            "last": chain.last,
+            "psum": unit * column_psums(config, mapping) * mapping.columns,
+            "channel": chain.um * mapping.steps[0] * mapping.p,
+            "output": chain.ue * mapping.ce * place.target_row,
+        }
+    )
+
+
+def column_psums(config: Config, mapping: Mapping) -> int:
+    """Psum beats of one unit in one column."""
+    return mapping.windows * psum_beats(config, mapping.p)
+
+
+def wave_psums(config: Config, mapping: Mapping) -> int:
+    """Psum beats of all units and columns of a wave."""
+    return mapping.fold.units * mapping.columns * column_psums(config, mapping)
+
+
+@lru_cache(maxsize=_CACHED)
+def column_pattern(
+    config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: Placement
+) -> PatternWords:
+    """The pattern of a wave; filter groups count from the first of the wave loop it is in."""
+    words = COLUMNS.pack({"columns": len(wave.tasks), "groups": wave.groups})
+    tags = tag_span(shape, mapping.fold, mapping.ce)
+    _, step = mapping.steps
+    for index, task in enumerate(wave.tasks):
+        output = task.row * place.target_row + task.item * place.target_item
+        output += place.moves[task.group] if place.moves else 0
+        words += COLUMN.pack(
+            {
+                "active": 1,
+                "tid": task.group,
+                "base": task.row * shape.stride[0] + task.item * tags,
+                "psum": index * column_psums(config, mapping),
+                "channel": (wave.first + task.group) * step * mapping.p,
+                "output": output % (1 << ADDRESS),
+            }
+        )
+    words += [0] * ((config.cols - len(wave.tasks)) * COLUMN.words)
+    return tuple(words)

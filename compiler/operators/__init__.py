@@ -1,0 +1,1 @@
+"""One node of the graph on the array: geometry, cost and commands."""

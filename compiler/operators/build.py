@@ -1,0 +1,108 @@
+"""From graph nodes to operations of the array."""
+
+from compiler.ir.graph import Tensor
+from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, Rescale
+from compiler.operators.convolve import ConvOperation
+from compiler.operators.copy import CopyOperation, placeable
+from compiler.operators.operation import Operation, Shape4
+from compiler.operators.vector import AddOperation, MulOperation, PoolOperation, RescaleOperation
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+
+# Of one tensor: a command serves one item, and tiles are sought channel block by channel block.
+MAX_ITEMS = 1 << 12
+MAX_CHANNELS = 1 << 16
+
+
+def array_operation(
+    config: Config,
+    node: Node,
+    shapes: tuple[Shape4, ...],
+    source: Tensor,
+    target: Tensor,
+    objective: str,
+) -> Operation | str:
+    """The operation of a node whose operands have these views; a reason if the array cannot.
+
+    Raises `RowforgeError` where nothing else can compute the node either.
+    """
+    _check_type(config, node, source)
+    for shape in shapes:
+        _check_shape(node, "input", shape)
+    if not (isinstance(node, Conv) and target.dtype == "int32"):
+        _check_type(config, node, target)
+    signed = source.dtype.startswith("int")
+    match node:
+        case Conv():
+            return ConvOperation(config, node, signed, objective)
+        case Add():
+            return AddOperation(config, node, shapes, signed)
+        case Mul():
+            return MulOperation(config, node, shapes, signed)
+        case Rescale():
+            return RescaleOperation(config, node, shapes[0], signed)
+        case Pool():
+            return PoolOperation(config, node, shapes[0], signed)
+        case Concat():
+            return _concat(config, node, shapes, target)
+        case Pad():
+            return _pad(config, node, shapes[0], target)
+    raise RowforgeError(f"{node.name}: {node.op} is no operator of the accelerator")
+
+
+def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
+    types = ("int8", "uint8") if config.data_width == 8 else ("int16",)
+    if tensor.dtype not in types:
+        raise RowforgeError(
+            f"{node.name}: data_width {config.data_width} takes {' and '.join(types)} tensors, "
+            f"not {tensor.dtype}"
+        )
+
+
+def _check_shape(node: Node, side: str, shape: Shape4) -> None:
+    for what, size, limit in (("items", shape[0], MAX_ITEMS), ("channels", shape[3], MAX_CHANNELS)):
+        if size > limit:
+            raise RowforgeError(
+                f"{node.name}: its {side} must have at most {limit} {what}, not {size}; "
+                f"split it in the model"
+            )
+
+
+def _concat(
+    config: Config, node: Concat, shapes: tuple[Shape4, ...], target: Tensor
+) -> Operation | str:
+    axis = node.axis + 4 - len(target.shape)
+    if len(target.shape) > 4 or (len(target.shape) == 2 and node.axis == 0):
+        return "it joins tensors along an axis that is none of the buffer's"
+    if len(target.shape) == 2:
+        axis = 3
+    places, offset = [], 0
+    for shape in shapes:
+        place = [0, 0, 0, 0]
+        place[axis] = offset
+        offset += shape[axis]
+        places.append((place[0], place[1], place[2], place[3]))
+    if not placeable(config, tuple(places)):
+        return f"its inputs do not begin at multiples of {config.lanes} channels"
+    total = list(shapes[0])
+    total[axis] = offset
+    out = (total[0], total[1], total[2], total[3])
+    _check_shape(node, "output", out)
+    return CopyOperation(config, node.name, shapes, out, tuple(places), None, target.dtype)
+
+
+def _pad(config: Config, node: Pad, shape: Shape4, target: Tensor) -> Operation | str:
+    if len(target.shape) != 4:
+        return "it pads a tensor that is no image"
+    place = tuple(before for before, _ in node.pads)
+    total = tuple(
+        size + before + after for size, (before, after) in zip(shape, node.pads, strict=True)
+    )
+    four = (place[0], place[1], place[2], place[3])
+    if not placeable(config, (four,)) or any(node.pads[0]):
+        return f"its padding is no multiple of {config.lanes} channels"
+    if node.pads[3][1] and shape[3] % config.lanes:
+        return f"its channels end within a block of {config.lanes}"
+    out = (total[0], total[1], total[2], total[3])
+    _check_shape(node, "output", out)
+    return CopyOperation(config, node.name, (shape,), out, (four,), node.value, target.dtype)

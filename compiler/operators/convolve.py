@@ -1,0 +1,367 @@
+"""`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.ir.ops import Conv
+from compiler.mapper.cost import SPARING
+from compiler.mapper.explain import summary
+from compiler.mapper.search import least_cycles, search
+from compiler.mapper.space import Block, ConvShape, Load, Plan
+from compiler.nest.flat import flat_plans, flat_task
+from compiler.nest.locate import Part
+from compiler.nest.lowering import Lowering, lower_nest
+from compiler.nest.task import ConvTask
+from compiler.operators.operation import (
+    Operand,
+    Operation,
+    OperationReport,
+    Shape4,
+    Span,
+    map_extent,
+    part_window,
+    size_of,
+    window_bends,
+    window_reach,
+)
+from compiler.operators.params import stage_output, stage_params
+from compiler.stream.stream import Stream, packed_params
+from compiler.stream.surface import Surface
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Box, Words
+from numerics.quantisation import Requant, Rounding, WindowStage
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Signed stored weights [M, R, S, C/G] with the zero point that the PEs subtract."""
+
+    values: NDArray[Any]
+    zero: int
+
+
+def fetched_words(config: Config, load: Load) -> tuple[int, int]:
+    """(link words of filters, reads of the buffer for the array) of a load."""
+    filters = load.filter_words * config.data_width // LINK_WORD_BITS
+    return filters, ceil(load.ifmap_words / config.noc_ifmap)
+
+
+class ConvOperation(Operation):
+    """A convolution; plain, grouped (as several nests) or depthwise."""
+
+    def __init__(self, config: Config, node: Conv, signed: bool, objective: str) -> None:
+        self.config, self.node, self.name, self.objective = config, node, node.name, objective
+        self.aim = SPARING if objective == "cycles" else objective  # within a tile
+        self.signed = signed
+        E, F, M = node.output_image
+        self.sources = ((node.batch, *node.image),)
+        self.target = (node.batch, E, F, M)
+        self.raw = isinstance(node.stage, Requant) and node.stage.rounding is Rounding.RAW
+        self.weights = _stored_weights(config, node)
+        self.multiplier = self._depthwise_multiplier()
+        self.together = 1 if self.multiplier else self._groups_together()
+        self.follows_channels = node.groups > self.together or bool(self.multiplier)
+        self.channel_step = self._channel_step(M)
+        self.most_channels = config.post_channels // self.channel_step * self.channel_step
+        if self.most_channels == 0:
+            raise RowforgeError(
+                f"{node.name}: post_channels must be at least {self.channel_step}, "
+                f"not {config.post_channels}"
+            )
+        self.parts: list[Part] = []
+        self.least_cycles = node.macs // config.multipliers
+        geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
+        self.signature = (self.sources, self.target, geometry, self.raw)
+        columns = stage_params(node.stage, node.bias, node.name)
+        self._packed: dict[tuple[int, int], Words] = {}
+        self._lowerings: dict[Hashable, Lowering] = {}
+        self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
+
+    def report(self) -> OperationReport:
+        placed = [(part.shape, part.block) for part in self.parts]
+        load = sum((block.load for _, block in placed), Load())
+        width = self.config.data_width * load.ifmap_words + self.config.psum_width * load.psum_words
+        mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
+        _, reads = fetched_words(self.config, load)
+        return OperationReport(load.cycles, width // 8, load.bound, mapping, reads)
+
+    # ---- geometry -----------------------------------------------------------------------------
+
+    def _depthwise_multiplier(self) -> int:
+        """Filters a channel if PEs can hold a beat of channels with psums of their own; else 0."""
+        node, config = self.node, self.config
+        M, _, _, C = node.weights.shape
+        if C != 1 or node.groups == 1:
+            return 0
+        each = int(M // node.groups)
+        shape = ConvShape(N=1, M=M, C=node.groups, E=1, F=1, R=1, S=1, multiplier=each)
+        try:
+            search(config, shape, 0)
+        except RowforgeError:
+            return 0
+        return each
+
+    def _groups_together(self) -> int:
+        """Groups that form one nest, so that nests begin at whole ifmap and output beats."""
+        node, config = self.node, self.config
+        M, _, _, C = node.weights.shape
+        for count in range(1, node.groups):
+            inputs, outputs = count * C, count * (M // node.groups)
+            if (
+                node.groups % count == 0
+                and inputs % config.noc_ifmap == 0
+                and outputs % config.post_units == 0
+            ):
+                return count
+        return node.groups
+
+    def _channel_step(self, M: int) -> int:
+        lanes = self.config.lanes
+        if self.multiplier:
+            return min(lanes * self.multiplier, M)
+        if not self.follows_channels:
+            return min(lanes, M)
+        per_nest = M // self.node.groups * self.together
+        step = per_nest
+        inputs = self.together * self.node.weights.shape[3]
+        while (step % lanes or step // per_nest * inputs % lanes) and step < M:
+            step += per_nest
+        return min(step, M)
+
+    def _window(self, along: int) -> dict[str, int]:
+        """The window's geometry along rows (0) or columns (1)."""
+        node = self.node
+        return {
+            "stride": node.stride[along],
+            "pad": node.pad[along],
+            "taps": node.weights.shape[along + 1],
+            "dilation": node.dilation[along],
+        }
+
+    def bends(self, axis: int, operand: int) -> Sequence[int] | None:
+        if axis in (1, 2):
+            return window_bends(self.node.image[axis - 1], **self._window(axis - 1))
+        return None if axis == 3 and self.follows_channels else ()
+
+    def reach_along(self, axis: int, span: Span, operand: int) -> Span:
+        node = self.node
+        if axis == 0:
+            return span
+        if axis < 3:
+            return window_reach(span, node.image[axis - 1], **self._window(axis - 1))
+        if not self.follows_channels:
+            return 0, node.image[2]
+        each, per_group = self.target[3] // node.groups, node.weights.shape[3]
+        return span[0] // each * per_group, -(-span[1] // each) * per_group
+
+    def extent(self, size: Shape4) -> tuple[int, int]:
+        node = self.node
+        _, R, S, _ = node.weights.shape
+        taps = ((R - 1) * node.dilation[0] + 1, (S - 1) * node.dilation[1] + 1)
+        return map_extent(size, node.stride, taps)
+
+    # ---- nests --------------------------------------------------------------------------------
+
+    def nest_shape(self, size: Shape4, chunk: int = 0) -> tuple[ConvShape, int]:
+        """(shape of a nest of a tile, how many nests the tile has).
+
+        `chunk`: channels of the nest, whose psums are continued by others.
+        """
+        node = self.node
+        items, E, F, M = size
+        _, R, S, C = node.weights.shape
+        count = 1
+        channels = C * self.together
+        if self.multiplier:
+            channels = M // self.multiplier
+        elif self.follows_channels:
+            filters = self.target[3] // node.groups * self.together
+            count, M = M // filters, filters
+        shape = ConvShape(
+            N=items,
+            M=M,
+            C=chunk or channels,
+            E=E,
+            F=F,
+            R=R,
+            S=S,
+            stride=node.stride,
+            dilation=node.dilation,
+            multiplier=self.multiplier,
+            exact=count > 1 or chunk > 0,
+            partial=chunk > 0,
+        )
+        return shape, count
+
+    def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
+        shape, count = self.nest_shape(size)
+        try:
+            if rough:
+                quick = search(self.config, shape, psum_beats, self.objective, quick=True)
+                return count * quick.cycles
+            plans = self._plans(shape, psum_beats, flat=self._flat_tile(size))
+        except RowforgeError as error:
+            raise RowforgeError(f"{self.name}: {error}") from None
+        return count * sum(plan.cycles for plan, _ in plans)
+
+    def least_tile_cycles(self, size: Shape4) -> int:
+        shape, count = self.nest_shape(size)
+        return count * least_cycles(self.config, shape, self.objective)
+
+    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
+        shape, count = self.nest_shape(size)
+        plan = search(self.config, shape, psum_beats, self.objective, quick=True)
+        filters, reads = fetched_words(self.config, plan.load)
+        return count * filters, count * reads
+
+    def _flat_tile(self, size: Shape4) -> bool:
+        """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""
+        node = self.node
+        _, R, S, _ = node.weights.shape
+        plain = (R, S) == (1, 1) and node.stride == (1, 1) and not any(node.pad)
+        return plain and size[2] == self.target[2]
+
+    def _plans(self, shape: ConvShape, psum_beats: int, *, flat: bool) -> list[tuple[Plan, int]]:
+        """Plans and the first pixel that each serves; several for a flat layer."""
+        if not flat or shape.E * shape.F == 1:
+            return [(search(self.config, shape, psum_beats, self.aim), 0)]
+        return flat_plans(self.config, shape, psum_beats, self.aim)
+
+    # ---- commands -----------------------------------------------------------------------------
+
+    def emit(
+        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+    ) -> None:
+        shape, count = self.nest_shape(size_of(tile))
+        reach = self.reach(tile, 0)
+        source = part_window(self.config, parts[0], reach)
+        first, last = tile.channels
+        param = stream.packed_params(self._tile_params(first, last))
+        flat = self._flat_tile(size_of(tile)) and source.contiguous and target.contiguous
+        plans = self._plans(shape, psum_beats, flat=flat)
+        for index in range(count):
+            task = self._task(tile, reach, source, target, index, shape)
+            task = replace(task, output={**task.output, "param": param})
+            starts = (tile.items[0], tile.rows[0], tile.columns[0], first + task.channel)
+            for plan, pixel in plans:
+                emitted = lower_nest(stream, plan, flat_task(task, plan, pixel) if flat else task)
+                self.parts += [
+                    Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
+                    for command, block in emitted
+                ]
+
+    def _tile_params(self, first: int, last: int) -> Words:
+        """Output stages of these channels."""
+        if (first, last) not in self._packed:
+            columns = (column[first:last] for column in self.params)
+            self._packed[first, last] = packed_params(self.config, *columns)
+        return self._packed[first, last]
+
+    def tile_task(self, stream: Stream, tile: Box, part: Operand) -> ConvTask:
+        """What the commands of a tile have in common; `part` holds its first channels."""
+        shape, _ = self.nest_shape(size_of(tile))
+        task = self._task(tile, part.box, part.surface, part.surface, 0, shape)
+        param = stream.packed_params(self._tile_params(*tile.channels))
+        return replace(task, output={**task.output, "param": param})
+
+    def emit_chunk(
+        self, stream: Stream, shape: ConvShape, block: Block, tile: Box, task: ConvTask
+    ) -> None:
+        """Emits the commands of some waves, `block`; shape and task have a chunk's channels."""
+        assert task.psums is not None
+        origin = (tile.items[0], tile.rows[0], tile.columns[0], tile.channels[0])
+        done = not task.psums.before
+        self.parts.append(Part(stream.conv_commands, origin, 0, 0, shape, block, finishes=done))
+        self._lowering(stream, shape, block, task).emit()
+
+    def _lowering(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> Lowering:
+        """Commands of chunks differ in addresses most often: what is common is kept."""
+        source, target, psums = task.source, task.target, task.psums
+        assert psums is not None
+        key = (
+            *(shape, block, task.y, task.x, task.output["param"], task.moves, psums.after),
+            *(psums.before, psums.total, source.height, source.width, source.row_stride),
+            *(source.plane_stride, target.row_stride, target.plane_stride, target.item_stride),
+        )
+        found = self._lowerings.get(key)
+        if found is None:
+            self._lowerings[key] = found = Lowering(stream, shape, block, task)
+        return found.at(task)
+
+    def _task(
+        self,
+        tile: Box,
+        reach: Box,
+        source: Surface,
+        target: Surface,
+        index: int,
+        shape: ConvShape,
+    ) -> ConvTask:
+        node = self.node
+        channel = index * shape.M
+        first = tile.channels[0] + channel
+        lane = index * shape.C if self.follows_channels and not self.multiplier else 0
+        block, lane = divmod(lane, self.config.lanes)
+        source = replace(source, address=source.address + block * source.plane_stride)
+        return ConvTask(
+            weights=self._nest_weights(first, shape.M),
+            weight_zero=self.weights.zero,
+            weight_signed=True,
+            source=source,
+            target=target,
+            y=tile.rows[0] * node.stride[0] - node.pad[0] - reach.rows[0],
+            x=tile.columns[0] * node.stride[1] - node.pad[1] - reach.columns[0],
+            lane=lane,
+            channel=channel,
+            zero=node.input_zero_point,
+            signed=self.signed,
+            window_shift=node.stage.window if isinstance(node.stage, WindowStage) else 0,
+            output=stage_output(node.stage),
+        )
+
+    def _nest_weights(self, first: int, count: int) -> NDArray[Any]:
+        """Filters `first` and on; nests that join groups have zeros for the others' channels."""
+        weights = self.weights.values
+        if self.together == 1:
+            return weights[first : first + count]
+        total, R, S, C = weights.shape
+        each = total // self.node.groups
+        dense = np.full((count, R, S, C * self.together), self.weights.zero, dtype=weights.dtype)
+        for index in range(count):
+            group = (first + index) // each % self.together
+            dense[index, ..., group * C : (group + 1) * C] = weights[first + index]
+        return dense
+
+
+def _stored_weights(config: Config, node: Conv) -> _Weights:
+    """Weights as the filter scratchpad can take them.
+
+    Less their zero points where that fits the data width; otherwise with one common offset, which
+    the PEs subtract again.
+    """
+    dtype = np.int8 if config.data_width == 8 else np.int16
+    if node.weights.dtype == dtype and not np.any(node.weight_zero_point):
+        return _Weights(node.weights, 0)
+    centred = node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1)
+    limits = np.iinfo(dtype)
+    low, high = min(int(centred.min()), 0), max(int(centred.max()), 0)
+    if limits.min <= low and high <= limits.max:
+        return _Weights(centred.astype(dtype), 0)
+    if not config.weight_zero_points:
+        raise RowforgeError(
+            f"{node.name}: weight_zero_points must be true for weights of {low} to {high} less "
+            f"their zero point, not false"
+        )
+    if high - low > limits.max - limits.min:
+        raise RowforgeError(
+            f"{node.name}: weights less their zero points must span {config.data_width} bits, "
+            f"not {low} to {high}"
+        )
+    zero = limits.min - low
+    return _Weights((centred + zero).astype(dtype), zero)

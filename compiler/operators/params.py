@@ -1,0 +1,88 @@
+"""Output stages of the graph as parameter entries and `OUTPUT` fields."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.stream.stream import Stream
+from hw.arch.commands import Rounding as Mode
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from numerics.quantisation import (
+    Requant,
+    Rounding,
+    WindowStage,
+    addends,
+    float_scales,
+    multipliers,
+)
+
+Ints: TypeAlias = NDArray[np.int64]
+Columns: TypeAlias = tuple[Ints, Ints, Ints, Ints]  # bias, multiplier, shift, addend
+
+_MODES = {
+    Rounding.TFLM: Mode.TFLM,
+    Rounding.ORT: Mode.ORT,
+    Rounding.SINGLE: Mode.SINGLE,
+    Rounding.RAW: Mode.RAW,
+}
+_MOST_WIDE_SHIFT = 31
+
+
+def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns:
+    """Parameter columns of an output stage, one entry a channel of `bias`."""
+    channels = len(bias)
+    zeros = np.zeros(channels, np.int64)
+    if isinstance(stage, WindowStage):
+        if stage.shift > _MOST_WIDE_SHIFT:
+            raise RowforgeError(
+                f"{name}: output shift must be at most {_MOST_WIDE_SHIFT}, not {stage.shift}"
+            )
+        return bias, zeros, np.full(channels, -stage.shift), zeros
+    if stage.rounding is Rounding.RAW:
+        return bias, zeros, zeros, zeros
+    pair = multipliers(stage, channels)
+    if stage.affine:
+        return bias, pair.multiplier, pair.shift, addends(stage, channels)
+    if stage.rounding is Rounding.ORT:
+        bits = float_scales(stage, channels).view(np.uint32).astype(np.int64)
+        return bias, bits, zeros, zeros
+    if stage.rounding is Rounding.SINGLE and pair.shift.max() > 30:
+        raise RowforgeError(f"{name}: output scales must be below 2^30 with rounding single")
+    return bias, pair.multiplier, pair.shift, zeros
+
+
+def stage_output(stage: Requant | WindowStage) -> dict[str, int]:
+    """`OUTPUT` fields of a stage but for `param` and `plane`."""
+    if isinstance(stage, WindowStage):
+        return _output(Mode.WIDE16, 0, stage.low, stage.high)
+    if stage.rounding is Rounding.RAW:
+        return _output(Mode.RAW, 0, 0, 0)
+    mode = Mode.AFFINE if stage.affine else _MODES[stage.rounding]
+    return _output(mode, stage.zero_point, stage.low, stage.high)
+
+
+def identity_params(config: Config) -> tuple[int, int]:
+    """Multiplier and shift that leave a value as it is, see `identity_output`."""
+    return (0, 0) if config.data_width == 16 else (1 << 30, 1)
+
+
+def identity_output(config: Config, low: int, high: int) -> dict[str, int]:
+    """`OUTPUT` fields that clamp a value and leave it as it is otherwise."""
+    return _output(Mode.WIDE16 if config.data_width == 16 else Mode.SINGLE, 0, low, high)
+
+
+def same_params(stream: Stream, *entry: int) -> int:
+    """A parameter row whose lanes all have this bias, multiplier, shift and, if given, addend."""
+    units = stream.config.post_units
+    return stream.params(*([value] * units for value in entry))
+
+
+def divide_output(zero_point: int, low: int, high: int) -> dict[str, int]:
+    """`OUTPUT` fields of an average."""
+    return _output(Mode.DIVIDE, zero_point, low, high)
+
+
+def _output(mode: Mode, zero_point: int, low: int, high: int) -> dict[str, Any]:
+    return {"mode": int(mode), "zero_point": zero_point, "low": low, "high": high}

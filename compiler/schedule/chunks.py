@@ -1,0 +1,196 @@
+"""Convolutions whose channels come in chunks while the psums of a whole tile stay in the buffer.
+
+This is the chip's own schedule: a tile of the output keeps all its psums, the ifmaps of some
+channels are loaded, all filters of the tile pass over them, then come the next channels. It wins
+where a band of rows with all its channels leaves no space in the buffer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from math import ceil
+
+from compiler.mapper.search import least_cycles, search
+from compiler.mapper.space import ConvShape, Plan
+from compiler.operators.convolve import ConvOperation, fetched_words
+from compiler.operators.operation import Shape4
+from compiler.schedule.chunk_waves import plan_psums, result_places
+from compiler.schedule.space import Space
+from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
+from compiler.stream.surface import surface_words
+from compiler.stream.traffic import Traffic
+from hw.arch.config import LINK_WORD_BITS
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Box
+
+_MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
+_MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
+_MOST_ACROSS = 4  # numbers of tiles across a row tried
+_FEW_ROWS = 4  # a tile has so many rows before rows are cut
+_MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
+GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTiling:
+    """A schedule by chunks.
+
+    size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
+    ifmap_words : buffer words of one chunk; there are two buffers
+    result_words : buffer words for finished results
+    groups : psum groups that the tiles use; total : estimated cycles
+    """
+
+    size: Shape4
+    chunk: int
+    ifmap_words: int
+    result_words: int
+    groups: int
+    total: int
+
+
+def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape:
+    """The nest of one chunk of a tile."""
+    return operation.nest_shape(size, chunk)[0]
+
+
+def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
+    """The mapping of every chunk of a tile."""
+    config = operation.config
+    beats = 2 * config.psum_groups * config.glb_depth
+    return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
+
+
+def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
+    """The best schedule by chunks when nothing else is in the buffer; None if there is none."""
+    if operation.multiplier or operation.raw:
+        return None
+    schedules = sorted(_schedules(space, operation), key=lambda schedule: schedule.least)
+    best: ChunkTiling | None = None
+    for schedule in schedules[:_MOST_TRIED]:
+        enough = max(schedule.least, GOOD_ENOUGH * operation.least_cycles)
+        if best is not None and best.total <= enough:
+            break
+        found = _weighed(space, operation, schedule)
+        if found is not None and (best is None or found.total < best.total):
+            best = found
+    return best
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Schedule:
+    """Tiles and chunks of which the mappings are not known.
+
+    counts : tiles of each size; part : buffer words of a chunk; least : cycles at least
+    """
+
+    size: Shape4
+    chunk: int
+    counts: dict[Shape4, int]
+    part: int
+    least: int
+
+
+def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
+    """Schedules whose chunks and psums fit the buffer."""
+    config = operation.config
+    parts: dict[tuple[int, int, int, int], int] = {}
+    for size, chunk in dict.fromkeys(_choices(operation)):
+        beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
+        groups = ceil(beats / (2 * config.glb_depth))
+        if groups > config.psum_groups:
+            continue
+        key = (size[1], size[2], size[3] if operation.follows_channels else 0, chunk)
+        if key not in parts:
+            parts[key] = operand_words(config, operation, size, 0, channels=chunk)
+        part = parts[key]
+        if 2 * part <= space.limit(groups):
+            counts = tile_sizes(operation, size)
+            least = _least(operation, counts, size, chunk, part)
+            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, least=least)
+
+
+def _least(
+    operation: ConvOperation, counts: dict[Shape4, int], size: Shape4, chunk: int, part: int
+) -> int:
+    """Cycles that a schedule takes at least."""
+    config = operation.config
+    shape, _ = operation.nest_shape(size)
+    bands, chunks = sum(counts.values()), shape.C // chunk
+    computing = sum(
+        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
+        for each, count in counts.items()
+    )
+    weights = shape.M * shape.C * shape.R * shape.S * config.data_width // LINK_WORD_BITS
+    moves = Traffic(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
+    return moves.cycles(chunks * computing)
+
+
+def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
+    """Tiles whose psums may fit the buffer, and chunks."""
+    config = operation.config
+    _, E, F, M = operation.target
+    per_nest = M // operation.node.groups * operation.together
+    M = per_nest if operation.follows_channels else M
+    step = M if operation.follows_channels else config.lanes
+    psums = 2 * config.psum_groups * config.glb_depth * config.psum_beat
+    channels = operation.nest_shape((1, 1, 1, M))[0].C
+    chunks = [n for n in range(config.lanes, channels, config.lanes) if channels % n == 0]
+    for columns, rows in product(even_parts(F)[:_MOST_ACROSS], even_parts(E)):
+        if rows < min(E, _FEW_ROWS) and columns < F:
+            continue
+        if not operation.countable((1, rows, columns, 1)):
+            continue
+        even = [ceil(part / step) * step for part in even_parts(M)]
+        full = range(M // (step * config.cols) * step * config.cols, 0, -step * config.cols)
+        for counts in (even, full):
+            fits = [n for n in dict.fromkeys(counts) if n * rows * columns <= psums and n <= M]
+            for filters, chunk in product(fits[:_MOST_FILTERS], chunks[:_MOST_CHUNKS]):
+                if filters <= operation.most_channels:
+                    yield (1, rows, columns, filters), chunk
+
+
+def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> ChunkTiling | None:
+    """The schedule with its cycles, or None if it has no mapping or does not fit."""
+    config = operation.config
+    size, chunk, part = schedule.size, schedule.chunk, schedule.part
+    N, E, F, M = operation.target
+    computing = filters = reads = psums = results = 0
+    chunks = operation.nest_shape(size)[0].C // chunk
+    for each, count in schedule.counts.items():
+        shape = chunk_shape(operation, each, chunk)
+        try:
+            plan = chunk_plan(operation, each, chunk)
+        except RowforgeError:
+            return None
+        computing += count * chunks * plan.cycles
+        fetched = fetched_words(config, plan.load)
+        filters += count * chunks * fetched[0]
+        reads += count * chunks * fetched[1]
+        psums = max(psums, plan_psums(config, shape, plan)[-1])
+        results = max(results, result_places(config, plan).total)
+    groups = ceil(psums / (2 * config.glb_depth))
+    if groups > config.psum_groups or 2 * part + results > space.limit(groups):
+        return None
+    bands = sum(schedule.counts.values())
+    moves = Traffic(
+        filters=filters,
+        loaded=(bands * chunks - 1) * part,
+        stored=surface_words(config, (N, E, F, M)) - results // 2,
+        exposed=part + results // 2 + bands * COMMAND_WORDS,
+        reads=reads,
+    )
+    return ChunkTiling(
+        size=size,
+        chunk=chunk,
+        ifmap_words=part,
+        result_words=results,
+        groups=groups,
+        total=moves.cycles(computing),
+    )
+
+
+def chunk_boxes(reach: Box, chunk: int) -> list[Box]:
+    """An operand's box cut into chunks of channels."""
+    first, last = reach.channels
+    return [replace(reach, channels=(begin, begin + chunk)) for begin in range(first, last, chunk)]

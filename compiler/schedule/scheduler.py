@@ -1,0 +1,325 @@
+"""Decides where every tensor lives while the operators run one after the other."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from math import ceil
+from typing import TypeVar, cast
+
+from compiler.operators.convolve import ConvOperation
+from compiler.operators.operation import Operand, Operation, Shape4, whole
+from compiler.schedule.chunk_pipeline import ChunkPipeline
+from compiler.schedule.chunks import GOOD_ENOUGH, ChunkTiling, find_chunks
+from compiler.schedule.space import Space
+from compiler.schedule.tile_pipeline import TilePipeline
+from compiler.schedule.tiling import Tiling, find_tiling, full_size, part_words
+from compiler.stream.stream import Stream
+from compiler.stream.surface import Surface, surface_words
+from hw.arch.errors import RowforgeError
+
+_T = TypeVar("_T", Tiling, ChunkTiling)
+MAX_BANKS = 64  # the most that `glb_banks` allows
+
+
+@dataclass
+class Value:
+    """A tensor of the program during scheduling.
+
+    tensor : index of its host tensor; shape : its view
+    on_host : the host has it; surface : where it is resident, if it is
+    uses : positions of the operators that will read it on the array, in order
+    keep : the host must have it in the end
+    """
+
+    key: str
+    tensor: int
+    shape: Shape4
+    raw: bool = False
+    on_host: bool = False
+    surface: Surface | None = None
+    uses: list[int] = field(default_factory=list)
+    keep: bool = False
+
+    @property
+    def part(self) -> Operand:
+        """All of the resident tensor."""
+        assert self.surface is not None
+        return Operand(whole(self.shape), self.surface)
+
+
+class Scheduler:
+    """Runs operators on the stream, keeping tensors resident while there is space."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.config = stream.config
+        self.space = Space(stream.config)
+        self._values: dict[str, Value] = {}
+        self._tilings: dict[Hashable, Tiling | ChunkTiling | None] = {}
+
+    # ---- operators ----------------------------------------------------------------------------
+
+    def run(
+        self, position: int, operation: Operation, operands: Sequence[Value], output: Value
+    ) -> int:
+        """Computes `output`, which is then resident, on the host, or both; returns the tiles."""
+        for value in (*operands, output):
+            self._values[value.key] = value
+        count = 1
+        if not self._whole(position, operation, operands, output):
+            count = self._tiled(position, operation, operands, output)
+        self._release(position, (*operands, output))
+        return count
+
+    def to_host(self, value: Value) -> None:
+        """Makes sure that the host has a tensor."""
+        if value.on_host:
+            return
+        assert value.surface is not None
+        self.stream.store(value.tensor, whole(value.shape), value.surface)
+        value.on_host = True
+
+    def _release(self, position: int, values: Sequence[Value]) -> None:
+        for value in values:
+            value.uses = [use for use in value.uses if use > position]
+            if value.keep and value.surface is not None:
+                self.to_host(value)
+            if not value.uses and value.surface is not None:
+                self._drop(value)
+
+    def _drop(self, value: Value) -> None:
+        value.surface = None
+        self.space.free(value.key)
+
+    def _evict(self, value: Value) -> None:
+        """Frees a resident tensor's space; the host keeps it if it is still needed."""
+        if value.uses or value.keep:
+            self.to_host(value)
+        self._drop(value)
+
+    # ---- everything in the buffer -------------------------------------------------------------
+
+    def _whole(
+        self, position: int, operation: Operation, operands: Sequence[Value], output: Value
+    ) -> bool:
+        """All operands and the output resident at once, evicting others if that suffices."""
+        if operation.target[3] > operation.most_channels:
+            return False
+        missing = list({v.key: v for v in operands if v.surface is None}.values())
+        sizes = [self._words(value) for value in (*missing, output)]
+        busy = {value.key for value in operands}
+        while True:
+            found = self._fit(operation, sizes)
+            if found is not None:
+                break
+            victim = self._victim(busy, position)
+            if victim is None or sum(sizes) > self.space.limit(0):
+                return False
+            self._evict(victim)
+        addresses, beats = found
+        for value, address in zip((*missing, output), addresses, strict=True):
+            value.surface = Surface.dense(self.config, address, value.shape, raw=value.raw)
+            self.space.take(value.key, address, self._words(value))
+        for value in missing:
+            assert value.surface is not None
+            self.stream.load(value.tensor, whole(value.shape), value.surface)
+        parts = [value.part for value in operands]
+        surface = output.surface
+        assert surface is not None
+        operation.emit(self.stream, whole(operation.target), parts, surface, beats)
+        return True
+
+    def _fit(self, operation: Operation, sizes: list[int]) -> tuple[list[int], int] | None:
+        """(addresses for new tensors, psum beats left) if the operator can run so."""
+        addresses = self.space.place(sizes)
+        if addresses is None:
+            return None
+        top = max(self.space.top, *(a + size for a, size in zip(addresses, sizes, strict=True)))
+        groups = self.space.groups_above(top)
+        if groups < 0:
+            return None
+        beats = self.space.psum_beats(groups)
+        if not operation.countable(full_size(operation)):
+            return None
+        try:
+            operation.cycles(full_size(operation), beats, rough=True)
+        except RowforgeError:
+            return None
+        return addresses, beats
+
+    def _victim(self, busy: set[str], position: int) -> Value | None:
+        """The resident tensor that is needed latest, but none of `busy`."""
+        others = [self._values[key] for key in self.space.residents() if key not in busy]
+        return max(others, key=lambda v: min(v.uses, default=1 << 30), default=None)
+
+    def _words(self, value: Value) -> int:
+        return surface_words(self.config, value.shape, raw=value.raw)
+
+    # ---- tile by tile ---------------------------------------------------------------------------
+
+    def _tiled(
+        self, position: int, operation: Operation, operands: Sequence[Value], output: Value
+    ) -> int:
+        """Bands of operands come from the host, tiles of the output go there."""
+        for key in self.space.residents():
+            if all(key != value.key for value in operands):
+                self._evict(self._values[key])
+        chunks = self._chunks(operation)
+        tiling = None
+        if chunks is None or chunks.total > GOOD_ENOUGH * operation.least_cycles:
+            tiling = self._best_tiling(position, operation, operands, output)
+        if chunks is not None and (tiling is None or chunks.total < tiling[0]):
+            return self._run_chunks(operation, operands[0], output, chunks)
+        if tiling is None:
+            raise RowforgeError(self._refusal(operation))
+        return self._run_tiling(operation, operands, output, tiling[1])
+
+    def _run_tiling(
+        self, operation: Operation, operands: Sequence[Value], output: Value, tiling: Tiling
+    ) -> int:
+        for value, kept in zip(operands, tiling.resident, strict=False):
+            if value.surface is not None and not kept:
+                self._evict(value)
+            if not kept:
+                self.to_host(value)
+        if tiling.resident[-1]:
+            self._reserve(output)
+        return self._run_tiles(operation, operands, output, tiling)
+
+    def _chunks(self, operation: Operation) -> ChunkTiling | None:
+        """The best schedule by chunks of channels in an empty buffer."""
+        if not isinstance(operation, ConvOperation):
+            return None
+        return self._remembered(
+            (operation.signature, "chunks"), lambda: find_chunks(Space(self.config), operation)
+        )
+
+    def _remembered(self, key: tuple[Hashable, ...], find: Callable[[], _T | None]) -> _T | None:
+        """What was found for an operator that costs the same; otherwise it is searched now."""
+        if key[0] is None:
+            return find()
+        if key not in self._tilings:
+            self._tilings[key] = find()
+        return cast(_T | None, self._tilings[key])
+
+    def _run_chunks(
+        self, operation: Operation, operand: Value, output: Value, tiling: ChunkTiling
+    ) -> int:
+        assert isinstance(operation, ConvOperation)
+        if operand.surface is not None:
+            self._evict(operand)
+        self.to_host(operand)
+        tensors = (operand.tensor, output.tensor)
+        count = ChunkPipeline(self.stream, operation, tiling, tensors, self.space).run()
+        output.on_host = True
+        return count
+
+    def _reserve(self, output: Value) -> None:
+        addresses = self.space.place([self._words(output)])
+        assert addresses is not None
+        output.surface = Surface.dense(self.config, addresses[0], output.shape, raw=output.raw)
+        self.space.take(output.key, addresses[0], self._words(output))
+
+    def _best_tiling(
+        self, position: int, operation: Operation, operands: Sequence[Value], output: Value
+    ) -> tuple[int, Tiling] | None:
+        """(cycles with those that it causes elsewhere, the tiling); None if no tile is legal."""
+        best: tuple[int, Tiling] | None = None
+        # An operator may read one tensor several times; then it stays, or goes, for all operands.
+        values = {value.key: value for value in operands}
+        choices = [
+            (True, False) if value.surface is not None else (False,) for value in values.values()
+        ]
+        for *stays, keep_output in product(*choices, (True, False)):
+            resident = dict(zip(values, stays, strict=True))
+            kept = (*(resident[value.key] for value in operands), keep_output)
+            base = self._top_with(operands, output, kept)
+            free = self.space.limit(0) - base
+            if free < 0:
+                continue
+            tiling = self._remembered(
+                (operation.signature, kept, free),
+                partial(find_tiling, self.space, operation, kept, free),
+            )
+            if tiling is None:
+                continue
+            cost = tiling.total + self._later(operands, output, kept)
+            if best is None or cost < best[0]:
+                best = (cost, tiling)
+        return best
+
+    def _top_with(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
+        """The first word behind what stays resident."""
+        top = 0
+        for value, stays in zip(operands, kept, strict=False):
+            if stays and value.surface is not None:
+                top = max(top, value.surface.address + self._words(value))
+        return top + (self._words(output) if kept[-1] else 0)
+
+    def _later(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
+        """Words that evicting operands costs now, and a spilled output costs its next reader."""
+        words = 0
+        resident = {value.key: (value, stays) for value, stays in zip(operands, kept, strict=False)}
+        for value, stays in resident.values():
+            if value.surface is not None and not stays and not value.on_host:
+                words += self._words(value)
+        if not kept[-1] and output.uses:
+            words += self._words(output)
+        if kept[-1] and output.keep:
+            words += self._words(output)
+        return words
+
+    def _run_tiles(
+        self,
+        operation: Operation,
+        operands: Sequence[Value],
+        output: Value,
+        tiling: Tiling,
+    ) -> int:
+        kept = [
+            value.part if stays else None
+            for value, stays in zip((*operands, output), tiling.resident, strict=True)
+        ]
+        tensors = [value.tensor for value in (*operands, output)]
+        pipeline = TilePipeline(self.stream, operation, tiling, kept, tensors, self.space)
+        count = pipeline.run()
+        if not tiling.resident[-1]:
+            output.on_host = True
+        return count
+
+    def judge(self, operation: Operation) -> None:
+        """Raises what `run` would raise if not even the smallest tile of an operation is legal."""
+        size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
+        alone = (False,) * (len(operation.sources) + 1)
+        groups = self.space.groups_above(sum(part_words(self.config, operation, alone, size)))
+        if operation.countable(size) and groups >= 0:
+            try:
+                operation.cycles(size, self.space.psum_beats(groups), rough=True)
+                return
+            except RowforgeError:
+                pass  # chunks of channels take less
+        if self._chunks(operation) is None:
+            raise RowforgeError(self._refusal(operation))
+
+    def _refusal(self, operation: Operation) -> str:
+        """Why no tile is legal: the mapper's own sentence, or the buffer is too small."""
+        config = self.config
+        size = (1, 1, 1, min(operation.channel_step, operation.target[3]))
+        rows, columns = operation.extent(size)
+        if not operation.countable(size):
+            need = max(rows, columns).bit_length() + 1
+            return (
+                f"{operation.name}: map_bits must be at least {need} (one output pixel sees "
+                f"{rows} x {columns} input pixels), not {config.map_bits}"
+            )
+        operation.cycles(size, self.space.psum_beats(config.psum_groups), rough=True)
+        words = sum(part_words(config, operation, (False,) * (len(operation.sources) + 1), size))
+        banks = 2 * config.banks_per_beat + ceil(words / config.glb_depth)
+        field, value, works = "glb_banks", config.glb_banks, banks
+        if banks > MAX_BANKS or config.glb_banks >= banks:
+            field, value, works = "glb_depth", config.glb_depth, 2 * config.glb_depth
+        return (
+            f"{operation.name}: {field} must be at least {works} (one output pixel needs {words} "
+            f"words besides its psums), not {value}"
+        )

@@ -1,0 +1,140 @@
+"""Which filters stay in the accelerator's weight memory, and where.
+
+The candidates are the CONV commands. Commands with the same filters (tiles of a layer) share a
+place; within a command, passes with the same filters (output rows, items) do. What saves most link
+words a run for each word of memory goes first, until nothing more fits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from compiler.stream.loops import wrapped
+from hw.arch.commands import BASES, LOOP, LOOPS
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.program import Words
+
+NOTHING = np.zeros(0, dtype=np.uint64)
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The filters of a CONV command.
+
+    Attributes
+    ----------
+    counts : iterations of the nest's loops, outermost first, without loops of one iteration
+    depends : for each of them, whether the filters change when it steps
+    blocks : filters of the passes, one for each combination of the loops that they depend on, in
+        the order of the nest
+    """
+
+    counts: tuple[int, ...]
+    depends: tuple[bool, ...]
+    blocks: tuple[Words, ...]
+
+    @cached_property
+    def order(self) -> list[int]:
+        """The block of every pass."""
+        ranks = np.zeros(self.counts or (1,), dtype=np.int64)
+        for axis, step in enumerate(self._steps(1)):
+            shape = [1] * len(self.counts)
+            shape[axis] = self.counts[axis]
+            ranks = ranks + step * np.arange(self.counts[axis]).reshape(shape)
+        return [int(rank) for rank in ranks.reshape(-1)]
+
+    @property
+    def words(self) -> Words:
+        """What the link carries if they are streamed."""
+        return np.concatenate([NOTHING, *(self.blocks[index] for index in self.order)])
+
+    @property
+    def length(self) -> int:
+        """Number of `words`."""
+        return sum(len(self.blocks[index]) for index in self.order)
+
+    @cached_property
+    def image(self) -> Words:
+        """What the weight memory holds: every block once, all as far apart as the longest is."""
+        image = np.zeros((len(self.blocks), self._stride), dtype=np.uint64)
+        for row, block in zip(image, self.blocks, strict=True):
+            row[: len(block)] = block
+        return image.reshape(-1)
+
+    @property
+    def _stride(self) -> int:
+        return max(len(block) for block in self.blocks)
+
+    def _steps(self, stride: int) -> list[int]:
+        """What each loop adds to the place of the filters, seen from outside."""
+        steps, inner = [], stride
+        for count, depends in zip(reversed(self.counts), reversed(self.depends), strict=True):
+            steps.append(inner if depends else 0)
+            inner *= count if depends else 1
+        return steps[::-1]
+
+    def descriptor(self, tail: Sequence[int], first: int) -> list[int]:
+        """Bases and loops of the command with the filters at memory word `first`.
+
+        tail : packed bases and loops of the command that streams them
+        """
+        bases = BASES.unpack(list(tail[: BASES.words]))
+        result = BASES.pack({**bases, "weights": first})
+        steps = [0] * (LOOPS - len(self.counts)) + self._steps(self._stride)
+        counts = [1] * (LOOPS - len(self.counts)) + list(self.counts)
+        for index in range(LOOPS):
+            begin = BASES.words + index * LOOP.words
+            loop = LOOP.unpack(list(tail[begin : begin + LOOP.words]))
+            assert loop["count"] == counts[index]
+            back = sum(
+                (count - 1) * step
+                for count, step in zip(counts[index + 1 :], steps[index + 1 :], strict=True)
+            )
+            moved = steps[index] - back if counts[index] > 1 else 0
+            result += LOOP.pack({**loop, **wrapped({"weights": moved})})
+        return result
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where filters are kept.
+
+    Attributes
+    ----------
+    first : by number of the CONV command, the memory word of its filters; others are streamed
+    memory : contents of the weight memory, from word 0 on
+    """
+
+    first: Mapping[int, int]
+    memory: Words
+
+
+def place_filters(config: Config, commands: Sequence[Filters]) -> Placement:
+    """Choose the filters that stay in the weight memory.
+
+    Parameters
+    ----------
+    commands : sequence of Filters
+        Those of every CONV command of a program, in order.
+    """
+    room = config.weight_memory * 8 // LINK_WORD_BITS
+    if not room:
+        return Placement({}, NOTHING)
+    groups: dict[bytes, list[int]] = {}
+    for number, filters in enumerate(commands):
+        if len(filters.image) <= room:
+            groups.setdefault(filters.image.tobytes(), []).append(number)
+    saved = {key: sum(commands[n].length for n in numbers) for key, numbers in groups.items()}
+    first: dict[int, int] = {}
+    parts: list[Words] = []
+    used = 0
+    for key in sorted(groups, key=lambda key: (-saved[key] / max(len(key), 1), groups[key][0])):
+        image = commands[groups[key][0]].image
+        if not len(image) or used + len(image) > room:
+            continue
+        first.update(dict.fromkeys(groups[key], used))
+        parts.append(image)
+        used += len(image)
+    return Placement(first, np.concatenate([NOTHING, *parts]))

@@ -1,0 +1,374 @@
+"""The command stream under construction: steps, tables, fences."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from compiler.stream.hazards import NO_WAIT, Access, Hazards, Wait
+from compiler.stream.resident import NOTHING, Filters, place_filters
+from compiler.stream.surface import Surface
+from compiler.stream.tables import RoundRobin
+from compiler.stream.traffic import Traffic
+from hw.arch.commands import (
+    CONSTANTS,
+    DESCRIPTOR_WORDS,
+    INDEX,
+    PARAM,
+    REGION,
+    VECTOR,
+    Opcode,
+    begin,
+    command,
+)
+from hw.arch.config import Config
+from hw.arch.configfile import config_hash
+from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
+from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+
+PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Records of a CONV command, packed: constants but for `sync`, then bases and loops."""
+
+    constants: Words
+    tail: Sequence[int]
+
+
+_SYNC, _RESIDENT = (
+    np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64) for name in ("sync", "resident")
+)
+
+
+@dataclass(frozen=True)
+class _Conv:
+    """A CONV command until it is known whether its filters stay in the weight memory.
+
+    `filters` is None in a dry stream; `length` counts their words on the link.
+    """
+
+    constants: Words
+    tail: Sequence[int]
+    filters: Filters | None
+    length: int
+    wait: Wait
+    layer: int
+
+    def words(self, first: int | None) -> Words:
+        """Header, descriptor and, unless they are in memory from word `first` on, the filters."""
+        constants, tail, length, payload = self.constants, self.tail, self.length, NOTHING
+        if first is not None and self.filters is not None:
+            constants, length = constants | _RESIDENT, 0
+            tail = self.filters.descriptor(tail, first)
+        elif self.filters is not None:
+            payload = self.filters.words
+        header = command(
+            Opcode.CONV,
+            [*constants.tolist(), *tail],
+            length=length,
+            tag=self.layer,
+            **self.wait.flags(),
+        )
+        return np.concatenate([np.array(header, dtype=np.uint64), payload])
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A Send to be: words, and commands of which the filters' place is open."""
+
+    parts: Sequence[Words | _Conv]
+    layer: int
+
+
+class Stream:
+    """Collects the steps of a program; every method appends what its name says.
+
+    A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
+    of them in the weight memory.
+
+    Decides on its own what a command has to wait for and where table entries are reused.
+    `layer` is the index of the layer that the following commands belong to, `conv_commands` the
+    number of CONV commands it has so far, `traffic` what every layer moves on the link. `computing`
+    is set by whoever knows that the array has work while the following words are moved. When it
+    is finished, `memory` is what the weight memory must hold and `resident` the words that every
+    layer need not stream.
+    """
+
+    def __init__(self, config: Config, *, dry: bool = False) -> None:
+        self.config = config
+        self.dry = dry
+        self.layer = -1
+        self.traffic: defaultdict[int, Traffic] = defaultdict(Traffic)
+        self.computing = False
+        self.conv_commands = 0
+        self._asked: int | None = None  # layer whose counters are still to be asked for
+        self.memory = NOTHING
+        self.resident: defaultdict[int, int] = defaultdict(int)
+        self._steps: list[Step | _Pending] = []
+        self._words: list[Words | _Conv] = []
+        self._rows = RoundRobin(config.row_patterns)
+        self._columns = RoundRobin(config.col_patterns)
+        self._params = RoundRobin(config.post_channels // config.post_units)
+        self._table = RoundRobin(1)
+        self._hazards = Hazards()
+        self._append(begin(config_hash(config)))
+
+    # ---- tables -------------------------------------------------------------------------------
+
+    def row_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
+        """Index of the first of these row patterns, which lie one behind the other."""
+        return self._fill(self._rows, Opcode.ROWS, patterns, patterns)
+
+    def column_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
+        """Index of the first of these column patterns."""
+        return self._fill(self._columns, Opcode.COLS, patterns, patterns)
+
+    def _fill(
+        self,
+        table: RoundRobin,
+        opcode: Opcode,
+        key: Hashable,
+        entries: tuple[PatternWords, ...],
+    ) -> int:
+        found = table.find(key)
+        if found is not None:
+            return found
+        first, _ = table.place(key, len(entries))  # patterns are free when a walk is over
+        payload = [word for entry in entries for word in entry]
+        self._command(opcode, INDEX.pack({"first": first, "count": len(entries)}), payload)
+        return first
+
+    def params(self, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> int:
+        """Parameter row of the first of these channels (arrays of equal length)."""
+        return self.packed_params(packed_params(self.config, bias, multiplier, shift, addend))
+
+    def packed_params(self, words: Words) -> int:
+        """The same for whole rows, packed."""
+        units = self.config.post_units
+        key = words.tobytes()
+        found = self._params.find(key)
+        if found is not None:
+            return found
+        size = len(words) // PARAM.words
+        first, busy = self._params.place(key, size // units)
+        descriptor = INDEX.pack({"first": first * units, "count": size})
+        self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
+        return first
+
+    def table(self, words: Words) -> None:
+        """Fills the ADD tables (all 256 entries)."""
+        key = words.tobytes()
+        if self._table.find(key) is not None:
+            return
+        self._table.place(key, 1)
+        self._command(Opcode.TABLE, INDEX.pack({"first": 0, "count": 256}), words)
+
+    # ---- work ---------------------------------------------------------------------------------
+
+    def conv(self, nest: Nest, length: int, filters: Callable[[], Filters], access: Access) -> None:
+        """A CONV command with its filters, `length` words if they are streamed."""
+        self._ask()
+        wait, sync = self._hazards.wait_conv(access)
+        self._waited(wait)
+        held = None if self.dry else filters()
+        assert held is None or held.length == length
+        constants = nest.constants | _SYNC if sync else nest.constants
+        self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
+        self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
+        self.traffic[self.layer].filters += length
+        self._params.use()
+        self._hazards.conv(access, synced=sync)
+        self.conv_commands += 1
+
+    def vector(self, fields: Mapping[str, int], access: Access) -> None:
+        """A VECTOR command."""
+        self._ask()
+        self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
+        self._computed()
+
+    def load(self, tensor: int, box: Box, surface: Surface) -> None:
+        """Brings a box of a host tensor into the buffer."""
+        self._ask()
+        wait = self._hazards.wait(Access(writes=(surface.extent(self.config),)))
+        for part, place in _movable(self.config, box, surface):
+            words, length = self._move(Opcode.LOAD, part, place, wait)
+            self._count(len(words) + length)
+            self._flush()
+            self._steps.append(Load(words, tensor, part, self.layer))
+            wait = NO_WAIT
+
+    def store(self, tensor: int, box: Box, surface: Surface) -> None:
+        """Sends a box of the buffer to a host tensor."""
+        self._ask()
+        access = Access(reads=(surface.extent(self.config),))
+        wait = self._hazards.wait(access)
+        for part, place in _movable(self.config, box, surface):
+            words, length = self._move(Opcode.STORE, part, place, wait)
+            self._count(len(words))
+            self._count(length + 1, out=True)
+            self._flush()
+            self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
+            wait = NO_WAIT
+        self._hazards.store(access)
+
+    def _move(self, opcode: Opcode, box: Box, surface: Surface, wait: Wait) -> tuple[Words, int]:
+        fields = region(
+            self.config,
+            box,
+            address=surface.address,
+            row_stride=surface.row_stride,
+            plane_stride=surface.plane_stride,
+            raw=surface.raw,
+        )
+        length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
+        payload = length if opcode is Opcode.LOAD else 0
+        words = self._header(opcode, REGION.pack(fields), payload, wait)
+        return np.array(words, dtype=np.uint64), length
+
+    def query(self) -> None:
+        """Asks for the counters of the layer.
+
+        What fills tables for the next layer goes before the question, in the shadow of this one.
+        """
+        self._asked = self.layer
+
+    def _ask(self) -> None:
+        """Asks now, if a layer waits for it: work of another one begins."""
+        if self._asked is None:
+            return
+        layer, asked = self.layer, self._asked
+        self._flush()
+        self._asked, self.layer = None, asked
+        # Its fence is not noted among the hazards: later commands wait for themselves, so that a
+        # program stays right when the host leaves its questions out (`Program.uncounted`).
+        words = command(Opcode.COUNTERS, tag=asked, fence=True)
+        self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
+        self.layer = layer
+
+    def host(self, step: Host) -> None:
+        """A step of the host, which waits for everything before it."""
+        self._ask()
+        self._flush()
+        self._steps.append(replace(step, layer=self.layer))
+
+    def finish(self) -> tuple[Step, ...]:
+        """Ends the program and returns its steps."""
+        self._ask()
+        self.layer = -1
+        self._append(command(Opcode.END))
+        self._flush()
+        return self._resolved()
+
+    def _resolved(self) -> tuple[Step, ...]:
+        """The steps, now that all candidates for the weight memory are known."""
+        pending = [step for step in self._steps if isinstance(step, _Pending)]
+        convs = [part for step in pending for part in step.parts if isinstance(part, _Conv)]
+        filters = [conv.filters for conv in convs if conv.filters is not None]
+        placement = place_filters(self.config, filters)
+        self.memory = placement.memory
+        places = {id(convs[number]): first for number, first in placement.first.items()}
+        for conv in convs:
+            if id(conv) in places:
+                self.traffic[conv.layer].filters -= conv.length
+                self.resident[conv.layer] += conv.length
+        steps: list[Step] = []
+        for step in self._steps:
+            if isinstance(step, _Pending):
+                parts = [
+                    part.words(places.get(id(part))) if isinstance(part, _Conv) else part
+                    for part in step.parts
+                ]
+                steps.append(Send(np.concatenate(parts), step.layer))
+            else:
+                steps.append(step)
+        return tuple(steps)
+
+    # ---- words --------------------------------------------------------------------------------
+
+    def start_layer(self, layer: int) -> None:
+        """The following commands belong to another layer."""
+        if layer != self.layer:
+            self._flush()
+            self.layer = layer
+            self.conv_commands = 0
+
+    def _command(
+        self,
+        opcode: Opcode,
+        descriptor: Sequence[int],
+        payload: Sequence[int] | Words = (),
+        *,
+        wait: Wait = NO_WAIT,
+    ) -> None:
+        self._append(self._header(opcode, descriptor, len(payload), wait))
+        self._append(payload)
+
+    def _header(
+        self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
+    ) -> list[int]:
+        """Header and descriptor of a command that waits so."""
+        self._waited(wait)
+        return command(opcode, descriptor, length=length, tag=self.layer, **wait.flags())
+
+    def _waited(self, wait: Wait) -> None:
+        """The next command waits so."""
+        self._hazards.waited(wait)
+        if wait.fence:
+            self._computed()
+
+    def _computed(self) -> None:
+        """Every CONV is done."""
+        self._hazards.computed()
+        self._params.idle()
+
+    def _append(self, words: Sequence[int] | Words) -> None:
+        if len(words):
+            self._words.append(np.asarray(words, dtype=np.uint64))
+            self._count(len(words))
+
+    def _count(self, words: int, *, out: bool = False) -> None:
+        traffic = self.traffic[self.layer]
+        if not self.computing:
+            traffic.exposed += words
+        elif out:
+            traffic.stored += words
+        else:
+            traffic.loaded += words
+
+    def _flush(self) -> None:
+        if self._words:
+            self._steps.append(_Pending(self._words, self.layer))
+            self._words = []
+
+
+def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:
+    """Parameters of some channels, filled up to whole rows; one addend may hold for all."""
+    given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
+    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
+    size = -(-len(columns[0]) // config.post_units) * config.post_units
+    return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
+
+
+def _movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:
+    """The box in parts of whole items, or of channel blocks, that one command can describe."""
+    most = REGION.fields[[item.name for item in REGION.fields].index("planes")].high
+    items, blocks = surface.items, surface.blocks(config)
+    if items * blocks <= most:
+        yield box, surface
+    elif items > 1:
+        for item in range(items):
+            at = box.items[0] + item
+            moved = replace(surface, items=1, address=surface.address + item * surface.item_stride)
+            yield from _movable(config, replace(box, items=(at, at + 1)), moved)
+    else:
+        lanes = channels_per_word(config, raw=surface.raw)
+        rows, columns = (0, surface.height), (0, surface.width)
+        for first in range(0, surface.channels, most * lanes):
+            last = min(first + most * lanes, surface.channels)
+            channels = (box.channels[0] + first, box.channels[0] + last)
+            part = surface.window(config, rows, columns, (first, last))
+            yield replace(box, channels=channels), part

@@ -1,0 +1,1 @@
+"""Published networks and single layers as graphs without weights."""

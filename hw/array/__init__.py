@@ -1,0 +1,1 @@
+"""The PE array: networks, PEs and the ends of the columns."""

@@ -1,0 +1,235 @@
+"""The psum output of a column: words of the segments' tails become beats for the buffer."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.config import Config
+from hw.base.block import Block, instantiate
+from hw.base.layouts import of_bank
+from hw.base.queue import Queue
+from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
+
+
+class CollectorBeat(data.ArrayLayout):
+    """`noc_psum_out` psums; a window's last beat may hold fewer, the rest is anything."""
+
+    def __init__(self, config: Config):
+        super().__init__(signed(config.psum_width), config.noc_psum_out)
+
+
+class CollectorConfig(data.StructLayout):
+    """What a collector must know of a pass.
+
+    `tails`: a bit a row; `windows`: their number; `single`: it is 1; ends as in `PassConfig`, of
+    the words of a segment's window and of those of an ifmap word; `odd`: of the latter the last one
+    holds one psum.
+    """
+
+    def __init__(self, config: Config):
+        slots = config.psum_spad // config.macs_per_pe
+        pairs = config.macs_per_pe == 2
+        super().__init__(
+            {
+                "active": 1,
+                "tails": config.rows,
+                "slot_end": end_shape(slots),
+                "step_end": end_shape(slots) if pairs else 0,
+                "odd": 1 if pairs else 0,
+                "windows": config.map_bits,
+                "single": 1,
+            }
+        )
+
+
+class ColumnCollector(Block):
+    """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
+
+    The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
+    after its issue, with `control_pipeline` five: so long the collector may take to learn of it.
+
+    Members
+    -------
+    configs : configuration of the column for both pass tables
+    issued : number modulo 4 of the newest pass that has begun
+    done : number modulo 4 of the last pass that this column has finished
+    inputs : the outputs of the column's PEs; only words with `tail` are taken
+    output : stream of `CollectorBeat`
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "configs": In(data.ArrayLayout(CollectorConfig(config), 2)),
+                "issued": In(2),
+                "done": Out(2),
+                "inputs": In(stream.Signature(ChainWord(config))).array(config.rows),
+                "output": Out(stream.Signature(CollectorBeat(config))),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        queue = Queue(CollectorBeat(config), depth=config.column_fifo)
+        instantiate(m, platform, "queue", queue)
+        connect(m, queue.output, flipped(self.output))
+        bank = ~self.done[0]  # of the pass behind the last one done
+        configs = Signal(self.configs.shape(), reset_less=True)
+        announced, issued = Signal(2), Signal(2)
+        m.d.sync += [
+            configs.eq(self.configs),
+            announced.eq(self.issued),
+            issued.eq(announced),  # a cycle behind the pass's configuration
+        ]
+        passes = Signal()  # the pass is over
+        m.d.sync += self.done.eq(self.done + passes)
+        now = of_bank(m, configs, bank, "now")
+        waiting = issued == self.done
+        current, running = self._running(m, now, ~waiting & now.active, passes)
+
+        here = Signal(config.rows)  # the row whose word is wanted, one bit a row
+        wanted = Signal.like(here)  # a cycle later
+        m.d.sync += here.eq(wanted)
+        word = Signal(ChainWord(config))
+        arrived = Signal()
+        may, taken = Signal(), Signal()  # a word may come; it does
+        m.d.comb += taken.eq(may & arrived)
+        m.d.comb += arrived.eq(
+            running
+            & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
+        )
+        chosen = self._chosen(m, here, wanted)
+        masked = [Mux(chosen[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
+        m.d.comb += word.eq(reduce(or_, masked))
+        # Whether a word has come is left out: no path leads from one PE to all others.
+        m.d.comb += [
+            one.ready.eq(running & may & here[i] & one.payload.tail)
+            for i, one in enumerate(self.inputs)
+        ]
+        segment_done = self._pack(m, current, word.psums, arrived, may, taken, queue.input)
+
+        top = Signal()  # no tail follows in this window
+        last_window = self._windows(m, current, running, segment_done & top)
+        below = Cat(here[index:].any() for index in range(config.rows))  # this row and those below
+        above = Signal(config.rows)  # tails that follow in this window
+        m.d.comb += [
+            above.eq(current.tails & ~below),
+            top.eq(~above.any()),
+            passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
+        ]
+        first, again = _lowest(now.tails), _lowest(current.tails)
+        if not config.control_pipeline:  # the pass behind this one begins at once
+            following = _lowest(of_bank(m, configs, ~bank, "following").tails)
+            first, again = Mux(waiting, first, following), Mux(last_window, following, again)
+        with m.If(~running):
+            m.d.comb += wanted.eq(first)
+        with m.Elif(segment_done):
+            m.d.comb += wanted.eq(Mux(top, again, _lowest(above)))
+        with m.Else():
+            m.d.comb += wanted.eq(here)
+        return m
+
+    def _running(self, m: Module, now, begins: Value, passes: Signal) -> tuple[data.View, Signal]:
+        """The configuration of the pass under way, and whether there is one.
+
+        With `control_pipeline` both from registers; the collector rests a cycle between passes.
+        """
+        running = Signal()
+        if not self.config.control_pipeline:
+            m.d.comb += running.eq(begins)
+            return now, running
+        current = Signal(CollectorConfig(self.config), reset_less=True)
+        m.d.sync += [current.eq(now), running.eq(begins & ~passes)]
+        return current, running
+
+    def _chosen(self, m: Module, here: Signal, wanted: Signal) -> Value:
+        """`here` for the words themselves, whose many bits would draw it away from all else.
+
+        With `control_pipeline` from registers of its own, which hold the opposite: synthesis would
+        make one of two that are equal.
+        """
+        if not self.config.control_pipeline:
+            return here
+        elsewhere = Signal.like(here, init=-1)
+        m.d.sync += elsewhere.eq(~wanted)
+        return ~elsewhere
+
+    def _windows(self, m: Module, current, running: Signal, step: Value) -> Signal:
+        """Count the windows; returns "this is the last one"."""
+        behind = Signal(self.config.map_bits, init=2)  # number of the next window, from 1
+        ends, last = Signal(name="window_ends"), Signal(name="last_window")
+        m.d.comb += last.eq(current.single | ends)
+        with m.If(step):
+            m.d.sync += [behind.eq(behind + 1), ends.eq(behind == current.windows)]
+        # Between passes there is no step, where the collector rests.
+        with m.If(~running if self.config.control_pipeline else step & last):
+            m.d.sync += [behind.eq(behind.init), ends.eq(0)]
+        return last
+
+    def _pack(self, m: Module, current, word, arrived, may, taken, beats):
+        """Pack psums without gaps; a segment's end closes the beat. Returns "segment done".
+
+        A word of two psums may fill a beat and leave one psum over, which starts the next beat, or
+        is a beat of its own where the segment ends.
+        """
+        config = self.config
+        lanes, width = config.macs_per_pe, config.noc_psum_out
+        held = Array(
+            Signal(signed(config.psum_width), name=f"held_{i}", reset_less=True)
+            for i in range(width)
+        )
+        level = Signal(range(width - 1 + lanes))  # psums held
+        flush = Signal()  # one psum is left of a segment that has ended
+        count = Signal(range(lanes + 1))
+        total = Signal(range(width + lanes))
+        push, last, over, done = (Signal(name=n) for n in ("push", "last", "over", "done"))
+        m.d.comb += [
+            last.eq(self._last(m, taken, current.slot_end, "slot")),
+            count.eq(lanes),
+            total.eq(level + count),
+            over.eq(total > width if lanes == 2 else 0),
+            push.eq(last | (total >= width if lanes == 2 else level == width - 1)),
+            may.eq(~flush & (~push | beats.ready)),
+            beats.valid.eq(flush | (arrived & push)),
+            done.eq(Mux(flush, beats.ready, taken & last & ~over)),
+        ]
+        if lanes == 2:
+            with m.If(current.odd & self._last(m, taken, current.step_end, "step")):
+                m.d.comb += count.eq(1)
+        for i in range(width):
+            fresh = word[0] if lanes == 1 else Mux(level == i, word[0], word[1])
+            m.d.comb += beats.payload[i].eq(Mux(level > i, held[i], fresh))
+        with m.If(taken):
+            with m.If(push):
+                m.d.sync += [level.eq(over), flush.eq(over & last)]
+                with m.If(over):
+                    m.d.sync += held[0].eq(word[lanes - 1])
+            with m.Else():
+                m.d.sync += level.eq(total)
+                for k in range(lanes):
+                    with m.If(level + k < width):
+                        m.d.sync += held[level + k].eq(word[k])
+        with m.If(flush & beats.ready):
+            m.d.sync += [flush.eq(0), level.eq(0)]
+        return done
+
+    def _last(self, m: Module, taken: Signal, end: Value, name: str) -> Value:
+        """Count words; returns "the last one before the count starts over"."""
+        index = Signal(max(len(end) - 1, 1), name=name)
+        ends, last = Signal(name=f"{name}_ends"), Signal(name=f"last_{name}")
+        m.d.comb += last.eq(ends | at_once(end))
+        with m.If(taken):
+            m.d.sync += [index.eq(index + 1), ends.eq(reaches(index, end))]
+        with m.If(taken & last):
+            m.d.sync += index.eq(0)
+        return last
+
+
+def _lowest(bits: Value) -> Value:
+    """The lowest bit that is set, alone."""
+    return Cat(bit & ~bits[:index].any() for index, bit in enumerate(bits))

@@ -1,0 +1,109 @@
+"""The psum input of a column: beats from the buffer become words for the heads of its segments."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import bits_for
+
+from hw.arch.config import Config
+from hw.base.block import Block, instantiate
+from hw.base.queue import Queue
+from hw.pe.layouts import PsumWord, row_bits
+
+
+class FeederBeat(data.StructLayout):
+    """Up to `noc_psum_in` psums for the PE in `row`; `count` of them are valid.
+
+    With two multipliers a PE: in the last of every `steps` words of a segment, the second psum is
+    left out if `odd`, as in `CONSTANTS`. A segment's beats are full but for the last.
+    """
+
+    def __init__(self, config: Config):
+        pairs = config.macs_per_pe > 1
+        super().__init__(
+            {
+                "row": row_bits(config),
+                "count": bits_for(config.noc_psum_in),
+                "steps": bits_for(config.psum_spad // config.macs_per_pe) if pairs else 0,
+                "odd": 1 if pairs else 0,
+                "psums": data.ArrayLayout(signed(config.psum_width), config.noc_psum_in),
+            }
+        )
+
+
+class ColumnFeeder(Block):
+    """FIFO of beats, handed out `macs_per_pe` psums a cycle to one PE of the column, in order.
+
+    Members
+    -------
+    input : stream of `FeederBeat`
+    outputs : a stream of `PsumWord` for every row
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "input": In(stream.Signature(FeederBeat(config))),
+                "outputs": Out(stream.Signature(PsumWord(config))).array(config.rows),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        lanes = config.macs_per_pe
+        queue = Queue(FeederBeat(config), depth=config.column_fifo, registered=True)
+        instantiate(m, platform, "queue", queue)
+        connect(m, flipped(self.input), queue.input)
+        beat = queue.output.payload
+        position = Signal(range(max(config.noc_psum_in, 2)))  # of the next psum in the beat
+        behind = Signal(range(config.noc_psum_in + 2))  # the position behind this word
+        taken = Signal()
+        final = Signal()
+        word = Signal(PsumWord(config))
+        straddles = self._pair(m, beat, position, behind, taken, word) if lanes > 1 else 0
+        if lanes == 1:
+            m.d.comb += [word[0].eq(beat.psums[position]), behind.eq(position + 1)]
+        m.d.comb += [
+            final.eq((behind >= beat.count) | straddles if config.noc_psum_in > 1 else 1),
+            queue.output.ready.eq(taken & final),
+        ]
+        with m.If(taken):
+            m.d.sync += position.eq(Mux(final, 0, behind))
+        self._deliver(m, queue, word, taken, queue.output.valid)
+        return m
+
+    def _pair(self, m: Module, beat, position: Signal, behind: Signal, taken: Signal, word):
+        """Words of two psums, or of one at the end of an odd round.
+
+        Such a word shifts the pairs behind it: the first psum of a pair may be the last one of its
+        beat. It is kept then, and the beat is done with. Returns whether that happens next.
+        """
+        step = Signal.like(beat.steps)
+        following = Signal.like(beat.steps)
+        held = Signal(signed(self.config.psum_width))
+        holding = Signal()
+        straddles = Signal()
+        m.d.comb += [
+            following.eq(Mux(step + 1 == beat.steps, 0, step + 1)),
+            word[0].eq(Mux(holding, held, beat.psums[position])),
+            word[1].eq(beat.psums[Mux(holding, position, position + 1)[: len(position)]]),
+            behind.eq(position + Mux(holding | (beat.odd & (following == 0)), 1, 2)),
+            straddles.eq((behind + 1 == beat.count) & ~(beat.odd & (following + 1 == beat.steps))),
+        ]
+        with m.If(taken):
+            m.d.sync += [
+                step.eq(following),
+                holding.eq(straddles),
+                held.eq(beat.psums[behind[: len(position)]]),
+            ]
+        return straddles
+
+    def _deliver(self, m: Module, queue: Queue, word: Signal, taken: Signal, valid) -> None:
+        ready = []
+        for index, output in enumerate(self.outputs):
+            here = queue.output.payload.row == index
+            m.d.comb += [output.payload.eq(word), output.valid.eq(valid & here)]
+            ready.append(here & output.ready)
+        m.d.comb += taken.eq(valid & Cat(ready).any())

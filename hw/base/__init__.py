@@ -1,0 +1,1 @@
+"""What every block is made of: blocks, memories, queues, delays, layouts."""

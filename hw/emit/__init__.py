@@ -1,0 +1,1 @@
+"""Verilog and the files that go with it."""

@@ -1,0 +1,340 @@
+"""Verilog of a design, one module for each distinct block.
+
+`VerilogPlatform` elaborates and converts each distinct `hw.base.block.Block` once, `emit` runs
+Amaranth's own yosys over all of them and returns plain Verilog-2005.
+
+What `verilator --lint-only -Wall` says of the text, given the shipped `lint.vlt`:
+
+- the emitter itself causes DECLFILENAME (many modules in a file), PROCASSINIT (registers with
+  initial values), CASEINCOMPLETE (an `m.Switch` without `m.Default` keeps the value assigned before
+  it), WIDTHEXPAND (operands of unlike width) and UNUSEDSIGNAL (carries that nobody reads, `rst` of
+  a block without state): these five are waived and no others;
+- `hw.base.rtlil_text` mends what else Amaranth would cause: WIDTHTRUNC (variable slices; comparison
+  with a zero of no bits), UNSIGNED and CMPCONST (bounds that parameters make trivial), UNDRIVEN
+  (signals of no bits). yosys' `proc` is left out: it moves the constant part of a signal into an
+  `always @*` that reads nothing and so never runs (ALWNEVER);
+- the author of gateware causes, and must avoid: UNOPTFLAT (a signal whose bits feed other bits of
+  itself combinationally, such as a priority chain kept in one `Signal`: use one signal a bit, or an
+  expression); a signature member named `clk` or `rst` (refused with an error); a `Memory` with both
+  a write port and initial contents (refused with an error).
+
+Time goes to Amaranth's search for combinational loops, which visits every pair of an input and an
+output bit of an array indexed by a signal. Index a wide array once, not in a loop, or choose
+between two elements by `Mux`, whose bits are independent: at 12 x 14 PEs that is seconds against
+minutes.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.back.verilog import find_yosys
+from amaranth.hdl import (
+    ClockDomain,
+    Const,
+    EnableInserter,
+    Fragment,
+    Instance,
+    ResetInserter,
+    ResetSignal,
+)
+from amaranth.hdl._ast import Switch  # this and the next are not exported; Amaranth is pinned
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import In
+
+from hw.arch.errors import RowforgeError
+from hw.base.block import (
+    Block,
+    MemoryStyle,
+    ModulePlatform,
+    ResetReplacer,
+    clock_port,
+    reset_port,
+    signature_ports,
+)
+from hw.base.rtlil_text import Names, is_plain, rewrite
+from hw.emit import companions
+
+YOSYS_VERSION = (0, 40)  # Amaranth's own requirement
+
+# The register by which yosys makes simulators run every combinational process once at the start.
+_TRIGGER = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How Verilog is written.
+
+    Attributes
+    ----------
+    reset_all : bool
+        Reset every register, also those that gateware leaves without a reset, and give none an
+        initial value: for ASIC. (The output register of a memory is part of the memory.)
+    memories : "infer" or "blackbox"
+        Memories as arrays of registers that tools infer, or as the macros of `rowforge_rams.v`.
+    """
+
+    reset_all: bool = False
+    memories: MemoryStyle = "infer"
+
+    def __post_init__(self) -> None:
+        if self.memories not in ("infer", "blackbox"):
+            raise RowforgeError(f'memories must be "infer" or "blackbox", not {self.memories!r}')
+
+
+class VerilogPlatform(ModulePlatform):
+    """Collects the modules of a design, each distinct block once.
+
+    Modules of one wished-for name that differ get the suffixes `_1`, `_2`, … in the order in which
+    elaboration meets them; blocks whose keys differ but whose hardware is the same share a module.
+    """
+
+    def __init__(self, options: Options = Options()) -> None:
+        self.options = options
+        self.memories = options.memories
+        self._names = Names()
+        self._by_key: dict[Hashable, str] = {}
+        self._by_text: dict[tuple[str, str], str] = {}
+        self._modules: list[str] = []
+        self.foreign: dict[str, str] = {}
+
+    def add_file(self, name: str, text: str) -> None:
+        self.foreign[name] = text
+
+    @property
+    def rtlil(self) -> str:
+        """RTLIL of all modules registered so far, children before parents."""
+        return "".join(self._modules)
+
+    def register(self, block: Block) -> str:
+        key = block.module_key
+        if key not in self._by_key:
+            self._by_key[key] = self.convert(block, block.module_name)
+        return self._by_key[key]
+
+    def convert(self, block: Block, name: str, *, reserved: bool = False) -> str:
+        """Add a module for `block` unless the same one is there; returns its name.
+
+        With `reserved` the name has been taken by `reserve` and is used as it is.
+        """
+        ports = self._ports(block)
+        text = self._to_rtlil(block, name, ports)
+        if (name, text) in self._by_text:
+            return self._by_text[name, text]
+        final = name if reserved else self._names.take(name)
+
+        def name_module(module: str) -> str:
+            return final if module == name else self._names.take(final + module[len(name) :])
+
+        keep_init = not self.options.reset_all
+        self._modules.append(rewrite(text, list(ports), name_module, keep_init=keep_init))
+        self._by_text[name, text] = final
+        return final
+
+    def reserve(self, name: str) -> None:
+        """Keep a name for the top module, which is converted last."""
+        if not is_plain(name) or self._names.take(name) != name:
+            raise RowforgeError(f"top module name must be a free Verilog name, not {name!r}")
+
+    def _ports(self, block: Block) -> dict:
+        """Ports of a block's module: clocks and resets first, then the signature's in its order."""
+        ports: dict = {}
+        for domain in block.clock_domains:
+            ports[clock_port(domain)] = ports[reset_port(domain)] = None
+        for name, signal, flow in signature_ports(block):
+            if name in ports or not is_plain(name):
+                raise RowforgeError(
+                    f"port of {type(block).__name__} must have a free Verilog name, not {name!r}"
+                )
+            signal.name = name  # `instantiate` may have renamed it in an earlier emission
+            direction = PortDirection.Input if flow is In else PortDirection.Output
+            ports[name] = (signal, direction)
+        return ports
+
+    def _to_rtlil(self, block: Block, name: str, ports: dict) -> str:
+        """Elaborate a block and convert it; fills the clocks and resets into `ports`."""
+        fragment = Fragment.get(block, self)
+        self._pass_controls_on(fragment, {})
+        if self.options.reset_all:
+            controls = {domain: ResetSignal(domain) for domain in block.clock_domains}
+            fragment = _ResetTheRest(controls)(fragment)
+        for domain_name in block.clock_domains:
+            domain = ClockDomain(domain_name)
+            fragment.add_domains(domain)
+            ports[clock_port(domain_name)] = (domain.clk, PortDirection.Input)
+            ports[reset_port(domain_name)] = (domain.rst, PortDirection.Input)
+        text, _ = rtlil.convert_fragment(
+            fragment, ports, name, emit_src=False, missing_domain=lambda _: None
+        )
+        return str(text)
+
+    def _pass_controls_on(self, fragment: Any, resets: dict[str, tuple[bool, Any]]) -> None:
+        """Let each `ResetInserter` reach the instances below it.
+
+        Amaranth lets it act on registers, and those of an instance are in a module of their own.
+        """
+        for origin in fragment.origins or ():
+            for transform in getattr(origin, "_transforms_", ()):
+                if isinstance(transform, ResetInserter):
+                    replaces = isinstance(transform, ResetReplacer)
+                    for domain, value in transform.controls.items():
+                        alone, outer = resets.get(domain, (False, 0))
+                        changed = (True, value) if replaces else (alone, outer | value)
+                        resets = {**resets, domain: changed}
+                elif isinstance(transform, EnableInserter) and self._has_instances(fragment):
+                    raise TypeError("a block that is a module of its own has no enable")
+        for child, _, _ in fragment.subfragments:
+            if self._is_instance(child):
+                for port, (value, kind) in child.ports.items():
+                    if isinstance(value, ResetSignal) and value.domain in resets:
+                        alone, control = resets[value.domain]
+                        child.ports[port] = (control if alone else value | control, kind)
+            else:
+                self._pass_controls_on(child, resets)
+
+    def _is_instance(self, fragment: Any) -> bool:
+        return isinstance(fragment, Instance) and fragment.type in self._by_text.values()
+
+    def _has_instances(self, fragment: Any) -> bool:
+        children = [child for child, _, _ in fragment.subfragments]
+        return any(self._is_instance(child) or self._has_instances(child) for child in children)
+
+
+class _ResetTheRest(ResetInserter):
+    """Gives a reset to the registers that are declared without one."""
+
+    def _insert_control(self, fragment: Any, domain: str, lhs_masks: Any) -> None:
+        resets = []
+        for signal, start, stop in lhs_masks.chunks():
+            if signal.reset_less:
+                init = Const(signal.init, signal.shape())
+                resets.append(signal[start:stop].eq(init[start:stop]))
+        fragment.add_statements(domain, Switch(self.controls[domain], [(1, resets, None)]))
+
+
+def emit(top: Block, name: str, options: Options = Options()) -> str:
+    """Verilog-2005 of a design, in one text, with what it takes from others.
+
+    Parameters
+    ----------
+    top : Block
+        The top component. Its module has the ports `clk`, `rst` and those of the signature.
+    name : str
+        Name of the top module.
+
+    Raises
+    ------
+    RowforgeError
+        For a name that Verilog does not take, or a memory that is written and has contents.
+    """
+    text, foreign = _emit(top, name, options)
+    return "\n".join([text, *foreign.values()])
+
+
+def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]:
+    """The design's own Verilog, and by file name what it takes from others."""
+    platform = VerilogPlatform(options)
+    platform.reserve(name)
+    platform.convert(top, name, reserved=True)
+    return _to_verilog(platform.rtlil), platform.foreign
+
+
+def _to_verilog(rtlil_text: str) -> str:
+    yosys = find_yosys(lambda version: version >= YOSYS_VERSION)
+    script = [
+        f"read_rtlil <<rtlil\n{rtlil_text}\nrtlil",
+        "memory_collect",
+        "write_verilog",
+    ]
+    # yosys warns of processes that it might not translate; Amaranth emits only those it can
+    text = str(yosys.run(["-q", "-"], "\n".join(script), ignore_warnings=True))
+    # A declared initial value is no event in SystemVerilog (`iverilog -g2012`); an assignment is.
+    return _TRIGGER.sub("at_start", text).replace(
+        "  reg at_start = 0;\n", "  reg at_start;\n  initial at_start = 0;\n"
+    )
+
+
+def generate(
+    top: Block,
+    out_dir: str | Path,
+    *,
+    name: str,
+    version: str,
+    options: Options = Options(),
+    period_ns: float = 10.0,
+    documents: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Write a design and its companions into a folder; the same input gives the same bytes.
+
+    Nothing is written unless everything could be rendered, and each file appears whole. Other files
+    in the folder are left alone.
+
+    Parameters
+    ----------
+    top : Block
+        The top component, with a single clock domain `sync`.
+    out_dir : path
+        The folder, made if absent.
+    name, version : str
+        Name of the top module and of the files; version of the core.
+    options : Options
+        How Verilog is written.
+    period_ns : float
+        Clock period for the timing constraints.
+    documents : mapping
+        Texts rendered elsewhere (register map, configuration) by file name.
+
+    Returns
+    -------
+    list of Path
+        What was written, sorted by name.
+
+    Raises
+    ------
+    RowforgeError
+        As `emit`, and for a folder that cannot be written.
+    """
+    design = f"{name}.v"
+    text, foreign = _emit(top, name, options)
+    files = {design: text, **foreign}
+    models = []
+    if options.memories == "blackbox":
+        models.append(companions.RAM_MODELS_FILE)
+        files[companions.RAM_MODELS_FILE] = companions.ram_models()
+    ports = list(signature_ports(top))
+    inputs = [(port, len(signal)) for port, signal, flow in ports if flow is In]
+    outputs = [(port, len(signal)) for port, signal, flow in ports if flow is not In]
+    files |= {
+        f"{name}.f": companions.file_list([*models, *foreign, design]),
+        f"{name}.core": companions.fusesoc_core(name, version, [*foreign, design], models),
+        f"{name}.sdc": companions.timing_constraints(
+            [(reset_port("sync"), 1), *inputs], outputs, period_ns=period_ns
+        ),
+        companions.LINT_FILE: companions.lint_waivers([*foreign]),
+    }
+    for document, text in (documents or {}).items():
+        if document in files or Path(document).name != document:
+            raise RowforgeError(f"document must have a file name of its own, not {document!r}")
+        files[document] = text
+    return _write(Path(out_dir), files)
+
+
+def _write(out_dir: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write files whole: first all beside their place, then each moved there."""
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".writing-") as staging:
+            for name, text in files.items():
+                (Path(staging) / name).write_text(text, encoding="utf-8", newline="\n")
+            for name in files:
+                os.replace(Path(staging) / name, out_dir / name)
+    except OSError as error:
+        raise RowforgeError(
+            f"output folder must be writable, not {str(out_dir)!r}: {error.strerror}"
+        ) from error
+    return [out_dir / name for name in sorted(files)]

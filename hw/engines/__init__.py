@@ -1,0 +1,1 @@
+"""What moves filters, ifmaps and psums in a pass, and the tables it reads."""

@@ -1,0 +1,102 @@
+"""The filter engine: from the stream of weight words to beats on the filter network."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from hw.arch.commands import BASES
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block
+from hw.base.layouts import of_bank
+from hw.engines.nest import nest
+from hw.engines.tables import PassTable
+from hw.pe.layouts import filter_bus
+
+BASES_WEIGHTS = next(field.width for field in BASES.fields if field.name == "weights")
+
+
+class FilterEngine(Block):
+    """For every filter row tag, column tag and beat of a pass: the next beat of the stream.
+
+    One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
+
+    Members
+    -------
+    tables : both pass tables; issued, done : newest pass, and last one finished here, modulo 4
+    resident, seek, address : the words are those of the weight memory; go to this one
+    words : stream of 64-bit words; beats : stream to the network
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "tables": In(data.ArrayLayout(PassTable(config), 2)),
+                "issued": In(2),
+                "done": Out(2),
+                "resident": Out(1),
+                "seek": Out(1),
+                "address": Out(BASES_WEIGHTS),
+                "words": In(stream.Signature(LINK_WORD_BITS)),
+                "beats": Out(stream.Signature(filter_bus(config))),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        bank = ~self.done[0]
+        table = of_bank(m, self.tables, bank, "table")
+        step = Signal()
+        loops = nest(
+            m,
+            step,
+            {
+                "fid": table.filters,
+                "tid": table.groups,
+                "beat": table.constants.filter_beats,
+            },
+        )
+        beat_bits = config.noc_filter * config.data_width
+        per_word = LINK_WORD_BITS // beat_bits
+        part = Signal(range(max(per_word, 2)))
+        finished = loops["fid"].ends
+        payload = self.beats.payload
+        busy = self.issued != self.done
+        opened = Signal()  # the place in the weight memory has been sought
+        m.d.comb += [
+            self.resident.eq(busy & table.constants.resident),
+            self.seek.eq(self.resident & ~opened),
+            self.address.eq(table.bases.weights),
+            self.beats.valid.eq(self.words.valid & busy & ~self.seek),
+            step.eq(self.beats.valid & self.beats.ready),
+            self.words.ready.eq(step & (finished | (part == per_word - 1))),
+            payload.row.eq(loops["fid"].index),
+            payload.tag.eq(loops["tid"].index),
+            payload.bank.eq(bank),
+            payload.payload.last.eq(loops["beat"].last),
+            Cat(payload.payload.words).eq(
+                self._operands(m, self.words.payload.word_select(part, beat_bits), table)
+            ),
+        ]
+        with m.If(step):
+            m.d.sync += part.eq(Mux(finished | (part == per_word - 1), 0, part + 1))
+            with m.If(finished):
+                m.d.sync += [self.done.eq(self.done + 1), opened.eq(0)]
+        with m.If(self.seek):
+            m.d.sync += opened.eq(1)
+        return m
+
+    def _operands(self, m: Module, stored, table):
+        """Stored weights less their zero point, where the configuration knows of one."""
+        config = self.config
+        if not config.weight_zero_points or config.data_width == 16:
+            return stored
+        operands = []
+        for i in range(config.noc_filter):
+            raw = stored.word_select(i, 8)
+            operand = Signal(signed(config.weight_width), name=f"operand_{i}")
+            sign = raw[7] & table.constants.weight_signed
+            m.d.comb += operand.eq(Cat(raw, sign).as_signed() - table.constants.weight_zero)
+            operands.append(operand)
+        return Cat(operands)

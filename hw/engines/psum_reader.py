@@ -1,0 +1,177 @@
+"""The psum-in engine: partial sums of earlier passes from the buffer to the columns."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import ceil_log2, exact_log2
+
+from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
+from hw.arch.config import Config
+from hw.array.feeder import FeederBeat
+from hw.base.block import Block, instantiate
+from hw.base.layouts import of_bank
+from hw.engines.nest import nest
+from hw.engines.tables import PassTable, compact
+from hw.glb.ports import Reader, read_port
+from hw.pe.layouts import row_bits
+
+
+class PsumReader(Block):
+    """Reads the beats of every window, segment and column that does not start at zero.
+
+    One beat a cycle (`psum_beat` / `noc_psum_in` cycles where the network is narrower). A window is
+    read only when the pass before has written it: the writer's progress is watched.
+
+    Members
+    -------
+    tables, issued, done : as in every engine
+    segment_index, segment, column_index, column, bank : read ports of the entry tables
+    written_pass, written_window : passes done (modulo 4) and windows done in the next by the writer
+    port : buffer read port; columns : a stream of `FeederBeat` for every column
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "tables": In(data.ArrayLayout(PassTable(config), 2)),
+                "issued": In(2),
+                "done": Out(2),
+                "bank": Out(1),
+                "segment_index": Out(ceil_log2(max(config.rows, 2))),
+                "segment": In(compact(SEGMENT, config)),
+                "column_index": Out(ceil_log2(max(config.cols, 2))),
+                "column": In(compact(COLUMN, config)),
+                "written_pass": In(2),
+                "written_window": In(config.map_bits),
+                "port": Out(read_port(config.banks_per_beat * config.glb_width)),
+                "columns": Out(stream.Signature(FeederBeat(config))).array(config.cols),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        beat = FeederBeat(config)
+        label = data.StructLayout(
+            {
+                "row": row_bits(config),
+                "steps": beat["steps"].shape,
+                "odd": beat["odd"].shape,
+                "column": range(max(config.cols, 2)),
+                "more": range(config.psum_beat),  # psums beyond the first
+            }
+        )
+        reader = Reader(
+            label,
+            width=config.banks_per_beat * config.glb_width,
+            pipeline=config.control_pipeline,
+        )
+        instantiate(m, platform, "reader", reader)
+        connect(m, reader.port, flipped(self.port))
+        self._walk(m, reader)
+        self._emit(m, reader)
+        return m
+
+    def _walk(self, m: Module, reader: Reader) -> None:
+        config = self.config
+        m.d.comb += self.bank.eq(~self.done[0])
+        table = of_bank(m, self.tables, self.bank, "table")
+        constants = table.constants
+        step = Signal()
+        busy = self.issued != self.done
+        loops = nest(
+            m,
+            step,
+            {
+                "window": constants.windows,
+                "segment": table.segments,
+                "column": table.columns,
+                "beat": constants.psum_beats,
+            },
+        )
+        fresh = self.segment.first & table.first  # nothing to read for this segment
+        may = Signal()  # the pass before has written this window
+        window_base = Signal(ADDRESS)
+        more, before = Signal(9), Signal(9)  # psums behind the beat's first one; before its beat
+        item = reader.input.payload
+        m.d.comb += [
+            self.segment_index.eq(loops["segment"].index),
+            self.column_index.eq(loops["column"].index),
+            may.eq((self.written_pass == self.done) | self._window_written(loops)),
+            before.eq(loops["beat"].index * config.psum_beat),
+            more.eq(constants.psums + ~before),  # psums - before - 1
+            item.address.eq(
+                table.bases.psum
+                + self.segment.psum
+                + self.column.psum
+                + window_base
+                + loops["beat"].index
+            ),
+            item.skip.eq(0),
+            item.label.row.eq(self.segment.head),
+            item.label.steps.eq(constants.steps),
+            item.label.odd.eq(constants.odd),
+            item.label.column.eq(loops["column"].index),
+            item.label.more.eq(Mux(more >= config.psum_beat, config.psum_beat - 1, more)),
+            reader.input.valid.eq(busy & ~fresh & may),
+            step.eq(busy & (fresh | (reader.input.valid & reader.input.ready))),
+        ]
+        with m.If(loops["window"].steps):
+            m.d.sync += window_base.eq(
+                Mux(loops["window"].last, 0, window_base + constants.psum_beats)
+            )
+        with m.If(step & loops["window"].ends):
+            m.d.sync += self.done.eq(self.done + 1)
+
+    def _window_written(self, loops):
+        """The writer is one pass behind, but past this window.
+
+        This engine works on pass `done` + 1. `written_pass` = `done` says that the writer has
+        finished the pass before; `written_pass` = `done` - 1 that it is in that pass, with
+        `written_window` windows behind it.
+        """
+        return ((self.written_pass + 1)[:2] == self.done) & (
+            self.written_window > loops["window"].index
+        )
+
+    def _emit(self, m: Module, reader: Reader) -> None:
+        """Unpack the beat and hand it to its column, `noc_psum_in` psums a cycle."""
+        config = self.config
+        beat = reader.output.payload
+        slot_bits = config.glb_width // config.psums_per_word
+        psums = Array(
+            beat.data.word_select(i // config.psums_per_word, config.glb_width).word_select(
+                i % config.psums_per_word, slot_bits
+            )[: config.psum_width]
+            for i in range(config.psum_beat)
+        )
+        width = config.noc_psum_in
+        parts = config.psum_beat // width
+        part = Signal(range(parts))
+        over, parts_beyond = _split(beat.label.more, width)
+        final = Signal()
+        m.d.comb += final.eq(part == parts_beyond if parts > 1 else 1)
+        ready = []
+        for index, output in enumerate(self.columns):
+            here = beat.label.column == index
+            m.d.comb += [
+                output.valid.eq(reader.output.valid & here),
+                output.payload.row.eq(beat.label.row),
+                output.payload.steps.eq(beat.label.steps),
+                output.payload.odd.eq(beat.label.odd),
+                output.payload.count.eq(Mux(final, over + 1, width)),
+            ]
+            for i in range(width):
+                m.d.comb += output.payload.psums[i].eq(psums[part * width + i])
+            ready.append(here & output.ready)
+        chosen = Signal()
+        m.d.comb += [chosen.eq(Cat(ready).any()), reader.output.ready.eq(chosen & final)]
+        with m.If(reader.output.valid & chosen):
+            m.d.sync += part.eq(Mux(final, 0, part + 1))
+
+
+def _split(more: Value, width: int) -> tuple[Value, Value]:
+    """Remainder and quotient of a number by a power of two."""
+    bits = exact_log2(width)
+    return more[:bits], more[bits:]

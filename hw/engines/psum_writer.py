@@ -1,0 +1,233 @@
+"""The psum-out engine: results of the columns to the buffer or, finished, to post-processing."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, ceil_log2, exact_log2
+
+from hw.arch.commands import ADDRESS, CHANNEL, COLUMN, SEGMENT, Rounding
+from hw.arch.config import Config
+from hw.array.collector import CollectorBeat
+from hw.base.block import Block
+from hw.base.layouts import of_bank
+from hw.engines.nest import nest
+from hw.engines.tables import PassTable, compact
+from hw.glb.ports import act_address_bits, psum_write_layout
+from hw.post.items import item_layout
+
+
+def accumulator_width(config: Config) -> int:
+    """Bits of what the post-processor adds the bias to."""
+    return max(config.psum_width, 32)
+
+
+class PsumWriter(Block):
+    """Takes every window's beats by segment and column, in that fixed order.
+
+    One beat a cycle to the buffer (`psum_beat` / `noc_psum_out` cycles where the network is
+    narrower), `post_units` psums a cycle to the post-processor. A pass counts as done when its last
+    write was accepted and the post-processor holds nothing of it.
+
+    Members
+    -------
+    tables, issued, done : as in every engine
+    bank, segment_index, segment, column_index, column : read ports of the entry tables
+    written_window : windows of the present pass whose psums are in the buffer
+    closed : the last pass of a command is done
+    columns : a stream of `CollectorBeat` for every column
+    psums : stream of writes to the buffer; items : stream to the post-processor
+    post_idle : the post-processor is empty
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "tables": In(data.ArrayLayout(PassTable(config), 2)),
+                "issued": In(2),
+                "done": Out(2),
+                "bank": Out(1),
+                "segment_index": Out(ceil_log2(max(config.rows, 2))),
+                "segment": In(compact(SEGMENT, config)),
+                "column_index": Out(ceil_log2(max(config.cols, 2))),
+                "column": In(compact(COLUMN, config)),
+                "written_window": Out(config.map_bits),
+                "closed": Out(1),
+                "columns": In(stream.Signature(CollectorBeat(config))).array(config.cols),
+                "psums": Out(stream.Signature(psum_write_layout(config))),
+                "items": Out(stream.Signature(item_layout(config, accumulator_width(config)))),
+                "post_idle": In(1),
+            }
+        )
+        self.config = config
+        self.beat = data.StructLayout(
+            {
+                "psums": data.ArrayLayout(signed(config.psum_width), config.psum_beat),
+                "count": bits_for(config.psum_beat),
+                "finished": 1,
+                "psum_address": ADDRESS,
+                "output": ADDRESS,  # without the channel block's part
+                "channel": CHANNEL,
+                "window_end": 1,
+                "pass_end": 1,
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.bank.eq(~self.done[0])
+        table = of_bank(m, self.tables, self.bank, "table")
+        beat = Signal(self.beat, reset_less=True)
+        full = Signal()  # `beat` holds something
+        leave = Signal()  # and it goes in this cycle
+        self._gather(m, table, beat, full, leave)
+        self._write(m, beat, full, leave, table)
+        return m
+
+    def _gather(self, m: Module, table, beat, full: Signal, leave: Signal) -> None:
+        """Complete a psum beat from the column's beats and note where it belongs."""
+        config = self.config
+        constants, bases = table.constants, table.bases
+        width = config.noc_psum_out
+        parts = config.psum_beat // width
+        step = Signal()
+        loops = nest(
+            m,
+            step,
+            {
+                "window": constants.windows,
+                "segment": table.segments,
+                "column": table.columns,
+                "beat": constants.psum_beats,
+            },
+        )
+        drained = Signal()  # the pass is gathered; wait until it counts as done
+        part = Signal(range(max(parts, 2)))
+        left = Signal(signed(10))
+        take = Signal()
+        m.d.comb += [
+            self.segment_index.eq(loops["segment"].index),
+            self.column_index.eq(loops["column"].index),
+            left.eq(constants.psums - loops["beat"].index * config.psum_beat),
+        ]
+        arrived = Signal()
+        incoming = Signal(CollectorBeat(config))
+        for index, source in enumerate(self.columns):
+            here = loops["column"].index == index
+            m.d.comb += source.ready.eq(here & take)
+            with m.If(here):
+                m.d.comb += [arrived.eq(source.valid), incoming.eq(source.payload)]
+        complete = (part + 1) * width >= Mux(left > config.psum_beat, config.psum_beat, left)
+        m.d.comb += [
+            take.eq(arrived & (self.issued != self.done) & ~drained & (~full | leave)),
+            step.eq(take & complete),
+        ]
+        window_psums = Signal(ADDRESS)
+        window_output = Signal(ADDRESS)
+        gathered = Array(beat.psums[i] for i in range(config.psum_beat))
+        with m.If(take):
+            m.d.sync += part.eq(Mux(complete, 0, part + 1))
+            for i in range(width):
+                m.d.sync += gathered[(part * width + i)[: bits_for(config.psum_beat)]].eq(
+                    incoming[i]
+                )
+        with m.If(step):
+            m.d.sync += [
+                beat.count.eq(Mux(left > config.psum_beat, config.psum_beat, left)),
+                beat.finished.eq(self.segment.last & table.last),
+                beat.psum_address.eq(
+                    bases.psum
+                    + self.segment.psum
+                    + self.column.psum
+                    + window_psums
+                    + loops["beat"].index
+                ),
+                beat.output.eq(
+                    bases.output + self.segment.output + self.column.output + window_output
+                ),
+                beat.channel.eq(
+                    bases.channel
+                    + self.segment.channel
+                    + self.column.channel
+                    + loops["beat"].index * config.psum_beat
+                ),
+                beat.window_end.eq(loops["segment"].ends),
+                beat.pass_end.eq(loops["window"].ends),
+            ]
+        m.d.sync += full.eq(step | (full & ~leave))
+        with m.If(loops["window"].steps):
+            m.d.sync += [
+                window_psums.eq(Mux(loops["window"].last, 0, window_psums + constants.psum_beats)),
+                window_output.eq(
+                    Mux(loops["window"].last, 0, window_output + constants.pixel_words)
+                ),
+            ]
+        with m.If(step & loops["window"].ends):
+            m.d.sync += drained.eq(1)
+        with m.If(leave & beat.window_end):
+            m.d.sync += self.written_window.eq(self.written_window + 1)
+        with m.If(drained & ~full & self.post_idle):
+            m.d.comb += self.closed.eq(table.closing)
+            m.d.sync += [drained.eq(0), self.written_window.eq(0), self.done.eq(self.done + 1)]
+
+    def _write(self, m: Module, beat, full: Signal, leave: Signal, table) -> None:
+        """Send the beat to the buffer in one piece, or to the post-processor item by item."""
+        config = self.config
+        units = config.post_units
+        items = config.psum_beat // units
+        item = Signal(range(max(items, 2)))
+        final = Signal()
+        first = item * units  # first psum of the item
+        slot_bits = config.glb_width // config.psums_per_word
+        words = []
+        for word in range(config.banks_per_beat):
+            slots = range(word * config.psums_per_word, (word + 1) * config.psums_per_word)
+            packed = Cat(_padded(beat.psums[i], slot_bits) for i in slots if i < config.psum_beat)
+            words.append(_padded(packed, config.glb_width))
+        channel = Signal(CHANNEL)
+        block = Signal(CHANNEL)  # channel block; 32-bit results have blocks of fewer channels
+        # A beat is full a cycle after the pass has come to be the present one at the earliest.
+        raw = Signal(reset_less=True)
+        plane, param = (
+            Signal.like(table.constants[name], reset_less=True) for name in ("plane", "param")
+        )
+        m.d.sync += [
+            raw.eq(table.constants.mode == Rounding.RAW.value),
+            plane.eq(table.constants.plane),
+            param.eq(table.constants.param),
+        ]
+        reach = act_address_bits(config)  # higher bits reach no bank
+        psums = Array(beat.psums[i].as_signed() for i in range(config.psum_beat))
+        payload = self.items.payload
+        m.d.comb += [
+            self.psums.valid.eq(full & ~beat.finished),
+            self.psums.payload.addr.eq(beat.psum_address),
+            self.psums.payload.data.eq(Cat(words)),
+            self.items.valid.eq(full & beat.finished),
+            final.eq(first + units >= beat.count),
+            leave.eq(Mux(beat.finished, self.items.ready & final, self.psums.ready) & full),
+            channel.eq(beat.channel + first),
+            block.eq(channel >> exact_log2(config.lanes)),
+            payload.addr.eq(
+                beat.output
+                + (
+                    Mux(raw, block << exact_log2(32 // config.data_width), block)[:reach]
+                    * plane[:reach]
+                )[:reach]
+            ),
+            payload.lane.eq(channel),
+            payload.row.eq(param + (channel >> exact_log2(units))),
+            payload.bank.eq(self.bank),
+        ]
+        for i in range(units):
+            m.d.comb += [
+                payload.acc[i].eq(psums[(first + i)[: bits_for(config.psum_beat)]]),
+                payload.mask[i].eq(first + i < beat.count),
+            ]
+        with m.If(self.items.valid & self.items.ready):
+            m.d.sync += item.eq(Mux(final, 0, item + 1))
+
+
+def _padded(value, width: int):
+    """The bits of `value`, with zeros above them up to `width`."""
+    bits = Cat(value)
+    return Cat(bits, Const(0, width - len(bits))) if len(bits) < width else bits

@@ -1,0 +1,108 @@
+"""What the engines read of a pass: registers and small tables, twice (one pass ahead)."""
+
+from amaranth.hdl import Module, Shape
+from amaranth.lib import data
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import bits_for, ceil_log2
+
+from hw.arch.commands import BASES, CONSTANTS
+from hw.arch.config import Config
+from hw.arch.fields import Struct
+from hw.base.block import Block
+from hw.glb.ports import act_address_bits, psum_address_bits
+from hw.pe.layouts import ColumnTable, RowTable, row_bits
+
+_ACT_FIELDS = (
+    "address",
+    "outer_words",
+    "inner_words",
+    "output",
+    "ifmap",
+    "plane",
+    "plane_stride",
+    "item_stride",
+)
+
+
+def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
+    """The record's fields one behind the other, without the padding of its words.
+
+    With a configuration, fields that are added up to buffer addresses have no more bits than tell
+    existing words apart: sums wrap, and the buffer looks at no others. Rows of the array and places
+    in a map likewise.
+    """
+    reach: dict[str, int] = {}
+    if config is not None:
+        reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
+        reach |= {f.name: config.map_bits for f in struct.fields if f.on_map}
+        reach["psum"] = psum_address_bits(config)
+        reach["head"] = row_bits(config)
+    return data.StructLayout(
+        {f.name: Shape(min(f.width, reach.get(f.name, f.width)), f.signed) for f in struct.fields}
+    )
+
+
+class PassTable(data.StructLayout):
+    """One pass: constants and bases of the command, place in the nest, patterns in registers."""
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "constants": compact(CONSTANTS, config),
+                "bases": compact(BASES, config),
+                "first": 1,
+                "last": 1,
+                "sync": 1,
+                "closing": 1,
+                **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.rows)),
+                **dict.fromkeys(("columns", "groups"), bits_for(config.cols)),
+                "rows": data.ArrayLayout(RowTable(config), config.rows),
+                "cols": data.ArrayLayout(ColumnTable(config), config.cols),
+            }
+        )
+
+
+class EntryTable(Block):
+    """Entries of one kind for both pass tables, read combinationally.
+
+    Members
+    -------
+    write : {en, bank, index, data}; reads : `ports` times {bank, index, data}
+    """
+
+    def __init__(self, struct: Struct, config: Config, *, entries: int, ports: int = 1):
+        index = ceil_log2(max(entries, 2))
+        shape = compact(struct, config)
+        super().__init__(
+            {
+                "write": In(
+                    Signature(
+                        {"en": Out(1), "bank": Out(1), "index": Out(index), "data": Out(shape)}
+                    )
+                ),
+                "reads": In(
+                    Signature({"bank": Out(1), "index": Out(index), "data": In(shape)})
+                ).array(ports),
+            }
+        )
+        self.shape = shape
+        self.entries = 1 << index
+        self.ports = ports
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.entries = memory = Memory(shape=self.shape, depth=2 * self.entries, init=[])
+        write = memory.write_port()
+        m.d.comb += [
+            write.en.eq(self.write.en),
+            write.addr.eq(self.write.index + self.write.bank * self.entries),
+            write.data.eq(self.write.data),
+        ]
+        for port in self.reads:
+            read = memory.read_port(domain="comb")
+            m.d.comb += [
+                read.addr.eq(port.index + port.bank * self.entries),
+                port.data.eq(read.data),
+            ]
+        return m

@@ -1,0 +1,61 @@
+"""The weight memory: filters that stay on the chip between runs."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block, Ram, instantiate
+
+
+def weight_words(config: Config) -> int:
+    """64-bit words of the weight memory; 0 if there is none."""
+    return config.weight_memory * 8 // LINK_WORD_BITS
+
+
+class WeightMemory(Block):
+    """Filter words of networks that stay on the chip; read from any word on, one word a cycle.
+
+    The first word is there in the cycle after `seek`; the memory's own output register holds it.
+
+    Members
+    -------
+    write : {en, index, data}
+    seek, address : go on from this word
+    words : stream of the words from there on, without end
+    """
+
+    def __init__(self, *, depth: int):
+        index = ceil_log2(max(depth, 2))
+        super().__init__(
+            {
+                "write": In(
+                    Signature({"en": Out(1), "index": Out(index), "data": Out(LINK_WORD_BITS)})
+                ),
+                "seek": In(1),
+                "address": In(index),
+                "words": Out(stream.Signature(LINK_WORD_BITS)),
+            }
+        )
+        self.depth = depth
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        ram = instantiate(m, platform, "memory", Ram(width=LINK_WORD_BITS, depth=self.depth))
+        following = Signal.like(self.address)  # the word behind the one shown
+        place = Signal.like(self.address)
+        m.d.comb += [
+            ram.write.en.eq(self.write.en),
+            ram.write.addr.eq(self.write.index),
+            ram.write.data.eq(self.write.data),
+            place.eq(Mux(self.seek, self.address, following)),
+            ram.read.addr.eq(place),
+            ram.read.en.eq(self.seek | (self.words.valid & self.words.ready)),
+            self.words.payload.eq(ram.read.data),
+        ]
+        with m.If(ram.read.en):
+            m.d.sync += following.eq(Mux(place == self.depth - 1, 0, place + 1))
+        with m.If(self.seek):
+            m.d.sync += self.words.valid.eq(1)
+        return m

@@ -1,0 +1,234 @@
+"""The header that tells the firmware's C of configuration, records, numbers and registers."""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+
+from hw.arch.commands import (
+    ADDRESS,
+    BASES,
+    BEGIN,
+    CHANNEL,
+    COLUMN,
+    COLUMNS,
+    COMMAND_SET_VERSION,
+    CONSTANTS,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    INDEX,
+    LOOP,
+    LOOPS,
+    MAGIC,
+    OUTPUT,
+    PARAM,
+    PATTERN,
+    REGION,
+    RESULT,
+    ROW,
+    SEGMENT,
+    SLOT,
+    TABLE,
+    VECTOR,
+    Block,
+    Opcode,
+    Rounding,
+    Status,
+    VectorOp,
+    col_pattern_words,
+    row_pattern_words,
+)
+from hw.arch.config import Config
+from hw.arch.counters import COUNTERS
+from hw.arch.fields import WORD_BITS, Field, Struct
+from hw.arch.identity import identity_words
+from hw.arch.layout import psum_capacity
+from hw.microcontroller.registers import ACTIVITY, ACTIVITY_BITS, MAP, RAM, REGISTERS, STATUS_BITS
+
+_RECORDS = (
+    HEADER,
+    INDEX,
+    REGION,
+    SLOT,
+    SEGMENT,
+    PATTERN,
+    COLUMN,
+    COLUMNS,
+    CONSTANTS,
+    BASES,
+    LOOP,
+    VECTOR,
+)
+_SIGNED, _GAP, _WIDTH = 1 << 7, 1 << 6, (1 << 6) - 1
+_HALF = 32
+_UNKNOWN = 255
+_TABLE_ENTRIES = 256
+_KEYWORDS = {"signed": "is_signed"}
+
+_ACTIVE = COUNTERS.offsets["pe_active_cycles"] // WORD_BITS
+assert [f.name for f in COUNTERS.fields[_ACTIVE:][: len(ACTIVITY)]] == [
+    "pe_active_cycles",
+    "macs",
+    "gated_macs",
+]
+
+
+def render_header(config: Config) -> str:
+    """The text of `rowforge.h` for a configuration."""
+    lines = ["#pragma once"]
+    lines += [f"#define {name} {_number(value)}" for name, value in _numbers(config)]
+    lines.append(_struct("post", OUTPUT))
+    for record in _RECORDS:
+        lines += _record(record)
+    lines += [_getter(struct, field) for struct in (PARAM, TABLE) for field in struct.fields]
+    known = {int(opcode): DESCRIPTOR_WORDS[opcode] for opcode in _opcodes(config)}
+    lines.append(
+        _array("u8", "DESCRIPTOR_WORDS", [known.get(i, _UNKNOWN) for i in range(max(Opcode) + 1)])
+    )
+    lines.append(_array("u32", "CONFIGURATION", identity_words(config)[3:]))
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: int) -> str:
+    return f"{value}u" if value > 0x7FFF_FFFF else str(value)
+
+
+def _opcodes(config: Config) -> list[Opcode]:
+    return [op for op in Opcode if op is not Opcode.MEMORY or config.weight_memory]
+
+
+def _numbers(config: Config) -> Iterator[tuple[str, int]]:
+    yield from _configuration(config)
+    yield from _identity(config)
+    for name, kind in (
+        ("OPCODE", Opcode),
+        ("BLOCK", Block),
+        ("STATUS", Status),
+        ("ROUNDING", Rounding),
+        ("VECTOR_OP", VectorOp),
+    ):
+        yield from _enumeration(name, kind)
+    for record in (*_RECORDS, ROW, PARAM, TABLE):
+        yield f"{record.name.upper()}_WORDS", record.words
+    for name, offset in RESULT.offsets.items():
+        yield f"RESULT_{name.upper()}", offset
+    for number, field in enumerate(COUNTERS.fields):
+        yield f"COUNTER_{field.name.upper()}", number
+    for register in MAP:
+        yield f"REGISTER_{register.name}", register.offset
+    for bit, name in enumerate(STATUS_BITS):
+        yield f"READY_{name.upper()}", 1 << bit
+
+
+def _configuration(config: Config) -> Iterator[tuple[str, int]]:
+    words = config.glb_banks * config.glb_depth
+    yield from {
+        "RAM": RAM,
+        "REGISTERS": REGISTERS,
+        "ROWS": config.rows,
+        "COLS": config.cols,
+        "NOC_FILTER": config.noc_filter,
+        "WEIGHT_ZERO_POINTS": int(config.weight_zero_points),
+        "GLB_BANKS": config.glb_banks,
+        "GLB_DEPTH": config.glb_depth,
+        "BUFFER_WORDS": words,
+        "ACTIVATION_WORDS": config.act_banks * config.glb_depth,
+        "PSUM_CAPACITY": psum_capacity(config),
+        "ADDRESS_MASK": (1 << ADDRESS) - 1,
+        "BYTE_MASK": (config.glb_width // 8 << ADDRESS) - 1,
+        "CHANNEL_MASK": (1 << CHANNEL) - 1,
+        "CHECKSUM_MASK": _mask(HEADER, "checksum"),
+        "VERSION_MASK": _mask(BEGIN, "version"),
+        "PATTERN_MASK": _mask(BASES, "rows"),
+        "WEIGHTS_MASK": _mask(BASES, "weights"),
+        "PARAM_MASK": _mask(VECTOR, "param"),
+        "ROW_PATTERNS": config.row_patterns,
+        "ROW_PATTERN_WORDS": row_pattern_words(config.rows),
+        "COLUMN_PATTERNS": config.col_patterns,
+        "COLUMN_PATTERN_WORDS": col_pattern_words(config.cols),
+        "PARAM_ENTRIES": config.post_channels,
+        "TABLE_ENTRIES": _TABLE_ENTRIES,
+        "WEIGHT_WORDS": config.weight_memory * 8 // WORD_BITS,
+        "LINK_WIDTH": config.link_width,
+        "ACTIVITY_MASK": (1 << ACTIVITY_BITS) - 1,
+        "ACTIVITY_CYCLES": (1 << ACTIVITY_BITS) // (2 * config.rows * config.cols),
+        "WATCHDOG": config.watchdog,
+        "LOOPS": LOOPS,
+        "COUNTERS": len(COUNTERS.fields),
+        "DESCRIPTOR_MOST": max(DESCRIPTOR_WORDS.values()),
+        "LAST_FILTER_BEAT": 1 << 31,
+        "NONE": 0xFFFF_FFFF,
+        "UNKNOWN": _UNKNOWN,
+        "LAYOUT_SIGNED": _SIGNED,
+        "LAYOUT_GAP": _GAP,
+        "LAYOUT_WIDTH": _WIDTH,
+    }.items()
+
+
+def _mask(struct: Struct, name: str) -> int:
+    return (1 << next(field.width for field in struct.fields if field.name == name)) - 1
+
+
+def _identity(config: Config) -> Iterator[tuple[str, int]]:
+    words = identity_words(config)
+    for name, word in zip(("MAGIC", "VERSIONS", "CONFIGURATION"), words[:3], strict=True):
+        yield f"{name}_LOW", word & 0xFFFF_FFFF
+        yield f"{name}_HIGH", word >> 32
+    assert words[0] == MAGIC
+    yield "IDENTITY_WORDS", len(words)
+    yield "CONFIGURATION_FIELDS", len(words) - 3
+    yield "COMMAND_SET_VERSION", COMMAND_SET_VERSION
+
+
+def _enumeration(name: str, kind: type[IntEnum]) -> Iterator[tuple[str, int]]:
+    for item in kind:
+        yield f"{name}_{item.name}", int(item)
+
+
+# ---- records ------------------------------------------------------------------------------------
+
+
+def _member(field: Field) -> str:
+    kind = "i32" if field.signed else "u32"
+    return f"{kind} {_KEYWORDS.get(field.name, field.name)};"
+
+
+def _struct(name: str, fields: Iterable[Field]) -> str:
+    return f"struct {name} {{ {' '.join(_member(field) for field in fields)} }};"
+
+
+def _record(struct: Struct) -> list[str]:
+    """The C structure of a record, a word a field, and how its fields lie one behind the other.
+
+    A byte of the layout is a field's width, `LAYOUT_SIGNED` with it, or `LAYOUT_GAP` and bits that
+    mean nothing; 0 ends it.
+    """
+    members, layout, position = [], [], 0
+    names = {field.name for field in OUTPUT}
+    grouped = names < {field.name for field in struct.fields}
+    for field in struct.fields:
+        offset = struct.offsets[field.name]
+        if offset > position:
+            layout.append(offset - position | _GAP)
+        layout.append(field.width | (_SIGNED if field.signed else 0))
+        position = offset + field.width
+        if not grouped or field.name not in names:
+            members.append(_member(field))
+        elif field is OUTPUT[0]:
+            members.append("struct post post;")
+    return [
+        f"struct {struct.name} {{ {' '.join(members)} }};",
+        _array("u8", f"{struct.name.upper()}_LAYOUT", [*layout, 0]),
+    ]
+
+
+def _getter(struct: Struct, field: Field) -> str:
+    """A macro that takes a field out of a record's 32-bit halves; it lies within one of them."""
+    half, offset = divmod(struct.offsets[field.name], _HALF)
+    assert offset + field.width <= _HALF
+    kind = "i32" if field.signed else "u32"
+    left, right = _HALF - field.width - offset, _HALF - field.width
+    name = f"{struct.name.upper()}_{field.name.upper()}"
+    return f"#define {name}(words) (({kind})((words)[{half}] << {left}) >> {right})"
+
+
+def _array(kind: str, name: str, values: Iterable[int]) -> str:
+    return f"static const {kind} {name}[] = {{{', '.join(_number(v) for v in values)}}};"

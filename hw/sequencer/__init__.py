@@ -1,0 +1,1 @@
+"""From the descriptor of a CONV to one pass after the other."""

@@ -1,0 +1,83 @@
+"""Pattern memory: holds patterns, and copies one into a pass table word by word."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
+
+from hw.arch.config import LINK_WORD_BITS
+from hw.base.block import Block, Ram, instantiate
+
+
+class PatternLoader(Block):
+    """Memory of `patterns` x `words` link words.
+
+    A copy takes `words` + 2 cycles; one that the table already holds takes none.
+
+    Members
+    -------
+    write : {en, pattern, index, data} fills the memory and makes all copies stale
+    copy, pattern, bank : bring the table `bank` to hold `pattern`
+    current : the table `bank` holds `pattern`
+    word : {en, index, data}, the words of the copy in order
+    """
+
+    def __init__(self, *, patterns: int, words: int):
+        index = ceil_log2(words)
+        select = ceil_log2(patterns)
+        super().__init__(
+            {
+                "write": In(
+                    Signature(
+                        {
+                            "en": Out(1),
+                            "pattern": Out(select),
+                            "index": Out(index),
+                            "data": Out(LINK_WORD_BITS),
+                        }
+                    )
+                ),
+                "copy": In(1),
+                "pattern": In(select),
+                "bank": In(1),
+                "current": Out(1),
+                "word": Out(
+                    Signature({"en": Out(1), "index": Out(index), "data": Out(LINK_WORD_BITS)})
+                ),
+            }
+        )
+        self.patterns = patterns
+        self.words = words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        stride = 1 << ceil_log2(self.words)  # a power of two, so that an address is a concatenation
+        ram = Ram(width=LINK_WORD_BITS, depth=self.patterns * stride)
+        instantiate(m, platform, "memory", ram)
+        held = [Signal.like(self.pattern, name=f"held_{bank}") for bank in range(2)]
+        valid = Signal(2)
+        position = Signal(range(self.words + 1))
+        reading = Signal()
+        m.d.comb += [
+            self.current.eq((held[0] == self.pattern) & valid[0]),
+            ram.write.en.eq(self.write.en),
+            ram.write.addr.eq(self.write.pattern * stride + self.write.index),
+            ram.write.data.eq(self.write.data),
+            ram.read.en.eq(reading),
+            ram.read.addr.eq(self.pattern * stride + position),
+            self.word.data.eq(ram.read.data),
+        ]
+        with m.If(self.bank):
+            m.d.comb += self.current.eq((held[1] == self.pattern) & valid[1])
+        m.d.comb += reading.eq(self.copy & ~self.current & (position != self.words))
+        m.d.sync += [self.word.en.eq(reading), self.word.index.eq(position)]
+        with m.If(reading):
+            m.d.sync += position.eq(position + 1)
+        with m.If(self.word.en & (self.word.index == self.words - 1)):
+            m.d.sync += [position.eq(0), valid.bit_select(self.bank, 1).eq(1)]
+            with m.If(self.bank):
+                m.d.sync += held[1].eq(self.pattern)
+            with m.Else():
+                m.d.sync += held[0].eq(self.pattern)
+        with m.If(self.write.en):
+            m.d.sync += valid.eq(0)
+        return m

@@ -1,0 +1,140 @@
+"""The nest walker: from the descriptor of a CONV to the bases of one pass after the other."""
+
+from amaranth.hdl import Array, Module, Signal
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import ceil_log2
+
+from hw.arch.commands import BASES, CONSTANTS, DESCRIPTOR_WORDS, LOOP, LOOPS, Opcode
+from hw.arch.config import LINK_WORD_BITS
+from hw.base.block import Block
+from hw.base.layouts import layout
+from hw.engines.tables import compact
+
+WORDS = DESCRIPTOR_WORDS[Opcode.CONV]
+
+
+class NestWalker(Block):
+    """Holds a CONV descriptor and steps through its passes.
+
+    Stepping takes one cycle for each loop that starts over, and one for the loop that steps.
+
+    Members
+    -------
+    write : {en, index, data} writes descriptor words while `idle`
+    start : begin with the first pass; idle : no pass is left
+    ready : `bases`, `first` and `last` are those of a pass; next : go on to the next pass
+    opening, closing : it is the first, the last pass of the command
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "write": In(
+                    Signature(
+                        {
+                            "en": Out(1),
+                            "index": Out(ceil_log2(WORDS)),
+                            "data": Out(LINK_WORD_BITS),
+                        }
+                    )
+                ),
+                "start": In(1),
+                "idle": Out(1),
+                "ready": Out(1),
+                "next": In(1),
+                "constants": Out(compact(CONSTANTS)),
+                "bases": Out(compact(BASES)),
+                "first": Out(1),
+                "last": Out(1),
+                "opening": Out(1),
+                "closing": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        constants = Signal(layout(CONSTANTS))
+        words = Array(constants.as_value().word_select(i, 64) for i in range(CONSTANTS.words))
+        bases = Signal(layout(BASES))
+        base_words = [bases.as_value().word_select(i, 64) for i in range(BASES.words)]
+        first_loop_word = CONSTANTS.words + BASES.words
+        with m.If(self.write.en):
+            for i in range(CONSTANTS.words):
+                with m.If(self.write.index == i):
+                    m.d.sync += words[i].eq(self.write.data)
+            for i, word in enumerate(base_words):
+                with m.If(self.write.index == CONSTANTS.words + i):
+                    m.d.sync += word.eq(self.write.data)
+        loop = Signal(range(LOOPS))
+        entry = Signal(layout(LOOP))
+        for i in range(LOOP.words):
+            m.submodules[f"loops_{i}"] = memory = Memory(shape=64, depth=LOOPS, init=[])
+            write, read = memory.write_port(), memory.read_port(domain="comb")
+            m.d.comb += [
+                write.data.eq(self.write.data),
+                read.addr.eq(loop),
+                entry.as_value().word_select(i, 64).eq(read.data),
+            ]
+            with m.Switch(self.write.index):
+                for number in range(LOOPS):
+                    with m.Case(first_loop_word + number * LOOP.words + i):
+                        m.d.comb += [write.addr.eq(number), write.en.eq(self.write.en)]
+        m.d.comb += [
+            *(self.constants[f.name].eq(constants[f.name]) for f in CONSTANTS.fields),
+            *(self.bases[f.name].eq(bases[f.name]) for f in BASES.fields),
+        ]
+        self._walk(m, loop, entry, bases, constants)
+        return m
+
+    def _walk(self, m: Module, loop: Signal, entry, bases, constants) -> None:
+        indices = Array(Signal(16, name=f"index_{i}") for i in range(LOOPS))
+        at_first = Signal(LOOPS)
+        at_last = Signal(LOOPS)
+        mask = constants.accumulate
+        m.d.comb += [
+            self.first.eq(~constants.after & (at_first | ~mask).all()),
+            self.last.eq(~constants.before & (at_last | ~mask).all()),
+            self.closing.eq(at_last.all()),
+        ]
+        index = indices[loop]
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.idle.eq(1)
+                with m.If(self.start):
+                    m.d.sync += [loop.eq(LOOPS - 1), self.opening.eq(1)]
+                    m.next = "OPEN"
+            with m.State("OPEN"):  # every loop at its first iteration
+                m.d.sync += [
+                    index.eq(0),
+                    at_first.bit_select(loop, 1).eq(1),
+                    at_last.bit_select(loop, 1).eq(entry.count == 1),
+                    loop.eq(loop - 1),
+                ]
+                with m.If(loop == 0):
+                    m.next = "SHOW"
+            with m.State("SHOW"):
+                m.d.comb += self.ready.eq(1)
+                with m.If(self.next):
+                    m.d.sync += [loop.eq(LOOPS - 1), self.opening.eq(0)]
+                    m.next = "STEP"
+            with m.State("STEP"):
+                with m.If(at_last.bit_select(loop, 1)):
+                    m.d.sync += [
+                        index.eq(0),
+                        at_first.bit_select(loop, 1).eq(1),
+                        at_last.bit_select(loop, 1).eq(entry.count == 1),
+                        loop.eq(loop - 1),
+                    ]
+                    with m.If(loop == 0):
+                        m.next = "IDLE"
+                with m.Else():
+                    m.d.sync += [
+                        index.eq(index + 1),
+                        at_first.bit_select(loop, 1).eq(0),
+                        at_last.bit_select(loop, 1).eq(index + 2 == entry.count),
+                    ]
+                    for field in BASES.fields:
+                        base = bases[field.name]
+                        m.d.sync += base.eq(base + entry[field.name])
+                    m.next = "SHOW"

@@ -1,0 +1,1 @@
+"""The whole accelerator, and its forms for a serial line and for AXI."""

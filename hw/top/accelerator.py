@@ -1,0 +1,58 @@
+"""The accelerator: command stream in, result stream out."""
+
+from amaranth.hdl import Module
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block, ResetReplacer, instantiate
+from hw.control.decoder import Decoder
+from hw.link.width import WordAssembler, WordSplitter
+from hw.microcontroller.control import Processor, require_processor
+from hw.top.engine import Engine
+
+
+class Accelerator(Block):
+    """Decoder and engine, or a processor; an error in the stream resets the engine alone.
+
+    Members
+    -------
+    cmd : command stream, beats of `link_width` bits, 64 / `link_width` of them a word
+    result : result stream likewise
+    """
+
+    def __init__(self, config: Config):
+        require_processor(config)
+        beat = stream.Signature(config.link_width)
+        super().__init__({"cmd": In(beat), "result": Out(beat)})
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.config.processor:
+            processor = instantiate(m, platform, "processor", Processor(self.config))
+            connect(m, flipped(self.cmd), processor.command)
+            connect(m, processor.result, flipped(self.result))
+            return m
+        decoder = self._decoder(m, platform)
+        width = self.config.link_width
+        if width == LINK_WORD_BITS:
+            connect(m, flipped(self.cmd), decoder.command)
+            connect(m, decoder.result, flipped(self.result))
+            return m
+        assembler = instantiate(m, platform, "assembler", WordAssembler(width=width))
+        splitter = instantiate(m, platform, "splitter", WordSplitter(width=width))
+        connect(m, flipped(self.cmd), assembler.beats)
+        connect(m, assembler.words, decoder.command)
+        connect(m, decoder.result, splitter.words)
+        connect(m, splitter.beats, flipped(self.result))
+        return m
+
+    def _decoder(self, m: Module, platform: object) -> Decoder:
+        """The decoder with the engine behind it."""
+        decoder = instantiate(m, platform, "decoder", Decoder(self.config))
+        inner = Module()
+        engine = instantiate(inner, platform, "engine", Engine(self.config))
+        m.submodules.core = ResetReplacer(decoder.flush)(inner)
+        connect(m, decoder.engine, engine.control)
+        return decoder

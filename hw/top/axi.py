@@ -1,0 +1,132 @@
+"""The accelerator with AXI4-Stream and AXI4-Lite ports, for Zynq and other systems on a chip."""
+
+from amaranth.hdl import ClockDomain, ClockSignal, Module, Mux, ResetInserter, ResetSignal, Signal
+from amaranth.lib.wiring import In, Out, connect
+
+from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.configfile import config_hash
+from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
+from hw.arch.version import LINK_PROTOCOL_VERSION
+from hw.base.block import Block, instantiate
+from hw.link.axi_lite import AXI_LITE, AxiLitePort
+from hw.link.width import WordAssembler, WordSplitter
+from hw.microcontroller.control import require_processor
+from hw.top.accelerator import Accelerator
+
+RESET_CYCLES = 4
+_HALF = (1 << REGISTER_BITS) - 1
+
+
+class AxiAccelerator(Block):
+    """An accelerator between three AXI ports, all in the clock domain of `aclk`.
+
+    A result word waits until the PACKET register lets it pass; the last one of the count has
+    `tlast`, so that a DMA transfer of that length ends. A write of CONTROL ends `m_axis_tvalid` at
+    once: reset the DMA's channels with it.
+
+    Members
+    -------
+    aclk, aresetn : clock, and reset, synchronous and active low
+    s_axis_* : AXI4-Stream of 64-bit command words (`tlast` means nothing and has no port)
+    m_axis_* : AXI4-Stream of 64-bit result words
+    s_axi_* : AXI4-Lite, the registers in `hw.arch.registers`
+    """
+
+    clock_domains = ()
+
+    def __init__(self, config: Config):
+        require_processor(config)
+        super().__init__(
+            {
+                "aclk": In(1),
+                "aresetn": In(1),
+                "s_axis_tdata": In(LINK_WORD_BITS),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "m_axis_tdata": Out(LINK_WORD_BITS),
+                "m_axis_tkeep": Out(LINK_WORD_BITS // 8),
+                "m_axis_tlast": Out(1),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                **{f"s_axi_{name}": member for name, member in AXI_LITE.items()},
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.domains.sync = ClockDomain("sync")
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        port = instantiate(m, platform, "port", AxiLitePort())
+        for name, member in AXI_LITE.items():
+            inner, outer = getattr(port, name), getattr(self, f"s_axi_{name}")
+            m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
+        restart = Signal()
+        inside = Module()
+        command, result = self._streams(inside, platform)
+        m.submodules.core = ResetInserter(restart)(inside)
+        left = Signal(REGISTER_BITS)  # result words that may pass
+        m.d.comb += [
+            command.payload.eq(self.s_axis_tdata),
+            command.valid.eq(self.s_axis_tvalid & ~restart),
+            self.s_axis_tready.eq(command.ready & ~restart),
+            self.m_axis_tdata.eq(result.payload),
+            self.m_axis_tkeep.eq(-1),
+            self.m_axis_tlast.eq(left == 1),
+            self.m_axis_tvalid.eq(result.valid & (left != 0) & ~restart),
+            result.ready.eq(self.m_axis_tready & (left != 0)),
+        ]
+        self._registers(m, port, restart, left, result.valid)
+        return m
+
+    def _streams(self, m: Module, platform: object) -> tuple:
+        """The accelerator's streams in words."""
+        device = instantiate(m, platform, "accelerator", Accelerator(self.config))
+        width = self.config.link_width
+        if width == LINK_WORD_BITS:
+            return device.cmd, device.result
+        splitter = instantiate(m, platform, "narrow", WordSplitter(width=width))
+        assembler = instantiate(m, platform, "widen", WordAssembler(width=width))
+        connect(m, splitter.beats, device.cmd)
+        connect(m, device.result, assembler.beats)
+        return splitter.words, assembler.words
+
+    def _registers(self, m: Module, port: AxiLitePort, restart, left, waits) -> None:
+        """What is read, and what writing does; `waits`: the accelerator offers a result word."""
+        digest = config_hash(self.config)
+        took = self.s_axis_tvalid & self.s_axis_tready
+        gave = self.m_axis_tvalid & self.m_axis_tready
+        taken, given = Signal(REGISTER_BITS), Signal(REGISTER_BITS)
+        resetting = Signal(range(RESET_CYCLES + 1))
+        values = {
+            Register.MAGIC_LOW: MAGIC & _HALF,
+            Register.MAGIC_HIGH: MAGIC >> REGISTER_BITS,
+            Register.HASH_LOW: digest & _HALF,
+            Register.HASH_HIGH: digest >> REGISTER_BITS,
+            Register.VERSIONS: LINK_PROTOCOL_VERSION << 16 | COMMAND_SET_VERSION,
+            Register.CONTROL: 0,
+            Register.PACKET: left,
+            Register.STATE: self.s_axis_tvalid | waits << 1,
+            Register.WORDS_IN: taken,
+            Register.WORDS_OUT: given,
+        }
+        with m.Switch(port.read_address):
+            for register, value in values.items():
+                with m.Case(register):
+                    m.d.comb += [port.read_data.eq(value), port.read_known.eq(1)]
+        m.d.comb += restart.eq(resetting != 0)
+        m.d.sync += [
+            taken.eq(Mux(restart, 0, taken + took)),
+            given.eq(Mux(restart, 0, given + gave)),
+            left.eq(Mux(restart, 0, left - gave)),
+            resetting.eq(Mux(restart, resetting - 1, 0)),
+        ]
+        with m.Switch(port.write_address):
+            for register in (name for name in Register if MEANINGS[name].write):
+                with m.Case(register):
+                    m.d.comb += port.write_known.eq(1)
+        with m.If(port.write & (port.write_address == Register.PACKET)):
+            m.d.sync += left.eq(port.write_data)
+        with m.If(port.write & (port.write_address == Register.CONTROL) & port.write_data[0]):
+            m.d.sync += resetting.eq(RESET_CYCLES)

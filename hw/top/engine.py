@@ -1,0 +1,346 @@
+"""Everything behind the command decoder: sequencer, engines, array, buffer, post-processing."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, connect, flipped
+from amaranth.utils import bits_for, exact_log2
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.counters import COUNTERS
+from hw.array.array import PEArray
+from hw.base.block import Block, instantiate
+from hw.base.deep_queue import DeepQueue
+from hw.base.queue import Queue
+from hw.control.box_loader import BoxLoader
+from hw.control.box_storer import BoxStorer
+from hw.control.counters import Counters
+from hw.control.port import control_port
+from hw.engines.filters import FilterEngine
+from hw.engines.ifmaps import IfmapEngine
+from hw.engines.psum_reader import PsumReader
+from hw.engines.psum_writer import PsumWriter, accumulator_width
+from hw.engines.weights import WeightMemory, weight_words
+from hw.glb.arbiter import ReadArbiter, WriteArbiter
+from hw.glb.buffer import GlobalBuffer
+from hw.glb.ports import act_write_layout
+from hw.pe.layouts import pass_constants
+from hw.post.processor import PostProcessor
+from hw.sequencer.sequencer import Sequencer
+from hw.vector.reader import REQUEST
+from hw.vector.vector import VectorEngine
+
+WEIGHT_BYTES = LINK_WORD_BITS // 8
+
+
+class Engine(Block):
+    """The data path of docs/architecture.md.
+
+    Members
+    -------
+    control : the decoder's port
+    """
+
+    def __init__(self, config: Config):
+        super().__init__({"control": In(control_port(config))})
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        parts = _Parts(m, platform, self.config)
+        self._sequence(m, parts)
+        self._weights(m, platform, parts)
+        self._buffer(m, platform, parts)
+        self._post(m, parts)
+        self._tables(m, parts)
+        self._count(m, platform, parts)
+        return m
+
+    def _sequence(self, m: Module, p: "_Parts") -> None:
+        """Who is in which pass, and when all is quiet."""
+        control, sequencer = self.control, p.sequencer
+        connect(m, flipped(control.descriptor), sequencer.descriptor)
+        connect(m, flipped(control.rows), sequencer.rows)
+        connect(m, flipped(control.cols), sequencer.cols)
+        post_busy = p.post.busy | p.writer.items.valid
+        m.d.comb += [
+            sequencer.start.eq(control.start_conv),
+            sequencer.done.filters.eq(p.filters.done),
+            sequencer.done.ifmaps.eq(p.ifmaps.done),
+            sequencer.done.psum_reader.eq(p.reader.done),
+            sequencer.done.psum_writer.eq(p.writer.done),
+            sequencer.begun.eq(p.array.begun),
+            sequencer.settled.eq(p.array.settled),
+            p.array.issued.eq(sequencer.issued),
+            p.writer.post_idle.eq(~p.post.busy),
+            p.reader.written_pass.eq(p.writer.done),
+            p.reader.written_window.eq(p.writer.written_window),
+            p.ifmaps.quiet.eq((p.writer.done == p.ifmaps.done) & ~post_busy & ~p.vector.busy),
+            control.walk_idle.eq(sequencer.idle),
+        ]
+        # The decoder does not ask within two cycles after it has begun something.
+        m.d["sync" if self.config.control_pipeline else "comb"] += control.quiet.eq(
+            sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
+        )
+        self._count_commands(m, p)
+        for engine in (p.filters, p.ifmaps, p.reader, p.writer):
+            m.d.comb += [
+                engine.tables.eq(sequencer.tables),
+                engine.issued.eq(sequencer.issued),
+            ]
+        m.d.comb += [
+            sequencer.slot.bank.eq(p.ifmaps.slot_bank),
+            sequencer.slot.index.eq(p.ifmaps.slot_index),
+            p.ifmaps.slot.eq(sequencer.slot.data),
+        ]
+        for engine, segment, column in (
+            (p.reader, sequencer.segment_in, sequencer.column_in),
+            (p.writer, sequencer.segment_out, sequencer.column_out),
+        ):
+            m.d.comb += [
+                segment.bank.eq(engine.bank),
+                segment.index.eq(engine.segment_index),
+                engine.segment.eq(segment.data),
+                column.bank.eq(engine.bank),
+                column.index.eq(engine.column_index),
+                engine.column.eq(column.data),
+            ]
+
+    def _count_commands(self, m: Module, p: "_Parts") -> None:
+        """CONV commands that have begun and not written all results: three at the most.
+
+        The walk of one must end before the next begins, and two passes are under way beside it.
+        """
+        pending = Signal(2)
+        m.d.comb += self.control.older_done.eq(pending <= 1)
+        m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
+
+    def _weights(self, m: Module, platform: object, p: "_Parts") -> None:
+        """Filters come from the stream through the prefetch FIFO, or from the weight memory."""
+        prefetch = DeepQueue(
+            width=LINK_WORD_BITS, depth=self.config.filter_prefetch // WEIGHT_BYTES
+        )
+        instantiate(m, platform, "prefetch", prefetch)
+        connect(m, flipped(self.control.filters), prefetch.input)
+        words = prefetch.output
+        m.d.comb += self.control.surplus.eq(words.valid)
+        depth = weight_words(self.config)
+        if not depth:
+            connect(m, words, p.filters.words)
+        else:
+            memory = instantiate(m, platform, "weight_memory", WeightMemory(depth=depth))
+            resident = memory.words
+            connect(m, flipped(self.control.memory), memory.write)
+            m.d.comb += [
+                memory.seek.eq(p.filters.seek),
+                memory.address.eq(p.filters.address),
+                p.filters.words.payload.eq(
+                    Mux(p.filters.resident, resident.payload, words.payload)
+                ),
+                p.filters.words.valid.eq(Mux(p.filters.resident, resident.valid, words.valid)),
+                resident.ready.eq(p.filters.words.ready & p.filters.resident),
+                words.ready.eq(p.filters.words.ready & ~p.filters.resident),
+            ]
+        connect(m, p.filters.beats, p.array.filters)
+        connect(m, p.ifmaps.beats, p.array.ifmap)
+        for col in range(self.config.cols):
+            connect(m, p.reader.columns[col], p.array.psums_in[col])
+            connect(m, p.array.psums_out[col], p.writer.columns[col])
+
+    def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
+        """Who reads and writes the global buffer."""
+        config = self.config
+        reads = ReadArbiter(clients=3, width=config.glb_width)
+        writes = WriteArbiter(act_write_layout(config))
+        instantiate(m, platform, "read_arbiter", reads)
+        instantiate(m, platform, "write_arbiter", writes)
+        connect(m, reads.port, p.buffer.act_read)
+        connect(m, writes.port, p.buffer.act_write)
+        connect(m, p.ifmaps.port, reads.clients[0])
+        connect(m, p.storer.port, reads.clients[2])
+        connect(m, p.post.writes, writes.first)
+        connect(m, p.loader.write, writes.second)
+        connect(m, p.reader.port, p.buffer.psum_read)
+        connect(m, p.writer.psums, p.buffer.psum_write)
+        vector, asked = reads.clients[1], self._vector_requests(m, platform, p)
+        granted = Signal()
+        m.d.comb += [
+            vector.request.valid.eq(asked.valid),
+            vector.request.payload.eq(asked.payload.addr),
+            asked.ready.eq(vector.request.ready),
+            p.vector.responses.valid.eq(granted),
+            p.vector.responses.payload.data.eq(vector.data),
+        ]
+        m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
+        self._boxes(m, p)
+
+    def _vector_requests(self, m: Module, platform: object, p: "_Parts") -> stream.Interface:
+        """The vector engine's reads, with `control_pipeline` out of a queue of two."""
+        if not self.config.control_pipeline:
+            return p.vector.requests
+        queue = instantiate(m, platform, "vector_requests", Queue(REQUEST, depth=2))
+        connect(m, p.vector.requests, queue.input)
+        return queue.output
+
+    def _boxes(self, m: Module, p: "_Parts") -> None:
+        """LOAD and STORE."""
+        control, loader, storer = self.control, p.loader, p.storer
+        connect(m, flipped(control.load_words), loader.payload)
+        connect(m, storer.result, flipped(control.block))
+        m.d.comb += [
+            loader.region.eq(control.region),
+            loader.start.eq(control.load),
+            control.loading.eq(loader.busy),
+            control.overrun.eq(loader.overrun),
+            control.address.eq(loader.address),
+            storer.region.eq(control.region),
+            storer.tag.eq(control.tag),
+            storer.start.eq(control.store),
+            control.storing.eq(storer.busy),
+            control.store_failed.eq(storer.failed),
+            control.store_status.eq(storer.status),
+            control.store_value.eq(storer.value),
+        ]
+
+    def _post(self, m: Module, p: "_Parts") -> None:
+        """Array and vector engine share the post-processor; they are never busy together."""
+        config, control = self.config, self.control
+        units = exact_log2(config.post_units)
+        items = p.post.items
+        m.d.comb += [
+            p.vector.descriptor.eq(control.vector),
+            p.vector.start.eq(control.start_vector),
+            p.vector.bank.eq(0),
+            control.vector_busy.eq(p.vector.busy),
+            items.valid.eq(p.writer.items.valid | p.vector.items.valid),
+            items.payload.eq(
+                Mux(
+                    p.vector.items.valid,
+                    p.vector.items.payload.as_value(),
+                    p.writer.items.payload.as_value(),
+                )
+            ),
+            p.vector.items.ready.eq(items.ready),
+            p.writer.items.ready.eq(items.ready & ~p.vector.items.valid),
+            p.post.params.en.eq(control.params.en),
+            p.post.params.row.eq(control.params.channel >> units),
+            p.post.params.unit.eq(control.params.channel[:units] if units else 0),
+            p.post.params.data.eq(control.params.data),
+        ]
+        if config.data_width == 8:
+            m.d.comb += [
+                p.vector.table.en.eq(control.table.en),
+                p.vector.table.index.eq(control.table.index),
+                p.vector.table.entry.as_value().eq(control.table.data),
+            ]
+        vector_active = Signal()
+        m.d.sync += vector_active.eq(
+            p.vector.busy | control.start_vector | (vector_active & p.post.busy)
+        )
+        for bank in range(2):
+            constants = p.sequencer.tables[bank].constants
+            self._output_config(m, p.post.cfg[bank], constants)
+            with m.If(vector_active):
+                self._output_config(m, p.post.cfg[bank], control.vector)
+
+    @staticmethod
+    def _output_config(m: Module, target, source) -> None:
+        m.d.comb += [
+            target.plane.eq(source.plane),
+            target.lane.mode.eq(source.mode),
+            target.lane.zero_point.eq(source.zero_point),
+            target.lane.low.eq(source.low),
+            target.lane.high.eq(source.high),
+        ]
+
+    def _tables(self, m: Module, p: "_Parts") -> None:
+        """What the array sees of the pass tables."""
+        for bank in range(2):
+            source, target = p.sequencer.tables[bank], p.array.tables[bank]
+            m.d.comb += [
+                target.rows.eq(source.rows),
+                target.cols.eq(source.cols),
+                target.zero.eq(source.first),
+            ]
+            constants = pass_constants(self.config, source.constants)
+            for name, value in constants.items():
+                m.d.comb += target.constants[name].eq(value)
+            for name in ("slot_end", "step_end", "windows", "single"):
+                m.d.comb += target.collector[name].eq(constants[name])
+            m.d.comb += target.collector.odd.eq(source.constants.odd)
+
+    def _count(self, m: Module, platform: object, p: "_Parts") -> None:
+        """What the counters count; see `COUNTERS`."""
+        config, control = self.config, self.control
+        activity = p.array.activity
+        lanes = config.macs_per_pe
+        events = {
+            "cycles": 1,
+            "pe_active_cycles": activity.running,
+            "macs": (activity.fired + activity.gated) * lanes,
+            "gated_macs": activity.gated * lanes,
+            "stall_ifmap": activity.starved_ifmap,
+            "stall_filter": activity.starved_filter,
+            "stall_psum_in": activity.blocked_in,
+            "stall_psum_out": activity.blocked_out,
+            "glb_ifmap_words": _fires(p.ifmaps.port.request),
+            "glb_psum_read_beats": _fires(p.reader.port.request),
+            "glb_psum_write_beats": _fires(p.writer.psums),
+            "glb_act_write_words": _fires(p.post.writes),
+            "link_in_words": control.link_in,
+            "link_out_words": control.link_out,
+            "filter_words": _fires(p.filters.words),
+            "passes": p.issue_event(m),
+        }
+        pes = bits_for(config.rows * config.cols * lanes)
+        widths = tuple(
+            (field.name, pes if field.name.startswith(("pe_", "macs", "gated", "stall")) else 1)
+            for field in COUNTERS.fields
+        )
+        counters = instantiate(m, platform, "counters", Counters(widths=widths))
+        m.d.comb += [counters.increments[name].eq(event) for name, event in events.items()]
+        m.d.comb += [
+            counters.clear.eq(control.clear),
+            counters.hold.eq(control.hold),
+            counters.index.eq(control.counter_index),
+            control.counter.eq(counters.value),
+            control.progress.eq(
+                Cat(
+                    activity.fired != 0,
+                    activity.gated != 0,
+                    events["glb_ifmap_words"],
+                    events["glb_psum_write_beats"],
+                    events["glb_act_write_words"],
+                    events["filter_words"],
+                ).any()
+            ),
+        ]
+
+
+def _fires(port: stream.Interface):
+    return port.valid & port.ready
+
+
+class _Parts:
+    """The blocks of the engine, instantiated."""
+
+    def __init__(self, m: Module, platform: object, config: Config):
+        width = accumulator_width(config)
+        self.sequencer = instantiate(m, platform, "sequencer", Sequencer(config))
+        self.filters = instantiate(m, platform, "filter_engine", FilterEngine(config))
+        self.ifmaps = instantiate(m, platform, "ifmap_engine", IfmapEngine(config))
+        self.reader = instantiate(m, platform, "psum_reader", PsumReader(config))
+        self.writer = instantiate(m, platform, "psum_writer", PsumWriter(config))
+        self.array = instantiate(m, platform, "array", PEArray(config))
+        self.buffer = instantiate(m, platform, "buffer", GlobalBuffer(config))
+        self.loader = instantiate(m, platform, "box_loader", BoxLoader(config))
+        self.storer = instantiate(m, platform, "box_storer", BoxStorer(config))
+        self.post = instantiate(
+            m, platform, "post_processor", PostProcessor(config, acc_width=width)
+        )
+        self.vector = instantiate(m, platform, "vector", VectorEngine(config, acc_width=width))
+
+    def issue_event(self, m: Module):
+        """A pass was issued in the cycle before."""
+        before = Signal(2)
+        m.d.sync += before.eq(self.sequencer.issued)
+        return before != self.sequencer.issued

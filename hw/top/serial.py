@@ -1,0 +1,170 @@
+"""What stands behind a byte line: an accelerator, or for bring-up the line's own end."""
+
+from abc import abstractmethod
+
+from amaranth.hdl import Module, ResetInserter
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.configfile import config_hash
+from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
+from hw.base.block import Block, instantiate
+from hw.base.deep_queue import DeepQueue
+from hw.link.framed import FramedLink
+from hw.link.uart import UartReceiver, UartTransmitter, bit_time
+from hw.link.width import WordAssembler, WordSplitter
+from hw.microcontroller.control import require_processor
+from hw.top.accelerator import Accelerator
+
+_BYTE = stream.Signature(8)
+
+
+class FramedAccelerator(Block):
+    """An accelerator that speaks the framed protocol over two streams of bytes.
+
+    Members
+    -------
+    rx, tx : streams of bytes from and to the line
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        request_words: int = REQUEST_WORDS,
+        reply_words: int = REPLY_WORDS,
+    ):
+        require_processor(config)
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        self.config = config
+        self.request_words = request_words
+        self.reply_words = reply_words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        link = FramedLink(
+            config_hash=config_hash(self.config),
+            request_words=self.request_words,
+            reply_words=self.reply_words,
+        )
+        instantiate(m, platform, "link", link)
+        connect(m, flipped(self.rx), link.rx)
+        connect(m, link.tx, flipped(self.tx))
+        inner = Module()
+        device = instantiate(inner, platform, "accelerator", Accelerator(self.config))
+        command, results = self._words(inner, platform, device)
+        m.submodules.core = ResetInserter(link.restart)(inner)
+        connect(m, link.command, command)
+        connect(m, results, link.results)
+        return m
+
+    def _words(self, m: Module, platform: object, device: Accelerator) -> tuple:
+        """The accelerator's streams as streams of bytes."""
+        width = self.config.link_width
+        if width == 8:
+            return device.cmd, device.result
+        gather = instantiate(m, platform, "gather", WordAssembler(width=8))
+        scatter = instantiate(m, platform, "scatter", WordSplitter(width=8))
+        if width == LINK_WORD_BITS:
+            connect(m, gather.words, device.cmd)
+            connect(m, device.result, scatter.words)
+            return gather.beats, scatter.beats
+        narrow = instantiate(m, platform, "narrow", WordSplitter(width=width))
+        widen = instantiate(m, platform, "widen", WordAssembler(width=width))
+        connect(m, gather.words, narrow.words)
+        connect(m, narrow.beats, device.cmd)
+        connect(m, device.result, widen.beats)
+        connect(m, widen.words, scatter.words)
+        return gather.beats, scatter.beats
+
+
+class FramedLoopback(Block):
+    """A device whose results are its commands: tells a bad line from a bad accelerator.
+
+    Members
+    -------
+    rx, tx : streams of bytes from and to the line
+    """
+
+    def __init__(self, *, words: int = 4 * REQUEST_WORDS):
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        self.words = words
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        link = instantiate(m, platform, "link", FramedLink(config_hash=0))
+        connect(m, flipped(self.rx), link.rx)
+        connect(m, link.tx, flipped(self.tx))
+        inner = Module()
+        queue = instantiate(inner, platform, "queue", DeepQueue(width=8, depth=8 * self.words))
+        m.submodules.core = ResetInserter(link.restart)(inner)
+        connect(m, link.command, queue.input)
+        connect(m, queue.output, link.results)
+        return m
+
+
+class _SerialBoard(Block):
+    """A serial line before a device with streams of bytes.
+
+    Members
+    -------
+    rx, tx : the line's pins, seen from the board
+    """
+
+    def __init__(self, *, clock: float, baud: float):
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        self.bit_time = bit_time(clock, baud)
+
+    @abstractmethod
+    def _device(self) -> Block:
+        """What speaks over the line: streams of bytes `rx` and `tx`."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        receiver = instantiate(m, platform, "receiver", UartReceiver(bit_time=self.bit_time))
+        transmitter = instantiate(
+            m, platform, "transmitter", UartTransmitter(bit_time=self.bit_time)
+        )
+        device = instantiate(m, platform, "device", self._device())
+        connect(m, receiver.output, device.rx)
+        connect(m, device.tx, transmitter.input)
+        m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
+        return m
+
+
+class SerialAccelerator(_SerialBoard):
+    """The whole digital part of a board with a serial line.
+
+    Parameters
+    ----------
+    clock, baud : float
+        Frequency of `sync` and of the line's bits, both in Hz.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: float,
+        baud: float,
+        request_words: int = REQUEST_WORDS,
+        reply_words: int = REPLY_WORDS,
+    ):
+        require_processor(config)
+        super().__init__(clock=clock, baud=baud)
+        self.config = config
+        self.request_words = request_words
+        self.reply_words = reply_words
+
+    def _device(self) -> Block:
+        return FramedAccelerator(
+            self.config, request_words=self.request_words, reply_words=self.reply_words
+        )
+
+
+class SerialLoopback(_SerialBoard):
+    """The same without an accelerator: for the bring-up of a board's line."""
+
+    def _device(self) -> Block:
+        return FramedLoopback()

@@ -1,0 +1,1 @@
+"""The vector engine: element-wise operators and pools on the global buffer."""

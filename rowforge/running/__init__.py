@@ -1,0 +1,1 @@
+"""Compiling and running programs, and comparing them with the golden model."""

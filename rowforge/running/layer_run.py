@@ -1,0 +1,116 @@
+"""Runs single layers of random data through the RTL, beside golden model and cycle model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from compiler.compile import compile_graph
+from compiler.ir.graph import Graph
+from compiler.workloads.layers import layer_graph
+from hw.arch.config import Config
+from rowforge.reports.report import utilization
+from rowforge.running.check import Difference
+from rowforge.running.compilation import Compiled
+from rowforge.running.crop import Workload
+from rowforge.running.execution import run_once
+from sim.cycles.predict import predict
+
+SEED = 1
+CONTRACT_CYCLES = 16  # by which the model may always differ from the RTL
+CONTRACT_SHARE = 0.01  # of the RTL's cycles by which it may differ
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """What became of a layer on the RTL.
+
+    Attributes
+    ----------
+    work : what ran
+    cycles : by the RTL's counter
+    model_cycles : of the same program by the exact model (`sim.cycles`)
+    counters : all of the RTL's counters
+    outputs : values compared with the golden model
+    difference : the first that differs, None if none does
+    """
+
+    work: Workload
+    cycles: int
+    model_cycles: int
+    counters: dict[str, int]
+    outputs: int
+    difference: Difference | None
+
+    @property
+    def error(self) -> int:
+        """Cycles of the model more than those of the RTL."""
+        return self.model_cycles - self.cycles
+
+    @property
+    def allowed(self) -> int:
+        """Magnitude of `error` that the cycle contract allows."""
+        return max(CONTRACT_CYCLES, int(self.cycles * CONTRACT_SHARE))
+
+    @property
+    def within(self) -> bool:
+        """Whether the contract holds."""
+        return abs(self.error) <= self.allowed
+
+    def row(self, whole: Workload) -> dict[str, Any]:
+        """The run as a part of a report on the layer `whole`."""
+        config, macs = self.work.config, self.work.layer.macs
+        active = self.counters["pe_active_cycles"] * config.macs_per_pe
+        return {
+            "part": self.work.describe(whole),
+            "macs": macs,
+            "cycles": self.cycles,
+            "model_cycles": self.model_cycles,
+            "difference": self.error,
+            "allowed": self.allowed,
+            "within": self.within,
+            "utilization": utilization(config, macs, self.cycles),
+            "active_utilization": round(macs / active, 4) if active else None,
+            "outputs": self.outputs,
+            "exact": self.difference is None,
+            "first_difference": None if self.difference is None else str(self.difference),
+            "counters": self.counters,
+        }
+
+
+def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> LayerRun:
+    """Run a layer with random weights, biases and inputs, and compare every output.
+
+    Values cover the whole range of their type; psums wrap modulo 2^psum_width, which the golden
+    model does likewise, so that equality is of every bit.
+
+    Parameters
+    ----------
+    work : Workload
+    target : "rtl", or another one that has counters
+    seed : of all random values
+    """
+    config, shape = work.config, work.shape
+    graph = layer_graph(
+        shape.name, [shape], data_width=config.data_width, batch=work.batch, seed=seed
+    )
+    program = compile_graph(graph, config, wrap=True, profile=True)
+    compiled = Compiled(program, graph, wrap=True)
+    result = run_once(compiled, _input(graph, config, seed), target)
+    counters = dict(result.counters[0])
+    return LayerRun(
+        work=work,
+        cycles=counters["cycles"],
+        model_cycles=predict(program).layers[0]["cycles"],
+        counters=counters,
+        outputs=graph.tensors[graph.outputs[0]].elements,
+        difference=result.difference,
+    )
+
+
+def _input(graph: Graph, config: Config, seed: int) -> np.ndarray[Any, Any]:
+    tensor = graph.tensors[graph.inputs[0]]
+    limits = np.iinfo(tensor.dtype)
+    rng = np.random.default_rng([seed, config.data_width])
+    shape = tensor.shape
+    return rng.integers(limits.min, limits.max, shape, dtype=limits.dtype, endpoint=True)

@@ -1,0 +1,53 @@
+"""Where programs run: the simulated RTL, the command executor, or whatever a URL names."""
+
+from functools import cache
+from urllib.parse import SplitResult
+
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from rowforge.running.progress import Progress
+from sim.functional import FunctionalAccelerator
+from sim.link import RtlLink
+from sw_driver.accelerator import Accelerator, Connection, register_transport
+from sw_driver.protocol.link import Link
+
+GOLDEN = "golden"
+RTL = "rtl"
+
+
+def rtl_link(config: Config) -> Link:
+    """A simulation of the emitted Verilog that shows its progress on a terminal."""
+    progress = Progress()
+    progress.show("RTL: looking for the simulator")
+    link = RtlLink(config, progress=lambda cycles: progress.show(f"RTL: {cycles:,} cycles"))
+    progress.clear()
+    return link
+
+
+def _transport(url: SplitResult) -> Connection:
+    if url.netloc or url.path or url.query:
+        raise RowforgeError(f"target {url.scheme}: takes nothing behind it, not {url.geturl()!r}")
+    return Connection(for_config=rtl_link if url.scheme == RTL else FunctionalAccelerator)
+
+
+@cache
+def register() -> None:
+    """Make the simulators known to the driver."""
+    register_transport(RTL, _transport)
+    register_transport(GOLDEN, _transport)
+
+
+def open_target(target: str) -> Accelerator:
+    """A session with a target.
+
+    `target` is "rtl", "golden" (the command stream executed without time), or a URL of a transport
+    that is registered with the driver. Raises `RowforgeError` for another one.
+    """
+    register()
+    return Accelerator.open(f"{target}:" if target in (RTL, GOLDEN) else target)
+
+
+def target_config(target: str) -> Config | None:
+    """The configuration of the accelerator behind a target; None for a simulator, which has any."""
+    with open_target(target) as accelerator:
+        return accelerator.config

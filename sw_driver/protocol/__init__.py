@@ -1,0 +1,1 @@
+"""Frames, sessions and errors of the link, whatever carries the bytes."""

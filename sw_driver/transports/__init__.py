@@ -1,0 +1,1 @@
+"""What carries the bytes: a serial line, a TCP connection, a Zynq's DMA."""

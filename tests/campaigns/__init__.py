@@ -1,0 +1,1 @@
+"""Long runs with seeds; a slice of each is among the tests."""

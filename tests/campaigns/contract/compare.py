@@ -1,0 +1,81 @@
+"""One program on the RTL and in the model: how far every counter of every layer is apart."""
+
+from dataclasses import dataclass, field, replace
+
+from compiler.compile import compile_graph
+from hw.arch.program import Program
+from sim.cycles import predict
+from sim.link import RtlLink
+from sw_driver.runtime import Session
+from tests.campaigns.fuzz.cases import Case
+from tests.campaigns.fuzz.runner import OPTIMISE
+
+_PATIENCE = 300_000  # cycles without a word on either stream
+_CYCLES, _SHARE = 16, 0.01
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """A layer's cycles by model and RTL, and the other counters that differ: {name: (m, r)}."""
+
+    name: str
+    op: str
+    model: int
+    rtl: int
+    others: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> int:
+        """Cycles that the model is above the RTL."""
+        return self.model - self.rtl
+
+    @property
+    def holds(self) -> bool:
+        """The contract is kept."""
+        return abs(self.difference) <= max(_CYCLES, _SHARE * self.rtl)
+
+
+@dataclass(frozen=True)
+class ProgramResult:
+    """The layers of a program, and the cycles of the whole run by model and RTL."""
+
+    layers: list[LayerResult]
+    model: int
+    rtl: int
+
+    @property
+    def exact(self) -> bool:
+        """Nothing differs at all."""
+        layers = [layer.difference == 0 and not layer.others for layer in self.layers]
+        return self.model == self.rtl and all(layers)
+
+
+def compiled(case: Case) -> Program:
+    """The case's program, with a counter block for every layer; for engines, which are modelled."""
+    config = replace(case.config, processor=False)
+    return compile_graph(case.graph, config, **{**case.options, "profile": True})
+
+
+def compare(case: Case) -> ProgramResult:
+    """Run a case on its RTL, the host always ready, and predict it."""
+    program = compiled(case)
+    link = RtlLink(program.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
+    try:
+        run = Session(link, program.config).run(program, case.inputs[0])
+    finally:
+        link.close()
+    model = predict(program)
+    assert set(model.layers) == set(run.counters)
+    layers = []
+    for index, counted in run.counters.items():
+        predicted = model.layers[index]
+        others = {
+            name: (value, counted[name])
+            for name, value in predicted.items()
+            if name != "cycles" and value != counted[name]
+        }
+        layer = program.layers[index]
+        layers.append(
+            LayerResult(layer.name, layer.op, predicted["cycles"], counted["cycles"], others)
+        )
+    return ProgramResult(layers, model.cycles, run.cycles or 0)

@@ -1,0 +1,51 @@
+"""A slice of the contract on the two configurations that the fuzzer's slice has built."""
+
+from dataclasses import replace
+
+import pytest
+
+from hw.arch.errors import RowforgeError
+from tests.campaigns.contract.compare import LayerResult, compare
+from tests.campaigns.fuzz.cases import CASES, make_case
+from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
+
+SLICE = [NARROW * CASES + place for place in range(12)] + [WIDE * CASES + n for n in range(8)]
+
+
+@pytest.mark.slow
+def test_model_and_rtl_agree_in_every_counter_of_every_layer() -> None:
+    layers = 0
+    for index in SLICE:
+        try:
+            result = compare(make_case(SEED, index))
+        except RowforgeError:
+            continue
+        assert result.exact, f"{SEED}:{index}: {result}"
+        layers += len(result.layers)
+    assert layers >= len(SLICE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [NARROW, WIDE])
+def test_the_control_pipeline_is_known_to_the_model(number: int) -> None:
+    """The same configurations with the other value of the field."""
+    layers = 0
+    for place in range(6):
+        case = make_case(SEED, number * CASES + place)
+        other = replace(case.config, control_pipeline=1 - case.config.control_pipeline)
+        try:
+            result = compare(replace(case, config=other))
+        except RowforgeError:
+            continue
+        assert result.exact, f"{SEED}:{number}:{place}: {result}"
+        layers += len(result.layers)
+    assert layers >= 4
+
+
+@pytest.mark.parametrize(
+    ("model", "rtl", "holds"),
+    [(100, 100, True), (116, 100, True), (117, 100, False), (10_100, 10_000, True)]
+    + [(10_101, 10_000, False), (9_899, 10_000, False), (84, 100, True), (83, 100, False)],
+)
+def test_the_contract_is_16_cycles_or_one_percent(model: int, rtl: int, holds: bool) -> None:
+    assert LayerResult("layer", "CONV", model, rtl).holds is holds

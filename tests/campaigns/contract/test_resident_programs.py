@@ -1,0 +1,208 @@
+"""Filters in the weight memory as the compiler places them: exact, and at the model's cycles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_graph
+from compiler.workloads.layers import LayerShape, layer_graph
+from hw.arch.commands import begin, command
+from hw.arch.config import Config
+from hw.arch.programfile import load_program, save_program
+from rowforge.reports.report import report, table
+from sim.cycles import predict
+from sim.functional import FunctionalAccelerator
+from sim.golden import run_graph
+from sim.link import RtlLink
+from sw_driver.protocol.errors import LinkError, ProgramError
+from sw_driver.runtime import Session
+from tests.campaigns.fuzz.runner import OPTIMISE
+
+CONFIG = Config(rows=2, cols=2, psum_spad=8, filter_spad=64, glb_depth=256)
+LAYERS = (
+    LayerShape("a", 6, 8, 8, 3),
+    LayerShape("b", 8, 8, 12, 3),
+    LayerShape("c", 12, 6, 24, 1),
+)
+# Bytes of weight memory: none, too few for any filters, for some, for all.
+SIZES = {"none": 0, "too small": 64, "partly": 1024, "all": 8192}
+BEGIN_WORDS = begin(0)
+
+
+def graph(seed=1):
+    return layer_graph("resident", LAYERS, seed=seed)
+
+
+def program(size, seed=1):
+    config = replace(CONFIG, weight_memory=size)
+    return compile_graph(graph(seed), config, profile=True, dump=True)
+
+
+def inputs(of, seed):
+    rng = np.random.default_rng(seed)
+    specs = [of.tensors[index] for index in of.inputs]
+    return {spec.name: rng.integers(-128, 128, spec.shape).astype(spec.dtype) for spec in specs}
+
+
+def run(session, of, seed=0, *, weights=1):
+    """A run whose every output is the golden model's."""
+    arrays = inputs(of, seed)
+    outcome = session.run(of, arrays)
+    keys = {of.tensors[index].name: of.tensors[index].key for index in of.inputs}
+    wanted = run_graph(graph(weights), {keys[name]: array for name, array in arrays.items()})
+    assert of.outputs
+    for index in of.outputs:
+        spec = of.tensors[index]
+        np.testing.assert_array_equal(outcome.tensors[index], wanted[spec.key].reshape(spec.shape))
+    return outcome
+
+
+def link_bytes(of):
+    return sum(layer.link_bytes or 0 for layer in of.layers)
+
+
+def test_more_memory_moves_fewer_words():
+    programs = {name: program(size) for name, size in SIZES.items()}
+    moved = {name: link_bytes(of) for name, of in programs.items()}
+    assert moved["none"] == moved["too small"] > moved["partly"] > moved["all"]
+    for name, of in programs.items():
+        resident = [layer.resident_bytes for layer in of.layers]
+        assert moved[name] + sum(resident) == moved["none"]
+        assert 8 * len(of.memory) <= SIZES[name]
+        assert all(resident) == (name == "all") and any(resident) == (name in ("partly", "all"))
+    sent = {
+        name: sum(len(s.words) for s in of.steps if hasattr(s, "words"))
+        for name, of in programs.items()
+    }
+    for name, of in programs.items():
+        assert 8 * (sent["none"] - sent[name]) == sum(layer.resident_bytes for layer in of.layers)
+
+
+def test_equal_filters_are_kept_once():
+    """Passes over rows and tiles read the same words: memory holds less than a run would move."""
+    of = program(SIZES["all"])
+    assert 8 * len(of.memory) < sum(layer.resident_bytes for layer in of.layers)
+
+
+def test_reports_name_resident_bytes():
+    of = program(SIZES["partly"])
+    document = report(of, {}, None)
+    assert [row["resident_bytes"] for row in document["layers"]] == [
+        layer.resident_bytes for layer in of.layers
+    ]
+    assert document["total"]["memory_bytes"] == 8 * len(of.memory)
+    assert "resident" in table(document)
+    assert "resident" not in table(report(program(0), {}, None))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_command_stream_is_exact(name):
+    of = program(SIZES[name])
+    session = Session(FunctionalAccelerator(of.config), of.config)
+    sent = [run(session, of, seed).memory_words for seed in range(3)]
+    assert sent[1:] == [0, 0]
+    assert sent[0] == (len(of.memory_stream()) if len(of.memory) else 0)
+
+
+def test_a_program_file_keeps_the_memory(tmp_path):
+    of = program(SIZES["all"])
+    save_program(of, tmp_path / "p.rfp")
+    loaded = load_program(tmp_path / "p.rfp")
+    assert len(of.memory)
+    np.testing.assert_array_equal(loaded.memory, of.memory)
+    assert [x.resident_bytes for x in loaded.layers] == [x.resident_bytes for x in of.layers]
+    run(Session(FunctionalAccelerator(of.config), of.config), loaded)
+
+
+def test_another_program_is_noticed():
+    first, other = program(8192), program(8192, seed=2)
+    session = Session(FunctionalAccelerator(first.config), first.config)
+    assert run(session, first).memory_words
+    assert run(session, other, weights=2).memory_words
+    assert run(session, first).memory_words
+    assert not run(session, first).memory_words
+
+
+def test_a_program_that_keeps_nothing_there_disturbs_nothing():
+    first = program(8192)
+    without = streamed_for(first)
+    session = Session(FunctionalAccelerator(first.config), first.config)
+    assert run(session, first).memory_words
+    assert not run(session, without).memory_words
+    assert not run(session, first).memory_words
+
+
+def streamed_for(of):
+    """The same program with all filters on the link: another configuration's, for this one."""
+    streamed = program(0)
+    words = streamed.steps[0].words.copy()
+    words[: len(BEGIN_WORDS)] = of.steps[0].words[: len(BEGIN_WORDS)]
+    steps = (replace(streamed.steps[0], words=words), *streamed.steps[1:])
+    return replace(streamed, config=of.config, steps=steps)
+
+
+def test_after_an_error_the_memory_is_filled_again():
+    of = program(8192)
+    session = Session(FunctionalAccelerator(of.config), of.config)
+    assert run(session, of).memory_words
+    unknown = np.array(command(13), dtype=np.uint64)
+    steps = (replace(of.steps[0], words=np.append(of.steps[0].words, unknown)), *of.steps[1:])
+    with pytest.raises(ProgramError):
+        session.run(replace(of, steps=steps), inputs(of, 0))
+    assert run(session, of).memory_words
+    assert not run(session, of).memory_words
+
+
+class Board(FunctionalAccelerator):
+    """An accelerator whose link can be pulled; a new connection finds it without memory."""
+
+    pulled = False
+
+    def send(self, words):
+        if self.pulled:
+            raise LinkError("the link is gone")
+        super().send(words)
+
+    def reset(self):
+        self.__init__(self.config)
+        self.pulled = False
+
+
+def test_a_new_connection_fills_the_memory_again():
+    of = program(8192)
+    board = Board(of.config)
+    session = Session(board, of.config)
+    assert run(session, of).memory_words
+    assert not run(session, of).memory_words
+    board.pulled = True
+    with pytest.raises(LinkError):
+        run(session, of)
+    assert run(session, of).memory_words
+    assert not run(session, of).memory_words
+
+
+def test_another_session_fills_the_memory_for_itself():
+    of = program(8192)
+    link = FunctionalAccelerator(of.config)
+    assert run(Session(link, of.config), of).memory_words
+    assert run(Session(link, of.config), of).memory_words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["partly", "all"])
+def test_the_rtl_is_exact_and_takes_the_cycles_of_the_model(name):
+    of = program(SIZES[name])
+    link = RtlLink(of.config, patience=100_000, optimise=OPTIMISE)
+    try:
+        session = Session(link, of.config)
+        runs = [run(session, of, seed) for seed in range(3)]
+    finally:
+        link.close()
+    assert bool(runs[0].memory_words) == bool(len(of.memory))
+    assert not any(each.memory_words for each in runs[1:])
+    model = predict(of)
+    for each in runs:
+        assert each.cycles == model.cycles
+        for layer, counters in model.layers.items():
+            assert {name: each.counters[layer][name] for name in counters} == counters

@@ -1,0 +1,177 @@
+"""The cases of a campaign: which configuration, which graph, which options, which stalls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.ir.graph import Graph
+from compiler.ir.ops import Conv
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from numerics.quantisation import INTEGER_RANGES
+from tests.campaigns.fuzz import convolutions, networks, vectors
+from tests.campaigns.fuzz.builder import GraphBuilder
+from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.values import stored
+
+Theme = Callable[[GraphBuilder], object]
+
+CASES = 1000  # case numbers that a configuration has: a case's index is config * CASES + number
+_ATTEMPTS = 200
+_SHRINK = 0.97
+
+_BOTH: tuple[Theme, ...] = (
+    convolutions.any_convolution,
+    convolutions.line_convolution,
+    convolutions.pointwise,
+    convolutions.wide_stride,
+    convolutions.dilated,
+    convolutions.depthwise,
+    convolutions.depthwise_multiplied,
+    convolutions.depthwise_multiplied,
+    convolutions.grouped,
+    convolutions.dense,
+    convolutions.dense_rows,
+    convolutions.raw_output,
+    convolutions.spilling,
+    convolutions.deep,
+    convolutions.deep,
+    vectors.max_pool,
+    vectors.average_pool,
+    vectors.average_pool_counting,
+    vectors.global_max,
+    vectors.global_average,
+    vectors.padded,
+    vectors.joined,
+    vectors.joined,
+    networks.residual,
+    networks.separable,
+    networks.branches,
+    networks.classifier,
+    networks.padded_chain,
+    networks.two_outputs,
+)
+_NARROW: tuple[Theme, ...] = (
+    convolutions.zero_pointed,
+    vectors.sum_of_two,
+    vectors.sum_of_two,
+    vectors.product_of_two,
+    vectors.rescaled,
+    vectors.rectified,
+    networks.gated,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run, or several of the same program.
+
+    Attributes
+    ----------
+    seed, index : what the case follows from, with the sources
+    theme : name of the generator
+    inputs : for each run, arrays by tensor name
+    options : of `compile_graph`
+    stall_seed : of the link's random stalls, None for none
+    """
+
+    seed: int
+    index: int
+    theme: str
+    config: Config
+    graph: Graph
+    inputs: list[dict[str, NDArray[Any]]]
+    options: dict[str, Any] = field(default_factory=dict)
+    stall_seed: int | None = None
+
+    @property
+    def wrap(self) -> bool:
+        """Psums are meant to wrap."""
+        return bool(self.options.get("wrap"))
+
+
+def make_case(seed: int, index: int) -> Case:
+    """Case `index` of the campaign `seed`."""
+    number, place = divmod(index, CASES)
+    config = configuration(seed, number)
+    rng = np.random.default_rng([seed, number, place, 2])
+    theme = _theme(seed, number, place, config)
+    wrap = _may_wrap(config) and bool(rng.random() < 0.5)
+    graph = _graph(rng, config, theme, wrap=wrap)
+    runs = 2 if rng.random() < 0.15 else 1
+    return Case(
+        seed=seed,
+        index=index,
+        theme=theme.__name__,
+        config=config,
+        graph=graph,
+        inputs=[random_inputs(rng, graph) for _ in range(runs)],
+        options={
+            "wrap": wrap,
+            "dump": bool(rng.random() < 0.5),
+            "profile": bool(rng.random() < 0.3),
+            "objective": str(rng.choice(["cycles", "cycles", "traffic", "energy"])),
+        },
+        stall_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.5 else None,
+    )
+
+
+def _may_wrap(config: Config) -> bool:
+    return config.psum_width < 32 or config.data_width == 16
+
+
+def _theme(seed: int, number: int, place: int, config: Config) -> Theme:
+    """The next of the themes in a random order, which goes on from configuration to configuration.
+
+    Configurations of a data width are numbered among themselves, so that all themes come up
+    equally often for both.
+    """
+    widths = [configuration(seed, n).data_width for n in range(number)]
+    before = widths.count(config.data_width)
+    themes = _BOTH + (_NARROW if config.data_width == 8 else ())
+    order = np.random.default_rng([seed, config.data_width, 3]).permutation(len(themes))
+    return themes[order[(before * _STRIDE + place) % len(themes)]]
+
+
+_STRIDE = 7  # cases that a configuration usually has
+
+
+def _graph(rng: np.random.Generator, config: Config, theme: Theme, *, wrap: bool) -> Graph:
+    """A graph of a theme that is not too much work for the configuration's simulation."""
+    most = int(np.clip(5000 * config.multipliers, 12_000, 120_000))
+    size = 1.0
+    for _ in range(_ATTEMPTS):
+        dtype = "int16" if config.data_width == 16 else str(rng.choice(["int8", "uint8"]))
+        builder = GraphBuilder(rng, config, dtype, wrap=wrap, size=size)
+        try:
+            theme(builder)
+            graph = builder.graph(theme.__name__)
+        except RowforgeError:
+            continue  # a window that does not fit its image
+        if _work(graph) <= most:
+            return graph
+        size *= _SHRINK
+    raise RuntimeError(f"no {theme.__name__} found for {config}")
+
+
+def _work(graph: Graph) -> int:
+    """Multiply-accumulates; groups are counted as if they were none, the worst that may come."""
+    return sum(
+        node.macs * (node.groups if node.weights.shape[3] > 1 else 1)
+        for node in graph.nodes
+        if isinstance(node, Conv)
+    )
+
+
+def random_inputs(rng: np.random.Generator, graph: Graph) -> dict[str, NDArray[Any]]:
+    """Stored values for every input of a graph, by tensor name."""
+    arrays = {}
+    for key in graph.inputs:
+        tensor = graph.tensors[key]
+        zero = tensor.quantisation.zero_point[0] if tensor.quantisation else 0
+        low, high = INTEGER_RANGES[tensor.dtype]
+        arrays[tensor.name] = stored(rng, tensor.shape, tensor.dtype, min(max(zero, low), high))
+    return arrays

@@ -1,0 +1,1 @@
+"""Random ONNX graphs and the proof of what differs."""

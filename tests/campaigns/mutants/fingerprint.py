@@ -1,0 +1,71 @@
+"""What the sources produce: `python -m tests.campaigns.mutants.fingerprint verilog|programs`.
+
+Prints one digest a configuration or a block of cases. A mutant with the digests of the original is
+most likely equal to it. With a folder as another argument the Verilog is left there.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from compiler.compile import compile_graph
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Load, Program, Query, Send, Store
+from hw.emit.verilog import emit
+from hw.top.accelerator import Accelerator
+from tests.campaigns.fuzz.cases import CASES, Case, make_case
+from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
+
+# Configurations whose Verilog is compared: those of the slice first, then what they lack.
+VERILOG_CONFIGS = (NARROW, WIDE, 1, 14)
+PROGRAM_CONFIGS = 40
+_CASES_EACH = 5
+
+
+def verilog(folder: Path | None = None) -> list[str]:
+    """Digests of the Verilog of a few configurations, which is written to `folder` if there is one.
+
+    Its names are the places in `VERILOG_CONFIGS`, so that they sort like these.
+    """
+    texts = [emit(Accelerator(configuration(SEED, n)), "rowforge") for n in VERILOG_CONFIGS]
+    for place, text in enumerate(texts if folder is not None else ()):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{place}.v").write_text(text)
+    return [_digest(text) for text in texts]
+
+
+def programs() -> list[str]:
+    """Digests of many programs, or of the sentence with which one is refused."""
+    return [
+        _digest(*(_outcome(make_case(SEED, number * CASES + n)) for n in range(_CASES_EACH)))
+        for number in range(PROGRAM_CONFIGS)
+    ]
+
+
+def _outcome(case: Case) -> str:
+    try:
+        return _content(compile_graph(case.graph, case.config, **case.options))
+    except RowforgeError as error:
+        return str(error)
+
+
+def _content(program: Program) -> str:
+    """Everything in a program that reaches hardware or host."""
+    steps = [
+        (type(step).__name__, step.words.tobytes())
+        if isinstance(step, Send | Load | Store | Query)
+        else repr(step)
+        for step in program.steps
+    ]
+    return repr((steps, program.tensors, program.layers))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    kind, *folders = sys.argv[1:]
+    wanted = Path(folders[0]) if folders else None
+    print("\n".join(verilog(wanted) if kind == "verilog" else programs()))

@@ -1,0 +1,47 @@
+"""The ECP5 netlist as a target of `rowforge.running.execution.run_program`."""
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import SplitResult
+
+from hw.arch.config import Config
+from sim.link import RtlLink
+from sim.netlist.ecp5_netlist import netlist_library
+from sw_driver.accelerator import Connection, register_transport
+
+# Four PEs with weight zero points and zero gating; its buffer is of block RAM, its PEs and its
+# requantiser multiply in DSP blocks, its scratchpads are of LUT RAM.
+SMALL = Config(
+    rows=2,
+    cols=2,
+    filter_spad=64,
+    psum_spad=8,
+    noc_ifmap=2,
+    noc_filter=4,
+    noc_psum_in=1,
+    noc_psum_out=1,
+    glb_banks=4,
+    glb_depth=512,
+    filter_prefetch=1024,
+    weight_zero_points=True,
+    post_channels=64,
+    row_patterns=4,
+    col_patterns=4,
+)
+
+
+def netlist_target(
+    *, options: Sequence[str] = (), models: str | None = None, stall_seed: int | None = None
+) -> str:
+    """Registers the netlist with the driver; returns its URL. Arguments: see `netlist_library`."""
+
+    def link(config: Config) -> RtlLink:
+        library = netlist_library(config, options=options, models=models)
+        return RtlLink(config, library=library, stall_seed=stall_seed)
+
+    register_transport("netlist", partial(_connect, link))
+    return "netlist:"
+
+
+def _connect(link: object, url: SplitResult) -> Connection:
+    return Connection(for_config=link)

@@ -1,0 +1,68 @@
+"""The ROM image: that it fits, and has only instructions that the processor knows."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.emit.verilog import generate
+from hw.microcontroller import firmware
+from hw.top.accelerator import Accelerator
+from sim.verilator import lint
+from tests.hw.microcontroller.cases import CONFIG
+
+ROM_BYTES = 8192
+LARGEST = dataclasses.replace(CONFIG, rows=16, cols=8, weight_zero_points=True, link_width=8)
+
+_OPERATIONS = 0x33  # between registers
+_OPCODES = {0x03, 0x13, 0x17, 0x23, _OPERATIONS, 0x37, 0x63, 0x67, 0x6F}  # of RV32I, no fences
+_MULTIPLICATIONS = 1  # funct7 of those, and of divisions
+
+
+@pytest.mark.parametrize("config", [CONFIG, LARGEST], ids=["usual", "largest"])
+def test_the_rom_holds_it(config: Config) -> None:
+    assert len(firmware.build(config)) * 4 <= ROM_BYTES
+
+
+def test_the_ram_behind_the_buffer_holds_patterns_parameters_tables_and_weights() -> None:
+    smaller = firmware.working_bytes(CONFIG)
+    assert smaller % 4 == 0
+    more = dataclasses.replace(CONFIG, weight_memory=CONFIG.weight_memory + 800)
+    assert firmware.working_bytes(more) == smaller + 800
+    more = dataclasses.replace(CONFIG, post_channels=CONFIG.post_channels + 10)
+    assert firmware.working_bytes(more) == smaller + 160
+
+
+def test_there_are_no_multiplications_and_divisions() -> None:
+    """All code words are instructions of RV32I; constants follow behind the last one."""
+    words = firmware.build(CONFIG)
+    code = []
+    for word in words:
+        if word & 0x7F not in _OPCODES:
+            break
+        code.append(word)
+    assert len(code) > 1200
+    for word in code:
+        if word & 0x7F == _OPERATIONS:
+            assert word >> 25 != _MULTIPLICATIONS, f"{word:#010x}"
+
+
+def test_the_last_word_is_padded() -> None:
+    assert firmware.rom_words(b"\x01\x02\x03\x04\x05") == (0x04030201, 0x05)
+
+
+def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmware, "find_spec", lambda name: None)
+    config = dataclasses.replace(CONFIG, watchdog=4321)  # not built yet
+    with pytest.raises(RowforgeError, match=r"ziglang.*pip install 'rowforge\[processor\]'"):
+        firmware.build(config)
+
+
+def test_generated_files_are_clean_to_verilator(tmp_path: Path) -> None:
+    """PicoRV32 is a file of its own; of ours nothing is said but what `lint.vlt` waives."""
+    generate(Accelerator(CONFIG), tmp_path, name="rowforge", version="0")
+    sources = (tmp_path / "rowforge.f").read_text().split()
+    assert sources == ["picorv32.v", "rowforge.v"]
+    assert lint(tmp_path) == []

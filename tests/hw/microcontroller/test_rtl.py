@@ -1,0 +1,48 @@
+"""Networks on the RTL of a processor with its firmware: outputs equal to the golden model's."""
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_graph
+from compiler.workloads.layers import LayerShape, layer_graph
+from hw.arch.config import Config
+from sim.golden import run_graph
+from sim.link import RtlLink
+from sw_driver.runtime import Session
+from tests.campaigns.fuzz.runner import OPTIMISE
+
+BASE = {
+    "processor": True,
+    "noc_ifmap": 1,
+    "noc_filter": 1,
+    "noc_psum_in": 1,
+    "noc_psum_out": 1,
+    "glb_width": 32,
+    "psum_width": 24,
+    "glb_depth": 1024,
+    "link_width": 8,
+}
+SMALLEST = Config(**BASE, rows=2, cols=1, psum_spad=4, filter_spad=128)
+LARGER = Config(**{**BASE, "noc_filter": 2, "link_width": 32}, rows=3, cols=2, bus_pipeline=1)
+LAYERS = (LayerShape("a", 3, 8, 6, 3), LayerShape("b", 6, 6, 8, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "config, stall_seed", [(SMALLEST, None), (LARGER, 5)], ids=["smallest", "larger, with stalls"]
+)
+def test_layers_are_exact(config, stall_seed):
+    graph = layer_graph("small", LAYERS, seed=3)
+    program = compile_graph(graph, config, profile=True)
+    rng = np.random.default_rng(4)
+    specs = [program.tensors[index] for index in program.inputs]
+    arrays = {x.name: rng.integers(-128, 128, x.shape).astype(x.dtype) for x in specs}
+    link = RtlLink(config, stall_seed=stall_seed, patience=1_000_000, optimise=OPTIMISE)
+    outcome = Session(link, config).run(program, arrays)
+    wanted = run_graph(graph, {x.key: arrays[x.name] for x in specs})
+    for index in program.outputs:
+        output = program.tensors[index]
+        np.testing.assert_array_equal(
+            outcome.tensors[index], wanted[output.key].reshape(output.shape)
+        )
+    link.close()

@@ -1,1 +1,0 @@
-"""Small mistakes, made one at a time, that the tests must notice; see `tests/mutants/run.py`."""

@@ -1,0 +1,1 @@
+"""ONNX models for tests, and ONNX Runtime as their oracle."""

@@ -1,0 +1,286 @@
+"""Random quantised layers on top of `ModelWriter`, and TensorFlow Lite Micro as their oracle."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tflite_micro import runtime
+
+from tests.support.tflite.writer import Habits, ModelWriter
+
+SAME, VALID = 0, 1
+NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
+
+
+def tflm_run(model: bytes, x: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+    """The first output of one inference in TensorFlow Lite Micro's reference kernels."""
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 22)
+    for position, array in enumerate([x] if isinstance(x, np.ndarray) else x):
+        interpreter.set_input(array, position)
+    interpreter.invoke()
+    return np.array(interpreter.get_output(0))
+
+
+class LayerWriter:
+    """Appends random layers one after another; tensors have random scales and zero points."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.writer = ModelWriter()
+        self._shapes: dict[int, tuple[int, ...]] = {}
+        self._scales: dict[int, float] = {}
+        self._zero_points: dict[int, int] = {}
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Shape of a tensor made here."""
+        return self._shapes[tensor]
+
+    def activation(
+        self, shape: Sequence[int], *, scale: float | None = None, zero_point: int | None = None
+    ) -> int:
+        """A new int8 activation, an input or a layer's output."""
+        scale = float(np.float32(scale or np.exp(self.random.uniform(-5, 0))))
+        if zero_point is None:
+            zero_point = int(self.random.integers(-128, 128))
+        name = f"a{len(self._shapes)}"
+        tensor = self.writer.tensor(name, shape, scale=scale, zero_point=zero_point)
+        self._shapes[tensor] = tuple(shape)
+        self._scales[tensor], self._zero_points[tensor] = scale, zero_point
+        return tensor
+
+    def constant(self, shape: Sequence[int], *, data: np.ndarray | None = None) -> int:
+        """An int8 constant to be used like an activation, of random values if none are given."""
+        scale = float(np.float32(np.exp(self.random.uniform(-5, 0))))
+        zero_point = int(self.random.integers(-128, 128))
+        if data is None:
+            data = self.random.integers(-128, 128, shape).astype(np.int8)
+        tensor = self.writer.constant("c", data, scale=scale, zero_point=zero_point)
+        self._shapes[tensor] = tuple(shape)
+        self._scales[tensor], self._zero_points[tensor] = scale, zero_point
+        return tensor
+
+    def like(self, tensor: int, shape: Sequence[int]) -> int:
+        """A new activation with another's quantisation."""
+        return self.activation(
+            shape, scale=self._scales[tensor], zero_point=self._zero_points[tensor]
+        )
+
+    def _parameters(
+        self, source: int, shape: Sequence[int], M: int, axis: int, *, per_channel: bool = True
+    ) -> tuple[int, int]:
+        """Random weights and bias, scaled so that outputs spread over int8."""
+        taps = int(np.prod(shape)) // M
+        scale = np.exp(self.random.uniform(-6, -3, M if per_channel else 1)).astype(np.float32)
+        weights = self.random.integers(-127, 128, shape, dtype=np.int8)
+        bias = self.random.integers(-400, 400, M).astype(np.int32) * max(1, taps // 4)
+        w = self.writer.constant("w", weights, scale=scale, zero_point=[0] * scale.size, axis=axis)
+        b = self.writer.constant(
+            "b",
+            bias,
+            scale=(scale * np.float32(self._scales[source])).tolist(),
+            zero_point=[0] * scale.size,
+        )
+        return w, b
+
+    def _output_scale(self, source: int, taps: int) -> float:
+        return float(self._scales[source] * 0.02 * np.sqrt(taps) * self.random.uniform(0.5, 2.0))
+
+    def conv(
+        self,
+        source: int,
+        M: int,
+        window: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: int = SAME,
+        activation: int = NO_ACTIVATION,
+        groups: int = 1,
+    ) -> int:
+        """CONV_2D with per-channel weights."""
+        C = self.shape(source)[3] // groups
+        w, b = self._parameters(source, (M, *window, C), M, 0)
+        scale = self._output_scale(source, window[0] * window[1] * C)
+        output = self.activation(
+            (*self._out(source, window, stride, dilation, padding), M), scale=scale
+        )
+        return self.writer.operator(
+            "CONV_2D",
+            [source, w, b],
+            output,
+            Padding=padding,
+            StrideH=stride[0],
+            StrideW=stride[1],
+            DilationHFactor=dilation[0],
+            DilationWFactor=dilation[1],
+            FusedActivationFunction=activation,
+        )
+
+    def depthwise(
+        self,
+        source: int,
+        multiplier: int,
+        window: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: int = SAME,
+        activation: int = NO_ACTIVATION,
+    ) -> int:
+        """DEPTHWISE_CONV_2D with per-channel weights."""
+        M = self.shape(source)[3] * multiplier
+        w, b = self._parameters(source, (1, *window, M), M, 3)
+        scale = self._output_scale(source, window[0] * window[1])
+        output = self.activation(
+            (*self._out(source, window, stride, dilation, padding), M), scale=scale
+        )
+        return self.writer.operator(
+            "DEPTHWISE_CONV_2D",
+            [source, w, b],
+            output,
+            Padding=padding,
+            StrideH=stride[0],
+            StrideW=stride[1],
+            DilationHFactor=dilation[0],
+            DilationWFactor=dilation[1],
+            FusedActivationFunction=activation,
+            DepthMultiplier=multiplier,
+        )
+
+    def fully_connected(
+        self, source: int, M: int, *, activation: int = NO_ACTIVATION, per_channel: bool = False
+    ) -> int:
+        """FULLY_CONNECTED over the last axis."""
+        *rows, C = self.shape(source)
+        w, b = self._parameters(source, (M, C), M, 0, per_channel=per_channel)
+        output = self.activation((*rows, M), scale=self._output_scale(source, C))
+        return self.writer.operator(
+            "FULLY_CONNECTED",
+            [source, w, b],
+            output,
+            FusedActivationFunction=activation,
+            KeepNumDims=len(rows) > 1,
+        )
+
+    def pool(
+        self,
+        kind: str,
+        source: int,
+        window: tuple[int, int],
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: int = SAME,
+        activation: int = NO_ACTIVATION,
+    ) -> int:
+        """MAX_POOL_2D or AVERAGE_POOL_2D."""
+        shape = (*self._out(source, window, stride, (1, 1), padding), self.shape(source)[3])
+        return self.writer.operator(
+            kind,
+            [source],
+            self.like(source, shape),
+            Padding=padding,
+            StrideH=stride[0],
+            StrideW=stride[1],
+            FilterHeight=window[0],
+            FilterWidth=window[1],
+            FusedActivationFunction=activation,
+        )
+
+    def binary(
+        self,
+        kind: str,
+        first: int,
+        second: int,
+        *,
+        activation: int = NO_ACTIVATION,
+        shape: Sequence[int] = (),
+    ) -> int:
+        """ADD or MUL; `shape` of the output where the first operand does not have it."""
+        product = self._scales[first] * self._scales[second]
+        scale = product * 60 if kind == "MUL" else max(self._scales[first], self._scales[second])
+        scale *= self.random.uniform(0.7, 2.0)
+        output = self.activation(shape or self.shape(first), scale=scale)
+        return self.writer.operator(
+            kind, [first, second], output, FusedActivationFunction=activation
+        )
+
+    def softmax(self, source: int, beta: float = 1.0) -> int:
+        """SOFTMAX over the last axis."""
+        output = self.activation(self.shape(source), scale=1 / 256, zero_point=-128)
+        return self.writer.operator("SOFTMAX", [source], output, Beta=beta)
+
+    def log_softmax(self, source: int) -> int:
+        """LOG_SOFTMAX over the last axis."""
+        output = self.activation(self.shape(source), scale=1 / 16, zero_point=127)
+        return self.writer.operator("LOG_SOFTMAX", [source], output)
+
+    def reshape(self, source: int, shape: Sequence[int]) -> int:
+        """RESHAPE to a constant shape."""
+        target = self.writer.constant("shape", np.asarray(shape, dtype=np.int32))
+        return self.writer.operator("RESHAPE", [source, target], self.like(source, shape))
+
+    def pad(self, source: int, pads: Sequence[tuple[int, int]]) -> int:
+        """PAD with the zero point."""
+        amounts = self.writer.constant("pads", np.asarray(pads, dtype=np.int32))
+        shape = [n + sum(p) for n, p in zip(self.shape(source), pads, strict=True)]
+        return self.writer.operator("PAD", [source, amounts], self.like(source, shape))
+
+    def concat(self, sources: Sequence[int], axis: int) -> int:
+        """CONCATENATION of tensors of one quantisation."""
+        shape = list(self.shape(sources[0]))
+        shape[axis] = sum(self.shape(source)[axis] for source in sources)
+        return self.writer.operator(
+            "CONCATENATION", list(sources), self.like(sources[0], shape), Axis=axis
+        )
+
+    def mean(self, source: int, axes: Sequence[int], *, keep: bool) -> int:
+        """MEAN over constant axes into another scale."""
+        shape = [
+            1 if axis in axes else size
+            for axis, size in enumerate(self.shape(source))
+            if keep or axis not in axes
+        ]
+        listed = self.writer.constant("axes", np.asarray(axes, dtype=np.int32))
+        scale = self._scales[source] * self.random.uniform(0.3, 1.2)
+        output = self.activation(shape, scale=scale)
+        return self.writer.operator("MEAN", [source, listed], output, KeepDims=keep)
+
+    def unary(self, kind: str, source: int, *, rescaled: bool) -> int:
+        """RELU, RELU6 or QUANTIZE, into the same or another quantisation."""
+        shape = self.shape(source)
+        output = (
+            self.activation(shape, scale=self._scales[source] * self.random.uniform(0.3, 3.0))
+            if rescaled
+            else self.like(source, shape)
+        )
+        return self.writer.operator(kind, [source], output)
+
+    def finish(
+        self, inputs: Sequence[int], outputs: Sequence[int], habits: Habits | None = None
+    ) -> bytes:
+        """The whole file."""
+        return self.writer.finish(inputs, outputs, habits)
+
+    def input_values(self, tensor: int) -> np.ndarray:
+        """Random values for an input, extremes included."""
+        values = self.random.integers(-128, 128, self.shape(tensor)).astype(np.int8)
+        flat = values.reshape(-1)
+        flat[: min(2, flat.size)] = (-128, 127)[: min(2, flat.size)]
+        return values
+
+    def _out(
+        self,
+        source: int,
+        window: tuple[int, int],
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        padding: int,
+    ) -> tuple[int, int, int]:
+        N, *sizes, _ = self.shape(source)
+        if padding == SAME:
+            E, F = (-(-n // s) for n, s in zip(sizes, stride, strict=True))
+        else:
+            E, F = (
+                (n - (k - 1) * d - 1) // s + 1
+                for n, k, d, s in zip(sizes, window, dilation, stride, strict=True)
+            )
+        return N, E, F
