@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from hw.arch.errors import RowforgeError
 
+NO_TYPE = "(no type)"  # stands for the type of an operator that has none
 _PLACES = 3  # of a group, named in full
 _GROUPS = 30  # a real network has some ten; a damaged file may invent thousands
 
@@ -21,7 +22,7 @@ class OperatorRefusedError(RowforgeError):
 
     def __init__(self, index: int, op: str, reason: str, remedy: str, name: str = "") -> None:
         called = f" {name!r}" if name else ""
-        super().__init__(f"operator {index} {op}{called} cannot run: {reason}; {remedy}")
+        super().__init__(f"operator {index} {op or NO_TYPE}{called} cannot run: {reason}; {remedy}")
         self.index = index
         self.parts = Refusal(op, f"{index}{called}", reason, remedy)
 
@@ -112,7 +113,9 @@ class Refusals:
         if any(refusal.reason != reason for refusal in group):
             reason = f"for {self._unit} {shown.place}, {reason}"
         remedy = f"; {shown.remedy}" if shown.remedy else ""
-        return f"{len(group)} x {shown.op} ({self._unit}{plural} {named}): {reason}{remedy}"
+        return (
+            f"{len(group)} x {shown.op or NO_TYPE} ({self._unit}{plural} {named}): {reason}{remedy}"
+        )
 
 
 def _demand(refusal: Refusal) -> int:

@@ -11,7 +11,13 @@ from compiler.frontends import load_model
 from compiler.frontends.onnx.loader import SUPPORTED
 from compiler.frontends.tflite.loader import SUPPORTED as SUPPORTED_TFLITE
 from compiler.ir import remedies
-from compiler.ir.refusals import ModelRefusedError, Refusal, Refusals, located
+from compiler.ir.refusals import (
+    ModelRefusedError,
+    OperatorRefusedError,
+    Refusal,
+    Refusals,
+    located,
+)
 from hw.arch.errors import RowforgeError
 from rowforge.cli import main
 from sim.golden import run_graph
@@ -55,6 +61,19 @@ class Model:
         assert well_formed(str(caught.value)), caught.value
         assert str(path) in str(caught.value)
         return str(caught.value).split("\n")
+
+
+def test_an_operator_without_a_type_is_called_so() -> None:
+    error = OperatorRefusedError(3, "", "no such operator is supported", "name it")
+    assert str(error) == "operator 3 (no type) cannot run: no such operator is supported; name it"
+    refusals = Refusals()
+    for index, op in ((3, ""), (5, "Conv")):
+        refused = OperatorRefusedError(index, op, "no such operator is supported", "name it")
+        refusals.add(refused, refused.parts)
+    with pytest.raises(ModelRefusedError) as caught:
+        refusals.raise_any()
+    assert well_formed(str(caught.value))
+    assert "1 x (no type) (operator 3)" in str(caught.value)
 
 
 def test_one_blocker_is_one_sentence(tmp_path: Path) -> None:
