@@ -13,11 +13,11 @@ from compiler.operators.build import array_operation
 from compiler.operators.operation import OperationReport
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def compile_graph(
     graph: Graph,
     config: Config,
     *,
-    rounding: Rounding | str | None = None,
+    rounding: RoundingRule | str | None = None,
     objective: str = "cycles",
     wrap: bool = False,
     no_host: bool = False,
@@ -72,7 +72,7 @@ def compile_graph(
         for each kind. Layers after the first are judged by their smallest tile.
     """
     if rounding is not None:
-        graph = graph.with_rounding(Rounding(rounding))
+        graph = graph.with_rounding(RoundingRule(rounding))
     options = Options(
         objective=objective,
         wrap=wrap,
@@ -114,7 +114,7 @@ class _Compiler:
         self, graph: Graph, config: Config, options: Options, *, dry: bool = False
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
-        self.stream = Stream(config, dry=dry)
+        self.stream = StreamBuilder(config, dry=dry)
         self.scheduler = Scheduler(self.stream)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []

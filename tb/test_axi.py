@@ -9,8 +9,8 @@ from hw.arch.commands import (
     COMMAND_SET_VERSION,
     MAGIC,
     RESULT,
-    Block,
     Opcode,
+    ResultBlock,
     begin,
     command,
 )
@@ -28,7 +28,7 @@ SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16, "row_patter
 def test_axi(width):
     config = Config(**SMALL, col_patterns=2, link_width=width)
     identity = identity_words(config)
-    blocks = {Block.IDENTITY: identity, Block.STATUS: [0]}
+    blocks = {ResultBlock.IDENTITY: identity, ResultBlock.STATUS: [0]}
     results = []
     for block, words in blocks.items():
         results += RESULT.pack({"block": block, "length": len(words)}) + words

@@ -4,8 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, Status
-from hw.arch.commands import Block as ResultBlock
+from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block, instantiate
 from hw.base.layouts import layout

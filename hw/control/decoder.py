@@ -18,10 +18,8 @@ from hw.arch.commands import (
     REGION,
     VECTOR,
     Opcode,
+    ResultBlock,
     Status,
-)
-from hw.arch.commands import (
-    Block as ResultBlock,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.configfile import config_hash

@@ -22,7 +22,7 @@ from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
 ENUMS: tuple[type[IntEnum], ...] = (
     commands.Opcode,
-    commands.Block,
+    commands.ResultBlock,
     commands.Status,
     commands.Rounding,
     commands.VectorOp,

@@ -12,7 +12,7 @@ from hw.pe.adder import GatedAdder
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
-from hw.pe.walk import Operation, WindowWalk
+from hw.pe.walk import MultiplyStep, WindowWalk
 
 
 class PE(Block):
@@ -119,7 +119,7 @@ class PE(Block):
         valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
         products = Signal(product, reset_less=True)
         multiplied = Signal()
-        done = Signal(Operation(config), reset_less=True)
+        done = Signal(MultiplyStep(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [multiplied.eq(valid), done.eq(held)]
             with m.If(valid & ~held.zero):
@@ -128,7 +128,7 @@ class PE(Block):
             return (valid, held), (multiplied, done, products)
         shifted = Signal(product, reset_less=True)
         shifted_valid = Signal()
-        shifted_operation = Signal(Operation(config), reset_less=True)
+        shifted_operation = Signal(MultiplyStep(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
             for k in range(config.macs_per_pe):
@@ -142,7 +142,7 @@ class PE(Block):
         """
         config = self.parameters
         valid = Signal()
-        held = Signal(Operation(config), reset_less=True)
+        held = Signal(MultiplyStep(config), reset_less=True)
         word = Signal(signed(config.operand_width), reset_less=True)
         with m.If(advance):
             m.d.sync += valid.eq(issue)

@@ -9,7 +9,7 @@ from hw.base.block import Block
 from hw.pe.layouts import PassConfig, at_once, reaches
 
 
-class Operation(data.StructLayout):
+class MultiplyStep(data.StructLayout):
     """What the pipeline must know of a multiply step.
 
     `slot`: psum slot; `first`, `last`: first and last round of the window for this slot; `zero`:
@@ -54,7 +54,7 @@ class WindowWalk(Block):
                 "started": Out(2),
                 "running": Out(1),
                 "step": In(1),
-                "operation": Out(Operation(config)),
+                "operation": Out(MultiplyStep(config)),
                 "word_done": Out(1),
                 "window_done": Out(1),
                 "pass_done": Out(1),

@@ -13,11 +13,11 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 from rowforge.running.progress import Progress
 
 PROGRAM_SUFFIX = ".rfp"
-ROUNDINGS = tuple(mode.value for mode in Rounding if mode is not Rounding.RAW)
+ROUNDINGS = tuple(mode.value for mode in RoundingRule if mode is not RoundingRule.RAW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def compile_model(
     progress.show(f"compiling {Path(model).name}")
     graph = load_model(model)
     if options.rounding is not None:
-        graph = graph.with_rounding(Rounding(options.rounding))
+        graph = graph.with_rounding(RoundingRule(options.rounding))
     compile_it = partial(
         compile_graph,
         graph,

@@ -23,7 +23,7 @@ from tb.bus import PERIOD_NS, Stalls, read_case
 _MICROSECONDS = 200
 
 
-class Bench:
+class AxiBench:
     """The three ports."""
 
     def __init__(self, dut: Any, *, seed: object, stall: float):
@@ -78,7 +78,7 @@ def _pauses(seed: object, rate: float) -> Iterator[bool]:
 async def programs(dut: Any, stall: float) -> None:
     """Identity block and status over the streams, in packets cut at random."""
     case = read_case()
-    bench = Bench(dut, seed=case["seed"], stall=stall)
+    bench = AxiBench(dut, seed=case["seed"], stall=stall)
     random = Random(repr((case["seed"], stall)))
     await bench.start()
     for register, value in case["constants"].items():
@@ -101,7 +101,7 @@ async def programs(dut: Any, stall: float) -> None:
 async def control(dut: Any, stall: float) -> None:
     """A reset in mid-program, accesses that are refused, and nothing that passes unasked."""
     case = read_case()
-    bench = Bench(dut, seed=case["seed"], stall=stall)
+    bench = AxiBench(dut, seed=case["seed"], stall=stall)
     await bench.start()
     await bench.source.send(AxiStreamFrame(case["program"]))
     for _ in range(200):

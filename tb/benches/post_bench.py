@@ -12,10 +12,10 @@ from hw.post.layouts import PARAM_LAYOUT, buffer_write_layout, processor_config_
 from hw.post.processor import MODES_OF_WIDTH
 from tb import codec
 from tb.bus import Bench, Sink, Source, read_case
-from tb.models.post import ENTRY, Item, expected_writes, layer_of, make_items
+from tb.models.post import ENTRY, PostItem, expected_writes, layer_of, make_items
 
 
-async def _fill_parameters(bench: Bench, config: Config, items: list[Item]) -> None:
+async def _fill_parameters(bench: Bench, config: Config, items: list[PostItem]) -> None:
     """The rows that the items use, one entry a cycle."""
     rows = config.post_channels // config.post_units
     row_bits = max(1, (rows - 1).bit_length())

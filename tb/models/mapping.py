@@ -11,7 +11,7 @@ from hw.arch import layout
 from hw.arch.commands import LOOPS, Rounding
 from hw.arch.config import Config
 from sim.functional.requantise import requantise
-from tb.models.streams import Stream, filter_words
+from tb.models.streams import WordStream, filter_words
 
 Ints = NDArray[np.int64]
 
@@ -66,7 +66,7 @@ class Shape:
 
 
 @dataclass
-class Convolution:
+class MappedConvolution:
     """A convolution, mapped; see `random_convolution`."""
 
     config: Config
@@ -259,7 +259,7 @@ class Convolution:
         return filter_words(self.config, part)
 
     def append(
-        self, stream: Stream, *, tag: int = 0, store: bool = True, surplus: int = 0
+        self, stream: WordStream, *, tag: int = 0, store: bool = True, surplus: int = 0
     ) -> tuple[int, int, int, int]:
         """Add tables, load, CONV and store of the result; returns the shape of what is stored.
 
@@ -306,7 +306,7 @@ class Convolution:
         )
 
 
-def random_convolution(config: Config, random: Random, *, largest: int = 4000) -> Convolution:
+def random_convolution(config: Config, random: Random, *, largest: int = 4000) -> MappedConvolution:
     """A convolution of at most `largest` MACs a PE, in a mapping that fits the configuration."""
     while True:
         shape = _random_shape(config, random)
@@ -381,7 +381,7 @@ def _random_shape(config: Config, random: Random) -> Shape | None:
     )
 
 
-def _fill(config: Config, random: Random, shape: Shape) -> Convolution:
+def _fill(config: Config, random: Random, shape: Shape) -> MappedConvolution:
     """Data, requantisation and constants for a shape."""
     rng = np.random.default_rng(random.getrandbits(32))
     wide = config.data_width == 16
@@ -439,7 +439,7 @@ def _fill(config: Config, random: Random, shape: Shape) -> Convolution:
     }
     if wide:
         constants["window_shift"] = random.choice((0, 5, 12, 16))
-    return Convolution(config, shape, x, w, _params(mode, shape.M, rng), constants, random)
+    return MappedConvolution(config, shape, x, w, _params(mode, shape.M, rng), constants, random)
 
 
 def _params(mode: Rounding, M: int, rng: np.random.Generator) -> dict[str, Ints]:

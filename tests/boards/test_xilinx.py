@@ -8,7 +8,7 @@ import pytest
 from boards.catalogue import board
 from boards.vivado import vivado
 from boards.vivado.ipxact import BUSES, SPIRIT
-from boards.vivado.xc7_netlist import Resources, count_cells, logic_depth, resources
+from boards.vivado.xc7_netlist import Xc7Resources, count_cells, logic_depth, resources
 from boards.vivado.xilinx import measure, write_part
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -166,7 +166,7 @@ def test_cells_are_counted_through_the_hierarchy():
     modules = {"leaf": leaf, "top": top, "DSP48E1": box, "LUT6": box}
     counts = count_cells(modules, "top")
     assert counts == {"LUT6": 2, "FDRE": 2, "RAM32M": 2, "DSP48E1": 1}
-    assert resources(counts) == Resources(
+    assert resources(counts) == Xc7Resources(
         lut=10, lut_paired=10, lut_ram=8, ff=2, dsp=1, block_ram=0
     )
     assert resources({"RAMB36E1": 3, "RAMB18E1": 1}).block_ram == 3.5

@@ -12,7 +12,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Store
 from rowforge.running.compilation import digits_model
 from sim.functional import FunctionalAccelerator
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.mapper.test_mapper import preset
 from tests.compiler.support import (
     check_graph,
@@ -132,7 +132,7 @@ def test_every_output_is_located_where_the_executor_computed_it() -> None:
         graph = conv_graph(rng, image, filters, taps, **geometry)
         program = compile_graph(graph, config)
         accelerator = FunctionalAccelerator(config, trace=True)
-        Session(accelerator, config).run(program, random_inputs(graph, rng))
+        Runtime(accelerator, config).run(program, random_inputs(graph, rng))
         numbers = {
             (r.number, int(s), int(c))
             for r in accelerator.state.trace

@@ -6,7 +6,7 @@ from compiler.compile import compile_graph
 from hw.arch.program import Program
 from sim.cycles import predict
 from sim.link import RtlLink
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.runner import OPTIMISE
 
@@ -61,7 +61,7 @@ def compare(case: Case) -> ProgramResult:
     program = compiled(case)
     link = RtlLink(program.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
     try:
-        run = Session(link, program.config).run(program, case.inputs[0])
+        run = Runtime(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
     model = predict(program)

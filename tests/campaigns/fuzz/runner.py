@@ -19,7 +19,7 @@ from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
 from sim.link import RtlLink
 from sw_driver.protocol.link import Link
-from sw_driver.runtime import RunOutcome, Session
+from sw_driver.runtime import RunOutcome, Runtime
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.coverage import features
 from tests.campaigns.fuzz.refusals import confirmed
@@ -97,7 +97,7 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
 
 def _execute(case: Case, program: Program, engine: str, connect: Callable[[Config], Link]) -> int:
     """Run all inputs one after the other on one accelerator; returns the cycles of the last."""
-    session = Session(connect(case.config), case.config)
+    session = Runtime(connect(case.config), case.config)
     outcome = None
     for item, arrays in enumerate(case.inputs):
         outcome = session.run(program, arrays)

@@ -22,7 +22,7 @@ from rowforge.configs import preset
 from rowforge.running.compilation import CompileOptions, compile_model
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.models.onnx import MODELS
 from tests.campaigns.models.onnx import recorded as onnx_recorded
 from tests.campaigns.models.recorded import FOLDERS, batch_of, every_case
@@ -43,7 +43,7 @@ def disagreement(
     inputs = {program.tensors[program.inputs[0]].name: x}
     executor = FunctionalAccelerator(config, program=program)
     try:
-        outputs = Session(executor, config).run(program, inputs).outputs
+        outputs = Runtime(executor, config).run(program, inputs).outputs
     except (SemanticsError, RowforgeError) as error:
         return f"{type(error).__name__}: {error}"
     golden = run_graph(graph, inputs)

@@ -18,7 +18,7 @@ from rowforge.reports.report import report
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sim.golden.convolution import convolve
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.support import (
     check_graph,
     conv_graph,
@@ -37,7 +37,7 @@ def run_and_compare(graph, config, **options):
     """Every tensor that the host gets is the golden model's, whose psums do not wrap."""
     program = compile_graph(graph, config, allow_host_mac=True, **options)
     inputs = random_inputs(graph, np.random.default_rng(0))
-    outcome = Session(FunctionalAccelerator(config), config).run(program, inputs)
+    outcome = Runtime(FunctionalAccelerator(config), config).run(program, inputs)
     golden = run_graph(graph, inputs)
     compared = 0
     for index, array in outcome.tensors.items():

@@ -37,7 +37,7 @@ def test_every_record_and_enumeration_is_documented():
     }
     assert described <= set(RECORDS)
     named = {kind.__name__ for kind in ENUMS}
-    assert {"Opcode", "Block", "Status", "Rounding", "VectorOp"} <= named
+    assert {"Opcode", "ResultBlock", "Status", "Rounding", "VectorOp"} <= named
 
 
 def test_toml_is_the_configuration():

@@ -8,7 +8,7 @@ from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.config import Config
 from sim.golden import run_graph
 from sim.link import RtlLink
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
 BASE = {
@@ -38,7 +38,7 @@ def test_layers_are_exact(config, stall_seed):
     specs = [program.tensors[index] for index in program.inputs]
     arrays = {x.name: rng.integers(-128, 128, x.shape).astype(x.dtype) for x in specs}
     link = RtlLink(config, stall_seed=stall_seed, patience=1_000_000, optimise=OPTIMISE)
-    outcome = Session(link, config).run(program, arrays)
+    outcome = Runtime(link, config).run(program, arrays)
     wanted = run_graph(graph, {x.key: arrays[x.name] for x in specs})
     for index in program.outputs:
         output = program.tensors[index]

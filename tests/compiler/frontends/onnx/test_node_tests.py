@@ -11,7 +11,7 @@ from rowforge.running.compilation import Compiled
 from rowforge.running.execution import run_program
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.support import compile_graph
 from tests.support.onnx.node_tests import NodeTest, read_node_test
 from tests.support.workloads import ROOT, workload
@@ -71,7 +71,7 @@ def test_on_the_command_stream(name: str) -> None:
         return
     config, golden = preset("tiny"), run_graph(graph, test.fed)
     program = compile_graph(graph, config, dump=True)
-    outcome = Session(FunctionalAccelerator(config), config).run(program, test.fed)
+    outcome = Runtime(FunctionalAccelerator(config), config).run(program, test.fed)
     for key, array in outcome.outputs.items():
         assert array.dtype == golden[key].dtype
         np.testing.assert_array_equal(array, golden[key])
