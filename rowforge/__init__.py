@@ -14,6 +14,7 @@
 session with a simulator or a board. Whatever a user can mend raises `RowforgeError`.
 """
 
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -25,7 +26,7 @@ from rowforge.generation import generate
 from rowforge.reports.report import report
 from rowforge.reproduction import reproduce
 from rowforge.running.check import Difference
-from rowforge.running.compilation import Compiled, CompileOptions, compile_model
+from rowforge.running.compilation import Compiled, compile_model
 from rowforge.running.execution import Result, run_program
 from rowforge.running.targets import register
 from sw_driver.accelerator import Device

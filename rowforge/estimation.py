@@ -7,6 +7,7 @@ from typing import Any
 from compiler.compile import estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
+from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -23,7 +24,11 @@ _PERCENT = 100
 
 
 def estimate(
-    model: str, config: Config, *, batch: int | None = None, objective: str = "cycles"
+    model: str,
+    config: Config,
+    options: CompileOptions = DEFAULTS,
+    *,
+    batch: int | None = None,
 ) -> dict[str, Any]:
     """The report of a model file or of a built-in shape list, without making a program.
 
@@ -31,8 +36,8 @@ def estimate(
     ----------
     model : path of a model file, or a name in `compiler.workloads.networks.NETWORKS`
     config : Config
+    options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
-    objective : what mappings minimise: "cycles", "traffic" or "energy"
 
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
@@ -41,7 +46,7 @@ def estimate(
         raise RowforgeError(UNMODELLED)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
-    layers = estimate_graph(_graph(model, config, batch), config, objective=objective)
+    layers = estimate_graph(_graph(model, config, batch), config, options)
     progress.clear()
     return document(config, [estimate_row(config, layer) for layer in layers])
 

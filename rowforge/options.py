@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from compiler.mapper.search import OBJECTIVES
+from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.configs import load_config, preset, preset_names
-from rowforge.running.compilation import ROUNDINGS, CompileOptions
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -34,6 +34,16 @@ def required_config(args: argparse.Namespace) -> Config:
     return config
 
 
+def add_objective(parser: argparse.ArgumentParser) -> None:
+    """`--objective`, of everything that chooses mappings."""
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default=DEFAULTS.objective,
+        help="what mappings minimise",
+    )
+
+
 def add_compile(parser: argparse.ArgumentParser) -> None:
     """How a model is compiled."""
     parser.add_argument(
@@ -41,9 +51,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         choices=ROUNDINGS,
         help="how accumulators are rounded; default: as the model's framework does",
     )
-    parser.add_argument(
-        "--objective", choices=OBJECTIVES, default="cycles", help="what mappings minimise"
-    )
+    add_objective(parser)
     parser.add_argument(
         "--wrap", action="store_true", help="psums may wrap: the overflow proof is not wanted"
     )

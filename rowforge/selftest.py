@@ -8,6 +8,7 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Conv
+from compiler.options import CompileOptions
 from hw.arch import commands
 from hw.arch.commands import Opcode
 from hw.arch.config import Config
@@ -112,7 +113,7 @@ def _arithmetic(accelerator: Device, config: Config) -> Check:
     limits = np.iinfo(dtype)
     random = np.random.default_rng(2)
     x = random.integers(limits.min, limits.max, (1, *_SHAPE), dtype=dtype, endpoint=True)
-    program = compile_graph(graph, config, wrap=True, dump=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True, dump=True))
     accelerator.load(program)
     outcome = accelerator.run_in_full(x)
     golden = run_graph(graph, x, psum_width=config.psum_width)

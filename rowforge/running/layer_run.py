@@ -7,6 +7,7 @@ import numpy as np
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from compiler.workloads.layers import layer_graph
 from hw.arch.config import Config
 from rowforge.reports.report import utilization
@@ -94,7 +95,7 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
     graph = layer_graph(
         shape.name, [shape], data_width=config.data_width, batch=work.batch, seed=seed
     )
-    program = compile_graph(graph, config, wrap=True, profile=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True, profile=True))
     compiled = Compiled(program, graph, wrap=True)
     result = run_once(compiled, _input(graph, config, seed), target)
     counters = dict(result.counters[0])

@@ -8,6 +8,7 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import Requant, RoundingRule, WindowStage
@@ -36,7 +37,7 @@ def check_graph(
     graph: Graph, config: Config, rng: np.random.Generator, **options: Any
 ) -> RunOutcome:
     """Compiles, executes and compares every tensor that the host gets with the golden model."""
-    program = compile_graph(graph, config, **options)
+    program = compile_graph(graph, config, CompileOptions(**options))
     inputs = random_inputs(graph, rng)
     outcome = Runtime(FunctionalAccelerator(config), config).run(program, inputs)
     golden = run_graph(graph, inputs, options.get("rounding"), psum_width=config.psum_width)

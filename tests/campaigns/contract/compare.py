@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from hw.arch.program import Program
 from sim.cycles import predict
 from sim.link import RtlLink
@@ -53,7 +54,7 @@ class ProgramResult:
 def compiled(case: Case) -> Program:
     """The case's program, with a counter block for every layer; for engines, which are modelled."""
     config = replace(case.config, processor=False)
-    return compile_graph(case.graph, config, **{**case.options, "profile": True})
+    return compile_graph(case.graph, config, CompileOptions(**{**case.options, "profile": True}))
 
 
 def compare(case: Case) -> ProgramResult:

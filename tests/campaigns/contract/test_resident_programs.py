@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.commands import begin, command
 from hw.arch.config import Config
@@ -36,7 +37,7 @@ def graph(seed=1):
 
 def program(size, seed=1):
     config = replace(CONFIG, weight_memory=size)
-    return compile_graph(graph(seed), config, profile=True, dump=True)
+    return compile_graph(graph(seed), config, CompileOptions(profile=True, dump=True))
 
 
 def inputs(of, seed):

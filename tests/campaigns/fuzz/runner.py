@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -59,7 +60,7 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
     """Compile, execute and, with `rtl`, simulate a case; every tensor is compared."""
     try:
         try:
-            program = compile_graph(case.graph, case.config, **case.options)
+            program = compile_graph(case.graph, case.config, CompileOptions(**case.options))
         except RowforgeError as error:
             if confirmed(case, str(error)):
                 return Outcome(case, "refused", str(error))

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
-from rowforge.running.compilation import CompileOptions, compile_model
+from rowforge.running.compilation import compile_model
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sim.golden import run_graph
 from sw_driver.runtime import Runtime

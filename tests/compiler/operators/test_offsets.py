@@ -12,6 +12,7 @@ from compiler.ir.host_convolution import conv_step
 from compiler.ir.host_steps import rescale_step
 from compiler.ir.ops import Conv, Rescale
 from compiler.operators.params import stage_output, stage_params
+from compiler.options import CompileOptions
 from hw.arch.commands import Rounding as Mode
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program, save_program
@@ -119,7 +120,7 @@ def test_a_program_file_carries_them(tmp_path):
         (preset("tiny"), "array"),
         (replace(preset("tiny"), psum_width=16), "host"),
     ):
-        program = compile_graph(graph, config, allow_host_mac=True)
+        program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
         save_program(program, tmp_path / "p.rfp")
         again = load_program(tmp_path / "p.rfp", config)
         assert [layer.where for layer in again.layers] == [where]

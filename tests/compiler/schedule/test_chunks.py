@@ -9,6 +9,7 @@ from compiler.compile import compile_graph
 from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping, Plan, Run
 from compiler.nest.locate import locate
 from compiler.operators.convolve import ConvOperation
+from compiler.options import CompileOptions
 from compiler.schedule import scheduler as schedule
 from compiler.schedule.chunk_waves import (
     block_waves,
@@ -61,7 +62,7 @@ def test_chunks_add_up(only_chunks, name, batch):
     dtype = "int16" if config.data_width == 16 else "int8"
     graph = conv_graph(rng, image, filters, (3, 3), dtype=dtype, batch=batch, **geometry)
     check_graph(graph, config, rng, wrap=True)
-    program = compile_graph(graph, config, wrap=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True))
     (layer,) = program.layers
     assert sum(isinstance(step, Load) for step in program.steps) > batch
     places = locate(config, layer, (batch - 1, 1, 2, filters - 1))

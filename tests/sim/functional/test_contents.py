@@ -8,6 +8,7 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from hw.arch.commands import HEADER, REGION, Opcode, command
 from hw.arch.config import Config
 from hw.arch.program import Load, Program, Step, Store
@@ -128,7 +129,7 @@ def test_parts_of_every_kind_that_pass_through_a_small_buffer_are_right(
         key: rng.integers(-128, 128, graph.tensors[key].shape).astype(np.int8)
         for key in graph.inputs
     }
-    program = compile_graph(graph, CONFIG, wrap=True)
+    program = compile_graph(graph, CONFIG, CompileOptions(wrap=True))
     assert sum(isinstance(step, Load) for step in program.steps) > len(graph.inputs)
     executor = FunctionalAccelerator(CONFIG, program=program)
     outputs = Runtime(executor, CONFIG).run(program, inputs).outputs
