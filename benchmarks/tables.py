@@ -70,7 +70,7 @@ _VARIANT_COLUMNS = (
     Column("configuration", "label", left=True),
     Column("cycles", "cycles"),
     Column("of the chip's own", "share", "%"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
 )
@@ -98,9 +98,9 @@ _NETWORK_COLUMNS = (
     Column("network", "label", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
-    Column("util.", "utilization", "%"),
-    Column("of active", "active_utilization", "%"),
-    Column("util. without dense layers", "conv_utilization", "%"),
+    Column("util.", "utilisation", "%"),
+    Column("of active", "active_utilisation", "%"),
+    Column("util. without dense layers", "conv_utilisation", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
     Column("60/200 MHz link", "chip_link_cycles"),
@@ -121,7 +121,7 @@ def networks(results: Results) -> str:
             {
                 "label": f"`{network}`",
                 **report["total"],
-                "conv_utilization": _together(convolutions),
+                "conv_utilisation": _together(convolutions),
                 "seconds": results[name]["seconds"],
             }
         )
@@ -148,7 +148,7 @@ _TINY_COLUMNS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("convolutions after the first", "later", "%"),
-    Column("everything", "utilization", "%"),
+    Column("everything", "utilisation", "%"),
     Column("link bytes", "link_bytes"),
 )
 _TINY_LAYERS = (
@@ -157,7 +157,7 @@ _TINY_LAYERS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("difference", "difference"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),

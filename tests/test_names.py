@@ -1,6 +1,7 @@
 """A name means one thing in the whole house: no two public classes share one."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import fields
@@ -53,3 +54,35 @@ def test_compile_options_are_listed_once():
                 if len(names & wanted) > 1:
                     found[f"{module}.{node.name}"] = names & wanted
     assert found == {}
+
+
+# Ends of words that two Englishes spell apart; ours is British, other people's names are theirs.
+_AMERICAN = re.compile(
+    r"(quantiz|normaliz|optimiz|utiliz|initializ|materializ|synthesiz|behavior(?!s)|color|center"
+    r"|neighbor|favor)",
+    re.IGNORECASE,
+)
+
+
+def defined_names(tree: ast.AST) -> set[str]:
+    """Names that a file gives to classes, functions, arguments and variables."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self":
+            found.add(node.attr)
+    return found
+
+
+def test_names_are_spelled_one_way():
+    """Identifiers and modules; the command `quantize` is spelled as its users know the word."""
+    wrong = set()
+    for _, module, tree in parsed(*PACKAGES):
+        names = {module, *(f"{module}: {name}" for name in defined_names(tree))}
+        wrong |= {name for name in names if _AMERICAN.search(name.split(": ")[-1])}
+    assert wrong == {"rowforge.commands.quantize"}

@@ -10,7 +10,7 @@ from compiler.ir.graph import Graph
 from compiler.options import CompileOptions
 from compiler.workloads.layers import layer_graph
 from hw.arch.config import Config
-from rowforge.reports.report import utilization
+from rowforge.reports.report import utilisation
 from rowforge.running.check import Difference
 from rowforge.running.compilation import Compiled
 from rowforge.running.crop import Workload
@@ -70,8 +70,8 @@ class LayerRun:
             "difference": self.error,
             "allowed": self.allowed,
             "within": self.within,
-            "utilization": utilization(config, macs, self.cycles),
-            "active_utilization": round(macs / active, 4) if active else None,
+            "utilisation": utilisation(config, macs, self.cycles),
+            "active_utilisation": round(macs / active, 4) if active else None,
             "outputs": self.outputs,
             "exact": self.difference is None,
             "first_difference": None if self.difference is None else str(self.difference),

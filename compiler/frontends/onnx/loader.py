@@ -7,7 +7,7 @@ from compiler.frontends.onnx.model.blockers import Blockers
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
-from compiler.frontends.onnx.model.values import QUANTIZE_REMEDY, Stored
+from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import join as onnx_join
 from compiler.frontends.onnx.operators import select as onnx_select
@@ -31,8 +31,8 @@ _Convert = Callable[[OnnxBuilder, RawNode], None]
 
 # Operators on integers, or between integers and floats: converted where they stand.
 _EAGER: dict[str, _Convert] = {
-    "QuantizeLinear": onnx_qdq.convert_quantize,
-    "DequantizeLinear": onnx_float.convert_dequantize,
+    "QuantizeLinear": onnx_qdq.convert_quantise,
+    "DequantizeLinear": onnx_float.convert_dequantise,
     "DynamicQuantizeLinear": onnx_float.convert_dynamic,
     "Cast": onnx_float.convert_cast,
     "QLinearConv": onnx_qoperator.convert_qlinear_conv,
@@ -167,7 +167,7 @@ def _refuse_float(builder: OnnxBuilder, blockers: Blockers) -> None:
 
 
 def _refuse_product(node: RawNode) -> None:
-    node.refuse("the model computes in floating point", QUANTIZE_REMEDY)
+    node.refuse("the model computes in floating point", QUANTISE_REMEDY)
 
 
 def _convert(builder: OnnxBuilder, node: RawNode) -> None:

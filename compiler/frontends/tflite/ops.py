@@ -171,7 +171,7 @@ def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     )
 
 
-def convert_quantize(builder: TfliteBuilder, op: RawOperator) -> None:
+def convert_quantise(builder: TfliteBuilder, op: RawOperator) -> None:
     """QUANTIZE: from float32 on the host, between integer types as a `Rescale`."""
     source = builder.activation(op, 0)
     output = builder.output(op)
@@ -194,7 +194,7 @@ def convert_quantize(builder: TfliteBuilder, op: RawOperator) -> None:
     )
 
 
-def convert_dequantize(builder: TfliteBuilder, op: RawOperator) -> None:
+def convert_dequantise(builder: TfliteBuilder, op: RawOperator) -> None:
     """DEQUANTIZE to float32."""
     source = builder.activation(op, 0)
     output = builder.output(op)

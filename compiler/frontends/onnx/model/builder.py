@@ -20,7 +20,7 @@ from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawNode, Ra
 from compiler.frontends.onnx.model.values import (
     EXPORT_REMEDY,
     KNOWN,
-    QUANTIZE_REMEDY,
+    QUANTISE_REMEDY,
     RELABELLED,
     Activation,
     Constants,
@@ -248,7 +248,7 @@ class OnnxBuilder(Emitter):
             return
         materialise = self._materialisers.get(writer.op_type)
         if materialise is None:
-            self.refuse(writer, "it computes in floating point", QUANTIZE_REMEDY)
+            self.refuse(writer, "it computes in floating point", QUANTISE_REMEDY)
         materialise(self, writer)
 
     def _floats_for(self, node: RawNode) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _LARGEST_SCALE = 2.0**100
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
-def convert_dequantize(builder: OnnxBuilder, node: RawNode) -> None:
+def convert_dequantise(builder: OnnxBuilder, node: RawNode) -> None:
     """DequantizeLinear: 8-bit values stay stored until something needs floats."""
     source = builder.activation(node, 0)
     if source.dtype not in ("int8", "uint8", "int32"):

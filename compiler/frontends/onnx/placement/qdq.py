@@ -34,7 +34,7 @@ class _Placed:
     clips: tuple[RawNode, ...] = ()
 
 
-def convert_quantize(builder: OnnxBuilder, node: RawNode) -> None:
+def convert_quantise(builder: OnnxBuilder, node: RawNode) -> None:
     """QuantizeLinear of an activation, with all float operators before it that can join in."""
     target = _target(builder, node)
     placed = _placed(builder, node, target)

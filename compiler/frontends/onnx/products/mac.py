@@ -8,7 +8,7 @@ from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import (
-    QUANTIZE_REMEDY,
+    QUANTISE_REMEDY,
     Activation,
     QuantisedConstant,
     Scale,
@@ -258,5 +258,5 @@ def checked_weights(
     if scale.size == 0 or weights.zero_point.size == 0:
         builder.refuse(node, "its weights have no scale or zero point", "export the model again")
     if scale.dtype != np.float32 or not np.all(np.isfinite(scale)) or scale.min() <= 0:
-        builder.refuse(node, "its weight scales must be positive and finite", QUANTIZE_REMEDY)
+        builder.refuse(node, "its weight scales must be positive and finite", QUANTISE_REMEDY)
     return weights
