@@ -252,8 +252,10 @@ class Ram(_RamBase):
 
     Members
     -------
-    read : en (1), addr, data (width, output)
-    write : en (one bit a lane), addr, data (width)
+    read : in, {en: 1, addr: ceil_log2(_rows(depth)), data: in width}
+        Read port; `data` in the cycle after `en`.
+    write : in, {en: width // lane_width, addr: ceil_log2(_rows(depth)), data: width}
+        Write port, with one bit of `en` a lane.
 
     Raises
     ------
@@ -316,8 +318,16 @@ class SinglePortRam(_RamBase):
 
     Members
     -------
-    en (1), we (one bit a lane), addr, wdata (width) : inputs
-    rdata (width) : output
+    en : in, 1
+        A read or write takes place.
+    we : in, width // lane_width
+        Lanes to be written; none of them: it is a read.
+    addr : in, ceil_log2(_rows(depth))
+        Word to be read or written.
+    wdata : in, width
+        What is written.
+    rdata : out, width
+        What was read, in the next cycle.
 
     Raises
     ------

@@ -51,7 +51,8 @@ class Core(Block):
 
     Members
     -------
-    bus : `BUS`, for instructions and data
+    bus : out, BUS
+        For instructions and data.
     """
 
     def __init__(self) -> None:

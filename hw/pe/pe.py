@@ -31,15 +31,32 @@ class PE(Block):
 
     Members
     -------
-    config, config_pass : configuration of the next pass to begin, and its number modulo 4
-    started : number modulo 4 of the pass last begun
-    ifmap, filters : streams of beats from the networks
-    below : chain words of the PE below; those with `tail` are not for this PE
-    column : psums from the buffer, taken by heads that do not start at zero
-    output : chain words for the PE above or, with `tail`, for the column's collector
-    fired, gated : a step was computed; a step was skipped because its activation stands for zero
-    starved, blocked : a running PE lacks ifmap or filter; its psum cannot come or go
-    running : a pass is under way
+    config : in, PassConfig(config)
+        Configuration of the next pass to begin.
+    config_pass : in, 2
+        Its number modulo 4.
+    started : out, 2
+        Number modulo 4 of the pass last begun.
+    ifmap : in, stream of IfmapBeat(config)
+        Beats from the ifmap network.
+    filters : in, stream of FilterBeat(config)
+        Beats from the filter network.
+    below : in, stream of ChainWord(config)
+        Chain words of the PE below; those with `tail` are not for this PE.
+    column : in, stream of PsumWord(config)
+        Psums from the buffer, taken by heads that do not start at zero.
+    output : out, stream of ChainWord(config)
+        Chain words for the PE above or, with `tail`, for the column's collector.
+    fired : out, 1
+        A step was computed.
+    gated : out, 1
+        A step was skipped because its activation stands for zero.
+    starved_ifmap, starved_filter : out, 1
+        A running PE lacks an ifmap word, a filter.
+    blocked_in, blocked_out : out, 1
+        A psum that it needs has not come; one of its own cannot leave.
+    running : out, 1
+        A pass is under way.
     """
 
     def __init__(self, config: Config):

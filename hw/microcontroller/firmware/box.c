@@ -8,7 +8,7 @@ void move_box(u32 store) {
     u32 half = 0;
     u32 status = STATUS_BAD_LENGTH, value = OPCODE_STORE; // of a STORE that ends badly
     if (store)
-        send_header(RESULT_BLOCK_DATA, 0, left);
+        send_header(BLOCK_DATA, 0, left);
     u32 plane = region->address;
     for (u32 planes = region->planes; planes; planes--, plane += region->plane_stride) {
         u32 row = plane;

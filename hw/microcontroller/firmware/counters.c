@@ -38,7 +38,7 @@ void clear_counters(void) {
 
 void send_counters(void) {
     tick();
-    send_header(RESULT_BLOCK_COUNTERS, 0, COUNTERS);
+    send_header(BLOCK_COUNTERS, 0, COUNTERS);
     for (u32 i = 0; i < COUNTERS; i++)
         send(s.sums[i][0], s.sums[i][1]);
     clear_counters();

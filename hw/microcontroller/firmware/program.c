@@ -72,7 +72,7 @@ static u32 fill(u32 opcode) {
 }
 
 static void identify(void) {
-    send_header(RESULT_BLOCK_IDENTITY, 0, IDENTITY_WORDS);
+    send_header(BLOCK_IDENTITY, 0, IDENTITY_WORDS);
     send(MAGIC_LOW, MAGIC_HIGH);
     send(VERSIONS_LOW, VERSIONS_HIGH);
     send(CONFIGURATION_LOW, CONFIGURATION_HIGH);

@@ -30,7 +30,7 @@ void send_header(u32 block, u32 status, u32 length) {
 void fail_wide(u32 status, u32 low, u32 high) {
     if (status != STATUS_OK)
         set(REGISTER_RESET, 1);
-    send_header(RESULT_BLOCK_STATUS, status, 1);
+    send_header(BLOCK_STATUS, status, 1);
     send(low, high);
     s.begun = 0;
     restart();
