@@ -14,6 +14,9 @@ from tests.support.packages import ROOT, SHIPPED, UNSHIPPED
 DECISIONS = ROOT / "docs" / "decisions"
 FOLDERS = (*SHIPPED, *UNSHIPPED, "docs")
 
+RESULT_PAGES = ("docs/layers.md",)
+MOST_COLUMNS = 8
+
 _SKIPPED = {"build", "dist", "rowforge-demo"}
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -120,6 +123,16 @@ def test_commands_can_be_typed(page):
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_what_a_page_names_exists(page):
     assert missing_names(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_tables_can_be_read(page):
+    """At most eight columns; pages of generated results may have more."""
+    if name_of(page) in RESULT_PAGES:
+        return
+    text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page.read_text(encoding="utf-8")))
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert [row for row in rows if row.count("|") > MOST_COLUMNS + 1] == []
 
 
 def test_pages_are_found():
