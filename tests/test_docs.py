@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler.mapper.folding import fold_run
+from compiler.mapper.space import ConvShape, Fold, Run
 from rowforge.cli import build_parser
 from tests.support.packages import ROOT, SHIPPED, UNSHIPPED
 
@@ -172,6 +174,21 @@ def test_missing_names_are_seen(name):
         "tests.campaigns.nothing",
         name,
     ]
+
+
+def test_the_drawing_of_folding_is_what_the_mapper_does():
+    """Two units of six pairs on four rows, as the architecture page draws them."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn: list[list[tuple[int, ...]]] = [[], [], []]
+    for line in re.findall(r"^row \d .*$", text, re.MULTILINE):
+        places = re.findall(r"unit (\d), group (\d), row (\d)", line)
+        for column, place in zip(drawn, places, strict=True):
+            column.insert(0, tuple(map(int, place)))
+    shape = ConvShape(N=1, M=2, C=2, E=3, F=3, R=3, S=3)
+    fold = Fold(q=1, span=3, um=2, runs=(Run(first=0, groups=2),))
+    passes = fold_run(shape, fold, fold.runs[0], 4)
+    assert [[(item.um, item.group, item.row) for item in one.items] for one in passes] == drawn
+    assert [len(one.chains) for one in passes] == [1, 2, 1]
 
 
 def test_every_decision_is_in_the_index():
