@@ -137,6 +137,20 @@ def test_tables_can_be_read(page):
     assert [row for row in rows if row.count("|") > MOST_COLUMNS + 1] == []
 
 
+def test_what_the_code_says_of_pages_is_true():
+    """Pages that the sources name exist, and so do the headings that they quote."""
+    seen, wrong = set(), []
+    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        text = " ".join(path.read_text(encoding="utf-8").split())
+        for page, heading in re.findall(r'\bdocs/([\w/-]+\.md)`?(?:, "([^"]+)")?', text):
+            there = ROOT / "docs" / page
+            seen.add((page, heading))
+            if not there.exists() or (heading and f"# {heading}\n" not in there.read_text("utf-8")):
+                wrong.append(f"{name_of(path)}: docs/{page} {heading}")
+    assert wrong == []
+    assert ("architecture.md", "Ifmaps of a pass") in seen
+
+
 def test_pages_are_found():
     names = {name_of(page) for page in pages()}
     assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/extending.md"} <= names
