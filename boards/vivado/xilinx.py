@@ -23,7 +23,7 @@ from hw.emit.yosys import run_yosys
 from hw.top.axi import AxiAccelerator
 
 NAME = "rowforge"
-ARRAY = "pe_array"
+_ARRAY = "pe_array"
 
 _IP = "ip"
 
@@ -87,7 +87,7 @@ def read_netlist(work: Path, top: str = NAME) -> dict[str, Any]:
     modules = json.loads((work / "modules.json").read_text("utf-8"))["modules"]
     flat = json.loads((work / "flat.json").read_text("utf-8"))["modules"][top]["cells"]
     cells = count_cells(modules, top)
-    array = count_cells(modules, module_below(modules, ARRAY))
+    array = count_cells(modules, module_below(modules, f"{top}_{_ARRAY}"))
     return {
         "whole": resources(cells).as_dict(),
         "array": resources(array).as_dict(),

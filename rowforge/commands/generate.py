@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from rowforge.generation import generate
+from hw.emit.prefix import check_prefix
+from rowforge.generation import NAME, generate
 from rowforge.options import add_config, required_config
 from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
@@ -30,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="memories that tools infer (default), or macros to be replaced",
     )
     parser.add_argument(
+        "--prefix",
+        default=NAME,
+        metavar="NAME",
+        help="name of the top module, with which the names of all other modules, of files and of "
+        f"C macros begin (default: {NAME}); two designs of different prefixes fit in one",
+    )
+    parser.add_argument(
         "--period", type=float, default=10.0, metavar="NS", help="clock period (default: 10 ns)"
     )
 
@@ -39,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     low, high = _PERIODS
     if not low <= args.period <= high:
         raise RowforgeError(f"--period must be {low} to {high} ns, not {args.period}")
+    check_prefix(args.prefix)
     config = required_config(args)
     check_folder(args.output)
     progress = Progress()
@@ -49,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         reset_all=args.reset_all,
         memories=args.memories,
         period_ns=args.period,
+        prefix=args.prefix,
     )
     progress.clear()
     width = max(len(str(path)) for path in files)

@@ -218,11 +218,17 @@ def test_two_multiplications_share_one_dsp(tmp_path):
     from hw.emit.verilog import emit
     from hw.pe.pe import PE
 
-    (tmp_path / "pe_array.v").write_text(emit(PE(Config(macs_per_pe=2)), "pe_array"))
-    said = []
-    report = measure(
-        tmp_path / "pe_array.v", tmp_path / "work", top="pe_array", progress=said.append
+    array = emit(PE(Config(macs_per_pe=2)), "whole_pe_array")
+    module = re.search(r"^module whole_pe_array\((.*?)\);.*?^endmodule", array, re.M | re.S)
+    ports = module[1].replace("\n", "").split(", ")
+    declared = re.findall(r"^  (?:input|output) .*;$", module[0], re.M)
+    wires = ", ".join(f".{port}({port})" for port in ports)
+    whole = (
+        f"module whole({', '.join(ports)});\n{''.join(declared)}\nwhole_pe_array array({wires});"
     )
+    (tmp_path / "design.v").write_text(f"{array}\n{whole}\nendmodule\n")
+    said = []
+    report = measure(tmp_path / "design.v", tmp_path / "work", top="whole", progress=said.append)
     assert report["array"] == report["whole"]
     assert report["whole"]["dsp"] == 1
     assert report["whole"]["ff"] > 100 and report["whole"]["lut"] > 100
