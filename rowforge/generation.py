@@ -6,8 +6,7 @@ from typing import Literal
 from hw.arch.config import Config
 from hw.arch.version import version_text
 from hw.emit.documents import documents
-
-NAME = "rowforge"
+from hw.emit.prefix import PREFIX
 
 
 def generate(
@@ -17,7 +16,7 @@ def generate(
     reset_all: bool = False,
     memories: Literal["infer", "blackbox"] = "infer",
     period_ns: float = 10.0,
-    prefix: str = NAME,
+    prefix: str = PREFIX,
 ) -> list[Path]:
     """Write the accelerator's Verilog, file list, constraints and documents into a folder.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from compiler.mapper.search import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.emit.prefix import PREFIX, check_prefix
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.running.compilation import ROUNDINGS, CompileOptions
 
@@ -32,6 +33,23 @@ def required_config(args: argparse.Namespace) -> Config:
     if config is None:
         raise RowforgeError("a model needs a configuration: give --preset P or --config F.toml")
     return config
+
+
+def add_prefix(parser: argparse.ArgumentParser) -> None:
+    """`--prefix NAME`."""
+    parser.add_argument(
+        "--prefix",
+        default=PREFIX,
+        metavar="NAME",
+        help="name of the top module, with which the names of all other modules, of files and of "
+        f"C macros begin (default: {PREFIX}); two designs of different prefixes fit in one",
+    )
+
+
+def chosen_prefix(args: argparse.Namespace) -> str:
+    """What `add_prefix` has added; `RowforgeError` for what no name can begin with."""
+    check_prefix(args.prefix)
+    return str(args.prefix)
 
 
 def add_compile(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,9 @@ import re
 from hw.arch.errors import RowforgeError
 from hw.base.rtlil_text import RESERVED_WORDS
 
+PREFIX = "rowforge"
+"""That of a design whose user has not given another."""
+
 LONGEST = 24
 """Characters; with the longest of our names after it, a macro has no more than C compares, 63."""
 

@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from hw.emit.prefix import check_prefix
-from rowforge.generation import NAME, generate
-from rowforge.options import add_config, required_config
+from rowforge.generation import generate
+from rowforge.options import add_config, add_prefix, chosen_prefix, required_config
 from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
 
@@ -30,13 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="infer",
         help="memories that tools infer (default), or macros to be replaced",
     )
-    parser.add_argument(
-        "--prefix",
-        default=NAME,
-        metavar="NAME",
-        help="name of the top module, with which the names of all other modules, of files and of "
-        f"C macros begin (default: {NAME}); two designs of different prefixes fit in one",
-    )
+    add_prefix(parser)
     parser.add_argument(
         "--period", type=float, default=10.0, metavar="NS", help="clock period (default: 10 ns)"
     )
@@ -47,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     low, high = _PERIODS
     if not low <= args.period <= high:
         raise RowforgeError(f"--period must be {low} to {high} ns, not {args.period}")
-    check_prefix(args.prefix)
+    prefix = chosen_prefix(args)
     config = required_config(args)
     check_folder(args.output)
     progress = Progress()
@@ -58,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         reset_all=args.reset_all,
         memories=args.memories,
         period_ns=args.period,
-        prefix=args.prefix,
+        prefix=prefix,
     )
     progress.clear()
     width = max(len(str(path)) for path in files)

@@ -119,6 +119,21 @@ def test_files_exist_and_views_name_them(folder, component):
     assert set(texts(component, ".//s:view/s:modelName")) == {"rowforge"}
 
 
+def test_a_part_of_another_prefix_shares_no_name(folder, tmp_path):
+    """Two parts fit in one block design: names in the catalogue and of all modules differ."""
+    write_part(CONFIG, tmp_path, part="xc7z020clg400-1", clock_hz=80e6, prefix="second")
+    root = ElementTree.parse(tmp_path / "ip" / "component.xml").getroot()
+    assert texts(root, "s:name") == ["second"]
+    assert set(texts(root, ".//s:view/s:modelName")) == {"second"}
+    assert set(texts(root, "s:fileSets/s:fileSet/s:file/s:name")) == {"src/second.v"}
+    assert f"rowforge:user:second:0.1 {pynq.ACCELERATOR}" in (tmp_path / "vivado.tcl").read_text()
+    ours, theirs = (
+        set(re.findall(r"^module (\w+)", path.read_text(), re.M))
+        for path in (folder / "ip/src/rowforge.v", tmp_path / "ip/src/second.v")
+    )
+    assert len(ours) == len(theirs) and not ours & theirs
+
+
 def test_the_block_design_has_the_names_of_the_driver(folder):
     script = (folder / "vivado.tcl").read_text()
     assert (vivado.DMA, vivado.ACCELERATOR) == (pynq.DMA, pynq.ACCELERATOR)

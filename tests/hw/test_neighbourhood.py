@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("neighbourhood")
     for prefix, config in DESIGNS.items():
         memories = "blackbox" if config is SMALL else "infer"
-        generate(config, folder, prefix=prefix, memories=memories)
+        generate(config, folder / prefix, prefix=prefix, memories=memories)
     (folder / "picorv32.v").write_text(source())
     macros = (f"`define {macro} nobody_may_see_this\n" for macro in MACROS)
     (folder / "macros.v").write_text("".join(macros))
@@ -70,8 +70,16 @@ def _soc(folder: Path) -> str:
 
 def _sources(folder: Path) -> list[str]:
     """A neighbour's macros, which reach all the others, what the file lists name, the SoC."""
-    lists = [(folder / f"{prefix}.f").read_text().split() for prefix in DESIGNS]
-    return ["macros.v", *(name for one in lists for name in one), "soc.v"]
+    ours = [
+        f"{prefix}/{name}"
+        for prefix in DESIGNS
+        for name in (folder / prefix / f"{prefix}.f").read_text().split()
+    ]
+    return ["macros.v", *ours, "soc.v"]
+
+
+def _waivers() -> list[str]:
+    return [f"{prefix}/{prefix}.vlt" for prefix in DESIGNS]
 
 
 def _modules(folder: Path) -> list[str]:
@@ -85,16 +93,18 @@ def test_no_two_modules_and_no_two_files_share_a_name(folder: Path) -> None:
     assert len(modules) == len(set(modules)) > 100
     for name in set(modules) - {"soc", *TAKEN}:
         assert name in DESIGNS or name.startswith(tuple(f"{prefix}_" for prefix in DESIGNS))
-    written = [path.name for path in folder.iterdir()]
-    ours = [name for name in written if name not in ("soc.v", "macros.v", "picorv32.v")]
-    assert all(re.split(r"[._]", name)[0] in DESIGNS for name in ours)
-    assert {"front_rams.v", "rowforge_picorv32.v", "back.vlt", "back.h"} <= set(ours)
+    for prefix, more in (("front", "front_rams.v"), ("rowforge", "rowforge_picorv32.v")):
+        written = {path.name for path in (folder / prefix).iterdir() if path.is_file()}
+        assert {more, f"{prefix}.vlt", f"{prefix}.h", f"{prefix}.core"} <= written
+        assert all(re.match(rf"{prefix}[._]", name) for name in written)
 
 
 @pytest.mark.slow
 def test_macros_of_c_begin_with_the_prefix(folder: Path) -> None:
     for prefix in DESIGNS:
-        names = re.findall(r"^#\w+ (\w+)", (folder / f"{prefix}.h").read_text(), re.MULTILINE)
+        names = re.findall(
+            r"^#\w+ (\w+)", (folder / prefix / f"{prefix}.h").read_text(), re.MULTILINE
+        )
         assert len(names) > 300
         assert all(name.startswith(f"{prefix.upper()}_") for name in names if name != "endif")
         assert max(map(len, names)) - len(prefix) + LONGEST <= 63
@@ -102,12 +112,10 @@ def test_macros_of_c_begin_with_the_prefix(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_verilator_has_nothing_to_say_of_all_in_one(folder: Path) -> None:
-    waivers = [f"{prefix}.vlt" for prefix in DESIGNS]
     (folder / "soc.vlt").write_text(
         '`verilator_config\nlint_off -rule DECLFILENAME -file "soc.v"\n'
     )
-    waivers.append("soc.vlt")
-    assert lint_files(folder, "soc", [*waivers, *_sources(folder)]) == []
+    assert lint_files(folder, "soc", [*_waivers(), "soc.vlt", *_sources(folder)]) == []
 
 
 @pytest.mark.slow
@@ -115,8 +123,7 @@ def test_waivers_do_not_reach_the_neighbours(folder: Path) -> None:
     (folder / "careless.v").write_text(
         "module careless(input a, b, output c); assign c = a; endmodule"
     )
-    waivers = [f"{prefix}.vlt" for prefix in DESIGNS]
-    said = lint_files(folder, "careless", [*waivers, "careless.v"])
+    said = lint_files(folder, "careless", [*_waivers(), "careless.v"])
     assert any("UNUSEDSIGNAL" in line for line in said)
 
 
