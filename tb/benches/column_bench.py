@@ -10,10 +10,10 @@ from hw.array.collector import CollectorBeat, CollectorConfig
 from hw.array.feeder import FeederBeat
 from hw.pe.layouts import ChainWord, PsumWord
 from tb import codec
-from tb.bus import Bench, Sink, Source, Stalls, read_case
+from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import column as model
 
-STALLS = (0.0, 0.4)
+STALLS = stall_rates(0.0, 0.4)
 
 
 @cocotb.test()
