@@ -6,6 +6,7 @@ from typing import Literal
 from hw.arch.config import Config
 from hw.arch.version import version_text
 from hw.emit.documents import documents
+from rowforge.testbench.write import write_testbench
 
 NAME = "rowforge"
 
@@ -18,7 +19,7 @@ def generate(
     memories: Literal["infer", "blackbox"] = "infer",
     period_ns: float = 10.0,
 ) -> list[Path]:
-    """Write the accelerator's Verilog, file list, constraints and documents into a folder.
+    """Write the accelerator's Verilog, file list, constraints, documents and testbench.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def generate(
         Accelerator,  # amaranth is slow to import; other commands need none
     )
 
-    return generate_design(
+    files = generate_design(
         Accelerator(config),
         out_dir,
         name=NAME,
@@ -49,3 +50,4 @@ def generate(
         period_ns=period_ns,
         documents=documents(config, NAME),
     )
+    return sorted([*files, *write_testbench(config, Path(out_dir), top=NAME)])
