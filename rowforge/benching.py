@@ -64,7 +64,9 @@ class Outcome:
     @property
     def simulated_ns(self) -> float:
         """Simulated time of all its tests."""
-        found = (case.find("properties/property[@name='sim_time_duration']") for case in self._cases())
+        found = (
+            case.find("properties/property[@name='sim_time_duration']") for case in self._cases()
+        )
         return sum(float(item.get("value", 0)) for item in found if item is not None)
 
     def suite(self) -> ElementTree.Element:
@@ -175,9 +177,7 @@ def _cases(block: str, config: Config, demand: Demand) -> list[Case]:
     return cases
 
 
-def _run(
-    block: str, case: Case, seed: int, folder: Path, simulator: str, waves: str
-) -> Outcome:
+def _run(block: str, case: Case, seed: int, folder: Path, simulator: str, waves: str) -> Outcome:
     from tb.build import BenchFailedError, Setting
 
     label = f"{block}-{case.name}-{seed}"

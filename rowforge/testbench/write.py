@@ -127,9 +127,7 @@ def _values(program: Program, store: Store, words: Words) -> dict[str, Any]:
         if block * lanes + index % lanes >= channels:
             values[index] = None
     count = layout.box_words(config, box, raw=store.raw) * lanes
-    layer = next(
-        (layer for layer in program.layers if layer.output == store.tensor), None
-    )
+    layer = next((layer for layer in program.layers if layer.output == store.tensor), None)
     name = f"layer {layer.name} ({layer.op})" if layer is not None else f"tensor {spec.name}"
     return {
         "name": name,

@@ -18,6 +18,7 @@ FILES = {
     "rowforge.sdc",
     "rowforge.toml",
     "rowforge.v",
+    "tb",
 }
 
 
