@@ -7,6 +7,7 @@ from hw.arch.config import Config
 from hw.arch.version import version_text
 from hw.emit.documents import documents
 from hw.emit.prefix import PREFIX
+from rowforge.testbench.write import write_testbench
 
 
 def generate(
@@ -18,7 +19,7 @@ def generate(
     period_ns: float = 10.0,
     prefix: str = PREFIX,
 ) -> list[Path]:
-    """Write the accelerator's Verilog, file list, constraints and documents into a folder.
+    """Write the accelerator's Verilog, file list, constraints, documents and testbench.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def generate(
         Accelerator,  # amaranth is slow to import; other commands need none
     )
 
-    return generate_design(
+    files = generate_design(
         Accelerator(config),
         out_dir,
         name=prefix,
@@ -53,3 +54,4 @@ def generate(
         period_ns=period_ns,
         documents=documents(config, prefix),
     )
+    return sorted([*files, *write_testbench(config, Path(out_dir), top=prefix)])

@@ -1,13 +1,10 @@
 """The pass nest and the pass tables on the emitted Verilog."""
 
-from functools import partial
-
 import pytest
 
 from hw.arch.config import Config
-from hw.sequencer.sequencer import Sequencer
-from hw.sequencer.walker import NestWalker
-from tb.build import simulate
+from tb.cases import blocks
+from tb.cases.case import Demand
 
 CONFIGS = {
     "default": {},
@@ -17,11 +14,9 @@ CONFIGS = {
 
 
 def test_walker():
-    simulate(partial(NestWalker), "sequencer_bench", {"seed": 1, "nests": 25}, test="walker")
+    blocks.walker(Demand()).run()
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_sequencer(name):
-    case = {"config": CONFIGS[name], "seed": name, "commands": 3}
-    block = partial(Sequencer, Config(**CONFIGS[name]))
-    simulate(block, "sequencer_bench", case, test="sequencer")
+    blocks.sequencer(Config(**CONFIGS[name]), Demand(seed=name)).run()

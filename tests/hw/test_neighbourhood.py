@@ -5,6 +5,9 @@ macros of the names that ours would have without a prefix, PicoRV32 itself among
 """
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +173,15 @@ def test_the_command_refuses_it_before_all_work(capsys, tmp_path: Path) -> None:
     rowforge(capsys, *arguments, "9lives").assert_refused("9lives")
     rowforge(capsys, *arguments, "small").assert_refused("small")
     assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog")
+def test_the_testbench_of_a_prefix_finds_its_design(folder: Path) -> None:
+    done = subprocess.run(
+        ["make", "-C", str(folder / "front" / "tb"), f"PYTHON={sys.executable}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "FAIL=0" in done.stdout

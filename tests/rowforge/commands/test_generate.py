@@ -18,6 +18,7 @@ FILES = {
     "rowforge.toml",
     "rowforge.v",
     "rowforge.vlt",
+    "tb",
 }
 
 
