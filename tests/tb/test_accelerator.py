@@ -10,7 +10,7 @@ from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from tb.cases.accelerator import phases_case
 from tb.models import program
-from tb.models.mapping import random_convolution
+from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
 from tb.models.streams import Stream
 
