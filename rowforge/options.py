@@ -7,6 +7,7 @@ from compiler.mapper.search import OBJECTIVES
 from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.emit.prefix import PREFIX, check_prefix
 from rowforge.configs import load_config, preset, preset_names
 
 
@@ -42,6 +43,23 @@ def add_objective(parser: argparse.ArgumentParser) -> None:
         default=DEFAULTS.objective,
         help="what mappings minimise",
     )
+
+
+def add_prefix(parser: argparse.ArgumentParser) -> None:
+    """`--prefix NAME`."""
+    parser.add_argument(
+        "--prefix",
+        default=PREFIX,
+        metavar="NAME",
+        help="name of the top module, with which the names of all other modules, of files and of "
+        f"C macros begin (default: {PREFIX}); two designs of different prefixes fit in one",
+    )
+
+
+def chosen_prefix(args: argparse.Namespace) -> str:
+    """What `add_prefix` has added; `RowforgeError` for what no name can begin with."""
+    check_prefix(args.prefix)
+    return str(args.prefix)
 
 
 def add_compile(parser: argparse.ArgumentParser) -> None:

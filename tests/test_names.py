@@ -10,7 +10,7 @@ from compiler.options import CompileOptions
 from tests.support.packages import SHIPPED
 from tests.test_architecture import parsed
 
-PACKAGES = (*SHIPPED, "tb")
+PACKAGES = tuple(sorted({*SHIPPED, "tb"}))
 
 
 def public_classes(tree: ast.AST) -> list[str]:

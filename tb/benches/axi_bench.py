@@ -18,7 +18,7 @@ from cocotbext.axi import (
 )
 
 from hw.arch.registers import MEANINGS, STATE_COMMAND, STATE_RESULT, Register
-from tb.bus import PERIOD_NS, Stalls, read_case
+from tb.bus import PERIOD_NS, Stalls, read_case, stall_rates
 
 _MICROSECONDS = 200
 
@@ -74,7 +74,7 @@ def _pauses(seed: object, rate: float) -> Iterator[bool]:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.5))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.5))
 async def programs(dut: Any, stall: float) -> None:
     """Identity block and status over the streams, in packets cut at random."""
     case = read_case()
@@ -97,7 +97,7 @@ async def programs(dut: Any, stall: float) -> None:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.5))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.5))
 async def control(dut: Any, stall: float) -> None:
     """A reset in mid-program, accesses that are refused, and nothing that passes unasked."""
     case = read_case()

@@ -12,7 +12,8 @@ from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.program import Box
 from sim.functional import FunctionalAccelerator
-from tb.models.mapping import MappedConvolution, random_convolution
+from tb.models.mapping import MappedConvolution
+from tb.models.random_layers import random_convolution
 from tb.models.streams import WordStream, unpack
 
 COUNTED = (

@@ -17,7 +17,7 @@ from hw.top.axi import AxiAccelerator
 from hw.top.serial import SerialAccelerator, SerialLoopback
 from rowforge.configs import preset
 from tests.hw.members import SECTION, documented, problems
-from tests.test_architecture import parsed
+from tests.test_architecture import PACKAGES, parsed
 
 
 class Elaborating(ModulePlatform):
@@ -31,6 +31,9 @@ class Elaborating(ModulePlatform):
             self._known.add(block.module_key)
             Fragment.get(block, self)
         return type(block).__name__
+
+    def prefixed(self, name):
+        return name
 
     def add_file(self, name, text):
         pass
@@ -91,7 +94,7 @@ def test_components_are_blocks():
     """Others would escape this file: a board's top is no block, and has no ports of its own."""
     others = {
         node.name
-        for _, _, tree in parsed("hw", "sim", "boards", "rowforge", "tb")
+        for _, _, tree in parsed(*PACKAGES)
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
         and any(ast.unparse(base).endswith("Component") for base in node.bases)

@@ -1,6 +1,5 @@
 """The whole accelerator on the emitted Verilog, in small configurations."""
 
-from functools import partial
 from random import Random
 
 import pytest
@@ -9,10 +8,9 @@ from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
-from hw.top.accelerator import Accelerator
-from tb.build import simulate
+from tb.cases.accelerator import phases_case
 from tb.models import program
-from tb.models.mapping import random_convolution
+from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
 from tb.models.streams import WordStream
 
@@ -77,15 +75,7 @@ def run(
     counters: bool = False,
 ) -> None:
     """Simulate phases; a seed names the stalls. `counters`: those of time are checked too."""
-    case = {
-        "config": config.as_dict(),
-        "counters": counters,
-        "phases": [phase.as_case() for phase in phases],
-        "seed": repr(seed),
-        "stall": stall,
-        "limit": 60_000,
-    }
-    simulate(partial(Accelerator, config), "accelerator_bench", case)
+    phases_case(config, phases, seed=seed, stall=stall, counters=counters).run()
 
 
 SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow"}
