@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 # Folders of benches with hundreds of cases of a second or two, all of one kind.
-_MANY = ("tb", "tests/hw", "tests/campaigns/damage")
+_MANY = ("tests/tb", "tests/hw", "tests/campaigns/damage")
 _QUICK = 16  # of so many cases of a bench one runs
 
 

@@ -21,7 +21,7 @@ from boards.common.board import Board, SerialLink
 from hw.arch.configfile import config_hash
 from rowforge.configs import preset
 from rowforge.reports.measured import measured
-from rowforge.reports.texttable import Column, markdown_table
+from rowforge.reports.texttable import Column, apart, markdown_table
 
 PAGE = ROOT / "docs" / "boards.md"
 MODELS = {
@@ -47,15 +47,15 @@ _BUILDS = (
     Column("device", "device", left=True),
     Column("link", "link", left=True),
     Column("PEs", "pes"),
+    Column("fmax, MHz", "fmax_mhz", ".1f"),
+    Column("clock, MHz", "target_mhz", "g"),
+    Column("peak GMAC/s", "gmac_per_s", ".2f"),
+    Column("built in, min", "minutes", ".0f"),
     Column("LUT", "lut"),
     Column("of the part", "share", "%"),
     Column("FF", "ff"),
     Column("DSP", "dsp"),
     Column("block RAM", "block_ram"),
-    Column("fmax, MHz", "fmax_mhz", ".1f"),
-    Column("clock, MHz", "target_mhz", "g"),
-    Column("peak GMAC/s", "gmac_per_s", ".2f"),
-    Column("built in, min", "minutes", ".0f"),
 )
 _TIMES = (
     Column("board", "board", left=True),
@@ -85,7 +85,8 @@ def builds() -> str:
             if report["met"] is False:
                 row["name"] += " (clock not met)"
         rows.append(row)
-    return "\n".join([markdown_table(_BUILDS, rows), "", *commands])
+    parts = [markdown_table(part, rows) for part in apart(_BUILDS, "lut")]
+    return "\n\n".join([*parts, "\n".join(commands)])
 
 
 def times(cycles: Mapping[str, Any]) -> str:
@@ -103,22 +104,19 @@ def times(cycles: Mapping[str, Any]) -> str:
 
 def peers(cycles: Mapping[str, Any]) -> str:
     """The boards' steady state in milliseconds beside published figures."""
-    boards = [name for name in BOARDS if name in cycles.get("boards", {})]
     systems = list(next(iter(PUBLISHED.values())))
-    columns = [
-        Column("model", "model", left=True),
-        *(Column(name, name, ",.3g") for name in systems),
-        *(Column(name, name, ",.0f") for name in boards),
+    columns = [Column("system", "system", left=True)]
+    columns += [Column(MODELS[model], model) for model in PUBLISHED]
+    rows: list[dict[str, Any]] = [
+        {"system": system, **{model: f"{PUBLISHED[model][system]:,.3g}" for model in PUBLISHED}}
+        for system in systems
     ]
-    rows = [
-        {"model": MODELS[model], **published}
-        | {
-            name: _time(BOARDS[name], model, cycles["boards"][name][model]).get("steady")
-            for name in boards
-            if model in cycles["boards"][name]
-        }
-        for model, published in PUBLISHED.items()
-    ]
+    for name in BOARDS:
+        found = cycles.get("boards", {}).get(name, {})
+        times = {m: _time(BOARDS[name], m, found[m]).get("steady") for m in PUBLISHED if m in found}
+        shown = {model: f"{time:,.0f}" for model, time in times.items() if time is not None}
+        if shown:
+            rows.append({"system": name, **shown})
     return markdown_table(columns, rows)
 
 

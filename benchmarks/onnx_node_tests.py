@@ -20,6 +20,7 @@ import onnxruntime
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
 from rowforge.configs import preset
@@ -89,7 +90,7 @@ def oracle(test: NodeTest) -> list[np.ndarray]:
 
 def on_rtl(test: NodeTest, graph: Graph) -> bool:
     """Whether every layer is equal on the emitted Verilog."""
-    compiled = Compiled(compile_graph(graph, preset("tiny"), dump=True), graph)
+    compiled = Compiled(compile_graph(graph, preset("tiny"), CompileOptions(dump=True)), graph)
     return run_program(compiled, test.fed, "rtl", check=True).difference is None
 
 

@@ -1,11 +1,11 @@
-"""docs/performance.md: prose by hand, tables between marks that only this module writes."""
+"""The pages of figures: prose by hand, tables between marks that only this module writes."""
 
 import re
 from collections.abc import Mapping
 
 from benchmarks.results import ROOT
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "layers.md")
 _MARKED = re.compile(r"<!-- table: (?P<name>[^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -23,6 +23,18 @@ def render(page: str, tables: Mapping[str, str]) -> str:
         return f"<!-- table: {name} -->\n{tables[name]}\n<!-- end -->"
 
     return _MARKED.sub(replaced, page)
+
+
+def render_all(tables: Mapping[str, str]) -> list[str]:
+    """The text of every page of `PAGES`, each table in the page that has a place for it.
+
+    Raises `KeyError` for a mark without a table and `ValueError` for a table without a mark.
+    """
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    placed = [{name: tables[name] for name in marks(text)} for text in texts]
+    if missing := set(tables) - {name for part in placed for name in part}:
+        raise ValueError(f"no mark for the tables {', '.join(sorted(missing))}")
+    return [render(text, part) for text, part in zip(texts, placed, strict=True)]
 
 
 def marks(page: str) -> list[str]:

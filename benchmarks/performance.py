@@ -1,4 +1,4 @@
-"""Measures, keeps the results in docs/results/, renders docs/performance.md.
+"""Measures, keeps the results in docs/results/, renders docs/performance.md and docs/layers.md.
 
 python -m benchmarks.performance                        # all that the model tells, in minutes
 python -m benchmarks.performance --group rtl            # the published networks on the RTL
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.commands import BENCHMARKS, GROUPS, MODEL, TINY, Benchmark
-from benchmarks.page import PAGE, render
+from benchmarks.page import PAGES, render_all
 from benchmarks.results import BenchmarkError, load_all, measure, save
 from benchmarks.tables import tables
 
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def render_page() -> None:
     """Bring the page up to date with the kept results."""
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(render(page, tables(load_all())), encoding="utf-8")
+    for page, text in zip(PAGES, render_all(tables(load_all())), strict=True):
+        page.write_text(text, encoding="utf-8")
 
 
 def _chosen(names: Sequence[str], group: str) -> list[Benchmark]:

@@ -68,7 +68,7 @@ def _fifos(config: Config) -> Iterator[tuple[str, int, int]]:
     word = config.glb_width // width
     yield "words read from the buffer: ifmap, results", 2, Reader.DEPTH * word
     yield "words read from the buffer: psums", 1, Reader.DEPTH * word * config.banks_per_beat
-    yield "filters, behind the prefetch buffer", 1, DeepQueue.AHEAD * LINK_WORD_BITS // width
+    yield "filters, after the prefetch buffer", 1, DeepQueue.AHEAD * LINK_WORD_BITS // width
 
 
 def resource_tables(config: Config) -> str:

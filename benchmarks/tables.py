@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, made of results."""
+"""The tables of docs/performance.md and docs/layers.md, made of results."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named
 from benchmarks.resources import CHIP_PES, resource_tables
 from rowforge import estimation, reproduction
 from rowforge.configs import preset
-from rowforge.reports.texttable import Column, markdown_table, used
+from rowforge.reports.texttable import Column, apart, markdown_table, used
 
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]
@@ -36,14 +36,21 @@ def origin(name: str, result: Result) -> str:
 
 
 def _table(
-    name: str, results: Results, columns: Sequence[Column], rows: Callable[[Row], Sequence[Row]]
+    name: str,
+    results: Results,
+    columns: Sequence[Column],
+    rows: Callable[[Row], Sequence[Row]],
+    *keys: str,
 ) -> str:
-    """A table of one result with its origin."""
+    """A table of one result with its origin, cut before the columns of `keys`."""
     if name not in results:
         return f"{NOT_MEASURED} `{named(name).command}`"
     found = rows(results[name]["report"])
-    table = markdown_table(used(columns, found), found)
-    return f"{table}\n\n{origin(name, results[name])}"
+    return f"{_narrow(used(columns, found), found, *keys)}\n\n{origin(name, results[name])}"
+
+
+def _narrow(columns: Sequence[Column], rows: Sequence[Row], *keys: str) -> str:
+    return "\n\n".join(markdown_table(part, rows) for part in apart(columns, *keys))
 
 
 # ---- the published chip -----------------------------------------------------------------------
@@ -51,7 +58,8 @@ def _table(
 
 def published(name: str, results: Results) -> str:
     """Ours beside the chip's."""
-    return _table(name, results, reproduction.COLUMNS, reproduction.text_rows)
+    keys = ("utilization", "glb_bytes")
+    return _table(name, results, reproduction.COLUMNS, reproduction.text_rows, *keys)
 
 
 def mappings(name: str, results: Results) -> str:
@@ -61,7 +69,8 @@ def mappings(name: str, results: Results) -> str:
 
 def on_rtl(name: str, results: Results) -> str:
     """What ran on the RTL, beside the model."""
-    return _table(f"{name}_rtl", results, reproduction.RTL_COLUMNS, reproduction.rtl_rows)
+    columns, rows = reproduction.RTL_COLUMNS, reproduction.rtl_rows
+    return _table(f"{name}_rtl", results, columns, rows, "utilization")
 
 
 # ---- summaries --------------------------------------------------------------------------------
@@ -70,7 +79,7 @@ _VARIANT_COLUMNS = (
     Column("configuration", "label", left=True),
     Column("cycles", "cycles"),
     Column("of the chip's own", "share", "%"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
 )
@@ -98,9 +107,9 @@ _NETWORK_COLUMNS = (
     Column("network", "label", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
-    Column("util.", "utilization", "%"),
-    Column("of active", "active_utilization", "%"),
-    Column("util. without dense layers", "conv_utilization", "%"),
+    Column("util.", "utilisation", "%"),
+    Column("of active", "active_utilisation", "%"),
+    Column("util. without dense layers", "conv_utilisation", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
     Column("60/200 MHz link", "chip_link_cycles"),
@@ -121,11 +130,11 @@ def networks(results: Results) -> str:
             {
                 "label": f"`{network}`",
                 **report["total"],
-                "conv_utilization": _together(convolutions),
+                "conv_utilisation": _together(convolutions),
                 "seconds": results[name]["seconds"],
             }
         )
-    return _summary(_NETWORK_COLUMNS, rows, names, results)
+    return _summary(_NETWORK_COLUMNS, rows, names, results, "glb_bytes")
 
 
 def layers(name: str, results: Results) -> str:
@@ -148,7 +157,7 @@ _TINY_COLUMNS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("convolutions after the first", "later", "%"),
-    Column("everything", "utilization", "%"),
+    Column("everything", "utilisation", "%"),
     Column("link bytes", "link_bytes"),
 )
 _TINY_LAYERS = (
@@ -157,7 +166,7 @@ _TINY_LAYERS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("difference", "difference"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),
@@ -194,14 +203,18 @@ def _tiny_rows(report: Row) -> list[Row]:
 
 
 def _summary(
-    columns: Sequence[Column], rows: Sequence[Row], names: Sequence[str], results: Results
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    names: Sequence[str],
+    results: Results,
+    *keys: str,
 ) -> str:
     origins = "\n".join(f"- {origin(name, results[name])}" for name in names)
-    return f"{markdown_table(columns, rows)}\n\n{origins}"
+    return f"{_narrow(columns, rows, *keys)}\n\n{origins}"
 
 
 def tables(results: Results) -> dict[str, str]:
-    """Every table by the name that marks its place in the page."""
+    """Every table by the name that marks its place in a page."""
     found: dict[str, str] = {}
     for name in ("alexnet", "vgg16"):
         found[name] = published(name, results)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boards.common import design, nextpnr
-from boards.common.board import Board
+from boards.common.board import AxiLink, Board
 from boards.common.report import BuildReport, begin
 from boards.common.tools import Clock, Tool, find, run
 from boards.families.ecp5 import Ecp5
@@ -15,6 +15,7 @@ from boards.families.ice40 import Ice40
 from boards.vivado.xc7 import build_xc7
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.emit.prefix import PREFIX
 
 Build = Callable[[Board, Config, Path, int, Progress], BuildReport]
 
@@ -29,7 +30,13 @@ _TOOLS = {
 
 
 def build(
-    board: Board, config: Config, out_dir: Path, seed: int, progress: Progress
+    board: Board,
+    config: Config,
+    out_dir: Path,
+    seed: int,
+    progress: Progress,
+    *,
+    prefix: str = PREFIX,
 ) -> BuildReport:
     """Build for a board; the family's flow.
 
@@ -43,11 +50,20 @@ def build(
         Of place and route.
     progress : function
         Told what is being done.
+    prefix : str
+        Name of the part for Vivado and of its top module; other boards have no part.
 
     Returns the report; without a bitstream if the timing is not met, or if only the vendor's tool
-    makes one. Raises `RowforgeError` for tools that are missing or fail, and if nextpnr finds no
-    room.
+    makes one. Raises `RowforgeError` for tools that are missing or fail, if nextpnr finds no room,
+    and for a prefix that a board has no use for.
     """
+    if isinstance(board.link, AxiLink):
+        return build_xc7(board, config, out_dir, seed, progress, prefix)
+    if prefix != PREFIX:
+        raise RowforgeError(
+            f"prefix must be left out for board {board.name}, whose whole bitstream is made here, "
+            f"not {prefix!r}"
+        )
     return FLOWS[board.family](board, config, out_dir, seed, progress)
 
 

@@ -8,48 +8,26 @@ from compiler.ir.host_convolution import STEP, conv_step
 from compiler.ir.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
 from compiler.ir.overflow import check_overflow
 from compiler.ir.refusals import Refusal, Refusals
-from compiler.mapper.search import OBJECTIVES
 from compiler.operators.build import array_operation
 from compiler.operators.operation import OperationReport
+from compiler.options import DEFAULTS, CompileOptions
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What may be chosen when a graph is compiled; see `compile_graph`."""
-
-    objective: str = "cycles"
-    wrap: bool = False
-    no_host: bool = False
-    allow_host_mac: bool = False
-    dump: bool = False
-    profile: bool = False
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise RowforgeError(
-                f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
-            )
+def rounded(graph: Graph, options: CompileOptions) -> Graph:
+    """The graph with the rounding that the options ask for: what its program computes."""
+    if options.rounding is None:
+        return graph
+    return graph.with_rounding(RoundingRule(options.rounding))
 
 
-def compile_graph(
-    graph: Graph,
-    config: Config,
-    *,
-    rounding: Rounding | str | None = None,
-    objective: str = "cycles",
-    wrap: bool = False,
-    no_host: bool = False,
-    allow_host_mac: bool = False,
-    dump: bool = False,
-    profile: bool = False,
-) -> Program:
+def compile_graph(graph: Graph, config: Config, options: CompileOptions = DEFAULTS) -> Program:
     """The program that computes one inference of a graph.
 
     Parameters
@@ -57,13 +35,7 @@ def compile_graph(
     graph : Graph
         Folded (`compiler.ir.fold.fold`) or not.
     config : Config
-    rounding : how output stages round: "tflm", "ort" or "single"; None: as the graph says
-    objective : what mappings minimise: "cycles", "traffic" or "energy"
-    wrap : psums may wrap modulo 2^psum_width
-    no_host : refuse operators that only the host can compute
-    allow_host_mac : compute a convolution on the host if the array has no mapping for it
-    dump : bring every layer's output to the host
-    profile : ask for the counters after every layer
+    options : CompileOptions
 
     Raises
     ------
@@ -71,22 +43,14 @@ def compile_graph(
         One sentence naming the layer, the limit and what would help; for several layers a line
         for each kind. Layers after the first are judged by their smallest tile.
     """
-    if rounding is not None:
-        graph = graph.with_rounding(Rounding(rounding))
-    options = Options(
-        objective=objective,
-        wrap=wrap,
-        no_host=no_host,
-        allow_host_mac=allow_host_mac,
-        dump=dump,
-        profile=profile,
-    )
-    return _Compiler(graph, config, options).compile()
+    return _Compiler(rounded(graph, options), config, options).compile()
 
 
-def estimate_graph(graph: Graph, config: Config, *, objective: str = "cycles") -> tuple[Layer, ...]:
+def estimate_graph(
+    graph: Graph, config: Config, options: CompileOptions = DEFAULTS
+) -> tuple[Layer, ...]:
     """The layers of a program with their estimates, without making it: weights do not matter."""
-    options = Options(objective=objective, wrap=True)
+    options = replace(options, wrap=True)
     return _Compiler(graph, config, options, dry=True).compile().layers
 
 
@@ -111,10 +75,10 @@ class _Compiler:
     """One compilation: walks the nodes in order."""
 
     def __init__(
-        self, graph: Graph, config: Config, options: Options, *, dry: bool = False
+        self, graph: Graph, config: Config, options: CompileOptions, *, dry: bool = False
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
-        self.stream = Stream(config, dry=dry)
+        self.stream = StreamBuilder(config, dry=dry)
         self.scheduler = Scheduler(self.stream)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []

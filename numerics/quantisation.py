@@ -28,7 +28,7 @@ AFFINE_SHIFT = 30
 """The largest left shift of an affine stage: its product is always shifted right by a bit."""
 
 
-class Rounding(Enum):
+class RoundingRule(Enum):
     """How an output stage turns an accumulator into an output value.
 
     TFLM: gemmlowp's two roundings with a 31-bit multiplier, as TensorFlow Lite Micro.
@@ -62,7 +62,7 @@ class Requant:
 
     scale: Doubles
     offset: Doubles = field(default_factory=lambda: np.zeros(1))
-    rounding: Rounding
+    rounding: RoundingRule
     zero_point: int
     low: int
     high: int
@@ -95,7 +95,7 @@ class Requant:
             raise RowforgeError("output offsets must be at least 0 and below 1")
         if not self.affine:
             return
-        if self.rounding is not Rounding.ORT:
+        if self.rounding is not RoundingRule.ORT:
             raise RowforgeError(
                 "the bias is no multiple of the accumulator's unit, and only rounding 'ort' keeps "
                 f"what is left over, not {self.rounding.value!r}: choose rounding 'ort'"
@@ -122,16 +122,16 @@ class Requant:
         low, high = INTEGER_RANGES["int32"]
         return cls(
             scale=np.ones(1),
-            rounding=Rounding.RAW,
+            rounding=RoundingRule.RAW,
             zero_point=0,
             low=low,
             high=high,
             dtype="int32",
         )
 
-    def with_rounding(self, rounding: Rounding) -> "Requant":
+    def with_rounding(self, rounding: RoundingRule) -> "Requant":
         """The same stage in another mode; RAW stays RAW, and an affine stage must stay ORT."""
-        return self if self.rounding is Rounding.RAW else replace(self, rounding=rounding)
+        return self if self.rounding is RoundingRule.RAW else replace(self, rounding=rounding)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,10 +10,11 @@
     result.outputs, result.difference, result.cycles
     rowforge.estimate("resnet50", config)["total"]  # by the model; `reproduce`: beside the chip
 
-`save_program` and `load_program` keep programs as `.rfp` files, `Accelerator.open` is the driver's
+`save_program` and `load_program` keep programs as `.rfp` files, `Device.open` is the driver's
 session with a simulator or a board. Whatever a user can mend raises `RowforgeError`.
 """
 
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -25,18 +26,18 @@ from rowforge.generation import generate
 from rowforge.reports.report import report
 from rowforge.reproduction import reproduce
 from rowforge.running.check import Difference
-from rowforge.running.compilation import Compiled, CompileOptions, compile_model
+from rowforge.running.compilation import Compiled, compile_model
 from rowforge.running.execution import Result, run_program
 from rowforge.running.targets import register
-from sw_driver.accelerator import Accelerator
+from sw_driver.accelerator import Device
 
 __version__ = version_text()
 
 __all__ = [
-    "Accelerator",
     "CompileOptions",
     "Compiled",
     "Config",
+    "Device",
     "Difference",
     "Program",
     "Result",

@@ -20,6 +20,7 @@ COMMANDS = (
     "boards",
     "doctor",
     "generate",
+    "bench",
     "compile",
     "run",
     "estimate",

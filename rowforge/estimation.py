@@ -7,6 +7,7 @@ from typing import Any
 from compiler.compile import estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
+from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -23,7 +24,11 @@ _PERCENT = 100
 
 
 def estimate(
-    model: str, config: Config, *, batch: int | None = None, objective: str = "cycles"
+    model: str,
+    config: Config,
+    options: CompileOptions = DEFAULTS,
+    *,
+    batch: int | None = None,
 ) -> dict[str, Any]:
     """The report of a model file or of a built-in shape list, without making a program.
 
@@ -31,8 +36,8 @@ def estimate(
     ----------
     model : path of a model file, or a name in `compiler.workloads.networks.NETWORKS`
     config : Config
+    options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
-    objective : what mappings minimise: "cycles", "traffic" or "energy"
 
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
@@ -41,7 +46,7 @@ def estimate(
         raise RowforgeError(UNMODELLED)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
-    layers = estimate_graph(_graph(model, config, batch), config, objective=objective)
+    layers = estimate_graph(_graph(model, config, batch), config, options)
     progress.clear()
     return document(config, [estimate_row(config, layer) for layer in layers])
 
@@ -72,20 +77,20 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
     """A layer of the report: the keys of a run's report, `cycles` those of the model, and besides:
 
     active_pes : PEs that work in an average pass
-    active_utilization : utilization of these
+    active_utilisation : utilisation of these
     chip_link_cycles, chip_link_cycles_most : see `rowforge.reports.published.chip_link_cycles`
     """
     row = layer_row(config, layer, layer.model_cycles)
     share = layer.mapping.get("active_pes")
     active = None if share is None else share / _PERCENT
     row["active_pes"] = None if active is None else round(active * config.rows * config.cols, 1)
-    row["active_utilization"] = _of_active(row["utilization"], active)
+    row["active_utilisation"] = _of_active(row["utilisation"], active)
     row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
     return row
 
 
-def _of_active(utilization: float | None, active: float | None) -> float | None:
-    return round(utilization / active, 4) if utilization and active else None
+def _of_active(utilisation: float | None, active: float | None) -> float | None:
+    return round(utilisation / active, 4) if utilisation and active else None
 
 
 def _over_chip_link(layer: Layer) -> tuple[int | None, int | None]:
@@ -103,7 +108,7 @@ def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[st
     active = sum(row["active_pes"] * row["cycles"] for row in mapped) / spent if spent else None
     total["active_pes"] = None if active is None else round(active, 1)
     share = None if active is None else active / (config.rows * config.cols)
-    total["active_utilization"] = _of_active(total["utilization"], share)
+    total["active_utilisation"] = _of_active(total["utilisation"], share)
     for name in ("chip_link_cycles", "chip_link_cycles_most"):
         total[name] = sum(row[name] or 0 for row in rows) or None
     return total
@@ -116,9 +121,9 @@ COLUMNS = (
     Column("where", "where", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("active PEs", "active_pes", ".0f"),
-    Column("of active", "active_utilization", "%"),
+    Column("of active", "active_utilisation", "%"),
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),

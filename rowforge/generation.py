@@ -6,8 +6,8 @@ from typing import Literal
 from hw.arch.config import Config
 from hw.arch.version import version_text
 from hw.emit.documents import documents
-
-NAME = "rowforge"
+from hw.emit.prefix import PREFIX
+from rowforge.testbench.write import write_testbench
 
 
 def generate(
@@ -17,8 +17,9 @@ def generate(
     reset_all: bool = False,
     memories: Literal["infer", "blackbox"] = "infer",
     period_ns: float = 10.0,
+    prefix: str = PREFIX,
 ) -> list[Path]:
-    """Write the accelerator's Verilog, file list, constraints and documents into a folder.
+    """Write the accelerator's Verilog, file list, constraints, documents and testbench.
 
     Parameters
     ----------
@@ -28,11 +29,15 @@ def generate(
     reset_all : bool
         Reset every register and give none an initial value: for ASIC.
     memories : "infer" or "blackbox"
-        Memories that tools infer, or macros with models in `rowforge_rams.v`.
+        Memories that tools infer, or macros with models in `PREFIX_rams.v`.
     period_ns : float
         Clock period of the timing constraints.
+    prefix : str
+        Name of the top module, with which the names of all other modules, of files and of C macros
+        begin. Two designs of different prefixes fit in one.
 
-    Returns the files, sorted by name. Raises `RowforgeError` if the folder cannot be written.
+    Returns the files, sorted by name. Raises `RowforgeError` for a prefix that cannot be one or if
+    the folder cannot be written.
     """
     from hw.emit.verilog import Options
     from hw.emit.verilog import generate as generate_design
@@ -40,12 +45,13 @@ def generate(
         Accelerator,  # amaranth is slow to import; other commands need none
     )
 
-    return generate_design(
+    files = generate_design(
         Accelerator(config),
         out_dir,
-        name=NAME,
+        name=prefix,
         version=version_text(),
         options=Options(reset_all=reset_all, memories=memories),
         period_ns=period_ns,
-        documents=documents(config, NAME),
+        documents=documents(config, prefix),
     )
+    return sorted([*files, *write_testbench(config, Path(out_dir), top=prefix)])

@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 from compiler.mapper.search import OBJECTIVES
+from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.emit.prefix import PREFIX, check_prefix
 from rowforge.configs import load_config, preset, preset_names
-from rowforge.running.compilation import ROUNDINGS, CompileOptions
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -34,6 +35,33 @@ def required_config(args: argparse.Namespace) -> Config:
     return config
 
 
+def add_objective(parser: argparse.ArgumentParser) -> None:
+    """`--objective`, of everything that chooses mappings."""
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default=DEFAULTS.objective,
+        help="what mappings minimise",
+    )
+
+
+def add_prefix(parser: argparse.ArgumentParser) -> None:
+    """`--prefix NAME`."""
+    parser.add_argument(
+        "--prefix",
+        default=PREFIX,
+        metavar="NAME",
+        help="name of the top module, with which the names of all other modules, of files and of "
+        f"C macros begin (default: {PREFIX}); two designs of different prefixes fit in one",
+    )
+
+
+def chosen_prefix(args: argparse.Namespace) -> str:
+    """What `add_prefix` has added; `RowforgeError` for what no name can begin with."""
+    check_prefix(args.prefix)
+    return str(args.prefix)
+
+
 def add_compile(parser: argparse.ArgumentParser) -> None:
     """How a model is compiled."""
     parser.add_argument(
@@ -41,9 +69,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         choices=ROUNDINGS,
         help="how accumulators are rounded; default: as the model's framework does",
     )
-    parser.add_argument(
-        "--objective", choices=OBJECTIVES, default="cycles", help="what mappings minimise"
-    )
+    add_objective(parser)
     parser.add_argument(
         "--wrap", action="store_true", help="psums may wrap: the overflow proof is not wanted"
     )

@@ -8,6 +8,7 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Conv
+from compiler.options import CompileOptions
 from hw.arch import commands
 from hw.arch.commands import Opcode
 from hw.arch.config import Config
@@ -16,13 +17,13 @@ from hw.arch.errors import RowforgeError
 from hw.arch.layout import region
 from hw.arch.program import Box, Load, Program, Send, Step, Store, TensorSpec, Words
 from hw.arch.version import version_text
-from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, RoundingRule, WindowStage
 from rowforge.demonstration import held_out_digits
 from rowforge.running.check import first_difference
 from rowforge.running.compilation import compile_model, digits_model
 from sim.golden import run_graph
-from sw_driver.accelerator import Accelerator
-from sw_driver.protocol.framed import FramedLink
+from sw_driver.accelerator import Device
+from sw_driver.protocol.framed import FramedClient
 
 DIGITS = 4
 _SHAPE = (6, 6, 4)  # H, W, C of the arithmetic test's input
@@ -39,7 +40,7 @@ class Check:
     seen: str
 
 
-def self_test(accelerator: Accelerator) -> Iterator[Check]:
+def self_test(accelerator: Device) -> Iterator[Check]:
     """All tests in turn; an exception of the driver ends them."""
     config = accelerator.config
     if config is None:
@@ -51,9 +52,9 @@ def self_test(accelerator: Accelerator) -> Iterator[Check]:
     yield _link(accelerator)
 
 
-def _identity(accelerator: Accelerator, config: Config) -> Check:
+def _identity(accelerator: Device, config: Config) -> Check:
     link = accelerator.link
-    told = link.device_status()["hash"] if isinstance(link, FramedLink) else config_hash(config)
+    told = link.device_status()["hash"] if isinstance(link, FramedClient) else config_hash(config)
     seen = (
         f"{config.rows} × {config.cols} PEs, {config.data_width} bits, {config.glb_bytes:,} bytes "
         f"of buffer, configuration {told:016x}, driver {version_text()}"
@@ -64,7 +65,7 @@ def _identity(accelerator: Accelerator, config: Config) -> Check:
 # ---- memory -------------------------------------------------------------------------------------
 
 
-def _memory(accelerator: Accelerator, config: Config) -> Check:
+def _memory(accelerator: Device, config: Config) -> Check:
     """Random words into the whole buffer, then all of them back."""
     words = config.act_banks * config.glb_depth
     rows = words // _RUN
@@ -105,14 +106,14 @@ def _words(values: list[int]) -> Words:
 # ---- arithmetic ---------------------------------------------------------------------------------
 
 
-def _arithmetic(accelerator: Accelerator, config: Config) -> Check:
+def _arithmetic(accelerator: Device, config: Config) -> Check:
     """A convolution of random values, against the golden model."""
     graph = _convolution(config)
     dtype = graph.tensors["x"].dtype
     limits = np.iinfo(dtype)
     random = np.random.default_rng(2)
     x = random.integers(limits.min, limits.max, (1, *_SHAPE), dtype=dtype, endpoint=True)
-    program = compile_graph(graph, config, wrap=True, dump=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True, dump=True))
     accelerator.load(program)
     outcome = accelerator.run_in_full(x)
     golden = run_graph(graph, x, psum_width=config.psum_width)
@@ -131,7 +132,7 @@ def _convolution(config: Config) -> Graph:
     if not wide:
         scale = random.uniform(1e-3, 4e-3, _FILTERS)
         stage = Requant(
-            scale=scale, rounding=Rounding.TFLM, zero_point=3, low=low, high=high, dtype=dtype
+            scale=scale, rounding=RoundingRule.TFLM, zero_point=3, low=low, high=high, dtype=dtype
         )
     node = Conv(
         name="conv",
@@ -162,7 +163,7 @@ def _tensor(key: str, shape: tuple[int, ...], dtype: str, zero: int) -> Tensor:
 # ---- network and link ---------------------------------------------------------------------------
 
 
-def _network(accelerator: Accelerator, config: Config) -> Check:
+def _network(accelerator: Device, config: Config) -> Check:
     """The digits that ship with the package, every layer against the golden model."""
     try:
         compiled = compile_model(digits_model(), config, keep_layers=True)
@@ -187,9 +188,9 @@ def _network(accelerator: Accelerator, config: Config) -> Check:
     )
 
 
-def _link(accelerator: Accelerator) -> Check:
+def _link(accelerator: Device) -> Check:
     link = accelerator.link
-    if not isinstance(link, FramedLink):
+    if not isinstance(link, FramedClient):
         return Check("link", None, "no frames, so nothing to count")
     host, board = link.statistics, link.device_status()
     seen = (

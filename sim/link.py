@@ -10,11 +10,12 @@ from hw.arch.commands import MAGIC
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from hw.arch.program import Words
+from hw.emit.prefix import PREFIX
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
 
-TOP = "rowforge"
+TOP = PREFIX
 Progress = Callable[[int], None]
 
 _PATIENCE = 1 << 26  # cycles; the hardware's own watchdog speaks long before

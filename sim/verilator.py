@@ -299,7 +299,7 @@ def _report(message: str) -> None:
 
 
 def lint(verilog_dir: str | Path) -> list[str]:
-    """Warnings of `verilator --lint-only -Wall` for a generated folder, given its own lint.vlt.
+    """Warnings of `verilator --lint-only -Wall` for a generated folder, given its own waivers.
 
     Returns
     -------
@@ -310,9 +310,15 @@ def lint(verilog_dir: str | Path) -> list[str]:
     lists = sorted(folder.glob("*.f"))
     if len(lists) != 1:
         raise RowforgeError(f"folder must hold one file list (*.f), not {len(lists)}: {folder}")
+    top = lists[0].stem
+    return lint_files(folder, top, [f"{top}.vlt", *lists[0].read_text().split()])
+
+
+def lint_files(folder: Path, top: str, files: Sequence[str]) -> list[str]:
+    """The same for Verilog files and waivers in a folder, read in the order given."""
     _require("perl")
     command = ["perl", str(verilator_root() / "bin" / "verilator"), "--lint-only", "-Wall"]
-    command += ["--top-module", lists[0].stem, "lint.vlt", *lists[0].read_text().split()]
+    command += ["--top-module", top, *files]
     environment = {**os.environ, "VERILATOR_ROOT": str(verilator_root())}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     said = re.findall(r"^%(?:Warning|Error).*$", done.stderr, flags=re.MULTILINE)

@@ -17,7 +17,7 @@ from sw_driver import boards
 from sw_driver.identify import identify
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import BoardLink, Link
-from sw_driver.runtime import Array, Inputs, Progress, RunOutcome, Session
+from sw_driver.runtime import Array, Inputs, Progress, RunOutcome, Runtime
 
 
 @dataclass(frozen=True)
@@ -63,26 +63,26 @@ def register_transport(scheme: str, transport: Transport) -> None:
     _TRANSPORTS[scheme] = transport
 
 
-class Accelerator:
+class Device:
     """A session with an accelerator; a context manager that closes itself.
 
-    Made by `Accelerator.open`. `load` a program before `run`. Threads may share it: runs take
+    Made by `Device.open`. `load` a program before `run`. Threads may share it: runs take
     their turns. After an error, a broken link included, the next run starts from scratch.
     """
 
     def __init__(self, connection: Connection):
         self._connection = connection
-        self._session: Session | None = None
+        self._session: Runtime | None = None
         self._program: Program | None = None
         self._outcome: RunOutcome | None = None
         self._closed = False
         self._turn = RLock()
         self._worker: ThreadPoolExecutor | None = None
         if connection.link is not None and connection.config is not None:
-            self._session = Session(connection.link, connection.config)
+            self._session = Runtime(connection.link, connection.config)
 
     @classmethod
-    def open(cls, url: str) -> "Accelerator":
+    def open(cls, url: str) -> "Device":
         """Connect; `RowforgeError` for an unknown scheme, `DriverError` if it fails."""
         parts = urlsplit(url)
         if parts.scheme not in _TRANSPORTS:
@@ -111,7 +111,7 @@ class Accelerator:
         if self._session is None or (
             self._connection.for_config is not None and self._session.config != program.config
         ):
-            self._session = Session(self._link_for(program.config), program.config)
+            self._session = Runtime(self._link_for(program.config), program.config)
         self._program = program
         return program
 
@@ -127,7 +127,7 @@ class Accelerator:
     def run(self, inputs: Inputs, *, progress: Progress | None = None) -> Array | dict[str, Array]:
         """Outputs for one or several inputs: an array, or arrays by name if there are several.
 
-        See `sw_driver.runtime.Session.run` for shapes and errors; `progress` is told the inputs
+        See `sw_driver.runtime.Runtime.run` for shapes and errors; `progress` is told the inputs
         done and the inputs in all.
         """
         outputs = self.run_in_full(inputs, progress=progress).outputs
@@ -167,7 +167,7 @@ class Accelerator:
         if self._closed:
             raise LinkError("the accelerator is closed")
 
-    def __enter__(self) -> "Accelerator":
+    def __enter__(self) -> "Device":
         return self
 
     def __exit__(

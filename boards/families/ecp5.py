@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from boards.common.board import Board
+from boards.common.top import DESIGN
 from boards.families.dense import AREA, SHORT_SUMS
 from boards.families.ecp5_cells import gated_adder, without_loose_carries
 from boards.families.family import NETLIST, Resources, Step, placing
@@ -21,6 +22,7 @@ _DEVICES = {
 }
 _PACKAGES = {"MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
 
+_PE = f"{DESIGN}_pe"
 _REQUANTISER_DSP = 4
 _OTHER_DSP = 2  # address of a result; product of two operands in the vector engine
 
@@ -29,7 +31,7 @@ def _without_dsp(board: Board, config: Config) -> str:
     """Commands that keep the smaller products out of the DSP blocks where the array needs all."""
     if config.multipliers + _REQUANTISER_DSP + _OTHER_DSP <= board.budget.dsp:
         return ""
-    modules = ("psum_writer", "vector_engine")
+    modules = (f"{DESIGN}_psum_writer", f"{DESIGN}_vector_engine")
     products = " ".join(f"{module}/t:$mul" for module in modules)
     return f"wreduce {' '.join(modules)}; alumacc {products}; "
 
@@ -38,15 +40,15 @@ class Ecp5:
     """See `boards.families.family.Family`."""
 
     def cells(self, config: Config) -> str:
-        return gated_adder(config)
+        return gated_adder(config, DESIGN)
 
     def mend(self, netlist: Path) -> None:
         without_loose_carries(netlist)
 
     def synthesis(self, board: Board, config: Config, top: str) -> str:
         # PEs are synthesised once, and everything else as one piece.
-        once = "setattr -mod -set keep_hierarchy 1 pe; "
-        whole = f"setattr -mod -unset keep_hierarchy pe; flatten; clean; write_json {NETLIST}"
+        once = f"setattr -mod -set keep_hierarchy 1 {_PE}; "
+        whole = f"setattr -mod -unset keep_hierarchy {_PE}; flatten; clean; write_json {NETLIST}"
         # A word read and written in one cycle is undefined by the contract of `hw.base.block.Ram`.
         synth = f"synth_ecp5 -noabc9 -no-rw-check -nowidelut -top {top}"
         if not board.dense:

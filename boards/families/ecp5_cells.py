@@ -11,12 +11,15 @@ from hw.arch.errors import RowforgeError
 _GATED_BIT = "16'hC6AC"
 
 
-def gated_adder(config: Config) -> str:
-    """`hw.pe.adder.GatedAdder` in carry cells that hold the gate too: a LUT less for every bit."""
+def gated_adder(config: Config, prefix: str) -> str:
+    """`hw.pe.adder.GatedAdder` in carry cells that hold the gate too: a LUT less for every bit.
+
+    `prefix` is that of the design whose module it replaces.
+    """
     width = config.psum_width
     cells = -(-width // 2)
     return f"""\
-module gated_adder(clk, rst, held, term, clear, total);
+module {prefix}_gated_adder(clk, rst, held, term, clear, total);
   input clk, rst;
   input [{width - 1}:0] held, term;
   input clear;

@@ -10,13 +10,19 @@ from boards.common.top import DESIGN
 from boards.families.family import Progress
 from boards.vivado.xilinx import measure, write_part
 from hw.arch.config import Config
+from hw.emit.prefix import PREFIX
 from hw.emit.yosys import yosys_version
 
 _WORK = "yosys"  # folder of the netlists
 
 
 def build_xc7(
-    board: Board, config: Config, out_dir: Path, seed: int, progress: Progress
+    board: Board,
+    config: Config,
+    out_dir: Path,
+    seed: int,
+    progress: Progress,
+    prefix: str = PREFIX,
 ) -> BuildReport:
     """Sources, a Vivado script, and what the design needs of the part; see `boards.flows.build`.
 
@@ -26,8 +32,8 @@ def build_xc7(
     report = begin(board, config, seed)
     progress("writing Verilog")
     if isinstance(board.link, AxiLink):
-        files = write_part(config, out_dir, part=board.part, clock_hz=board.clock)
-        found = measure(files[0], out_dir / _WORK, progress=progress)
+        files = write_part(config, out_dir, part=board.part, clock_hz=board.clock, prefix=prefix)
+        found = measure(files[0], out_dir / _WORK, top=prefix, progress=progress)
     else:
         sources = design.sources(board, config)
         design.write(sources, out_dir)

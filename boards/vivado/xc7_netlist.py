@@ -25,7 +25,7 @@ _DSP_REGISTERS = ("AREG", "BREG", "MREG", "PREG")
 
 
 @dataclass(frozen=True)
-class Resources:
+class Xc7Resources:
     """Look-up tables (those that are memory included), flip-flops, DSP48, block RAMs of 36 kbit.
 
     `lut` counts every one that yosys made. Two functions of at most five inputs together fit one
@@ -98,10 +98,10 @@ def _is_box(module: Mapping[str, Any]) -> bool:
     return bool({"blackbox", "whitebox"} & set(module.get("attributes", {})))
 
 
-def resources(cells: Mapping[str, int]) -> Resources:
+def resources(cells: Mapping[str, int]) -> Xc7Resources:
     """What cells by type cost."""
     memory = sum(cells.get(kind, 0) * luts for kind, luts in _LUT_RAMS.items())
-    return Resources(
+    return Xc7Resources(
         lut=sum(cells.get(kind, 0) for kind in _LUTS) + memory,
         lut_paired=_paired(cells) + memory,
         lut_ram=memory,

@@ -18,18 +18,22 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
 from hw.base.block import signature_ports
+from hw.emit.prefix import PREFIX
 from hw.emit.verilog import emit
 from hw.emit.yosys import run_yosys
 from hw.top.axi import AxiAccelerator
 
-NAME = "rowforge"
-ARRAY = "pe_array"
+_ARRAY = "pe_array"
 
 _IP = "ip"
 
 
-def write_part(config: Config, out_dir: Path, *, part: str, clock_hz: float) -> list[Path]:
+def write_part(
+    config: Config, out_dir: Path, *, part: str, clock_hz: float, prefix: str = PREFIX
+) -> list[Path]:
     """Write the packed part (`ip/`) and `vivado.tcl`, which makes the bitstream with Vivado.
+
+    The part and its top module are called `prefix`, with which the names of other modules begin.
 
     Returns the files. Raises `RowforgeError` if the folder cannot be written.
     """
@@ -37,11 +41,11 @@ def write_part(config: Config, out_dir: Path, *, part: str, clock_hz: float) -> 
     top = AxiAccelerator(config)
     ports = {name: Port(len(s), flow is In) for name, s, flow in signature_ports(top)}
     version = version_text()
-    source = f"src/{NAME}.v"
-    vlnv = f"{VENDOR}:{LIBRARY}:{NAME}:{'.'.join(version.split('.')[:2])}"
+    source = f"src/{prefix}.v"
+    vlnv = f"{VENDOR}:{LIBRARY}:{prefix}:{'.'.join(version.split('.')[:2])}"
     files = {
-        f"{_IP}/{source}": emit(top, NAME),
-        f"{_IP}/component.xml": component_xml(NAME, version, ports, [source], clock_hz),
+        f"{_IP}/{source}": emit(top, prefix),
+        f"{_IP}/component.xml": component_xml(prefix, version, ports, [source], clock_hz),
         "vivado.tcl": block_design(part=part, vlnv=vlnv, clock_hz=clock_hz),
     }
     for name, text in files.items():
@@ -58,7 +62,7 @@ def _make(folder: Path) -> None:
         ) from None
 
 
-def measure(verilog: Path, work: Path, *, top: str = NAME, progress: Progress) -> dict[str, Any]:
+def measure(verilog: Path, work: Path, *, top: str, progress: Progress) -> dict[str, Any]:
     """Resources and logic depth of a design on xc7 by yosys' `synth_xilinx`.
 
     Each module is synthesised apart, so that equal PEs are done once; a synthesis across their
@@ -82,12 +86,12 @@ def measure(verilog: Path, work: Path, *, top: str = NAME, progress: Progress) -
     return read_netlist(work, top)
 
 
-def read_netlist(work: Path, top: str = NAME) -> dict[str, Any]:
+def read_netlist(work: Path, top: str) -> dict[str, Any]:
     """The figures of the netlists that `measure` has left in a folder."""
     modules = json.loads((work / "modules.json").read_text("utf-8"))["modules"]
     flat = json.loads((work / "flat.json").read_text("utf-8"))["modules"][top]["cells"]
     cells = count_cells(modules, top)
-    array = count_cells(modules, module_below(modules, ARRAY))
+    array = count_cells(modules, module_below(modules, f"{top}_{_ARRAY}"))
     return {
         "whole": resources(cells).as_dict(),
         "array": resources(array).as_dict(),

@@ -7,7 +7,7 @@ import numpy as np
 
 from compiler.ir.ops import Array, Conv, HostStep, Mul, Node, Rescale
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import INTEGER_RANGES, Requant, Rounding
+from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
 MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
@@ -101,7 +101,7 @@ class Graph:
     nodes: tuple[Node, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    rounding: Rounding = Rounding.TFLM
+    rounding: RoundingRule = RoundingRule.TFLM
     _producers: dict[str, Node] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -165,15 +165,15 @@ class Graph:
         """Multiply-accumulates of one inference."""
         return sum(node.macs for node in self.nodes if isinstance(node, Conv))
 
-    def with_rounding(self, rounding: Rounding) -> "Graph":
+    def with_rounding(self, rounding: RoundingRule) -> "Graph":
         """The same graph with every output stage that rounds in another mode."""
-        if rounding is Rounding.RAW:
+        if rounding is RoundingRule.RAW:
             raise RowforgeError("rounding must be tflm, ort or single, not raw")
         nodes = tuple(_with_rounding(node, rounding) for node in self.nodes)
         return replace(self, nodes=nodes, rounding=rounding)
 
 
-def _with_rounding(node: Node, rounding: Rounding) -> Node:
+def _with_rounding(node: Node, rounding: RoundingRule) -> Node:
     if isinstance(node, Conv | Mul | Rescale) and isinstance(node.stage, Requant):
         try:
             return replace(node, stage=node.stage.with_rounding(rounding))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from compiler.ir.ops import Conv
 from numerics.host.convolution import AFFINE
-from numerics.quantisation import Rounding, WindowStage, addends, float_scales, multipliers
+from numerics.quantisation import RoundingRule, WindowStage, addends, float_scales, multipliers
 
 Array = npt.NDArray[Any]
 STEP = "conv"
@@ -52,7 +52,7 @@ def conv_step(node: Conv, psum_width: int | None) -> ConvStep:
         if stage.affine:
             pair = multipliers(stage, M)
             mode, factors = AFFINE, np.stack([pair.multiplier, pair.shift, addends(stage, M)])
-        elif stage.rounding is Rounding.ORT:
+        elif stage.rounding is RoundingRule.ORT:
             factors = float_scales(stage, M).reshape(1, M)
         else:
             pair = multipliers(stage, M)

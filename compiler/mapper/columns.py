@@ -7,7 +7,7 @@ from math import ceil, gcd
 
 import numpy as np
 
-from compiler.mapper.space import Block, Mapping
+from compiler.mapper.space import MappedBlock, Mapping
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def column_waves(mapping: Mapping, groups: int) -> tuple[ColumnWave, ...]:
     return tuple(waves)
 
 
-def filter_groups(block: Block) -> int:
+def filter_groups(block: MappedBlock) -> int:
     """Filter groups of a block, those of a column's units taken as one."""
     first, last = block.filters
     return ceil((last - first) / (block.mapping.p * block.mapping.fold.um))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapper.folding import PassCounts, count_passes
-from compiler.mapper.space import RESOURCES, ConvShape, Fold, Load, Mapping, Run, tap_ranges
+from compiler.mapper.space import RESOURCES, ConvShape, Cost, Fold, Mapping, Run, tap_ranges
 from hw.arch.commands import col_pattern_words, row_pattern_words
 from hw.arch.config import Config
 
@@ -97,11 +97,11 @@ class WaveCost:
     psum_beats: Ints
     passes: Ints
 
-    def load(self, index: int) -> Load:
+    def load(self, index: int) -> Cost:
         """The cost of one candidate."""
         busy = dict(zip(RESOURCES, self.resources[:, index].tolist(), strict=True))
         ifmap, psum, filters = self.words[:, index].tolist()
-        return Load(
+        return Cost(
             cycles=int(self.cycles[index]),
             ifmap_words=ifmap,
             psum_words=psum,

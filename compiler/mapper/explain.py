@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import Block, ConvShape, Load
+from compiler.mapper.space import ConvShape, Cost, MappedBlock
 from hw.arch.config import Config
 
 
-def summary(config: Config, parts: Sequence[tuple[ConvShape, Block]]) -> dict[str, Any]:
+def summary(config: Config, parts: Sequence[tuple[ConvShape, MappedBlock]]) -> dict[str, Any]:
     """The mapping of the block that takes most of a layer's time, and figures of all blocks.
 
     Keys: `channels` (in a PE), `taps` (of a filter row in a PE), `filters` (in a PE), `unit_rows`
@@ -19,7 +19,7 @@ def summary(config: Config, parts: Sequence[tuple[ConvShape, Block]]) -> dict[st
     """
     shape, main = max(parts, key=lambda part: part[1].load.cycles)
     mapping, fold = main.mapping, main.mapping.fold
-    total = sum((block.load for _, block in parts), Load())
+    total = sum((block.load for _, block in parts), Cost())
     active = sum(active_share(config, s, b) * b.load.cycles for s, b in parts)
     share = active / max(total.cycles, 1)
     return {
@@ -41,7 +41,7 @@ def summary(config: Config, parts: Sequence[tuple[ConvShape, Block]]) -> dict[st
     }
 
 
-def active_share(config: Config, shape: ConvShape, block: Block) -> float:
+def active_share(config: Config, shape: ConvShape, block: MappedBlock) -> float:
     """Share of the PEs that compute in an average pass of a block."""
     fold = block.mapping.fold
     used, passes = 0, 0
@@ -52,7 +52,7 @@ def active_share(config: Config, shape: ConvShape, block: Block) -> float:
     return used * block.mapping.columns / (passes * config.rows * config.cols)
 
 
-def idle_reason(config: Config, shape: ConvShape, block: Block) -> str:
+def idle_reason(config: Config, shape: ConvShape, block: MappedBlock) -> str:
     """Why PEs idle in a block."""
     mapping = block.mapping
     reasons = []

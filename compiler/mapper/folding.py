@@ -14,7 +14,7 @@ from compiler.mapper.space import ConvShape, Fold, Run, tap_ranges
 
 
 @dataclass(frozen=True)
-class Item:
+class RowItem:
     """What a PE row does: a unit's share (filter row, tap range, channel group) of one pair.
 
     `group`, `tap` and `row` count from the first pair of the chunk that the pass belongs to. In a
@@ -29,7 +29,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Chain:
+class RowChain:
     """Rows `head` to `tail` (inclusive) of a pass that work for one unit.
 
     first, last : the chain holds the unit's first, last pair of the chunk
@@ -47,8 +47,8 @@ class Chain:
 class RowPass:
     """The rows of one pass, bottom to top: an item for every active row, cut into chains."""
 
-    items: tuple[Item, ...]
-    chains: tuple[Chain, ...]
+    items: tuple[RowItem, ...]
+    chains: tuple[RowChain, ...]
     diagonal: bool
 
     @cached_property
@@ -64,7 +64,7 @@ class RowPass:
         """The distinct (um, group, tap, row) whose filters the pass loads, in row order."""
         return tuple(dict.fromkeys((i.um, i.group, i.tap, i.row) for i in self.items))
 
-    def slot_of(self, item: Item) -> tuple[int, int]:
+    def slot_of(self, item: RowItem) -> tuple[int, int]:
         """What feeds a row: (channel group from the chunk's or wave's first, tap range)."""
         return (item.um if self.diagonal else item.group, item.tap)
 
@@ -100,14 +100,14 @@ def _fold(
         for index in range(begin, min(begin + rows, total)):
             unit, pair = divmod(index, len(pairs))
             m, e = units[unit]
-            items.append(Item(e, m, *pairs[pair]))
+            items.append(RowItem(e, m, *pairs[pair]))
             last = pair == len(pairs) - 1
             row = index - begin
             if pair == 0 or row == 0:
-                chains.append(Chain(e, m, row, row, pair == 0, last))
+                chains.append(RowChain(e, m, row, row, pair == 0, last))
             else:
                 open_ = chains[-1]
-                chains[-1] = Chain(e, m, open_.head, row, open_.first, last)
+                chains[-1] = RowChain(e, m, open_.head, row, open_.first, last)
         passes.append(RowPass(tuple(items), tuple(chains), diagonal))
     return tuple(passes)
 

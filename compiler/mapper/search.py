@@ -5,7 +5,7 @@ from math import ceil
 
 from compiler.mapper.cost import SPARING, objective
 from compiler.mapper.legal import refusal
-from compiler.mapper.space import Block, ConvShape, Plan
+from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.mapper.table import kind_of, table_of
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -64,7 +64,7 @@ def _plan(
     config: Config, shape: ConvShape, psum_beats: int, aim: str, windows: int
 ) -> tuple[Plan | None, bool]:
     """(the best plan with this F tile, some mapping was left out for want of psum space)."""
-    blocks: list[Block] = []
+    blocks: list[MappedBlock] = []
     kind = kind_of(config, shape)
     crowded, begin = False, 0
     for size in dict.fromkeys((windows, shape.F % windows)):

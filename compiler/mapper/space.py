@@ -117,7 +117,7 @@ class Mapping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Load:
+class Cost:
     """What work costs, and how busy every resource is with it.
 
     cycles : of the whole work, passes one behind the other
@@ -137,17 +137,17 @@ class Load:
     filter_words: int = 0
     passes: int = 0
 
-    def __add__(self, other: "Load") -> "Load":
-        return Load(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Load)}
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)}
         )
 
-    def __mul__(self, times: int) -> "Load":
-        return Load(**{f.name: getattr(self, f.name) * times for f in fields(Load)})
+    def __mul__(self, times: int) -> "Cost":
+        return Cost(**{f.name: getattr(self, f.name) * times for f in fields(Cost)})
 
-    def share(self, part: int, whole: int) -> "Load":
+    def share(self, part: int, whole: int) -> "Cost":
         """The share part / whole of the work."""
-        return Load(**{f.name: getattr(self, f.name) * part // whole for f in fields(Load)})
+        return Cost(**{f.name: getattr(self, f.name) * part // whole for f in fields(Cost)})
 
     @property
     def bound(self) -> str:
@@ -156,7 +156,7 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class MappedBlock:
     """A box of the output that one mapping covers without remainder, and its estimated cost.
 
     Ranges are half open, in output rows, output columns and filters of the nest; all items.
@@ -167,7 +167,7 @@ class Block:
     rows: tuple[int, int]
     columns: tuple[int, int]
     filters: tuple[int, int]
-    load: Load
+    load: Cost
     chosen: tuple[int, int] | None = None
 
     def waves(self, shape: ConvShape) -> tuple[int, int, int, int]:
@@ -187,12 +187,12 @@ class Plan:
     """The blocks that cover a nest, and what they cost together (`mapper.cost`)."""
 
     shape: ConvShape
-    blocks: tuple[Block, ...]
+    blocks: tuple[MappedBlock, ...]
 
     @property
-    def load(self) -> Load:
+    def load(self) -> Cost:
         """Cost of all blocks."""
-        return sum((block.load for block in self.blocks), Load())
+        return sum((block.load for block in self.blocks), Cost())
 
     @property
     def cycles(self) -> int:

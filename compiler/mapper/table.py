@@ -20,7 +20,7 @@ from compiler.mapper.cost import (
 )
 from compiler.mapper.folds import cut_unit, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
-from compiler.mapper.space import Block, ConvShape, Fold, Load, Mapping
+from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
 from hw.arch.commands import TAG
 from hw.arch.config import Config
@@ -191,12 +191,12 @@ class Table:
 
     def block(
         self, tile: Tile, row: int, lane: int, down: int, across: int, columns: tuple[int, int]
-    ) -> Block:
+    ) -> MappedBlock:
         """The block of a placed tile."""
         each = max(self.kind.multiplier, 1)
         tiles = (columns[1] - columns[0]) // self.windows
         mapping, load = self._measured_tile(tile) if tile.index < 0 else self._grid_tile(tile)
-        return Block(
+        return MappedBlock(
             mapping=mapping,
             rows=(row, row + down * tile.rows),
             columns=columns,
@@ -204,10 +204,10 @@ class Table:
             load=load * (down * across * tiles * (self.kind.N // mapping.cn)),
         )
 
-    def _grid_tile(self, tile: Tile) -> tuple[Mapping, Load]:
+    def _grid_tile(self, tile: Tile) -> tuple[Mapping, Cost]:
         return self._some.mapping(tile.index, self.windows), self._cost.load(tile.index)
 
-    def _measured_tile(self, tile: Tile) -> tuple[Mapping, Load]:
+    def _measured_tile(self, tile: Tile) -> tuple[Mapping, Cost]:
         found, index = self._measured[-1 - tile.index]
         mapping = found.some.mapping(index, self.windows)
         groups = tile.filters // (mapping.p * mapping.fold.um)

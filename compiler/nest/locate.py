@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler.mapper.columns import ColumnTask, filter_groups
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import Block, ConvShape, Fold, Load, Mapping, Run, tap_ranges
+from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping, Run, tap_ranges
 from compiler.nest.waves import WaveLoops, unrolled_loops, wave_loops
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -31,7 +31,7 @@ class Part:
     flat: int
     pixel: int
     shape: ConvShape
-    block: Block
+    block: MappedBlock
     finishes: bool = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,12 +75,12 @@ class Part:
                     "dilation": tuple(shape["dilation"]),
                 }
             ),
-            block=Block(
+            block=MappedBlock(
                 mapping=Mapping(**mapping),
                 rows=tuple(block["rows"]),
                 columns=tuple(block["columns"]),
                 filters=tuple(block["filters"]),
-                load=Load(**block["load"]),
+                load=Cost(**block["load"]),
                 chosen=None if block.get("chosen") is None else tuple(block["chosen"]),
             ),
             finishes=values.get("finishes", True),
@@ -88,7 +88,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Place:
+class ValuePlace:
     """Where a value was computed.
 
     command, number : CONV command of the layer and pass in it, from 0
@@ -111,12 +111,12 @@ class Place:
 
 
 @lru_cache(maxsize=4096)
-def _plain(record: ConvShape | Mapping | Load) -> dict[str, Any]:
+def _plain(record: ConvShape | Mapping | Cost) -> dict[str, Any]:
     """The fields of a record that many parts share."""
     return asdict(record)
 
 
-def locate(config: Config, layer: Layer, coordinate: Sequence[int]) -> list[Place]:
+def locate(config: Config, layer: Layer, coordinate: Sequence[int]) -> list[ValuePlace]:
     """Every pass that contributed to an output value, in order; the last one finished it.
 
     Parameters
@@ -194,7 +194,7 @@ def _task(part: Part, loops: WaveLoops, at: tuple[int, int, int, int]) -> _Task 
     return None
 
 
-def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[Place]:
+def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[ValuePlace]:
     shape, block, fold = part.shape, part.block, part.block.mapping.fold
     loops = wave_loops(config, shape, block)
     task = _task(part, loops, at)
@@ -216,7 +216,7 @@ def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[P
                     continue
                 ends = number == len(fold.runs) - 1 and turn == turns - 1 and chain.last
                 places.append(
-                    Place(
+                    ValuePlace(
                         command=part.command + command * len(fold.runs) + number,
                         number=(wave * turns + turn) * len(passes) + index,
                         segment=segment,

@@ -13,10 +13,10 @@ from compiler.mapper.columns import filter_groups
 from compiler.mapper.cost import filter_beats, pixels, steps
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
-from compiler.mapper.space import Block, ConvShape, Plan, Run, tap_ranges
+from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
 from compiler.nest.filters import FilterBank, filter_bank, pass_filters
 from compiler.nest.patterns import (
-    Placement,
+    NestOperands,
     column_pattern,
     column_psums,
     row_patterns,
@@ -25,16 +25,16 @@ from compiler.nest.patterns import (
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import unrolled_loops, wave_loops, wave_parts
 from compiler.stream.counts import check_counts
-from compiler.stream.hazards import Access, Span
+from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, wrapped
 from compiler.stream.resident import Filters
-from compiler.stream.stream import Nest, Stream
+from compiler.stream.stream import Nest, StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.layout import filter_words, psum_floor
 from hw.arch.program import Words
 
 
-def lower_nest(stream: Stream, plan: Plan, task: ConvTask) -> list[tuple[int, Block]]:
+def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
     """Emits the CONV commands of every block; returns (first command of the layer, block) pairs."""
     emitted = []
     for block in plan.blocks:
@@ -66,7 +66,9 @@ class _Command:
 class Lowering:
     """One block of one nest, which `wave_parts` yielded."""
 
-    def __init__(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> None:
+    def __init__(
+        self, stream: StreamBuilder, shape: ConvShape, block: MappedBlock, task: ConvTask
+    ) -> None:
         self.stream, self.shape, self.block, self.task = stream, shape, block, task
         self.config = stream.config
         self.mapping = block.mapping
@@ -194,7 +196,7 @@ class Lowering:
             Loop(count=len(passes), steps={"rows": 1, "pass": 1}),
         ]
         loops = [loop for loop in loops if loop.count > 1]
-        place = replace(Placement.of(task.source, task.target), moves=task.moves)
+        place = replace(NestOperands.of(task.source, task.target), moves=task.moves)
         records, mask = loop_records([_without_counters(loop) for loop in loops])
         held = task.psums
         constants = {
@@ -227,7 +229,7 @@ class Lowering:
         phases = self.waves.inner if self.shape.multiplier else 1
         for phase in range(phases):
             lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
-            place = Placement.of(self.task.source, self.task.target, lane)
+            place = NestOperands.of(self.task.source, self.task.target, lane)
             words += row_patterns(self.config, self.shape, self.mapping, run, place)
         return words
 
@@ -306,11 +308,11 @@ class Lowering:
         beats = wave_psums(config, self.mapping) if psums is None else psums.total
         return ((psum_floor(config, beats), config.glb_banks * config.glb_depth),) * waits
 
-    def _access(self) -> Access:
+    def _access(self) -> BufferAccess:
         config, task = self.config, self.task
         unfinished = task.psums is not None and task.psums.before
         written = (task.target.extent(config),) if task.written is None else task.written
-        return Access((task.source.extent(config),), () if unfinished else written, self.held)
+        return BufferAccess((task.source.extent(config),), () if unfinished else written, self.held)
 
     def _length(
         self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compiler.mapper.columns import ColumnWave
-from compiler.mapper.folding import Chain, RowPass, fold_run, slot_tags
+from compiler.mapper.folding import RowChain, RowPass, fold_run, slot_tags
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import ConvShape, Mapping, Run
 from compiler.stream.stream import PatternWords
@@ -17,7 +17,7 @@ _CACHED = 4096  # patterns kept for layers and tiles that need the same
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placement:
+class NestOperands:
     """Operands of a nest as its patterns see them.
 
     Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
@@ -33,7 +33,7 @@ class Placement:
     moves: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "Placement":
+    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "NestOperands":
         """The placement of two surfaces."""
         return cls(
             source_row=source.row_stride,
@@ -46,7 +46,7 @@ class Placement:
 
 @lru_cache(maxsize=_CACHED)
 def row_patterns(
-    config: Config, shape: ConvShape, mapping: Mapping, run: Run, place: Placement
+    config: Config, shape: ConvShape, mapping: Mapping, run: Run, place: NestOperands
 ) -> tuple[PatternWords, ...]:
     """The patterns of the passes of one chunk of a run, in pass order.
 
@@ -61,7 +61,7 @@ def _row_pattern(
     shape: ConvShape,
     mapping: Mapping,
     run: Run,
-    place: Placement,
+    place: NestOperands,
     row_pass: RowPass,
 ) -> PatternWords:
     slots = {key: index for index, key in enumerate(row_pass.slots)}
@@ -107,7 +107,7 @@ def _slot(
     shape: ConvShape,
     mapping: Mapping,
     run: Run,
-    place: Placement,
+    place: NestOperands,
     key: tuple[int, int],
     wanted: frozenset[tuple[int, int]],
 ) -> list[int]:
@@ -134,7 +134,7 @@ def _slot(
     )
 
 
-def _segment(config: Config, mapping: Mapping, place: Placement, chain: Chain) -> list[int]:
+def _segment(config: Config, mapping: Mapping, place: NestOperands, chain: RowChain) -> list[int]:
     fold = mapping.fold
     unit = chain.um * fold.ue + chain.ue
     return SEGMENT.pack(
@@ -161,7 +161,7 @@ def wave_psums(config: Config, mapping: Mapping) -> int:
 
 @lru_cache(maxsize=_CACHED)
 def column_pattern(
-    config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: Placement
+    config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: NestOperands
 ) -> PatternWords:
     """The pattern of a wave; filter groups count from the first of the wave loop it is in."""
     words = COLUMNS.pack({"columns": len(wave.tasks), "groups": wave.groups})

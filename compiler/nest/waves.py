@@ -12,12 +12,12 @@ from compiler.mapper.columns import (
     linear_waves,
 )
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import Block, ConvShape, Mapping, tap_ranges
+from compiler.mapper.space import ConvShape, MappedBlock, Mapping, tap_ranges
 from hw.arch.commands import LOOPS
 from hw.arch.config import Config
 
 
-def unrolled_loops(shape: ConvShape, block: Block, counts: Sequence[int]) -> int:
+def unrolled_loops(shape: ConvShape, block: MappedBlock, counts: Sequence[int]) -> int:
     """How many of the wave loops, outermost first, become commands of their own.
 
     `counts` are the iterations of the wave loops; those of one iteration do not matter.
@@ -58,7 +58,7 @@ class WaveLoops:
         return self.items, self.rows, self.columns, self.outer, self.inner
 
 
-def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
+def wave_loops(config: Config, shape: ConvShape, block: MappedBlock) -> WaveLoops:
     """The loops of a block that `wave_parts` yielded."""
     items, rows, columns, filters = block.waves(shape)
     mapping = block.mapping
@@ -79,7 +79,7 @@ def wave_loops(config: Config, shape: ConvShape, block: Block) -> WaveLoops:
     return WaveLoops(items, 1, columns, outer, inner, column_waves(mapping, groups))
 
 
-def wave_parts(config: Config, shape: ConvShape, block: Block) -> Iterator[Block]:
+def wave_parts(config: Config, shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
     """A block cut along its filters so that the patterns of each part repeat evenly."""
     first, last = block.filters
     if block.chosen is not None or not (block.mapping.linear or shape.multiplier):
@@ -92,7 +92,7 @@ def wave_parts(config: Config, shape: ConvShape, block: Block) -> Iterator[Block
         yield replace(block, filters=(begin, end), load=load)
 
 
-def _linear_cuts(config: Config, block: Block) -> list[int]:
+def _linear_cuts(config: Config, block: MappedBlock) -> list[int]:
     """Behind the last whole period, if the waves outnumber the column patterns."""
     mapping = block.mapping
     groups = filter_groups(block)
@@ -105,7 +105,7 @@ def _linear_cuts(config: Config, block: Block) -> list[int]:
     return [block.filters[0] + groups // each * each * mapping.fold.um * mapping.p]
 
 
-def _lane_cuts(config: Config, shape: ConvShape, block: Block) -> list[int]:
+def _lane_cuts(config: Config, shape: ConvShape, block: MappedBlock) -> list[int]:
     """Of a depthwise block: behind the last wave at which all lanes have had their turn.
 
     If the row patterns of all those lanes outnumber the table, every wave is a part.

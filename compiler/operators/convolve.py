@@ -12,7 +12,7 @@ from compiler.ir.ops import Conv
 from compiler.mapper.cost import SPARING
 from compiler.mapper.explain import summary
 from compiler.mapper.search import least_cycles, search
-from compiler.mapper.space import Block, ConvShape, Load, Plan
+from compiler.mapper.space import ConvShape, Cost, MappedBlock, Plan
 from compiler.nest.flat import flat_plans, flat_task
 from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest
@@ -30,12 +30,12 @@ from compiler.operators.operation import (
     window_reach,
 )
 from compiler.operators.params import stage_output, stage_params
-from compiler.stream.stream import Stream, packed_params
+from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
-from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, RoundingRule, WindowStage
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Weights:
     zero: int
 
 
-def fetched_words(config: Config, load: Load) -> tuple[int, int]:
+def fetched_words(config: Config, load: Cost) -> tuple[int, int]:
     """(link words of filters, reads of the buffer for the array) of a load."""
     filters = load.filter_words * config.data_width // LINK_WORD_BITS
     return filters, ceil(load.ifmap_words / config.noc_ifmap)
@@ -62,7 +62,7 @@ class ConvOperation(Operation):
         E, F, M = node.output_image
         self.sources = ((node.batch, *node.image),)
         self.target = (node.batch, E, F, M)
-        self.raw = isinstance(node.stage, Requant) and node.stage.rounding is Rounding.RAW
+        self.raw = isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.RAW
         self.weights = _stored_weights(config, node)
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
@@ -85,7 +85,7 @@ class ConvOperation(Operation):
 
     def report(self) -> OperationReport:
         placed = [(part.shape, part.block) for part in self.parts]
-        load = sum((block.load for _, block in placed), Load())
+        load = sum((block.load for _, block in placed), Cost())
         width = self.config.data_width * load.ifmap_words + self.config.psum_width * load.psum_words
         mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
         _, reads = fetched_words(self.config, load)
@@ -236,7 +236,12 @@ class ConvOperation(Operation):
     # ---- commands -----------------------------------------------------------------------------
 
     def emit(
-        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+        self,
+        stream: StreamBuilder,
+        tile: Box,
+        parts: Sequence[Operand],
+        target: Surface,
+        psum_beats: int,
     ) -> None:
         shape, count = self.nest_shape(size_of(tile))
         reach = self.reach(tile, 0)
@@ -263,7 +268,7 @@ class ConvOperation(Operation):
             self._packed[first, last] = packed_params(self.config, *columns)
         return self._packed[first, last]
 
-    def tile_task(self, stream: Stream, tile: Box, part: Operand) -> ConvTask:
+    def tile_task(self, stream: StreamBuilder, tile: Box, part: Operand) -> ConvTask:
         """What the commands of a tile have in common; `part` holds its first channels."""
         shape, _ = self.nest_shape(size_of(tile))
         task = self._task(tile, part.box, part.surface, part.surface, 0, shape)
@@ -271,7 +276,7 @@ class ConvOperation(Operation):
         return replace(task, output={**task.output, "param": param})
 
     def emit_chunk(
-        self, stream: Stream, shape: ConvShape, block: Block, tile: Box, task: ConvTask
+        self, stream: StreamBuilder, shape: ConvShape, block: MappedBlock, tile: Box, task: ConvTask
     ) -> None:
         """Emits the commands of some waves, `block`; shape and task have a chunk's channels."""
         assert task.psums is not None
@@ -280,7 +285,9 @@ class ConvOperation(Operation):
         self.parts.append(Part(stream.conv_commands, origin, 0, 0, shape, block, finishes=done))
         self._lowering(stream, shape, block, task).emit()
 
-    def _lowering(self, stream: Stream, shape: ConvShape, block: Block, task: ConvTask) -> Lowering:
+    def _lowering(
+        self, stream: StreamBuilder, shape: ConvShape, block: MappedBlock, task: ConvTask
+    ) -> Lowering:
         """Commands of chunks differ in addresses most often: what is common is kept."""
         source, target, psums = task.source, task.target, task.psums
         assert psums is not None

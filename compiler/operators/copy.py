@@ -14,8 +14,8 @@ from compiler.operators.operation import (
 )
 from compiler.operators.params import identity_output, identity_params, same_params
 from compiler.stream.counts import check_counts
-from compiler.stream.hazards import Access
-from compiler.stream.stream import Stream
+from compiler.stream.hazards import BufferAccess
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from hw.arch.commands import VECTOR, VectorOp
 from hw.arch.config import Config
@@ -75,7 +75,12 @@ class CopyOperation(Operation):
         return OperationReport(self.spent, words, "vector")
 
     def emit(
-        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+        self,
+        stream: StreamBuilder,
+        tile: Box,
+        parts: Sequence[Operand],
+        target: Surface,
+        psum_beats: int,
     ) -> None:
         self.spent += self.cycles(size_of(tile), psum_beats)
         self.traffic += 2 * surface_words(self.config, size_of(tile))
@@ -103,11 +108,11 @@ class CopyOperation(Operation):
             )
 
     def _vector(
-        self, stream: Stream, source: Surface, target: Surface, clamp: Span, *, stride: int
+        self, stream: StreamBuilder, source: Surface, target: Surface, clamp: Span, *, stride: int
     ) -> None:
         """Moves whole words; with stride 0 every word comes from the source's first pixel."""
         param = same_params(stream, 0, *identity_params(self.config))
-        access = Access((source.extent(self.config),), (target.extent(self.config),))
+        access = BufferAccess((source.extent(self.config),), (target.extent(self.config),))
         blocks = target.blocks(self.config)
         for item in range(target.items):
             fields = {

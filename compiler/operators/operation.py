@@ -8,7 +8,7 @@ from functools import cached_property
 from math import ceil
 from typing import Any, TypeAlias
 
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.config import Config
 from hw.arch.program import Box
@@ -151,7 +151,12 @@ class Operation(ABC):
 
     @abstractmethod
     def emit(
-        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+        self,
+        stream: StreamBuilder,
+        tile: Box,
+        parts: Sequence[Operand],
+        target: Surface,
+        psum_beats: int,
     ) -> None:
         """Emits the commands that compute a tile from operand parts that hold their `reach`."""
 

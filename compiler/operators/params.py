@@ -5,13 +5,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import (
     Requant,
-    Rounding,
+    RoundingRule,
     WindowStage,
     addends,
     float_scales,
@@ -22,10 +22,10 @@ Ints: TypeAlias = NDArray[np.int64]
 Columns: TypeAlias = tuple[Ints, Ints, Ints, Ints]  # bias, multiplier, shift, addend
 
 _MODES = {
-    Rounding.TFLM: Mode.TFLM,
-    Rounding.ORT: Mode.ORT,
-    Rounding.SINGLE: Mode.SINGLE,
-    Rounding.RAW: Mode.RAW,
+    RoundingRule.TFLM: Mode.TFLM,
+    RoundingRule.ORT: Mode.ORT,
+    RoundingRule.SINGLE: Mode.SINGLE,
+    RoundingRule.RAW: Mode.RAW,
 }
 _MOST_WIDE_SHIFT = 31
 
@@ -40,15 +40,15 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
                 f"{name}: output shift must be at most {_MOST_WIDE_SHIFT}, not {stage.shift}"
             )
         return bias, zeros, np.full(channels, -stage.shift), zeros
-    if stage.rounding is Rounding.RAW:
+    if stage.rounding is RoundingRule.RAW:
         return bias, zeros, zeros, zeros
     pair = multipliers(stage, channels)
     if stage.affine:
         return bias, pair.multiplier, pair.shift, addends(stage, channels)
-    if stage.rounding is Rounding.ORT:
+    if stage.rounding is RoundingRule.ORT:
         bits = float_scales(stage, channels).view(np.uint32).astype(np.int64)
         return bias, bits, zeros, zeros
-    if stage.rounding is Rounding.SINGLE and pair.shift.max() > 30:
+    if stage.rounding is RoundingRule.SINGLE and pair.shift.max() > 30:
         raise RowforgeError(f"{name}: output scales must be below 2^30 with rounding single")
     return bias, pair.multiplier, pair.shift, zeros
 
@@ -57,7 +57,7 @@ def stage_output(stage: Requant | WindowStage) -> dict[str, int]:
     """`OUTPUT` fields of a stage but for `param` and `plane`."""
     if isinstance(stage, WindowStage):
         return _output(Mode.WIDE16, 0, stage.low, stage.high)
-    if stage.rounding is Rounding.RAW:
+    if stage.rounding is RoundingRule.RAW:
         return _output(Mode.RAW, 0, 0, 0)
     mode = Mode.AFFINE if stage.affine else _MODES[stage.rounding]
     return _output(mode, stage.zero_point, stage.low, stage.high)
@@ -73,7 +73,7 @@ def identity_output(config: Config, low: int, high: int) -> dict[str, int]:
     return _output(Mode.WIDE16 if config.data_width == 16 else Mode.SINGLE, 0, low, high)
 
 
-def same_params(stream: Stream, *entry: int) -> int:
+def same_params(stream: StreamBuilder, *entry: int) -> int:
     """A parameter row whose lanes all have this bias, multiplier, shift and, if given, addend."""
     units = stream.config.post_units
     return stream.params(*([value] * units for value in entry))

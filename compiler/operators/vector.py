@@ -27,8 +27,8 @@ from compiler.operators.params import (
     stage_params,
 )
 from compiler.stream.counts import check_counts
-from compiler.stream.hazards import Access
-from compiler.stream.stream import Stream
+from compiler.stream.hazards import BufferAccess
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from hw.arch.commands import TABLE, VECTOR, VectorOp
 from hw.arch.commands import Rounding as Mode
@@ -93,14 +93,19 @@ class VectorOperation(Operation):
         return OperationReport(self.spent, words, "vector")
 
     def emit(
-        self, stream: Stream, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+        self,
+        stream: StreamBuilder,
+        tile: Box,
+        parts: Sequence[Operand],
+        target: Surface,
+        psum_beats: int,
     ) -> None:
         self.prepare(stream)
         self.spent += self.cycles(size_of(tile), psum_beats)
         self.traffic += self._words(size_of(tile))
         reach = self.reach(tile, 0)
         surfaces = [part_window(self.config, part, reach) for part in parts]
-        access = Access(
+        access = BufferAccess(
             tuple(surface.extent(self.config) for surface in surfaces),
             (target.extent(self.config),),
         )
@@ -134,11 +139,11 @@ class VectorOperation(Operation):
             check_counts(self.config, VECTOR, fields)
             stream.vector(fields, access)
 
-    def prepare(self, stream: Stream) -> None:
+    def prepare(self, stream: StreamBuilder) -> None:
         """Fills tables that the commands of a tile need."""
 
     @abstractmethod
-    def fields(self, stream: Stream) -> Mapping[str, int]:
+    def fields(self, stream: StreamBuilder) -> Mapping[str, int]:
         """Operation, zero points and output stage; fills the parameters."""
 
 
@@ -153,7 +158,7 @@ class AddOperation(VectorOperation):
         if config.data_width != 8:
             raise RowforgeError(f"{node.name}: data_width must be 8 for a quantised sum, not 16")
 
-    def prepare(self, stream: Stream) -> None:
+    def prepare(self, stream: StreamBuilder) -> None:
         node = self.node
         pair = add_multipliers(*node.scales, node.output_scale)
         stored = np.arange(256, dtype=np.int64)
@@ -169,7 +174,7 @@ class AddOperation(VectorOperation):
             )
         stream.table(pack_records(TABLE, columns))
 
-    def fields(self, stream: Stream) -> Mapping[str, int]:
+    def fields(self, stream: StreamBuilder) -> Mapping[str, int]:
         node = self.node
         multiplier, shift = add_multipliers(*node.scales, node.output_scale).output
         output = {
@@ -191,7 +196,7 @@ class MulOperation(VectorOperation):
         super().__init__(config, node.name, sources, sources[0], signed)
         self.node = node
 
-    def fields(self, stream: Stream) -> Mapping[str, int]:
+    def fields(self, stream: StreamBuilder) -> Mapping[str, int]:
         node = self.node
         columns = stage_params(node.stage, np.zeros(1, dtype=np.int64), node.name)
         return {
@@ -210,7 +215,7 @@ class RescaleOperation(VectorOperation):
         super().__init__(config, node.name, (source,), source, signed)
         self.node = node
 
-    def fields(self, stream: Stream) -> Mapping[str, int]:
+    def fields(self, stream: StreamBuilder) -> Mapping[str, int]:
         node = self.node
         columns = stage_params(node.stage, np.zeros(1, dtype=np.int64), node.name)
         return {
@@ -251,7 +256,7 @@ class PoolOperation(VectorOperation):
     def _counts(self) -> int:
         return self.window[0] * self.window[1]
 
-    def fields(self, stream: Stream) -> Mapping[str, int]:
+    def fields(self, stream: StreamBuilder) -> Mapping[str, int]:
         node = self.node
         if node.kind is PoolKind.MAX:
             return {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from compiler.mapper.space import Block, Plan
+from compiler.mapper.space import MappedBlock, Plan
 from compiler.nest.patterns import wave_psums
 from compiler.nest.task import ConvTask, KeptPsums
 from compiler.operators.convolve import ConvOperation
@@ -23,7 +23,7 @@ from compiler.schedule.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import check_count, tiles
 from compiler.stream.hazards import Span
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from hw.arch.program import Box
 
@@ -42,7 +42,7 @@ class ChunkPipeline:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: StreamBuilder,
         operation: ConvOperation,
         tiling: ChunkTiling,
         tensors: Sequence[int],
@@ -95,7 +95,7 @@ class ChunkPipeline:
                 else:
                     self._finish(job, block, start, places)
 
-    def _accumulate(self, job: "_Job", block: Block, start: int) -> None:
+    def _accumulate(self, job: "_Job", block: MappedBlock, start: int) -> None:
         """A chunk that is not the last: psums go back to the buffer."""
         # No result leaves before the last chunk: the address is never used.
         nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(block)), 0)
@@ -104,7 +104,7 @@ class ChunkPipeline:
             self._store()
 
     def _finish(
-        self, job: "_Job", block: Block, start: int, places: Iterator[tuple[int, ...]]
+        self, job: "_Job", block: MappedBlock, start: int, places: Iterator[tuple[int, ...]]
     ) -> None:
         """The last chunk of a block, wave by wave."""
         for index, wave in enumerate(block_waves(job.plan.shape, block)):
@@ -118,7 +118,7 @@ class ChunkPipeline:
                 for group, surface in zip(finished_groups(wave), surfaces, strict=False)
             ]
 
-    def _target(self, wave: Block, surfaces: Sequence[Surface]) -> "_Target":
+    def _target(self, wave: MappedBlock, surfaces: Sequence[Surface]) -> "_Target":
         """Where a wave leaves the results of its filter groups."""
         first = surfaces[0]
         words = surface_words(self.config, wave_shape(wave))
@@ -133,7 +133,9 @@ class ChunkPipeline:
             tuple(surface.extent(self.config) for surface in surfaces),
         )
 
-    def _emit(self, job: "_Job", block: Block, target: "_Target", start: int, wave: int) -> None:
+    def _emit(
+        self, job: "_Job", block: MappedBlock, target: "_Target", start: int, wave: int
+    ) -> None:
         """One command; its waves are those from number `wave` of the block on."""
         held = KeptPsums(
             first=start + wave * wave_psums(self.config, block.mapping),
@@ -202,7 +204,7 @@ class _Target:
     written: tuple[Span, ...] | None = None
 
 
-def _results(tile: Box, wave: Block) -> Box:
+def _results(tile: Box, wave: MappedBlock) -> Box:
     """The results of a wave in the layer's output."""
     rows, columns, channels = (
         (outer[0] + inner[0], outer[0] + inner[1])

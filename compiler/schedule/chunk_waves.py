@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from compiler.mapper.columns import ColumnWave, column_waves, filter_groups
-from compiler.mapper.space import Block, ConvShape, Plan
+from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.patterns import wave_psums
 from compiler.operators.operation import Shape4
 from compiler.stream.hazards import Span
@@ -26,7 +26,7 @@ class ResultPlaces:
     total: int
 
 
-def block_waves(shape: ConvShape, block: Block) -> Iterator[Block]:
+def block_waves(shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
     """The waves of a block as blocks, in the order of their psums."""
     for column in _spans(block.columns, block.mapping.windows):
         if block.mapping.linear:
@@ -38,7 +38,9 @@ def block_waves(shape: ConvShape, block: Block) -> Iterator[Block]:
             yield from _grid(shape, block, column)
 
 
-def block_pieces(config: Config, shape: ConvShape, block: Block) -> Iterator[tuple[Block, int]]:
+def block_pieces(
+    config: Config, shape: ConvShape, block: MappedBlock
+) -> Iterator[tuple[MappedBlock, int]]:
     """A block as few commands: (piece, number of its first wave)."""
     if not block.mapping.linear:
         yield block, 0
@@ -52,7 +54,7 @@ def block_pieces(config: Config, shape: ConvShape, block: Block) -> Iterator[tup
             yield piece, index * each + first
 
 
-def count_waves(shape: ConvShape, block: Block) -> int:
+def count_waves(shape: ConvShape, block: MappedBlock) -> int:
     """Waves of a block."""
     _, down, across, deep = block.waves(shape)
     if block.mapping.linear:
@@ -69,7 +71,7 @@ def plan_psums(config: Config, shape: ConvShape, plan: Plan) -> list[int]:
     return starts
 
 
-def wave_shape(block: Block) -> Shape4:
+def wave_shape(block: MappedBlock) -> Shape4:
     """Size of the results of a grid's wave; of a linear mapping, those of one filter group."""
     rows, columns, filters = (b - a for a, b in (block.rows, block.columns, block.filters))
     if block.mapping.linear:
@@ -106,7 +108,7 @@ def _gap(words: int, taken: list[Span]) -> Span:
     return first, first + words
 
 
-def touched_groups(block: Block) -> range:
+def touched_groups(block: MappedBlock) -> range:
     """The filter groups that a wave computes, from the block's first on."""
     if not block.mapping.linear:
         return range(1)
@@ -114,7 +116,7 @@ def touched_groups(block: Block) -> range:
     return range(wave.first, wave.first + wave.groups)
 
 
-def finished_groups(block: Block) -> range:
+def finished_groups(block: MappedBlock) -> range:
     """Those of them whose last row it computes."""
     if not block.mapping.linear:
         return range(1)
@@ -124,7 +126,7 @@ def finished_groups(block: Block) -> range:
     return range(wave.first, wave.first + group + complete)
 
 
-def group_span(block: Block, group: int) -> tuple[int, int]:
+def group_span(block: MappedBlock, group: int) -> tuple[int, int]:
     """Filters of a group; a grid's wave is one."""
     if not block.mapping.linear:
         return block.filters
@@ -133,20 +135,20 @@ def group_span(block: Block, group: int) -> tuple[int, int]:
     return first, first + each
 
 
-def _group_filters(block: Block) -> int:
+def _group_filters(block: MappedBlock) -> int:
     return block.mapping.p * block.mapping.fold.um
 
 
-def _linear(block: Block) -> tuple[ColumnWave, ...]:
+def _linear(block: MappedBlock) -> tuple[ColumnWave, ...]:
     return column_waves(block.mapping, filter_groups(block))
 
 
-def _chosen(block: Block) -> ColumnWave:
+def _chosen(block: MappedBlock) -> ColumnWave:
     assert block.chosen is not None
     return _linear(block)[block.chosen[0]]
 
 
-def _grid(shape: ConvShape, block: Block, column: tuple[int, int]) -> Iterator[Block]:
+def _grid(shape: ConvShape, block: MappedBlock, column: tuple[int, int]) -> Iterator[MappedBlock]:
     mapping = block.mapping
     rows = mapping.fold.ue * mapping.ce
     filters = mapping.fold.um * mapping.cm * mapping.p

@@ -14,7 +14,7 @@ from compiler.schedule.chunks import GOOD_ENOUGH, ChunkTiling, find_chunks
 from compiler.schedule.space import Space
 from compiler.schedule.tile_pipeline import TilePipeline
 from compiler.schedule.tiling import Tiling, find_tiling, full_size, part_words
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from hw.arch.errors import RowforgeError
 
@@ -51,7 +51,7 @@ class Value:
 class Scheduler:
     """Runs operators on the stream, keeping tensors resident while there is space."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: StreamBuilder) -> None:
         self.stream = stream
         self.config = stream.config
         self.space = Space(stream.config)

@@ -10,7 +10,7 @@ from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Concat, Conv, HostStep, Node, Pad, Place, Pool, Reshape
 from compiler.operators.operation import Shape4
 from compiler.schedule.scheduler import Scheduler, Value
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, TensorSpec
 
@@ -27,7 +27,9 @@ class TensorTable:
     constants : values of those that are known, by index
     """
 
-    def __init__(self, graph: Graph, stream: Stream, scheduler: Scheduler, *, keep_all: bool):
+    def __init__(
+        self, graph: Graph, stream: StreamBuilder, scheduler: Scheduler, *, keep_all: bool
+    ):
         self.graph, self.stream, self.scheduler = graph, stream, scheduler
         self.specs: list[TensorSpec] = []
         self.constants: dict[int, NDArray[Any]] = {}

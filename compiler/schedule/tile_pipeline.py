@@ -9,7 +9,7 @@ from compiler.operators.operation import Operand, Operation, part_window, size_o
 from compiler.schedule.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, check_count, part_words, tiles
-from compiler.stream.stream import Stream
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.program import Box
 
@@ -48,7 +48,7 @@ class TilePipeline:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: StreamBuilder,
         operation: Operation,
         tiling: Tiling,
         kept: Sequence[Operand | None],
@@ -170,7 +170,7 @@ def _slots(space: Space, words: Sequence[int], counts: Sequence[int]) -> list[Sl
     return found
 
 
-def _pieces(stream: Stream, part: Operand, count: int) -> Iterator[Operand]:
+def _pieces(stream: StreamBuilder, part: Operand, count: int) -> Iterator[Operand]:
     """About `count` pieces of a part: items, or channel blocks of one item."""
     surface, box = part.surface, part.box
     if surface.items > 1:

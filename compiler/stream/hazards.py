@@ -7,14 +7,14 @@ Span: TypeAlias = tuple[int, int]  # half-open range of buffer words
 
 
 @dataclass(frozen=True)
-class Access:
+class BufferAccess:
     """Buffer words that a command reads and writes as activations, and those it keeps psums in."""
 
     reads: tuple[Span, ...] = ()
     writes: tuple[Span, ...] = ()
     psums: tuple[Span, ...] = ()
 
-    def conflicts(self, later: "Access") -> bool:
+    def conflicts(self, later: "BufferAccess") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
         return (
             _overlap(self.writes, later.reads)
@@ -43,7 +43,7 @@ class Wait:
 NO_WAIT = Wait()
 
 
-class Hazards:
+class HazardTracker:
     """Accesses of the CONV and STORE commands that may be unfinished.
 
     LOAD and VECTOR are done when the next command begins, and VECTOR begins when every CONV is
@@ -52,17 +52,19 @@ class Hazards:
     """
 
     def __init__(self) -> None:
-        self._convs: list[tuple[Access, bool]] = []  # with: no CONV behind it has waited for it
-        self._stores: list[Access] = []
+        self._convs: list[
+            tuple[BufferAccess, bool]
+        ] = []  # with: no CONV behind it has waited for it
+        self._stores: list[BufferAccess] = []
 
-    def wait(self, access: Access) -> Wait:
+    def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""
         stored = any(each.conflicts(access) for each in self._stores)
         newest = bool(self._convs) and self._convs[-1][0].conflicts(access)
         older = any(each.conflicts(access) for each, _ in self._convs[:-1])
         return Wait(fence=newest, older=older and not newest, stored=stored and not newest)
 
-    def wait_conv(self, access: Access) -> tuple[Wait, bool]:
+    def wait_conv(self, access: BufferAccess) -> tuple[Wait, bool]:
         """What a CONV has to wait for, and whether it needs `sync`: it reads what the newest makes.
 
         A CONV that must wait for older ones only is held back whole: they end soon.
@@ -85,13 +87,13 @@ class Hazards:
         """Every CONV is done."""
         self._convs.clear()
 
-    def conv(self, access: Access, *, synced: bool) -> None:
+    def conv(self, access: BufferAccess, *, synced: bool) -> None:
         """Records a CONV; `synced`: it waits for all CONV before it."""
         if synced:
             self._convs = [(each, False) for each, _ in self._convs]
         self._convs.append((access, True))
 
-    def store(self, access: Access) -> None:
+    def store(self, access: BufferAccess) -> None:
         """Records a STORE, which begins when the one before is done."""
         self._stores = [access]
 

@@ -98,7 +98,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Placement:
+class FilterPlacement:
     """Where filters are kept.
 
     Attributes
@@ -111,7 +111,7 @@ class Placement:
     memory: Words
 
 
-def place_filters(config: Config, commands: Sequence[Filters]) -> Placement:
+def place_filters(config: Config, commands: Sequence[Filters]) -> FilterPlacement:
     """Choose the filters that stay in the weight memory.
 
     Parameters
@@ -121,7 +121,7 @@ def place_filters(config: Config, commands: Sequence[Filters]) -> Placement:
     """
     room = config.weight_memory * 8 // LINK_WORD_BITS
     if not room:
-        return Placement({}, NOTHING)
+        return FilterPlacement({}, NOTHING)
     groups: dict[bytes, list[int]] = {}
     for number, filters in enumerate(commands):
         if len(filters.image) <= room:
@@ -137,4 +137,4 @@ def place_filters(config: Config, commands: Sequence[Filters]) -> Placement:
         first.update(dict.fromkeys(groups[key], used))
         parts.append(image)
         used += len(image)
-    return Placement(first, np.concatenate([NOTHING, *parts]))
+    return FilterPlacement(first, np.concatenate([NOTHING, *parts]))

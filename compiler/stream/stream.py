@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from compiler.stream.hazards import NO_WAIT, Access, Hazards, Wait
+from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface
 from compiler.stream.tables import RoundRobin
@@ -84,7 +84,7 @@ class _Pending:
     layer: int
 
 
-class Stream:
+class StreamBuilder:
     """Collects the steps of a program; every method appends what its name says.
 
     A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
@@ -114,7 +114,7 @@ class Stream:
         self._columns = RoundRobin(config.col_patterns)
         self._params = RoundRobin(config.post_channels // config.post_units)
         self._table = RoundRobin(1)
-        self._hazards = Hazards()
+        self._hazards = HazardTracker()
         self._append(begin(config_hash(config)))
 
     # ---- tables -------------------------------------------------------------------------------
@@ -169,7 +169,9 @@ class Stream:
 
     # ---- work ---------------------------------------------------------------------------------
 
-    def conv(self, nest: Nest, length: int, filters: Callable[[], Filters], access: Access) -> None:
+    def conv(
+        self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
+    ) -> None:
         """A CONV command with its filters, `length` words if they are streamed."""
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
@@ -184,7 +186,7 @@ class Stream:
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
 
-    def vector(self, fields: Mapping[str, int], access: Access) -> None:
+    def vector(self, fields: Mapping[str, int], access: BufferAccess) -> None:
         """A VECTOR command."""
         self._ask()
         self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
@@ -193,7 +195,7 @@ class Stream:
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
         self._ask()
-        wait = self._hazards.wait(Access(writes=(surface.extent(self.config),)))
+        wait = self._hazards.wait(BufferAccess(writes=(surface.extent(self.config),)))
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words) + length)
@@ -204,7 +206,7 @@ class Stream:
     def store(self, tensor: int, box: Box, surface: Surface) -> None:
         """Sends a box of the buffer to a host tensor."""
         self._ask()
-        access = Access(reads=(surface.extent(self.config),))
+        access = BufferAccess(reads=(surface.extent(self.config),))
         wait = self._hazards.wait(access)
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)

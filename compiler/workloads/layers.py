@@ -10,7 +10,7 @@ import numpy as np
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Conv
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, RoundingRule, WindowStage
 from numerics.windows import output_size
 
 _SCALE = Quantisation((1.0,), (0,))
@@ -143,7 +143,7 @@ def _stage(layer: LayerShape, data_width: int) -> Requant | WindowStage:
     scale = _OUTPUT_SPREAD / (_INT8_SPREAD**2 * sqrt(products))
     return Requant(
         scale=np.full(1, scale),
-        rounding=Rounding.SINGLE,
+        rounding=RoundingRule.SINGLE,
         zero_point=0,
         low=-128,
         high=127,

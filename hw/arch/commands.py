@@ -42,7 +42,7 @@ class Opcode(IntEnum):
     MEMORY = 12  # payload: words into the weight memory
 
 
-class Block(IntEnum):
+class ResultBlock(IntEnum):
     """What a result block holds."""
 
     STATUS = 1
@@ -82,7 +82,7 @@ HEADER = Struct(
 RESULT = Struct(
     "result",
     (
-        Field("block", 8, "what follows (`Block`)"),
+        Field("block", 8, "what follows (`ResultBlock`)"),
         Field("status", 8, "how it ended (`Status`); 0 in other blocks"),
         Field("tag", 16, "tag of the command that made the block"),
         Field("length", 24, "words behind this one"),

@@ -23,26 +23,28 @@ class Register(IntEnum):
 
 
 @dataclass(frozen=True)
-class Access:
+class RegisterAccess:
     """What a register means to its reader and, if it has one, to its writer."""
 
     read: str
     write: str = ""
 
 
-MEANINGS: dict[Register, Access] = {
-    Register.MAGIC_LOW: Access("low half of the magic word of programs"),
-    Register.MAGIC_HIGH: Access("high half of it"),
-    Register.HASH_LOW: Access("low half of the configuration's hash"),
-    Register.HASH_HIGH: Access("high half of it"),
-    Register.VERSIONS: Access("bits 15:0 command set, bits 31:16 link protocol"),
-    Register.CONTROL: Access("0", "bit 0: 1 resets the accelerator and both streams' state"),
-    Register.PACKET: Access(
+MEANINGS: dict[Register, RegisterAccess] = {
+    Register.MAGIC_LOW: RegisterAccess("low half of the magic word of programs"),
+    Register.MAGIC_HIGH: RegisterAccess("high half of it"),
+    Register.HASH_LOW: RegisterAccess("low half of the configuration's hash"),
+    Register.HASH_HIGH: RegisterAccess("high half of it"),
+    Register.VERSIONS: RegisterAccess("bits 15:0 command set, bits 31:16 link protocol"),
+    Register.CONTROL: RegisterAccess(
+        "0", "bit 0: 1 resets the accelerator and both streams' state"
+    ),
+    Register.PACKET: RegisterAccess(
         "result words still to pass", "result words that may pass now; the last one has TLAST"
     ),
-    Register.STATE: Access("bit 0: a command word waits, bit 1: a result word waits"),
-    Register.WORDS_IN: Access("words of the command stream since the reset, modulo 2^32"),
-    Register.WORDS_OUT: Access("words of the result stream since the reset, modulo 2^32"),
+    Register.STATE: RegisterAccess("bit 0: a command word waits, bit 1: a result word waits"),
+    Register.WORDS_IN: RegisterAccess("words of the command stream since the reset, modulo 2^32"),
+    Register.WORDS_OUT: RegisterAccess("words of the result stream since the reset, modulo 2^32"),
 }
 
 STATE_COMMAND = 1 << 0

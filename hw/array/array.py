@@ -63,14 +63,25 @@ class PEArray(Block):
 
     Members
     -------
-    tables : both pass tables; issued : number modulo 4 of the newest pass
-    ifmap, filters : streams of `TaggedBeat`
-    psums_in : a stream of `FeederBeat` for every column
-    psums_out : a stream of `CollectorBeat` for every column
-    begun : every PE has begun the newest pass
-    settled : no collector is behind the pass before the newest; both a cycle late with
-        `control_pipeline`
-    activity : `ActivityCount`, three cycles late
+    tables : in, array of 2 ArrayTable(config)
+        Both pass tables.
+    issued : in, 2
+        Number modulo 4 of the newest pass.
+    ifmap : in, stream of ifmap_bus(config)
+        Beats of the ifmap network.
+    filters : in, stream of filter_bus(config)
+        Beats of the filter network.
+    psums_in : in, config.cols times stream of FeederBeat(config)
+        Psums from the buffer, for every column.
+    psums_out : out, config.cols times stream of CollectorBeat(config)
+        Psums of every column.
+    begun : out, 1
+        Every PE has begun the newest pass; a cycle late with `control_pipeline`.
+    settled : out, 1
+        Every collector has finished the pass before the newest; a cycle late with
+        `control_pipeline`.
+    activity : out, ActivityCount(config)
+        PEs by what they do, three cycles late.
     """
 
     def __init__(self, config: Config):

@@ -53,11 +53,16 @@ class ColumnCollector(Block):
 
     Members
     -------
-    configs : configuration of the column for both pass tables
-    issued : number modulo 4 of the newest pass that has begun
-    done : number modulo 4 of the last pass that this column has finished
-    inputs : the outputs of the column's PEs; only words with `tail` are taken
-    output : stream of `CollectorBeat`
+    configs : in, array of 2 CollectorConfig(config)
+        Configuration of the column for both pass tables.
+    issued : in, 2
+        Number modulo 4 of the newest pass that has begun.
+    done : out, 2
+        Number modulo 4 of the last pass that this column has finished.
+    inputs : in, config.rows times stream of ChainWord(config)
+        The outputs of the column's PEs; only words with `tail` are taken.
+    output : out, stream of CollectorBeat(config)
+        The column's psums in the order of the pass.
     """
 
     def __init__(self, config: Config):

@@ -36,8 +36,10 @@ class ColumnFeeder(Block):
 
     Members
     -------
-    input : stream of `FeederBeat`
-    outputs : a stream of `PsumWord` for every row
+    input : in, stream of FeederBeat(config)
+        Psums from the buffer, with the chains that they are for.
+    outputs : out, config.rows times stream of PsumWord(config)
+        Psums for the PE of every row.
     """
 
     def __init__(self, config: Config):

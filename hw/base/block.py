@@ -48,12 +48,16 @@ class ModulePlatform(ABC):
     memories: MemoryStyle = "infer"
 
     @abstractmethod
+    def prefixed(self, name: str) -> str:
+        """Name, among the design's own, of a module that is not made from a block."""
+
+    @abstractmethod
     def register(self, block: "Block") -> str:
         """Make sure that a module for `block` exists; returns the module's name."""
 
     @abstractmethod
     def add_file(self, name: str, text: str) -> None:
-        """Bring somebody else's Verilog, in which an `Instance` finds its module."""
+        """Bring somebody else's Verilog; an `Instance` finds its modules by `prefixed` names."""
 
 
 class Block(wiring.Component):
@@ -81,7 +85,10 @@ class Block(wiring.Component):
 
     @property
     def module_name(self) -> str:
-        """The wished-for name of the module: the class name in snake case (`PEArray`: pe_array)."""
+        """The wished-for name of the module: the class name in snake case (`PEArray`: pe_array).
+
+        The emitter puts the design's prefix before it.
+        """
         return re.sub(
             r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self).__name__
         ).lower()
@@ -212,12 +219,12 @@ class _RamBase(Block):
     @property
     def module_name(self) -> str:
         lanes = f"_l{self.lane_width}" if self.lanes > 1 else ""
-        return f"{self._macro.removeprefix('rowforge_')}_{self.depth}x{self.width}{lanes}"
+        return f"{self._macro}_{self.depth}x{self.width}{lanes}"
 
-    def _black_box(self, **ports: Value) -> Instance:
+    def _black_box(self, platform: ModulePlatform, **ports: Value) -> Instance:
         """The macro in place of an inferred memory."""
         return Instance(
-            self._macro,
+            platform.prefixed(self._macro),
             p_WIDTH=self.width,
             p_DEPTH=_rows(self.depth),
             p_LANE_WIDTH=self.lane_width,
@@ -239,7 +246,7 @@ class Ram(_RamBase):
     macros need not): gateware must not depend on it. Contents are undefined until written. A
     memory of one word has a one-bit address that must be 0.
 
-    As a black box it is an instance of `rowforge_ram_1r1w` with the parameters WIDTH, DEPTH and
+    As a black box it is an instance of `PREFIX_ram_1r1w` with the parameters WIDTH, DEPTH and
     LANE_WIDTH and the ports clk, wr_en[LANES-1:0], wr_addr, wr_data, rd_en, rd_addr, rd_data, all
     on the rising edge of clk, active high; lane i is the bits [i*LANE_WIDTH +: LANE_WIDTH].
 
@@ -252,8 +259,10 @@ class Ram(_RamBase):
 
     Members
     -------
-    read : en (1), addr, data (width, output)
-    write : en (one bit a lane), addr, data (width)
+    read : in, {en: 1, addr: ceil_log2(_rows(depth)), data: in width}
+        Read port; `data` in the cycle after `en`.
+    write : in, {en: width // lane_width, addr: ceil_log2(_rows(depth)), data: width}
+        Write port, with one bit of `en` a lane.
 
     Raises
     ------
@@ -261,7 +270,7 @@ class Ram(_RamBase):
         For a geometry that is not positive or a lane width that does not divide the width.
     """
 
-    _macro = "rowforge_ram_1r1w"
+    _macro = "ram_1r1w"
 
     def __init__(self, *, width: int, depth: int, lane_width: int | None = None):
         lane = _check_geometry(width, depth, lane_width)
@@ -275,6 +284,7 @@ class Ram(_RamBase):
         m = Module()
         if isinstance(platform, ModulePlatform) and platform.memories == "blackbox":
             m.submodules.macro = self._black_box(
+                platform,
                 i_wr_en=self.write.en,
                 i_wr_addr=self.write.addr,
                 i_wr_data=self.write.data,
@@ -305,7 +315,7 @@ class SinglePortRam(_RamBase):
     lanes. Contents are undefined until written. A memory of one word has a one-bit address that
     must be 0.
 
-    As a black box it is an instance of `rowforge_ram_1rw` with the parameters WIDTH, DEPTH and
+    As a black box it is an instance of `PREFIX_ram_1rw` with the parameters WIDTH, DEPTH and
     LANE_WIDTH and the ports clk, en, we[LANES-1:0], addr, wdata, rdata, all on the rising edge of
     clk, active high; lane i is the bits [i*LANE_WIDTH +: LANE_WIDTH].
 
@@ -316,8 +326,16 @@ class SinglePortRam(_RamBase):
 
     Members
     -------
-    en (1), we (one bit a lane), addr, wdata (width) : inputs
-    rdata (width) : output
+    en : in, 1
+        A read or write takes place.
+    we : in, width // lane_width
+        Lanes to be written; none of them: it is a read.
+    addr : in, ceil_log2(_rows(depth))
+        Word to be read or written.
+    wdata : in, width
+        What is written.
+    rdata : out, width
+        What was read, in the next cycle.
 
     Raises
     ------
@@ -325,7 +343,7 @@ class SinglePortRam(_RamBase):
         As for `Ram`.
     """
 
-    _macro = "rowforge_ram_1rw"
+    _macro = "ram_1rw"
 
     def __init__(self, *, width: int, depth: int, lane_width: int | None = None):
         lane = _check_geometry(width, depth, lane_width)
@@ -342,7 +360,12 @@ class SinglePortRam(_RamBase):
         m = Module()
         if isinstance(platform, ModulePlatform) and platform.memories == "blackbox":
             m.submodules.macro = self._black_box(
-                i_en=self.en, i_we=self.we, i_addr=self.addr, i_wdata=self.wdata, o_rdata=self.rdata
+                platform,
+                i_en=self.en,
+                i_we=self.we,
+                i_addr=self.addr,
+                i_wdata=self.wdata,
+                o_rdata=self.rdata,
             )
             return m
         m.submodules.mem = mem = Memory(shape=self.width, depth=_rows(self.depth), init=[])

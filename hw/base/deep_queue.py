@@ -15,7 +15,10 @@ class DeepQueue(Block):
 
     Members
     -------
-    input, output : streams of `width` bits
+    input : in, stream of width
+        What enters.
+    output : out, stream of width
+        The same in the same order.
     """
 
     AHEAD = 3

@@ -21,6 +21,7 @@ class DelayLine(Block):
     en : in, 1
         Clock enable. While it is low, `delayed` is held.
     value : in, width
+        What is delayed.
     delayed : out, width
         Undefined for the first `delay` enabled cycles.
     """

@@ -26,7 +26,10 @@ class Queue(Block):
 
     Members
     -------
-    input, output : streams of `shape`
+    input : in, stream of shape
+        What enters.
+    output : out, stream of shape
+        The same in the same order.
     """
 
     def __init__(self, shape, *, depth: int, registered: bool = False):

@@ -17,10 +17,20 @@ class BoxLoader(Block):
 
     Members
     -------
-    region : the box, stable while busy; start : begin; busy
-    overrun : the word to be written lies behind the buffer; `address` is where
-    payload : stream of link words; the rest of the box's last one is dropped
-    write : to the buffer
+    region : in, compact(REGION)
+        The box, stable while `busy`.
+    start : in, 1
+        Begin.
+    busy : out, 1
+        A box is under way.
+    overrun : out, 1
+        The word to be written lies after the end of the buffer.
+    address : out, ADDRESS
+        The buffer word to be written.
+    payload : in, stream of LINK_WORD_BITS
+        Link words; the rest of the box's last one is dropped.
+    write : out, stream of act_write_layout(config)
+        Writes to the buffer.
     """
 
     def __init__(self, config: Config):

@@ -4,8 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, Status
-from hw.arch.commands import Block as ResultBlock
+from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block, instantiate
 from hw.base.layouts import layout
@@ -22,10 +21,24 @@ class BoxStorer(Block):
 
     Members
     -------
-    region, tag : of the STORE, taken with `start`; busy : a block is under way
-    failed, status, value : it ended badly; only a reset helps
-    result : the block
-    port : read port of the buffer
+    region : in, compact(REGION)
+        The box of the STORE, taken with `start`.
+    tag : in, 16
+        The tag of the STORE, taken with `start`.
+    start : in, 1
+        Begin.
+    busy : out, 1
+        A block is under way.
+    failed : out, 1
+        It ended badly; only a reset helps.
+    status : out, 8
+        How it ended (`Status`), if it failed.
+    value : out, ADDRESS
+        The second word of the status block, if it failed.
+    result : out, stream of LINK_WORD_BITS
+        The block: header, then data.
+    port : out, read_port(config.glb_width)
+        Read port of the buffer.
     """
 
     def __init__(self, config: Config):

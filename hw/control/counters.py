@@ -21,9 +21,16 @@ class Counters(Block):
 
     Members
     -------
-    increments : {name: bits} what each counter gains; clear : back to zero;
-    hold : stand still
-    index, value : while `hold`, the counter at this place of the block, a cycle after `index`
+    increments : in, data.StructLayout(dict(widths))
+        What each counter gains in this cycle.
+    clear : in, 1
+        Set all counters to zero.
+    hold : in, 1
+        Stand still, to be read.
+    index : in, ceil_log2(len(COUNTERS.fields))
+        Place in the counter block.
+    value : out, LINK_WORD_BITS
+        While `hold`, the counter at that place, a cycle after `index`.
     """
 
     def __init__(self, *, widths: tuple[tuple[str, int], ...]):

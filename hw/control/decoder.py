@@ -18,10 +18,8 @@ from hw.arch.commands import (
     REGION,
     VECTOR,
     Opcode,
+    ResultBlock,
     Status,
-)
-from hw.arch.commands import (
-    Block as ResultBlock,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.configfile import config_hash
@@ -49,9 +47,14 @@ class Decoder(Block):
 
     Members
     -------
-    command, result : the streams
-    flush : resets the engine after an error and, until a cycle later, with the decoder; a register
-    engine : `control_port`
+    command : in, stream of LINK_WORD_BITS
+        Words of the command stream.
+    result : out, stream of LINK_WORD_BITS
+        Words of the result stream.
+    flush : out, 1
+        Resets the engine after an error and, until a cycle later, with the decoder; a register.
+    engine : out, control_port(config)
+        What the engine is told and what it answers.
     """
 
     def __init__(self, config: Config):

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 from hw.arch.errors import RowforgeError
 
-RAM_MODELS_FILE = "rowforge_rams.v"
-LINT_FILE = "lint.vlt"
-
 WAIVED_WARNINGS = (
     "DECLFILENAME",
     "PROCASSINIT",
     "CASEINCOMPLETE",
     "WIDTHEXPAND",
     "UNUSEDSIGNAL",
+    "TIMESCALEMOD",
 )
 """Warnings of Verilator that the emitter itself causes; see `hw.emit.verilog`."""
 
@@ -22,7 +20,7 @@ _RAM_MODELS = """\
 // Contents are undefined until written; reading a word in the cycle that writes it is undefined.
 
 // One write port and one read port; rd_data follows rd_en by one cycle and is held without it.
-module rowforge_ram_1r1w #(
+module PREFIX_ram_1r1w #(
   parameter WIDTH = 8,
   parameter DEPTH = 2,
   parameter LANE_WIDTH = WIDTH
@@ -50,7 +48,7 @@ module rowforge_ram_1r1w #(
 endmodule
 
 // One port: with en, any bit of we writes those lanes, none reads; rdata is held until a read.
-module rowforge_ram_1rw #(
+module PREFIX_ram_1rw #(
   parameter WIDTH = 8,
   parameter DEPTH = 2,
   parameter LANE_WIDTH = WIDTH
@@ -78,19 +76,21 @@ endmodule
 """
 
 
-def ram_models() -> str:
-    """Behavioural Verilog-2005 of the two memory macros."""
-    return _RAM_MODELS
+def ram_models(prefix: str) -> str:
+    """Behavioural Verilog-2005 of the two memory macros of a design."""
+    return _RAM_MODELS.replace("PREFIX", prefix)
 
 
-def lint_waivers(foreign: Sequence[str] = ()) -> str:
+def lint_waivers(own: Sequence[str], foreign: Sequence[str] = ()) -> str:
     """Verilator's configuration file: the warnings that the emitter makes by itself, no others.
 
-    What is said of `foreign` files is not ours to mend; their time scales are none of the design's.
+    It names the design's `own` files, so that lint of the files beside them stays as strict as
+    their owner wants it. What is said of `foreign` files is not ours to mend.
     """
-    lines = ["`verilator_config", *(f"lint_off -rule {rule}" for rule in WAIVED_WARNINGS)]
-    lines += [f'lint_off -file "*{name}"' for name in foreign]
-    lines += ["lint_off -rule TIMESCALEMOD"] if foreign else []
+    lines = ["`verilator_config"]
+    lines += [f'lint_off -rule {rule} -file "*{name}"' for name in own for rule in WAIVED_WARNINGS]
+    for name in foreign:  # "all rules" leaves that of time scales on
+        lines += [f'lint_off -file "*{name}"', f'lint_off -rule TIMESCALEMOD -file "*{name}"']
     return "\n".join(lines) + "\n"
 
 
@@ -102,7 +102,7 @@ def file_list(sources: Sequence[str]) -> str:
 def fusesoc_core(
     name: str, version: str, designs: Sequence[str], models: Sequence[str] = ()
 ) -> str:
-    """FuseSoC core description (CAPI2).
+    """FuseSoC core description (CAPI2), whose targets use edalize's flows.
 
     Parameters
     ----------
@@ -111,13 +111,14 @@ def fusesoc_core(
     designs : sequence of str
         The Verilog files.
     models : sequence of str
-        Models of memory macros, used by every target but `synth`.
+        Models of memory macros, used by every target but `synth`, which then has no flow: what
+        the macros are is the chip's own affair.
     """
     filesets = [("rtl", list(designs), "verilogSource")]
     if models:
         filesets.append(("models", list(models), "verilogSource"))
     filesets.append(("constraints", [f"{name}.sdc"], "SDC"))
-    filesets.append(("waivers", [LINT_FILE], "vlt"))
+    filesets.append(("waivers", [f"{name}.vlt"], "vlt"))
     sources = ["rtl", "models"] if models else ["rtl"]
     lines = [
         "CAPI=2:",
@@ -131,12 +132,15 @@ def fusesoc_core(
             f"    files: [{', '.join(files)}]",
             f"    file_type: {file_type}",
         ]
-    lines += ["targets:", "  default:", f"    filesets: [{', '.join(sources)}]"]
+    lines += ["targets:", "  default:", f"    filesets: [waivers, {', '.join(sources)}]"]
     lines += [f"    toplevel: {name}", "  synth:", "    filesets: [rtl, constraints]"]
-    lines += [f"    toplevel: {name}", "  lint:", "    default_tool: verilator"]
-    lines += [f"    filesets: [waivers, {', '.join(sources)}]", f"    toplevel: {name}"]
-    lines += ["    tools:", "      verilator:", "        mode: lint-only"]
-    lines += ['        verilator_options: ["-Wall"]']
+    lines += [f"    toplevel: {name}"]
+    if not models:
+        lines += ["    flow: generic", "    flow_options:", "      tool: yosys"]
+        lines += ["      arch: xilinx", "      output_format: json"]
+    lines += ["  lint:", f"    filesets: [waivers, {', '.join(sources)}]"]
+    lines += [f"    toplevel: {name}", "    flow: lint", "    flow_options:"]
+    lines += ["      tool: verilator", "      verilator_options: [-Wall]"]
     return "\n".join(lines) + "\n"
 
 

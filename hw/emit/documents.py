@@ -22,7 +22,7 @@ from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
 ENUMS: tuple[type[IntEnum], ...] = (
     commands.Opcode,
-    commands.Block,
+    commands.ResultBlock,
     commands.Status,
     commands.Rounding,
     commands.VectorOp,
@@ -131,8 +131,17 @@ def _record_document(record: Struct) -> dict[str, Any]:
 
 
 def render_header(config: Config, name: str) -> str:
-    """A C header of constants: enumerations, places of fields, configuration."""
-    guard = f"{name.upper()}_H"
+    """A C header of constants: enumerations, places of fields, configuration.
+
+    All macros begin with the design's name in capitals.
+    """
+    prefix = name.upper()
+    guard = f"{prefix}_H"
+
+    def define(group: str, item: str, value: str, doc: str = "") -> str:
+        comment = f" /* {doc} */" if doc else ""
+        return f"#define {prefix}_{group.upper()}_{item.upper()} {value}{comment}"
+
     lines = [
         f"/* Command set {COMMAND_SET_VERSION} of the accelerator {name},",
         f" * written by rowforge {version_text()}. A record is a row of 64-bit words; a field has",
@@ -140,42 +149,36 @@ def render_header(config: Config, name: str) -> str:
         f"#ifndef {guard}",
         f"#define {guard}",
         "",
-        f"#define ROWFORGE_COMMAND_SET {COMMAND_SET_VERSION}",
-        f"#define ROWFORGE_LINK_PROTOCOL {LINK_PROTOCOL_VERSION}",
-        f"#define ROWFORGE_MAGIC {MAGIC:#018x}ULL",
-        f"#define ROWFORGE_CONFIG_HASH {config_hash(config):#018x}ULL",
+        f"#define {prefix}_COMMAND_SET {COMMAND_SET_VERSION}",
+        f"#define {prefix}_LINK_PROTOCOL {LINK_PROTOCOL_VERSION}",
+        f"#define {prefix}_MAGIC {MAGIC:#018x}ULL",
+        f"#define {prefix}_CONFIG_HASH {config_hash(config):#018x}ULL",
     ]
     lines += ["", "/* Configuration */"]
     lines += [
-        _define("CONFIG", item.name, str(int(getattr(config, item.name))), item.metadata["doc"])
+        define("CONFIG", item.name, str(int(getattr(config, item.name))), item.metadata["doc"])
         for item in fields(config)
     ]
     for kind in ENUMS:
         lines += ["", f"/* {kind.__name__} */"]
-        lines += [_define(kind.__name__, item.name, str(int(item))) for item in kind]
+        lines += [define(kind.__name__, item.name, str(int(item))) for item in kind]
     lines += ["", "/* Words of the descriptor behind the header of each command */"]
-    lines += [_define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
+    lines += [define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
     for record in RECORDS:
         lines += ["", f"/* {record.name}: {record.doc} */"]
-        lines += _record_constants(record)
+        lines += [define(record.name, *constant) for constant in _record_constants(record)]
     return "\n".join([*lines, "", f"#endif /* {guard} */", ""])
 
 
-def _define(group: str, name: str, value: str, doc: str = "") -> str:
-    comment = f" /* {doc} */" if doc else ""
-    return f"#define ROWFORGE_{group.upper()}_{name.upper()} {value}{comment}"
-
-
-def _record_constants(record: Struct) -> Iterable[str]:
-    yield _define(record.name, "WORDS", str(record.words))
+def _record_constants(record: Struct) -> Iterable[tuple[str, str, str]]:
+    """Name, value and meaning of each constant of a record."""
+    yield "WORDS", str(record.words), ""
     for field in record.fields:
         offset = record.offsets[field.name]
         signed = " (signed)" if field.signed else ""
-        yield _define(
-            record.name, f"{field.name}_WORD", str(offset // WORD_BITS), field.doc + signed
-        )
-        yield _define(record.name, f"{field.name}_LSB", str(offset % WORD_BITS))
-        yield _define(record.name, f"{field.name}_WIDTH", str(field.width))
+        yield f"{field.name}_WORD", str(offset // WORD_BITS), field.doc + signed
+        yield f"{field.name}_LSB", str(offset % WORD_BITS), ""
+        yield f"{field.name}_WIDTH", str(field.width), ""
 
 
 # ---- Markdown -----------------------------------------------------------------------------------

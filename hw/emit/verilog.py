@@ -1,14 +1,16 @@
 """Verilog of a design, one module for each distinct block.
 
 `VerilogPlatform` elaborates and converts each distinct `hw.base.block.Block` once, `emit` runs
-Amaranth's own yosys over all of them and returns plain Verilog-2005.
+Amaranth's own yosys over all of them and returns plain Verilog-2005. The top module is called as
+the caller wishes, and every other module `TOP_name`, so that designs share a namespace with others.
 
-What `verilator --lint-only -Wall` says of the text, given the shipped `lint.vlt`:
+What `verilator --lint-only -Wall` says of the text, given the shipped `TOP.vlt`:
 
 - the emitter itself causes DECLFILENAME (many modules in a file), PROCASSINIT (registers with
   initial values), CASEINCOMPLETE (an `m.Switch` without `m.Default` keeps the value assigned before
-  it), WIDTHEXPAND (operands of unlike width) and UNUSEDSIGNAL (carries that nobody reads, `rst` of
-  a block without state): these five are waived and no others;
+  it), WIDTHEXPAND (operands of unlike width), UNUSEDSIGNAL (carries that nobody reads, `rst` of
+  a block without state) and TIMESCALEMOD (files beside it have time scales, which a design without
+  delays does not need): these six are waived and no others;
 - `hw.base.rtlil_text` mends what else Amaranth would cause: WIDTHTRUNC (variable slices; comparison
   with a zero of no bits), UNSIGNED and CMPCONST (bounds that parameters make trivial), UNDRIVEN
   (signals of no bits). yosys' `proc` is left out: it moves the constant part of a signal into an
@@ -59,6 +61,8 @@ from hw.base.block import (
 )
 from hw.base.rtlil_text import Names, is_plain, rewrite
 from hw.emit import companions
+from hw.emit.foreign import with_own_names
+from hw.emit.prefix import check_prefix
 
 YOSYS_VERSION = (0, 40)  # Amaranth's own requirement
 
@@ -76,7 +80,7 @@ class Options:
         Reset every register, also those that gateware leaves without a reset, and give none an
         initial value: for ASIC. (The output register of a memory is part of the memory.)
     memories : "infer" or "blackbox"
-        Memories as arrays of registers that tools infer, or as the macros of `rowforge_rams.v`.
+        Memories as arrays of registers that tools infer, or as the macros of `TOP_rams.v`.
     """
 
     reset_all: bool = False
@@ -90,11 +94,13 @@ class Options:
 class VerilogPlatform(ModulePlatform):
     """Collects the modules of a design, each distinct block once.
 
-    Modules of one wished-for name that differ get the suffixes `_1`, `_2`, … in the order in which
-    elaboration meets them; blocks whose keys differ but whose hardware is the same share a module.
+    All module names begin with `prefix` and an underscore. Modules of one wished-for name that
+    differ get the suffixes `_1`, `_2`, … in the order in which elaboration meets them; blocks whose
+    keys differ but whose hardware is the same share a module.
     """
 
-    def __init__(self, options: Options = Options()) -> None:
+    def __init__(self, prefix: str, options: Options = Options()) -> None:
+        self._prefix = prefix
         self.options = options
         self.memories = options.memories
         self._names = Names()
@@ -103,8 +109,11 @@ class VerilogPlatform(ModulePlatform):
         self._modules: list[str] = []
         self.foreign: dict[str, str] = {}
 
+    def prefixed(self, name: str) -> str:
+        return f"{self._prefix}_{name}"
+
     def add_file(self, name: str, text: str) -> None:
-        self.foreign[name] = text
+        self.foreign[self.prefixed(name)] = with_own_names(text, self._prefix)
 
     @property
     def rtlil(self) -> str:
@@ -114,19 +123,16 @@ class VerilogPlatform(ModulePlatform):
     def register(self, block: Block) -> str:
         key = block.module_key
         if key not in self._by_key:
-            self._by_key[key] = self.convert(block, block.module_name)
+            self._by_key[key] = self.convert(block, self.prefixed(block.module_name))
         return self._by_key[key]
 
-    def convert(self, block: Block, name: str, *, reserved: bool = False) -> str:
-        """Add a module for `block` unless the same one is there; returns its name.
-
-        With `reserved` the name has been taken by `reserve` and is used as it is.
-        """
+    def convert(self, block: Block, name: str) -> str:
+        """Add a module for `block` unless the same one is there; returns its name."""
         ports = self._ports(block)
         text = self._to_rtlil(block, name, ports)
         if (name, text) in self._by_text:
             return self._by_text[name, text]
-        final = name if reserved else self._names.take(name)
+        final = self._names.take(name)
 
         def name_module(module: str) -> str:
             return final if module == name else self._names.take(final + module[len(name) :])
@@ -135,11 +141,6 @@ class VerilogPlatform(ModulePlatform):
         self._modules.append(rewrite(text, list(ports), name_module, keep_init=keep_init))
         self._by_text[name, text] = final
         return final
-
-    def reserve(self, name: str) -> None:
-        """Keep a name for the top module, which is converted last."""
-        if not is_plain(name) or self._names.take(name) != name:
-            raise RowforgeError(f"top module name must be a free Verilog name, not {name!r}")
 
     def _ports(self, block: Block) -> dict:
         """Ports of a block's module: clocks and resets first, then the signature's in its order."""
@@ -225,12 +226,12 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
     top : Block
         The top component. Its module has the ports `clk`, `rst` and those of the signature.
     name : str
-        Name of the top module.
+        Name of the top module, and with an underscore the prefix of all others.
 
     Raises
     ------
     RowforgeError
-        For a name that Verilog does not take, or a memory that is written and has contents.
+        For a name that `check_prefix` refuses, or a memory that is written and has contents.
     """
     text, foreign = _emit(top, name, options)
     return "\n".join([text, *foreign.values()])
@@ -238,9 +239,9 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
 
 def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]:
     """The design's own Verilog, and by file name what it takes from others."""
-    platform = VerilogPlatform(options)
-    platform.reserve(name)
-    platform.convert(top, name, reserved=True)
+    check_prefix(name)
+    platform = VerilogPlatform(name, options)
+    platform.convert(top, name)
     return _to_verilog(platform.rtlil), platform.foreign
 
 
@@ -281,7 +282,7 @@ def generate(
     out_dir : path
         The folder, made if absent.
     name, version : str
-        Name of the top module and of the files; version of the core.
+        Name of the top module and prefix of all others and of the files; version of the core.
     options : Options
         How Verilog is written.
     period_ns : float
@@ -304,8 +305,8 @@ def generate(
     files = {design: text, **foreign}
     models = []
     if options.memories == "blackbox":
-        models.append(companions.RAM_MODELS_FILE)
-        files[companions.RAM_MODELS_FILE] = companions.ram_models()
+        models.append(f"{name}_rams.v")
+        files[models[0]] = companions.ram_models(name)
     ports = list(signature_ports(top))
     inputs = [(port, len(signal)) for port, signal, flow in ports if flow is In]
     outputs = [(port, len(signal)) for port, signal, flow in ports if flow is not In]
@@ -315,7 +316,7 @@ def generate(
         f"{name}.sdc": companions.timing_constraints(
             [(reset_port("sync"), 1), *inputs], outputs, period_ns=period_ns
         ),
-        companions.LINT_FILE: companions.lint_waivers([*foreign]),
+        f"{name}.vlt": companions.lint_waivers([*models, design], [*foreign]),
     }
     for document, text in (documents or {}).items():
         if document in files or Path(document).name != document:

@@ -22,9 +22,22 @@ class FilterEngine(Block):
 
     Members
     -------
-    tables : both pass tables; issued, done : newest pass, and last one finished here, modulo 4
-    resident, seek, address : the words are those of the weight memory; go to this one
-    words : stream of 64-bit words; beats : stream to the network
+    tables : in, array of 2 PassTable(config)
+        Both pass tables.
+    issued : in, 2
+        Number modulo 4 of the newest pass.
+    done : out, 2
+        Number modulo 4 of the last pass finished here.
+    resident : out, 1
+        The words are those of the weight memory, not of the command stream.
+    seek : out, 1
+        The weight memory is to go on from `address`.
+    address : out, BASES_WEIGHTS
+        A word of the weight memory.
+    words : in, stream of LINK_WORD_BITS
+        Filter words.
+    beats : out, stream of filter_bus(config)
+        Beats for the filter network.
     """
 
     def __init__(self, config: Config):

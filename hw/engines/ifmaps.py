@@ -42,10 +42,24 @@ class IfmapEngine(Block):
 
     Members
     -------
-    tables : both pass tables; slot : read port of the slot table
-    issued, done : newest pass, and last one finished here, modulo 4
-    quiet : all earlier work is done (passes with `sync` wait for it)
-    port : buffer read port; beats : stream to the network
+    tables : in, array of 2 PassTable(config)
+        Both pass tables.
+    slot_bank : out, 1
+        Table of the slot to be read.
+    slot_index : out, ceil_log2(max(config.rows, 2))
+        Number of the slot to be read.
+    slot : in, compact(SLOT, config)
+        That slot, in the same cycle.
+    issued : in, 2
+        Number modulo 4 of the newest pass.
+    done : out, 2
+        Number modulo 4 of the last pass finished here.
+    quiet : in, 1
+        All earlier work is done; a pass with `sync` waits for it.
+    port : out, read_port(config.glb_width)
+        Read port of the buffer.
+    beats : out, stream of ifmap_bus(config)
+        Beats for the ifmap network.
     """
 
     def __init__(self, config: Config):

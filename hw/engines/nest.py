@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 
 @dataclass(frozen=True)
-class Loop:
+class LoopCounter:
     """A counter of a nest.
 
     `index`: iterations done; `last`: this is the loop's last iteration; `ends`: this and all loops
@@ -33,7 +33,7 @@ def nest(
     limits: dict[str, Value],
     width: int = 16,
     begins: dict[str, Begin] | None = None,
-) -> dict[str, Loop]:
+) -> dict[str, LoopCounter]:
     """Counters from the outermost to the innermost; `step` moves to the next iteration.
 
     Limits are iteration counts, at least 1, constant while the nest runs. All counters are 0 again
@@ -41,7 +41,7 @@ def nest(
     says that the iteration shown is the very last. Where `begins` tells ahead when limits change,
     `last` is a register, and no path leads through a comparison.
     """
-    loops: dict[str, Loop] = {}
+    loops: dict[str, LoopCounter] = {}
     inside: list[Value] = []  # "last" of this loop and those inside it: no chain through all loops
     for name in reversed(limits):
         limit = Value.cast(limits[name])
@@ -59,6 +59,6 @@ def nest(
                 m.d.sync += last.eq(Mux(last, limit == 1, index + 2 == limit))
             with m.If(begins[name].now):
                 m.d.sync += last.eq(begins[name].limit == 1)
-        loops[name] = Loop(index, last, ends, steps)
+        loops[name] = LoopCounter(index, last, ends, steps)
         inside.append(last)
     return loops

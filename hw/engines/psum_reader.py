@@ -24,10 +24,30 @@ class PsumReader(Block):
 
     Members
     -------
-    tables, issued, done : as in every engine
-    segment_index, segment, column_index, column, bank : read ports of the entry tables
-    written_pass, written_window : passes done (modulo 4) and windows done in the next by the writer
-    port : buffer read port; columns : a stream of `FeederBeat` for every column
+    tables : in, array of 2 PassTable(config)
+        Both pass tables.
+    issued : in, 2
+        Number modulo 4 of the newest pass.
+    done : out, 2
+        Number modulo 4 of the last pass finished here.
+    bank : out, 1
+        Table of the entries to be read.
+    segment_index : out, ceil_log2(max(config.rows, 2))
+        Number of the segment to be read.
+    segment : in, compact(SEGMENT, config)
+        That segment, in the same cycle.
+    column_index : out, ceil_log2(max(config.cols, 2))
+        Number of the column entry to be read.
+    column : in, compact(COLUMN, config)
+        That entry, in the same cycle.
+    written_pass : in, 2
+        Number modulo 4 of the last pass that the psum writer has finished.
+    written_window : in, config.map_bits
+        Windows that it has written of the pass after that one.
+    port : out, read_port(config.banks_per_beat * config.glb_width)
+        Read port of the buffer, a psum beat wide.
+    columns : out, config.cols times stream of FeederBeat(config)
+        Psums for every column.
     """
 
     def __init__(self, config: Config):

@@ -30,13 +30,34 @@ class PsumWriter(Block):
 
     Members
     -------
-    tables, issued, done : as in every engine
-    bank, segment_index, segment, column_index, column : read ports of the entry tables
-    written_window : windows of the present pass whose psums are in the buffer
-    closed : the last pass of a command is done
-    columns : a stream of `CollectorBeat` for every column
-    psums : stream of writes to the buffer; items : stream to the post-processor
-    post_idle : the post-processor is empty
+    tables : in, array of 2 PassTable(config)
+        Both pass tables.
+    issued : in, 2
+        Number modulo 4 of the newest pass.
+    done : out, 2
+        Number modulo 4 of the last pass finished here.
+    bank : out, 1
+        Table of the entries to be read.
+    segment_index : out, ceil_log2(max(config.rows, 2))
+        Number of the segment to be read.
+    segment : in, compact(SEGMENT, config)
+        That segment, in the same cycle.
+    column_index : out, ceil_log2(max(config.cols, 2))
+        Number of the column entry to be read.
+    column : in, compact(COLUMN, config)
+        That entry, in the same cycle.
+    written_window : out, config.map_bits
+        Windows of the present pass whose psums are in the buffer.
+    closed : out, 1
+        The last pass of a command is done.
+    columns : in, config.cols times stream of CollectorBeat(config)
+        Psums of every column.
+    psums : out, stream of psum_write_layout(config)
+        Writes to the buffer.
+    items : out, stream of item_layout(config, accumulator_width(config))
+        Accumulators for the post-processor.
+    post_idle : in, 1
+        The post-processor is empty.
     """
 
     def __init__(self, config: Config):

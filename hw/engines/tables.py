@@ -68,7 +68,11 @@ class EntryTable(Block):
 
     Members
     -------
-    write : {en, bank, index, data}; reads : `ports` times {bank, index, data}
+    write : in, {en: 1, bank: 1, index: ceil_log2(max(entries, 2)), data: compact(struct, config)}
+        Fills an entry of the table `bank`.
+    reads : in, ports times {bank: 1, index: ceil_log2(max(entries, 2)), data: in compact(struct,
+            config)}
+        Read ports; `data` in the same cycle.
     """
 
     def __init__(self, struct: Struct, config: Config, *, entries: int, ports: int = 1):

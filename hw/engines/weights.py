@@ -21,9 +21,14 @@ class WeightMemory(Block):
 
     Members
     -------
-    write : {en, index, data}
-    seek, address : go on from this word
-    words : stream of the words from there on, without end
+    write : in, {en: 1, index: ceil_log2(max(depth, 2)), data: LINK_WORD_BITS}
+        Fills a word.
+    seek : in, 1
+        Go on from `address`.
+    address : in, ceil_log2(max(depth, 2))
+        Word to go on from.
+    words : out, stream of LINK_WORD_BITS
+        The words from there on, without end.
     """
 
     def __init__(self, *, depth: int):

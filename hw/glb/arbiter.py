@@ -12,6 +12,13 @@ class ReadArbiter(Block):
     """Fixed priority among `clients` read ports, the first one first. Combinational.
 
     All clients see the data; each knows by its own grant whether they are its own.
+
+    Members
+    -------
+    clients : in, clients times read_port(width)
+        Those who read, in the order of their priority.
+    port : out, read_port(width)
+        The buffer's port.
     """
 
     def __init__(self, *, clients: int, width: int):
@@ -43,6 +50,15 @@ class WriteArbiter(Block):
 
     Combinational. Who goes never depends on `second.valid` of the same cycle: the path of `first`
     stays short.
+
+    Members
+    -------
+    first : in, stream of shape
+        Has priority.
+    second : in, stream of shape
+        Waits at most one cycle for `first`.
+    port : out, stream of shape
+        The buffer's port.
     """
 
     def __init__(self, shape):

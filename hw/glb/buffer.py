@@ -19,8 +19,14 @@ class GlobalBuffer(Block):
 
     Members
     -------
-    psum_write, act_write : streams of writes
-    psum_read, act_read : read ports
+    psum_write : in, stream of psum_write_layout(config)
+        Writes of psum beats.
+    act_write : in, stream of act_write_layout(config)
+        Writes of buffer words.
+    psum_read : in, read_port(config.banks_per_beat * config.glb_width)
+        Reads of psum beats.
+    act_read : in, read_port(config.glb_width)
+        Reads of buffer words.
     """
 
     def __init__(self, config: Config):

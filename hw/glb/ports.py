@@ -47,9 +47,12 @@ class Reader(Block):
 
     Members
     -------
-    input : stream of {address, skip, label}
-    port : read port of the buffer
-    output : stream of {data, label}; the data of a skipped item is anything
+    input : in, stream of {address: ADDRESS, skip: 1, label: label}
+        What to read.
+    port : out, read_port(width)
+        Read port of the buffer.
+    output : out, stream of {data: width, label: label}
+        What was read; the data of a skipped item may be anything.
     """
 
     DEPTH = 4

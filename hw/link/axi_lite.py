@@ -41,9 +41,36 @@ class AxiLitePort(Block):
 
     Members
     -------
-    those of `AXI_LITE`
-    read_address, read_data, read_known : a register's value in the same cycle
-    write : write `write_data` to `write_address`; `write_known` in the same cycle
+    awaddr, araddr : in, ADDRESS_BITS
+        AXI4-Lite: byte address of a write, of a read.
+    awprot, arprot : in, 3
+        AXI4-Lite: protection, ignored.
+    awvalid, wvalid, bready, arvalid, rready : in, 1
+        AXI4-Lite: the host's half of the handshakes.
+    awready, wready, bvalid, arready, rvalid : out, 1
+        AXI4-Lite: this side's half of the handshakes.
+    wdata : in, REGISTER_BITS
+        AXI4-Lite: what is written.
+    wstrb : in, _STROBES
+        AXI4-Lite: bytes of it that count.
+    bresp, rresp : out, 2
+        AXI4-Lite: how a write, a read ended.
+    rdata : out, REGISTER_BITS
+        AXI4-Lite: what was read.
+    read_address : out, ADDRESS_BITS
+        A register to be read, in bytes.
+    read_data : in, REGISTER_BITS
+        Its value, in the same cycle.
+    read_known : in, 1
+        There is such a register.
+    write : out, 1
+        Write `write_data` to `write_address`.
+    write_address : out, ADDRESS_BITS
+        A register to be written, in bytes.
+    write_data : out, REGISTER_BITS
+        Its value.
+    write_known : in, 1
+        There is such a register, in the same cycle.
     """
 
     def __init__(self):

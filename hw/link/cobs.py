@@ -16,8 +16,10 @@ class CobsDecoder(Block):
 
     Members
     -------
-    input : stream of bytes
-    output : stream of `DECODED`
+    input : in, stream of 8
+        Bytes from the line.
+    output : out, stream of DECODED
+        Bytes of frames, and where frames end.
     """
 
     def __init__(self):
@@ -60,8 +62,10 @@ class CobsEncoder(Block):
 
     Members
     -------
-    input : stream of `BYTE`
-    output : stream of bytes
+    input : in, stream of BYTE
+        Bytes of frames, the last one of each marked.
+    output : out, stream of 8
+        Bytes for the line.
     """
 
     def __init__(self):

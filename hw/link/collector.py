@@ -21,13 +21,24 @@ class ResultCollector(Block):
 
     Members
     -------
-    start : begin; what was kept is lost
-    most : words to take at most
-    wait : units of 64 cycles to wait for the first word; for the others one unit
-    busy : from the cycle after `start` until it is over
-    words : words kept
-    results : stream of bytes, words of eight without a pause for good between them
-    address, data : a byte kept, in the cycle after its address; held while `read` is low
+    start : in, 1
+        Begin; what was kept is lost.
+    most : in, 16
+        Words to take at most.
+    wait : in, 16
+        Units of 64 cycles to wait for the first word; for each other word it is one unit.
+    busy : out, 1
+        High from the cycle after `start` until it is over.
+    words : out, range(words + 1)
+        Words kept.
+    results : in, stream of 8
+        Bytes; the eight of a word come without a pause for good between them.
+    read : in, 1
+        Enable of the read port.
+    address : in, ceil_log2(words * _WORD_BYTES)
+        A byte kept.
+    data : out, 8
+        That byte, in the cycle after its address; held while `read` is low.
     """
 
     def __init__(self, *, words: int):

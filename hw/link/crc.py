@@ -29,10 +29,16 @@ class CrcByte(Block):
 
     Members
     -------
-    start : forget all bytes; may come with a byte, which is the first one then
-    en, data : a byte
-    value : the CRC of all bytes before this cycle
-    match : they end with their own CRC, least significant byte first
+    start : in, 1
+        Forget all bytes; may come with a byte, which is the first one then.
+    en : in, 1
+        There is a byte.
+    data : in, 8
+        The byte.
+    value : out, CRC_WIDTH
+        The CRC of all bytes before this cycle.
+    match : out, 1
+        They end with their own CRC, least significant byte first.
     """
 
     def __init__(self):
@@ -58,7 +64,10 @@ class Sealer(Block):
 
     Members
     -------
-    input, output : streams of `BYTE`
+    input : in, stream of BYTE
+        Bytes of frames without a CRC.
+    output : out, stream of BYTE
+        The same with a CRC after each frame.
     """
 
     def __init__(self):

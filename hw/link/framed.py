@@ -27,10 +27,16 @@ class FramedLink(Block):
 
     Members
     -------
-    rx, tx : streams of bytes from and to the line; `rx` waits only while a reply is made
-    command : stream of bytes of the command stream's words, least significant first
-    results : stream of bytes of the result stream's words
-    restart : synchronous reset for what is behind `command` and `results`
+    rx : in, stream of 8
+        Bytes from the line; they wait only while a reply is made.
+    tx : out, stream of 8
+        Bytes to the line.
+    command : out, stream of 8
+        Bytes of the command stream's words, least significant first.
+    results : in, stream of 8
+        Bytes of the result stream's words.
+    restart : out, 1
+        Synchronous reset for what `command` leads to and `results` comes from.
     """
 
     def __init__(

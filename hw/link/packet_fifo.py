@@ -21,13 +21,22 @@ class PacketFifo(Block):
 
     Members
     -------
-    put, data : a byte; lost, with `overflow` raised, when there is no room
-    keep : the bytes put since the last `keep` or `drop` may leave now
-    drop : they are forgotten, and `overflow` falls
-    clear : everything is forgotten but what was put since; hold it for four cycles
-    overflow : a byte of the packet was lost
-    room : words that fit behind what was kept
-    output : stream of the bytes kept
+    put : in, 1
+        There is a byte; it is lost, with `overflow` raised, when there is no room.
+    data : in, 8
+        The byte.
+    keep : in, 1
+        The bytes put since the last `keep` or `drop` may leave now.
+    drop : in, 1
+        They are forgotten, and `overflow` falls.
+    clear : in, 1
+        Everything is forgotten but what was put since; hold it for four cycles.
+    overflow : out, 1
+        A byte of the packet was lost.
+    room : out, range(words + 1)
+        Words that fit after what was kept.
+    output : out, stream of 8
+        The bytes kept.
     """
 
     AHEAD = 3  # bytes in registers, which hide the memory's latency

@@ -18,9 +18,14 @@ class FrameReceiver(Block):
 
     Members
     -------
-    input : stream of `DECODED`
-    put, data : a byte of payload
-    frame : stream of `RECEIVED`; bytes of the next frame wait until it is taken
+    input : in, stream of DECODED
+        Bytes of frames, and where frames end.
+    put : out, 1
+        There is a byte of payload.
+    data : out, 8
+        The byte.
+    frame : out, stream of RECEIVED
+        Headers of whole frames; bytes of the next frame wait until one is taken.
     """
 
     def __init__(self):

@@ -35,12 +35,20 @@ class Responder(Block):
 
     Members
     -------
-    frame : stream of `RECEIVED`
-    keep, drop : verdict on the payload, which waits in the command buffer
-    overflow, room : of that buffer (`PacketFifo`)
-    results : stream of result bytes
-    restart : resets the accelerator and the command buffer
-    reply : stream of `BYTE`, without CRC
+    frame : in, stream of RECEIVED
+        Headers of whole frames.
+    keep, drop : out, 1
+        Verdict on the payload, which waits in the command buffer.
+    overflow : in, 1
+        The command buffer lost a byte (`PacketFifo`).
+    room : in, 16
+        Words that fit into it.
+    results : in, stream of 8
+        Bytes of result words.
+    restart : out, 1
+        Resets the accelerator and the command buffer.
+    reply : out, stream of BYTE
+        Bytes of replies, without CRC.
     """
 
     def __init__(self, *, request_words: int, reply_words: int, config_hash: int):

@@ -27,10 +27,16 @@ class Session(Block):
 
     Members
     -------
-    header : of the request
-    verdict : on it, in the same cycle
-    accept : with verdict EXECUTE, the request counts from the next cycle on
-    number, sequence : session and number of the last request accepted
+    header : in, layout(FRAME)
+        The request's header.
+    verdict : out, Verdict
+        What is to be done with it, in the same cycle.
+    accept : in, 1
+        With verdict EXECUTE, the request counts from the next cycle on.
+    number : out, 32
+        Session of the last request accepted.
+    sequence : out, SEQUENCE_BITS
+        Its sequence number.
     """
 
     def __init__(self):

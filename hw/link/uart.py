@@ -34,8 +34,10 @@ class UartReceiver(Block):
 
     Members
     -------
-    line : the pin, not synchronised
-    output : stream of bytes
+    line : in, 1
+        The pin, not synchronised.
+    output : out, stream of 8
+        Bytes from the line.
     """
 
     def __init__(self, *, bit_time: int):
@@ -96,8 +98,10 @@ class UartTransmitter(Block):
 
     Members
     -------
-    input : stream of bytes
-    line : the pin
+    input : in, stream of 8
+        Bytes for the line.
+    line : out, 1
+        The pin.
     """
 
     def __init__(self, *, bit_time: int):

@@ -12,6 +12,13 @@ class WordAssembler(Block):
     """Link beats of `width` bits into words, least significant beat first.
 
     The last beat passes straight through: a word takes 64 / `width` cycles and no more.
+
+    Members
+    -------
+    beats : in, stream of width
+        Beats of the link.
+    words : out, stream of LINK_WORD_BITS
+        The words that they make up.
     """
 
     def __init__(self, *, width: int):
@@ -43,7 +50,15 @@ class WordAssembler(Block):
 
 
 class WordSplitter(Block):
-    """Words into link beats of `width` bits, least significant beat first."""
+    """Words into link beats of `width` bits, least significant beat first.
+
+    Members
+    -------
+    words : in, stream of LINK_WORD_BITS
+        Words.
+    beats : out, stream of width
+        The beats that they are made up of.
+    """
 
     def __init__(self, *, width: int):
         super().__init__(

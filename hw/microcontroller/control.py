@@ -28,7 +28,10 @@ class Processor(Block):
 
     Members
     -------
-    command, result : streams of beats of `link_width` bits
+    command : in, stream of config.link_width
+        Beats of the command stream.
+    result : out, stream of config.link_width
+        Beats of the result stream.
     """
 
     def __init__(self, config: Config):

@@ -51,7 +51,8 @@ class Core(Block):
 
     Members
     -------
-    bus : `BUS`, for instructions and data
+    bus : out, BUS
+        For instructions and data.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class Core(Block):
         ready = Signal()
         m.d.sync += ready.eq(self.bus.read | self.bus.write)
         m.submodules.picorv32 = Instance(
-            _MODULE,
+            platform.prefixed(_MODULE),
             *(("p", name, Const(value, 1)) for name, value in _SWITCHES.items()),
             ("i", "clk", ClockSignal()),
             ("i", "resetn", ~ResetSignal()),

@@ -28,8 +28,8 @@ from hw.arch.commands import (
     SLOT,
     TABLE,
     VECTOR,
-    Block,
     Opcode,
+    ResultBlock,
     Rounding,
     Status,
     VectorOp,
@@ -100,7 +100,7 @@ def _numbers(config: Config) -> Iterator[tuple[str, int]]:
     yield from _identity(config)
     for name, kind in (
         ("OPCODE", Opcode),
-        ("BLOCK", Block),
+        ("BLOCK", ResultBlock),
         ("STATUS", Status),
         ("ROUNDING", Rounding),
         ("VECTOR_OP", VectorOp),

@@ -23,8 +23,12 @@ class Registers(Block):
 
     Members
     -------
-    port : {en, write, index (of a word), wdata, rdata}
-    command, result : streams of beats of `link_width` bits
+    port : in, {en: 1, write: 1, index: 6, wdata: _WORD, rdata: in _WORD}
+        An access; `index` counts words of 4 bytes.
+    command : in, stream of config.link_width
+        Beats of the command stream.
+    result : out, stream of config.link_width
+        Beats of the result stream.
     """
 
     def __init__(self, config: Config):

@@ -14,8 +14,14 @@ class MulticastController(Block):
 
     Members
     -------
-    tag, id, enable : what is on the bus; what is wanted here; whether anything is wanted at all
-    match : it is for here
+    tag : in, width
+        What is on the bus.
+    id : in, width
+        What is wanted here.
+    enable : in, 1
+        Whether anything is wanted at all.
+    match : out, 1
+        It is for here.
     """
 
     def __init__(self, *, width: int):
@@ -35,9 +41,14 @@ class XBus(Block):
 
     Members
     -------
-    input : stream of {payload, tag}
-    ids, enables : the tag that every column wants of this beat, and whether it wants any
-    outputs : a stream of `payload` for every column
+    input : in, stream of {payload: payload, tag: tag}
+        Beats with their column tags.
+    ids : in, array of cols tag
+        The tag that every column wants of this beat.
+    enables : in, cols
+        Whether each column wants any.
+    outputs : out, cols times stream of payload
+        Beats for every column.
     """
 
     def __init__(self, payload, *, tag: int, cols: int, pipeline: int):
@@ -104,9 +115,16 @@ class MulticastNetwork(Block):
 
     Members
     -------
-    input : stream of {payload, row, tag, bank}
-    rows : for each bank and row {enable, id, offset}; cols : for each bank and column {enable, id}
-    outputs : a stream of `payload` for every row and column
+    input : in, stream of {payload: payload, row: row_tag, tag: col_tag, bank: 1}
+        Beats with their tags and the pass table that they belong to.
+    rows : in, array of 2 array of rows {enable: 1, id: row_tag, offset: col_tag}
+        What every row wants, by `bank`.
+    ids : in, array of 2 array of cols col_tag
+        The column ID of every column, by `bank`.
+    enables : in, array of 2 cols
+        Whether each column wants any, by `bank`.
+    outputs : out, rows, cols times stream of payload
+        Beats for every row and column.
     """
 
     def __init__(

@@ -14,8 +14,12 @@ class GatedAdder(Block):
 
     Members
     -------
-    held, term, total : signed, `width` bits
-    clear : 1
+    held, term : in, signed width
+        What is added.
+    clear : in, 1
+        Take `held` for zero.
+    total : out, signed width
+        The sum, modulo 2^`width`.
     """
 
     def __init__(self, *, width: int):

@@ -18,12 +18,20 @@ class FilterSpad(Block):
 
     Members
     -------
-    beats : input stream of `FilterBeat`; a beat with `last` completes a half
-    loaded : the current half is complete
-    step : go to the next words; `rewind` : with `step`, start over; `release` : with `step`, this
-        half is done with, go to the other one
-    enable : read the words at the present position (low: the last ones stay)
-    weights : the words read, `macs_per_pe` of them
+    beats : in, stream of FilterBeat(config)
+        Weights; a beat with `last` completes a half.
+    loaded : out, 1
+        The current half is complete.
+    step : in, 1
+        Go to the next words.
+    rewind : in, 1
+        With `step`: start over.
+    release : in, 1
+        With `step`: this half is done with, go to the other one.
+    enable : in, 1
+        Read the words at the present position (low: the last ones stay).
+    weights : out, array of config.macs_per_pe signed config.weight_width
+        The words read.
     """
 
     def __init__(self, config: Config):

@@ -18,11 +18,18 @@ class IfmapSpad(Block):
 
     Members
     -------
-    beats : input stream of `IfmapBeat`
-    word : operand at the read position; `available` says that it has arrived
-    step : the word at the read position is used up, go to the next one
-    free : with `step`: the word is not needed again
-    rewind : with `step`: it was the window's last word; go to the oldest word that is not freed
+    beats : in, stream of IfmapBeat(config)
+        Ifmap words.
+    word : out, signed config.operand_width
+        The operand at the read position.
+    available : out, 1
+        It has arrived.
+    step : in, 1
+        The word at the read position is used up, go to the next one.
+    free : in, 1
+        With `step`: the word is not needed again.
+    rewind : in, 1
+        With `step`: it was the window's last word; go to the oldest word that is not freed.
     """
 
     def __init__(self, config: Config):

@@ -12,7 +12,7 @@ from hw.pe.adder import GatedAdder
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
-from hw.pe.walk import Operation, WindowWalk
+from hw.pe.walk import MultiplyStep, WindowWalk
 
 
 class PE(Block):
@@ -31,15 +31,32 @@ class PE(Block):
 
     Members
     -------
-    config, config_pass : configuration of the next pass to begin, and its number modulo 4
-    started : number modulo 4 of the pass last begun
-    ifmap, filters : streams of beats from the networks
-    below : chain words of the PE below; those with `tail` are not for this PE
-    column : psums from the buffer, taken by heads that do not start at zero
-    output : chain words for the PE above or, with `tail`, for the column's collector
-    fired, gated : a step was computed; a step was skipped because its activation stands for zero
-    starved, blocked : a running PE lacks ifmap or filter; its psum cannot come or go
-    running : a pass is under way
+    config : in, PassConfig(config)
+        Configuration of the next pass to begin.
+    config_pass : in, 2
+        Its number modulo 4.
+    started : out, 2
+        Number modulo 4 of the pass last begun.
+    ifmap : in, stream of IfmapBeat(config)
+        Beats from the ifmap network.
+    filters : in, stream of FilterBeat(config)
+        Beats from the filter network.
+    below : in, stream of ChainWord(config)
+        Chain words of the PE below; those with `tail` are not for this PE.
+    column : in, stream of PsumWord(config)
+        Psums from the buffer, taken by heads that do not start at zero.
+    output : out, stream of ChainWord(config)
+        Chain words for the PE above or, with `tail`, for the column's collector.
+    fired : out, 1
+        A step was computed.
+    gated : out, 1
+        A step was skipped because its activation stands for zero.
+    starved_ifmap, starved_filter : out, 1
+        A running PE lacks an ifmap word, a filter.
+    blocked_in, blocked_out : out, 1
+        A psum that it needs has not come; one of its own cannot leave.
+    running : out, 1
+        A pass is under way.
     """
 
     def __init__(self, config: Config):
@@ -119,7 +136,7 @@ class PE(Block):
         valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
         products = Signal(product, reset_less=True)
         multiplied = Signal()
-        done = Signal(Operation(config), reset_less=True)
+        done = Signal(MultiplyStep(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [multiplied.eq(valid), done.eq(held)]
             with m.If(valid & ~held.zero):
@@ -128,7 +145,7 @@ class PE(Block):
             return (valid, held), (multiplied, done, products)
         shifted = Signal(product, reset_less=True)
         shifted_valid = Signal()
-        shifted_operation = Signal(Operation(config), reset_less=True)
+        shifted_operation = Signal(MultiplyStep(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
             for k in range(config.macs_per_pe):
@@ -142,7 +159,7 @@ class PE(Block):
         """
         config = self.parameters
         valid = Signal()
-        held = Signal(Operation(config), reset_less=True)
+        held = Signal(MultiplyStep(config), reset_less=True)
         word = Signal(signed(config.operand_width), reset_less=True)
         with m.If(advance):
             m.d.sync += valid.eq(issue)

@@ -9,7 +9,7 @@ from hw.base.block import Block
 from hw.pe.layouts import PassConfig, at_once, reaches
 
 
-class Operation(data.StructLayout):
+class MultiplyStep(data.StructLayout):
     """What the pipeline must know of a multiply step.
 
     `slot`: psum slot; `first`, `last`: first and last round of the window for this slot; `zero`:
@@ -39,11 +39,22 @@ class WindowWalk(Block):
 
     Members
     -------
-    config, config_pass, started, running : as in `PE`
-    step : the step shown is issued, go on
-    operation : what the step is (`zero` is filled in elsewhere)
-    word_done, window_done, pass_done : the step is the last one of its ifmap word, window, pass
-    word_free : the ifmap word is not needed by the next window
+    config : in, PassConfig(config)
+        Configuration of the next pass to begin.
+    config_pass : in, 2
+        Its number modulo 4.
+    started : out, 2
+        Number modulo 4 of the pass last begun.
+    running : out, 1
+        A pass is under way.
+    step : in, 1
+        The step shown is issued, go on.
+    operation : out, MultiplyStep(config)
+        What the step is (`zero` is filled in elsewhere).
+    word_done, window_done, pass_done : out, 1
+        The step is the last one of its ifmap word, window, pass.
+    word_free : out, 1
+        The ifmap word is not needed by the next window.
     """
 
     def __init__(self, config: Config):
@@ -54,7 +65,7 @@ class WindowWalk(Block):
                 "started": Out(2),
                 "running": Out(1),
                 "step": In(1),
-                "operation": Out(Operation(config)),
+                "operation": Out(MultiplyStep(config)),
                 "word_done": Out(1),
                 "window_done": Out(1),
                 "pass_done": Out(1),

@@ -21,6 +21,7 @@ class Multiplier(Block):
     a, b : in, 32
         Unsigned factors.
     product : out, 64
+        Their product.
     """
 
     latency = 2

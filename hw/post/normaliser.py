@@ -23,10 +23,13 @@ class Normaliser(Block):
     en : in, 1
         Clock enable.
     value : in, signed 32
+        What is shifted.
     amount : in, 5
         Left shift, unless `normalise`.
     normalise : in, 1
+        Shift by as much as fits.
     shifted : out, signed 32
+        `value` shifted left.
     shift : out, 5
         The amount by which `shifted` was shifted.
     """

@@ -32,12 +32,17 @@ class Packer(Block):
     taken : out, 1
         The last word of the item is being stored: the next cycle may offer another item.
     place : in, placement_layout(config)
+        Where the item's results go.
     raw_mode : in, 1
         The results are those of `raw`, 32 bits each.
-    plane : in, 20
-    results : in, array of post_units words of data_width bits
-    raw : in, array of post_units words of 32 bits
-    writes : out stream of buffer_write_layout(config)
+    plane : in, ADDRESS
+        Buffer words from one block of channels to the next, for 32-bit results.
+    results : in, array of config.post_units config.data_width
+        Results of the lanes.
+    raw : in, array of config.post_units RAW_BITS
+        Results of the lanes in mode RAW.
+    writes : out, stream of buffer_write_layout(config)
+        Writes to the buffer.
     """
 
     latency = 1

@@ -55,16 +55,17 @@ class PostProcessor(Block):
 
     Members
     -------
-    items : in stream of item_layout(config, acc_width)
+    items : in, stream of item_layout(config, acc_width)
         `row` selects among post_channels / post_units parameter rows, by its low bits.
-    writes : out stream of buffer_write_layout(config)
+    writes : out, stream of buffer_write_layout(config)
         Registered. Writes without a lane are left out.
-    cfg : in, array of 2 processor_config_layout(config)
+    cfg : in, array of BANKS processor_config_layout(config)
         By `bank` of the item; constant while items of that bank are in flight.
-    params : in, {en, row, unit, data}
-        Writes the entry `data` (PARAM_LAYOUT) of lane `unit` of row `row`. A row must not be
-        written while items that use it are on their way. Channel c of a layer belongs to row
-        c // post_units, unit c % post_units.
+    params : in, {en: 1, row: ceil_log2(max(config.post_channels // config.post_units, 2)), unit:
+            range(config.post_units), data: PARAM_LAYOUT}
+        Writes the entry `data` of lane `unit` of row `row`. A row must not be written while items
+        that use it are on their way. Channel c of a layer belongs to row c // post_units, unit c %
+        post_units.
     busy : out, 1
         An item is in flight, or a write waits. An item that is offered and not yet taken does not
         count.

@@ -85,11 +85,12 @@ class Requantiser(Block):
     en : in, 1
         Clock enable of the whole lane.
     acc : in, signed acc_width
+        The accumulator.
     params : in, PARAM_LAYOUT
         The channel's entry, together with `acc`.
     bank : in, 1
         Which of the two configurations holds for `acc`.
-    cfg : in, array of 2 lane_config_layout(data_width)
+    cfg : in, array of BANKS lane_config_layout(data_width)
         Constant while values of its bank are in the lane.
     result : out, data_width
         Low bits of the clamped result; undefined in mode RAW.

@@ -26,9 +26,10 @@ class RightShifter(Block):
     -------
     en : in, 1
         Clock enable.
-    value : in, 64
+    value : in, _WIDTH
         Unsigned.
     amount : in, 6
+        By how much it is shifted.
     quotient : out, width
         Low bits of value >> amount.
     half : out, 1

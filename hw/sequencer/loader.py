@@ -15,10 +15,18 @@ class PatternLoader(Block):
 
     Members
     -------
-    write : {en, pattern, index, data} fills the memory and makes all copies stale
-    copy, pattern, bank : bring the table `bank` to hold `pattern`
-    current : the table `bank` holds `pattern`
-    word : {en, index, data}, the words of the copy in order
+    write : in, {en: 1, pattern: ceil_log2(patterns), index: ceil_log2(words), data: LINK_WORD_BITS}
+        Fills the memory and makes all copies stale.
+    copy : in, 1
+        Bring the table `bank` to hold `pattern`.
+    pattern : in, ceil_log2(patterns)
+        The pattern to be copied.
+    bank : in, 1
+        The table that gets it.
+    current : out, 1
+        The table `bank` holds `pattern`.
+    word : out, {en: 1, index: ceil_log2(words), data: LINK_WORD_BITS}
+        The words of the copy in order.
     """
 
     def __init__(self, *, patterns: int, words: int):

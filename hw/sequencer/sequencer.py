@@ -35,12 +35,36 @@ class Sequencer(Block):
 
     Members
     -------
-    descriptor : {en, index, data}, words of a CONV descriptor, while `idle`; start : begin
-    rows, cols : {en, pattern, index, data}, words of the pattern memories, while `idle`
-    done : last pass finished by each engine, modulo 4; begun, settled : from the array
-    tables, issued : the pass tables, and the number of the newest pass modulo 4
-    slot, segment_in, segment_out, column_in, column_out : read ports of the entry tables
-    idle : the walk is over; its last passes may still be under way
+    descriptor : in, {en: 1, data: LINK_WORD_BITS, index: ceil_log2(WORDS)}
+        Words of a CONV descriptor, while `idle`.
+    start : in, 1
+        Begin.
+    rows : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.row_patterns), index:
+            ceil_log2(row_pattern_words(config.rows))}
+        Words of the row patterns, while `idle`.
+    cols : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.col_patterns), index:
+            ceil_log2(col_pattern_words(config.cols))}
+        Words of the column patterns, while `idle`.
+    done : in, data.StructLayout(dict.fromkeys(ENGINES, 2))
+        Number modulo 4 of the last pass finished by each engine.
+    begun : in, 1
+        Every PE has begun the newest pass.
+    settled : in, 1
+        Every collector has finished the pass before it.
+    tables : out, array of 2 PassTable(config)
+        Both pass tables.
+    issued : out, 2
+        Number modulo 4 of the newest pass.
+    slot : in, {bank: 1, index: ceil_log2(max(config.rows, 2)), data: in compact(SLOT, config)}
+        Read port of the slots.
+    segment_in, segment_out : in, {bank: 1, index: ceil_log2(max(config.rows, 2)), data: in
+            compact(SEGMENT, config)}
+        Read ports of the segments, for the psum reader and the psum writer.
+    column_in, column_out : in, {bank: 1, index: ceil_log2(max(config.cols, 2)), data: in
+            compact(COLUMN, config)}
+        Read ports of the column entries, for the same.
+    idle : out, 1
+        The walk is over; its last passes may still be under way.
     """
 
     def __init__(self, config: Config):

@@ -21,10 +21,24 @@ class NestWalker(Block):
 
     Members
     -------
-    write : {en, index, data} writes descriptor words while `idle`
-    start : begin with the first pass; idle : no pass is left
-    ready : `bases`, `first` and `last` are those of a pass; next : go on to the next pass
-    opening, closing : it is the first, the last pass of the command
+    write : in, {en: 1, index: ceil_log2(WORDS), data: LINK_WORD_BITS}
+        Writes descriptor words while `idle`.
+    start : in, 1
+        Begin with the first pass.
+    idle : out, 1
+        No pass is left.
+    ready : out, 1
+        `bases`, `first` and `last` are those of a pass.
+    next : in, 1
+        Go on to the next pass.
+    constants : out, compact(CONSTANTS)
+        What all passes of the command share.
+    bases : out, compact(BASES)
+        Where this pass begins in the buffer and in the filters.
+    first, last : out, 1
+        The pass is at the beginning, at the end of a sum: its psums start at zero, are complete.
+    opening, closing : out, 1
+        The pass is the first, the last one of the command.
     """
 
     def __init__(self):

@@ -17,8 +17,10 @@ class Accelerator(Block):
 
     Members
     -------
-    cmd : command stream, beats of `link_width` bits, 64 / `link_width` of them a word
-    result : result stream likewise
+    cmd : in, stream of config.link_width
+        Command stream, 64 / `link_width` beats a word.
+    result : out, stream of config.link_width
+        Result stream likewise.
     """
 
     def __init__(self, config: Config):

@@ -27,10 +27,42 @@ class AxiAccelerator(Block):
 
     Members
     -------
-    aclk, aresetn : clock, and reset, synchronous and active low
-    s_axis_* : AXI4-Stream of 64-bit command words (`tlast` means nothing and has no port)
-    m_axis_* : AXI4-Stream of 64-bit result words
-    s_axi_* : AXI4-Lite, the registers in `hw.arch.registers`
+    aclk : in, 1
+        Clock.
+    aresetn : in, 1
+        Reset, synchronous and active low.
+    s_axis_tdata : in, LINK_WORD_BITS
+        AXI4-Stream of command words (`tlast` means nothing and has no port).
+    s_axis_tvalid : in, 1
+        There is a command word.
+    s_axis_tready : out, 1
+        It is taken.
+    m_axis_tdata : out, LINK_WORD_BITS
+        AXI4-Stream of result words.
+    m_axis_tkeep : out, LINK_WORD_BITS // 8
+        All ones: words are whole.
+    m_axis_tlast : out, 1
+        The packet that the host asked for ends here.
+    m_axis_tvalid : out, 1
+        There is a result word.
+    m_axis_tready : in, 1
+        It is taken.
+    s_axi_awaddr, s_axi_araddr : in, AXI_LITE['awaddr'].shape
+        AXI4-Lite, the registers in `hw.arch.registers`: byte address of a write, of a read.
+    s_axi_awprot, s_axi_arprot : in, 3
+        Protection, ignored.
+    s_axi_awvalid, s_axi_wvalid, s_axi_bready, s_axi_arvalid, s_axi_rready : in, 1
+        The host's half of the handshakes.
+    s_axi_awready, s_axi_wready, s_axi_bvalid, s_axi_arready, s_axi_rvalid : out, 1
+        This side's half of the handshakes.
+    s_axi_wdata : in, REGISTER_BITS
+        What is written.
+    s_axi_wstrb : in, REGISTER_BITS // 8
+        Bytes to be written; a write of fewer than all is refused.
+    s_axi_bresp, s_axi_rresp : out, 2
+        How a write, a read ended.
+    s_axi_rdata : out, REGISTER_BITS
+        What was read.
     """
 
     clock_domains = ()

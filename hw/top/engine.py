@@ -37,7 +37,8 @@ class Engine(Block):
 
     Members
     -------
-    control : the decoder's port
+    control : in, control_port(config)
+        The decoder's port.
     """
 
     def __init__(self, config: Config):

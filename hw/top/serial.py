@@ -25,7 +25,10 @@ class FramedAccelerator(Block):
 
     Members
     -------
-    rx, tx : streams of bytes from and to the line
+    rx : in, stream of 8
+        Bytes from the line.
+    tx : out, stream of 8
+        Bytes to the line.
     """
 
     def __init__(
@@ -84,7 +87,10 @@ class FramedLoopback(Block):
 
     Members
     -------
-    rx, tx : streams of bytes from and to the line
+    rx : in, stream of 8
+        Bytes from the line.
+    tx : out, stream of 8
+        Bytes to the line.
     """
 
     def __init__(self, *, words: int = 4 * REQUEST_WORDS):
@@ -109,7 +115,10 @@ class _SerialBoard(Block):
 
     Members
     -------
-    rx, tx : the line's pins, seen from the board
+    rx : in, 1
+        The pin that the host's bytes come by.
+    tx : out, 1
+        The pin that bytes go to the host by.
     """
 
     def __init__(self, *, clock: float, baud: float):

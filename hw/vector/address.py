@@ -184,6 +184,7 @@ class WindowWalker(Block):
     busy : out, 1
         There are windows to come.
     windows : out, stream of WINDOW
+        The windows in order.
     """
 
     def __init__(self, *, map_bits: int) -> None:

@@ -58,7 +58,9 @@ class LaneReducer(Block):
     busy : out, 1
         Words or results are held.
     words : in, stream of word_layout(config.glb_width)
+        Buffer words of windows in order.
     reduced : out, stream of reduced_layout(config)
+        One result for each window.
     """
 
     def __init__(self, config: Config):

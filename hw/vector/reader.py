@@ -42,14 +42,18 @@ class WindowReader(Block):
     -------
     binary : in, 1
         Windows are pairs of operands; stable while `busy`.
-    row_stride : in, 20
+    row_stride : in, ADDRESS
         Words from row to row of a window; stable while `busy`.
     busy : out, 1
         A window is being read, or words are on their way.
     windows : in, stream of WINDOW
+        What to read.
     requests : out, stream of REQUEST
-    responses : in, stream of {data: glb_width}, in the order of the requests
+        Buffer words to be read.
+    responses : in, stream of {data: glb_width}
+        Their contents in the order of the requests.
     words : out, stream of word_layout(glb_width)
+        The same, with what the windows say of them.
     """
 
     def __init__(self, *, glb_width: int, in_flight: int = 8):

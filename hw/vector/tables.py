@@ -28,8 +28,11 @@ class AddTables(Block):
     write : in, TABLE_WRITE
         Not together with a look-up of the same entry.
     en : in, 1
-    left, right : in, arrays of units stored operands, 8 bits
-    left_addend, right_addend : out, arrays of units signed addends, 32 bits
+        Clock enable.
+    left, right : in, array of units 8
+        Stored operands.
+    left_addend, right_addend : out, array of units signed _ADDEND
+        What the tables hold for them.
     """
 
     def __init__(self, *, units: int):

@@ -53,14 +53,14 @@ class VectorEngine(Block):
         Begin, while not `busy`.
     busy : out, 1
         High from the cycle after `start` until the last item has been taken.
-    table : in, TABLE_WRITE (only for 8-bit data)
+    table : in, TABLE_WRITE, if config.data_width == 8
         Fills the tables of ADD, while no ADD is running.
     requests : out, stream of REQUEST
         Buffer words to be read.
-    responses : in, stream of {data: glb_width}
+    responses : in, stream of {data: config.glb_width}
         Their contents in the same order; always ready.
     items : out, stream of item_layout(config, acc_width)
-        All post_units accumulators of an item count, also those behind the last channel.
+        All post_units accumulators of an item count, also those after the last channel.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 
 from numerics.gemmlowp import Ints, wrap
 from numerics.host.registry import Array, host_step
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from numerics.windows import output_size
 
@@ -17,7 +17,7 @@ _EXACT = float(1 << 53)
 _SHORT = np.iinfo(np.int16)
 
 AFFINE = "affine"
-"""The mode of a stage with an offset, beside those of `Rounding`."""
+"""The mode of a stage with an offset, beside those of `RoundingRule`."""
 
 
 @host_step
@@ -59,14 +59,14 @@ def conv(
         values = _shifted(psums + bias, int(factors[1, 0]))
         return np.clip(values, low, high).astype(dtype)
     accumulators = wrap(psums + bias, _ACCUMULATOR_BITS)
-    if mode == Rounding.RAW.value:
+    if mode == RoundingRule.RAW.value:
         return accumulators.astype(dtype)
-    if mode == Rounding.ORT.value:
+    if mode == RoundingRule.ORT.value:
         scaled = scale_ort(accumulators, factors[0])
     elif mode == AFFINE:
         scaled = scale_affine(accumulators, *factors)
     else:
-        scale = scale_tflm if mode == Rounding.TFLM.value else scale_single
+        scale = scale_tflm if mode == RoundingRule.TFLM.value else scale_single
         scaled = scale(accumulators, factors[0], factors[1])
     return np.clip(scaled + zero_point, low, high).astype(dtype)
 

@@ -15,8 +15,9 @@ from typing import Any
 from boards.catalogue import BOARDS, board
 from boards.common.board import Board
 from hw.arch.errors import RowforgeError
+from hw.emit.prefix import PREFIX
 from rowforge.configs import preset
-from rowforge.options import add_config, chosen_config
+from rowforge.options import add_config, add_prefix, chosen_config, chosen_prefix
 from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder, made if absent"
     )
+    add_prefix(parser)
     parser.add_argument(
         "--seed", type=int, default=1, help="of place and route; another one, another frequency"
     )
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     target = board(args.board)
     if not 0 <= args.seed < _LARGEST_SEED:
         raise RowforgeError(f"--seed must be 0 to {_LARGEST_SEED - 1}, not {args.seed}")
+    prefix = chosen_prefix(args)
     config = chosen_config(args) or preset(target.preset)
     check_folder(args.output)
     if args.report is not None:
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     commit = _commit()  # of the sources read now
     progress = Progress()
-    report = build(target, config, args.output, args.seed, progress.show)
+    report = build(target, config, args.output, args.seed, progress.show, prefix=prefix)
     progress.clear()
     document = {
         **report.as_dict(),
@@ -100,6 +103,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--preset", args.preset]
     if args.config is not None:
         words += ["--config", args.config.name]
+    if args.prefix != PREFIX:
+        words += ["--prefix", args.prefix]
     return shlex.join([*words, "-o", args.output.name, "--seed", str(args.seed)])
 
 

@@ -3,10 +3,10 @@
 import argparse
 import json
 
-from compiler.mapper.search import OBJECTIVES
+from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
 from rowforge.estimation import estimate, text
-from rowforge.options import add_config, required_config
+from rowforge.options import add_config, add_objective, required_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, metavar="N", help="items of a shape list's tensors (default 1)"
     )
-    parser.add_argument(
-        "--objective", choices=OBJECTIVES, default="cycles", help="what mappings minimise"
-    )
+    add_objective(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Estimate, print."""
     config = required_config(args)
-    report = estimate(args.model, config, batch=args.batch, objective=args.objective)
+    options = CompileOptions(objective=args.objective)
+    report = estimate(args.model, config, options, batch=args.batch)
     print(json.dumps(report, indent=1) if args.json else text(report))
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hw.arch.errors import RowforgeError
 from rowforge.generation import generate
-from rowforge.options import add_config, required_config
+from rowforge.options import add_config, add_prefix, chosen_prefix, required_config
 from rowforge.running.progress import Progress
 from sw_driver.arrays import check_folder
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="infer",
         help="memories that tools infer (default), or macros to be replaced",
     )
+    add_prefix(parser)
     parser.add_argument(
         "--period", type=float, default=10.0, metavar="NS", help="clock period (default: 10 ns)"
     )
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     low, high = _PERIODS
     if not low <= args.period <= high:
         raise RowforgeError(f"--period must be {low} to {high} ns, not {args.period}")
+    prefix = chosen_prefix(args)
     config = required_config(args)
     check_folder(args.output)
     progress = Progress()
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         reset_all=args.reset_all,
         memories=args.memories,
         period_ns=args.period,
+        prefix=prefix,
     )
     progress.clear()
     width = max(len(str(path)) for path in files)

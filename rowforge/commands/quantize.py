@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from rowforge.quantization import LayerError, quantize_model
+from rowforge.quantiser import LayerError, quantise_model
 from sw_driver.arrays import check_writable, read_arrays
 
 _WORST = 3
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         if path.suffix != ".onnx":
             raise RowforgeError(f"a model's file name must end in .onnx here, not {path.name!r}")
     check_writable(args.output)
-    errors = quantize_model(args.model, read_arrays(args.calibration), args.output)
+    errors = quantise_model(args.model, read_arrays(args.calibration), args.output)
     print(table(errors))
     print(f"{args.output}: {args.output.stat().st_size:,} bytes")
     return 0

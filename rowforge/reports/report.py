@@ -32,7 +32,7 @@ def report(
     """One object: a row for every layer, the totals, and in `counts` which run the figures are of.
 
     `cycles` are the RTL's counters where RTL ran, else None: the total's of the plain run, a
-    layer's of the counted run (see `rowforge.running.execution`); `utilization` follows from them,
+    layer's of the counted run (see `rowforge.running.execution`); `utilisation` follows from them,
     or from the model's cycles where there are none. `link_bytes` move in every run. A program that
     keeps filters in the weight memory has `resident_bytes` besides, which would move in every run
     too, and in the totals `memory_bytes`, which fill that memory once. `edge_values` are those of
@@ -63,12 +63,12 @@ def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str,
     }
     total["cycles"] = cycles
     on_array = _sum([row for row in rows if row["where"] == "array"], "macs")
-    total["utilization"] = utilization(config, on_array or 0, cycles or total["model_cycles"])
-    order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
+    total["utilisation"] = utilisation(config, on_array or 0, cycles or total["model_cycles"])
+    order = ("macs", "cycles", "model_cycles", "utilisation", "glb_bytes", "link_bytes")
     return {**{name: total[name] for name in order}, "edge_values": None}
 
 
-def utilization(config: Config, macs: int, cycles: int | None) -> float | None:
+def utilisation(config: Config, macs: int, cycles: int | None) -> float | None:
     """Share of all multiplier-cycles that computed a MAC; None without cycles or MACs."""
     if not cycles or not macs:
         return None
@@ -85,7 +85,7 @@ def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any
         "macs": layer.macs,
         "cycles": cycles,
         "model_cycles": layer.model_cycles,
-        "utilization": utilization(config, layer.macs, cycles or layer.model_cycles),
+        "utilisation": utilisation(config, layer.macs, cycles or layer.model_cycles),
         "bound": layer.bound,
         "glb_bytes": layer.glb_bytes,
         "link_bytes": layer.link_bytes,
@@ -111,7 +111,7 @@ _COLUMNS = (
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
     Column("model", "model_cycles"),
-    Column("util.", "utilization", "%"),
+    Column("util.", "utilisation", "%"),
     Column("bound", "bound", left=True),
     Column("link bytes", "link_bytes"),
     Column("resident", "resident_bytes"),

@@ -62,6 +62,16 @@ def text_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
+def apart(columns: Sequence[Column], *keys: str) -> list[Sequence[Column]]:
+    """The columns of several narrower tables.
+
+    Each of `keys` begins a table of its own, in which the first column stands again.
+    """
+    starts = [0, *(next(i for i, one in enumerate(columns) if one.key == key) for key in keys)]
+    parts = [columns[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return [parts[0], *([columns[0], *part] for part in parts[1:])]
+
+
 def markdown_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """The same as a Markdown table."""
     lines = [[column.title for column in columns]]

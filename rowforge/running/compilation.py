@@ -1,48 +1,21 @@
 """Models and program files as things to run: what a path names, compiled where needed."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from compiler.compile import compile_graph
+from compiler.compile import compile_graph, rounded
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import Refusal, Refusals, located
+from compiler.options import DEFAULTS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.programfile import load_program
-from numerics.quantisation import Rounding
 from rowforge.running.progress import Progress
 
 PROGRAM_SUFFIX = ".rfp"
-ROUNDINGS = tuple(mode.value for mode in Rounding if mode is not Rounding.RAW)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompileOptions:
-    """How a model is compiled; a field that is left alone takes the model's own default.
-
-    Attributes
-    ----------
-    rounding : "tflm", "ort", "single" or None
-        How accumulators become outputs; None: as the model's own framework does.
-    objective : "cycles", "traffic" or "energy"
-        What mappings minimise.
-    wrap : bool
-        Psums may wrap modulo 2^psum_width.
-    no_host : bool
-        Refuse a model that needs the host for an operator.
-    allow_host_mac : bool
-        A convolution without a mapping may run on the host.
-    """
-
-    rounding: str | None = None
-    objective: str = "cycles"
-    wrap: bool = False
-    no_host: bool = False
-    allow_host_mac: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +39,7 @@ class Compiled:
 def compile_model(
     model: str | Path,
     config: Config,
-    options: CompileOptions = CompileOptions(),
+    options: CompileOptions = DEFAULTS,
     *,
     keep_layers: bool = False,
 ) -> Compiled:
@@ -85,20 +58,9 @@ def compile_model(
     """
     progress = Progress()
     progress.show(f"compiling {Path(model).name}")
-    graph = load_model(model)
-    if options.rounding is not None:
-        graph = graph.with_rounding(Rounding(options.rounding))
-    compile_it = partial(
-        compile_graph,
-        graph,
-        config,
-        objective=options.objective,
-        wrap=options.wrap,
-        no_host=options.no_host,
-        allow_host_mac=options.allow_host_mac,
-    )
-    program = compile_it(profile=True)
-    kept = compile_it(dump=True) if keep_layers else None
+    graph = rounded(load_model(model), options)
+    program = compile_graph(graph, config, replace(options, profile=True))
+    kept = compile_graph(graph, config, replace(options, dump=True)) if keep_layers else None
     progress.clear()
     return Compiled(program, graph, options.wrap, kept)
 

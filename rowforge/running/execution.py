@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from compiler.ir.graph import Graph
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Query
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 from rowforge.running.check import Difference, first_difference
 from rowforge.running.compilation import Compiled
 from rowforge.running.progress import Progress, stage
 from rowforge.running.targets import GOLDEN, open_target
 from sim.golden import run_batch, run_graph
 from sim.golden.edges import has_edges
-from sw_driver.accelerator import Accelerator
+from sw_driver.accelerator import Device
 from sw_driver.runtime import Inputs, split_inputs
 
 Array: TypeAlias = NDArray[Any]
@@ -147,7 +147,7 @@ def _edge_values(
 ) -> Mapping[str, int | None] | None:
     """`Result.edge_values` from what the golden model counted, None if it did not run."""
     if compiled.graph is None:
-        return None if compiled.program.rounding == Rounding.ORT.value else {}
+        return None if compiled.program.rounding == RoundingRule.ORT.value else {}
     layers = [node.name for node in compiled.graph.nodes if has_edges(node)]
     return {name: None if counted is None else counted[name] for name in layers}
 
@@ -174,7 +174,7 @@ def _join(arrays: list[Array]) -> Array:
 
 
 def _run(
-    compiled: Compiled, items: list[ByIndex], accelerator: Accelerator, check: bool, counted: bool
+    compiled: Compiled, items: list[ByIndex], accelerator: Device, check: bool, counted: bool
 ) -> Result:
     """All runs of a program: see the head of this module."""
     kept = None
@@ -211,7 +211,7 @@ def _run_program(
     compiled: Compiled,
     program: Program,
     items: list[ByIndex],
-    accelerator: Accelerator,
+    accelerator: Device,
     check: bool,
     edges: Counter[str] | None = None,
 ) -> Result:

@@ -7,9 +7,10 @@ import numpy as np
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from compiler.workloads.layers import layer_graph
 from hw.arch.config import Config
-from rowforge.reports.report import utilization
+from rowforge.reports.report import utilisation
 from rowforge.running.check import Difference
 from rowforge.running.compilation import Compiled
 from rowforge.running.crop import Workload
@@ -69,8 +70,8 @@ class LayerRun:
             "difference": self.error,
             "allowed": self.allowed,
             "within": self.within,
-            "utilization": utilization(config, macs, self.cycles),
-            "active_utilization": round(macs / active, 4) if active else None,
+            "utilisation": utilisation(config, macs, self.cycles),
+            "active_utilisation": round(macs / active, 4) if active else None,
             "outputs": self.outputs,
             "exact": self.difference is None,
             "first_difference": None if self.difference is None else str(self.difference),
@@ -94,7 +95,7 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
     graph = layer_graph(
         shape.name, [shape], data_width=config.data_width, batch=work.batch, seed=seed
     )
-    program = compile_graph(graph, config, wrap=True, profile=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True, profile=True))
     compiled = Compiled(program, graph, wrap=True)
     result = run_once(compiled, _input(graph, config, seed), target)
     counters = dict(result.counters[0])

@@ -18,8 +18,8 @@ from hw.arch.commands import (
     RESULT,
     TABLE,
     VECTOR,
-    Block,
     Opcode,
+    ResultBlock,
     Rounding,
     Status,
     VectorOp,
@@ -158,7 +158,7 @@ class FunctionalAccelerator:
         try:
             return self._command() if self._begun else self._begin()
         except _CommandError as error:
-            self._reply(Block.STATUS, [error.value], status=error.status)
+            self._reply(ResultBlock.STATUS, [error.value], status=error.status)
             self._begun = False
             self.state.hazards.barrier()
             return True
@@ -251,7 +251,12 @@ class FunctionalAccelerator:
         return INDEX.unpack(descriptor)["count"] * entry
 
     def _reply(
-        self, block: Block, words: Words | list[int], *, tag: int = 0, status: Status = Status.OK
+        self,
+        block: ResultBlock,
+        words: Words | list[int],
+        *,
+        tag: int = 0,
+        status: Status = Status.OK,
     ) -> None:
         fields = {"block": block, "status": status, "tag": tag, "length": len(words)}
         parts = [self._output, RESULT.pack(fields), words]
@@ -330,7 +335,7 @@ class FunctionalAccelerator:
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        self._reply(Block.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+        self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         run_convolution(self.state, decode_convolution(descriptor), payload, tag)
@@ -345,12 +350,12 @@ class FunctionalAccelerator:
         self.state.hazards.computed()  # the next command begins behind it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(Block.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
         self.state.clear_counters()
 
     def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(Block.IDENTITY, identity_words(self.config), tag=tag)
+        self._reply(ResultBlock.IDENTITY, identity_words(self.config), tag=tag)
 
     def _end(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(Block.STATUS, [Status.OK], tag=tag)
+        self._reply(ResultBlock.STATUS, [Status.OK], tag=tag)
         self._begun = False

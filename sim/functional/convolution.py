@@ -17,7 +17,7 @@ from sim.functional.array import (
 )
 from sim.functional.errors import place, require
 from sim.functional.ifmaps import Windows, pass_windows
-from sim.functional.nest import Convolution, Pass, walk
+from sim.functional.nest import ConvDescriptor, Pass, walk
 from sim.functional.patterns import Columns, Rows
 from sim.functional.results import channel_rows, check_output, finish
 from sim.functional.state import State, TraceRecord
@@ -41,7 +41,7 @@ class _Sums:
         return total
 
 
-def run_convolution(state: State, convolution: Convolution, payload: Words, tag: int) -> None:
+def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, tag: int) -> None:
     """Execute a CONV command whose filters are `payload` (or in the weight memory)."""
     constants = convolution.constants
     check_constants(state.config, constants)

@@ -21,7 +21,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 _NEVER = -1
 
 
-class Hazards:
+class HazardCheck:
     """Reads and writes of unfinished commands, by buffer word and psum beat."""
 
     def __init__(self, config: Config):

@@ -15,7 +15,7 @@ _UNWRITTEN, _ACTIVATION, _PSUM = range(3)
 _MEANING = ("unwritten", "an activation", "a psum")
 
 
-class GlobalBuffer:
+class BufferMemory:
     """Bank words as bytes; each word remembers whether it was written as activations or as psums.
 
     Contents are random at first, so that a result that depends on them shows. Addresses are reduced

@@ -19,7 +19,7 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Convolution:
+class ConvDescriptor:
     """The descriptor of CONV."""
 
     constants: Mapping[str, int]
@@ -27,10 +27,10 @@ class Convolution:
     loops: tuple[Mapping[str, int], ...]
 
 
-def decode_convolution(words: Sequence[int]) -> Convolution:
+def decode_convolution(words: Sequence[int]) -> ConvDescriptor:
     """A CONV descriptor from its words."""
     behind_constants = CONSTANTS.words + BASES.words
-    return Convolution(
+    return ConvDescriptor(
         constants=CONSTANTS.unpack(words[: CONSTANTS.words]),
         bases=BASES.unpack(words[CONSTANTS.words : behind_constants]),
         loops=tuple(
@@ -45,7 +45,7 @@ def _wrap(field: Field, value: int) -> int:
     return value - (1 << field.width) if value > field.high else value
 
 
-def walk(convolution: Convolution) -> Iterator[Pass]:
+def walk(convolution: ConvDescriptor) -> Iterator[Pass]:
     """The passes in order."""
     constants, loops = convolution.constants, convolution.loops
     counts = [loop["count"] for loop in loops]

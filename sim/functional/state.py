@@ -11,8 +11,8 @@ from hw.arch.layout import Ints
 from hw.arch.program import Words
 from sim.functional.contents import Contents
 from sim.functional.errors import require
-from sim.functional.hazards import Hazards
-from sim.functional.memory import GlobalBuffer
+from sim.functional.hazards import HazardCheck
+from sim.functional.memory import BufferMemory
 from sim.functional.patterns import Columns, Rows
 
 TABLE_ENTRIES = 256
@@ -46,7 +46,7 @@ class Origin:
     window: int
 
 
-class EntryTable:
+class RecordMemory:
     """A memory of records, field by field; entries that were never written may not be read."""
 
     def __init__(self, name: str, fields: tuple[str, ...], entries: int):
@@ -79,12 +79,12 @@ class State:
     """
 
     config: Config
-    memory: GlobalBuffer = field(init=False)
-    hazards: Hazards = field(init=False)
+    memory: BufferMemory = field(init=False)
+    hazards: HazardCheck = field(init=False)
     rows: dict[int, Rows] = field(default_factory=dict)
     columns: dict[int, Columns] = field(default_factory=dict)
-    params: EntryTable = field(init=False)
-    table: EntryTable = field(init=False)
+    params: RecordMemory = field(init=False)
+    table: RecordMemory = field(init=False)
     filters: Words = field(init=False)
     counters: dict[str, int] = field(init=False)
     trace: list[TraceRecord] | None = None
@@ -92,12 +92,12 @@ class State:
 
     def __post_init__(self) -> None:
         config = self.config
-        self.memory = GlobalBuffer(config)
-        self.hazards = Hazards(config)
-        self.params = EntryTable(
+        self.memory = BufferMemory(config)
+        self.hazards = HazardCheck(config)
+        self.params = RecordMemory(
             "parameter", tuple(item.name for item in PARAM.fields), config.post_channels
         )
-        self.table = EntryTable("table", tuple(item.name for item in TABLE.fields), TABLE_ENTRIES)
+        self.table = RecordMemory("table", tuple(item.name for item in TABLE.fields), TABLE_ENTRIES)
         self.filters = np.zeros(config.weight_memory // 8, dtype=np.uint64)
         self.clear_counters()
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from compiler.ir.ops import Array, Conv, Node
 from numerics.gemmlowp import Ints
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 from sim.golden.convolution import conv_accumulate
 
 Doubles = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ def has_edges(node: Node) -> bool:
     """Whether a layer imitates float32 sums, so that it may have such values."""
     if not isinstance(node, Conv) or not node.float_sums:
         return False
-    return isinstance(node.stage, Requant) and node.stage.rounding is Rounding.ORT
+    return isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.ORT
 
 
 def edge_values(node: Conv, x: Array, psums: Ints) -> int:

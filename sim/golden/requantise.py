@@ -8,7 +8,7 @@ import numpy.typing as npt
 from numerics.gemmlowp import INT32_MAX, INT32_MIN, Ints, wrap
 from numerics.quantisation import (
     Requant,
-    Rounding,
+    RoundingRule,
     WindowStage,
     addends,
     float_scales,
@@ -24,18 +24,18 @@ def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
 
     `acc` holds 32-bit values, bias included. A RAW stage yields them as int32.
     """
-    if stage.rounding is Rounding.RAW:
+    if stage.rounding is RoundingRule.RAW:
         return acc.astype(np.int32)
     channels = acc.shape[-1] if acc.ndim else 1
     if stage.channels == 1:
         channels = 1
     if stage.affine:
         scaled = _affine(acc, stage, channels)
-    elif stage.rounding is Rounding.ORT:
+    elif stage.rounding is RoundingRule.ORT:
         scaled = scale_ort(acc, float_scales(stage, channels))
     else:
         pair = multipliers(stage, channels)
-        scale = scale_tflm if stage.rounding is Rounding.TFLM else scale_single
+        scale = scale_tflm if stage.rounding is RoundingRule.TFLM else scale_single
         scaled = scale(acc, pair.multiplier, pair.shift)
     # TensorFlow Lite Micro adds the zero point in int32; a sum that wraps is out of its contract.
     total = np.clip(scaled + stage.zero_point, INT32_MIN, INT32_MAX)

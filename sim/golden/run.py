@@ -23,7 +23,7 @@ from compiler.ir.ops import (
 )
 from hw.arch.errors import RowforgeError
 from numerics.host import run_host
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 from sim.golden import convolution, elementwise, pooling
 from sim.golden.edges import edge_values, has_edges
 
@@ -34,7 +34,7 @@ Inputs = Array | Mapping[str, Array]
 def run_graph(
     graph: Graph,
     inputs: Inputs,
-    rounding: Rounding | None = None,
+    rounding: RoundingRule | None = None,
     *,
     psum_width: int | None = None,
     edges: Counter[str] | None = None,
@@ -57,7 +57,7 @@ def run_graph(
 def run_batch(
     graph: Graph,
     inputs: Inputs,
-    rounding: Rounding | None = None,
+    rounding: RoundingRule | None = None,
     *,
     psum_width: int | None = None,
     edges: Counter[str] | None = None,
@@ -145,7 +145,7 @@ def _inputs(graph: Graph, inputs: Inputs) -> dict[str, Array]:
 def _run(
     graph: Graph,
     arrays: dict[str, Array],
-    rounding: Rounding | None,
+    rounding: RoundingRule | None,
     psum_width: int | None,
     edges: Counter[str] | None,
 ) -> dict[str, Array]:

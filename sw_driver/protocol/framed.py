@@ -31,7 +31,7 @@ _RECONNECT_SECONDS = 0.2
 _WAIT = 64  # units of the protocol that the device waits for a result word
 
 
-class Window:
+class FrameWindow:
     """How many words a frame may have: half as many after damage, more after clean exchanges."""
 
     def __init__(self, most: int):
@@ -51,7 +51,7 @@ class Window:
             self._clean = 0
 
 
-class FramedLink:
+class FramedClient:
     """A session with an accelerator behind a byte transport.
 
     Words are gathered into frames; a frame that the device has no room for waits while results are
@@ -103,7 +103,7 @@ class FramedLink:
             raise
         line = int(self._transport.speed * _LINE_SECONDS) // WORD_BYTES
         most = min(self._facts["request_words"], self._facts["reply_words"])
-        self._window = Window(min(most, max(line, _SMALLEST)))
+        self._window = FrameWindow(min(most, max(line, _SMALLEST)))
         self._broken = False
 
     # ---- what a link promises -------------------------------------------------------------------

@@ -61,10 +61,11 @@ async def phases(dut: Any) -> None:
             result.limit = None
         expected = phase["expected"]
         beats = len(expected) * WORD_BITS // width
-        await bench.run(
-            lambda beats=beats: cmd.idle and len(result.received) >= beats,
-            limit=case["limit"],
-        )
+
+        def answered(beats: int = beats) -> bool:
+            return cmd.idle and len(result.received) >= beats
+
+        await bench.run(answered, limit=case["limit"])
         await bench.idle(20)
         got = _words(result.values, width)
         assert len(got) == len(expected), f"phase {number}: {len(got)} words, not {len(expected)}"

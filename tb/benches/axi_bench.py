@@ -18,12 +18,12 @@ from cocotbext.axi import (
 )
 
 from hw.arch.registers import MEANINGS, STATE_COMMAND, STATE_RESULT, Register
-from tb.bus import PERIOD_NS, Stalls, read_case
+from tb.bus import PERIOD_NS, Stalls, read_case, stall_rates
 
 _MICROSECONDS = 200
 
 
-class Bench:
+class AxiBench:
     """The three ports."""
 
     def __init__(self, dut: Any, *, seed: object, stall: float):
@@ -74,11 +74,11 @@ def _pauses(seed: object, rate: float) -> Iterator[bool]:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.5))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.5))
 async def programs(dut: Any, stall: float) -> None:
     """Identity block and status over the streams, in packets cut at random."""
     case = read_case()
-    bench = Bench(dut, seed=case["seed"], stall=stall)
+    bench = AxiBench(dut, seed=case["seed"], stall=stall)
     random = Random(repr((case["seed"], stall)))
     await bench.start()
     for register, value in case["constants"].items():
@@ -97,11 +97,11 @@ async def programs(dut: Any, stall: float) -> None:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.5))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.5))
 async def control(dut: Any, stall: float) -> None:
     """A reset in mid-program, accesses that are refused, and nothing that passes unasked."""
     case = read_case()
-    bench = Bench(dut, seed=case["seed"], stall=stall)
+    bench = AxiBench(dut, seed=case["seed"], stall=stall)
     await bench.start()
     await bench.source.send(AxiStreamFrame(case["program"]))
     for _ in range(200):

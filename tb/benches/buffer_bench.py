@@ -8,7 +8,7 @@ import cocotb
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.glb.ports import act_write_layout, psum_write_layout
-from tb.bus import Bench, Source, read_case
+from tb.bus import Bench, Source, read_case, stall_rates
 from tb.models.buffer import BufferModel, Place
 
 PRIORITY = ("psum_write", "psum_read", "act_write", "act_read")
@@ -87,7 +87,7 @@ class Ports:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.5))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.5))
 async def traffic(dut: Any, stall: float) -> None:
     """Requests that often meet in a bank; activations and psums share all that both can reach."""
     case = read_case()
@@ -121,4 +121,5 @@ async def traffic(dut: Any, stall: float) -> None:
     )
     await bench.idle(2)
     assert min(ports.checked.values()) > case["requests"] // 4, "too few reads of known words"
-    assert ports.conflicts > case["requests"] // 8, "too few conflicts"
+    if stall <= 0.5:  # requests that come rarely seldom meet
+        assert ports.conflicts > case["requests"] // 8, "too few conflicts"

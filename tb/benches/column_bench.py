@@ -10,10 +10,10 @@ from hw.array.collector import CollectorBeat, CollectorConfig
 from hw.array.feeder import FeederBeat
 from hw.pe.layouts import ChainWord, PsumWord
 from tb import codec
-from tb.bus import Bench, Sink, Source, Stalls, read_case
+from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import column as model
 
-STALLS = (0.0, 0.4)
+STALLS = stall_rates(0.0, 0.4)
 
 
 @cocotb.test()
@@ -117,7 +117,7 @@ async def collector(dut: Any, stall: float) -> None:
         for row, words in zip(rows, item.words, strict=True):
             row.items.extend(words)
     expected = [beat for item in passes for beat in model.collector_beats(config, item)]
-    words = sum(len(words) for item in passes for words in item.words)
+    count = sum(len(words) for item in passes for words in item.words)
     await bench.start()
     await bench.run(
         lambda: (
@@ -125,7 +125,7 @@ async def collector(dut: Any, stall: float) -> None:
             and all(row.idle for row in rows)
             and issuer.done == len(passes)
         ),
-        limit=40 * words + 1000,
+        limit=40 * count + 1000,
     )
     await bench.idle(10)
     for got, wanted in zip(sink.values, expected, strict=True):

@@ -7,11 +7,11 @@ import cocotb
 from cocotb.triggers import Timer
 
 from hw.link.items import BYTE, DECODED, RECEIVED
-from tb.bus import PERIOD_NS, Bench, Sink, Source, Stalls, read_case
+from tb.bus import PERIOD_NS, Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import link as model
 
 SHAPES = {"byte": 8, "item": BYTE, "decoded": DECODED}
-STALLS = (0.0, 0.5)
+STALLS = stall_rates(0.0, 0.5)
 
 
 @cocotb.test()

@@ -123,6 +123,6 @@ def _check(
         if case["pipeline"]:
             late = [(got[0] - sent[0]) for got, sent in zip(delivered, expected, strict=False)]
             assert all(cycles >= 1 for cycles in late)
-            delivered = [item[1:] for item in delivered]
-            expected = [item[1:] for item in expected]
+            delivered = [(0, *item[1:]) for item in delivered]
+            expected = [(0, *item[1:]) for item in expected]
         assert delivered == expected, f"row {row}"

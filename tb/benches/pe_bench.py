@@ -8,7 +8,7 @@ import cocotb
 from hw.arch.config import Config
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
 from tb import codec
-from tb.bus import Bench, Sink, Source, Stalls, read_case
+from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import pe as model
 
 
@@ -126,9 +126,10 @@ class PeBench:
         self.config = config
         random = Random(repr((seed, "rates")))
         stalled = seed is not None
+        rates = stall_rates(0.0, 0.2, 0.6)
 
         def rate() -> float:
-            return random.choice((0.0, 0.2, 0.6)) if stalled else 0.0
+            return random.choice(rates) if stalled else 0.0
 
         def source(kind: type[Source], name: str, shape: Any) -> Source:
             return kind(dut, name, shape, seed=seed, stall=rate())

@@ -11,11 +11,11 @@ from hw.post.items import item_layout
 from hw.post.layouts import PARAM_LAYOUT, buffer_write_layout, processor_config_layout
 from hw.post.processor import MODES_OF_WIDTH
 from tb import codec
-from tb.bus import Bench, Sink, Source, read_case
-from tb.models.post import ENTRY, Item, expected_writes, layer_of, make_items
+from tb.bus import Bench, Sink, Source, read_case, stall_rates
+from tb.models.post import ENTRY, PostItem, expected_writes, layer_of, make_items
 
 
-async def _fill_parameters(bench: Bench, config: Config, items: list[Item]) -> None:
+async def _fill_parameters(bench: Bench, config: Config, items: list[PostItem]) -> None:
     """The rows that the items use, one entry a cycle."""
     rows = config.post_channels // config.post_units
     row_bits = max(1, (rows - 1).bit_length())
@@ -45,7 +45,7 @@ def _stored(config: Config, write: dict[str, int], bits: str) -> tuple[int, dict
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=(0.0, 0.4))
+@cocotb.parametrize(stall=stall_rates(0.0, 0.4))
 async def modes(dut: Any, stall: float) -> None:
     """Results of two layers in flight, one of them with 32-bit outputs."""
     case = read_case()

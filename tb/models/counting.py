@@ -1,6 +1,6 @@
 """What the counters that depend on time must at least agree on."""
 
-from hw.arch.commands import Block
+from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from tb.models.program import block_places
@@ -14,8 +14,8 @@ def check_counters(config: Config, got: list[int], expected: list[int]) -> None:
     Words on the link are counted before the decoder takes them: one header may be early. The first
     block also counts the end of the program before.
     """
-    places = block_places(expected, Block.COUNTERS)
-    moved = block_places(expected, Block.DATA)
+    places = block_places(expected, ResultBlock.COUNTERS)
+    moved = block_places(expected, ResultBlock.DATA)
     for number, place in enumerate(places):
         counted = COUNTERS.unpack(got[place])
         _check_steps(config, counted)

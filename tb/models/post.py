@@ -24,7 +24,7 @@ GEOMETRIES = [
 
 
 @dataclass(frozen=True)
-class Layer:
+class PostLayer:
     """One configuration, its parameter rows and its items."""
 
     mode: Rounding
@@ -38,7 +38,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Item:
+class PostItem:
     """One item as a testbench sees it."""
 
     bank: int
@@ -55,7 +55,9 @@ class Item:
         }
 
 
-def stored_bytes(config: Config, layer: Layer, item: Item) -> list[tuple[int, dict[int, int]]]:
+def stored_bytes(
+    config: Config, layer: PostLayer, item: PostItem
+) -> list[tuple[int, dict[int, int]]]:
     """The buffer words that an item writes: address and, by byte in the word, what is stored."""
     raw = layer.mode is Rounding.RAW
     size = 4 if raw else config.data_width // 8
@@ -71,7 +73,7 @@ def stored_bytes(config: Config, layer: Layer, item: Item) -> list[tuple[int, di
     return list(words.items())
 
 
-def make_items(config: Config, layers, rng, count, *, acc_width=None, full=False) -> list[Item]:
+def make_items(config: Config, layers, rng, count, *, acc_width=None, full=False) -> list[PostItem]:
     """Items of random rows; the parameters of a row are those of its first item."""
     units = config.post_units
     width = acc_width or config.psum_width
@@ -91,7 +93,7 @@ def make_items(config: Config, layers, rng, count, *, acc_width=None, full=False
         )
         lane = rng.randrange(config.lanes // units) * units
         mask = (1 << units) - 1 if full else rng.randrange(1 << units)
-        items.append(Item(bank, vectors, mask, rng.randrange(ADDRESSES), lane, row))
+        items.append(PostItem(bank, vectors, mask, rng.randrange(ADDRESSES), lane, row))
     return items
 
 
@@ -99,6 +101,6 @@ def expected_writes(config, layers, items):
     return [write for item in items for write in stored_bytes(config, layers[item.bank], item)]
 
 
-def layer_of(mode: Rounding, data_width: int, plane: int = 37) -> Layer:
+def layer_of(mode: Rounding, data_width: int, plane: int = 37) -> PostLayer:
     bounds = (3, -128, 127) if data_width == 8 else (0, -32768, 32767)
-    return Layer(mode, bounds, plane)
+    return PostLayer(mode, bounds, plane)

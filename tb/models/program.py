@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from hw.arch import layout
-from hw.arch.commands import RESULT, Block, Opcode, Status
+from hw.arch.commands import RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.program import Box
 from sim.functional import FunctionalAccelerator
-from tb.models.mapping import Convolution, random_convolution
-from tb.models.streams import Stream, unpack
+from tb.models.mapping import MappedConvolution
+from tb.models.random_layers import random_convolution
+from tb.models.streams import WordStream, unpack
 
 COUNTED = (
     "macs",
@@ -51,7 +52,7 @@ class Phase:
         return vars(self)
 
 
-def executed(config: Config, stream: Stream) -> Phase:
+def executed(config: Config, stream: WordStream) -> Phase:
     """A stream with END behind it, and the answer of the untimed executor."""
     accelerator = FunctionalAccelerator(config)
     words = stream.end().array()
@@ -63,10 +64,10 @@ def executed(config: Config, stream: Stream) -> Phase:
         header = accelerator.receive(1).tolist()
         fields = RESULT.unpack(header)
         block = accelerator.receive(fields["length"]).tolist()
-        done = fields["block"] == Block.STATUS
+        done = fields["block"] == ResultBlock.STATUS
         assert not done or fields["status"] == Status.OK
         expected += [*header, *block]
-        if fields["block"] == Block.COUNTERS:
+        if fields["block"] == ResultBlock.COUNTERS:
             names = [item.name for item in COUNTERS.fields]
             masks += [ALL, *(ALL if name in COUNTED else 0 for name in names)]
         else:
@@ -81,17 +82,17 @@ def random_layers(
 
     The executor's answer is compared with plain NumPy on the way.
     """
-    stream = Stream(config)
+    stream = WordStream(config)
     if counters:
         stream.command(Opcode.COUNTERS)
-    layers: list[tuple[Convolution, tuple[int, ...]]] = []
+    layers: list[tuple[MappedConvolution, tuple[int, ...]]] = []
     for tag in range(count):
         layer = random_convolution(config, random, largest=largest)
         layers.append((layer, layer.append(stream, tag=tag)))
         if counters:
             stream.command(Opcode.COUNTERS, tag=tag)
     phase = executed(config, stream)
-    places = block_places(phase.expected, Block.DATA)
+    places = block_places(phase.expected, ResultBlock.DATA)
     if any(layer.constants["odd"] for layer, _ in layers):
         _forget_products(phase)
     for (layer, shape), place in zip(layers, places, strict=True):
@@ -100,7 +101,7 @@ def random_layers(
     return phase
 
 
-def block_places(words: list[int], kind: Block) -> list[slice]:
+def block_places(words: list[int], kind: ResultBlock) -> list[slice]:
     """Where the words of all blocks of a kind lie among result words."""
     found = []
     first = 0
@@ -113,7 +114,7 @@ def block_places(words: list[int], kind: Block) -> list[slice]:
     return found
 
 
-def _check_layer(layer: Convolution, shape: tuple[int, ...], words: list[int]) -> None:
+def _check_layer(layer: MappedConvolution, shape: tuple[int, ...], words: list[int]) -> None:
     bits = 32 if layer.raw else layer.config.data_width
     expected = layer.expected()
     stored = np.array(words, dtype=np.uint64)
@@ -124,12 +125,12 @@ def _check_layer(layer: Convolution, shape: tuple[int, ...], words: list[int]) -
 def _forget_products(phase: Phase) -> None:
     """With two multipliers a PE the counters of products include those that `odd` drops."""
     fields = [item.name for item in COUNTERS.fields]
-    for place in block_places(phase.expected, Block.COUNTERS):
+    for place in block_places(phase.expected, ResultBlock.COUNTERS):
         for name in ("macs", "gated_macs"):
             phase.masks[place.start + fields.index(name)] = 0
 
 
-def _layer_mask(layer: Convolution, shape: tuple[int, ...]) -> list[int]:
+def _layer_mask(layer: MappedConvolution, shape: tuple[int, ...]) -> list[int]:
     """The bits of a stored tensor: lanes behind the last channel hold anything."""
     bits = 32 if layer.raw else layer.config.data_width
     full = np.full(shape, (1 << bits) - 1, dtype=f"uint{bits}")

@@ -12,14 +12,14 @@ from hw.arch.commands import (
     REGION,
     RESULT,
     VECTOR,
-    Block,
     Opcode,
+    ResultBlock,
     Status,
 )
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
 from tb.models.program import ALL, Phase
-from tb.models.streams import Stream
+from tb.models.streams import WordStream
 
 Refusal = Callable[[Config], tuple[list[int], Status, int]]
 """Words that follow a good start, the status, and the offending value."""
@@ -28,11 +28,11 @@ Refusal = Callable[[Config], tuple[list[int], Status, int]]
 def refused(config: Config, name: str, start: list[int]) -> Phase:
     """The refusal `name` behind the words `start`, which must cause no result themselves."""
     words, status, value = REFUSALS[name](config)
-    header = RESULT.pack({"block": Block.STATUS, "status": status, "length": 1})
+    header = RESULT.pack({"block": ResultBlock.STATUS, "status": status, "length": 1})
     before: list[int] = []
     if name == ANNOUNCED:
         length = REGION.unpack(words[1:])["words"]
-        before = [*RESULT.pack({"block": Block.DATA, "length": length}), *[0] * length]
+        before = [*RESULT.pack({"block": ResultBlock.DATA, "length": length}), *[0] * length]
     masks = [ALL, *[0] * (len(before) - 1)] if before else []
     return Phase([*start, *words], [*before, *header, value], [*masks, ALL, ALL])
 
@@ -138,7 +138,7 @@ def _half_descriptor(config: Config) -> tuple[list[int], Status, int]:
 
 def _missing_filters(config: Config) -> tuple[list[int], Status, int]:
     """A pass without filters: END waits for it in vain."""
-    stream = Stream(config)
+    stream = WordStream(config)
     stream.rows(
         {
             "rows": [{"active": 1, "head": 1, "tail": 1, "first": 1}],

@@ -1,7 +1,7 @@
 """The rounding modes in plain integers and NumPy floats, and operands that try their corners."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -82,7 +82,7 @@ def expected(mode: Rounding, config: Config, vector: Vector) -> int:
     return int(min(max(SCALED[mode](*vector) + zero_point, low), high))
 
 
-def accumulators(rng: random.Random, width: int) -> Iterable[int]:
+def accumulators(rng: random.Random, width: int) -> Iterator[int]:
     """Corners, then values of every magnitude."""
     for magnitude in range(width):
         for value in {(1 << magnitude) - 1, 1 << magnitude, (1 << magnitude) + 1}:
@@ -142,7 +142,7 @@ def affine_addend(rng: random.Random, multiplier: int) -> int:
     return min(max(near, 0), multiplier) if rng.random() < 0.5 else rng.randint(0, multiplier)
 
 
-def affine_corners() -> Iterable[Vector]:
+def affine_corners() -> Iterator[Vector]:
     """Sums of 0, -1, +1 and at the ends of 32 bits, with every kind of multiplier and shift."""
     sums = (
         (0, 0),
@@ -159,7 +159,7 @@ def affine_corners() -> Iterable[Vector]:
                 yield from ((acc, bias, multiplier, shift, addend) for acc, bias in sums)
 
 
-def affine_ties(rng: random.Random, width: int, count: int) -> Iterable[Vector]:
+def affine_ties(rng: random.Random, width: int, count: int) -> Iterator[Vector]:
     """Numerators at and next to an odd number of halves, both signs, made with the addend."""
     for _ in range(count):
         shift = -rng.randint(0, min(width - 12, 18))

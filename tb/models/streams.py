@@ -10,7 +10,7 @@ from hw.arch.program import Box
 IDENTITY_PARAM = {"bias": 0, "multiplier": 1 << 30, "shift": 1}  # output = accumulator
 
 
-class Stream:
+class WordStream:
     """Collects the words of a program."""
 
     def __init__(self, config):
@@ -160,7 +160,7 @@ def run(accelerator, stream):
     while True:
         header = commands.RESULT.unpack(accelerator.receive(1).tolist())
         words = accelerator.receive(header["length"])
-        if header["block"] == commands.Block.STATUS:
+        if header["block"] == commands.ResultBlock.STATUS:
             assert header["status"] == 0, (commands.Status(header["status"]), hex(int(words[0])))
             assert words.tolist() == [0]
             return blocks

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import performance, results
 from benchmarks.commands import BENCHMARKS, CHIP, Benchmark, named
-from benchmarks.page import PAGE, marks, render
+from benchmarks.page import PAGES, marks, render, render_all
 from benchmarks.resources import fifos, resources
 from benchmarks.results import RESULTS, BenchmarkError, load_all, measure, path_of, save
 from benchmarks.tables import tables
@@ -24,9 +24,9 @@ KEPT = load_all()
 # ---- what is kept -------------------------------------------------------------------------------
 
 
-def test_the_page_agrees_with_the_results():
-    page = PAGE.read_text(encoding="utf-8")
-    assert render(page, tables(KEPT)) == page
+def test_the_pages_agree_with_the_results():
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    assert render_all(tables(KEPT)) == texts
 
 
 def test_there_are_results_of_what_the_page_is_about():
@@ -121,12 +121,15 @@ def test_a_table_without_a_place_and_a_place_without_a_table_are_errors():
         render("", {"z": "| 1 |"})
     with pytest.raises(KeyError):
         render("<!-- table: x -->\n<!-- end -->", {})
+    with pytest.raises(ValueError, match="no mark for the tables nothing"):
+        render_all({**tables({}), "nothing": ""})
 
 
 def test_results_that_are_missing_are_not_invented():
     found = tables({})
     assert all("measured yet" in text for name, text in found.items() if name != "resources")
-    assert set(found) == set(marks(PAGE.read_text(encoding="utf-8")))
+    places = [name for page in PAGES for name in marks(page.read_text(encoding="utf-8"))]
+    assert sorted(found) == sorted(places)
 
 
 # ---- the chip's resources -----------------------------------------------------------------------

@@ -1,20 +1,26 @@
 """What stands in for the design's own logic on an ECP5 is that logic: proved, not tried."""
 
 import json
+import re
 import subprocess
 
 import pytest
 
+from boards.catalogue import board
+from boards.common import design
+from boards.common.top import DESIGN
+from boards.families.ecp5 import Ecp5
 from boards.families.ecp5_cells import gated_adder, without_loose_carries
 from hw.arch.config import Config
 from hw.emit.verilog import emit
 from hw.emit.yosys import yosys_command
 from hw.pe.adder import GatedAdder
+from rowforge.configs import preset
 
 _PROOF = (
     "read_verilog -D NO_INCLUDES +/ecp5/cells_sim.v; read_verilog cells.v design.v; "
-    "hierarchy -check; proc; flatten gated_adder; "
-    "miter -equiv -make_outputs written gated_adder m; "
+    "hierarchy -check; proc; flatten cells_gated_adder; "
+    "miter -equiv -make_outputs written cells_gated_adder m; "
     "flatten m; opt m; sat -verify -prove trigger 0 m"
 )
 
@@ -29,12 +35,12 @@ def _prove(folder, cells: str, width: int) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("width", [16, 23, 24, 40])
 def test_the_adder_of_carry_cells_equals_the_design(tmp_path, width):
-    done = _prove(tmp_path, gated_adder(Config(psum_width=width, glb_width=64)), width)
+    done = _prove(tmp_path, gated_adder(Config(psum_width=width, glb_width=64), "cells"), width)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_adder_without_its_gate_is_found_out(tmp_path):
-    wrong = gated_adder(Config(psum_width=16)).replace("16'hC6AC", "16'h66AC")
+    wrong = gated_adder(Config(psum_width=16), "cells").replace("16'hC6AC", "16'h66AC")
     assert _prove(tmp_path, wrong, 16).returncode != 0
 
 
@@ -58,3 +64,17 @@ def test_carries_that_nobody_takes_are_left_open(tmp_path):
         "alone": [5],
         "taker": None,
     }
+
+
+@pytest.mark.slow
+def test_the_modules_that_the_flow_names_are_the_designs():
+    """yosys passes over a name that it does not know, and the board would be the worse for it."""
+    item = board("orangecrab-25f")
+    config = preset(item.preset)
+    text = design.sources(item, config).files[design.VERILOG]
+    modules = set(re.findall(r"^module (\w+)", text, re.MULTILINE))
+    flow = Ecp5().cells(config) + Ecp5().synthesis(item, config, design.TOP)
+    named = set(re.findall(rf"\b{DESIGN}_\w+", flow))
+    assert named <= modules
+    parts = {name.removeprefix(f"{DESIGN}_") for name in named}
+    assert parts == {"gated_adder", "pe", "psum_writer", "vector_engine"}

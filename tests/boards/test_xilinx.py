@@ -8,7 +8,7 @@ import pytest
 from boards.catalogue import board
 from boards.vivado import vivado
 from boards.vivado.ipxact import BUSES, SPIRIT
-from boards.vivado.xc7_netlist import Resources, count_cells, logic_depth, resources
+from boards.vivado.xc7_netlist import Xc7Resources, count_cells, logic_depth, resources
 from boards.vivado.xilinx import measure, write_part
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -119,6 +119,21 @@ def test_files_exist_and_views_name_them(folder, component):
     assert set(texts(component, ".//s:view/s:modelName")) == {"rowforge"}
 
 
+def test_a_part_of_another_prefix_shares_no_name(folder, tmp_path):
+    """Two parts fit in one block design: names in the catalogue and of all modules differ."""
+    write_part(CONFIG, tmp_path, part="xc7z020clg400-1", clock_hz=80e6, prefix="second")
+    root = ElementTree.parse(tmp_path / "ip" / "component.xml").getroot()
+    assert texts(root, "s:name") == ["second"]
+    assert set(texts(root, ".//s:view/s:modelName")) == {"second"}
+    assert set(texts(root, "s:fileSets/s:fileSet/s:file/s:name")) == {"src/second.v"}
+    assert f"rowforge:user:second:0.1 {pynq.ACCELERATOR}" in (tmp_path / "vivado.tcl").read_text()
+    ours, theirs = (
+        set(re.findall(r"^module (\w+)", path.read_text(), re.M))
+        for path in (folder / "ip/src/rowforge.v", tmp_path / "ip/src/second.v")
+    )
+    assert len(ours) == len(theirs) and not ours & theirs
+
+
 def test_the_block_design_has_the_names_of_the_driver(folder):
     script = (folder / "vivado.tcl").read_text()
     assert (vivado.DMA, vivado.ACCELERATOR) == (pynq.DMA, pynq.ACCELERATOR)
@@ -166,7 +181,7 @@ def test_cells_are_counted_through_the_hierarchy():
     modules = {"leaf": leaf, "top": top, "DSP48E1": box, "LUT6": box}
     counts = count_cells(modules, "top")
     assert counts == {"LUT6": 2, "FDRE": 2, "RAM32M": 2, "DSP48E1": 1}
-    assert resources(counts) == Resources(
+    assert resources(counts) == Xc7Resources(
         lut=10, lut_paired=10, lut_ram=8, ff=2, dsp=1, block_ram=0
     )
     assert resources({"RAMB36E1": 3, "RAMB18E1": 1}).block_ram == 3.5
@@ -218,11 +233,17 @@ def test_two_multiplications_share_one_dsp(tmp_path):
     from hw.emit.verilog import emit
     from hw.pe.pe import PE
 
-    (tmp_path / "pe_array.v").write_text(emit(PE(Config(macs_per_pe=2)), "pe_array"))
-    said = []
-    report = measure(
-        tmp_path / "pe_array.v", tmp_path / "work", top="pe_array", progress=said.append
+    array = emit(PE(Config(macs_per_pe=2)), "whole_pe_array")
+    module = re.search(r"^module whole_pe_array\((.*?)\);.*?^endmodule", array, re.M | re.S)
+    ports = module[1].replace("\n", "").split(", ")
+    declared = re.findall(r"^  (?:input|output) .*;$", module[0], re.M)
+    wires = ", ".join(f".{port}({port})" for port in ports)
+    whole = (
+        f"module whole({', '.join(ports)});\n{''.join(declared)}\nwhole_pe_array array({wires});"
     )
+    (tmp_path / "design.v").write_text(f"{array}\n{whole}\nendmodule\n")
+    said = []
+    report = measure(tmp_path / "design.v", tmp_path / "work", top="whole", progress=said.append)
     assert report["array"] == report["whole"]
     assert report["whole"]["dsp"] == 1
     assert report["whole"]["ff"] > 100 and report["whole"]["lut"] > 100

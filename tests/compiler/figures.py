@@ -18,6 +18,7 @@ from compiler.ir.ops import Add, Conv, Pool, PoolKind
 from compiler.mapper.search import OBJECTIVES, search
 from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
+from compiler.options import CompileOptions
 from compiler.schedule.chunks import ChunkTiling, find_chunks
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, find_tiling
@@ -95,7 +96,7 @@ def _cost(plan: Plan) -> list[int]:
 def _programs(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
     """Of every graph: cycles, link and buffer bytes, tiles; its words; loads, stores; mapping."""
     for name, (config, graph) in graphs.items():
-        program = compile_graph(graph, config, wrap=True)
+        program = compile_graph(graph, config, CompileOptions(wrap=True))
         (layer,) = program.layers
         words = sum(step.words.size for step in program.steps if hasattr(step, "words"))
         moves = [sum(isinstance(step, kind) for step in program.steps) for kind in (Load, Store)]

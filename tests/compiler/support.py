@@ -8,12 +8,13 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, RoundingRule, WindowStage
 from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
-from sw_driver.runtime import RunOutcome, Session
+from sw_driver.runtime import RunOutcome, Runtime
 
 _SCALE = Quantisation((0.05,), (0,))
 
@@ -36,9 +37,9 @@ def check_graph(
     graph: Graph, config: Config, rng: np.random.Generator, **options: Any
 ) -> RunOutcome:
     """Compiles, executes and compares every tensor that the host gets with the golden model."""
-    program = compile_graph(graph, config, **options)
+    program = compile_graph(graph, config, CompileOptions(**options))
     inputs = random_inputs(graph, rng)
-    outcome = Session(FunctionalAccelerator(config), config).run(program, inputs)
+    outcome = Runtime(FunctionalAccelerator(config), config).run(program, inputs)
     golden = run_graph(graph, inputs, options.get("rounding"), psum_width=config.psum_width)
     for index, array in outcome.tensors.items():
         key = program.tensors[index].key
@@ -107,7 +108,7 @@ def random_stage(rng: np.random.Generator, channels: int, dtype: str, raw: bool 
     if raw:
         return Requant.raw()
     info = np.iinfo(dtype)
-    modes = (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE)
+    modes = (RoundingRule.TFLM, RoundingRule.ORT, RoundingRule.SINGLE)
     return Requant(
         scale=rng.uniform(1e-4, 1e-2, channels),
         rounding=modes[rng.integers(3)],

@@ -7,12 +7,13 @@ from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.overflow import bits_needed
 from compiler.nest.locate import locate
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Store
 from rowforge.running.compilation import digits_model
 from sim.functional import FunctionalAccelerator
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.mapper.test_mapper import preset
 from tests.compiler.support import (
     check_graph,
@@ -70,7 +71,7 @@ def test_layers_that_spill(taps: tuple[int, int], groups: int, dtype: str) -> No
 def test_profiling_asks_for_counters_of_array_layers() -> None:
     rng = np.random.default_rng(4)
     graph = conv_graph(rng, (6, 6, 8), 8, (3, 3))
-    program = compile_graph(graph, preset("tiny"), profile=True)
+    program = compile_graph(graph, preset("tiny"), CompileOptions(profile=True))
     assert [step.layer for step in program.steps if isinstance(step, Query)] == [0]
     check_graph(graph, preset("tiny"), rng, profile=True)
 
@@ -80,8 +81,8 @@ def test_profiling_asks_for_counters_of_array_layers() -> None:
 def test_a_program_without_its_queries_is_the_one_compiled_without(name: str, dump: bool) -> None:
     """No command relies on the fence of a query, so that it may be left out."""
     graph = load_model(digits_model())
-    counted = compile_graph(graph, preset(name), dump=dump, profile=True)
-    plain = compile_graph(graph, preset(name), dump=dump)
+    counted = compile_graph(graph, preset(name), CompileOptions(dump=dump, profile=True))
+    plain = compile_graph(graph, preset(name), CompileOptions(dump=dump))
     assert counted.uncounted().layers == plain.layers == counted.layers
     assert len(counted.steps) > len(counted.uncounted().steps)
     np.testing.assert_array_equal(_stream(counted.uncounted()), _stream(plain))
@@ -132,7 +133,7 @@ def test_every_output_is_located_where_the_executor_computed_it() -> None:
         graph = conv_graph(rng, image, filters, taps, **geometry)
         program = compile_graph(graph, config)
         accelerator = FunctionalAccelerator(config, trace=True)
-        Session(accelerator, config).run(program, random_inputs(graph, rng))
+        Runtime(accelerator, config).run(program, random_inputs(graph, rng))
         numbers = {
             (r.number, int(s), int(c))
             for r in accelerator.state.trace

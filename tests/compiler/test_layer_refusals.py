@@ -8,6 +8,7 @@ import pytest
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.cli import main
@@ -38,7 +39,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Graph:
 
 def refusal(graph: Graph, config: Config, **options: bool) -> list[str]:
     with pytest.raises(RowforgeError) as caught:
-        compile_graph(graph, config, **options)
+        compile_graph(graph, config, CompileOptions(**options))
     assert well_formed(str(caught.value)), caught.value
     return str(caught.value).split("\n")
 
@@ -63,7 +64,7 @@ def test_layers_of_several_reasons(graph: Graph) -> None:
     heading, *groups = refusal(graph, narrow, no_host=True, allow_host_mac=True)
     assert heading == "4 layers cannot run:"
     assert [line.split(" (")[0] for line in groups] == ["  2 x CONV_2D", "  2 x SOFTMAX"]
-    compile_graph(graph, narrow, allow_host_mac=True)
+    compile_graph(graph, narrow, CompileOptions(allow_host_mac=True))
 
 
 def test_layers_without_a_mapping_are_those_that_fail_alone(tmp_path: Path) -> None:

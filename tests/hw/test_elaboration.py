@@ -39,6 +39,9 @@ class Recorder(ModulePlatform):
         self.blocks.append(block)
         return f"module_{len(self.blocks)}"
 
+    def prefixed(self, name):
+        return f"mine_{name}"
+
     def add_file(self, name, text):
         raise AssertionError("these designs bring none")
 

@@ -11,7 +11,7 @@ from hw.post.processor import MODES_OF_WIDTH, PostProcessor
 from tb.models.post import (
     ENTRY,
     GEOMETRIES,
-    Item,
+    PostItem,
     expected_writes,
     layer_of,
     make_items,
@@ -151,7 +151,7 @@ def test_masked_words_are_left_out():
     layers = [layer_of(Rounding.RAW, 8), layer_of(Rounding.SINGLE, 8)]
     rng = random.Random(1)
     items = [
-        Item(i % 2, tuple(vectors_of(Rounding.RAW, rng, 32, 4)), mask, 100 + i, 4 * (i % 2), i)
+        PostItem(i % 2, tuple(vectors_of(Rounding.RAW, rng, 32, 4)), mask, 100 + i, 4 * (i % 2), i)
         for i, mask in enumerate((0b0001, 0, 0b1100, 0b0011, 0, 0b1000))
     ]
     found, _ = run(config, layers, items)

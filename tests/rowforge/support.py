@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.arch.commands import RESULT, Block
+from hw.arch.commands import RESULT, ResultBlock
 from rowforge.cli import main
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import digits_model
@@ -60,7 +60,7 @@ class FaultyLink(FunctionalAccelerator):
             self._data = False
             if self._seen == self._block:
                 words.view(np.uint8)[self._byte] += 1
-        elif count == 1 and RESULT.unpack(words.tolist())["block"] == Block.DATA:
+        elif count == 1 and RESULT.unpack(words.tolist())["block"] == ResultBlock.DATA:
             self._seen += 1
             self._data = True
         return words

@@ -19,7 +19,7 @@ LAYER_KEYS = {
     "macs",
     "cycles",
     "model_cycles",
-    "utilization",
+    "utilisation",
     "bound",
     "glb_bytes",
     "link_bytes",
@@ -30,7 +30,7 @@ TOTAL_KEYS = {
     "macs",
     "cycles",
     "model_cycles",
-    "utilization",
+    "utilisation",
     "glb_bytes",
     "link_bytes",
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hw.arch.config import Config
-from tb.models.streams import Stream, convolve, filter_words
+from tb.models.streams import WordStream, convolve, filter_words
 
 CONFIG = Config(weight_zero_points=True)
 OUTPUT_AT = 2000
@@ -100,7 +100,7 @@ def mapped(config, x, w, *, stride=1, pad=0, zero=0, p, q, blocks_fold=True):
 
 def convolution_stream(config, x, w, bias, output=None, **options):
     constants, bases, loops, patterns, columns, filters = mapped(config, x, w, **options)
-    stream = Stream(config).rows(*patterns).columns(columns).params(bias)
+    stream = WordStream(config).rows(*patterns).columns(columns).params(bias)
     stream.load(x[None], 0)
     return stream.conv({**constants, **(output or {})}, bases, loops, filters, tag=7)
 
@@ -121,7 +121,7 @@ def fully_connected(config, x, w, output=None, **options):
     segments = [{"first": 1, "last": 1}]
     M = w.shape[1]
     steps = -(-M // config.macs_per_pe)
-    stream = Stream(config)
+    stream = WordStream(config)
     stream.rows({"filters": len(rows), "rows": rows, "slots": slots, "segments": segments})
     stream.columns({"columns": [{"base": 5 * n, "output": 40 * n} for n in range(N)]})
     stream.load(x[:, None, None], 0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from compiler.compile import Options, _Compiler, compile_graph
+from compiler.compile import _Compiler, compile_graph
+from compiler.options import CompileOptions
 from compiler.workloads.networks import network_graph
 from hw.arch.commands import BEGIN, CONSTANTS, LOOP, MAGIC, REGION, VECTOR, Opcode
 from hw.arch.config import Config
@@ -41,7 +42,7 @@ def layer_program(name: str, config: Config, *, batch: int = 1, dry: bool = Fals
         outputs=(node.output,),
         rounding=graph.rounding,
     )
-    return _Compiler(small, config, Options(wrap=True, profile=True), dry=dry).compile()
+    return _Compiler(small, config, CompileOptions(wrap=True, profile=True), dry=dry).compile()
 
 
 def test_skipping_changes_no_counter() -> None:
@@ -82,7 +83,9 @@ def test_counters_that_follow_from_the_program() -> None:
 
 def test_a_run_without_queries_has_a_length_and_no_layers() -> None:
     case = make_case(5, 0)
-    program = compile_graph(case.graph, case.config, **{**case.options, "profile": False})
+    program = compile_graph(
+        case.graph, case.config, CompileOptions(**{**case.options, "profile": False})
+    )
     prediction = predict(program)
     assert prediction.layers == {}
     assert prediction.cycles > 0

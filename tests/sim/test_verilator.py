@@ -56,7 +56,7 @@ def test_same_results_as_the_amaranth_simulator(library, words, expected, stall_
 
 @pytest.mark.slow
 def test_black_boxes_and_full_reset_change_nothing(cached, words, expected):
-    library = build_library(emit(Grid(), "grid", ASIC) + ram_models(), GRID)
+    library = build_library(emit(Grid(), "grid", ASIC) + ram_models("grid"), GRID)
     for seed in (1, 2):
         result = RtlEngine(library, seed=seed).run(words, len(words), 5000)
         np.testing.assert_array_equal(result.words, expected)
@@ -64,7 +64,7 @@ def test_black_boxes_and_full_reset_change_nothing(cached, words, expected):
 
 @pytest.mark.slow
 def test_modules_translated_apart_change_nothing(cached, words, expected):
-    build = Build(top="grid", blocks=("tap", "tap_1"))
+    build = Build(top="grid", blocks=("grid_tap", "grid_tap_1"))
     library = build_library(emit(Grid(), "grid"), build)
     for stall_seed in (None, 3):
         result = RtlEngine(library).run(words, len(words), 5000, stall_seed=stall_seed)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ir.ops import Add, Conv, Node, Pool, PoolKind
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 
 VECTORS = (
     "add",
@@ -99,7 +99,7 @@ def _pool(name: str, p: dict[str, Any], elements: int) -> Pool:
 def _stage(p: dict[str, Any], multiplier: np.ndarray, shift: np.ndarray) -> Requant:
     return Requant(
         scale=multiplier.astype(np.float64) * 2.0 ** (shift.astype(np.float64) - 31),
-        rounding=Rounding.TFLM,
+        rounding=RoundingRule.TFLM,
         zero_point=p["OUTPUT_OFFSET"],
         **_clamp(p),
     )

@@ -5,11 +5,11 @@ from collections import deque
 import numpy as np
 
 from hw.arch import commands
-from hw.arch.commands import Block, Opcode, VectorOp
+from hw.arch.commands import Opcode, ResultBlock, VectorOp
 from hw.arch.config import Config
 from hw.arch.layout import region
 from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
-from tb.models.streams import Stream
+from tb.models.streams import WordStream
 
 CONFIG = Config()
 SHAPE = (1, 3, 4, 5)
@@ -45,12 +45,12 @@ def block(kind, words, *, status=0, tag=0):
 
 
 def status(code=0, value=0, tag=0):
-    return block(Block.STATUS, [value], status=code, tag=tag)
+    return block(ResultBlock.STATUS, [value], status=code, tag=tag)
 
 
 def words(build):
     """The words that a stream gains from `build(stream)`, without those that start a program."""
-    stream = Stream(CONFIG)
+    stream = WordStream(CONFIG)
     start = len(stream.words)
     build(stream)
     return np.array(stream.words[start:], dtype=np.uint64)
@@ -102,7 +102,7 @@ def make_program():
         Query(words(lambda stream: stream.command(Opcode.COUNTERS)), 2),
         Send(words(lambda stream: stream.end())),
     )
-    begin = Send(np.array(Stream(CONFIG).words, dtype=np.uint64))
+    begin = Send(np.array(WordStream(CONFIG).words, dtype=np.uint64))
     layers = (
         Layer("a", "RELU", "array", "", 1),
         Layer("b", "REVERSE", "host", "test", 2),

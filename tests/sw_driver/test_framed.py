@@ -14,9 +14,9 @@ from hw.arch.program import Send
 from sim.framed_device import FramedDevice, LinkPort, Loopback
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
-from sw_driver.accelerator import Accelerator, board, register_transport
+from sw_driver.accelerator import Device, board, register_transport
 from sw_driver.protocol import errors
-from sw_driver.protocol.framed import FramedLink, Window
+from sw_driver.protocol.framed import FramedClient, FrameWindow
 from sw_driver.protocol.frames import Frame, encode_frame
 from tests.campaigns.link.channel import Faults, SimulatedTransport
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
@@ -53,8 +53,8 @@ class Board:
         return line
 
     def open(self):
-        register_transport("sim", board(lambda url: FramedLink(self.connect)))
-        return Accelerator.open("sim:")
+        register_transport("sim", board(lambda url: FramedClient(self.connect)))
+        return Device.open("sim:")
 
 
 @pytest.mark.parametrize("faults", [CLEAN, BAD], ids=["clean", "bad"])
@@ -170,7 +170,7 @@ def test_another_protocol_version_is_named():
 
     line = SimulatedTransport(Newer(Loopback()), Faults(), "version")
     with pytest.raises(errors.ProtocolError, match="version 9 of the link protocol"):
-        FramedLink(lambda: line)
+        FramedClient(lambda: line)
 
 
 def test_a_board_in_use_refuses():
@@ -180,7 +180,7 @@ def test_a_board_in_use_refuses():
 
     line = SimulatedTransport(Taken(Loopback()), Faults(), "taken")
     with pytest.raises(errors.LinkBusyError, match="in use by another client"):
-        FramedLink(lambda: line)
+        FramedClient(lambda: line)
 
 
 def test_another_device_is_refused():
@@ -190,12 +190,12 @@ def test_another_device_is_refused():
 
     line = SimulatedTransport(Stranger(Loopback()), Faults(), "stranger")
     with pytest.raises(errors.ProtocolError, match="not answer as a Rowforge"):
-        FramedLink(lambda: line)
+        FramedClient(lambda: line)
 
 
 def test_a_hopeless_line_is_named():
     line = SimulatedTransport(FramedDevice(Loopback()), Faults(), "hopeless")
-    link = FramedLink(lambda: line)
+    link = FramedClient(lambda: line)
     line.back._rates = Faults(bit_error=0.05)
     line.back._next_error = 0
     with pytest.raises(errors.LinkCorruptedError, match="64 tries"):
@@ -205,7 +205,7 @@ def test_a_hopeless_line_is_named():
 def test_a_long_request_that_does_not_get_through_is_cut():
     device = FramedDevice(Loopback())
     line = SimulatedTransport(device, Faults(), "long")
-    link = FramedLink(lambda: line)
+    link = FramedClient(lambda: line)
 
     class Jammed:
         """Damages whatever is longer than 200 bytes."""
@@ -224,7 +224,7 @@ def test_a_long_request_that_does_not_get_through_is_cut():
 def test_a_full_board_is_waited_for_and_its_results_are_fetched():
     device = FramedDevice(Loopback(capacity=300))
     line = SimulatedTransport(device, Faults(), "full")
-    link = FramedLink(lambda: line)
+    link = FramedClient(lambda: line)
     words = np.arange(5000, dtype=np.uint64)
     link.send(words)
     assert (link.receive(5000) == words).all()
@@ -232,7 +232,7 @@ def test_a_full_board_is_waited_for_and_its_results_are_fetched():
 
 def test_an_accelerator_that_stands_still_is_named():
     line = SimulatedTransport(FramedDevice(Loopback()), Faults(), "still")
-    link = FramedLink(lambda: line, patience=3.0)
+    link = FramedClient(lambda: line, patience=3.0)
     with pytest.raises(errors.LinkTimeoutError, match="moved no word for 3 s"):
         link.receive(1)
 
@@ -252,11 +252,11 @@ def test_nothing_is_done_twice_however_often_it_is_asked():
 
 
 def test_frames_shrink_on_a_bad_line_and_grow_again():
-    window = Window(256)
+    window = FrameWindow(256)
     for _ in range(10):
         window.note(damaged=True)
     assert window.words == 8
     for _ in range(40):
         window.note(damaged=False)
     assert window.words == 256
-    assert Window(4).words == 4
+    assert FrameWindow(4).words == 4

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from hw.arch.commands import Block, Status
+from hw.arch.commands import ResultBlock, Status
 from hw.arch.errors import RowforgeError
 from hw.arch.identity import VERSIONS, identity_words
 from sim.functional import FunctionalAccelerator
@@ -17,7 +17,7 @@ def answer(**versions):
     """An identity block with other versions."""
     words = identity_words(CONFIG)
     words[1] = VERSIONS.pack({**VERSIONS.unpack([words[1]]), **versions})[0]
-    return block(Block.IDENTITY, words)
+    return block(ResultBlock.IDENTITY, words)
 
 
 def test_the_configuration_comes_back():
@@ -39,7 +39,11 @@ def test_another_generator_warns():
         (answer(fields=3), RowforgeError, "3 configuration fields"),
         (status(Status.BAD_VERSION, 1), RowforgeError, "command set is not version 2"),
         (status(Status.WATCHDOG, 1), errors.WatchdogError, "watchdog"),
-        (block(Block.DATA, [1]), errors.ProtocolError, "must identify itself, not send block 2"),
+        (
+            block(ResultBlock.DATA, [1]),
+            errors.ProtocolError,
+            "must identify itself, not send block 2",
+        ),
     ],
 )
 def test_accelerators_that_cannot_be_used(reply, kind, words):
@@ -51,4 +55,4 @@ def test_a_hash_that_does_not_fit_its_configuration():
     words = identity_words(CONFIG)
     words[2] ^= 1
     with pytest.raises(RowforgeError, match="does not fit its own hash"):
-        identify(ScriptedLink(block(Block.IDENTITY, words), status()))
+        identify(ScriptedLink(block(ResultBlock.IDENTITY, words), status()))

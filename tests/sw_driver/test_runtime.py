@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.arch.commands import Block, Status
+from hw.arch.commands import ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, TensorSpec
 from sim.functional import FunctionalAccelerator
 from sw_driver.protocol import errors
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.sw_driver.scripted import CONFIG, SHAPE, ScriptedLink, block, make_program, status
 
 
@@ -21,7 +21,7 @@ def images(count, seed=0):
 
 
 def test_a_program_runs_for_every_input():
-    session = Session(FunctionalAccelerator(CONFIG), CONFIG)
+    session = Runtime(FunctionalAccelerator(CONFIG), CONFIG)
     x = images(3)
     outcome = session.run(make_program(), x)
     expected = np.maximum(x, 0)[:, ::-1]
@@ -35,7 +35,7 @@ def test_a_program_runs_for_every_input():
 
 
 def test_counters_of_a_layer_are_added():
-    outcome = Session(FunctionalAccelerator(CONFIG), CONFIG).run(make_program(), images(1))
+    outcome = Runtime(FunctionalAccelerator(CONFIG), CONFIG).run(make_program(), images(1))
     assert sorted(outcome.counters) == [0, 2]
     assert list(outcome.counters[0]) == list(COUNTERS.offsets)
     sent = sum(len(step.words) for step in make_program().steps[:8]) + 12
@@ -44,14 +44,14 @@ def test_counters_of_a_layer_are_added():
 
 
 def scripted_answers():
-    counters = block(Block.COUNTERS, range(16))
-    data = [block(Block.DATA, [0] * size) for size in (8, 4, 12)]
+    counters = block(ResultBlock.COUNTERS, range(16))
+    data = [block(ResultBlock.DATA, [0] * size) for size in (8, 4, 12)]
     return [data[0], data[1], counters, counters, data[2], counters, status()]
 
 
 def test_words_are_sent_before_results_are_received():
     link = ScriptedLink(*scripted_answers())
-    outcome = Session(link, CONFIG).run(make_program(), images(1))
+    outcome = Runtime(link, CONFIG).run(make_program(), images(1))
     steps = make_program().steps
     first_half = sum(len(step.words) for step in steps[:8]) + 12
     everything = first_half + sum(len(step.words) for step in steps[9:]) + 12
@@ -79,7 +79,7 @@ def test_error_blocks_become_exceptions(code, kind, words):
     answers = scripted_answers()
     link = ScriptedLink(*answers[:2], status(code, 42, 6))
     with pytest.raises(kind, match=words) as caught:
-        Session(link, CONFIG).run(make_program(), images(1))
+        Runtime(link, CONFIG).run(make_program(), images(1))
     if isinstance(caught.value, errors.ProgramError):
         assert (caught.value.status, caught.value.value, caught.value.tag) == (code, 42, 6)
 
@@ -88,17 +88,17 @@ def test_every_status_has_a_meaning():
     assert set(errors.MEANINGS) == set(Status) - {Status.OK}
 
 
-@pytest.mark.parametrize("place, answer", [(0, status()), (1, block(Block.DATA, [1, 2]))])
+@pytest.mark.parametrize("place, answer", [(0, status()), (1, block(ResultBlock.DATA, [1, 2]))])
 def test_other_blocks_are_refused(place, answer):
     answers = scripted_answers()
     answers[place] = answer
     with pytest.raises(errors.ProtocolError, match="must answer with a DATA block of"):
-        Session(ScriptedLink(*answers), CONFIG).run(make_program(), images(1))
+        Runtime(ScriptedLink(*answers), CONFIG).run(make_program(), images(1))
 
 
 def test_the_next_program_runs_after_an_error():
     accelerator = FunctionalAccelerator(CONFIG)
-    session = Session(accelerator, CONFIG)
+    session = Runtime(accelerator, CONFIG)
     program = make_program()
     steps = list(program.steps)
     spoilt = steps[3].words.copy()
@@ -111,7 +111,7 @@ def test_the_next_program_runs_after_an_error():
 
 
 def test_unsuitable_inputs_are_refused():
-    session = Session(ScriptedLink(), CONFIG)
+    session = Runtime(ScriptedLink(), CONFIG)
     program = make_program()
     for inputs, words in (
         (images(1).astype(np.uint8), "input in must be of type int8, not uint8"),
@@ -128,7 +128,7 @@ def test_unsuitable_inputs_are_refused():
     with pytest.raises(RowforgeError, match=r"same number of items, not \[1, 2\]"):
         session.run(two, {"in": images(1), "rev": images(2)})
     with pytest.raises(RowforgeError, match="rows: 3 here, 4 there"):
-        Session(ScriptedLink(), Config(rows=3)).run(program, images(1))
+        Runtime(ScriptedLink(), Config(rows=3)).run(program, images(1))
     assert session.link.sent == []
 
 
@@ -137,7 +137,7 @@ def test_a_tensor_without_batch_dimension_is_one_input():
     tensors = list(program.tensors)
     tensors[0] = TensorSpec("in", "in", (60,), SHAPE, "int8")
     flat = replace(program, tensors=tuple(tensors))
-    session = Session(FunctionalAccelerator(CONFIG), CONFIG)
+    session = Runtime(FunctionalAccelerator(CONFIG), CONFIG)
     x = images(1)
     outcome = session.run(flat, x.reshape(60))
     assert (outcome.outputs["out"] == np.maximum(x, 0)[:, ::-1]).all()
@@ -147,7 +147,7 @@ def test_a_tensor_without_batch_dimension_is_one_input():
 
 def test_wrong_steps_are_refused():
     program = make_program()
-    session = Session(FunctionalAccelerator(CONFIG), CONFIG)
+    session = Runtime(FunctionalAccelerator(CONFIG), CONFIG)
     early = (program.steps[0], replace(program.steps[2], tensor=3))
     assert isinstance(early[1], Load)
     with pytest.raises(RowforgeError, match="reads tensor out before it has one"):

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from compiler.frontends.onnx.model.blockers import Blockers
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawInput, RawModel, RawNode, read_onnx
-from compiler.frontends.onnx.model.values import QUANTIZE_REMEDY, Stored
+from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
+from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import join as onnx_join
 from compiler.frontends.onnx.operators import select as onnx_select
@@ -27,12 +27,12 @@ from compiler.ir.remedies import (
 )
 from hw.arch.errors import RowforgeError
 
-_Convert = Callable[[Builder, RawNode], None]
+_Convert = Callable[[OnnxBuilder, RawNode], None]
 
 # Operators on integers, or between integers and floats: converted where they stand.
 _EAGER: dict[str, _Convert] = {
-    "QuantizeLinear": onnx_qdq.convert_quantize,
-    "DequantizeLinear": onnx_float.convert_dequantize,
+    "QuantizeLinear": onnx_qdq.convert_quantise,
+    "DequantizeLinear": onnx_float.convert_dequantise,
     "DynamicQuantizeLinear": onnx_float.convert_dynamic,
     "Cast": onnx_float.convert_cast,
     "QLinearConv": onnx_qoperator.convert_qlinear_conv,
@@ -67,7 +67,7 @@ _EITHER: dict[str, _Convert] = {
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.convert_relabel),
 }
 
-_INTEGER_FORMS: dict[str, Callable[[Builder, RawNode, str | None], Stored | None]] = {
+_INTEGER_FORMS: dict[str, Callable[[OnnxBuilder, RawNode, str | None], Stored | None]] = {
     "MaxPool": onnx_select.pool_stored,
     "GlobalMaxPool": onnx_select.pool_stored,
     "Relu": onnx_select.relu_stored,
@@ -122,8 +122,8 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
         raise located(path, error) from error
 
 
-def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
-    builder = Builder(
+def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
+    builder = OnnxBuilder(
         raw,
         materialisers=_EITHER,
         integer_forms=_INTEGER_FORMS,
@@ -156,7 +156,7 @@ def _build(raw: RawModel, name: str, constants: dict[str, Array]) -> Graph:
     return builder.graph(name, tuple(value.name for value in inputs), raw.outputs)
 
 
-def _refuse_float(builder: Builder, blockers: Blockers) -> None:
+def _refuse_float(builder: OnnxBuilder, blockers: Blockers) -> None:
     """A model without a trace of quantisation is refused at its first product, for all of them."""
     products = [node for node in builder.raw.nodes if node.op_type in _PRODUCTS]
     if products and not any(node.op_type in _EAGER for node in builder.raw.nodes):
@@ -167,10 +167,10 @@ def _refuse_float(builder: Builder, blockers: Blockers) -> None:
 
 
 def _refuse_product(node: RawNode) -> None:
-    node.refuse("the model computes in floating point", QUANTIZE_REMEDY)
+    node.refuse("the model computes in floating point", QUANTISE_REMEDY)
 
 
-def _convert(builder: Builder, node: RawNode) -> None:
+def _convert(builder: OnnxBuilder, node: RawNode) -> None:
     if node.index in builder.served:
         return
     sourceless = node.op_type != "Constant" and not any(node.inputs)
@@ -192,7 +192,7 @@ def _convert(builder: Builder, node: RawNode) -> None:
     builder.pending[node.outputs[0]] = node
 
 
-def _check_dependent(builder: Builder, node: RawNode, blockers: Blockers) -> None:
+def _check_dependent(builder: OnnxBuilder, node: RawNode, blockers: Blockers) -> None:
     """Refuses what could not run whatever its inputs, which nothing computes, turn out to be."""
     if any(name in blockers.static for name in node.outputs):
         return  # shape arithmetic, which is known once the shapes are
@@ -202,7 +202,7 @@ def _check_dependent(builder: Builder, node: RawNode, blockers: Blockers) -> Non
         builder.refuse(node, TWO_ACTIVATIONS, TWO_ACTIVATIONS_REMEDY)
 
 
-def _writer(raw: RawModel, name: str) -> RawNode:
+def _writer(raw: RawOnnxModel, name: str) -> RawNode:
     for node in raw.nodes:
         if name in node.outputs:
             return node
@@ -220,7 +220,7 @@ def fixed_shape(value: RawInput) -> tuple[int, ...]:
     return tuple(1 if size is None else size for size in value.shape)
 
 
-def _windowed_inputs(raw: RawModel) -> set[str]:
+def _windowed_inputs(raw: RawOnnxModel) -> set[str]:
     """Inputs that reach a convolution or pool in their own layout: they are stored as images."""
     origin = {value.name: value.name for value in raw.inputs}
     found: set[str] = set()

@@ -6,7 +6,7 @@ Whatever depends on the scales that quantisation chooses shows afterwards only.
 
 from compiler.frontends.onnx.loader import SUPPORTED, WEIGHTED, fixed_shape
 from compiler.frontends.onnx.model.blockers import static_names
-from compiler.frontends.onnx.model.reader import RawModel, RawNode
+from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
 from compiler.ir.refusals import OperatorRefusedError, Refusals
 from compiler.ir.remedies import (
     NORMALISATION_REMEDY,
@@ -17,7 +17,7 @@ from compiler.ir.remedies import (
 )
 
 
-def preview(raw: RawModel) -> Refusals:
+def preview(raw: RawOnnxModel) -> Refusals:
     """The operators of a float model that would be refused after quantisation.
 
     Raises `RowforgeError` for an input whose shape is not fixed.

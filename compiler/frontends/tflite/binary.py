@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -11,7 +11,7 @@ from hw.arch.errors import RowforgeError
 from numerics.quantisation import add_multipliers
 
 
-def convert_add(builder: Builder, op: RawOperator) -> None:
+def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
     """ADD of int8 tensors; a smaller constant operand is spread to the other's shape."""
     first, second, output = _operands(builder, op)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
@@ -38,7 +38,7 @@ def convert_add(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def convert_mul(builder: Builder, op: RawOperator) -> None:
+def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
     """MUL of int8 tensors; by a constant per channel it is a depthwise 1 x 1 convolution."""
     factor = _constant_per_channel(builder, op)
     if factor is not None:
@@ -60,7 +60,7 @@ def convert_mul(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def _constant_per_channel(builder: Builder, op: RawOperator) -> tuple[int, int] | None:
+def _constant_per_channel(builder: TfliteBuilder, op: RawOperator) -> tuple[int, int] | None:
     """(activation's position, constant's position) where one operand varies by channel only."""
     tensors = [builder.tensor_at(op, position, f"input {position}") for position in (0, 1)]
     for constant, other in ((1, 0), (0, 1)):
@@ -72,7 +72,9 @@ def _constant_per_channel(builder: Builder, op: RawOperator) -> tuple[int, int] 
     return None
 
 
-def _convert_scaling(builder: Builder, op: RawOperator, source_at: int, constant_at: int) -> None:
+def _convert_scaling(
+    builder: TfliteBuilder, op: RawOperator, source_at: int, constant_at: int
+) -> None:
     source, factor = builder.activation(op, source_at), builder.activation(op, constant_at)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
@@ -99,7 +101,7 @@ def _convert_scaling(builder: Builder, op: RawOperator, source_at: int, constant
     )
 
 
-def _operands(builder: Builder, op: RawOperator) -> tuple[Tensor, Tensor, Tensor]:
+def _operands(builder: TfliteBuilder, op: RawOperator) -> tuple[Tensor, Tensor, Tensor]:
     first, second = builder.activation(op, 0), builder.activation(op, 1)
     if first.shape != second.shape:
         second = builder.spread(op, second, first.shape)

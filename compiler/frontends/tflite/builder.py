@@ -6,12 +6,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from compiler.frontends.tflite.reader import RawModel, RawOperator, RawTensor
+from compiler.frontends.tflite.reader import RawOperator, RawTensor, RawTfliteModel
 from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
 from compiler.ir.refusals import DependsOnRefusedError, OperatorRefusedError
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Doubles, Requant, Rounding, integer_range
+from numerics.quantisation import Doubles, Requant, RoundingRule, integer_range
 
 # FusedActivationFunction -> the real interval it clamps to (None: unbounded).
 _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
@@ -22,13 +22,13 @@ _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
 }
 
 
-class Builder:
+class TfliteBuilder:
     """Collects the graph of one file while its operators are converted in order.
 
     Constants, among them the results of folded shape arithmetic, are known by `constants`.
     """
 
-    def __init__(self, raw: RawModel) -> None:
+    def __init__(self, raw: RawTfliteModel) -> None:
         self.raw = raw
         self.constants: dict[int, Array] = {
             tensor.index: tensor.data for tensor in raw.tensors if tensor.data is not None
@@ -246,7 +246,7 @@ class Builder:
         """The output stage with these real scales into `output`."""
         return Requant(
             scale=self.checked_scale(op, real),
-            rounding=Rounding.TFLM,
+            rounding=RoundingRule.TFLM,
             zero_point=self.quantised(op, output)[1],
             low=clamp[0],
             high=clamp[1],
@@ -296,7 +296,7 @@ class Builder:
             nodes=tuple(self._nodes),
             inputs=tuple(self._keys[index] for index in self.raw.inputs),
             outputs=tuple(self._keys[index] for index in self.raw.outputs),
-            rounding=Rounding.TFLM,
+            rounding=RoundingRule.TFLM,
         )
 
     def _tell_apart(self, ends: tuple[int, ...]) -> None:

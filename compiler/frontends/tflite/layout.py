@@ -1,6 +1,6 @@
 """TFLite operators that pick or reorder values: SLICE, STRIDED_SLICE and TRANSPOSE, on the host."""
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.ops import emit_host, same_quantisation
 from compiler.frontends.tflite.reader import RawOperator
@@ -8,7 +8,7 @@ from compiler.frontends.tflite.shape import constant_strided_slice, strided_rang
 from compiler.ir.graph import Tensor
 
 
-def convert_strided_slice(builder: Builder, op: RawOperator) -> None:
+def convert_strided_slice(builder: TfliteBuilder, op: RawOperator) -> None:
     """STRIDED_SLICE of a constant when the model is read, of an activation on the host."""
     if builder.tensor_at(op, 0, "input").index in builder.constants:
         constant_strided_slice(builder, op)
@@ -24,7 +24,7 @@ def convert_strided_slice(builder: Builder, op: RawOperator) -> None:
     _emit_slice(builder, op, source, ranges, shrunk=op.options["ShrinkAxisMask"])
 
 
-def convert_slice(builder: Builder, op: RawOperator) -> None:
+def convert_slice(builder: TfliteBuilder, op: RawOperator) -> None:
     """SLICE: a beginning and a size for every axis; size -1 goes to the end."""
     source = builder.activation(op, 0)
     begins, sizes = (builder.integers(op, position, "slice limits") for position in (1, 2))
@@ -42,7 +42,7 @@ def convert_slice(builder: Builder, op: RawOperator) -> None:
 
 
 def _emit_slice(
-    builder: Builder,
+    builder: TfliteBuilder,
     op: RawOperator,
     source: Tensor,
     ranges: list[tuple[int, int, int]],
@@ -61,7 +61,7 @@ def _emit_slice(
     emit_host(builder, op, "slice", source, output, **limits)
 
 
-def convert_transpose(builder: Builder, op: RawOperator) -> None:
+def convert_transpose(builder: TfliteBuilder, op: RawOperator) -> None:
     """TRANSPOSE by a constant permutation."""
     source = builder.activation(op, 0)
     permutation = tuple(builder.integers(op, 1, "permutation").reshape(-1).tolist())

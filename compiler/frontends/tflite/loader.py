@@ -9,8 +9,8 @@ from compiler.frontends.tflite import lookup as tflite_lookup
 from compiler.frontends.tflite import mac as tflite_mac
 from compiler.frontends.tflite import ops as tflite_ops
 from compiler.frontends.tflite import shape as tflite_shape
-from compiler.frontends.tflite.builder import Builder
-from compiler.frontends.tflite.reader import RawModel, RawOperator, read_tflite
+from compiler.frontends.tflite.builder import TfliteBuilder
+from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import (
     DependsOnRefusedError,
@@ -22,7 +22,7 @@ from compiler.ir.refusals import (
 from compiler.ir.remedies import tflite_reason, tflite_remedy
 from hw.arch.errors import RowforgeError
 
-_CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
+_CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "CONV_2D": tflite_mac.convert_conv,
     "DEPTHWISE_CONV_2D": tflite_mac.convert_depthwise,
     "FULLY_CONNECTED": tflite_mac.convert_fully_connected,
@@ -39,8 +39,8 @@ _CONVERTERS: dict[str, Callable[[Builder, RawOperator], None]] = {
     "RELU": tflite_ops.convert_relu,
     "RELU6": tflite_ops.convert_relu,
     "RELU_N1_TO_1": tflite_ops.convert_relu,
-    "QUANTIZE": tflite_ops.convert_quantize,
-    "DEQUANTIZE": tflite_ops.convert_dequantize,
+    "QUANTIZE": tflite_ops.convert_quantise,
+    "DEQUANTIZE": tflite_ops.convert_dequantise,
     "SOFTMAX": tflite_ops.convert_softmax,
     "LOG_SOFTMAX": tflite_ops.convert_softmax,
     "MEAN": tflite_ops.convert_mean,
@@ -74,14 +74,14 @@ def load_tflite(path: str | Path) -> Graph:
         raise located(path, error) from error
 
 
-def _build(raw: RawModel, name: str) -> Graph:
+def _build(raw: RawTfliteModel, name: str) -> Graph:
     others = sorted(set(raw.signatures) - {0})
     if others:
         raise RowforgeError(
             f"it has a signature that runs subgraph {others[0]}, but only the first, number 0, "
             f"runs here; export a file for each signature"
         )
-    builder = Builder(raw)
+    builder = TfliteBuilder(raw)
     for index in raw.inputs:
         if index in builder.constants:
             raise RowforgeError(f"input tensor {index} is constant")
@@ -102,7 +102,7 @@ def _build(raw: RawModel, name: str) -> Graph:
     return builder.graph(name)
 
 
-def _convert(builder: Builder, op: RawOperator) -> None:
+def _convert(builder: TfliteBuilder, op: RawOperator) -> None:
     convert = _CONVERTERS.get(op.type_name)
     if convert is None:
         builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))

@@ -1,6 +1,6 @@
 """TFLite operators of one int8 value: tables that the host looks up."""
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.ops import emit_host
 from compiler.frontends.tflite.reader import RawOperator
@@ -10,7 +10,7 @@ from numerics.lookup import hard_swish_table, leaky_relu_table, logistic_table, 
 _FIXED_OUTPUTS = {"LOGISTIC": (1.0 / 256, -128), "TANH": (1.0 / 128, 0)}
 
 
-def convert_lookup(builder: Builder, op: RawOperator) -> None:
+def convert_lookup(builder: TfliteBuilder, op: RawOperator) -> None:
     """LOGISTIC, TANH, HARD_SWISH and LEAKY_RELU of int8 tensors."""
     source = builder.activation(op, 0)
     output = builder.output(op)

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.reader import RawOperator, RawTensor
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array, Conv, Image, Pads, Pair
@@ -15,7 +15,7 @@ _MOST_BIAS_SCALE_ERROR = 0.02  # of a bias's scale, in steps of the output
 _INT8_REMEDY = "convert the model with full int8 quantisation"
 
 
-def convert_conv(builder: Builder, op: RawOperator) -> None:
+def convert_conv(builder: TfliteBuilder, op: RawOperator) -> None:
     """CONV_2D: weights are [M, R, S, C/G] already; groups follow from the channel counts."""
     source = builder.activation(op, 0)
     weights = _weights(builder, op, 4)
@@ -26,7 +26,7 @@ def convert_conv(builder: Builder, op: RawOperator) -> None:
     _emit_conv(builder, op, source, image, weights, image[2] // C, axis=0)
 
 
-def convert_depthwise(builder: Builder, op: RawOperator) -> None:
+def convert_depthwise(builder: TfliteBuilder, op: RawOperator) -> None:
     """DEPTHWISE_CONV_2D: weights [1, R, S, C * multiplier], channel-major along the last axis."""
     source = builder.activation(op, 0)
     stored = _weights(builder, op, 4)
@@ -49,7 +49,7 @@ def convert_depthwise(builder: Builder, op: RawOperator) -> None:
     _emit_conv(builder, op, source, image, weights, image[2], axis=3)
 
 
-def convert_fully_connected(builder: Builder, op: RawOperator) -> None:
+def convert_fully_connected(builder: TfliteBuilder, op: RawOperator) -> None:
     """FULLY_CONNECTED: 1 x 1 over the rows, or one window over a whole image fed to it directly."""
     source = builder.activation(op, 0)
     stored = _weights(builder, op, 2)
@@ -85,7 +85,7 @@ def convert_fully_connected(builder: Builder, op: RawOperator) -> None:
 
 
 def window_geometry(
-    builder: Builder, op: RawOperator, image: Image, taps: Pair, dilation: Pair
+    builder: TfliteBuilder, op: RawOperator, image: Image, taps: Pair, dilation: Pair
 ) -> tuple[Pair, Pads]:
     """(stride, pads) of a windowed operator; SAME puts the odd row or column last."""
     if op.bare:
@@ -110,7 +110,7 @@ def window_geometry(
     return stride, (before[0], before[1], after[0], after[1])
 
 
-def image_of(builder: Builder, op: RawOperator, source: Tensor) -> tuple[int, Image]:
+def image_of(builder: TfliteBuilder, op: RawOperator, source: Tensor) -> tuple[int, Image]:
     """(batch, (H, W, C)) of a four-dimensional activation."""
     if len(source.shape) != 4:
         builder.refuse(
@@ -119,7 +119,9 @@ def image_of(builder: Builder, op: RawOperator, source: Tensor) -> tuple[int, Im
     return source.shape[0], (source.shape[1], source.shape[2], source.shape[3])
 
 
-def check_output(builder: Builder, op: RawOperator, output: Tensor, shape: tuple[int, ...]) -> None:
+def check_output(
+    builder: TfliteBuilder, op: RawOperator, output: Tensor, shape: tuple[int, ...]
+) -> None:
     """The shape the file gives an output must be the one that follows from the operator."""
     if output.shape != shape:
         builder.refuse(
@@ -129,12 +131,12 @@ def check_output(builder: Builder, op: RawOperator, output: Tensor, shape: tuple
         )
 
 
-def _image(builder: Builder, op: RawOperator, source: Tensor) -> Image:
+def _image(builder: TfliteBuilder, op: RawOperator, source: Tensor) -> Image:
     return image_of(builder, op, source)[1]
 
 
 def _emit_conv(
-    builder: Builder,
+    builder: TfliteBuilder,
     op: RawOperator,
     source: Tensor,
     image: Image,
@@ -167,7 +169,7 @@ def _emit_conv(
     builder.emit(node)
 
 
-def _weights(builder: Builder, op: RawOperator, rank: int) -> Array:
+def _weights(builder: TfliteBuilder, op: RawOperator, rank: int) -> Array:
     stored = builder.constant(op, 1, "weights")
     if stored.dtype not in (np.int8, np.uint8):
         builder.refuse(op, f"its weights have type {stored.dtype}", _INT8_REMEDY)
@@ -179,7 +181,7 @@ def _weights(builder: Builder, op: RawOperator, rank: int) -> Array:
 
 
 def _arithmetic(
-    builder: Builder,
+    builder: TfliteBuilder,
     op: RawOperator,
     source: Tensor,
     output: Tensor,
@@ -219,7 +221,7 @@ def _arithmetic(
     }
 
 
-def _refuse_scales(builder: Builder, op: RawOperator, raw: RawTensor, M: int) -> NoReturn:
+def _refuse_scales(builder: TfliteBuilder, op: RawOperator, raw: RawTensor, M: int) -> NoReturn:
     builder.refuse(
         op, f"its weights have {len(raw.scale)} scales along axis {raw.axis} for {M} filters",
         _INT8_REMEDY,
@@ -227,7 +229,7 @@ def _refuse_scales(builder: Builder, op: RawOperator, raw: RawTensor, M: int) ->
 
 
 def _check_bias_scale(
-    builder: Builder, op: RawOperator, product: float, output_scale: float
+    builder: TfliteBuilder, op: RawOperator, product: float, output_scale: float
 ) -> None:
     """A bias counts in steps of the product of the scales, whatever scale the file gives it.
 
@@ -245,7 +247,7 @@ def _check_bias_scale(
         )
 
 
-def _bias(builder: Builder, op: RawOperator, M: int) -> npt.NDArray[np.int64]:
+def _bias(builder: TfliteBuilder, op: RawOperator, M: int) -> npt.NDArray[np.int64]:
     if builder.optional_at(op, 2) is None:
         return np.zeros(M, dtype=np.int64)
     bias = builder.constant(op, 2, "bias")

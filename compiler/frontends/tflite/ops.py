@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -14,7 +14,7 @@ from numerics.quantisation import integer_range
 _INTEGERS = ("int8", "uint8", "int16", "int32")
 
 
-def convert_pool(builder: Builder, op: RawOperator) -> None:
+def convert_pool(builder: TfliteBuilder, op: RawOperator) -> None:
     """AVERAGE_POOL_2D and MAX_POOL_2D; input and output share one quantisation."""
     source = builder.activation(op, 0)
     batch, image = image_of(builder, op, source)
@@ -43,7 +43,7 @@ def convert_pool(builder: Builder, op: RawOperator) -> None:
 
 
 def same_quantisation(
-    builder: Builder,
+    builder: TfliteBuilder,
     op: RawOperator,
     source: Tensor,
     output: Tensor,
@@ -71,7 +71,7 @@ def same_quantisation(
         )
 
 
-def convert_concat(builder: Builder, op: RawOperator) -> None:
+def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
     """CONCATENATION of tensors with one quantisation, as TensorFlow Lite Micro demands."""
     sources = [builder.activation(op, position) for position in range(len(op.inputs))]
     output = builder.output(op)
@@ -93,7 +93,7 @@ def convert_concat(builder: Builder, op: RawOperator) -> None:
     builder.emit(Concat(name=op.label, op=op.type_name, inputs=keys, output=output.key, axis=axis))
 
 
-def convert_pad(builder: Builder, op: RawOperator) -> None:
+def convert_pad(builder: TfliteBuilder, op: RawOperator) -> None:
     """PAD and PADV2: the padding's real value is 0 unless PADV2 gives a stored one."""
     source = builder.activation(op, 0)
     paddings = builder.integers(op, 1, "paddings")
@@ -127,7 +127,7 @@ def convert_pad(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def convert_reshape(builder: Builder, op: RawOperator) -> None:
+def convert_reshape(builder: TfliteBuilder, op: RawOperator) -> None:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the file's output shape decides."""
     source = builder.activation(op, 0)
     if op.type_name == "RESHAPE" and builder.optional_at(op, 1) is not None:
@@ -142,7 +142,7 @@ def convert_reshape(builder: Builder, op: RawOperator) -> None:
     builder.emit(Reshape(name=op.label, op=op.type_name, inputs=(source.key,), output=output.key))
 
 
-def convert_relu(builder: Builder, op: RawOperator) -> None:
+def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     """RELU, RELU6 and RELU_N1_TO_1 of their own."""
     source = builder.activation(op, 0)
     output = builder.output(op)
@@ -171,7 +171,7 @@ def convert_relu(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def convert_quantize(builder: Builder, op: RawOperator) -> None:
+def convert_quantise(builder: TfliteBuilder, op: RawOperator) -> None:
     """QUANTIZE: from float32 on the host, between integer types as a `Rescale`."""
     source = builder.activation(op, 0)
     output = builder.output(op)
@@ -194,7 +194,7 @@ def convert_quantize(builder: Builder, op: RawOperator) -> None:
     )
 
 
-def convert_dequantize(builder: Builder, op: RawOperator) -> None:
+def convert_dequantise(builder: TfliteBuilder, op: RawOperator) -> None:
     """DEQUANTIZE to float32."""
     source = builder.activation(op, 0)
     output = builder.output(op)
@@ -205,7 +205,7 @@ def convert_dequantize(builder: Builder, op: RawOperator) -> None:
     emit_host(builder, op, "dequantise", source, output, scale=scale, zero_point=zero_point)
 
 
-def convert_softmax(builder: Builder, op: RawOperator) -> None:
+def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
     """SOFTMAX and LOG_SOFTMAX over the last axis, int8 or float32."""
     source = builder.activation(op, 0)
     output = builder.output(op)
@@ -234,7 +234,7 @@ def convert_softmax(builder: Builder, op: RawOperator) -> None:
     emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
 
 
-def convert_mean(builder: Builder, op: RawOperator) -> None:
+def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
     """MEAN over constant axes, int8 or float32."""
     source = builder.activation(op, 0)
     rank = len(source.shape)
@@ -269,7 +269,7 @@ def convert_mean(builder: Builder, op: RawOperator) -> None:
 
 
 def emit_host(
-    builder: Builder,
+    builder: TfliteBuilder,
     op: RawOperator,
     function: str,
     source: Tensor,

@@ -101,7 +101,7 @@ class RawOperator:
 
 
 @dataclass(frozen=True, eq=False)
-class RawModel:
+class RawTfliteModel:
     """The first subgraph of a file, which is the one that runs.
 
     `signatures` has the number of the subgraph that each of the file's signatures runs.
@@ -118,7 +118,7 @@ class _DamagedFileError(RowforgeError):
     """What the file says of itself cannot be true."""
 
 
-def read_tflite(path: Path) -> RawModel:
+def read_tflite(path: Path) -> RawTfliteModel:
     """Reads and checks a file; damage, and passing a limit, raise RowforgeError naming the file."""
     try:
         size = path.stat().st_size
@@ -159,7 +159,7 @@ class _Reader:
         self._content = content
         self._model: Any = tflite.Model.GetRootAs(content, 0)
 
-    def model(self) -> RawModel:
+    def model(self) -> RawTfliteModel:
         """The plain form of the whole file."""
         if self._model.Version() != 3:
             raise _DamagedFileError(f"schema version must be 3, not {self._model.Version()}")
@@ -180,7 +180,7 @@ class _Reader:
             self._tensor(index, graph.Tensors(index), written=index in written)
             for index in range(count)
         )
-        return RawModel(tensors, operators, inputs, outputs, self._signatures())
+        return RawTfliteModel(tensors, operators, inputs, outputs, self._signatures())
 
     def _first_graph(self) -> Any:
         """The subgraph that runs: others do so only where an operator of it calls them."""

@@ -2,23 +2,25 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import Builder
+from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.reader import RawOperator
 
 
-def convert_shape(builder: Builder, op: RawOperator) -> None:
+def convert_shape(builder: TfliteBuilder, op: RawOperator) -> None:
     """SHAPE: every shape is known, an unknown batch being 1."""
     source = builder.tensor_at(op, 0, "input")
     builder.emit_constant(op, np.asarray(source.shape))
 
 
-def constant_strided_slice(builder: Builder, op: RawOperator) -> None:
+def constant_strided_slice(builder: TfliteBuilder, op: RawOperator) -> None:
     """STRIDED_SLICE of a constant."""
     value = builder.constant(op, 0, "input")
     builder.emit_constant(op, value[tuple(strided_ranges(builder, op, value.shape))])
 
 
-def strided_ranges(builder: Builder, op: RawOperator, shape: tuple[int, ...]) -> list[slice | int]:
+def strided_ranges(
+    builder: TfliteBuilder, op: RawOperator, shape: tuple[int, ...]
+) -> list[slice | int]:
     """What STRIDED_SLICE picks of every axis: a range, or one position of an axis that vanishes."""
     limits = [builder.integers(op, position, "slice limits") for position in (1, 2, 3)]
     options = op.options
@@ -40,7 +42,7 @@ def strided_ranges(builder: Builder, op: RawOperator, shape: tuple[int, ...]) ->
     return selection
 
 
-def convert_pack(builder: Builder, op: RawOperator) -> None:
+def convert_pack(builder: TfliteBuilder, op: RawOperator) -> None:
     """PACK of constants."""
     parts = [builder.constant(op, position, "input") for position in range(len(op.inputs))]
     if not parts or len({part.shape for part in parts}) > 1:

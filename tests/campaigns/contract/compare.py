@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from hw.arch.program import Program
 from sim.cycles import predict
 from sim.link import RtlLink
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.runner import OPTIMISE
 
@@ -53,7 +54,7 @@ class ProgramResult:
 def compiled(case: Case) -> Program:
     """The case's program, with a counter block for every layer; for engines, which are modelled."""
     config = replace(case.config, processor=False)
-    return compile_graph(case.graph, config, **{**case.options, "profile": True})
+    return compile_graph(case.graph, config, CompileOptions(**{**case.options, "profile": True}))
 
 
 def compare(case: Case) -> ProgramResult:
@@ -61,7 +62,7 @@ def compare(case: Case) -> ProgramResult:
     program = compiled(case)
     link = RtlLink(program.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
     try:
-        run = Session(link, program.config).run(program, case.inputs[0])
+        run = Runtime(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
     model = predict(program)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.commands import begin, command
 from hw.arch.config import Config
@@ -16,7 +17,7 @@ from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sim.link import RtlLink
 from sw_driver.protocol.errors import LinkError, ProgramError
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
 CONFIG = Config(rows=2, cols=2, psum_spad=8, filter_spad=64, glb_depth=256)
@@ -36,7 +37,7 @@ def graph(seed=1):
 
 def program(size, seed=1):
     config = replace(CONFIG, weight_memory=size)
-    return compile_graph(graph(seed), config, profile=True, dump=True)
+    return compile_graph(graph(seed), config, CompileOptions(profile=True, dump=True))
 
 
 def inputs(of, seed):
@@ -99,7 +100,7 @@ def test_reports_name_resident_bytes():
 @pytest.mark.parametrize("name", SIZES)
 def test_the_command_stream_is_exact(name):
     of = program(SIZES[name])
-    session = Session(FunctionalAccelerator(of.config), of.config)
+    session = Runtime(FunctionalAccelerator(of.config), of.config)
     sent = [run(session, of, seed).memory_words for seed in range(3)]
     assert sent[1:] == [0, 0]
     assert sent[0] == (len(of.memory_stream()) if len(of.memory) else 0)
@@ -112,12 +113,12 @@ def test_a_program_file_keeps_the_memory(tmp_path):
     assert len(of.memory)
     np.testing.assert_array_equal(loaded.memory, of.memory)
     assert [x.resident_bytes for x in loaded.layers] == [x.resident_bytes for x in of.layers]
-    run(Session(FunctionalAccelerator(of.config), of.config), loaded)
+    run(Runtime(FunctionalAccelerator(of.config), of.config), loaded)
 
 
 def test_another_program_is_noticed():
     first, other = program(8192), program(8192, seed=2)
-    session = Session(FunctionalAccelerator(first.config), first.config)
+    session = Runtime(FunctionalAccelerator(first.config), first.config)
     assert run(session, first).memory_words
     assert run(session, other, weights=2).memory_words
     assert run(session, first).memory_words
@@ -127,7 +128,7 @@ def test_another_program_is_noticed():
 def test_a_program_that_keeps_nothing_there_disturbs_nothing():
     first = program(8192)
     without = streamed_for(first)
-    session = Session(FunctionalAccelerator(first.config), first.config)
+    session = Runtime(FunctionalAccelerator(first.config), first.config)
     assert run(session, first).memory_words
     assert not run(session, without).memory_words
     assert not run(session, first).memory_words
@@ -144,7 +145,7 @@ def streamed_for(of):
 
 def test_after_an_error_the_memory_is_filled_again():
     of = program(8192)
-    session = Session(FunctionalAccelerator(of.config), of.config)
+    session = Runtime(FunctionalAccelerator(of.config), of.config)
     assert run(session, of).memory_words
     unknown = np.array(command(13), dtype=np.uint64)
     steps = (replace(of.steps[0], words=np.append(of.steps[0].words, unknown)), *of.steps[1:])
@@ -172,7 +173,7 @@ class Board(FunctionalAccelerator):
 def test_a_new_connection_fills_the_memory_again():
     of = program(8192)
     board = Board(of.config)
-    session = Session(board, of.config)
+    session = Runtime(board, of.config)
     assert run(session, of).memory_words
     assert not run(session, of).memory_words
     board.pulled = True
@@ -185,8 +186,8 @@ def test_a_new_connection_fills_the_memory_again():
 def test_another_session_fills_the_memory_for_itself():
     of = program(8192)
     link = FunctionalAccelerator(of.config)
-    assert run(Session(link, of.config), of).memory_words
-    assert run(Session(link, of.config), of).memory_words
+    assert run(Runtime(link, of.config), of).memory_words
+    assert run(Runtime(link, of.config), of).memory_words
 
 
 @pytest.mark.slow
@@ -195,7 +196,7 @@ def test_the_rtl_is_exact_and_takes_the_cycles_of_the_model(name):
     of = program(SIZES[name])
     link = RtlLink(of.config, patience=100_000, optimise=OPTIMISE)
     try:
-        session = Session(link, of.config)
+        session = Runtime(link, of.config)
         runs = [run(session, of, seed) for seed in range(3)]
     finally:
         link.close()

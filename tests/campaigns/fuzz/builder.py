@@ -8,7 +8,7 @@ import numpy as np
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Node
 from hw.arch.config import Config
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 from tests.campaigns.fuzz.values import rounding_mode, zero_point
 
 Shape = tuple[int, ...]
@@ -35,7 +35,7 @@ class GraphBuilder:
         self.rng, self.config, self.dtype = rng, config, dtype
         self.wrap, self.size = wrap, size
         self.overflowing = 0.06
-        self.rounding: Rounding = rounding_mode(rng)
+        self.rounding: RoundingRule = rounding_mode(rng)
         self.tensors: dict[str, Tensor] = {}
         self.zeros: dict[str, int] = {}
         self.nodes: list[Node] = []

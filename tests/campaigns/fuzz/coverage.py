@@ -10,7 +10,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale, Reshape
 from hw.arch.commands import REGION
 from hw.arch.program import Load, Program, Query, Step, Store
-from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage, multipliers
+from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage, multipliers
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.configs import DECKS, KINDS
 
@@ -254,7 +254,7 @@ def _conv_arithmetic(case: Case, node: Conv, source: str) -> Iterator[str]:
 
 
 def _stage(stage: Requant) -> Iterator[str]:
-    if stage.rounding is Rounding.RAW:
+    if stage.rounding is RoundingRule.RAW:
         return
     low, high = INTEGER_RANGES[stage.dtype]
     if stage.zero_point in (low, high):

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.ir.ops import Concat, Conv, Node, Pad, Pool, PoolKind
 from hw.arch.config import Config
-from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
+from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage
 from tests.campaigns.fuzz.cases import Case
 
 Check = Callable[[Case, Node, re.Match[str]], bool]
@@ -155,7 +155,7 @@ def _pixel_words(case: Case, node: Node) -> int:
     tensors = case.graph.tensors
     if isinstance(node, Conv):
         M, R, S, C = node.weights.shape
-        raw = isinstance(node.stage, Requant) and node.stage.rounding is Rounding.RAW
+        raw = isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.RAW
         rows = min((R - 1) * node.dilation[0] + 1, node.image[0])
         columns = min((S - 1) * node.dilation[1] + 1, node.image[1])
         inputs, outputs = node.image[2], min(lanes, M)
@@ -200,7 +200,7 @@ def _post_channels(case: Case, node: Node, match: re.Match[str]) -> bool:
 def _single_scale(case: Case, node: Node, match: re.Match[str]) -> bool:
     """Rounding "single" shifts right by at least one place."""
     stage = getattr(node, "stage", None)
-    if not isinstance(stage, Requant) or stage.rounding is not Rounding.SINGLE:
+    if not isinstance(stage, Requant) or stage.rounding is not RoundingRule.SINGLE:
         return False
     return float(stage.scale.max()) >= 2.0**30 * (1 - 2.0**-31)
 

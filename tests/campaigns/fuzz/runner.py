@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -19,7 +20,7 @@ from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
 from sim.link import RtlLink
 from sw_driver.protocol.link import Link
-from sw_driver.runtime import RunOutcome, Session
+from sw_driver.runtime import RunOutcome, Runtime
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.coverage import features
 from tests.campaigns.fuzz.refusals import confirmed
@@ -59,7 +60,7 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
     """Compile, execute and, with `rtl`, simulate a case; every tensor is compared."""
     try:
         try:
-            program = compile_graph(case.graph, case.config, **case.options)
+            program = compile_graph(case.graph, case.config, CompileOptions(**case.options))
         except RowforgeError as error:
             if confirmed(case, str(error)):
                 return Outcome(case, "refused", str(error))
@@ -97,7 +98,7 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
 
 def _execute(case: Case, program: Program, engine: str, connect: Callable[[Config], Link]) -> int:
     """Run all inputs one after the other on one accelerator; returns the cycles of the last."""
-    session = Session(connect(case.config), case.config)
+    session = Runtime(connect(case.config), case.config)
     outcome = None
     for item, arrays in enumerate(case.inputs):
         outcome = session.run(program, arrays)

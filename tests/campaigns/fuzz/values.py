@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numerics.quantisation import INTEGER_RANGES, Requant, Rounding, WindowStage
+from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage
 
 Array = NDArray[Any]
 
 _BIAS_LIMIT = 1 << 30
-_MODES = (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE)
+_MODES = (RoundingRule.TFLM, RoundingRule.ORT, RoundingRule.SINGLE)
 
 
 def one_of(rng: np.random.Generator, *choices: Any) -> Any:
@@ -102,7 +102,7 @@ def requant(
     dtype: str,
     channels: int,
     spread: float,
-    rounding: Rounding,
+    rounding: RoundingRule,
     *,
     biased: bool = False,
 ) -> Requant:
@@ -113,7 +113,7 @@ def requant(
     zero = zero_point(rng, dtype)
     low, high = clamp(rng, dtype, zero)
     count = int(one_of(rng, 1, channels))
-    off_grid = biased and rounding is Rounding.ORT and rng.random() < 0.5
+    off_grid = biased and rounding is RoundingRule.ORT and rng.random() < 0.5
     return Requant(
         scale=scales(rng, count, spread),
         offset=offsets(rng, int(one_of(rng, 1, channels))) if off_grid else np.zeros(1),
@@ -136,6 +136,6 @@ def window_stage(rng: np.random.Generator, spread: float) -> WindowStage:
     return WindowStage(window=window, shift=shift, low=low, high=high)
 
 
-def rounding_mode(rng: np.random.Generator) -> Rounding:
+def rounding_mode(rng: np.random.Generator) -> RoundingRule:
     """One of the three modes."""
     return _MODES[int(rng.integers(3))]

@@ -15,7 +15,7 @@ from hw.arch.config import Config
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
 from tests.support.onnx.layerwise import LayerFindings
 
@@ -72,7 +72,7 @@ def run_case(
         if config is not None:
             register()
             program = compile_graph(graph, config)
-            outputs = Session(FunctionalAccelerator(config), config).run(program, named).outputs
+            outputs = Runtime(FunctionalAccelerator(config), config).run(program, named).outputs
             _compare("executor", graph, list(outputs.values()), ours)
         levels, differing = _between_levels(graph, case, kind, expected)
     except _DifferenceError as error:

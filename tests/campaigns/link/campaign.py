@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 
 from hw.arch.frames import LinkOpcode
-from sw_driver.protocol.framed import FramedLink
+from sw_driver.protocol.framed import FramedClient
 from tests.campaigns.link.channel import Device, Faults, SimulatedTransport
 
 PROFILES = {
@@ -69,7 +69,7 @@ def campaign(device: Device, faults: Faults, *, size: int, seed: str) -> Outcome
     random, outcome = Random(seed), Outcome()
     rng = np.random.default_rng(random.getrandbits(64))
     transport = SimulatedTransport(device, faults, seed)
-    link = FramedLink(lambda: transport, patience=_PATIENCE)
+    link = FramedClient(lambda: transport, patience=_PATIENCE)
     owed = np.zeros(0, dtype=np.uint64)
 
     def fetch() -> None:
@@ -92,7 +92,7 @@ def campaign(device: Device, faults: Faults, *, size: int, seed: str) -> Outcome
                 outcome.repeated += _left_over(link)
                 outcome.sessions += 1
                 statistics = link.statistics
-                link = FramedLink(lambda: transport, patience=_PATIENCE)
+                link = FramedClient(lambda: transport, patience=_PATIENCE)
                 _add(link, statistics)
     fetch()
     outcome.repeated += _left_over(link)
@@ -119,13 +119,13 @@ def _words(rng: np.random.Generator, random: Random) -> "np.ndarray":
     return words
 
 
-def _left_over(link: FramedLink) -> int:
+def _left_over(link: FramedClient) -> int:
     """Results that nothing asked for."""
     reply = link._requester.request(LinkOpcode.READ, count=8, wait=16)
     return len(reply.payload) // 8
 
 
-def _add(link: FramedLink, earlier: object) -> None:
+def _add(link: FramedClient, earlier: object) -> None:
     """Carry the counts of an earlier session on."""
     for name, value in vars(earlier).items():
         setattr(link.statistics, name, getattr(link.statistics, name) + value)

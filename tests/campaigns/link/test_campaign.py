@@ -6,7 +6,7 @@ from hw.arch.frames import LinkOpcode
 from sim.framed_device import FramedDevice, Loopback
 from sim.framed_rtl import FramedRtl, board_library
 from sw_driver.protocol.errors import LinkTimeoutError
-from sw_driver.protocol.framed import FramedLink
+from sw_driver.protocol.framed import FramedClient
 from tests.campaigns.link.campaign import PROFILES, campaign
 from tests.campaigns.link.channel import Faults, SimulatedTransport
 
@@ -69,7 +69,7 @@ def test_a_corruption_is_seen():
 
 def test_an_unplugged_link_is_noticed_within_two_seconds():
     transport = SimulatedTransport(FramedDevice(Loopback()), Faults(), SEED)
-    link = FramedLink(lambda: transport)
+    link = FramedClient(lambda: transport)
     transport.unplugged = True
     start = transport.now()
     with pytest.raises(LinkTimeoutError, match="unplugged"):

@@ -29,7 +29,7 @@ from rowforge.configs import preset
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz_graph.onnx.explain import accounted
 from tests.campaigns.fuzz_graph.runner import after
 from tests.campaigns.models.folding import folded
@@ -119,7 +119,7 @@ def program_differs(graph: Graph, x: Array) -> int:
     named = {graph.tensors[graph.inputs[0]].name: x}
     golden = run_graph(graph, named)
     program = compile_graph(graph, config)
-    outputs = Session(FunctionalAccelerator(config), config).run(program, named).outputs
+    outputs = Runtime(FunctionalAccelerator(config), config).run(program, named).outputs
     pairs = zip(graph.outputs, outputs.values(), strict=True)
     return sum(int(np.sum(golden[key] != actual)) for key, actual in pairs)
 

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
-from rowforge.running.compilation import CompileOptions, compile_model
+from rowforge.running.compilation import compile_model
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.models.onnx import MODELS
 from tests.campaigns.models.onnx import recorded as onnx_recorded
 from tests.campaigns.models.recorded import FOLDERS, batch_of, every_case
@@ -43,7 +44,7 @@ def disagreement(
     inputs = {program.tensors[program.inputs[0]].name: x}
     executor = FunctionalAccelerator(config, program=program)
     try:
-        outputs = Session(executor, config).run(program, inputs).outputs
+        outputs = Runtime(executor, config).run(program, inputs).outputs
     except (SemanticsError, RowforgeError) as error:
         return f"{type(error).__name__}: {error}"
     golden = run_graph(graph, inputs)

@@ -16,6 +16,7 @@ import numpy as np
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph, Quantisation, Tensor
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
@@ -80,7 +81,7 @@ def run_vector(name: str, config: Config, target: str) -> Finding:
     if target == "golden":
         return Finding(name, "equal")
     try:
-        compiled = Compiled(compile_graph(graph, config, dump=True), graph)
+        compiled = Compiled(compile_graph(graph, config, CompileOptions(dump=True)), graph)
     except RowforgeError as error:
         return Finding(name, "refused", str(error))
     result = run_program(compiled, inputs, "rtl", check=True)

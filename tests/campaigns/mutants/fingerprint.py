@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Program, Query, Send, Store
 from hw.emit.verilog import emit
@@ -45,7 +46,7 @@ def programs() -> list[str]:
 
 def _outcome(case: Case) -> str:
     try:
-        return _content(compile_graph(case.graph, case.config, **case.options))
+        return _content(compile_graph(case.graph, case.config, CompileOptions(**case.options)))
     except RowforgeError as error:
         return str(error)
 

@@ -96,10 +96,9 @@ class Tree:
         package, _, leaf = module.rpartition(".")
         named = (f"from {module} import", f"import {module}", f"from {package} import {leaf}")
         found = []
-        for folder in ("tests", "tb"):
-            for test in sorted((self.source / folder).rglob("test_*.py")):
-                if any(text in test.read_text() for text in named):
-                    found.append(str(test.relative_to(self.source)))
+        for test in sorted((self.source / "tests").rglob("test_*.py")):
+            if any(text in test.read_text() for text in named):
+                found.append(str(test.relative_to(self.source)))
         mirrored = Path("tests") / Path(name).parts[0]
         if name.startswith("hw/arch/"):
             mirrored = Path("tests/hw/arch")

@@ -10,7 +10,7 @@ from compiler.ir.fold import fold
 from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 from sim.golden import run_batch, run_graph
 
 
@@ -37,7 +37,7 @@ def node(kind: type[Node], reads: str, writes: str, **fields: Any) -> Any:
 def conv(reads: str, writes: str, weights: np.ndarray, **fields: Any) -> Conv:
     stage = Requant(
         scale=np.asarray([0.01]),
-        rounding=Rounding.TFLM,
+        rounding=RoundingRule.TFLM,
         zero_point=0,
         low=-128,
         high=127,
@@ -109,12 +109,12 @@ def test_rounding_changes_every_stage_but_raw() -> None:
     first = conv("x", "y", weights, image=(1, 1, 4))
     second = conv("x", "z", weights, image=(1, 1, 4), stage=Requant.raw())
     tensors = [X, tensor("y", (1, 2)), tensor("z", (1, 2), "int32")]
-    g = graph(tensors, [first, second], outputs="y z").with_rounding(Rounding.ORT)
+    g = graph(tensors, [first, second], outputs="y z").with_rounding(RoundingRule.ORT)
     stages = [n.stage.rounding for n in g.nodes if isinstance(n, Conv)]
-    assert stages == [Rounding.ORT, Rounding.RAW]
-    assert g.rounding is Rounding.ORT
+    assert stages == [RoundingRule.ORT, RoundingRule.RAW]
+    assert g.rounding is RoundingRule.ORT
     with pytest.raises(RowforgeError, match="raw"):
-        g.with_rounding(Rounding.RAW)
+        g.with_rounding(RoundingRule.RAW)
     x = np.asarray([[100, 3, 3, 3]], dtype=np.int8)
     result = run_graph(g, x)
     assert result["z"].tolist() == [[679, 679]]

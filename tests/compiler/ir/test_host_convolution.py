@@ -9,6 +9,7 @@ from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.host_convolution import conv_step
 from compiler.ir.ops import Conv
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program, save_program
@@ -18,7 +19,7 @@ from rowforge.reports.report import report
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sim.golden.convolution import convolve
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.support import (
     check_graph,
     conv_graph,
@@ -35,9 +36,9 @@ NARROW = replace(preset("tiny"), psum_width=16)
 
 def run_and_compare(graph, config, **options):
     """Every tensor that the host gets is the golden model's, whose psums do not wrap."""
-    program = compile_graph(graph, config, allow_host_mac=True, **options)
+    program = compile_graph(graph, config, CompileOptions(allow_host_mac=True, **options))
     inputs = random_inputs(graph, np.random.default_rng(0))
-    outcome = Session(FunctionalAccelerator(config), config).run(program, inputs)
+    outcome = Runtime(FunctionalAccelerator(config), config).run(program, inputs)
     golden = run_graph(graph, inputs)
     compared = 0
     for index, array in outcome.tensors.items():
@@ -74,11 +75,11 @@ def test_a_layer_without_a_mapping_is_refused_unless_the_host_may():
     with pytest.raises(RowforgeError, match="psum_width .* --allow-host-mac computes it"):
         compile_graph(graph, config)
     run_and_compare(graph, config)
-    layer = compile_graph(graph, config, allow_host_mac=True).layers[0]
+    layer = compile_graph(graph, config, CompileOptions(allow_host_mac=True)).layers[0]
     assert layer.where == "host"
     assert "psum_width must be at least" in layer.reason
     with pytest.raises(RowforgeError, match="--no-host forbids"):
-        compile_graph(graph, config, allow_host_mac=True, no_host=True)
+        compile_graph(graph, config, CompileOptions(allow_host_mac=True, no_host=True))
 
 
 @pytest.mark.parametrize("seed", [10, 78, 124, 300])
@@ -88,7 +89,7 @@ def test_a_layer_that_no_tile_fits(seed):
     config = random_config(rng)
     graph = random_layer(rng, config)
     with pytest.raises(RowforgeError, match="glb_banks must be at least"):
-        compile_graph(graph, config, wrap=True)
+        compile_graph(graph, config, CompileOptions(wrap=True))
     for options in ({}, {"dump": True}, {"rounding": "ort"}, {"rounding": "single"}):
         check_graph(graph, config, rng, wrap=True, allow_host_mac=True, **options)
 
@@ -114,7 +115,7 @@ def test_host_and_array_layers_mix(tmp_path):
         compile_graph(heavy, config)
     for dump in (False, True):
         run_and_compare(heavy, config, dump=dump)
-    program = compile_graph(heavy, config, allow_host_mac=True, profile=True)
+    program = compile_graph(heavy, config, CompileOptions(allow_host_mac=True, profile=True))
     assert [layer.where for layer in program.layers] == ["array", "host", "array", "array"]
     assert program.layers[1].link_bytes
     assert program.layers[1].macs == wide.macs
@@ -122,7 +123,7 @@ def test_host_and_array_layers_mix(tmp_path):
     on_array = sum(layer.macs for layer in program.layers if layer.where == "array")
     lanes = config.rows * config.cols * config.macs_per_pe
     expected = on_array / (document["total"]["model_cycles"] * lanes)
-    assert document["total"]["utilization"] == pytest.approx(expected, abs=1e-4)
+    assert document["total"]["utilisation"] == pytest.approx(expected, abs=1e-4)
     values = layers.input_values(x)
     golden = run_graph(graph, values)[graph.outputs[0]]
     np.testing.assert_array_equal(golden, tflm_run(content, values))
@@ -131,7 +132,7 @@ def test_host_and_array_layers_mix(tmp_path):
 def test_a_program_file_carries_the_step(tmp_path):
     graph = conv_graph(np.random.default_rng(4), (5, 5, 3), 4, (3, 3))
     config = replace(NARROW, psum_width=16)
-    program = compile_graph(graph, config, allow_host_mac=True)
+    program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
     save_program(program, tmp_path / "p.rfp")
     again = load_program(tmp_path / "p.rfp", config)
     assert [layer.where for layer in again.layers] == ["host"]

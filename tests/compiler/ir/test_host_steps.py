@@ -11,11 +11,11 @@ from compiler.ir.ops import Place, Rescale, Reshape
 from compiler.ir.ranges import value_range
 from hw.arch.errors import RowforgeError
 from numerics.host import run_host
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 from sim.golden.elementwise import rescale
 
 
-def node(rounding: Rounding) -> Rescale:
+def node(rounding: RoundingRule) -> Rescale:
     stage = Requant(
         scale=np.asarray([0.75]),
         rounding=rounding,
@@ -29,8 +29,8 @@ def node(rounding: Rounding) -> Rescale:
     )
 
 
-@pytest.mark.parametrize("rounding", [Rounding.TFLM, Rounding.SINGLE, Rounding.ORT])
-def test_a_rescaling_on_the_host_equals_the_array(rounding: Rounding) -> None:
+@pytest.mark.parametrize("rounding", [RoundingRule.TFLM, RoundingRule.SINGLE, RoundingRule.ORT])
+def test_a_rescaling_on_the_host_equals_the_array(rounding: RoundingRule) -> None:
     step = rescale_step(node(rounding))
     x = np.arange(-128, 128).astype(np.int8)
     expected = rescale(node(rounding), x)
@@ -39,13 +39,13 @@ def test_a_rescaling_on_the_host_equals_the_array(rounding: Rounding) -> None:
 
 
 def test_a_rescaling_per_channel_stays_on_the_array() -> None:
-    stage = replace(node(Rounding.TFLM).stage, scale=np.asarray([1.0, 2.0]))
+    stage = replace(node(RoundingRule.TFLM).stage, scale=np.asarray([1.0, 2.0]))
     with pytest.raises(RowforgeError, match="per-channel"):
-        rescale_step(replace(node(Rounding.TFLM), stage=stage))
+        rescale_step(replace(node(RoundingRule.TFLM), stage=stage))
 
 
 def test_a_raw_rescaling_has_no_host_step() -> None:
-    step = rescale_step(replace(node(Rounding.TFLM), stage=Requant.raw()))
+    step = rescale_step(replace(node(RoundingRule.TFLM), stage=Requant.raw()))
     with pytest.raises(RowforgeError, match="rounding must be"):
         run_host(step.function, [np.zeros(1, dtype=np.int8)], step.parameters)
 
@@ -71,7 +71,7 @@ def test_value_ranges_follow_clamps_through_reshapes() -> None:
         name="ranges",
         tensors={**tensors, "c": fixed},
         nodes=(
-            node(Rounding.TFLM),
+            node(RoundingRule.TFLM),
             Reshape(name="z", op="RESHAPE", inputs=("y",), output="z"),
         ),
         inputs=("x",),

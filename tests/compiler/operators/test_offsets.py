@@ -12,16 +12,17 @@ from compiler.ir.host_convolution import conv_step
 from compiler.ir.host_steps import rescale_step
 from compiler.ir.ops import Conv, Rescale
 from compiler.operators.params import stage_output, stage_params
+from compiler.options import CompileOptions
 from hw.arch.commands import Rounding as Mode
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program, save_program
 from numerics.host.convolution import conv
-from numerics.quantisation import Requant, Rounding, quantise_multiplier
+from numerics.quantisation import Requant, RoundingRule, quantise_multiplier
 from rowforge.configs import preset
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sim.golden.convolution import convolve
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.support import (
     check_graph,
     conv_graph,
@@ -35,7 +36,7 @@ HALF = np.full(1, 0.5)
 
 def offset_stage(stage: Requant, offset: np.ndarray) -> Requant:
     """The stage in mode ORT with this offset."""
-    return replace(stage, rounding=Rounding.ORT, offset=offset)
+    return replace(stage, rounding=RoundingRule.ORT, offset=offset)
 
 
 def offset_layer(rng: np.random.Generator) -> tuple[Graph, Conv]:
@@ -119,11 +120,11 @@ def test_a_program_file_carries_them(tmp_path):
         (preset("tiny"), "array"),
         (replace(preset("tiny"), psum_width=16), "host"),
     ):
-        program = compile_graph(graph, config, allow_host_mac=True)
+        program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
         save_program(program, tmp_path / "p.rfp")
         again = load_program(tmp_path / "p.rfp", config)
         assert [layer.where for layer in again.layers] == [where]
-        outcome = Session(FunctionalAccelerator(config), config).run(again, inputs)
+        outcome = Runtime(FunctionalAccelerator(config), config).run(again, inputs)
         np.testing.assert_array_equal(outcome.tensors[again.outputs[0]], golden)
 
 
@@ -131,8 +132,8 @@ def test_a_program_file_carries_them(tmp_path):
 def test_other_roundings_are_refused_by_layer(rounding):
     graph, _ = offset_layer(np.random.default_rng(1))
     with pytest.raises(RowforgeError, match="^n: the bias is no multiple of .*rounding 'ort'"):
-        graph.with_rounding(Rounding(rounding))
-    assert graph.with_rounding(Rounding.ORT).nodes[0].stage.affine
+        graph.with_rounding(RoundingRule(rounding))
+    assert graph.with_rounding(RoundingRule.ORT).nodes[0].stage.affine
 
 
 def test_a_wrong_number_of_offsets_is_refused():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
-from compiler.mapper.space import Block, ConvShape, Fold, Mapping, Plan, Run
-from compiler.mapper.space import Load as Cost
+from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping, Plan, Run
 from compiler.nest.locate import locate
 from compiler.operators.convolve import ConvOperation
+from compiler.options import CompileOptions
 from compiler.schedule import scheduler as schedule
 from compiler.schedule.chunk_waves import (
     block_waves,
@@ -62,7 +62,7 @@ def test_chunks_add_up(only_chunks, name, batch):
     dtype = "int16" if config.data_width == 16 else "int8"
     graph = conv_graph(rng, image, filters, (3, 3), dtype=dtype, batch=batch, **geometry)
     check_graph(graph, config, rng, wrap=True)
-    program = compile_graph(graph, config, wrap=True)
+    program = compile_graph(graph, config, CompileOptions(wrap=True))
     (layer,) = program.layers
     assert sum(isinstance(step, Load) for step in program.steps) > batch
     places = locate(config, layer, (batch - 1, 1, 2, filters - 1))
@@ -92,7 +92,7 @@ def test_places_of_results_are_taken_again_when_they_have_left():
     shape = ConvShape(N=1, M=16, C=8, E=3, F=2, R=1, S=1, partial=True)
     fold = Fold(q=8, span=1, runs=(Run(first=0, groups=1),))
     mapping = Mapping(fold=fold, p=8, ce=3, cm=2, cn=1, windows=2, width=2)
-    block = Block(mapping=mapping, rows=(0, 3), columns=(0, 2), filters=(0, 16), load=Cost())
+    block = MappedBlock(mapping=mapping, rows=(0, 3), columns=(0, 2), filters=(0, 16), load=Cost())
     waves = list(block_waves(shape, block))
     assert [wave.chosen for wave in waves] == [(0, 1), (1, 2), (2, 3)]
     assert [list(touched_groups(wave)) for wave in waves] == [[0], [0, 1], [1]]

@@ -11,7 +11,7 @@ from compiler.mapper.space import ConvShape, Fold, Mapping, Run
 from compiler.nest.filters import filter_bank, pass_filters
 from compiler.operators.operation import window_reach
 from compiler.schedule.space import Space
-from compiler.stream.hazards import NO_WAIT, Access, Hazards, Wait
+from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.loops import Loop, loop_records, wrapped
 from compiler.stream.tables import RoundRobin
 from hw.arch.commands import BASES, LOOP, LOOPS
@@ -50,58 +50,58 @@ def test_entries_in_use_by_a_later_command_are_busy_again() -> None:
 @pytest.mark.parametrize(
     ("later", "waits"),
     [
-        (Access(reads=((0, 4),)), False),
-        (Access(reads=((8, 9),)), True),
-        (Access(writes=((3, 5),)), True),
-        (Access(writes=((10, 12),)), False),
-        (Access(psums=((9, 20),)), True),
+        (BufferAccess(reads=((0, 4),)), False),
+        (BufferAccess(reads=((8, 9),)), True),
+        (BufferAccess(writes=((3, 5),)), True),
+        (BufferAccess(writes=((10, 12),)), False),
+        (BufferAccess(psums=((9, 20),)), True),
     ],
 )
-def test_commands_wait_for_conflicting_ones(later: Access, waits: bool) -> None:
-    hazards = Hazards()
-    hazards.conv(Access(reads=((0, 4),), writes=((4, 10),)), synced=False)
+def test_commands_wait_for_conflicting_ones(later: BufferAccess, waits: bool) -> None:
+    hazards = HazardTracker()
+    hazards.conv(BufferAccess(reads=((0, 4),), writes=((4, 10),)), synced=False)
     assert hazards.wait(later) == Wait(fence=waits)
     assert hazards.wait_conv(later) == (NO_WAIT, waits)
 
 
 def test_older_convolutions_are_waited_for_alone() -> None:
-    hazards = Hazards()
-    hazards.conv(Access(reads=((0, 4),)), synced=False)
-    hazards.conv(Access(reads=((8, 12),)), synced=False)
-    assert hazards.wait(Access(writes=((0, 1),))) == Wait(older=True)
-    assert hazards.wait_conv(Access(writes=((0, 1),))) == (Wait(older=True), False)
-    assert hazards.wait(Access(writes=((0, 9),))) == Wait(fence=True)
+    hazards = HazardTracker()
+    hazards.conv(BufferAccess(reads=((0, 4),)), synced=False)
+    hazards.conv(BufferAccess(reads=((8, 12),)), synced=False)
+    assert hazards.wait(BufferAccess(writes=((0, 1),))) == Wait(older=True)
+    assert hazards.wait_conv(BufferAccess(writes=((0, 1),))) == (Wait(older=True), False)
+    assert hazards.wait(BufferAccess(writes=((0, 9),))) == Wait(fence=True)
     hazards.waited(Wait(older=True))
-    assert hazards.wait(Access(writes=((0, 1),))) == NO_WAIT
+    assert hazards.wait(BufferAccess(writes=((0, 1),))) == NO_WAIT
     hazards.computed()
-    assert hazards.wait(Access(writes=((0, 9),))) == NO_WAIT
+    assert hazards.wait(BufferAccess(writes=((0, 9),))) == NO_WAIT
 
 
 def test_a_store_is_waited_for() -> None:
-    hazards = Hazards()
-    hazards.store(Access(reads=((0, 4),)))
-    assert hazards.wait(Access(writes=((3, 4),))) == Wait(stored=True)
-    assert hazards.wait_conv(Access(psums=((3, 4),))) == (Wait(stored=True), False)
-    assert hazards.wait(Access(reads=((3, 4),))) == NO_WAIT
+    hazards = HazardTracker()
+    hazards.store(BufferAccess(reads=((0, 4),)))
+    assert hazards.wait(BufferAccess(writes=((3, 4),))) == Wait(stored=True)
+    assert hazards.wait_conv(BufferAccess(psums=((3, 4),))) == (Wait(stored=True), False)
+    assert hazards.wait(BufferAccess(reads=((3, 4),))) == NO_WAIT
     hazards.waited(Wait(stored=True))
-    assert hazards.wait(Access(writes=((3, 4),))) == NO_WAIT
+    assert hazards.wait(BufferAccess(writes=((3, 4),))) == NO_WAIT
 
 
 def test_psums_of_convolutions_follow_each_other_without_waiting() -> None:
-    hazards = Hazards()
-    hazards.conv(Access(psums=((0, 8),)), synced=False)
-    assert hazards.wait_conv(Access(psums=((0, 8),))) == (NO_WAIT, False)
-    assert hazards.wait(Access(writes=((0, 1),))) == Wait(fence=True)
+    hazards = HazardTracker()
+    hazards.conv(BufferAccess(psums=((0, 8),)), synced=False)
+    assert hazards.wait_conv(BufferAccess(psums=((0, 8),))) == (NO_WAIT, False)
+    assert hazards.wait(BufferAccess(writes=((0, 1),))) == Wait(fence=True)
 
 
 def test_a_sync_serves_later_convolutions_only() -> None:
-    hazards = Hazards()
-    hazards.conv(Access(writes=((0, 8),)), synced=False)
-    hazards.conv(Access(reads=((0, 8),)), synced=True)
-    assert hazards.wait_conv(Access(reads=((0, 8),))) == (NO_WAIT, False)
-    assert hazards.wait(Access(reads=((0, 8),))) == Wait(older=True)
+    hazards = HazardTracker()
+    hazards.conv(BufferAccess(writes=((0, 8),)), synced=False)
+    hazards.conv(BufferAccess(reads=((0, 8),)), synced=True)
+    assert hazards.wait_conv(BufferAccess(reads=((0, 8),))) == (NO_WAIT, False)
+    assert hazards.wait(BufferAccess(reads=((0, 8),))) == Wait(older=True)
     hazards.waited(Wait(fence=True))
-    assert hazards.wait(Access(reads=((0, 8),))) == NO_WAIT
+    assert hazards.wait(BufferAccess(reads=((0, 8),))) == NO_WAIT
 
 
 def test_loop_records_step_the_bases_as_the_hardware_does() -> None:

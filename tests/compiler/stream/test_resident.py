@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from compiler.stream.loops import Loop, loop_records
 from compiler.stream.resident import Filters, place_filters
 from hw.arch.commands import BASES, LOOP, LOOPS
@@ -91,7 +92,7 @@ def test_random_programs_are_exact_with_filters_in_memory():
         config = replace(case.config, weight_memory=rng.choice((128, 512, 2048, 8192, 1 << 18)))
         case = replace(case, config=config)
         try:
-            program = compile_graph(case.graph, config, **case.options)
+            program = compile_graph(case.graph, config, CompileOptions(**case.options))
         except RowforgeError:
             seen["refused"] += 1
             continue

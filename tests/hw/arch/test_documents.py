@@ -37,7 +37,7 @@ def test_every_record_and_enumeration_is_documented():
     }
     assert described <= set(RECORDS)
     named = {kind.__name__ for kind in ENUMS}
-    assert {"Opcode", "Block", "Status", "Rounding", "VectorOp"} <= named
+    assert {"Opcode", "ResultBlock", "Status", "Rounding", "VectorOp"} <= named
 
 
 def test_toml_is_the_configuration():
@@ -71,12 +71,12 @@ def test_the_header_is_c(tmp_path):
     (tmp_path / "mine.h").write_text(DOCUMENTS["mine.h"])
     header = commands.HEADER
     checks = [
-        f"ROWFORGE_MAGIC == {MAGIC}ULL",
-        f"ROWFORGE_CONFIG_HASH == {config_hash(CONFIG)}ULL",
-        "ROWFORGE_CONFIG_COLS == 5",
-        f"ROWFORGE_OPCODE_CONV == {int(Opcode.CONV)}",
-        f"ROWFORGE_DESCRIPTOR_WORDS_CONV == {DESCRIPTOR_WORDS[Opcode.CONV]}",
-        f"ROWFORGE_HEADER_LENGTH_LSB == {header.offsets['length'] % WORD_BITS}",
+        f"MINE_MAGIC == {MAGIC}ULL",
+        f"MINE_CONFIG_HASH == {config_hash(CONFIG)}ULL",
+        "MINE_CONFIG_COLS == 5",
+        f"MINE_OPCODE_CONV == {int(Opcode.CONV)}",
+        f"MINE_DESCRIPTOR_WORDS_CONV == {DESCRIPTOR_WORDS[Opcode.CONV]}",
+        f"MINE_HEADER_LENGTH_LSB == {header.offsets['length'] % WORD_BITS}",
     ]
     lines = ['#include "mine.h"', '#include "mine.h"']
     lines += [f"typedef char check_{i}[({check}) ? 1 : -1];" for i, check in enumerate(checks)]

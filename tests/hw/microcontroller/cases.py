@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Conv
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -94,7 +95,9 @@ def random_network(
             graph = builder.graph(theme.__name__)
             if sum(node.macs for node in graph.nodes if isinstance(node, Conv)) > _MOST_MACS:
                 continue
-            return graph, compile_graph(graph, config, profile=bool(rng.random() < 0.5))
+            return graph, compile_graph(
+                graph, config, CompileOptions(profile=bool(rng.random() < 0.5))
+            )
         except RowforgeError:
             continue
     return None

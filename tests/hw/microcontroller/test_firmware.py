@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.arch.commands import RESULT, Block
+from hw.arch.commands import RESULT, ResultBlock
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS
 from hw.arch.program import Words
 from sim.functional import FunctionalAccelerator
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz import convolutions, networks, vectors
 from tests.hw.microcontroller.cases import (
     CONFIG,
@@ -70,7 +70,9 @@ class BothLinks:
         else:
             np.testing.assert_array_equal(actual, wanted)
         header = RESULT.unpack([int(actual[0])])
-        self._counters = not self._counters and count == 1 and header["block"] == Block.COUNTERS
+        self._counters = (
+            not self._counters and count == 1 and header["block"] == ResultBlock.COUNTERS
+        )
         self.words += count
         return actual
 
@@ -89,7 +91,7 @@ def test_results_are_those_of_the_executor(theme: Theme, tmp_path: Path) -> None
     graph, program = found
     for seed in (None, 6):
         both = BothLinks(CONFIG, tmp_path, seed)
-        Session(both, CONFIG).run(program, random_inputs(rng, graph))
+        Runtime(both, CONFIG).run(program, random_inputs(rng, graph))
         assert both.words > 2
 
 
@@ -104,7 +106,7 @@ def test_random_configurations(seed: int, tmp_path: Path) -> None:
             continue
         graph, program = found
         both = BothLinks(config, tmp_path, int(rng.integers(1 << 30)))
-        session = Session(both, config)
+        session = Runtime(both, config)
         for _ in range(2):  # the second run finds filters in the weight memory
             session.run(program, random_inputs(rng, graph))
         ran += 1

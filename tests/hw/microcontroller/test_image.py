@@ -61,8 +61,8 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_generated_files_are_clean_to_verilator(tmp_path: Path) -> None:
-    """PicoRV32 is a file of its own; of ours nothing is said but what `lint.vlt` waives."""
+    """PicoRV32 is a file of its own; of ours nothing is said but what `rowforge.vlt` waives."""
     generate(Accelerator(CONFIG), tmp_path, name="rowforge", version="0")
     sources = (tmp_path / "rowforge.f").read_text().split()
-    assert sources == ["picorv32.v", "rowforge.v"]
+    assert sources == ["rowforge_picorv32.v", "rowforge.v"]
     assert lint(tmp_path) == []

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
+from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.config import Config
 from sim.golden import run_graph
 from sim.link import RtlLink
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
 BASE = {
@@ -33,12 +34,12 @@ LAYERS = (LayerShape("a", 3, 8, 6, 3), LayerShape("b", 6, 6, 8, 1))
 )
 def test_layers_are_exact(config, stall_seed):
     graph = layer_graph("small", LAYERS, seed=3)
-    program = compile_graph(graph, config, profile=True)
+    program = compile_graph(graph, config, CompileOptions(profile=True))
     rng = np.random.default_rng(4)
     specs = [program.tensors[index] for index in program.inputs]
     arrays = {x.name: rng.integers(-128, 128, x.shape).astype(x.dtype) for x in specs}
     link = RtlLink(config, stall_seed=stall_seed, patience=1_000_000, optimise=OPTIMISE)
-    outcome = Session(link, config).run(program, arrays)
+    outcome = Runtime(link, config).run(program, arrays)
     wanted = run_graph(graph, {x.key: arrays[x.name] for x in specs})
     for index in program.outputs:
         output = program.tensors[index]

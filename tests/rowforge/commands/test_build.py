@@ -124,6 +124,8 @@ def test_a_program_that_fails_is_named(capsys, tmp_path, flow):
         (("--board", "ulx4s"), "--board must be one of"),
         (("--board", "ulx3s-85f", "--seed", "-1"), "--seed must be 0 to"),
         (("--board", "ulx3s-85f", "--seed", "x"), "--seed"),
+        (("--board", "ulx3s-85f", "--prefix", "mine"), "prefix must be left out for board ulx3s"),
+        (("--board", "pynq-z2", "--prefix", "wire"), "prefix must not be a word that Verilog"),
         (("--board", "ulx3s-85f", "--preset", "none"), "preset must be one of"),
         (("--board", "ulx3s-85f", "--config", "none.toml"), "none.toml"),
         (("--board", "ulx3s-85f", "--preset", "tiny", "--config", "x.toml"), "not allowed with"),

@@ -9,7 +9,6 @@ from sim.verilator import lint
 from tests.rowforge.support import rowforge
 
 FILES = {
-    "lint.vlt",
     "rowforge.core",
     "rowforge.f",
     "rowforge.h",
@@ -18,6 +17,8 @@ FILES = {
     "rowforge.sdc",
     "rowforge.toml",
     "rowforge.v",
+    "rowforge.vlt",
+    "tb",
 }
 
 
@@ -47,7 +48,7 @@ def test_one_module_serves_all_pes(tiny):
     lines = verilog(tiny)
     modules = [line.split("(")[0].split()[1] for line in lines if line.startswith("module ")]
     assert len(modules) == len(set(modules))
-    assert sum(line.split()[:1] == ["pe"] for line in lines) == 16
+    assert sum(line.split()[:1] == ["rowforge_pe"] for line in lines) == 16
 
 
 @pytest.mark.slow
@@ -60,7 +61,7 @@ def test_the_chips_own_array(capsys, tmp_path):
     arguments = ("generate", "--preset", "eyeriss_v1_int8", "-o", tmp_path)
     assert rowforge(capsys, *arguments).status == 0
     assert (tmp_path / "rowforge.v").stat().st_size <= 3_000_000
-    assert sum(line.split()[:1] == ["pe"] for line in verilog(tmp_path)) == 168
+    assert sum(line.split()[:1] == ["rowforge_pe"] for line in verilog(tmp_path)) == 168
     assert lint(tmp_path) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from compiler.frontends import load_model
-from rowforge.quantization import quantize_model
+from rowforge.quantiser import quantise_model
 from sim.golden import run_graph
 from tests.rowforge.support import rowforge
 from tests.support.onnx.models import ModelMaker, oracle, save
@@ -123,7 +123,7 @@ def test_a_network_of_inverted_residuals(tmp_path):
     """Everything behind the quantiser equals ONNX Runtime's float32 arithmetic in every bit."""
     rng, result = np.random.default_rng(1), tmp_path / "q.onnx"
     images = rng.random((20, 3, 16, 16)).astype(np.float32)
-    errors = quantize_model(inverted_residuals(tmp_path), images, result)
+    errors = quantise_model(inverted_residuals(tmp_path), images, result)
     assert min(error.sqnr for error in errors) > 25
     graph, quantised = load_model(result), onnx.load(result)
     served = {node.op for node in graph.nodes if node.place.value == "array"}
@@ -186,7 +186,7 @@ def idle(monkeypatch):
     def called(*arguments):
         raise AssertionError("the quantiser has been asked")
 
-    monkeypatch.setattr("rowforge.quantization._quantise", called)
+    monkeypatch.setattr("rowforge.quantiser._quantise", called)
 
 
 def attempt(capsys, folder, m, output, shape):

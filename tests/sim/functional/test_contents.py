@@ -8,12 +8,13 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from hw.arch.commands import HEADER, REGION, Opcode, command
 from hw.arch.config import Config
 from hw.arch.program import Load, Program, Step, Store
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.builder import GraphBuilder
 from tests.campaigns.fuzz.convolutions import convolution
 from tests.campaigns.fuzz.vectors import add, concat
@@ -59,12 +60,12 @@ def run(program: Program) -> dict[str, np.ndarray]:
         for index in program.inputs
     }
     executor = FunctionalAccelerator(CONFIG, program=program)
-    return Session(executor, CONFIG).run(program, inputs).outputs
+    return Runtime(executor, CONFIG).run(program, inputs).outputs
 
 
 def test_a_right_program_runs_as_often_as_it_likes() -> None:
     graph, program = sum_of_two()
-    session = Session(FunctionalAccelerator(CONFIG, program=program), CONFIG)
+    session = Runtime(FunctionalAccelerator(CONFIG, program=program), CONFIG)
     for seed in range(3):
         rng = np.random.default_rng(seed)
         inputs = {key: rng.integers(-128, 128, SHAPE).astype(np.int8) for key in graph.inputs}
@@ -88,14 +89,14 @@ def test_what_the_program_has_not_written_is_refused() -> None:
     _, program = sum_of_two()
     wrong = moved(program, Load, 1, 200)
     executor = FunctionalAccelerator(CONFIG)
-    session = Session(executor, CONFIG)
+    session = Runtime(executor, CONFIG)
     inputs = {key: np.ones(SHAPE, dtype=np.int8) for key in ("x0", "x1")}
     session.run(program, inputs)
     session.run(wrong, inputs)  # not seen: the words of the run before are still there
     executor = FunctionalAccelerator(CONFIG, program=wrong)
     executor.state.memory.load(np.arange(100), np.zeros((100, 8), dtype=np.uint8))
     with pytest.raises(SemanticsError, match="never wrote it|holds nothing of this program"):
-        Session(executor, CONFIG).run(wrong, inputs)
+        Runtime(executor, CONFIG).run(wrong, inputs)
 
 
 @pytest.mark.parametrize("by", [-2, 2])
@@ -128,9 +129,9 @@ def test_parts_of_every_kind_that_pass_through_a_small_buffer_are_right(
         key: rng.integers(-128, 128, graph.tensors[key].shape).astype(np.int8)
         for key in graph.inputs
     }
-    program = compile_graph(graph, CONFIG, wrap=True)
+    program = compile_graph(graph, CONFIG, CompileOptions(wrap=True))
     assert sum(isinstance(step, Load) for step in program.steps) > len(graph.inputs)
     executor = FunctionalAccelerator(CONFIG, program=program)
-    outputs = Session(executor, CONFIG).run(program, inputs).outputs
+    outputs = Runtime(executor, CONFIG).run(program, inputs).outputs
     golden = run_graph(graph, inputs, psum_width=CONFIG.psum_width)
     assert all(np.array_equal(outputs[key], golden[key]) for key in graph.outputs)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from hw.arch import commands, layout
-from hw.arch.commands import Block, Opcode, Rounding
+from hw.arch.commands import Opcode, ResultBlock, Rounding
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.identity import parse_identity
 from sim.functional import FunctionalAccelerator
-from tb.models.streams import Stream, convolve, filter_words, run, unpack
+from tb.models.streams import WordStream, convolve, filter_words, run, unpack
 from tests.sim.mapping import (
     CONFIG,
     OUTPUT_AT,
@@ -55,7 +55,7 @@ def test_convolutions(name, macs, width):
     stream.store((1, *expected.shape), OUTPUT_AT, tag=9)
     stream.command(Opcode.COUNTERS)
     (header, words), (_, counters) = run(FunctionalAccelerator(config), stream)
-    assert (header["block"], header["tag"]) == (Block.DATA, 9)
+    assert (header["block"], header["tag"]) == (ResultBlock.DATA, 9)
     assert (unpack(config, words, (1, *expected.shape))[0] == expected).all()
     macs_done = COUNTERS.unpack(counters.tolist())["macs"]
     assert macs_done == expected.size * w[..., 0].size
@@ -105,7 +105,7 @@ def test_two_segments_and_filter_groups_share_ifmaps():
         for m, c in ((0, 0), (0, 4), (3, 0), (3, 4))
         for g in range(2)
     ]
-    stream = Stream(CONFIG).rows(pattern, first=3).columns(columns, first=2).params(bias)
+    stream = WordStream(CONFIG).rows(pattern, first=3).columns(columns, first=2).params(bias)
     stream.load(x[None], 0).conv(
         {
             "psums": 3,
@@ -152,7 +152,7 @@ def test_depthwise(macs, mult):
             w[:, :, c : c + 4], ((0, 0), (0, 0), (0, 0), (0, steps * macs - mult))
         ).reshape(3, 12, -1)
         filters.append(np.concatenate([filter_words(config, row) for row in part]))
-    stream = Stream(config).rows(*patterns).params(bias).load(x[None], 0)
+    stream = WordStream(config).rows(*patterns).params(bias).load(x[None], 0)
     stream.columns({"columns": [{"base": j, "output": 4 * j} for j in range(4)]}).conv(
         {
             "psums": 4 * mult,
@@ -241,7 +241,7 @@ def test_psums_of_odd_widths_survive_the_buffer(changes):
     x, w = values((4, 4, 16), 15, -128, 128), values((3, 3, 16, 6), 16, -128, 128)
     expected = expected_int8(x, w, 0)
     constants, bases, loops, patterns, columns, filters = mapped(config, x, w, p=6, q=4)
-    stream = Stream(config).rows(*patterns).columns(columns).params(np.zeros(6, int))
+    stream = WordStream(config).rows(*patterns).columns(columns).params(np.zeros(6, int))
     stream.load(x[None], 0).conv(constants, bases, loops, filters)
     ((_, words),) = run(FunctionalAccelerator(config), stream.store((1, 2, 2, 6), OUTPUT_AT))
     assert (unpack(config, words, (1, 2, 2, 6))[0] == expected).all()
@@ -251,7 +251,7 @@ def test_sums_go_on_over_commands():
     """One command leaves partial sums (`before`), the next one takes them up (`after`)."""
     x, w = values((4, 4, 8), 17), values((3, 3, 8, 4), 18)
     constants, bases, _, patterns, columns, filters = mapped(CONFIG, x, w, p=4, q=4)
-    stream = Stream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
+    stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
     stream.load(x[None], 0)
     stream.conv({**constants, "before": 1}, bases, filters=filters[:1])
     stream.conv({**constants, "after": 1}, {**bases, "rows": 1}, filters=filters[1:])
@@ -267,7 +267,7 @@ def test_resident_filters():
     inner.params(np.zeros(9, int))
     inner.conv({**constants, "resident": 1}, {"output": 64, "weights": 20})
     body = inner.words[len(commands.begin(0)) :]
-    stream = Stream(config).indexed(Opcode.MEMORY, 20, len(packed), packed)
+    stream = WordStream(config).indexed(Opcode.MEMORY, 20, len(packed), packed)
     stream.words.extend(body)
     stream.store((1, 1, 1, 9), 64)
     ((_, words),) = run(FunctionalAccelerator(config), stream)
@@ -276,7 +276,7 @@ def test_resident_filters():
 
 
 def test_identity():
-    stream = Stream(CONFIG).command(Opcode.IDENTIFY, tag=5)
+    stream = WordStream(CONFIG).command(Opcode.IDENTIFY, tag=5)
     ((header, words),) = run(FunctionalAccelerator(CONFIG), stream)
-    assert (header["block"], header["tag"]) == (Block.IDENTITY, 5)
+    assert (header["block"], header["tag"]) == (ResultBlock.IDENTITY, 5)
     assert parse_identity(words.tolist()).config == CONFIG

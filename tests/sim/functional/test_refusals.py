@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from hw.arch import commands
-from hw.arch.commands import Block, Opcode, Status, VectorOp
+from hw.arch.commands import Opcode, ResultBlock, Status, VectorOp
 from hw.arch.config import Config
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sw_driver.protocol.errors import LinkError
 from tb.models import streams
-from tb.models.streams import Stream, run
+from tb.models.streams import WordStream, run
 from tests.sim.mapping import CONFIG, OUTPUT_AT, convolution_stream, mapped, values
 
 
 def status(accelerator):
     header = commands.RESULT.unpack(accelerator.receive(1).tolist())
-    assert (header["block"], header["length"]) == (Block.STATUS, 1)
+    assert (header["block"], header["length"]) == (ResultBlock.STATUS, 1)
     return Status(header["status"]), int(accelerator.receive(1)[0])
 
 
@@ -38,24 +38,24 @@ def test_every_error_is_answered_and_the_next_program_runs():
     ]
     accelerator = FunctionalAccelerator(CONFIG)
     for spoil, expected in cases:
-        stream = Stream(CONFIG)
+        stream = WordStream(CONFIG)
         spoil(stream)
         accelerator.send(np.array([*stream.end().words, 5, 6, 7], dtype=np.uint64))
         assert status(accelerator)[0] == expected
-        assert run(accelerator, Stream(CONFIG)) == []
+        assert run(accelerator, WordStream(CONFIG)) == []
 
 
 def test_offending_values():
     accelerator = FunctionalAccelerator(CONFIG)
     region = {"address": 4000, "run": 97, "rows": 1, "planes": 1, "words": 97}
-    accelerator.send(Stream(CONFIG).command(Opcode.STORE, commands.REGION, region).array())
+    accelerator.send(WordStream(CONFIG).command(Opcode.STORE, commands.REGION, region).array())
     assert status(accelerator) == (Status.BAD_ADDRESS, 4096)
     accelerator.send(np.array([commands.MAGIC, 7], dtype=np.uint64))
     assert status(accelerator) == (Status.BAD_VERSION, 7)
     for stream, expected in (
-        (Stream(CONFIG).command(29), (Status.UNKNOWN_COMMAND, 29)),
-        (Stream(CONFIG).command(Opcode.END, payload=[1, 2]), (Status.BAD_LENGTH, 2)),
-        (Stream(CONFIG).indexed(Opcode.TABLE, 200, 57, [0] * 57), (Status.BAD_ADDRESS, 257)),
+        (WordStream(CONFIG).command(29), (Status.UNKNOWN_COMMAND, 29)),
+        (WordStream(CONFIG).command(Opcode.END, payload=[1, 2]), (Status.BAD_LENGTH, 2)),
+        (WordStream(CONFIG).indexed(Opcode.TABLE, 200, 57, [0] * 57), (Status.BAD_ADDRESS, 257)),
     ):
         accelerator.send(stream.array())
         assert status(accelerator) == expected
@@ -64,11 +64,11 @@ def test_offending_values():
 def test_commands_that_are_not_built_are_unknown():
     wide = Config(data_width=16, noc_filter=4)
     accelerator = FunctionalAccelerator(wide)
-    accelerator.send(Stream(wide).indexed(Opcode.TABLE, 0, 1, [0]).array())
+    accelerator.send(WordStream(wide).indexed(Opcode.TABLE, 0, 1, [0]).array())
     assert status(accelerator) == (Status.UNKNOWN_COMMAND, Opcode.TABLE)
     small_memory = replace(CONFIG, weight_memory=64)
     accelerator = FunctionalAccelerator(small_memory)
-    accelerator.send(Stream(small_memory).indexed(Opcode.MEMORY, 7, 2, [0] * 2).array())
+    accelerator.send(WordStream(small_memory).indexed(Opcode.MEMORY, 7, 2, [0] * 2).array())
     assert status(accelerator) == (Status.BAD_ADDRESS, 9)
 
 
@@ -91,7 +91,7 @@ def small(change=None, **constants):
     parts[0] |= constants
     if change:
         change(*parts[:5])
-    stream = Stream(CONFIG).rows(*parts[3]).columns(parts[4]).params(np.zeros(6, int))
+    stream = WordStream(CONFIG).rows(*parts[3]).columns(parts[4]).params(np.zeros(6, int))
     return stream.load(x[None], 0).conv(parts[0], parts[1], parts[2], parts[5], tag=4)
 
 
@@ -166,9 +166,9 @@ def test_errors_say_where():
 def test_missing_waits_for_a_store_are_seen():
     """STORE goes on beside later commands, which may not write what it reads."""
     x = values((1, 4, 4, 8))
-    start = Stream(CONFIG).load(x, 0).store((1, 4, 4, 8), 0, fence=False).words
+    start = WordStream(CONFIG).load(x, 0).store((1, 4, 4, 8), 0, fence=False).words
     for waits, fine in (({}, False), ({"older": True}, False), ({"stored": True}, True)):
-        stream = Stream(CONFIG)
+        stream = WordStream(CONFIG)
         stream.words = [*start]
         words = stream.load(x, 8, **waits).end().array()
         if fine:
@@ -187,7 +187,7 @@ def test_older_convolutions_are_told_from_the_newest():
         (0, {"older": True}, True),
         (3000, {"older": True}, False),
     ):
-        stream = Stream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(6, int))
+        stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(6, int))
         stream.load(x[None], 0).load(x[None], 3000)
         stream.conv(constants, bases, loops, filters)
         newest = {**bases, "ifmap": bases["ifmap"] + 3000, "output": 1000}
@@ -208,7 +208,7 @@ def test_a_vector_command_may_not_overwrite_what_it_still_reads():
     vector |= {"row_stride": 4, "output_row_stride": 4, "output": 1}
     with pytest.raises(SemanticsError, match="word 1 is overwritten before it is read"):
         FunctionalAccelerator(CONFIG).send(
-            Stream(CONFIG).params([0]).load(x, 0).vector(vector).array()
+            WordStream(CONFIG).params([0]).load(x, 0).vector(vector).array()
         )
 
 
@@ -219,12 +219,12 @@ def test_psums_written_late_may_not_be_read_early():
     loops[3]["psum"] = -1
     for number, column in enumerate(columns["columns"]):
         column["psum"] = 10 + 100 * number
-    stream = Stream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
+    stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
     stream.load(x[None], 0).conv(constants, bases, loops, filters)
     with pytest.raises(SemanticsError, match="psum|read as a psum"):
         FunctionalAccelerator(CONFIG).send(stream.array())
     loops[3]["psum"] = 1
-    stream = Stream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
+    stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
     stream.load(x[None], 0).conv(constants, bases, loops, filters)
     with pytest.raises(SemanticsError, match="psum beat 11 is read before the pass before"):
         FunctionalAccelerator(CONFIG).send(stream.array())

@@ -7,14 +7,14 @@ from hw.arch.commands import Opcode, Rounding, VectorOp
 from hw.arch.config import Config
 from hw.arch.reciprocal import reciprocal
 from sim.functional import FunctionalAccelerator
-from tb.models.streams import Stream, run, unpack
+from tb.models.streams import WordStream, run, unpack
 from tests.sim.mapping import CONFIG, values
 
 PLANES = {"row_stride": 6, "plane_stride": 30, "height": 5, "width": 6, "blocks": 2}
 
 
 def vector_result(config, loads, vector, shape, *, dtype="int8", raw=False, prepare=None):
-    stream = Stream(config)
+    stream = WordStream(config)
     if prepare:
         prepare(stream)
     for address, view in loads:
@@ -104,7 +104,7 @@ def test_16_bit_addition_in_place():
     left, right = (values((5, 6, 8), seed, -30000, 30000, np.int16) for seed in (28, 29))
     vector = {"right": 200, "right_row_stride": 6, "right_plane_stride": 30}
     vector |= {"output_row_stride": 6, "plane": 30, "op": VectorOp.ADD16, **PLANES}
-    stream = Stream(config).params([0], 0, -1).load(left[None], 0).load(right[None], 200)
+    stream = WordStream(config).params([0], 0, -1).load(left[None], 0).load(right[None], 200)
     stream.vector({**vector, "output": 0, "rows": 5, "columns": 6})
     stream.store((1, 5, 6, 8), 0)
     ((_, words),) = run(FunctionalAccelerator(config), stream)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from compiler.ir.ops import Conv
-from numerics.quantisation import Requant, Rounding, WindowStage
+from numerics.quantisation import Requant, RoundingRule, WindowStage
 from sim.golden.convolution import conv_accumulate, convolve
 
 
@@ -149,7 +149,7 @@ def test_a_layer_in_float_rounding_equals_onnx_runtime(seed: int) -> None:
     node = layer(
         Requant(
             scale=((x_scale * w_scale) / y_scale).astype(np.float64),
-            rounding=Rounding.ORT,
+            rounding=RoundingRule.ORT,
             zero_point=zy + 128,
             low=0,
             high=255,

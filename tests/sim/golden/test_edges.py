@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compiler.ir.ops import Conv
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 from sim.golden import run_batch, run_graph
 from sim.golden.convolution import accumulate
 from sim.golden.edges import edge_mask, edge_values, has_edges
@@ -25,7 +25,7 @@ def conv(rng: np.random.Generator, groups: int = 1, **given: object) -> Conv:
     stage = Requant(
         scale=scales,
         offset=np.array([0.0, 0.5, 2.0**-22])[rng.integers(0, 3, M)],
-        rounding=Rounding.ORT,
+        rounding=RoundingRule.ORT,
         zero_point=-3,
         low=-40,
         high=90,
@@ -102,7 +102,7 @@ def test_few_candidates_are_gathered_one_by_one(groups: int) -> None:
     scale[0] = 0.5
     stage = Requant(
         scale=scale,
-        rounding=Rounding.ORT,
+        rounding=RoundingRule.ORT,
         zero_point=-3,
         low=-6,
         high=0,
@@ -121,7 +121,7 @@ def test_layers_of_integers_have_none() -> None:
     assert has_edges(node)
     assert not has_edges(conv(np.random.default_rng(0), float_sums=False))
     exact = Requant(
-        scale=np.ones(1), rounding=Rounding.TFLM, zero_point=0, low=0, high=9, dtype="int8"
+        scale=np.ones(1), rounding=RoundingRule.TFLM, zero_point=0, low=0, high=9, dtype="int8"
     )
     assert not has_edges(conv(np.random.default_rng(0), stage=exact))
     assert not has_edges(conv(np.random.default_rng(0), stage=Requant.raw()))

@@ -10,7 +10,7 @@ from hw.arch.errors import RowforgeError
 from numerics.quantisation import (
     Multipliers,
     Requant,
-    Rounding,
+    RoundingRule,
     WindowStage,
     addends,
     float_parts,
@@ -73,7 +73,7 @@ def affine(scale: list[float], offset: list[float], **changes: object) -> Requan
     fields: dict[str, object] = {
         "scale": np.asarray(scale),
         "offset": np.asarray(offset),
-        "rounding": Rounding.ORT,
+        "rounding": RoundingRule.ORT,
         "zero_point": 3,
         "low": -(1 << 31),
         "high": (1 << 31) - 1,
@@ -115,13 +115,13 @@ def test_affine_ties_go_to_the_even_neighbour() -> None:
 
 def test_only_ort_keeps_an_offset() -> None:
     stage = affine([0.5], [0.25])
-    assert stage.affine and stage.with_rounding(Rounding.ORT).affine
-    for rounding in (Rounding.TFLM, Rounding.SINGLE):
+    assert stage.affine and stage.with_rounding(RoundingRule.ORT).affine
+    for rounding in (RoundingRule.TFLM, RoundingRule.SINGLE):
         with pytest.raises(RowforgeError, match="only rounding 'ort' keeps what is left over"):
             stage.with_rounding(rounding)
     plain = affine([0.5], [0.0])
     assert not plain.affine
-    assert plain.with_rounding(Rounding.TFLM).rounding is Rounding.TFLM
+    assert plain.with_rounding(RoundingRule.TFLM).rounding is RoundingRule.TFLM
 
 
 def test_ties_tell_the_modes_apart() -> None:
@@ -168,8 +168,8 @@ def test_float_parts_are_exact() -> None:
         assert 1 << 23 <= m < 1 << 24
 
 
-@pytest.mark.parametrize("rounding", [Rounding.TFLM, Rounding.ORT, Rounding.SINGLE])
-def test_channels_zero_point_and_clamp(rounding: Rounding) -> None:
+@pytest.mark.parametrize("rounding", [RoundingRule.TFLM, RoundingRule.ORT, RoundingRule.SINGLE])
+def test_channels_zero_point_and_clamp(rounding: RoundingRule) -> None:
     stage = Requant(
         scale=np.asarray([0.5, 2.0]),
         rounding=rounding,
@@ -193,7 +193,7 @@ def test_raw_stage_and_wrapping_bias() -> None:
     raw = requantise(acc, Requant.raw())
     assert raw.tolist() == [[-2, -(1 << 31)]]
     assert raw.dtype == np.int32
-    assert Requant.raw().with_rounding(Rounding.ORT).rounding is Rounding.RAW
+    assert Requant.raw().with_rounding(RoundingRule.ORT).rounding is RoundingRule.RAW
 
 
 def test_window_stage() -> None:
@@ -219,7 +219,11 @@ def test_window_stage() -> None:
         ({"scale": np.ones(2), "offset": np.zeros(3)}, "hold 1 or 2 values as scale does, not 3"),
         ({"offset": np.asarray([0.5])}, "no multiple of the accumulator's unit"),
         (
-            {"rounding": Rounding.ORT, "offset": np.asarray([0.5]), "scale": np.full(1, 2.0**30)},
+            {
+                "rounding": RoundingRule.ORT,
+                "offset": np.asarray([0.5]),
+                "scale": np.full(1, 2.0**30),
+            },
             "below 2\\^30 where the bias",
         ),
     ],
@@ -227,7 +231,7 @@ def test_window_stage() -> None:
 def test_impossible_stages(change: dict[str, object], message: str) -> None:
     fields: dict[str, object] = {
         "scale": np.ones(1),
-        "rounding": Rounding.TFLM,
+        "rounding": RoundingRule.TFLM,
         "zero_point": 0,
         "low": -128,
         "high": 127,

@@ -7,7 +7,7 @@ which read the result of a refused one are judged by their type and their weight
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from compiler.frontends.onnx.model.reader import RawModel, RawNode
+from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
 from compiler.ir.refusals import OperatorRefusedError, Refusal, Refusals
 from hw.arch.errors import RowforgeError
 
@@ -23,7 +23,7 @@ class Blockers:
     static : tensors that follow from constants and shapes, and are known when the model is read
     """
 
-    def __init__(self, raw: RawModel) -> None:
+    def __init__(self, raw: RawOnnxModel) -> None:
         self.names: set[str] = set()
         self.static = static_names(raw)
         self._nodes = {node.index: node for node in raw.nodes}
@@ -58,7 +58,7 @@ class Blockers:
         self._refusals.raise_any()
 
 
-def static_names(raw: RawModel) -> set[str]:
+def static_names(raw: RawOnnxModel) -> set[str]:
     """Tensors that follow from constants and from shapes of tensors."""
     known = {*raw.constants, *raw.unreadable}
     for node in raw.nodes:

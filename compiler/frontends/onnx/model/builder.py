@@ -16,11 +16,11 @@ import numpy as np
 
 from compiler.frontends.onnx.model.emitter import Emitter
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawModel, RawNode
+from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawNode, RawOnnxModel
 from compiler.frontends.onnx.model.values import (
     EXPORT_REMEDY,
     KNOWN,
-    QUANTIZE_REMEDY,
+    QUANTISE_REMEDY,
     RELABELLED,
     Activation,
     Constants,
@@ -31,13 +31,13 @@ from compiler.frontends.onnx.model.values import (
 from compiler.ir.graph import DTYPES, MAX_ELEMENTS, Graph
 from compiler.ir.ops import Array, Constant, HostStep, Reshape
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Rounding
+from numerics.quantisation import RoundingRule
 
 LEAST_FOLDED = 1 << 25  # values that constants computed when the model is read may have in all
 MAX_LISTED = 64  # axes, pads and sizes that an operator may be given
 
 
-class Builder(Emitter):
+class OnnxBuilder(Emitter):
     """Collects the graph of one file while its operators are converted in order.
 
     Attributes
@@ -53,11 +53,11 @@ class Builder(Emitter):
 
     def __init__(
         self,
-        raw: RawModel,
+        raw: RawOnnxModel,
         *,
-        materialisers: Mapping[str, Callable[["Builder", RawNode], None]],
-        integer_forms: Mapping[str, Callable[["Builder", RawNode, str | None], Stored | None]],
-        finisher: Callable[["Builder", str], Callable[[], None] | None],
+        materialisers: Mapping[str, Callable[["OnnxBuilder", RawNode], None]],
+        integer_forms: Mapping[str, Callable[["OnnxBuilder", RawNode, str | None], Stored | None]],
+        finisher: Callable[["OnnxBuilder", str], Callable[[], None] | None],
     ) -> None:
         super().__init__(raw)
         self.constants = Constants(raw.constants)
@@ -248,7 +248,7 @@ class Builder(Emitter):
             return
         materialise = self._materialisers.get(writer.op_type)
         if materialise is None:
-            self.refuse(writer, "it computes in floating point", QUANTIZE_REMEDY)
+            self.refuse(writer, "it computes in floating point", QUANTISE_REMEDY)
         materialise(self, writer)
 
     def _floats_for(self, node: RawNode) -> tuple[str, ...]:
@@ -369,7 +369,7 @@ class Builder(Emitter):
             nodes=tuple(self._nodes),
             inputs=inputs,
             outputs=outputs,
-            rounding=Rounding.ORT,
+            rounding=RoundingRule.ORT,
         )
 
     def _is_known(self, name: str) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawModel, RawNode
+from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
 from compiler.frontends.onnx.model.values import EXPORT_REMEDY, RELABELLED, Activation, Scale
 from compiler.ir.graph import DTYPES, MAX_ELEMENTS, Quantisation, Tensor
 from compiler.ir.ops import Array, HostStep, Node, Reshape
@@ -20,7 +20,7 @@ class Emitter:
     activations : tensors of the graph by their names in the model
     """
 
-    def __init__(self, raw: RawModel) -> None:
+    def __init__(self, raw: RawOnnxModel) -> None:
         self.raw = raw
         self.activations: dict[str, Activation] = {}
         self._tensors: dict[str, Tensor] = {}

@@ -118,7 +118,7 @@ class RawInput:
 
 
 @dataclass(frozen=True, eq=False)
-class RawModel:
+class RawOnnxModel:
     """The main graph of a file, its nodes in an order in which they can run."""
 
     nodes: tuple[RawNode, ...]
@@ -130,7 +130,7 @@ class RawModel:
     readers: dict[str, tuple[RawNode, ...]] = field(repr=False)
 
 
-def read_onnx(path: Path) -> RawModel:
+def read_onnx(path: Path) -> RawOnnxModel:
     """Reads and checks a file; any damage raises RowforgeError naming the file."""
     try:
         size = path.stat().st_size
@@ -150,7 +150,7 @@ def read_onnx(path: Path) -> RawModel:
         raise RowforgeError(f"{path} is not an ONNX file, or damaged: {said}") from error
 
 
-def _model(model: Any) -> RawModel:
+def _model(model: Any) -> RawOnnxModel:
     graph = model.graph
     if not graph.node or not graph.output:
         raise RowforgeError("it must have at least one operator and one output")
@@ -176,7 +176,7 @@ def _model(model: Any) -> RawModel:
     nodes = _without_unread(nodes, outputs)
     if len(set(outputs)) < len(outputs) or len({v.name for v in inputs}) < len(inputs):
         raise RowforgeError("an input or output is listed twice")
-    return RawModel(
+    return RawOnnxModel(
         nodes, constants, unreadable, inputs, outputs, _opset(model), _readers(nodes)
     )  # fmt: skip
 

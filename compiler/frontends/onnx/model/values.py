@@ -9,7 +9,7 @@ import numpy as np
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.ir.ops import Array
 
-QUANTIZE_REMEDY = "quantise the model first, with `rowforge quantize`"
+QUANTISE_REMEDY = "quantise the model first, with `rowforge quantize`"
 EXPORT_REMEDY = "export the model again with fixed shapes"
 KNOWN = "its value is known when the model is read"
 RELABELLED = "the same values under another shape"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation
@@ -21,7 +21,7 @@ _MOST = 1 << 20  # taps, strides, dilations and pads beyond this come from damag
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowGeometry:
     """Geometry along y and x; a 1-D operator has one row."""
 
     taps: Pair
@@ -31,7 +31,7 @@ class Window:
     outputs: Pair
 
 
-def check_work(builder: Builder, node: RawNode, window: Window, channels: int) -> None:
+def check_work(builder: OnnxBuilder, node: RawNode, window: WindowGeometry, channels: int) -> None:
     """Refuses a pool that would take a host very long."""
     if prod(window.taps) > _MOST_TAPS:
         builder.refuse(
@@ -48,7 +48,7 @@ def check_work(builder: Builder, node: RawNode, window: Window, channels: int) -
         )
 
 
-def image_of(builder: Builder, node: RawNode, source: Activation) -> tuple[int, Image]:
+def image_of(builder: OnnxBuilder, node: RawNode, source: Activation) -> tuple[int, Image]:
     """(batch, (H, W, C)) of a channels-first tensor of 3 or 4 axes."""
     shape = source.shape
     if len(shape) not in (3, 4):
@@ -61,7 +61,7 @@ def image_of(builder: Builder, node: RawNode, source: Activation) -> tuple[int, 
     return shape[0], (height, shape[-1], shape[1])
 
 
-def channels_last(builder: Builder, node: RawNode, source: Activation) -> Activation:
+def channels_last(builder: OnnxBuilder, node: RawNode, source: Activation) -> Activation:
     """The input stored as the accelerator wants it."""
     if len(source.shape) not in (3, 4):
         image_of(builder, node, source)
@@ -77,8 +77,8 @@ def output_layout(source: Activation, batch: int, image: Image) -> Layout:
 
 
 def read_window(
-    builder: Builder, node: RawNode, source: Activation, taps: Shape, *, pool: bool
-) -> Window:
+    builder: OnnxBuilder, node: RawNode, source: Activation, taps: Shape, *, pool: bool
+) -> WindowGeometry:
     """The geometry that the node's attributes and its input give."""
     spatial = source.shape[2:]
     rank = len(spatial)
@@ -103,12 +103,12 @@ def read_window(
                 "use a larger input or padding",
             )
         outputs.append(count)
-    return Window(
+    return WindowGeometry(
         _pair(taps), _pair(stride), _pair(dilation), _four(pads, rank), _pair(tuple(outputs))
     )
 
 
-def order_of_taps(image: Image, window: Window) -> str:
+def order_of_taps(image: Image, window: WindowGeometry) -> str:
     """The order in which ONNX Runtime's vector kernels go through a pool's windows."""
     if window.taps == image[:2] and window.stride == (1, 1) and not any(window.pad):
         return "lanes"
@@ -117,7 +117,7 @@ def order_of_taps(image: Image, window: Window) -> str:
     return "columns" if window.stride[1] <= 2 and small else "rows"
 
 
-def kernel_shape(builder: Builder, node: RawNode, source: Activation) -> Shape:
+def kernel_shape(builder: OnnxBuilder, node: RawNode, source: Activation) -> Shape:
     """The taps of a pooling window."""
     if "kernel_shape" not in node.attributes:
         builder.refuse(node, "it has no kernel_shape", "export the model again")
@@ -125,7 +125,7 @@ def kernel_shape(builder: Builder, node: RawNode, source: Activation) -> Shape:
     return _numbers(builder, node, "kernel_shape", (1,) * (len(source.shape) - 2), 1)
 
 
-def pads_before_ceil(builder: Builder, node: RawNode, source: Activation, taps: Shape) -> Pads:
+def pads_before_ceil(builder: OnnxBuilder, node: RawNode, source: Activation, taps: Shape) -> Pads:
     """The pads that the model means, without those that ceil_mode adds at the end."""
     spatial = source.shape[2:]
     rank = len(spatial)
@@ -143,7 +143,7 @@ def _rounded_up(size: int, taps: int, stride: int, dilation: int, before: int, a
 
 
 def _numbers(
-    builder: Builder, node: RawNode, name: str, default: Shape, lowest: int
+    builder: OnnxBuilder, node: RawNode, name: str, default: Shape, lowest: int
 ) -> tuple[int, ...]:
     given = node.integers(name, default) or ()
     if len(given) != len(default):
@@ -158,7 +158,7 @@ def _numbers(
 
 
 def _pads(
-    builder: Builder, node: RawNode, spatial: Shape, taps: Shape, stride: Shape, dilation: Shape
+    builder: OnnxBuilder, node: RawNode, spatial: Shape, taps: Shape, stride: Shape, dilation: Shape
 ) -> list[int]:
     """All pads before, then all pads after."""
     rank = len(spatial)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
-    Window,
+    WindowGeometry,
     channels_last,
     check_work,
     image_of,
@@ -27,7 +27,7 @@ from compiler.frontends.onnx.model.window import (
     read_window,
 )
 from compiler.ir.ops import Conv, Image, Pool, PoolKind
-from numerics.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, RoundingRule, integer_range
 
 AVERAGES = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 _ULP = 2.0**-24
@@ -42,7 +42,7 @@ class Average:
     source: Activation
     batch: int
     image: Image
-    window: Window
+    window: WindowGeometry
     layout: Layout
     include_pad: bool
     beyond: tuple[int, int]
@@ -80,7 +80,7 @@ class Average:
         return {a * b for a in per_axis[0] for b in per_axis[1]}
 
 
-def read_average(builder: Builder, node: RawNode, source: Activation) -> Average:
+def read_average(builder: OnnxBuilder, node: RawNode, source: Activation) -> Average:
     """The geometry of AveragePool, GlobalAveragePool or a ReduceMean over an image."""
     source = channels_last(builder, node, source)
     batch, image = image_of(builder, node, source)
@@ -97,7 +97,7 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
         if node.op_type == "ReduceMean":
             _check_axes(builder, node, len(source.shape))
         taps = image[:2]
-        window = Window((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        window = WindowGeometry((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
         sums = "aligned" if node.op_type == "ReduceMean" else "lanes"
         include_pad, beyond = False, (0, 0)
     layout = output_layout(source, batch, (*window.outputs, image[2]))
@@ -121,7 +121,7 @@ def read_average(builder: Builder, node: RawNode, source: Activation) -> Average
     return average
 
 
-def _check_axes(builder: Builder, node: RawNode, rank: int) -> None:
+def _check_axes(builder: OnnxBuilder, node: RawNode, rank: int) -> None:
     """A ReduceMean is a pool if it runs over all axes but batch and channels."""
     axes = node.integers("axes")
     if axes is None and builder.has(node, 1):
@@ -135,7 +135,7 @@ def _check_axes(builder: Builder, node: RawNode, rank: int) -> None:
 
 
 def _order_of_sums(
-    builder: Builder, node: RawNode, image: Image, window: Window, include_pad: bool
+    builder: OnnxBuilder, node: RawNode, image: Image, window: WindowGeometry, include_pad: bool
 ) -> str:
     """How ONNX Runtime's kernels for this operator set and geometry add up a window."""
     if node.op_type != "AveragePool" or builder.raw.opset >= 19:
@@ -147,7 +147,7 @@ def _order_of_sums(
 
 
 def quantise_average(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     name: str,
     target: Scale,
@@ -162,7 +162,7 @@ def quantise_average(
     return emit_average(builder, average, found.scale, name, target, clamp, absorbed)
 
 
-def averaged_input(builder: Builder, node: RawNode) -> Stored | None:
+def averaged_input(builder: OnnxBuilder, node: RawNode) -> Stored | None:
     """What an average pool averages if that is dequantised 8-bit values."""
     if node.op_type not in AVERAGES:
         return None
@@ -171,7 +171,7 @@ def averaged_input(builder: Builder, node: RawNode) -> Stored | None:
 
 
 def emit_average(
-    builder: Builder,
+    builder: OnnxBuilder,
     average: Average,
     scale: Scale,
     name: str,
@@ -293,7 +293,7 @@ def _as_conv(
         groups=C,
         stage=Requant(
             scale=np.asarray([ratio], dtype=np.float64),
-            rounding=Rounding.ORT,
+            rounding=RoundingRule.ORT,
             zero_point=target.zero_point,
             low=clamp[0],
             high=clamp[1],

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
@@ -20,7 +20,7 @@ from compiler.frontends.onnx.operators.requant import all_values
 from compiler.ir.ops import Add, Array, Mul, Node
 from hw.arch.errors import RowforgeError
 from numerics.host.ort import add_dequantised, add_qlinear
-from numerics.quantisation import Requant, Rounding, add_multipliers, integer_range
+from numerics.quantisation import Requant, RoundingRule, add_multipliers, integer_range
 from numerics.rounding import add_fixed, scale_ort
 
 
@@ -74,7 +74,7 @@ _FUNCTIONS: dict[str, Callable[..., Array]] = {
 
 
 def quantise_binary(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     name: str,
     target: Scale,
@@ -97,7 +97,7 @@ def quantise_binary(
     return emit_binary(builder, binary, name)
 
 
-def binary_operands(builder: Builder, node: RawNode) -> tuple[Stored, Stored] | None:
+def binary_operands(builder: OnnxBuilder, node: RawNode) -> tuple[Stored, Stored] | None:
     """The operands of a sum or product of two tensors if both are dequantised 8-bit values."""
     operands = [_operand(builder, source) for source in node.inputs]
     if len(operands) != 2 or operands[0] is None or operands[1] is None:
@@ -110,7 +110,7 @@ def binary_operands(builder: Builder, node: RawNode) -> tuple[Stored, Stored] | 
     return pair
 
 
-def convert_qlinear(builder: Builder, node: RawNode) -> None:
+def convert_qlinear(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearAdd and QLinearMul."""
     first, second = builder.activation(node, 0), builder.activation(node, 3)
     target = builder.scale_at(node, 6, first.dtype)
@@ -145,7 +145,7 @@ def _exchanged(first: Shape, second: Shape) -> bool:
     return True
 
 
-def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
+def emit_binary(builder: OnnxBuilder, binary: Binary, name: str) -> Activation:
     """The operator on the array if it is exact there, else as a host step."""
     node, arithmetic = binary.raw, binary.arithmetic
     target = arithmetic.target
@@ -172,7 +172,7 @@ def emit_binary(builder: Builder, binary: Binary, name: str) -> Activation:
 
 
 def aligned(
-    builder: Builder, node: RawNode, first: Activation, second: Activation, *, spread: bool
+    builder: OnnxBuilder, node: RawNode, first: Activation, second: Activation, *, spread: bool
 ) -> tuple[Activation, Activation]:
     """Both operands stored alike; with `spread` a constant takes the other's shape."""
     try:
@@ -204,7 +204,7 @@ def aligned(
 
 
 def _spread(
-    builder: Builder, node: RawNode, name: str, value: Array, wide: Activation
+    builder: OnnxBuilder, node: RawNode, name: str, value: Array, wide: Activation
 ) -> Activation:
     """A constant repeated to the shape of the other operand."""
     key = f"{name} for {builder.label(node)}"
@@ -212,7 +212,7 @@ def _spread(
 
 
 def _constant_beside(
-    builder: Builder, node: RawNode, name: str, value: Array, wide: Activation
+    builder: OnnxBuilder, node: RawNode, name: str, value: Array, wide: Activation
 ) -> Activation:
     """A constant with its axes stored as those of the other operand."""
     shape, order = _aligned_shape(value.shape, wide)
@@ -222,7 +222,7 @@ def _constant_beside(
     return builder.reshaped(node, constant, tuple(shape[axis] for axis in order))
 
 
-def _beside(builder: Builder, node: RawNode, small: Activation, wide: Activation) -> Activation:
+def _beside(builder: OnnxBuilder, node: RawNode, small: Activation, wide: Activation) -> Activation:
     """The smaller operand with its axes stored as those of the wider one."""
     if not _lies_whole(wide):
         builder.refuse(
@@ -252,7 +252,7 @@ def _aligned_shape(small: Shape, wide: Activation) -> tuple[Shape, Shape]:
     return (1,) * (rank - len(small)) + tuple(small), order
 
 
-def _operand(builder: Builder, name: str) -> Stored | None:
+def _operand(builder: OnnxBuilder, name: str) -> Stored | None:
     """An operand's stored form; a constant enters the graph as its integers."""
     constant = builder.quantised_constants.get(name)
     if constant is None:
@@ -282,7 +282,7 @@ def _why_not(arithmetic: Arithmetic, first: Activation, second: Activation) -> s
 
 
 def _on_array(
-    builder: Builder, binary: Binary, first: Activation, second: Activation, name: str
+    builder: OnnxBuilder, binary: Binary, first: Activation, second: Activation, name: str
 ) -> Node | None:
     """The array's operator, if it yields ONNX Runtime's value for every pair of operands."""
     found = _exact(binary.arithmetic)
@@ -354,7 +354,7 @@ def _mul(
         return None
     stage = Requant(
         scale=np.asarray([ratio], dtype=np.float64),
-        rounding=Rounding.ORT,
+        rounding=RoundingRule.ORT,
         zero_point=target.zero_point,
         low=clamp[0],
         high=clamp[1],

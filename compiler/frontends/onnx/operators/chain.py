@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Scale
 from numerics.quantisation import integer_range
@@ -19,7 +19,7 @@ Bounds = tuple[float | None, float | None]
 
 
 @dataclass
-class Chain:
+class QdqChain:
     """What lies between an operator and the QuantizeLinear after it, in the model's order.
 
     `name` is the float tensor before the activations; `limits` are stored values between which the
@@ -75,9 +75,9 @@ def quantised(real: float, scale: Scale) -> int:
     return int(min(max(rounded + scale.zero_point, low), high))
 
 
-def walk_back(builder: Builder, name: str, limits: tuple[int, int] | None = None) -> Chain:
+def walk_back(builder: OnnxBuilder, name: str, limits: tuple[int, int] | None = None) -> QdqChain:
     """Over Relu and Clip to the operator that computes."""
-    chain = Chain(name, limits=limits)
+    chain = QdqChain(name, limits=limits)
     while chain.name in builder.pending:
         node = builder.pending[chain.name]
         bounds = clip_bounds(builder, node)
@@ -89,7 +89,7 @@ def walk_back(builder: Builder, name: str, limits: tuple[int, int] | None = None
     return chain
 
 
-def clip_bounds(builder: Builder, node: RawNode) -> Bounds | None:
+def clip_bounds(builder: OnnxBuilder, node: RawNode) -> Bounds | None:
     """The real interval of a Relu or Clip, None for another operator or unknown bounds."""
     if node.op_type == "Relu":
         return 0.0, None

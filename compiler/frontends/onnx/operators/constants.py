@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import KNOWN, QuantisedConstant
@@ -32,7 +32,7 @@ _CAST = {
 }
 
 
-def fold_constant(builder: Builder, node: RawNode) -> bool:
+def fold_constant(builder: OnnxBuilder, node: RawNode) -> bool:
     """Computes the node if its value is known; False if it is not."""
     if node.op_type == "Shape":
         return _shape(builder, node)
@@ -52,7 +52,7 @@ def fold_constant(builder: Builder, node: RawNode) -> bool:
     return True
 
 
-def fold_early(builder: Builder, names: tuple[str, ...]) -> None:
+def fold_early(builder: OnnxBuilder, names: tuple[str, ...]) -> None:
     """Computes the Constant operators that write these names before their turn comes."""
     for node in builder.raw.nodes:
         early = node.op_type == "Constant" and node.index not in builder.served
@@ -62,7 +62,7 @@ def fold_early(builder: Builder, names: tuple[str, ...]) -> None:
             builder.served.add(node.index)
 
 
-def _shape(builder: Builder, node: RawNode) -> bool:
+def _shape(builder: OnnxBuilder, node: RawNode) -> bool:
     shape = builder.shape_of(node.inputs[0]) if node.inputs else None
     if shape is None:
         return False
@@ -71,11 +71,11 @@ def _shape(builder: Builder, node: RawNode) -> bool:
     return True
 
 
-def _inputs(builder: Builder, node: RawNode) -> list[Array]:
+def _inputs(builder: OnnxBuilder, node: RawNode) -> list[Array]:
     return [builder.constants[name] for name in node.inputs if name]
 
 
-def _constant(builder: Builder, node: RawNode) -> Array:
+def _constant(builder: OnnxBuilder, node: RawNode) -> Array:
     for name, dtype in (
         ("value_float", np.float32),
         ("value_int", np.int64),
@@ -90,7 +90,7 @@ def _constant(builder: Builder, node: RawNode) -> Array:
     return value
 
 
-def _filled(builder: Builder, node: RawNode) -> Array:
+def _filled(builder: OnnxBuilder, node: RawNode) -> Array:
     shape = tuple(int(n) for n in _inputs(builder, node)[0].reshape(-1))
     builder.check_folded(node, shape or (1,))
     value = node.attributes.get("value", np.zeros(1, dtype=np.float32))
@@ -99,7 +99,7 @@ def _filled(builder: Builder, node: RawNode) -> Array:
     return np.full(shape, value.reshape(-1)[0], dtype=value.dtype)
 
 
-def _gather(builder: Builder, node: RawNode) -> Array:
+def _gather(builder: OnnxBuilder, node: RawNode) -> Array:
     data, indices = _inputs(builder, node)
     axis = node.integer("axis", 0)
     rest = data.size // max(data.shape[axis], 1)
@@ -107,7 +107,7 @@ def _gather(builder: Builder, node: RawNode) -> Array:
     return np.asarray(np.take(data, indices, axis=axis))
 
 
-def _slice(builder: Builder, node: RawNode) -> Array:
+def _slice(builder: OnnxBuilder, node: RawNode) -> Array:
     given = _inputs(builder, node)
     data = given[0]
     if "starts" in node.attributes:
@@ -125,32 +125,32 @@ def _slice(builder: Builder, node: RawNode) -> Array:
     return np.asarray(data[tuple(selection)])
 
 
-def _concat(builder: Builder, node: RawNode) -> Array:
+def _concat(builder: OnnxBuilder, node: RawNode) -> Array:
     arrays = _inputs(builder, node)
     builder.check_folded(node, (sum(a.size for a in arrays) or 1,))
     return np.concatenate(arrays, axis=node.integer("axis", 0))
 
 
-def _cast(builder: Builder, node: RawNode) -> Array:
+def _cast(builder: OnnxBuilder, node: RawNode) -> Array:
     with np.errstate(all="ignore"):
         return _inputs(builder, node)[0].astype(_CAST[node.integer("to", 0)])
 
 
-def _expand(builder: Builder, node: RawNode) -> Array:
+def _expand(builder: OnnxBuilder, node: RawNode) -> Array:
     data, shape = _inputs(builder, node)
     wanted = np.broadcast_shapes(data.shape, tuple(int(n) for n in shape.reshape(-1)))
     builder.check_folded(node, wanted or (1,))
     return np.broadcast_to(data, wanted).copy()
 
 
-def _range(builder: Builder, node: RawNode) -> Array:
+def _range(builder: OnnxBuilder, node: RawNode) -> Array:
     start, limit, delta = (value.reshape(-1)[0] for value in _inputs(builder, node))
     builder.check_folded(node, (max(int(abs((limit - start) / delta)), 1),))
     return np.arange(start, limit, delta, dtype=start.dtype)
 
 
-def _elementwise(function: Callable[..., Any]) -> Callable[[Builder, RawNode], Array]:
-    def fold(builder: Builder, node: RawNode) -> Array:
+def _elementwise(function: Callable[..., Any]) -> Callable[[OnnxBuilder, RawNode], Array]:
+    def fold(builder: OnnxBuilder, node: RawNode) -> Array:
         arrays = _inputs(builder, node)
         builder.check_folded(node, np.broadcast_shapes(*(a.shape for a in arrays)) or (1,))
         with np.errstate(all="ignore"):
@@ -163,7 +163,7 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(a / b if a.dtype.kind == "f" else np.trunc(a / b))
 
 
-def _clip(builder: Builder, node: RawNode) -> Array:
+def _clip(builder: OnnxBuilder, node: RawNode) -> Array:
     value = builder.constants[node.inputs[0]]
     bounds = clip_bounds(builder, node)
     if bounds is None:
@@ -178,7 +178,7 @@ def _permutation(node: RawNode, rank: int) -> tuple[int, ...]:
     return node.integers("perm") or tuple(reversed(range(rank)))
 
 
-def _moved(builder: Builder, node: RawNode, array: Array) -> Array:
+def _moved(builder: OnnxBuilder, node: RawNode, array: Array) -> Array:
     """The array as a relabelling operator leaves it."""
     layout = relabelled(builder, node, Layout.plain(tuple(array.shape)))
     if node.op_type == "Transpose":
@@ -186,14 +186,16 @@ def _moved(builder: Builder, node: RawNode, array: Array) -> Array:
     return array.reshape(layout.shape if layout else array.shape)
 
 
-def _relabel(builder: Builder, node: RawNode) -> Array:
+def _relabel(builder: OnnxBuilder, node: RawNode) -> Array:
     return _moved(builder, node, builder.constants[node.inputs[0]])
 
 
 # ---- quantised initializers ---------------------------------------------------------------------
 
 
-def _parameters(builder: Builder, node: RawNode, dtype: np.dtype[Any]) -> tuple[Array, Array, int]:
+def _parameters(
+    builder: OnnxBuilder, node: RawNode, dtype: np.dtype[Any]
+) -> tuple[Array, Array, int]:
     """(scales, zero points, axis) of QuantizeLinear or DequantizeLinear of a constant."""
     shape = builder.constants.shape(node.inputs[0])
     rank = len(shape)
@@ -225,7 +227,7 @@ def _along(values: Array, axis: int, rank: int) -> Array:
     return values.reshape([values.size if index == axis else 1 for index in range(rank)])
 
 
-def _stays_quantised(builder: Builder, node: RawNode) -> bool:
+def _stays_quantised(builder: OnnxBuilder, node: RawNode) -> bool:
     """DequantizeLinear of a constant, and what relabels its result: integers that stay integers."""
     name = node.inputs[0] if node.inputs else ""
     if len(node.outputs) != 1 or name not in builder.constants:
@@ -246,7 +248,7 @@ def _stays_quantised(builder: Builder, node: RawNode) -> bool:
     return True
 
 
-def _enter(builder: Builder, node: RawNode, constant: QuantisedConstant) -> None:
+def _enter(builder: OnnxBuilder, node: RawNode, constant: QuantisedConstant) -> None:
     """A dequantised constant: its float form is a folded step that a dump computes."""
     name = node.outputs[0]
     builder.quantised_constants[name] = constant
@@ -274,7 +276,7 @@ def _real(constant: QuantisedConstant) -> Array:
     )
 
 
-def _dequantised(builder: Builder, node: RawNode) -> QuantisedConstant:
+def _dequantised(builder: OnnxBuilder, node: RawNode) -> QuantisedConstant:
     values = builder.constants[node.inputs[0]]
     if values.dtype.kind not in "iu" or values.dtype.itemsize > 4 or values.size == 0:
         builder.refuse(
@@ -285,7 +287,7 @@ def _dequantised(builder: Builder, node: RawNode) -> QuantisedConstant:
     return QuantisedConstant(values, *_parameters(builder, node, values.dtype))
 
 
-def _quantise(builder: Builder, node: RawNode) -> Array:
+def _quantise(builder: OnnxBuilder, node: RawNode) -> Array:
     values = builder.constants[node.inputs[0]]
     if values.dtype != np.float32:
         builder.refuse(node, f"its input has type {values.dtype}", "give it float32 values")
@@ -299,7 +301,7 @@ def _quantise(builder: Builder, node: RawNode) -> Array:
     return np.asarray(np.fmin(np.fmax(rounded, low), high)).astype(zero.dtype)
 
 
-_FOLDS: dict[str, Callable[[Builder, RawNode], Array]] = {
+_FOLDS: dict[str, Callable[[OnnxBuilder, RawNode], Array]] = {
     "Constant": _constant,
     "ConstantOfShape": _filled,
     "Gather": _gather,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
@@ -11,7 +11,7 @@ from compiler.ir.ops import Concat, Pad
 from numerics.quantisation import integer_range
 
 
-def read_pads(builder: Builder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:
+def read_pads(builder: OnnxBuilder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:
     """(before, after) of every axis of the model's tensor."""
     given: Any = node.integers("pads")
     if given is None:
@@ -29,14 +29,14 @@ def read_pads(builder: Builder, node: RawNode, rank: int) -> tuple[tuple[int, in
     return tuple(pads)
 
 
-def pad_value(builder: Builder, node: RawNode) -> float:
+def pad_value(builder: OnnxBuilder, node: RawNode) -> float:
     """The number that a Pad writes."""
     if builder.has(node, 2):
         return float(builder.scalar(node, 2, "padding value"))
     return node.number("value", 0.0)
 
 
-def pad_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
+def pad_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """Padding of dequantised values with 0, whose stored value is the zero point."""
     found = builder.stored(builder.name_at(node, 0, "input"))
     if found is None or pad_value(builder, node) != 0.0:
@@ -46,7 +46,7 @@ def pad_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | Non
     return Stored(padded, found.scale)
 
 
-def convert_pad(builder: Builder, node: RawNode) -> None:
+def convert_pad(builder: OnnxBuilder, node: RawNode) -> None:
     """Pad of integers, or of floats that exist."""
     source = builder.activation(node, 0)
     value = pad_value(builder, node)
@@ -54,7 +54,7 @@ def convert_pad(builder: Builder, node: RawNode) -> None:
 
 
 def emit_pad(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     source: Activation,
     name: str,
@@ -91,7 +91,7 @@ def emit_pad(
 
 
 def quantise_concat(
-    builder: Builder, node: RawNode, name: str, target: Scale, absorbed: tuple[RawNode, ...]
+    builder: OnnxBuilder, node: RawNode, name: str, target: Scale, absorbed: tuple[RawNode, ...]
 ) -> Activation | None:
     """A Concat whose inputs have scales of their own: each is brought to the output's first."""
     found = [builder.stored(source) for source in node.inputs]
@@ -110,7 +110,7 @@ def quantise_concat(
 
 
 def requantised(
-    builder: Builder, node: RawNode, part: Stored, source: str, target: Scale
+    builder: OnnxBuilder, node: RawNode, part: Stored, source: str, target: Scale
 ) -> Activation:
     """One input of a concatenation at the output's scale."""
     if part.scale == target:
@@ -122,7 +122,7 @@ def requantised(
     return requantise_stored(builder, node, part, name, target, integer_range(target.dtype))
 
 
-def concat_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
+def concat_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """Concatenation of dequantised values with one scale."""
     found = [builder.stored(name) for name in node.inputs]
     present = [part for part in found if part is not None]
@@ -136,14 +136,14 @@ def concat_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | 
     return Stored(joined, present[0].scale)
 
 
-def convert_concat(builder: Builder, node: RawNode) -> None:
+def convert_concat(builder: OnnxBuilder, node: RawNode) -> None:
     """Concat of integers, or of floats that exist."""
     sources = [builder.activation(node, position) for position in range(len(node.inputs))]
     emit_concat(builder, node, sources, node.outputs[0], None)
 
 
 def emit_concat(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     sources: list[Activation],
     name: str,

@@ -5,12 +5,12 @@ An 8-bit tensor has 256 values: both ways are computed for all of them when the 
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.ir.ops import Array, Rescale
 from numerics.host.ort import dequantise_ort, quantise_ort
-from numerics.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, RoundingRule, integer_range
 from numerics.rounding import scale_ort
 
 
@@ -21,7 +21,7 @@ def all_values(dtype: str) -> Array:
 
 
 def requantise_stored(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     source: Stored,
     name: str,
@@ -47,7 +47,7 @@ def requantise_stored(
 
 
 def emit_table(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     source: Stored,
     name: str,
@@ -67,7 +67,7 @@ def emit_table(
         if np.array_equal(np.clip(ours, *clamp), table):
             stage = Requant(
                 scale=np.asarray([ratio], dtype=np.float64),
-                rounding=Rounding.ORT,
+                rounding=RoundingRule.ORT,
                 zero_point=target.zero_point,
                 low=clamp[0],
                 high=clamp[1],

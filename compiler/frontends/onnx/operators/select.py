@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
-    Window,
+    WindowGeometry,
     channels_last,
     check_work,
     image_of,
@@ -24,7 +24,7 @@ from compiler.frontends.onnx.model.window import (
     read_window,
 )
 from compiler.ir.ops import Image, Pool, PoolKind, Rescale
-from numerics.quantisation import Requant, Rounding, integer_range
+from numerics.quantisation import Requant, RoundingRule, integer_range
 
 RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
 POOLS = ("MaxPool", "GlobalMaxPool")
@@ -33,7 +33,7 @@ POOLS = ("MaxPool", "GlobalMaxPool")
 # ---- relabelling --------------------------------------------------------------------------------
 
 
-def relabelled(builder: Builder, node: RawNode, layout: Layout) -> Layout | None:
+def relabelled(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | None:
     """The layout of the node's output, None if values would have to move."""
     shape = layout.shape
     match node.op_type:
@@ -57,7 +57,7 @@ def relabelled(builder: Builder, node: RawNode, layout: Layout) -> Layout | None
     return layout.reshape(_squeezed(builder, node, shape))
 
 
-def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
+def _reshaped(builder: OnnxBuilder, node: RawNode, shape: Shape) -> Shape:
     given: Any = node.integers("shape")
     if given is None:
         given = builder.integers(node, 1, "new shape")
@@ -78,7 +78,7 @@ def _reshaped(builder: Builder, node: RawNode, shape: Shape) -> Shape:
     return tuple(sizes)
 
 
-def _squeezed(builder: Builder, node: RawNode, shape: Shape) -> Shape:
+def _squeezed(builder: OnnxBuilder, node: RawNode, shape: Shape) -> Shape:
     axes: Any = node.integers("axes")
     if axes is None and builder.has(node, 1):
         axes = builder.integers(node, 1, "axes")
@@ -100,7 +100,7 @@ def _squeezed(builder: Builder, node: RawNode, shape: Shape) -> Shape:
     return tuple(1 if axis in places else next(rest) for axis in range(rank))
 
 
-def relabel_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
+def relabel_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """The integer form of a relabelling operator between floats."""
     found = builder.stored(builder.name_at(node, 0, "input"))
     if found is None:
@@ -117,18 +117,18 @@ def relabel_stored(builder: Builder, node: RawNode, key: str | None) -> Stored |
     return Stored(replace(source, layout=layout), found.scale)
 
 
-def convert_relabel(builder: Builder, node: RawNode) -> None:
+def convert_relabel(builder: OnnxBuilder, node: RawNode) -> None:
     """A relabelling operator of integers, or of floats that exist."""
     relabel_to(builder, node, builder.activation(node, 0), node.outputs[0])
 
 
-def relabel_to(builder: Builder, node: RawNode, source: Activation, name: str) -> Activation:
+def relabel_to(builder: OnnxBuilder, node: RawNode, source: Activation, name: str) -> Activation:
     """The tensor `name`: what a relabelling operator makes of this one."""
     seen = seen_as(builder, node, source)
     return builder.relabel(node, name, seen, seen.layout)
 
 
-def seen_as(builder: Builder, node: RawNode, source: Activation) -> Activation:
+def seen_as(builder: OnnxBuilder, node: RawNode, source: Activation) -> Activation:
     """A tensor as a relabelling operator has it, with values moved if need be; no tensor's name."""
     layout = relabelled(builder, node, source.layout)
     if layout is None:
@@ -141,7 +141,7 @@ def seen_as(builder: Builder, node: RawNode, source: Activation) -> Activation:
 # ---- maximum ------------------------------------------------------------------------------------
 
 
-def pool_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
+def pool_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """The integer form of a maximum pool between floats."""
     found = builder.stored(builder.name_at(node, 0, "input"))
     if found is None or len(node.outputs) > 1 or found.scale.dtype not in ("int8", "uint8"):
@@ -150,7 +150,7 @@ def pool_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | No
     return Stored(emit_max(builder, node, found.activation, name, found.scale), found.scale)
 
 
-def convert_max(builder: Builder, node: RawNode) -> None:
+def convert_max(builder: OnnxBuilder, node: RawNode) -> None:
     """MaxPool and GlobalMaxPool of integers, or of floats that exist."""
     source = builder.activation(node, 0)
     if source.dtype not in ("float32", "int8", "uint8"):
@@ -161,13 +161,13 @@ def convert_max(builder: Builder, node: RawNode) -> None:
 
 
 def emit_max(
-    builder: Builder, node: RawNode, source: Activation, name: str, scale: Scale | None
+    builder: OnnxBuilder, node: RawNode, source: Activation, name: str, scale: Scale | None
 ) -> Activation:
     """A maximum pool: 8-bit values on the array, others on the host."""
     source = channels_last(builder, node, source)
     batch, image = image_of(builder, node, source)
     if node.op_type == "GlobalMaxPool":
-        window = Window(image[:2], (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        window = WindowGeometry(image[:2], (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     else:
         window = read_window(builder, node, source, kernel_shape(builder, node, source), pool=True)
     check_work(builder, node, window, image[2])
@@ -208,7 +208,7 @@ def emit_max(
     return output
 
 
-def _order_of_maxima(node: RawNode, image: Image, window: Window, rank: int) -> str:
+def _order_of_maxima(node: RawNode, image: Image, window: WindowGeometry, rank: int) -> str:
     """How ONNX Runtime's kernel for this form of the operator goes through a window of floats."""
     if window.dilation != (1, 1) or len(node.outputs) > 1:
         return "values"
@@ -216,7 +216,7 @@ def _order_of_maxima(node: RawNode, image: Image, window: Window, rank: int) -> 
     return "rows" if order == "columns" and rank < 4 else order
 
 
-def emit_indices(builder: Builder, node: RawNode, source: Activation, name: str) -> None:
+def emit_indices(builder: OnnxBuilder, node: RawNode, source: Activation, name: str) -> None:
     """Where the maxima of a pool lie in its input, on the host."""
     source = channels_last(builder, node, source)
     batch, image = image_of(builder, node, source)
@@ -241,7 +241,7 @@ def emit_indices(builder: Builder, node: RawNode, source: Activation, name: str)
 # ---- clamps -------------------------------------------------------------------------------------
 
 
-def relu_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | None:
+def relu_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """Relu of dequantised values that are not quantised next: stored values from zero on."""
     found = builder.stored(builder.name_at(node, 0, "input"))
     if found is None or found.scale.dtype not in ("int8", "uint8"):
@@ -255,7 +255,7 @@ def relu_stored(builder: Builder, node: RawNode, key: str | None) -> Stored | No
 
 
 def clamp_stored(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
     source: Activation,
     name: str,
@@ -266,7 +266,7 @@ def clamp_stored(
     output = builder.declare(name, source.layout, source.dtype, scale)
     stage = Requant(
         scale=np.ones(1),
-        rounding=Rounding.ORT,
+        rounding=RoundingRule.ORT,
         zero_point=0,
         low=clamp[0],
         high=clamp[1],

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.placement.push import moved
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
@@ -14,13 +14,13 @@ from compiler.ir.ops import Array, HostStep
 from numerics.host.sums import UNROUNDED
 
 
-def finisher(builder: Builder, name: str) -> Callable[[], None] | None:
+def finisher(builder: OnnxBuilder, name: str) -> Callable[[], None] | None:
     """What computes a float tensor that is a product of integers; None if it is not."""
     product = product_before(builder, name)
     return None if product is None else lambda: _finish(builder, product, name)
 
 
-def _finish(builder: Builder, product: Product, name: str) -> None:
+def _finish(builder: OnnxBuilder, product: Product, name: str) -> None:
     mac, raw = product.mac, product.mac.raw
     bare = replace(mac, bias=None, addend=None)
     emit = emit_conv if raw.op_type in CONVOLUTIONS else emit_product

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation
@@ -26,7 +26,7 @@ _LARGEST_SCALE = 2.0**100
 CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool"}
 
 
-def convert_dequantize(builder: Builder, node: RawNode) -> None:
+def convert_dequantise(builder: OnnxBuilder, node: RawNode) -> None:
     """DequantizeLinear: 8-bit values stay stored until something needs floats."""
     source = builder.activation(node, 0)
     if source.dtype not in ("int8", "uint8", "int32"):
@@ -52,7 +52,7 @@ def convert_dequantize(builder: Builder, node: RawNode) -> None:
     )
 
 
-def convert_cast(builder: Builder, node: RawNode) -> None:
+def convert_cast(builder: OnnxBuilder, node: RawNode) -> None:
     """Cast between the types that a graph may hold."""
     source = builder.activation(node, 0)
     dtype = CAST_TYPES.get(node.integer("to", 0))
@@ -64,7 +64,7 @@ def convert_cast(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "cast_ort", (source,), output, dtype=dtype)
 
 
-def convert_dynamic(builder: Builder, node: RawNode) -> None:
+def convert_dynamic(builder: OnnxBuilder, node: RawNode) -> None:
     """DynamicQuantizeLinear: three host steps, for values, scale and zero point."""
     source = _floats(builder, node)
     for name, (function, dtype) in zip(node.outputs, _DYNAMIC, strict=False):
@@ -74,7 +74,7 @@ def convert_dynamic(builder: Builder, node: RawNode) -> None:
             builder.emit_host(node, function, (source,), output)
 
 
-def convert_arithmetic(builder: Builder, node: RawNode) -> None:
+def convert_arithmetic(builder: OnnxBuilder, node: RawNode) -> None:
     """Add, Sub, Mul and Div of two tensors of one type."""
     if "axis" in node.attributes or node.integer("broadcast", 0):
         builder.refuse(node, "it broadcasts as operator sets below 7 do", "convert the model")
@@ -90,7 +90,7 @@ def convert_arithmetic(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "arithmetic", (first, second), output, operator=node.op_type)
 
 
-def convert_clip(builder: Builder, node: RawNode) -> None:
+def convert_clip(builder: OnnxBuilder, node: RawNode) -> None:
     """Relu and Clip: 8-bit values on the array, others on the host."""
     source = builder.activation(node, 0)
     bounds = clip_bounds(builder, node)
@@ -116,19 +116,19 @@ def convert_clip(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "clip", (source,), output, **parameters)
 
 
-def _has_bound(builder: Builder, node: RawNode, position: int, edge: str) -> bool:
+def _has_bound(builder: OnnxBuilder, node: RawNode, position: int, edge: str) -> bool:
     """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
     return builder.has(node, position) or edge in node.attributes
 
 
-def convert_average(builder: Builder, node: RawNode) -> None:
+def convert_average(builder: OnnxBuilder, node: RawNode) -> None:
     """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
     average = read_average(builder, node, _floats(builder, node))
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
 
 
-def convert_softmax(builder: Builder, node: RawNode) -> None:
+def convert_softmax(builder: OnnxBuilder, node: RawNode) -> None:
     """Softmax over the last axis."""
     source = _floats(builder, node)
     source, columns = softmax_rows(builder, node, source, builder.raw.opset)
@@ -137,7 +137,7 @@ def convert_softmax(builder: Builder, node: RawNode) -> None:
 
 
 def softmax_rows(
-    builder: Builder, node: RawNode, source: Activation, opset: int
+    builder: OnnxBuilder, node: RawNode, source: Activation, opset: int
 ) -> tuple[Activation, int]:
     """The input with its rows in sequence, and their length."""
     rank = len(source.shape)
@@ -151,7 +151,7 @@ def softmax_rows(
     return builder.in_order(node, source, tuple(range(rank))), source.shape[axis % rank]
 
 
-def _floats(builder: Builder, node: RawNode) -> Activation:
+def _floats(builder: OnnxBuilder, node: RawNode) -> Activation:
     source = builder.activation(node, 0)
     if source.dtype != "float32":
         builder.refuse(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale
 from compiler.frontends.onnx.operators.average import averaged_input, quantise_average
@@ -46,7 +46,7 @@ class _Step:
 
 
 def emit_quantised(
-    builder: Builder,
+    builder: OnnxBuilder,
     product: Product,
     name: str,
     target: Scale,
@@ -62,7 +62,7 @@ def emit_quantised(
     return moved(builder, product, made, name)
 
 
-def moved(builder: Builder, product: Product, made: Activation, name: str) -> Activation:
+def moved(builder: OnnxBuilder, product: Product, made: Activation, name: str) -> Activation:
     """The moves that lie within a product, on its result."""
     for node in product.moves[:-1]:
         made = seen_as(builder, node, made)
@@ -74,7 +74,7 @@ def moved(builder: Builder, product: Product, made: Activation, name: str) -> Ac
 class Push:
     """One QuantizeLinear on its way towards the products that it quantises."""
 
-    builder: Builder
+    builder: OnnxBuilder
     node: RawNode
     target: Scale
     output: str

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale
 from compiler.frontends.onnx.operators.average import AVERAGES, quantise_average
 from compiler.frontends.onnx.operators.binary import quantise_binary
-from compiler.frontends.onnx.operators.chain import Chain, clip_bounds, stored_clamp, walk_back
+from compiler.frontends.onnx.operators.chain import QdqChain, clip_bounds, stored_clamp, walk_back
 from compiler.frontends.onnx.operators.constants import fold_early
 from compiler.frontends.onnx.operators.join import quantise_concat
 from compiler.frontends.onnx.operators.requant import requantise_stored
@@ -34,7 +34,7 @@ class _Placed:
     clips: tuple[RawNode, ...] = ()
 
 
-def convert_quantize(builder: Builder, node: RawNode) -> None:
+def convert_quantise(builder: OnnxBuilder, node: RawNode) -> None:
     """QuantizeLinear of an activation, with all float operators before it that can join in."""
     target = _target(builder, node)
     placed = _placed(builder, node, target)
@@ -49,7 +49,7 @@ def convert_quantize(builder: Builder, node: RawNode) -> None:
         _quantise_float(builder, node, target, placed)
 
 
-def _placed(builder: Builder, node: RawNode, target: Scale | None) -> _Placed:
+def _placed(builder: OnnxBuilder, node: RawNode, target: Scale | None) -> _Placed:
     """The output of the QuantizeLinear, or of a Clip to constant bounds that alone reads it."""
     name = node.outputs[0]
     readers = builder.raw.readers.get(name, ())
@@ -65,7 +65,7 @@ def _placed(builder: Builder, node: RawNode, target: Scale | None) -> _Placed:
 
 
 def _quantise_known(
-    builder: Builder, node: RawNode, chain: Chain, target: Scale, placed: _Placed
+    builder: OnnxBuilder, node: RawNode, chain: QdqChain, target: Scale, placed: _Placed
 ) -> bool:
     """A float tensor that another QuantizeLinear of this scale has quantised already."""
     known = builder.quantised_forms.get((chain.name, target, chain.clamp(target)))
@@ -78,7 +78,7 @@ def _quantise_known(
 
 
 def _quantise_operator(
-    builder: Builder, chain: Chain, target: Scale, output: str, absorbed: tuple[RawNode, ...]
+    builder: OnnxBuilder, chain: QdqChain, target: Scale, output: str, absorbed: tuple[RawNode, ...]
 ) -> bool:
     """An operator right before the chain whose operands are stored integers."""
     writer, clamp = builder.pending.get(chain.name), chain.clamp(target)
@@ -98,16 +98,16 @@ def _quantise_operator(
     return made is not None
 
 
-def _push(builder: Builder, node: RawNode, target: Scale, placed: _Placed) -> bool:
+def _push(builder: OnnxBuilder, node: RawNode, target: Scale, placed: _Placed) -> bool:
     """Operators that move values, right before the QuantizeLinear."""
     push = Push(builder, node, target, placed.output, list(placed.clips))
     return push.run(node.inputs[0], placed.limits or integer_range(target.dtype))
 
 
 def _requantise(
-    builder: Builder,
+    builder: OnnxBuilder,
     node: RawNode,
-    chain: Chain,
+    chain: QdqChain,
     target: Scale,
     placed: _Placed,
     absorbed: tuple[RawNode, ...],
@@ -130,7 +130,7 @@ def _requantise(
     return True
 
 
-def _key_for(builder: Builder, node: RawNode, chain: Chain, target: Scale) -> str | None:
+def _key_for(builder: OnnxBuilder, node: RawNode, chain: QdqChain, target: Scale) -> str | None:
     """The output's name, if an operator that keeps the scale of its input may write it itself."""
     readers, writer = builder.raw.readers, builder.pending.get(chain.name)
     plain = not chain.bounds and chain.limits is None
@@ -141,7 +141,7 @@ def _key_for(builder: Builder, node: RawNode, chain: Chain, target: Scale) -> st
     return node.outputs[0] if kept and readers.get(chain.name, ()) == (node,) else None
 
 
-def _target(builder: Builder, node: RawNode) -> Scale | None:
+def _target(builder: OnnxBuilder, node: RawNode) -> Scale | None:
     """The output's scale, None for one scale per slice."""
     if builder.constant(node, 1, "scale").size != 1:
         return None
@@ -152,7 +152,9 @@ def _target(builder: Builder, node: RawNode) -> Scale | None:
     return target
 
 
-def _quantise_float(builder: Builder, node: RawNode, target: Scale | None, placed: _Placed) -> None:
+def _quantise_float(
+    builder: OnnxBuilder, node: RawNode, target: Scale | None, placed: _Placed
+) -> None:
     """QuantizeLinear of a float tensor, on the host."""
     source = builder.activation(node, 0)
     if source.dtype != "float32":
@@ -190,7 +192,7 @@ class Slices:
     axis: int = 0
 
 
-def sliced_parameters(builder: Builder, node: RawNode, source: Activation) -> Slices:
+def sliced_parameters(builder: OnnxBuilder, node: RawNode, source: Activation) -> Slices:
     """The parameters of a QuantizeLinear or DequantizeLinear with one scale per slice."""
     axis = node.integer("axis", 1)
     rank = len(source.shape)

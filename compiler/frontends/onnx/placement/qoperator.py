@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant, Scale, Stored
 from compiler.frontends.onnx.operators.average import emit_average, read_average
@@ -24,7 +24,7 @@ from numerics.host.ort import softmax_peak
 from numerics.quantisation import integer_range
 
 
-def convert_qlinear_conv(builder: Builder, node: RawNode) -> None:
+def convert_qlinear_conv(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearConv: x, scale, zero, w, scale, zero, y scale, y zero, bias."""
     source, scale = _operand(builder, node, 0)
     mac = Mac(
@@ -37,7 +37,7 @@ def convert_qlinear_conv(builder: Builder, node: RawNode) -> None:
     emit_conv(builder, mac, node.outputs[0], _target(builder, node, 6))
 
 
-def convert_qlinear_matmul(builder: Builder, node: RawNode) -> None:
+def convert_qlinear_matmul(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearMatMul: a, scale, zero, b, scale, zero, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     weights = checked_weights(builder, node, weights_at(builder, node, 3, 1))
@@ -46,7 +46,7 @@ def convert_qlinear_matmul(builder: Builder, node: RawNode) -> None:
     emit_product(builder, mac, node.outputs[0], target)
 
 
-def convert_qgemm(builder: Builder, node: RawNode) -> None:
+def convert_qgemm(builder: OnnxBuilder, node: RawNode) -> None:
     """QGemm: a, scale, zero, b, scale, zero, bias, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     weights = checked_weights(builder, node, weights_at(builder, node, 3, 1))
@@ -76,7 +76,7 @@ def convert_qgemm(builder: Builder, node: RawNode) -> None:
     builder.emit_host(node, "scale_sums", (sums,), output, scale=scales)
 
 
-def convert_integer(builder: Builder, node: RawNode) -> None:
+def convert_integer(builder: OnnxBuilder, node: RawNode) -> None:
     """ConvInteger and MatMulInteger: x, w, x zero, w zero; the sums themselves are the output."""
     source = builder.activation(node, 0)
     values = builder.constant(node, 1, "weights")
@@ -102,7 +102,7 @@ def convert_integer(builder: Builder, node: RawNode) -> None:
     emit(builder, mac, node.outputs[0], None)
 
 
-def convert_qlinear_pool(builder: Builder, node: RawNode) -> None:
+def convert_qlinear_pool(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearAveragePool and QLinearGlobalAveragePool: x, scale, zero, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     target = _target(builder, node, 3)
@@ -112,7 +112,7 @@ def convert_qlinear_pool(builder: Builder, node: RawNode) -> None:
     emit_average(builder, average, scale, node.outputs[0], target, integer_range(target.dtype))
 
 
-def convert_qlinear_softmax(builder: Builder, node: RawNode) -> None:
+def convert_qlinear_softmax(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearSoftmax over the last axis: x, scale, zero, y scale, y zero."""
     source, scale = _operand(builder, node, 0)
     target = _target(builder, node, 3)
@@ -140,7 +140,7 @@ def convert_qlinear_softmax(builder: Builder, node: RawNode) -> None:
     )
 
 
-def convert_qlinear_concat(builder: Builder, node: RawNode) -> None:
+def convert_qlinear_concat(builder: OnnxBuilder, node: RawNode) -> None:
     """QLinearConcat: y scale, y zero, then x, scale, zero for every input."""
     target = builder.scale_at(node, 0)
     sources: list[Activation] = []
@@ -151,25 +151,25 @@ def convert_qlinear_concat(builder: Builder, node: RawNode) -> None:
     emit_concat(builder, node, sources, node.outputs[0], target)
 
 
-def _operand(builder: Builder, node: RawNode, position: int) -> tuple[Activation, Scale]:
+def _operand(builder: OnnxBuilder, node: RawNode, position: int) -> tuple[Activation, Scale]:
     source = builder.activation(node, position)
     _check_8_bits(builder, node, source)
     return source, builder.scale_at(node, position + 1, source.dtype)
 
 
-def _check_8_bits(builder: Builder, node: RawNode, source: Activation) -> None:
+def _check_8_bits(builder: OnnxBuilder, node: RawNode, source: Activation) -> None:
     if source.dtype not in ("int8", "uint8"):
         builder.refuse(node, f"its input has type {source.dtype}", "quantise it to 8 bits")
 
 
-def _target(builder: Builder, node: RawNode, position: int) -> Scale:
+def _target(builder: OnnxBuilder, node: RawNode, position: int) -> Scale:
     target = builder.scale_at(node, position)
     if target.dtype not in ("int8", "uint8"):
         builder.refuse(node, f"its output has type {target.dtype}", "quantise it to 8 bits")
     return target
 
 
-def _bias(builder: Builder, node: RawNode, position: int) -> Array | None:
+def _bias(builder: OnnxBuilder, node: RawNode, position: int) -> Array | None:
     """An int32 bias in units of the accumulator."""
     if not builder.has(node, position):
         return None

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.operators.select import RELABELLING, relabelled
@@ -47,7 +47,7 @@ class _Found:
     view: _View | None = None
 
 
-def product_before(builder: Builder, name: str) -> Product | None:
+def product_before(builder: OnnxBuilder, name: str) -> Product | None:
     """The product that a float tensor is, with all that is linear after it; else None."""
     wanted, after = name, [name]  # names from the wanted one back to one that is known
     while name not in builder.products:
@@ -76,7 +76,7 @@ def product_before(builder: Builder, name: str) -> Product | None:
     return found.product
 
 
-def _followed(builder: Builder, node: RawNode, found: _Found) -> _Found | None:
+def _followed(builder: OnnxBuilder, node: RawNode, found: _Found) -> _Found | None:
     """The product with one more operator after it; None where that is not linear by channel."""
     product, mac = found.product, found.product.mac
     view = found.view or _first_view(builder, mac)
@@ -89,7 +89,7 @@ def _followed(builder: Builder, node: RawNode, found: _Found) -> _Found | None:
     return _Found(replace(product, mac=replace(joined, others=(*joined.others, node))), view)
 
 
-def _operand_before(builder: Builder, node: RawNode) -> str | None:
+def _operand_before(builder: OnnxBuilder, node: RawNode) -> str | None:
     """The float operand of an operator that is linear in it, all others being constants."""
     if node.op_type in RELABELLING or node.op_type == "BatchNormalization":
         return node.inputs[0]
@@ -105,7 +105,7 @@ def _operand_before(builder: Builder, node: RawNode) -> str | None:
     return None
 
 
-def _first_view(builder: Builder, mac: Mac) -> _View:
+def _first_view(builder: OnnxBuilder, mac: Mac) -> _View:
     source, M = mac.source.shape, mac.channels
     if mac.raw.op_type not in CONVOLUTIONS:
         return _View(shape=(*source[:-1], M), axis=len(source) - 1)
@@ -113,7 +113,7 @@ def _first_view(builder: Builder, mac: Mac) -> _View:
     return _View(shape=(source[0], M, *outputs[4 - len(source) :]), axis=1)
 
 
-def _moved(builder: Builder, node: RawNode, view: _View) -> _View:
+def _moved(builder: OnnxBuilder, node: RawNode, view: _View) -> _View:
     """The shape after a move, and the channels' axis if that is still one."""
     layout = relabelled(builder, node, Layout.plain(view.shape))
     assert layout is not None  # a plain layout can be split in any way
@@ -132,7 +132,7 @@ def _moved(builder: Builder, node: RawNode, view: _View) -> _View:
     return _View(shape=shape, axis=next(places, None))
 
 
-def _joined(builder: Builder, node: RawNode, mac: Mac, view: _View) -> Mac | None:
+def _joined(builder: OnnxBuilder, node: RawNode, mac: Mac, view: _View) -> Mac | None:
     """The product with one more operator as part of it; None where that is not by channel."""
     if node.op_type == "BatchNormalization":
         return _normalised(builder, node, mac) if view.axis == 1 else None
@@ -174,7 +174,7 @@ def by_channel(value: Array, view: _View, channels: int) -> Array | None:
     return np.asarray(column.reshape(-1))
 
 
-def _normalised(builder: Builder, node: RawNode, mac: Mac) -> Mac:
+def _normalised(builder: OnnxBuilder, node: RawNode, mac: Mac) -> Mac:
     """BatchNormalization: y = (x - mean) * g + beta with g = gamma / sqrt(variance + epsilon)."""
     gamma, beta, mean, variance = (
         _parameter(builder, node, position, mac.channels) for position in (1, 2, 3, 4)
@@ -188,7 +188,7 @@ def _normalised(builder: Builder, node: RawNode, mac: Mac) -> Mac:
     return added(added(joined, addend=-mean * factor), addend=beta)
 
 
-def _parameter(builder: Builder, node: RawNode, position: int, channels: int) -> Array:
+def _parameter(builder: OnnxBuilder, node: RawNode, position: int, channels: int) -> Array:
     value = builder.constant(node, position, "parameter").reshape(-1).astype(np.float64)
     if value.size != channels:
         builder.refuse(node, f"it has {value.size} parameters for {channels} channels", "re-export")

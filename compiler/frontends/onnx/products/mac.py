@@ -4,17 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import (
-    QUANTIZE_REMEDY,
+    QUANTISE_REMEDY,
     Activation,
     QuantisedConstant,
     Scale,
 )
 from compiler.frontends.onnx.model.window import (
-    Window,
+    WindowGeometry,
     channels_last,
     image_of,
     output_layout,
@@ -26,7 +26,7 @@ from compiler.ir.ops import Array, Conv
 
 
 def emit_conv(
-    builder: Builder,
+    builder: OnnxBuilder,
     mac: Mac,
     name: str,
     target: Scale | None,
@@ -74,7 +74,7 @@ def emit_conv(
     return output
 
 
-def convolution_window(builder: Builder, mac: Mac) -> Window:
+def convolution_window(builder: OnnxBuilder, mac: Mac) -> WindowGeometry:
     """The geometry of a convolution, its weights and channels checked."""
     raw, source, weights = mac.raw, mac.source, mac.weights.values
     groups = raw.integer("group", 1)
@@ -98,7 +98,7 @@ def convolution_window(builder: Builder, mac: Mac) -> Window:
 
 
 def emit_product(
-    builder: Builder,
+    builder: OnnxBuilder,
     mac: Mac,
     name: str,
     target: Scale | None,
@@ -154,7 +154,7 @@ def emit_product(
 
 
 def emit_batched(
-    builder: Builder,
+    builder: OnnxBuilder,
     mac: Mac,
     name: str,
     target: Scale | None,
@@ -224,7 +224,7 @@ def _stored_columns(layout: Layout, weights: Array) -> Array:
     return split.transpose(*order, len(sizes)).reshape(weights.shape)
 
 
-def _zero_points(builder: Builder, mac: Mac, M: int) -> Any:
+def _zero_points(builder: OnnxBuilder, mac: Mac, M: int) -> Any:
     zero = mac.weights.zero_point.reshape(-1).astype(np.int64)
     if zero.size not in (1, M) or mac.weights.scale.size not in (1, M):
         builder.refuse(
@@ -236,7 +236,7 @@ def _zero_points(builder: Builder, mac: Mac, M: int) -> Any:
     return zero[:1] if (zero == zero[0]).all() else zero
 
 
-def weights_at(builder: Builder, node: RawNode, position: int, axis: int) -> QuantisedConstant:
+def weights_at(builder: OnnxBuilder, node: RawNode, position: int, axis: int) -> QuantisedConstant:
     """Weights, scale and zero point of an operator in QOperator form; scales run along `axis`."""
     values = builder.constant(node, position, "weights")
     scale = builder.constant(node, position + 1, "weight scale").reshape(-1)
@@ -247,7 +247,7 @@ def weights_at(builder: Builder, node: RawNode, position: int, axis: int) -> Qua
 
 
 def checked_weights(
-    builder: Builder, node: RawNode, weights: QuantisedConstant
+    builder: OnnxBuilder, node: RawNode, weights: QuantisedConstant
 ) -> QuantisedConstant:
     """8-bit weights with positive finite float32 scales."""
     if weights.values.dtype not in (np.int8, np.uint8):
@@ -258,5 +258,5 @@ def checked_weights(
     if scale.size == 0 or weights.zero_point.size == 0:
         builder.refuse(node, "its weights have no scale or zero point", "export the model again")
     if scale.dtype != np.float32 or not np.all(np.isfinite(scale)) or scale.min() <= 0:
-        builder.refuse(node, "its weight scales must be positive and finite", QUANTIZE_REMEDY)
+        builder.refuse(node, "its weight scales must be positive and finite", QUANTISE_REMEDY)
     return weights

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant
 from compiler.frontends.onnx.products.mac import checked_weights
@@ -16,7 +16,7 @@ from compiler.ir.ops import Array
 _ROUNDINGS = 2.0**-22  # how far float32 products of two scales, in any order, can lie apart
 
 
-def quantised_product(builder: Builder, node: RawNode) -> Mac | None:
+def quantised_product(builder: OnnxBuilder, node: RawNode) -> Mac | None:
     """The operator's operands as integers, with its bias; None if both are plain floats."""
     source = builder.stored(builder.name_at(node, 0, "input"))
     name = builder.name_at(node, 1, "weights")
@@ -62,7 +62,7 @@ def transposed(source: Activation) -> Activation:
 
 
 def transposed_weights(
-    builder: Builder, node: RawNode, weights: QuantisedConstant
+    builder: OnnxBuilder, node: RawNode, weights: QuantisedConstant
 ) -> QuantisedConstant:
     """A quantised matrix with its axes exchanged."""
     if weights.values.ndim != 2:
@@ -81,7 +81,7 @@ def _one_matrix(weights: QuantisedConstant, source: Activation) -> QuantisedCons
     return QuantisedConstant(matrix, weights.scale, weights.zero_point, axis)
 
 
-def _check_weight_axis(builder: Builder, node: RawNode, mac: Mac) -> None:
+def _check_weight_axis(builder: OnnxBuilder, node: RawNode, mac: Mac) -> None:
     weights = mac.weights
     wanted = 0 if node.op_type in CONVOLUTIONS else weights.values.ndim - 1
     if weights.scale.size > 1 and weights.axis != wanted:
@@ -92,7 +92,7 @@ def _check_weight_axis(builder: Builder, node: RawNode, mac: Mac) -> None:
         )
 
 
-def _with_bias(builder: Builder, node: RawNode, mac: Mac) -> Mac:
+def _with_bias(builder: OnnxBuilder, node: RawNode, mac: Mac) -> Mac:
     """The product with its third operand."""
     name, share = node.inputs[2], 1.0
     if name not in builder.constants:
@@ -121,7 +121,7 @@ def _row(value: Array, mac: Mac) -> Array | None:
 
 
 def bias_part(
-    builder: Builder,
+    builder: OnnxBuilder,
     mac: Mac,
     name: str,
     share: float,

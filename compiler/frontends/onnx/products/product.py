@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant, Scale
 from compiler.ir.ops import Array
@@ -134,7 +134,7 @@ def added(mac: Mac, *, bias: Array | None = None, addend: Array | None = None) -
     return mac
 
 
-def scaled(builder: Builder, node: RawNode, mac: Mac, gain: Array) -> Mac:
+def scaled(builder: OnnxBuilder, node: RawNode, mac: Mac, gain: Array) -> Mac:
     """The product times real numbers, one for all channels or one for each."""
     if not np.all(np.isfinite(gain)):
         builder.refuse(node, "a factor of it is not finite", "correct its constants")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.frontends.onnx.model.builder import Builder
+from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.values import Scale
 from compiler.frontends.onnx.operators.chain import clamped
 from compiler.frontends.onnx.products.product import Mac
 from compiler.ir.ops import Array
-from numerics.quantisation import Requant, Rounding, integer_range, quantise_multipliers
+from numerics.quantisation import Requant, RoundingRule, integer_range, quantise_multipliers
 
 INT32 = integer_range("int32")
 _UNIT = 2.0**-24  # the relative error of one float32 rounding
@@ -46,7 +46,7 @@ class Stage:
 
 
 def output_stage(
-    builder: Builder, mac: Mac, target: Scale | None, clamp: tuple[int, int] | None
+    builder: OnnxBuilder, mac: Mac, target: Scale | None, clamp: tuple[int, int] | None
 ) -> Stage:
     """The stage of a product whose output has this scale; without one, raw sums and their bias."""
     M = mac.channels
@@ -76,7 +76,7 @@ def output_stage(
     requant = Requant(
         scale=scale,
         offset=offset if offset.any() else np.zeros(1),
-        rounding=Rounding.ORT,
+        rounding=RoundingRule.ORT,
         zero_point=target.zero_point,
         low=clamp[0],
         high=clamp[1],
@@ -92,7 +92,7 @@ def output_stage(
     return Stage(requant, whole.astype(np.int64), beyond, magnitude)
 
 
-def _in_units(builder: Builder, mac: Mac, M: int) -> Array:
+def _in_units(builder: OnnxBuilder, mac: Mac, M: int) -> Array:
     """All that is added to the sums in units of the accumulator; float64 [M], infinite if so."""
     parts = []
     for part in (mac.bias, mac.addend):
@@ -136,7 +136,7 @@ def _beyond(mac: Mac, whole: Array) -> Array:
 
 
 def _constants(
-    builder: Builder, mac: Mac, beyond: Array, target: Scale, clamp: tuple[int, int]
+    builder: OnnxBuilder, mac: Mac, beyond: Array, target: Scale, clamp: tuple[int, int]
 ) -> Array:
     """What the channels `beyond` 32 bits yield, less the zero point, if no input can change it."""
     M = len(beyond)
@@ -174,7 +174,7 @@ def _slack(mac: Mac, scale: float) -> Array:
     return mac.float_error() / scale + 2.0**11 * _UNIT
 
 
-def _refuse_bias(builder: Builder, mac: Mac) -> None:
+def _refuse_bias(builder: OnnxBuilder, mac: Mac) -> None:
     builder.refuse(
         mac.raw,
         "its bias does not fit 32 bits at the scale of its accumulator",
@@ -182,7 +182,9 @@ def _refuse_bias(builder: Builder, mac: Mac) -> None:
     )
 
 
-def _check_offset(builder: Builder, mac: Mac, scale: Array, whole: Array, offset: Array) -> None:
+def _check_offset(
+    builder: OnnxBuilder, mac: Mac, scale: Array, whole: Array, offset: Array
+) -> None:
     """Refuses what fixed point cannot tell apart as finely as float32 does.
 
     The offset is rounded to a unit of 2^(shift-31) output steps. ONNX Runtime's own sum is sure to

@@ -8,7 +8,7 @@ import pytest
 
 from compiler.ir.ops import Conv, HostStep
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Requant, Rounding
+from numerics.quantisation import Requant, RoundingRule
 from rowforge.configs import preset
 from sim.golden import run_graph
 from tests.compiler.support import check_graph
@@ -300,4 +300,4 @@ def test_only_rounding_ort_keeps_such_a_bias(tmp_path: Path) -> None:
     assert isinstance(stage, Requant)
     assert stage.affine
     with pytest.raises(RowforgeError, match="only rounding 'ort'"):
-        run_graph(graph, feeds_for(m.done(float_bias(m)), m.rng), Rounding.TFLM)
+        run_graph(graph, feeds_for(m.done(float_bias(m)), m.rng), RoundingRule.TFLM)

@@ -5,13 +5,14 @@ import onnxruntime
 import pytest
 
 from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from rowforge.running.compilation import Compiled
 from rowforge.running.execution import run_program
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.compiler.support import compile_graph
 from tests.support.onnx.node_tests import NodeTest, read_node_test
 from tests.support.workloads import ROOT, workload
@@ -70,8 +71,8 @@ def test_on_the_command_stream(name: str) -> None:
     if graph is None:
         return
     config, golden = preset("tiny"), run_graph(graph, test.fed)
-    program = compile_graph(graph, config, dump=True)
-    outcome = Session(FunctionalAccelerator(config), config).run(program, test.fed)
+    program = compile_graph(graph, config, CompileOptions(dump=True))
+    outcome = Runtime(FunctionalAccelerator(config), config).run(program, test.fed)
     for key, array in outcome.outputs.items():
         assert array.dtype == golden[key].dtype
         np.testing.assert_array_equal(array, golden[key])
@@ -91,7 +92,9 @@ def test_on_the_command_stream(name: str) -> None:
 )
 def test_on_the_rtl(name: str) -> None:
     test = read_node_test(workload(f"onnx_node_tests/{name}"))
-    compiled = Compiled(compile_graph(test.graph(), preset("tiny"), dump=True), test.graph())
+    compiled = Compiled(
+        compile_graph(test.graph(), preset("tiny"), CompileOptions(dump=True)), test.graph()
+    )
     result = run_program(compiled, test.fed, "rtl", check=True)
     assert result.difference is None
     for key, recorded in test.outputs.items():

@@ -18,7 +18,7 @@ from rowforge.configs import preset
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_batch, run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.support.tflite.layers import VALID, LayerWriter, tflm_run
 
 Built = tuple[list[int], int]
@@ -40,7 +40,7 @@ def check(layers: LayerWriter, inputs: list[int], output: int, folder: Path) -> 
     assert result.dtype == expected.dtype
     program = compile_graph(graph, CONFIG)
     (executed,) = (
-        Session(FunctionalAccelerator(CONFIG), CONFIG).run(program, named).outputs.values()
+        Runtime(FunctionalAccelerator(CONFIG), CONFIG).run(program, named).outputs.values()
     )
     np.testing.assert_array_equal(executed, expected)
     if all(value.shape[:1] == (1,) for value in values):

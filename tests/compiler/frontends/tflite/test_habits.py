@@ -18,7 +18,7 @@ from rowforge.configs import preset
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.support.refusals import well_formed
 from tests.support.tflite.layers import RELU, LayerWriter, tflm_run
 from tests.support.tflite.writer import Habits, ModelWriter
@@ -131,7 +131,7 @@ def equal(layers: LayerWriter, content: bytes, inputs: list[int], folder: Path) 
     graph = load_model(folder / "m.tflite")
     named = {graph.tensors[k].name: v for k, v in zip(graph.inputs, values, strict=True)}
     np.testing.assert_array_equal(run_graph(graph, named)[graph.outputs[0]], expected)
-    session = Session(FunctionalAccelerator(CONFIG), CONFIG)
+    session = Runtime(FunctionalAccelerator(CONFIG), CONFIG)
     (executed,) = session.run(compile_graph(graph, CONFIG), named).outputs.values()
     np.testing.assert_array_equal(executed, expected)
 

@@ -17,7 +17,7 @@ from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
-from sw_driver.runtime import Session
+from sw_driver.runtime import Runtime
 from tests.support.tflite.layers import tflm_run
 from tests.support.tflite.writer import ModelWriter
 
@@ -153,7 +153,7 @@ def test_a_uint8_layer_is_its_int8_twin(
     config = CONFIG
     program = compile_graph(graph, config)
     (executed,) = (
-        Session(FunctionalAccelerator(config), config).run(program, named).outputs.values()
+        Runtime(FunctionalAccelerator(config), config).run(program, named).outputs.values()
     )
     np.testing.assert_array_equal(executed, expected)
 

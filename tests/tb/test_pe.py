@@ -9,6 +9,8 @@ from hw.arch.config import Config
 from hw.pe.pe import PE
 from sim.netlist.cells import cell_models
 from tb.build import simulate
+from tb.cases import blocks
+from tb.cases.case import Demand
 
 CONFIGS = {
     "default": {},
@@ -62,15 +64,8 @@ CONFIGS = {
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_passes(name):
-    """Random passes; every stall named; no bubbles where a spad takes a word while one is read.
-
-    With `control_pipeline` a PE rests between passes.
-    """
-    config = Config(**CONFIGS[name])
-    case = {"config": CONFIGS[name], "seed": name, "passes": 12}
-    smooth = config.ifmap_spad > 1 and not config.control_pipeline
-    test = None if smooth else "random_passes"
-    simulate(partial(PE, config), "pe_bench", case, test=test)
+    for case in blocks.pe(Config(**CONFIGS[name]), Demand(seed=name)):
+        case.run()
 
 
 # A filter scratchpad large enough for block RAM.
@@ -100,6 +95,6 @@ def test_passes_on_the_ecp5_netlist():
 def test_a_broken_cell_is_found(monkeypatch, right, wrong):
     cells = cell_models(four_states=True)
     assert cells.count(right) == 1
-    monkeypatch.setattr(tb.build, "_cells", lambda: cells.replace(right, wrong))
+    monkeypatch.setattr(tb.build, "_cells", lambda _: cells.replace(right, wrong))
     with pytest.raises(AssertionError, match="pe_bench failed"):
         passes_on_the_netlist()

@@ -39,7 +39,7 @@ class LayerError:
     sqnr: float
 
 
-def quantize_model(
+def quantise_model(
     model: Path, calibration: Array | Mapping[str, Array], output: Path
 ) -> tuple[LayerError, ...]:
     """Write an int8 model that the accelerator runs; the error of every layer that it computes.

@@ -1,14 +1,10 @@
 """The networks on the emitted Verilog."""
 
-from functools import partial
-
 import pytest
 
 from hw.arch.config import Config
-from hw.array.collector import ColumnCollector
-from hw.array.feeder import ColumnFeeder
-from hw.noc.multicast import MulticastNetwork
-from tb.build import simulate
+from tb.cases import blocks
+from tb.cases.case import Demand
 
 GRIDS = [
     {"rows": 1, "cols": 1, "row_tag": 2, "col_tag": 3},
@@ -21,18 +17,8 @@ GRIDS = [
 @pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: "{rows}x{cols}".format(**grid))
 def test_multicast(grid, pipeline, entry):
-    bits = 12
-    case = {
-        "geometry": grid,
-        "pipeline": pipeline or entry,
-        "payload_bits": bits,
-        "rounds": 4,
-        "beats": 80,
-        "stall": 0.3,
-        "seed": f"{grid} {pipeline} {entry}",
-    }
-    block = partial(MulticastNetwork, bits, **grid, pipeline=pipeline, entry=entry)
-    simulate(block, "multicast_bench", case)
+    demand = Demand(seed=f"{grid} {pipeline} {entry}")
+    blocks.multicast(12, grid, demand, pipeline=pipeline, entry=entry).run()
 
 
 COLUMNS = {
@@ -54,14 +40,7 @@ COLUMNS = {
 }
 
 
+@pytest.mark.parametrize("end", ["feeder", "collector"])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_feeder(name):
-    case = {"config": COLUMNS[name], "seed": name, "segments": 80}
-    simulate(partial(ColumnFeeder, Config(**COLUMNS[name])), "column_bench", case, test="feeder")
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_collector(name):
-    case = {"config": COLUMNS[name], "seed": name, "passes": 12}
-    block = partial(ColumnCollector, Config(**COLUMNS[name]))
-    simulate(block, "column_bench", case, test="collector")
+def test_column(name, end):
+    blocks.columns(Config(**COLUMNS[name]), Demand(seed=name))[end].run()

@@ -1,12 +1,10 @@
 """The global buffer on the emitted Verilog."""
 
-from functools import partial
-
 import pytest
 
 from hw.arch.config import Config
-from hw.glb.buffer import GlobalBuffer
-from tb.build import simulate
+from tb.cases import blocks
+from tb.cases.case import Demand
 
 CONFIGS = {
     "default": {"glb_depth": 32},
@@ -50,5 +48,5 @@ CONFIGS = {
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_traffic(name):
-    case = {"config": CONFIGS[name], "seed": name, "requests": 300}
-    simulate(partial(GlobalBuffer, Config(**CONFIGS[name])), "buffer_bench", case)
+    for case in blocks.glb(Config(**CONFIGS[name]), Demand(seed=name)):
+        case.run()

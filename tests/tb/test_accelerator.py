@@ -1,20 +1,18 @@
 """The whole accelerator on the emitted Verilog, in small configurations."""
 
-from functools import partial
 from random import Random
 
 import pytest
 
 from hw.arch import commands
-from hw.arch.commands import Block, Opcode, Status
+from hw.arch.commands import Opcode, ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.configfile import config_hash
-from hw.top.accelerator import Accelerator
-from tb.build import simulate
+from tb.cases.accelerator import phases_case
 from tb.models import program
-from tb.models.mapping import random_convolution
+from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
-from tb.models.streams import Stream
+from tb.models.streams import WordStream
 
 SMALL = {"glb_banks": 12, "glb_depth": 256, "post_channels": 64}
 CONFIGS = {
@@ -77,15 +75,7 @@ def run(
     counters: bool = False,
 ) -> None:
     """Simulate phases; a seed names the stalls. `counters`: those of time are checked too."""
-    case = {
-        "config": config.as_dict(),
-        "counters": counters,
-        "phases": [phase.as_case() for phase in phases],
-        "seed": repr(seed),
-        "stall": stall,
-        "limit": 60_000,
-    }
-    simulate(partial(Accelerator, config), "accelerator_bench", case)
+    phases_case(config, phases, seed=seed, stall=stall, counters=counters).run()
 
 
 SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow"}
@@ -115,7 +105,7 @@ RECOVERY = {**SMALL, "rows": 2, "cols": 2, "watchdog": 200}
 
 def busy_start(config: Config, random: Random) -> list[int]:
     """A program up to a CONV that is under way, without END and without results."""
-    stream = Stream(config)
+    stream = WordStream(config)
     random_convolution(config, random).append(stream, store=False)
     return stream.words
 
@@ -166,9 +156,11 @@ def test_surplus_filters_do_not_reach_the_next_program():
     """Filters that no pass takes are an error, and gone when the next program runs."""
     config = Config(**RECOVERY)
     random = Random("surplus")
-    stream = Stream(config)
+    stream = WordStream(config)
     random_convolution(config, random).append(stream, store=False, surplus=2)
-    header = commands.RESULT.pack({"block": Block.STATUS, "status": Status.BAD_LENGTH, "length": 1})
+    header = commands.RESULT.pack(
+        {"block": ResultBlock.STATUS, "status": Status.BAD_LENGTH, "length": 1}
+    )
     phases = [
         program.Phase(stream.end().words, [*header, 0], [program.ALL, 0]),
         program.random_layers(config, random, 4, largest=600, counters=False),
@@ -182,7 +174,7 @@ def test_boxes_walk_backwards():
     words = list(range(1, 25))
     down = {"address": 200, "run": 4, "rows": 3, "planes": 2, "words": 24}
     down |= {"row_stride": (1 << 20) - 8, "plane_stride": (1 << 20) - 64}
-    stream = Stream(config)
+    stream = WordStream(config)
     stream.command(Opcode.LOAD, commands.REGION, down, payload=words)
     stream.command(Opcode.STORE, commands.REGION, down, fence=True)
     run(config, [program.executed(config, stream)], seed="down", stall=0.3)

@@ -1,0 +1,58 @@
+"""What may be chosen when a model is compiled; every layer passes it on whole."""
+
+from dataclasses import dataclass
+
+from compiler.mapper.search import OBJECTIVES
+from hw.arch.errors import RowforgeError
+from numerics.quantisation import RoundingRule
+
+ROUNDINGS = tuple(rule.value for rule in RoundingRule if rule is not RoundingRule.RAW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions:
+    """How a model is compiled; a field that is left alone takes the model's own default.
+
+    Attributes
+    ----------
+    rounding : "tflm", "ort", "single" or None
+        How accumulators become outputs; None: as the model's own framework does.
+    objective : "cycles", "traffic" or "energy"
+        What mappings minimise.
+    wrap : bool
+        Psums may wrap modulo 2^psum_width: the overflow proof is not wanted.
+    no_host : bool
+        Refuse a model that needs the host for an operator.
+    allow_host_mac : bool
+        A convolution that the array cannot compute may run on the host.
+    dump : bool
+        Every operator's output comes to the host.
+    profile : bool
+        The counters are asked for after every layer, which empties the pipeline each time.
+
+    Raises
+    ------
+    RowforgeError
+        For an objective or a rounding that does not exist.
+    """
+
+    rounding: str | None = None
+    objective: str = "cycles"
+    wrap: bool = False
+    no_host: bool = False
+    allow_host_mac: bool = False
+    dump: bool = False
+    profile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise RowforgeError(
+                f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
+            )
+        if self.rounding is not None and self.rounding not in ROUNDINGS:
+            raise RowforgeError(
+                f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"
+            )
+
+
+DEFAULTS = CompileOptions()
