@@ -10,6 +10,7 @@ import numpy as np
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
+from compiler.ir.ops import Reshape
 from hw.arch.config import Config
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
@@ -98,6 +99,12 @@ def after(graph: Graph, names: Iterable[str]) -> set[str]:
     """The keys of tensors of these names and of all that is computed from them."""
     named = set(names)
     reached = {key for key, tensor in graph.tensors.items() if tensor.name in named}
+    # A reshape's source holds the same values, and other nodes may read them there.
+    reached |= {
+        node.inputs[0]
+        for node in graph.nodes
+        if isinstance(node, Reshape) and node.output in reached
+    }
     for node in graph.nodes:
         if any(key in reached for key in node.inputs):
             reached.add(node.output)

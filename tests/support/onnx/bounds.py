@@ -26,6 +26,7 @@ PRODUCTS = ("Conv", "Gemm", "MatMul")
 OWN = 6 * UNIT  # relative: factors and constants that are float32 numbers
 MOVES = ("Dropout", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose")
 _HELD = 2.0**24  # a float32 number holds so many grains
+_DOUBLE = 2.0**-40  # relative to a sum of magnitudes: what float64 may leave where all cancels
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _conv(evaluator: Evaluator, node: onnx.NodeProto, operands: list[Any]) -> Bo
     error = _gamma(w.real.size / M + 1) * most
     settled = _settled(real, error, most, grain.reshape(column), inherited=inherited)
     added: Array | float = 0.0 if b is None else np.abs(b.real.reshape(column))
-    own = OWN * (np.abs(real) + 2 * added)
+    own = OWN * (np.abs(real) + 2 * added) + _DOUBLE * most
     return Bounded(real, settled.error, settled.grain, own, product=True)
 
 
@@ -240,6 +241,7 @@ def _matrix_product(a: Any, b: Any, c: Any, alpha: float, beta: float) -> Bounde
     exact = exact & (inherited == 0) & (most <= _HELD * grain)
     error = np.where(exact, 0.0, inherited + _gamma(a.real.shape[-1] + 1) * most)
     own = OWN * (np.abs(real) + (0.0 if c is None else 2 * abs(beta) * np.abs(c.real)))
+    own = own + _DOUBLE * most
     return Bounded(real, error, np.broadcast_to(grain, real.shape), own, product=True)
 
 

@@ -27,7 +27,7 @@ class Emitter:
         self._nodes: list[Node] = []
         self._notes: list[tuple[str, str, str]] = []
         self._noted: set[int] = set()
-        self._rearranged: dict[tuple[str, Layout], Activation] = {}
+        self._rearranged: dict[tuple[str, Layout, Layout], Activation] = {}
         self._labels: dict[int, str] = {}
         self._names: dict[str, int] = {}
         taken: set[str] = set()
@@ -208,8 +208,9 @@ class Emitter:
         """The activation stored as `layout` says; a host step moves the values if need be."""
         if source.layout.same_as(layout):
             return source
-        known = self._rearranged.get((source.key, layout))
-        if known is not None and known.shape == source.shape:
+        # Transposed and reshaped forms of one tensor share its key: the form that is seen counts.
+        known = self._rearranged.get((source.key, source.layout, layout))
+        if known is not None:
             return known
         flat = tuple(layout.sizes[part] for part in layout.order)
         before = source.layout.reshape(flat)
@@ -220,6 +221,8 @@ class Emitter:
             self.refuse(node, "its input would have to be regrouped in memory", EXPORT_REMEDY)
         order = tuple(before.order[after.order.index(place)] for place in range(len(after.sizes)))
         key = f"{source.key} rearranged for {self.label(node)}"
+        if key in self._tensors:  # the operator reads several forms of one tensor
+            key += f" ({len(self._rearranged)})"
         result = self.declare(key, layout, source.dtype)
         self.emit(
             HostStep(
@@ -231,5 +234,5 @@ class Emitter:
                 parameters={"sizes": before.sizes, "order": order},
             )
         )
-        self._rearranged[source.key, layout] = result
+        self._rearranged[source.key, source.layout, layout] = result
         return result

@@ -177,7 +177,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("pool auto_pad SAME_UPPER", "pool auto_pad SAME_LOWER", "pool auto_pad VALID"),
         *("keepdims", "no keepdims", "one tensor twice", "constant operand"),
         *("broadcast constant", "operands turned", "integer pad", "axis -1", "axis -2"),
-        *("axis -3", "sizes given", "size -1", "channels-last"),
+        *("axis -3", "sizes given", "size -1", "channels-last", "a transposed form"),
     ),
     "quantisation": (
         *("int8 activations", "uint8 activations", "int8 weights", "uint8 weights"),

@@ -226,13 +226,20 @@ def pad(layers: OnnxLayers, x: Value) -> Value | None:
 
 
 def concat(layers: OnnxLayers, x: Value) -> Value | None:
-    """Concat or QLinearConcat with itself, or with another scale of itself."""
+    """Concat or QLinearConcat with itself, transposed where that keeps its shape, or rescaled."""
     rank = len(x.shape)
     axis = int(layers.random.integers(1, rank))
     shape = tuple(2 * n if a == axis else n for a, n in enumerate(x.shape))
     layers.note("attribute", f"axis {axis - rank}")
     other = x
-    if layers.chance(0.6):
+    swapped = [(a, b) for b in range(rank) for a in range(1, b) if x.shape[a] == x.shape[b] > 1]
+    if swapped and layers.chance(0.7):
+        first, second = swapped[int(layers.random.integers(len(swapped)))]
+        order = list(range(rank))
+        order[first], order[second] = second, first
+        layers.note("attribute", "a transposed form")
+        other = _moved(layers, x, x.shape, "Transpose", perm=order)
+    elif layers.chance(0.6):
         other = requantise(layers, x)
         assert other is not None
         if other.dtype != x.dtype:

@@ -359,3 +359,32 @@ def test_deep_chains(tmp_path: Path) -> None:
         y = m.op("Identity", y)
     m.nodes.append(onnx.helper.make_node("Relu", [y], ["r"]))
     check(m.model(m.quantise("r", Y)), tmp_path, m.rng, levels=(False,))
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("kind", ["joined", "multiplied", "added"])
+def test_several_transposed_forms_of_one_tensor(kind: str, seed: int, tmp_path: Path) -> None:
+    """Forms of one shape are told apart, in one operator and in several."""
+    rng = np.random.default_rng(seed)
+    m = ModelMaker()
+    x = m.dequantise(m.input("x", (1, 3, 3, 3), "int8"), X)
+    w = m.constant(rng.integers(-127, 128, (3, 3, 1, 1)).astype(np.int8))
+    scale = m.constant(np.float32(0.011337))
+    weights = m.op("DequantizeLinear", w, scale, m.constant(np.int8(0)))
+    stored = m.quantise(m.op("Conv", x, weights), Y)
+    forms = [stored]
+    for _ in range(3):
+        order = [0, *(1 + int(axis) for axis in rng.permutation(3))]
+        forms.append(m.op("Transpose", stored, perm=order))
+    if kind == "joined":
+        outputs = [m.op("Concat", *(forms[int(n)] for n in rng.permutation(4)), axis=1)]
+    elif kind == "multiplied":
+        matrix = m.constant(rng.integers(-127, 128, (3, 5)).astype(np.int8))
+        right = m.op("DequantizeLinear", matrix, scale, m.constant(np.int8(0)))
+        outputs = [m.quantise(m.op("MatMul", m.dequantise(form, Y), right), Y) for form in forms]
+    else:
+        pairs = zip(forms[1:], forms, strict=False)
+        outputs = [
+            m.quantise(m.op("Add", m.dequantise(a, Y), m.dequantise(b, Y)), Y) for a, b in pairs
+        ]
+    check(m.model(*outputs), tmp_path, rng, levels=(False,))
