@@ -58,7 +58,7 @@ def _narrow(columns: Sequence[Column], rows: Sequence[Row], *keys: str) -> str:
 
 def published(name: str, results: Results) -> str:
     """Ours beside the chip's."""
-    keys = ("utilization", "glb_bytes")
+    keys = ("utilisation", "glb_bytes")
     return _table(name, results, reproduction.COLUMNS, reproduction.text_rows, *keys)
 
 
@@ -70,7 +70,7 @@ def mappings(name: str, results: Results) -> str:
 def on_rtl(name: str, results: Results) -> str:
     """What ran on the RTL, beside the model."""
     columns, rows = reproduction.RTL_COLUMNS, reproduction.rtl_rows
-    return _table(f"{name}_rtl", results, columns, rows, "utilization")
+    return _table(f"{name}_rtl", results, columns, rows, "utilisation")
 
 
 # ---- summaries --------------------------------------------------------------------------------

@@ -245,7 +245,7 @@ class _Reader:
         self._items = iter(items)
 
     def get_next(self) -> Feeds | None:
-        """The next input, None behind the last."""
+        """The next input, None after the last."""
         return next(self._items, None)
 
 

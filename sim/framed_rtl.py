@@ -15,7 +15,7 @@ from sw_driver.protocol.errors import LinkError
 
 TOP = "rowforge_board"
 
-_FRAME_DELIMITERS = 2  # in a reply: one before it, one behind
+_FRAME_DELIMITERS = 2  # in a reply: one before it, one after it
 _SLICE = 500  # cycles between two signs of life: some hundredths of a second in a large array
 _PATIENCE = 1 << 26  # cycles for one reply
 

@@ -50,7 +50,7 @@ OPENERS: Mapping[str, Opener] = {"tcp": open_tcp, "serial": open_serial, "pynq":
 
 
 def _options(url: SplitResult, *known: str) -> dict[str, float]:
-    """The positive numbers behind the question mark."""
+    """The positive numbers after the question mark."""
     options: dict[str, float] = {}
     for name, text in parse_qsl(url.query, keep_blank_values=True):
         if name not in known:

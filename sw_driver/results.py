@@ -15,7 +15,7 @@ Consumer: TypeAlias = Callable[[Words], None]
 
 @dataclass(frozen=True)
 class Expected:
-    """A result block to come: kind, length in words (behind its header), and who takes it."""
+    """A result block to come: kind, length in words (after its header), and who takes it."""
 
     block: ResultBlock
     length: int

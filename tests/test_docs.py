@@ -10,7 +10,7 @@ import pytest
 
 from compiler.mapper.folding import fold_run
 from compiler.mapper.space import ConvShape, Fold, Run
-from rowforge.cli import build_parser
+from rowforge.cli import COMMANDS, build_parser
 from tests.support.packages import ROOT, SHIPPED, UNSHIPPED
 
 DECISIONS = ROOT / "docs" / "decisions"
@@ -118,8 +118,10 @@ def test_commands_can_be_typed(page):
         words = shlex.split(code) if code.startswith(("make ", "rowforge ")) else []
         if words[:1] == ["make"]:
             assert words[1] in targets, code
-        elif words:
+        elif words[2:]:
             build_parser().parse_args(words[1:])
+        elif words:
+            assert words[1] in COMMANDS, code
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

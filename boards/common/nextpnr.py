@@ -20,7 +20,7 @@ _MADE = re.compile(
 
 @dataclass(frozen=True)
 class Hop:
-    """One step of a path: a cell and the net behind it, in the design's names, and nanoseconds."""
+    """One step of a path: a cell and the net after it, in the design's names, and nanoseconds."""
 
     kind: str
     name: str
@@ -94,7 +94,7 @@ def _hop(part: Mapping[str, Any]) -> Hop:
 
 
 def _merged(hops: list[Hop]) -> list[Hop]:
-    """Logic and routing behind it as one hop, for they have one name."""
+    """Logic and the routing after it as one hop, for they have one name."""
     merged: list[Hop] = []
     for hop in hops:
         if merged and merged[-1].name == hop.name:

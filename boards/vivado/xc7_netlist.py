@@ -121,7 +121,7 @@ def _paired(cells: Mapping[str, int]) -> int:
 
 
 def module_below(modules: Mapping[str, Any], name: str) -> str:
-    """The module called `name`, whatever yosys put before or behind the name."""
+    """The module called `name`, whatever yosys put before or after the name."""
     found = [module for module in modules if module == name or module.endswith(f"\\{name}")]
     if len(found) != 1:
         raise KeyError(f"netlist has {len(found)} modules {name}")

@@ -20,7 +20,7 @@ def fold(graph: Graph) -> Graph:
 def fold_reshapes(graph: Graph) -> Graph:
     """Every reshape is a relabelling: convolutions and pools read the tensor before it.
 
-    A fully connected layer behind a flattened image becomes one window over that image, its
+    A fully connected layer after a flattened image becomes one window over that image, its
     weights [M, 1, 1, H*W*C] seen as [M, H, W, C].
     """
     nodes: list[Node] = []

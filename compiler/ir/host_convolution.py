@@ -20,7 +20,7 @@ STEP = "conv"
 
 @dataclass(frozen=True)
 class ConvStep:
-    """A convolution as a host step: constant operands behind the activation, and parameters."""
+    """A convolution as a host step: constant operands after the activation, and parameters."""
 
     constants: dict[str, Array]
     parameters: dict[str, Any]

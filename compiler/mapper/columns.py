@@ -36,7 +36,7 @@ def column_waves(mapping: Mapping, groups: int) -> tuple[ColumnWave, ...]:
     """The waves whose columns differ: one, or in a linear mapping all that `groups` groups take.
 
     A grid puts `cn` items x `cm` groups x `ce` rows side by side. A linear mapping deals the rows
-    of all groups out to the columns one behind the other.
+    of all groups out to the columns in turn.
     """
     if not mapping.linear:
         sides = product(range(mapping.cn), range(mapping.cm), range(mapping.ce))

@@ -13,7 +13,7 @@ def summary(config: Config, parts: Sequence[tuple[ConvShape, MappedBlock]]) -> d
 
     Keys: `channels` (in a PE), `taps` (of a filter row in a PE), `filters` (in a PE), `unit_rows`
     and `unit_filters` (tasks of a column), `column_rows`, `column_filters`, `column_items`,
-    `linear` (rows of all filter groups are dealt out to the columns one behind the other; otherwise
+    `linear` (rows of all filter groups are dealt out to the columns in turn; otherwise
     the columns are a grid), `windows` (F tile), `blocks`, `passes`, `active_pes` (average share of
     the array, percent), `bound` (busiest resource) and `idle` (a sentence, empty if no PE idles).
     """

@@ -18,7 +18,7 @@ class ConvShape:
 
     `stride` and `dilation` are (y, x). `multiplier` is 0 for a plain convolution; for a depthwise
     one it is the number of filters a channel, and M = C * multiplier. `exact`: nothing may be read
-    behind the last channel (otherwise the rest of its buffer word may, with zero weights).
+    after the last channel (otherwise the rest of its buffer word may, with zero weights).
     `partial`: a share of the channels; psums come from the buffer and go there in every pass.
     """
 
@@ -89,7 +89,7 @@ class Mapping:
     ce, cm, cn : columns over output rows, filter groups and batch items
     windows : output columns of a pass (F tile)
     width : columns of a linear mapping, which deals the `ce` rows of all filter groups out to the
-        columns one behind the other, at most `cm` groups in a wave; 0: the columns are a grid
+        columns in turn, at most `cm` groups in a wave; 0: the columns are a grid
     """
 
     fold: Fold
@@ -102,7 +102,7 @@ class Mapping:
 
     @property
     def linear(self) -> bool:
-        """Whether tasks are dealt out to the columns one behind the other."""
+        """Whether tasks are dealt out to the columns in turn."""
         return self.width > 0
 
     @property
@@ -120,7 +120,7 @@ class Mapping:
 class Cost:
     """What work costs, and how busy every resource is with it.
 
-    cycles : of the whole work, passes one behind the other
+    cycles : of the whole work, passes one after another
     compute, ifmap, filter, psum_in, psum_out : cycles in which each of them is needed
     ifmap_words, psum_words : operands and psums read from and written to the buffer
     filter_words : filters sent to PEs; passes : their number

@@ -69,7 +69,7 @@ class Table:
         self._some = _grids(config, kind, self._folds)
         self._covers: dict[int, Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
-        self._measured: list[tuple[_Linear, int]] = []  # behind tiles with a negative index
+        self._measured: list[tuple[_Linear, int]] = []  # what tiles with a negative index stand for
         if len(self._some):
             self._cost = wave_cost(config, kind, windows, self._some)
             self._tiles = self._grid_tiles(self._some, self._cost)

@@ -22,7 +22,7 @@ class NestOperands:
 
     Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
     share their patterns. `moves`: words by which the results of each of a wave's filter groups
-    lie behind where the target has them.
+    lie beyond where the target has them.
     """
 
     source_row: int

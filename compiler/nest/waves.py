@@ -106,7 +106,7 @@ def _linear_cuts(config: Config, block: MappedBlock) -> list[int]:
 
 
 def _lane_cuts(config: Config, shape: ConvShape, block: MappedBlock) -> list[int]:
-    """Of a depthwise block: behind the last wave at which all lanes have had their turn.
+    """Of a depthwise block: after the last wave at which all lanes have had their turn.
 
     If the row patterns of all those lanes outnumber the table, every wave is a part.
     """

@@ -32,7 +32,7 @@ class ChunkPipeline:
     """Tile after tile, chunk after chunk; the next chunk is loaded while one is computed.
 
     In the last chunk of a tile every wave is a command of its own, and what it completes is stored
-    behind the next wave.
+    after the next wave.
 
     Parameters
     ----------

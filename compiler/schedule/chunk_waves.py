@@ -63,7 +63,7 @@ def count_waves(shape: ConvShape, block: MappedBlock) -> int:
 
 
 def plan_psums(config: Config, shape: ConvShape, plan: Plan) -> list[int]:
-    """First psum beat of every block, and behind them the beats of all."""
+    """First psum beat of every block, and after them the beats of all."""
     starts = [0]
     for block in plan.blocks:
         waves = count_waves(shape, block)

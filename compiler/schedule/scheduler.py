@@ -250,7 +250,7 @@ class Scheduler:
         return best
 
     def _top_with(self, operands: Sequence[Value], output: Value, kept: tuple[bool, ...]) -> int:
-        """The first word behind what stays resident."""
+        """The first word after what stays resident."""
         top = 0
         for value, stays in zip(operands, kept, strict=False):
             if stays and value.surface is not None:

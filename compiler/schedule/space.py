@@ -38,7 +38,7 @@ class Space:
 
     @property
     def top(self) -> int:
-        """The first word behind all resident tensors."""
+        """The first word after all resident tensors."""
         return max((end for _, end in self._taken.values()), default=0)
 
     def place(self, sizes: list[int], limit: int | None = None) -> list[int] | None:

@@ -33,10 +33,10 @@ class _Feed:
 
 
 class TilePipeline:
-    """The tiles of an operator, one behind the other.
+    """The tiles of an operator, one after another.
 
-    With two buffers for an operand, its next part is loaded, piece by piece, behind the tiles that
-    use the present one; with two for the output, a tile is stored behind the next one. So the
+    With two buffers for an operand, its next part is loaded, piece by piece, after the tiles that
+    use the present one; with two for the output, a tile is stored after the next one. So the
     decoder moves words while the array computes. What has one buffer waits.
 
     Parameters

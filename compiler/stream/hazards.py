@@ -54,7 +54,7 @@ class HazardTracker:
     def __init__(self) -> None:
         self._convs: list[
             tuple[BufferAccess, bool]
-        ] = []  # with: no CONV behind it has waited for it
+        ] = []  # with: no CONV after it has waited for it
         self._stores: list[BufferAccess] = []
 
     def wait(self, access: BufferAccess) -> Wait:

@@ -120,7 +120,7 @@ class StreamBuilder:
     # ---- tables -------------------------------------------------------------------------------
 
     def row_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
-        """Index of the first of these row patterns, which lie one behind the other."""
+        """Index of the first of these row patterns, which lie one after another."""
         return self._fill(self._rows, Opcode.ROWS, patterns, patterns)
 
     def column_patterns(self, patterns: tuple[PatternWords, ...]) -> int:

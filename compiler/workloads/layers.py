@@ -61,7 +61,7 @@ def layer_graph(
     batch: int = 1,
     seed: int | None = None,
 ) -> Graph:
-    """Layers one behind the other; one that does not fit its predecessor reads an input of its own.
+    """Layers one after another; one that does not fit its predecessor reads an input of its own.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Sources: AlexNet (Krizhevsky 2012, grouped), VGG-16 (Simonyan 2015), ResNet-50 v1 (He 2016),
 MobileNetV1 (Howard 2017), FastDepth (Wofk 2019, pruned). Only multiply-accumulate layers are
-listed; one that does not fit behind its predecessor (pooling, upsampling, branches) reads an input
+listed; one that does not fit after its predecessor (pooling, upsampling, branches) reads an input
 of its own.
 """
 

@@ -73,7 +73,7 @@ HEADER = Struct(
         Field("older", 1, "start only when every CONV but the newest is done"),
         Field("stored", 1, "start only when every STORE is done"),
         Field("tag", 16, "layer number, repeated in result blocks"),
-        Field("length", 24, "payload words behind the descriptor"),
+        Field("length", 24, "payload words after the descriptor"),
         Field("checksum", 16, "folded sum of the header (with 0 here) and the descriptor words"),
     ),
     "The first word of a command.",
@@ -85,7 +85,7 @@ RESULT = Struct(
         Field("block", 8, "what follows (`ResultBlock`)"),
         Field("status", 8, "how it ended (`Status`); 0 in other blocks"),
         Field("tag", 16, "tag of the command that made the block"),
-        Field("length", 24, "words behind this one"),
+        Field("length", 24, "words after this one"),
     ),
     "The first word of a result block.",
 )
@@ -96,7 +96,7 @@ BEGIN = Struct(
         Field("version", 16, "command-set version"),
         Field("hash", 64, "hash of the configuration that the program was made for"),
     ),
-    "Behind `MAGIC`: what the program expects of the hardware.",
+    "Follows `MAGIC`: what the program expects of the hardware.",
 )
 
 INDEX = Struct(
@@ -158,7 +158,7 @@ SEGMENT = Struct(
     (
         Field("head", ID, "row of the segment's head"),
         Field("first", 1, "no earlier partial sum exists"),
-        Field("last", 1, "the sum is complete behind this segment"),
+        Field("last", 1, "the sum is complete after this segment"),
         Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
         Field("channel", CHANNEL, "channels added to the pass's first output channel"),
         Field("output", ADDRESS, "words added to the pass's output address"),
@@ -173,7 +173,7 @@ PATTERN = Struct(
         Field("segments", ID, "segments in use"),
         Field("filters", ID, "filter row tags in use"),
     ),
-    "First word of a row pattern; behind it every row, slot and segment entry.",
+    "First word of a row pattern; every row, slot and segment entry follows.",
 )
 
 COLUMN = Struct(
@@ -195,7 +195,7 @@ COLUMNS = Struct(
         Field("columns", ID, "active columns, from column 0"),
         Field("groups", ID, "filter column tags in use"),
     ),
-    "First word of a column pattern; behind it every column entry.",
+    "First word of a column pattern; every column entry follows.",
 )
 
 PARAM = Struct(

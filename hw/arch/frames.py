@@ -1,7 +1,7 @@
 """The framed link: how words reach the accelerator over a byte stream that may damage them.
 
 A frame is a `FRAME` header (two words), `length` words of payload and a CRC-32 of both, all least
-significant byte first, COBS-encoded and with a zero byte (`DELIMITER`) before and behind it. Empty
+significant byte first, COBS-encoded and with a zero byte (`DELIMITER`) before and after it. Empty
 frames mean nothing. The host sends requests, one at a time; the device answers each with a reply,
 whose opcode is the request's plus `REPLY` and whose sequence number is the request's.
 
@@ -94,7 +94,7 @@ FRAME = Struct(
         Field("status", 8, "what became of it (`LinkStatus`); 0 in requests"),
         Field("spare", 8, "0"),
         Field("sequence", SEQUENCE_BITS, "number of the request"),
-        Field("length", 16, "words of payload behind the header"),
+        Field("length", 16, "words of payload after the header"),
         Field("session", 32, "session number; in replies the device's"),
         Field("count", 16, "READ: words wanted at most; replies: words of room for the next WRITE"),
         Field(

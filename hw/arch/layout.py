@@ -111,7 +111,7 @@ def pack_box(config: Config, view: NDArray[Any], box: Box, *, raw: bool = False)
     """Link words of a box of a tensor, as LOAD's payload and STORE's data block hold it.
 
     Order: item, channel block, row, column, lane. The box's first channel lies in lane 0; lanes
-    behind its last channel are 0.
+    after its last channel are 0.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class Send:
 class Load:
     """A LOAD command; its payload is `box` of the tensor in the activation layout.
 
-    `words` are header and descriptor; lanes behind the last channel are filled with 0.
+    `words` are header and descriptor; lanes after the last channel are filled with 0.
     """
 
     words: Words

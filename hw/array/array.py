@@ -226,7 +226,7 @@ class PEArray(Block):
 
     def _count(self, m: Module, pes) -> None:
         """Sum the PEs' events by column, then over the columns, with registers before, between and
-        behind."""
+        after."""
         for name in PE_EVENTS:
             sums = []
             for col in range(self.config.cols):

@@ -83,13 +83,13 @@ class ColumnCollector(Block):
         queue = Queue(CollectorBeat(config), depth=config.column_fifo)
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
-        bank = ~self.done[0]  # of the pass behind the last one done
+        bank = ~self.done[0]  # of the pass after the last one done
         configs = Signal(self.configs.shape(), reset_less=True)
         announced, issued = Signal(2), Signal(2)
         m.d.sync += [
             configs.eq(self.configs),
             announced.eq(self.issued),
-            issued.eq(announced),  # a cycle behind the pass's configuration
+            issued.eq(announced),  # a cycle after the pass's configuration
         ]
         passes = Signal()  # the pass is over
         m.d.sync += self.done.eq(self.done + passes)
@@ -128,7 +128,7 @@ class ColumnCollector(Block):
             passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
         ]
         first, again = _lowest(now.tails), _lowest(current.tails)
-        if not config.control_pipeline:  # the pass behind this one begins at once
+        if not config.control_pipeline:  # the pass after this one begins at once
             following = _lowest(of_bank(m, configs, ~bank, "following").tails)
             first, again = Mux(waiting, first, following), Mux(last_window, following, again)
         with m.If(~running):

@@ -60,7 +60,7 @@ class ColumnFeeder(Block):
         connect(m, flipped(self.input), queue.input)
         beat = queue.output.payload
         position = Signal(range(max(config.noc_psum_in, 2)))  # of the next psum in the beat
-        behind = Signal(range(config.noc_psum_in + 2))  # the position behind this word
+        behind = Signal(range(config.noc_psum_in + 2))  # the position after this word
         taken = Signal()
         final = Signal()
         word = Signal(PsumWord(config))
@@ -79,7 +79,7 @@ class ColumnFeeder(Block):
     def _pair(self, m: Module, beat, position: Signal, behind: Signal, taken: Signal, word):
         """Words of two psums, or of one at the end of an odd round.
 
-        Such a word shifts the pairs behind it: the first psum of a pair may be the last one of its
+        Such a word shifts the pairs after it: the first psum of a pair may be the last one of its
         beat. It is kept then, and the beat is done with. Returns whether that happens next.
         """
         step = Signal.like(beat.steps)

@@ -77,7 +77,7 @@ class Queue(Block):
             m.d.comb += self.output.payload.eq(read.data)
         else:
             first = Signal(self.shape, reset_less=True)
-            beyond = Signal()  # the memory holds an item behind the first one
+            beyond = Signal()  # the memory holds an item after the first one
             m.d.comb += [self.output.payload.eq(first), beyond.eq(level > 1)]
             with m.If(take | ~level.any()):
                 m.d.sync += first.eq(
@@ -102,5 +102,5 @@ class Queue(Block):
 
 
 def _next(pointer: Signal, depth: int):
-    """The pointer behind `pointer` in a ring of `depth` items."""
+    """The pointer after `pointer` in a ring of `depth` items."""
     return Mux(pointer == depth - 1, 0, pointer + 1)

@@ -56,7 +56,7 @@ def vector_modes(config: Config) -> list[Rounding]:
 @dataclass(frozen=True)
 class TableFacts:
     """Of a table command: words of an entry, whether its payload has not the length that
-    `index.count` needs, whether entries do not exist, and the number behind the last one."""
+    `index.count` needs, whether entries do not exist, and the number after the last one."""
 
     size: Signal
     misfit: Signal

@@ -162,7 +162,7 @@ def render_header(config: Config, name: str) -> str:
     for kind in ENUMS:
         lines += ["", f"/* {kind.__name__} */"]
         lines += [define(kind.__name__, item.name, str(int(item))) for item in kind]
-    lines += ["", "/* Words of the descriptor behind the header of each command */"]
+    lines += ["", "/* Words of the descriptor after the header of each command */"]
     lines += [define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
     for record in RECORDS:
         lines += ["", f"/* {record.name}: {record.doc} */"]

@@ -23,5 +23,5 @@ def check_prefix(name: str) -> None:
             f"prefix must be 1 to {LONGEST} letters, digits and single underscores that begin with "
             f"a letter and do not end with an underscore, not {name!r}"
         )
-    if name in RESERVED_WORDS:
+    if name in RESERVED_WORDS or name == "std":  # SystemVerilog's own package
         raise RowforgeError(f"prefix must not be a word that Verilog reserves, as {name!r} is")

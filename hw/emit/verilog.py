@@ -231,7 +231,8 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
     Raises
     ------
     RowforgeError
-        For a name that `check_prefix` refuses, or a memory that is written and has contents.
+        For a name that `check_prefix` refuses or that a signal of the top module has, or a memory
+        that is written and has contents.
     """
     text, foreign = _emit(top, name, options)
     return "\n".join([text, *foreign.values()])
@@ -242,7 +243,12 @@ def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]
     check_prefix(name)
     platform = VerilogPlatform(name, options)
     platform.convert(top, name)
-    return _to_verilog(platform.rtlil), platform.foreign
+    text = _to_verilog(platform.rtlil)
+    # Verilator calls the top instance as its module, beside which a signal of that name is hidden.
+    (module,) = re.findall(rf"^module {name}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
+    if re.search(rf"^  (?:input|output|wire|reg) (?:\[.*?\] )?{name}\b", module, re.MULTILINE):
+        raise RowforgeError(f"prefix must not be a signal of the top module, as {name!r} is")
+    return text, platform.foreign
 
 
 def _to_verilog(rtlil_text: str) -> str:

@@ -113,7 +113,7 @@ class PsumReader(Block):
         fresh = self.segment.first & table.first  # nothing to read for this segment
         may = Signal()  # the pass before has written this window
         window_base = Signal(ADDRESS)
-        more, before = Signal(9), Signal(9)  # psums behind the beat's first one; before its beat
+        more, before = Signal(9), Signal(9)  # psums after the beat's first one; before its beat
         item = reader.input.payload
         m.d.comb += [
             self.segment_index.eq(loops["segment"].index),

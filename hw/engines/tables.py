@@ -26,7 +26,7 @@ _ACT_FIELDS = (
 
 
 def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
-    """The record's fields one behind the other, without the padding of its words.
+    """The record's fields one after another, without the padding of its words.
 
     With a configuration, fields that are added up to buffer addresses have no more bits than tell
     existing words apart: sums wrap, and the buffer looks at no others. Rows of the array and places

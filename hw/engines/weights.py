@@ -48,7 +48,7 @@ class WeightMemory(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         ram = instantiate(m, platform, "memory", Ram(width=LINK_WORD_BITS, depth=self.depth))
-        following = Signal.like(self.address)  # the word behind the one shown
+        following = Signal.like(self.address)  # the word after the one shown
         place = Signal.like(self.address)
         m.d.comb += [
             ram.write.en.eq(self.write.en),

@@ -56,7 +56,7 @@ class CobsDecoder(Block):
 
 
 class CobsEncoder(Block):
-    """Bytes of frames into bytes of the line, with a delimiter before and behind each frame.
+    """Bytes of frames into bytes of the line, with a delimiter before and after each frame.
 
     A block is gathered, then sent: two cycles a byte.
 

@@ -12,7 +12,7 @@ _WORD_BYTES = 8
 
 
 class ResultCollector(Block):
-    """Takes result bytes when told to, and stops behind a whole word.
+    """Takes result bytes when told to, and stops after a whole word.
 
     Parameters
     ----------

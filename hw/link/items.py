@@ -9,7 +9,7 @@ BYTE = data.StructLayout({"data": 8, "end": 1})
 """A byte of a frame, or (`end`) the end of the frame, with no byte."""
 
 DECODED = data.StructLayout({"data": 8, "end": 1, "broken": 1})
-"""The same behind the decoder; `broken`, with `end`: the encoding was wrong."""
+"""The same after the decoder; `broken`, with `end`: the encoding was wrong."""
 
 RECEIVED = data.StructLayout({"header": layout(FRAME), "good": 1})
 """A frame without its payload; unless `good` nothing of it means anything."""

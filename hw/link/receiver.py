@@ -46,7 +46,7 @@ class FrameReceiver(Block):
         header = Signal(_HEADER_BYTES * 8)
         missing = Signal(range(_HEADER_BYTES + 1), init=_HEADER_BYTES)  # bytes of the header
         left = Signal(16 + 3)  # bytes of payload
-        trailer = Signal(range(CRC_BYTES + 2))  # bytes behind the payload, at most one too many
+        trailer = Signal(range(CRC_BYTES + 2))  # bytes after the payload, at most one too many
         good = Signal()
         byte = self.input.valid & ~held & ~item.end
         in_header = missing != 0

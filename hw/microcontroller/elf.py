@@ -25,5 +25,5 @@ def loaded_bytes(image: bytes) -> bytes:
 
 
 def memory_end(image: bytes) -> int:
-    """The address behind everything that the file gives a place."""
+    """The address after everything that the file gives a place."""
     return max(address + size for _, _, address, _, _, size, *_ in _segments(image))

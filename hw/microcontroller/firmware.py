@@ -33,7 +33,7 @@ def rom_words(image: bytes) -> tuple[int, ...]:
 
 
 def working_bytes(config: Config) -> int:
-    """Bytes of RAM behind the global buffer that the firmware needs, stack included.
+    """Bytes of RAM after the global buffer that the firmware needs, stack included.
 
     Raises `RowforgeError` as `build` does.
     """

@@ -196,7 +196,7 @@ def _struct(name: str, fields: Iterable[Field]) -> str:
 
 
 def _record(struct: Struct) -> list[str]:
-    """The C structure of a record, a word a field, and how its fields lie one behind the other.
+    """The C structure of a record, a word a field, and how its fields lie one after another.
 
     A byte of the layout is a field's width, `LAYOUT_SIGNED` with it, or `LAYOUT_GAP` and bits that
     mean nothing; 0 ends it.

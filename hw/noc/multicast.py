@@ -99,7 +99,7 @@ class XBus(Block):
 
 
 def _waiting(m: Module, platform: object, beats: stream.Interface, shape) -> stream.Interface:
-    """The same stream behind a queue of two."""
+    """The same stream after a queue of two."""
     queue = instantiate(m, platform, "queue", Queue(shape, depth=2))
     connect(m, beats, queue.input)
     return queue.output

@@ -25,7 +25,7 @@ class PE(Block):
     each other without a bubble when filters and ifmaps are there; with `control_pipeline` a PE
     rests a cycle between them.
 
-    Pipeline: issue and scratchpad read; (`control_pipeline`: a register behind the scratchpads;)
+    Pipeline: issue and scratchpad read; (`control_pipeline`: a register after the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
     freezes the stages before it.
 

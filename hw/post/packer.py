@@ -102,7 +102,7 @@ class Packer(Block):
         return m
 
     def _address(self, word: Value) -> Value:
-        """The item's first word, or one plane behind the word before."""
+        """The item's first word, or one plane after the word before."""
         first = self.place.addr
         block = self.place.lane[exact_log2(self.per_word) :]  # channel block of the first result
         for bit in range(exact_log2(self.words), len(block)):

@@ -1,4 +1,4 @@
-"""Everything behind the command decoder: sequencer, engines, array, buffer, post-processing."""
+"""Everything after the command decoder: sequencer, engines, array, buffer, post-processing."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream

@@ -65,9 +65,11 @@ def text_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 def apart(columns: Sequence[Column], *keys: str) -> list[Sequence[Column]]:
     """The columns of several narrower tables.
 
-    Each of `keys` begins a table of its own, in which the first column stands again.
+    Each of `keys` begins a table of its own, in which the first column stands again. Raises
+    `ValueError` for a key that no column has.
     """
-    starts = [0, *(next(i for i, one in enumerate(columns) if one.key == key) for key in keys)]
+    names = [column.key for column in columns]
+    starts = [0, *map(names.index, keys)]
     parts = [columns[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
     return [parts[0], *([columns[0], *part] for part in parts[1:])]
 

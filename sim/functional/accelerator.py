@@ -347,7 +347,7 @@ class FunctionalAccelerator:
         if vector["mode"] not in list(Rounding):
             raise _CommandError(Status.BAD_FIELD, vector["mode"])
         run_vector(self.state, vector)
-        self.state.hazards.computed()  # the next command begins behind it
+        self.state.hazards.computed()  # the next command begins after it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)

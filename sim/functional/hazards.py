@@ -50,7 +50,7 @@ class HazardCheck:
 
     def computed(self) -> None:
         """All CONV commands are done."""
-        self._number += 1  # no pass is right behind another any more
+        self._number += 1  # no pass follows another directly any more
         self._newest = self._number
         self.older()
 

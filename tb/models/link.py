@@ -29,7 +29,7 @@ class PacketFifoModel:
 
     @property
     def room(self) -> tuple[int, int]:
-        """Least and most words that there can be room for behind what was kept."""
+        """Least and most words that there can be room for after what was kept."""
         left = self._depth - len(self._kept)
         return max(left, 0) // 8, min(left + _SLACK, self._depth) // 8
 

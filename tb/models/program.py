@@ -53,7 +53,7 @@ class Phase:
 
 
 def executed(config: Config, stream: WordStream) -> Phase:
-    """A stream with END behind it, and the answer of the untimed executor."""
+    """A stream that ends with END, and the answer of the untimed executor."""
     accelerator = FunctionalAccelerator(config)
     words = stream.end().array()
     accelerator.send(words)
@@ -78,7 +78,7 @@ def executed(config: Config, stream: WordStream) -> Phase:
 def random_layers(
     config: Config, random: Random, count: int, *, largest: int = 4000, counters: bool = True
 ) -> Phase:
-    """Convolutions one behind the other, each stored and counted.
+    """Convolutions one after another, each stored and counted.
 
     The executor's answer is compared with plain NumPy on the way.
     """
@@ -131,7 +131,7 @@ def _forget_products(phase: Phase) -> None:
 
 
 def _layer_mask(layer: MappedConvolution, shape: tuple[int, ...]) -> list[int]:
-    """The bits of a stored tensor: lanes behind the last channel hold anything."""
+    """The bits of a stored tensor: lanes after the last channel may hold any value."""
     bits = 32 if layer.raw else layer.config.data_width
     full = np.full(shape, (1 << bits) - 1, dtype=f"uint{bits}")
     box = Box(*((0, size) for size in shape))

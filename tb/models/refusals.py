@@ -26,7 +26,7 @@ Refusal = Callable[[Config], tuple[list[int], Status, int]]
 
 
 def refused(config: Config, name: str, start: list[int]) -> Phase:
-    """The refusal `name` behind the words `start`, which must cause no result themselves."""
+    """The refusal `name` after the words `start`, which must cause no result themselves."""
     words, status, value = REFUSALS[name](config)
     header = RESULT.pack({"block": ResultBlock.STATUS, "status": status, "length": 1})
     before: list[int] = []

@@ -64,7 +64,7 @@ class WordStream:
         return self.indexed(Opcode.PARAMS, first * units, len(bias), payload, **options)
 
     def load(self, view, address, *, raw=False, **options):
-        """A whole tensor view, planes one behind the other."""
+        """A whole tensor view, planes one after another."""
         box = Box(*((0, size) for size in view.shape))
         payload = layout.pack_box(self.config, view, box, raw=raw)
         return self.command(

@@ -204,6 +204,8 @@ def test_rom_keeps_its_contents():
         (Preset, "preset", "memory store in preset must be empty"),
         (Clocked, "clocked", "port of Clocked must have a free Verilog name, not 'clk'"),
         (Wires, "module", "prefix must not be a word that Verilog reserves, as 'module' is"),
+        (Wires, "a", "prefix must not be a signal of the top module, as 'a' is"),
+        (Wires, "rst", "prefix must not be a signal of the top module, as 'rst' is"),
         (Wires, "2nd", "prefix must be 1 to 24 letters, .* not '2nd'"),
     ],
 )

@@ -123,7 +123,7 @@ def test_the_post_processor_has_the_gateware_s_ranks() -> None:
     from hw.post.requantise import lane_latency
 
     for width, ranks in POST_RANKS.items():
-        assert ranks == 1 + lane_latency(MODES_OF_WIDTH[width])  # behind the parameter memory
+        assert ranks == 1 + lane_latency(MODES_OF_WIDTH[width])  # after the parameter memory
 
 
 def test_records_are_those_of_the_command_set() -> None:

@@ -114,7 +114,7 @@ def busy_start(config: Config, random: Random) -> list[int]:
 @pytest.mark.parametrize("stall", [0.0, 0.3])
 @pytest.mark.parametrize("width", [8, 16])
 def test_refusals(width, stall):
-    """Every refusal, at rest and in the middle of work; the program behind it runs."""
+    """Every refusal, at rest and in the middle of work; the program after it runs."""
     config = Config(**RECOVERY, data_width=width, noc_filter=4)
     random = Random(f"{width} {stall}")
     phases = []

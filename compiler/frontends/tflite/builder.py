@@ -300,7 +300,7 @@ class TfliteBuilder:
         )
 
     def _tell_apart(self, ends: tuple[int, ...]) -> None:
-        """Inputs, and outputs, are given by name: a name that several share gets the key behind."""
+        """Inputs and outputs are given by name; the key follows a name that several share."""
         keys = [self._keys[index] for index in ends if index in self._keys]
         names = [self._tensors[key].name for key in keys]
         for key, name in zip(keys, names, strict=True):

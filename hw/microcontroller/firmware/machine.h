@@ -55,7 +55,7 @@ struct walk {
     u32 beat, output, channel; // of psum 0
     u32 head;                  // the segment's
     u32 fresh;                 // its sum starts at zero
-    u32 finished;              // its sum is complete behind this segment
+    u32 finished;              // its sum is complete after this segment
 };
 
 struct state {
@@ -115,7 +115,7 @@ static inline void await(u32 ready) {
 void take(u32 *word);
 // The same where a program may wait as long as it wants.
 void take_patiently(u32 *word);
-// The fields of `count` records that lie one behind the other, one by one; returns what follows.
+// The fields of `count` records that lie one after another, one by one; returns what follows.
 const u32 *unpack(const u8 *layout, const u32 *words, void *records, u32 count);
 
 // The halves of a product: returns the upper one (multiply.c).

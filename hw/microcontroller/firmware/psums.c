@@ -5,7 +5,7 @@
 static SMALL u32 *psum_at(u32 beat) {
     beat &= ADDRESS_MASK;
     if (beat >= PSUM_CAPACITY)
-        beat = 0; // no program asks for it; the firmware's own words lie behind the buffer
+        beat = 0; // no program asks for it; the firmware's own words lie after the buffer
     u32 pair = beat >> 1;
     u32 above = pair & ~(GLB_DEPTH - 1u);
     u32 *at = (u32 *)buffer + ((GLB_BANKS - 2) * GLB_DEPTH + pair - above - 2 * above);

@@ -70,7 +70,7 @@ struct PEArray {
     void clock(const Config& config, const Tables& tables, int issued, const IfmapBeat* ifmap,
                const FilterBeat* filter, const FeederBeat* fed, int fed_column, int drained_column,
                Activity& activity) {
-        // Behind the issue: multiply and accumulate, a shift, a register behind the scratchpads.
+        // After the issue: multiply and accumulate, a shift, a register after the scratchpads.
         const int stages = 2 + (config.data_width == 16) + int(config.control_pipeline);
         const PeLimits limits{8 * (stages - 1), 0xFFFFFFFFu >> (32 - 8 * stages),
                               int(config.ifmap_spad), int(config.psum_fifo),

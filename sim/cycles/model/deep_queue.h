@@ -1,4 +1,4 @@
-// hw/base/deep_queue.py: a FIFO in a RAM behind which three registers hide the latency.
+// hw/base/deep_queue.py: a FIFO in a RAM, followed by three registers that hide the latency.
 #pragma once
 #include "queue.h"
 

@@ -1,12 +1,12 @@
 // The host and the two streams: words in as fast as they are taken, results taken at once, each as
-// beats of the link's width (hw/link/width.py). Words behind a gate are offered when the host has
+// beats of the link's width (hw/link/width.py). Words after a gate are offered when the host has
 // the results that it needs to make them.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 struct Gate {
-    int64_t word;     // number of the first word behind the gate
+    int64_t word;     // number of the first word after the gate
     int64_t results;  // result words that open it
 };
 

@@ -59,7 +59,7 @@ EXPORT int64_t rowforge_model_blocks(const void* handle) {
     return int64_t(static_cast<const Model*>(handle)->machine.blocks.size());
 }
 
-// Copies the counter blocks, one behind the other.
+// Copies the counter blocks, one after another.
 EXPORT void rowforge_model_read(const void* handle, int64_t* target) {
     for (const auto& block : static_cast<const Model*>(handle)->machine.blocks) {
         std::memcpy(target, block.data(), sizeof(block));

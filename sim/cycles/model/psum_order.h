@@ -15,7 +15,7 @@ struct PsumNest {
     int segment() const { return nest[kSegment]; }
     int column() const { return nest[kColumn]; }
     int beat() const { return nest[kBeat]; }
-    // Nothing of the window is left behind this beat.
+    // Nothing of the window is left after this beat.
     bool window_ends(const PassTable& table) const { return nest.ends(kSegment, limits(table)); }
     // Goes to the next beat; returns whether the pass is over.
     bool step(const PassTable& table) {

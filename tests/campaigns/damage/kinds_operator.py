@@ -57,7 +57,7 @@ def _one(
     zero_point: int = 0,
     **options: Any,
 ) -> Callable[[], bytes]:
-    """One operator on an activation and constants behind it."""
+    """One operator on an activation and the constants after it."""
 
     def content() -> bytes:
         writer = ModelWriter()

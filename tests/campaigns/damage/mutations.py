@@ -43,7 +43,7 @@ def onnx_mutation(seed: int, number: int) -> tuple[str, bytes]:
 
 
 def _place(random: np.random.Generator, content: bytearray, width: int = 1) -> int:
-    """A multiple of the width behind root and identifier, as far as the file goes."""
+    """A multiple of the width after root and identifier, as far as the file goes."""
     last = max(0, (len(content) - width) // width)
     first = min(8 // width, last)
     return int(random.integers(first, last + 1)) * width

@@ -48,7 +48,7 @@ def separable(b: GraphBuilder) -> None:
 
 
 def branches(b: GraphBuilder) -> None:
-    """Branches from one tensor that meet in a concatenation, and a reader behind it."""
+    """Branches from one tensor that meet in a concatenation, and a reader after it."""
     source = image(b, most=8, channels=20)
     lanes = b.config.lanes
     parts = [
@@ -75,7 +75,7 @@ def classifier(b: GraphBuilder) -> None:
 
 
 def padded_chain(b: GraphBuilder) -> None:
-    """Padding as an operator of its own before a strided convolution, a pool behind it."""
+    """Padding as an operator of its own before a strided convolution, a pool after it."""
     source = pad(b, image(b, most=8, channels=16))
     taps = (int(b.rng.integers(1, 4)), int(b.rng.integers(1, 4)))
     features = convolution(b, source, taps=taps, stride=(2, 2))

@@ -68,7 +68,7 @@ class Column:
 
 @dataclass
 class Shape:
-    """What a pass computes: the numbers behind ENDS and WINDOWS."""
+    """What a pass computes: the numbers that follow ENDS and WINDOWS."""
 
     steps: int
     psums: int

@@ -36,7 +36,7 @@ def test_the_ram_behind_the_buffer_holds_patterns_parameters_tables_and_weights(
 
 
 def test_there_are_no_multiplications_and_divisions() -> None:
-    """All code words are instructions of RV32I; constants follow behind the last one."""
+    """All code words are instructions of RV32I; constants follow after the last one."""
     words = firmware.build(CONFIG)
     code = []
     for word in words:

@@ -120,7 +120,7 @@ def inverted_residuals(folder):
 
 
 def test_a_network_of_inverted_residuals(tmp_path):
-    """Everything behind the quantiser equals ONNX Runtime's float32 arithmetic in every bit."""
+    """Everything after the quantiser equals ONNX Runtime's float32 arithmetic in every bit."""
     rng, result = np.random.default_rng(1), tmp_path / "q.onnx"
     images = rng.random((20, 3, 16, 16)).astype(np.float32)
     errors = quantise_model(inverted_residuals(tmp_path), images, result)

@@ -62,7 +62,7 @@ class ModelMaker:
         return self.op("DequantizeLinear", x, *self.scale(*q))
 
     def requantise(self, x: str, q: tuple[float, int, str]) -> str:
-        """QuantizeLinear and DequantizeLinear, as quantisers put them behind every operator."""
+        """QuantizeLinear and DequantizeLinear, as quantisers put them after every operator."""
         return self.dequantise(self.quantise(x, q), q)
 
     def model(self, *outputs: str) -> onnx.ModelProto:

@@ -177,7 +177,7 @@ _OPERATORS = (
 
 
 def random_network(seed: int) -> onnx.ModelProto:
-    """The network of a seed: two to six operators, some with a classifier behind them."""
+    """The network of a seed: two to six operators, some with a classifier after them."""
     rng = np.random.default_rng(seed)
     network = Network(rng)
     for _ in range(int(rng.integers(2, 7))):

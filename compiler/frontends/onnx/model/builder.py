@@ -3,7 +3,7 @@
 A float tensor of a quantised ONNX model is rarely computed: it is the dequantised form of stored
 integers, or the unrounded result of an operator whose output is quantised next. The builder
 therefore knows four kinds of value: constants, activations (graph tensors), stored values
-(integers with the scale of the DequantizeLinear behind them) and pending operators, which are
+(integers with the scale of the DequantizeLinear after them) and pending operators, which are
 emitted when it is known who reads them.
 """
 
@@ -131,7 +131,7 @@ class OnnxBuilder(Emitter):
             )
 
     def scale_at(self, node: RawNode, position: int, dtype: str | None = None) -> Scale:
-        """Scale and zero point of a tensor, given at `position` and the one behind it."""
+        """Scale and zero point of a tensor, given at `position` and the one after it."""
         scale = self.scalar(node, position, "scale")
         if scale.dtype != np.float32 or not (np.isfinite(scale) and scale > 0):
             self.refuse(

@@ -142,7 +142,7 @@ class OnnxLayers:
         return value.stored or str(self.m.quantise(value.real, value.q))
 
     def rounded(self, name: str, shape: tuple[int, ...], q: Quantisation) -> Value:
-        """A float tensor behind QuantizeLinear, now and then with its DequantizeLinear."""
+        """A float tensor after QuantizeLinear, now and then with its DequantizeLinear."""
         value = Value(shape=shape, q=q, stored=self.m.quantise(name, q))
         return (
             replace(value, real=self.m.dequantise(value.stored, q)) if self.chance(0.4) else value
@@ -156,7 +156,7 @@ class OnnxLayers:
         return Value(shape=shape, q=q, real=name)
 
     def activated(self, name: str) -> str:
-        """A Relu or Clip behind a float operator, or nothing."""
+        """A Relu or Clip after a float operator, or nothing."""
         kind = self.one("none", "none", "Relu", "Clip")
         self.note("attribute", f"activation {kind}")
         if kind == "Relu":
