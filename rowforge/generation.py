@@ -1,5 +1,6 @@
 """Verilog of a configuration with everything that belongs beside it."""
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,7 @@ from hw.arch.config import Config
 from hw.arch.version import version_text
 from hw.emit.documents import documents
 from hw.emit.prefix import PREFIX
+from rowforge.testbench.network import NoNetworkError
 from rowforge.testbench.write import write_testbench
 
 
@@ -36,6 +38,8 @@ def generate(
         Name of the top module, with which the names of all other modules, of files and of C macros
         begin. Two designs of different prefixes fit in one.
 
+    A configuration that takes no network gets no testbench, and a warning.
+
     Returns the files, sorted by name. Raises `RowforgeError` for a prefix that cannot be one or if
     the folder cannot be written.
     """
@@ -54,4 +58,8 @@ def generate(
         period_ns=period_ns,
         documents=documents(config, prefix),
     )
-    return sorted([*files, *write_testbench(config, Path(out_dir), top=prefix)])
+    try:
+        files = [*files, *write_testbench(config, Path(out_dir), top=prefix)]
+    except NoNetworkError as error:
+        warnings.warn(f"no testbench was written: {error}", stacklevel=2)
+    return sorted(files)

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from cocotb_tools.runner import Icarus, Verilator
+from find_libpython import find_libpython
 
 TIMESCALE = ("1ns", "1ps")
 # Amaranth's Verilog has no delays of its own; its lint waivers are not for a simulation.
@@ -103,6 +104,8 @@ def wheel() -> Path | None:
 
 def missing(simulator: str) -> str:
     """What a simulator lacks on this machine, as a sentence; "" if nothing."""
+    if find_libpython() is None:
+        return "cocotb needs Python's shared library (Debian: apt-get install libpython3-dev)"
     if simulator == "icarus":
         if shutil.which("iverilog") is None:
             return "Icarus needs the program iverilog (Debian: apt-get install iverilog)"

@@ -15,6 +15,12 @@ from hw.arch.program import Program
 from numerics.quantisation import Requant, Rounding, WindowStage
 
 SEED = 1
+
+
+class NoNetworkError(RowforgeError):
+    """A configuration that takes not even the smallest network."""
+
+
 # Height and width, channels, filters, taps along each side; the largest that compiles is taken.
 _SIZES = ((6, 4, 8, 3), (5, 3, 4, 3), (4, 2, 2, 2), (3, 1, 2, 1), (2, 1, 1, 1))
 
@@ -22,14 +28,14 @@ _SIZES = ((6, 4, 8, 3), (5, 3, 4, 3), (4, 2, 2, 2), (3, 1, 2, 1), (2, 1, 1, 1))
 def small_network(config: Config) -> tuple[Graph, Program]:
     """The network and its program, which brings every layer's output to the host.
 
-    Raises `RowforgeError`, with the reason for the smallest, if the configuration takes none.
+    Raises `NoNetworkError`, with the reason for the smallest, if the configuration takes none.
     """
     for graph in _candidates(config):
         try:
             return graph, compile_graph(graph, config, wrap=True, dump=True)
         except RowforgeError as error:
             reason = error
-    raise RowforgeError(f"no small network fits this configuration: {reason}") from None
+    raise NoNetworkError(f"no small network fits this configuration: {reason}") from None
 
 
 def random_input(graph: Graph) -> NDArray[np.integer]:

@@ -57,7 +57,8 @@ class _Recorder:
 def write_testbench(config: Config, out_dir: Path, *, top: str) -> list[Path]:
     """Write `tb/` into the folder of the Verilog of a top module; returns its files.
 
-    Raises `RowforgeError` if no small network fits the configuration or a file cannot be written.
+    Raises `NoNetworkError` if no small network fits the configuration, `RowforgeError` if a file
+    cannot be written.
     """
     texts = {
         name: (resources.files("tb") / place).read_text("utf-8") for name, place in _FILES.items()

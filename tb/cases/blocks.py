@@ -27,11 +27,12 @@ def _values(config: Config, demand: Demand, **values: object) -> dict[str, objec
 
 
 def pe(config: Config, demand: Demand, *, passes: int = 12) -> list[Case]:
-    """Random passes; every stall named; no bubbles where a spad takes a word while one is read.
+    """Random passes; every stall named; no bubbles where none has to be.
 
-    With `control_pipeline` a PE rests between passes.
+    A spad of one word does not take one while it is read, a queue of one beat passes one every
+    second cycle, and with `control_pipeline` a PE rests between passes.
     """
-    smooth = config.ifmap_spad > 1 and not config.control_pipeline
+    smooth = config.ifmap_spad > 1 and config.ifmap_fifo > 1 and not config.control_pipeline
     return [
         Case(
             name="passes",

@@ -10,6 +10,7 @@ import pytest
 
 from hw.arch.config import Config
 from rowforge.generation import generate
+from rowforge.testbench import network
 from rowforge.testbench.network import small_network
 from tests.campaigns.fuzz.configs import configuration
 
@@ -95,6 +96,13 @@ def test_every_layer_is_checked(design):
     program = json.loads((design / "tb" / "program.json").read_text())
     names = [block["name"].split()[1] for block in program["results"] if "values" in block]
     assert names == ["conv", "depthwise", "pool", "pointwise"]
+
+
+def test_a_configuration_without_a_network_gets_its_verilog(tmp_path, monkeypatch):
+    monkeypatch.setattr(network, "_SIZES", ((64, 4, 8, 3),))
+    with pytest.warns(UserWarning, match="no testbench was written: no small network fits"):
+        files = generate(Config(rows=1, cols=1, glb_banks=2, glb_depth=32, psum_width=16), tmp_path)
+    assert (tmp_path / "rowforge.v") in files and not (tmp_path / "tb").exists()
 
 
 @pytest.mark.parametrize("number", range(8))
