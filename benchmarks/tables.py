@@ -58,7 +58,7 @@ def _narrow(columns: Sequence[Column], rows: Sequence[Row], *keys: str) -> str:
 
 def published(name: str, results: Results) -> str:
     """Ours beside the chip's."""
-    keys = ("utilisation", "glb_bytes")
+    keys = ("utilization", "glb_bytes")
     return _table(name, results, reproduction.COLUMNS, reproduction.text_rows, *keys)
 
 
@@ -70,7 +70,7 @@ def mappings(name: str, results: Results) -> str:
 def on_rtl(name: str, results: Results) -> str:
     """What ran on the RTL, beside the model."""
     columns, rows = reproduction.RTL_COLUMNS, reproduction.rtl_rows
-    return _table(f"{name}_rtl", results, columns, rows, "utilisation")
+    return _table(f"{name}_rtl", results, columns, rows, "utilization")
 
 
 # ---- summaries --------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ _VARIANT_COLUMNS = (
     Column("configuration", "label", left=True),
     Column("cycles", "cycles"),
     Column("of the chip's own", "share", "%"),
-    Column("util.", "utilisation", "%"),
+    Column("util.", "utilization", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
 )
@@ -107,8 +107,8 @@ _NETWORK_COLUMNS = (
     Column("network", "label", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
-    Column("util.", "utilisation", "%"),
-    Column("of active", "active_utilisation", "%"),
+    Column("util.", "utilization", "%"),
+    Column("of active", "active_utilization", "%"),
     Column("util. without dense layers", "conv_utilisation", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
@@ -157,7 +157,7 @@ _TINY_COLUMNS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("convolutions after the first", "later", "%"),
-    Column("everything", "utilisation", "%"),
+    Column("everything", "utilization", "%"),
     Column("link bytes", "link_bytes"),
 )
 _TINY_LAYERS = (
@@ -166,7 +166,7 @@ _TINY_LAYERS = (
     Column("cycles", "cycles"),
     Column("model's", "model_cycles"),
     Column("difference", "difference"),
-    Column("util.", "utilisation", "%"),
+    Column("util.", "utilization", "%"),
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),

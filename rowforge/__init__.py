@@ -10,7 +10,7 @@
     result.outputs, result.difference, result.cycles
     rowforge.estimate("resnet50", config)["total"]  # by the model; `reproduce`: beside the chip
 
-`save_program` and `load_program` keep programs as `.rfp` files, `Device.open` is the driver's
+`save_program` and `load_program` keep programs as `.rfp` files, `Accelerator.open` is the driver's
 session with a simulator or a board. Whatever a user can mend raises `RowforgeError`.
 """
 
@@ -29,7 +29,7 @@ from rowforge.running.check import Difference
 from rowforge.running.compilation import Compiled, compile_model
 from rowforge.running.execution import Result, run_program
 from rowforge.running.targets import register
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 
 __version__ = version_text()
 
@@ -37,7 +37,7 @@ __all__ = [
     "CompileOptions",
     "Compiled",
     "Config",
-    "Device",
+    "Accelerator",
     "Difference",
     "Program",
     "Result",

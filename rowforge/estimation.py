@@ -84,7 +84,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
     share = layer.mapping.get("active_pes")
     active = None if share is None else share / _PERCENT
     row["active_pes"] = None if active is None else round(active * config.rows * config.cols, 1)
-    row["active_utilisation"] = _of_active(row["utilisation"], active)
+    row["active_utilization"] = _of_active(row["utilization"], active)
     row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
     return row
 
@@ -108,7 +108,7 @@ def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[st
     active = sum(row["active_pes"] * row["cycles"] for row in mapped) / spent if spent else None
     total["active_pes"] = None if active is None else round(active, 1)
     share = None if active is None else active / (config.rows * config.cols)
-    total["active_utilisation"] = _of_active(total["utilisation"], share)
+    total["active_utilization"] = _of_active(total["utilization"], share)
     for name in ("chip_link_cycles", "chip_link_cycles_most"):
         total[name] = sum(row[name] or 0 for row in rows) or None
     return total
@@ -121,9 +121,9 @@ COLUMNS = (
     Column("where", "where", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
-    Column("util.", "utilisation", "%"),
+    Column("util.", "utilization", "%"),
     Column("active PEs", "active_pes", ".0f"),
-    Column("of active", "active_utilisation", "%"),
+    Column("of active", "active_utilization", "%"),
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),

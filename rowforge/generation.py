@@ -46,11 +46,11 @@ def generate(
     from hw.emit.verilog import Options
     from hw.emit.verilog import generate as generate_design
     from hw.top.accelerator import (
-        Accelerator,  # amaranth is slow to import; other commands need none
+        AcceleratorCore,  # amaranth is slow to import; other commands need none
     )
 
     files = generate_design(
-        Accelerator(config),
+        AcceleratorCore(config),
         out_dir,
         name=prefix,
         version=version_text(),

@@ -22,7 +22,7 @@ from rowforge.demonstration import held_out_digits
 from rowforge.running.check import first_difference
 from rowforge.running.compilation import compile_model, digits_model
 from sim.golden import run_graph
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 from sw_driver.protocol.framed import FramedClient
 
 DIGITS = 4
@@ -40,7 +40,7 @@ class Check:
     seen: str
 
 
-def self_test(accelerator: Device) -> Iterator[Check]:
+def self_test(accelerator: Accelerator) -> Iterator[Check]:
     """All tests in turn; an exception of the driver ends them."""
     config = accelerator.config
     if config is None:
@@ -52,7 +52,7 @@ def self_test(accelerator: Device) -> Iterator[Check]:
     yield _link(accelerator)
 
 
-def _identity(accelerator: Device, config: Config) -> Check:
+def _identity(accelerator: Accelerator, config: Config) -> Check:
     link = accelerator.link
     told = link.device_status()["hash"] if isinstance(link, FramedClient) else config_hash(config)
     seen = (
@@ -65,7 +65,7 @@ def _identity(accelerator: Device, config: Config) -> Check:
 # ---- memory -------------------------------------------------------------------------------------
 
 
-def _memory(accelerator: Device, config: Config) -> Check:
+def _memory(accelerator: Accelerator, config: Config) -> Check:
     """Random words into the whole buffer, then all of them back."""
     words = config.act_banks * config.glb_depth
     rows = words // _RUN
@@ -106,7 +106,7 @@ def _words(values: list[int]) -> Words:
 # ---- arithmetic ---------------------------------------------------------------------------------
 
 
-def _arithmetic(accelerator: Device, config: Config) -> Check:
+def _arithmetic(accelerator: Accelerator, config: Config) -> Check:
     """A convolution of random values, against the golden model."""
     graph = _convolution(config)
     dtype = graph.tensors["x"].dtype
@@ -163,7 +163,7 @@ def _tensor(key: str, shape: tuple[int, ...], dtype: str, zero: int) -> Tensor:
 # ---- network and link ---------------------------------------------------------------------------
 
 
-def _network(accelerator: Device, config: Config) -> Check:
+def _network(accelerator: Accelerator, config: Config) -> Check:
     """The digits that ship with the package, every layer against the golden model."""
     try:
         compiled = compile_model(digits_model(), config, keep_layers=True)
@@ -188,7 +188,7 @@ def _network(accelerator: Device, config: Config) -> Check:
     )
 
 
-def _link(accelerator: Device) -> Check:
+def _link(accelerator: Accelerator) -> Check:
     link = accelerator.link
     if not isinstance(link, FramedClient):
         return Check("link", None, "no frames, so nothing to count")

@@ -38,10 +38,10 @@ def accelerator_verilog(config: Config) -> str:
     """The emitted Verilog of a configuration, all modules."""
     from hw.emit.verilog import emit
     from hw.top.accelerator import (
-        Accelerator,  # amaranth is slow to import and needed on a miss only
+        AcceleratorCore,  # amaranth is slow to import and needed on a miss only
     )
 
-    return emit(Accelerator(config), TOP)
+    return emit(AcceleratorCore(config), TOP)
 
 
 class RtlLink:

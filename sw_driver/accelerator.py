@@ -63,10 +63,10 @@ def register_transport(scheme: str, transport: Transport) -> None:
     _TRANSPORTS[scheme] = transport
 
 
-class Device:
+class Accelerator:
     """A session with an accelerator; a context manager that closes itself.
 
-    Made by `Device.open`. `load` a program before `run`. Threads may share it: runs take
+    Made by `Accelerator.open`. `load` a program before `run`. Threads may share it: runs take
     their turns. After an error, a broken link included, the next run starts from scratch.
     """
 
@@ -82,7 +82,7 @@ class Device:
             self._session = Runtime(connection.link, connection.config)
 
     @classmethod
-    def open(cls, url: str) -> "Device":
+    def open(cls, url: str) -> "Accelerator":
         """Connect; `RowforgeError` for an unknown scheme, `DriverError` if it fails."""
         parts = urlsplit(url)
         if parts.scheme not in _TRANSPORTS:
@@ -167,7 +167,7 @@ class Device:
         if self._closed:
             raise LinkError("the accelerator is closed")
 
-    def __enter__(self) -> "Device":
+    def __enter__(self) -> "Accelerator":
         return self
 
     def __exit__(

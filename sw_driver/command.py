@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from hw.arch.errors import RowforgeError
 from hw.arch.programfile import load_program
 from hw.arch.version import version_text
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 from sw_driver.arrays import check_output, read_arrays, write_arrays
 from sw_driver.protocol.errors import DriverError
 from sw_driver.runtime import split_inputs
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     check_output(options.output, len(program.outputs))
     inputs = read_arrays(options.input)
     split_inputs(program, inputs)  # refuses them before a board is asked
-    with Device.open(options.url) as accelerator:
+    with Accelerator.open(options.url) as accelerator:
         accelerator.load(program)
         write_arrays(options.output, accelerator.run_in_full(inputs).outputs)
     return GOOD

@@ -12,7 +12,7 @@ from hw.microcontroller.control import Processor, require_processor
 from hw.top.engine import Engine
 
 
-class Accelerator(Block):
+class AcceleratorCore(Block):
     """Decoder and engine, or a processor; an error in the stream resets the engine alone.
 
     Members
@@ -22,6 +22,9 @@ class Accelerator(Block):
     result : out, stream of config.link_width
         Result stream likewise.
     """
+
+    # The driver's session has the short name; in Verilog there is no other `accelerator`.
+    module_name = "accelerator"
 
     def __init__(self, config: Config):
         require_processor(config)

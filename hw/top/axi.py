@@ -12,7 +12,7 @@ from hw.base.block import Block, instantiate
 from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import require_processor
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 
 RESET_CYCLES = 4
 _HALF = (1 << REGISTER_BITS) - 1
@@ -114,7 +114,7 @@ class AxiAccelerator(Block):
 
     def _streams(self, m: Module, platform: object) -> tuple:
         """The accelerator's streams in words."""
-        device = instantiate(m, platform, "accelerator", Accelerator(self.config))
+        device = instantiate(m, platform, "accelerator", AcceleratorCore(self.config))
         width = self.config.link_width
         if width == LINK_WORD_BITS:
             return device.cmd, device.result

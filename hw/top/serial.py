@@ -15,7 +15,7 @@ from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import require_processor
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 
 _BYTE = stream.Signature(8)
 
@@ -55,14 +55,14 @@ class FramedAccelerator(Block):
         connect(m, flipped(self.rx), link.rx)
         connect(m, link.tx, flipped(self.tx))
         inner = Module()
-        device = instantiate(inner, platform, "accelerator", Accelerator(self.config))
+        device = instantiate(inner, platform, "accelerator", AcceleratorCore(self.config))
         command, results = self._words(inner, platform, device)
         m.submodules.core = ResetInserter(link.restart)(inner)
         connect(m, link.command, command)
         connect(m, results, link.results)
         return m
 
-    def _words(self, m: Module, platform: object, device: Accelerator) -> tuple:
+    def _words(self, m: Module, platform: object, device: AcceleratorCore) -> tuple:
         """The accelerator's streams as streams of bytes."""
         width = self.config.link_width
         if width == 8:

@@ -26,7 +26,7 @@ def picture(
     ----------
     images : int8, (N, H, W, 1)
     read, labels : the class that the accelerator found for each image, and the true one
-    rows : rows of `rowforge.reports.report.report` with "name", "cycles" and "utilisation"
+    rows : rows of `rowforge.reports.report.report` with "name", "cycles" and "utilization"
     caption : the line on top
     """
     digits, height = _digits(images, read, labels, 64)
@@ -84,7 +84,7 @@ def _bars(rows: Sequence[Mapping[str, Any]], top: int) -> tuple[list[str], int]:
     for number, row in enumerate(rows):
         y, x = top + number * _BAR_STEP, _MARGIN + _LABEL
         width = max(round(room * row["cycles"] / longest), 1)
-        busy = row["utilisation"]
+        busy = row["utilization"]
         figures = f"{row['cycles']:,}" + (f", {100 * busy:.0f} % of the PEs" if busy else "")
         parts += [
             _text(_MARGIN, y + 13, row["name"], fill=_FAINT),

@@ -63,8 +63,8 @@ def totals(config: Config, rows: Sequence[Row], cycles: int | None) -> dict[str,
     }
     total["cycles"] = cycles
     on_array = _sum([row for row in rows if row["where"] == "array"], "macs")
-    total["utilisation"] = utilisation(config, on_array or 0, cycles or total["model_cycles"])
-    order = ("macs", "cycles", "model_cycles", "utilisation", "glb_bytes", "link_bytes")
+    total["utilization"] = utilisation(config, on_array or 0, cycles or total["model_cycles"])
+    order = ("macs", "cycles", "model_cycles", "utilization", "glb_bytes", "link_bytes")
     return {**{name: total[name] for name in order}, "edge_values": None}
 
 
@@ -85,7 +85,7 @@ def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any
         "macs": layer.macs,
         "cycles": cycles,
         "model_cycles": layer.model_cycles,
-        "utilisation": utilisation(config, layer.macs, cycles or layer.model_cycles),
+        "utilization": utilisation(config, layer.macs, cycles or layer.model_cycles),
         "bound": layer.bound,
         "glb_bytes": layer.glb_bytes,
         "link_bytes": layer.link_bytes,
@@ -111,7 +111,7 @@ _COLUMNS = (
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
     Column("model", "model_cycles"),
-    Column("util.", "utilisation", "%"),
+    Column("util.", "utilization", "%"),
     Column("bound", "bound", left=True),
     Column("link bytes", "link_bytes"),
     Column("resident", "resident_bytes"),

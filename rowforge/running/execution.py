@@ -25,7 +25,7 @@ from rowforge.running.progress import Progress, stage
 from rowforge.running.targets import GOLDEN, open_target
 from sim.golden import run_batch, run_graph
 from sim.golden.edges import has_edges
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 from sw_driver.runtime import Inputs, split_inputs
 
 Array: TypeAlias = NDArray[Any]
@@ -174,7 +174,7 @@ def _join(arrays: list[Array]) -> Array:
 
 
 def _run(
-    compiled: Compiled, items: list[ByIndex], accelerator: Device, check: bool, counted: bool
+    compiled: Compiled, items: list[ByIndex], accelerator: Accelerator, check: bool, counted: bool
 ) -> Result:
     """All runs of a program: see the head of this module."""
     kept = None
@@ -211,7 +211,7 @@ def _run_program(
     compiled: Compiled,
     program: Program,
     items: list[ByIndex],
-    accelerator: Device,
+    accelerator: Accelerator,
     check: bool,
     edges: Counter[str] | None = None,
 ) -> Result:

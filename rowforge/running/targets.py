@@ -8,7 +8,7 @@ from hw.arch.errors import RowforgeError
 from rowforge.running.progress import Progress
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
-from sw_driver.accelerator import Connection, Device, register_transport
+from sw_driver.accelerator import Accelerator, Connection, register_transport
 from sw_driver.protocol.link import Link
 
 GOLDEN = "golden"
@@ -37,14 +37,14 @@ def register() -> None:
     register_transport(GOLDEN, _transport)
 
 
-def open_target(target: str) -> Device:
+def open_target(target: str) -> Accelerator:
     """A session with a target.
 
     `target` is "rtl", "golden" (the command stream executed without time), or a URL of a transport
     that is registered with the driver. Raises `RowforgeError` for another one.
     """
     register()
-    return Device.open(f"{target}:" if target in (RTL, GOLDEN) else target)
+    return Accelerator.open(f"{target}:" if target in (RTL, GOLDEN) else target)
 
 
 def target_config(target: str) -> Config | None:

@@ -4,7 +4,7 @@ from functools import partial
 from random import Random
 
 from hw.arch.config import Config
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 from tb.cases.case import Case, Demand
 from tb.models import program
 
@@ -27,7 +27,7 @@ def phases_case(
     """Phases in turn; a seed names the stalls. `counters`: those of time are checked too."""
     return Case(
         name=name,
-        block=partial(Accelerator, config),
+        block=partial(AcceleratorCore, config),
         bench="accelerator_bench",
         values={
             "config": config.as_dict(),

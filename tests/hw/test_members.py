@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from boards.catalogue import BOARDS
 from boards.common.top import BoardTop
 from hw.base.block import Block, ModulePlatform
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 from hw.top.axi import AxiAccelerator
 from hw.top.serial import SerialAccelerator, SerialLoopback
 from rowforge.configs import preset
@@ -43,9 +43,9 @@ def designs():
     """Tops that contain a block of every class between them."""
     serial = {"clock": 12e6, "baud": 1e6}
     tiny = preset("tiny")
-    yield Accelerator(tiny)
-    yield Accelerator(preset("eyeriss_v1"))
-    yield Accelerator(preset("icebreaker"))
+    yield AcceleratorCore(tiny)
+    yield AcceleratorCore(preset("eyeriss_v1"))
+    yield AcceleratorCore(preset("icebreaker"))
     yield AxiAccelerator(replace(tiny, link_width=16, weight_memory=64))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)

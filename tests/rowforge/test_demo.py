@@ -17,9 +17,9 @@ def test_the_digits_are_many_and_quantised():
 
 def test_the_picture_shows_right_and_wrong():
     rows = [
-        {"name": "a & b", "cycles": 100, "utilisation": 0.5},
-        {"name": "c", "cycles": 50, "utilisation": None},
-        {"name": "host", "cycles": None, "utilisation": None},
+        {"name": "a & b", "cycles": 100, "utilization": 0.5},
+        {"name": "c", "cycles": 50, "utilization": None},
+        {"name": "host", "cycles": None, "utilization": None},
     ]
     labels = DIGITS.labels[:3].tolist()
     read = [labels[0], labels[1], (labels[2] + 1) % 10]

@@ -11,7 +11,7 @@ from rowforge.reports.published import chip_link_cycles
 from tests.rowforge.support import MODEL, rowforge
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 
-EXTRA = {"active_pes", "active_utilisation", "chip_link_cycles", "chip_link_cycles_most"}
+EXTRA = {"active_pes", "active_utilization", "chip_link_cycles", "chip_link_cycles_most"}
 SMALL = (LayerShape("a", 14, 32, 48, 3, 1, 1), LayerShape("b", 14, 48, 64, 1))
 
 
@@ -52,17 +52,17 @@ def test_totals_are_sums(digits):
     total = digits["total"]
     for key in ("macs", "cycles", "glb_bytes", "link_bytes", "chip_link_cycles"):
         assert total[key] == sum(layer[key] or 0 for layer in digits["layers"])
-    assert total["utilisation"] == round(total["macs"] / (16 * total["cycles"]), 4)
+    assert total["utilization"] == round(total["macs"] / (16 * total["cycles"]), 4)
 
 
 def test_utilisation_of_all_and_of_active_pes(digits):
     layers = [layer for layer in digits["layers"] if layer["active_pes"]]
     assert len(layers) == 6
     for layer in layers:
-        assert layer["utilisation"] == round(layer["macs"] / (16 * layer["cycles"]), 4)
+        assert layer["utilization"] == round(layer["macs"] / (16 * layer["cycles"]), 4)
         busy = layer["macs"] / (layer["active_pes"] * layer["cycles"])
-        assert layer["active_utilisation"] == pytest.approx(busy, rel=0.02)
-        assert layer["utilisation"] <= layer["active_utilisation"] <= 1
+        assert layer["active_utilization"] == pytest.approx(busy, rel=0.02)
+        assert layer["utilization"] <= layer["active_utilization"] <= 1
 
 
 def test_the_chips_link_is_between_all_and_nothing_hidden(digits):

@@ -41,7 +41,7 @@ def test_the_commands_printed_figures_are_the_demos():
     from rowforge.reports.report import table
 
     row = {"name": "000_CONV_2D", "where": "array", "macs": 9_216, "cycles": 1, "model_cycles": 1}
-    row |= {"utilisation": 0.4, "bound": "psum_out", "link_bytes": 1}
+    row |= {"utilization": 0.4, "bound": "psum_out", "link_bytes": 1}
     heading = table({"layers": [row], "total": {}}).splitlines()[0].split()
     (shown,) = [line.split() for line in README.splitlines() if line.startswith("layer ")]
     assert shown == heading

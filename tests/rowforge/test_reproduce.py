@@ -57,7 +57,7 @@ def test_the_published_figures_are_beside_ours(alexnet):
         theirs = layer["published"]
         assert layer["ms"] == pytest.approx(layer["cycles"] / 200e3, abs=1e-3)
         assert layer["ratio"]["cycles"] == pytest.approx(layer["cycles"] / theirs["cycles"], 1e-3)
-        assert theirs["utilisation"] == round(layer["macs"] / 168 / theirs["cycles"], 4)
+        assert theirs["utilization"] == round(layer["macs"] / 168 / theirs["cycles"], 4)
     conv1 = alexnet["layers"][0]["published"]
     assert (conv1["ms"], conv1["active_pes"]) == (table.layers["conv1"].processing_ms, 154)
 

@@ -19,7 +19,7 @@ LAYER_KEYS = {
     "macs",
     "cycles",
     "model_cycles",
-    "utilisation",
+    "utilization",
     "bound",
     "glb_bytes",
     "link_bytes",
@@ -30,7 +30,7 @@ TOTAL_KEYS = {
     "macs",
     "cycles",
     "model_cycles",
-    "utilisation",
+    "utilization",
     "glb_bytes",
     "link_bytes",
 }

@@ -10,7 +10,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.programfile import save_program
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
-from sw_driver.accelerator import Connection, Device, register_transport
+from sw_driver.accelerator import Accelerator, Connection, register_transport
 from sw_driver.protocol.errors import LinkError
 from tests.sw_driver.scripted import CONFIG, SHAPE, ScriptedLink, make_program
 
@@ -34,7 +34,7 @@ def test_a_board_knows_its_configuration(tmp_path):
     register_transport("test", connect)
     path = tmp_path / "relu.rfp"
     save_program(make_program(), path)
-    with Device.open("test://host:99") as device:
+    with Accelerator.open("test://host:99") as device:
         assert device.config == CONFIG
         assert device.counters() == {}
         with pytest.raises(RowforgeError, match="must be loaded before"):
@@ -59,7 +59,7 @@ def test_a_simulator_is_made_for_the_program():
         return FunctionalAccelerator(config)
 
     register_transport("sim", lambda parts: Connection(for_config=make))
-    with Device.open("sim:") as device:
+    with Accelerator.open("sim:") as device:
         assert device.config is None
         program = make_program()
         device.load(program)
@@ -72,7 +72,7 @@ def test_a_simulator_is_made_for_the_program():
 
 def test_several_outputs_come_by_name():
     register_transport("test", lambda parts: Connection(FunctionalAccelerator(CONFIG), CONFIG))
-    with Device.open("test:") as device:
+    with Accelerator.open("test:") as device:
         device.load(replace(make_program(), outputs=(1, 3)))
         assert sorted(device.run(image())) == ["mid", "out"]
 
@@ -80,7 +80,7 @@ def test_several_outputs_come_by_name():
 def test_closing_reaches_the_link_once():
     link = ScriptedLink()
     register_transport("test", lambda parts: Connection(link, CONFIG))
-    device = Device.open("test:")
+    device = Accelerator.open("test:")
     device.close()
     assert link.closed
     link.closed = False
@@ -90,9 +90,9 @@ def test_closing_reaches_the_link_once():
 
 def test_unknown_targets_are_refused():
     with pytest.raises(RowforgeError, match="target must be one of none, not 'usb:'"):
-        Device.open("usb:")
+        Accelerator.open("usb:")
     register_transport("rtl", lambda parts: Connection())
     with pytest.raises(RowforgeError, match="target must be one of rtl:, not 'no scheme'"):
-        Device.open("no scheme")
+        Accelerator.open("no scheme")
     with pytest.raises(LinkError, match="gave no link"):
-        Device.open("rtl:").load(make_program())
+        Accelerator.open("rtl:").load(make_program())

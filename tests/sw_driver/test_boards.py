@@ -20,7 +20,7 @@ from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sim.virtual_board import serve_pty, serve_tcp
 from sw_driver import boards
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 from sw_driver.protocol import errors
 from sw_driver.transports import pynq
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
@@ -46,7 +46,7 @@ def virtual_board(kind, *, work=0.0):
         urls.append(url)
         ready.set()
 
-    class Device:
+    class Silent:
         def feed(self, data, alive=None):
             end = time.monotonic() + work
             while time.monotonic() < end and alive is not None:
@@ -57,9 +57,9 @@ def virtual_board(kind, *, work=0.0):
 
     def serve():
         if kind == "tcp":
-            serve_tcp(Device(), 0, announce, stop.is_set)
+            serve_tcp(Silent(), 0, announce, stop.is_set)
         else:
-            serve_pty(Device(), announce, stop.is_set)
+            serve_pty(Silent(), announce, stop.is_set)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -76,23 +76,23 @@ def test_the_same_driver_over_every_line(kind):
     with virtual_board(kind) as (url, silent):
         x = images(3)
         for _ in range(2):
-            with Device.open(url) as device:
+            with Accelerator.open(url) as device:
                 device.load(make_program())
                 assert (device.run(x) == np.maximum(x, 0)[:, ::-1]).all()
 
 
 @pytest.mark.parametrize("kind", ["tcp", "pty"])
 def test_a_second_client_is_refused_politely(kind):
-    with virtual_board(kind) as (url, silent), Device.open(url) as device:
+    with virtual_board(kind) as (url, silent), Accelerator.open(url) as device:
         with pytest.raises(errors.LinkBusyError, match="in use by another client"):
-            Device.open(url)
+            Accelerator.open(url)
         device.load(make_program())
         assert device.run(images(1)).shape == SHAPE
 
 
 @pytest.mark.parametrize("kind", ["tcp", "pty"])
 def test_an_unplugged_line_is_an_exception_within_two_seconds(kind):
-    with virtual_board(kind) as (url, silent), Device.open(url) as device:
+    with virtual_board(kind) as (url, silent), Accelerator.open(url) as device:
         device.load(make_program())
         silent.set()
         start = time.monotonic()
@@ -114,7 +114,7 @@ def test_a_slow_simulation_is_alive(kind):
 
             def knock():
                 with pytest.raises(errors.LinkBusyError, match="in use"):
-                    Device.open(url)
+                    Accelerator.open(url)
                 turned_away.append(time.monotonic())
 
             thread = threading.Thread(target=knock)
@@ -129,7 +129,7 @@ def test_a_slow_simulation_is_alive(kind):
 
 def test_a_line_that_is_closed_is_an_exception_at_once():
     with virtual_board("tcp") as (url, silent):
-        device = Device.open(url)
+        device = Accelerator.open(url)
         device.load(make_program())
     start = time.monotonic()
     with pytest.raises(errors.LinkError, match="closed at the other end|is broken"):
@@ -165,18 +165,18 @@ def test_a_port_that_is_taken_is_refused():
 )
 def test_urls_that_mean_nothing_are_refused(url, words):
     with pytest.raises(RowforgeError, match=words):
-        Device.open(url)
+        Accelerator.open(url)
 
 
 def test_a_line_that_is_not_there_is_named(tmp_path):
     with pytest.raises(errors.LinkError, match="cannot open .*/absent: No such file"):
-        Device.open(f"serial://{tmp_path}/absent")
+        Accelerator.open(f"serial://{tmp_path}/absent")
     with pytest.raises(errors.LinkError, match="/dev/null is no serial line"):
-        Device.open("serial:///dev/null")
+        Accelerator.open("serial:///dev/null")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(errors.LinkError, match=f"cannot connect to tcp://127.0.0.1:{port}"):
-        Device.open(f"tcp://127.0.0.1:{port}")
+        Accelerator.open(f"tcp://127.0.0.1:{port}")
 
 
 # ---- pynq ---------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def package(monkeypatch):
 
 
 def test_pynq_moves_words_by_dma(package):
-    with Device.open("pynq:design.bit") as device:
+    with Accelerator.open("pynq:design.bit") as device:
         assert device.config == CONFIG
         device.load(make_program())
         x = images(3)
@@ -249,6 +249,6 @@ def test_descriptors_are_given_back():
     with virtual_board("pty") as (url, silent):
         before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         for _ in range(3):
-            Device.open(url).close()
+            Accelerator.open(url).close()
         after = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
         assert after == before

@@ -14,7 +14,7 @@ from hw.arch.program import Send
 from sim.framed_device import FramedDevice, LinkPort, Loopback
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
-from sw_driver.accelerator import Device, board, register_transport
+from sw_driver.accelerator import Accelerator, board, register_transport
 from sw_driver.protocol import errors
 from sw_driver.protocol.framed import FramedClient, FrameWindow
 from sw_driver.protocol.frames import Frame, encode_frame
@@ -54,7 +54,7 @@ class Board:
 
     def open(self):
         register_transport("sim", board(lambda url: FramedClient(self.connect)))
-        return Device.open("sim:")
+        return Accelerator.open("sim:")
 
 
 @pytest.mark.parametrize("faults", [CLEAN, BAD], ids=["clean", "bad"])

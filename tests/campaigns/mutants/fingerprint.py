@@ -13,7 +13,7 @@ from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Program, Query, Send, Store
 from hw.emit.verilog import emit
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 from tests.campaigns.fuzz.cases import CASES, Case, make_case
 from tests.campaigns.fuzz.configs import configuration
 from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
@@ -29,7 +29,7 @@ def verilog(folder: Path | None = None) -> list[str]:
 
     Its names are the places in `VERILOG_CONFIGS`, so that they sort like these.
     """
-    texts = [emit(Accelerator(configuration(SEED, n)), "rowforge") for n in VERILOG_CONFIGS]
+    texts = [emit(AcceleratorCore(configuration(SEED, n)), "rowforge") for n in VERILOG_CONFIGS]
     for place, text in enumerate(texts if folder is not None else ()):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{place}.v").write_text(text)

@@ -123,7 +123,7 @@ def test_host_and_array_layers_mix(tmp_path):
     on_array = sum(layer.macs for layer in program.layers if layer.where == "array")
     lanes = config.rows * config.cols * config.macs_per_pe
     expected = on_array / (document["total"]["model_cycles"] * lanes)
-    assert document["total"]["utilisation"] == pytest.approx(expected, abs=1e-4)
+    assert document["total"]["utilization"] == pytest.approx(expected, abs=1e-4)
     values = layers.input_values(x)
     golden = run_graph(graph, values)[graph.outputs[0]]
     np.testing.assert_array_equal(golden, tflm_run(content, values))

@@ -9,7 +9,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.emit.verilog import generate
 from hw.microcontroller import firmware
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 from sim.verilator import lint
 from tests.hw.microcontroller.cases import CONFIG
 
@@ -62,7 +62,7 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_generated_files_are_clean_to_verilator(tmp_path: Path) -> None:
     """PicoRV32 is a file of its own; of ours nothing is said but what `rowforge.vlt` waives."""
-    generate(Accelerator(CONFIG), tmp_path, name="rowforge", version="0")
+    generate(AcceleratorCore(CONFIG), tmp_path, name="rowforge", version="0")
     sources = (tmp_path / "rowforge.f").read_text().split()
     assert sources == ["rowforge_picorv32.v", "rowforge.v"]
     assert lint(tmp_path) == []

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from hw.arch.errors import RowforgeError
-from hw.top.accelerator import Accelerator
+from hw.top.accelerator import AcceleratorCore
 from hw.top.axi import AxiAccelerator
 from hw.top.serial import FramedAccelerator, SerialAccelerator
 from tests.hw.microcontroller.cases import CONFIG
 
 TOPS = {
-    "accelerator": Accelerator,
+    "accelerator": AcceleratorCore,
     "framed": FramedAccelerator,
     "serial": lambda config: SerialAccelerator(config, clock=12e6, baud=1e6),
     "axi": AxiAccelerator,

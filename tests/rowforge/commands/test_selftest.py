@@ -8,7 +8,7 @@ from rowforge.selftest import self_test
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
-from sw_driver.accelerator import Connection, Device, board, register_transport
+from sw_driver.accelerator import Accelerator, Connection, board, register_transport
 from sw_driver.protocol.framed import FramedClient
 from tests.campaigns.link.channel import Faults, SimulatedTransport
 from tests.rowforge.support import FaultyLink
@@ -27,7 +27,7 @@ def outcomes(config: Config, *, told: int | None = None) -> dict[str, bool | Non
     device = FramedDevice(port, config_hash=config_hash(config) if told is None else told)
     line = SimulatedTransport(device, Faults(), "selftest")
     register_transport("sim", board(lambda url: FramedClient(lambda: line)))
-    with Device.open("sim:") as opened:
+    with Accelerator.open("sim:") as opened:
         return {check.name: check.passed for check in self_test(opened)}
 
 
@@ -50,7 +50,7 @@ def test_a_wrong_value_is_found(block, name):
     register_transport(
         "bad", lambda parts: Connection(FaultyLink(config, block=block, byte=5), config)
     )
-    with Device.open("bad:") as opened:
+    with Accelerator.open("bad:") as opened:
         found = {check.name: check.passed for check in self_test(opened)}
     wrong = [check for check, passed in found.items() if passed is False]
     assert wrong == [name]

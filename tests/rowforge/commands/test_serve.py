@@ -12,7 +12,7 @@ import pytest
 from hw.arch.configfile import config_hash, read_config
 from rowforge.running.compilation import compile_model, digits_model
 from rowforge.running.execution import run_program
-from sw_driver.accelerator import Device
+from sw_driver.accelerator import Accelerator
 from sw_driver.protocol.errors import LinkBusyError
 from tests.rowforge.support import DIGITS, MODEL, rowforge
 
@@ -74,15 +74,15 @@ def test_digits_over_every_line(config_file, golden, line):
     """The same driver code; bit-exact; the next client finds what a dead one left in order."""
     program, expected = golden
     with served(config_file, *line) as (url, process):
-        dead = Device.open(url)
+        dead = Accelerator.open(url)
         assert config_hash(dead.config) == config_hash(program.config)
         words = np.concatenate([step.words for step in program.steps if hasattr(step, "words")])
         dead.link.send(words[: len(words) // 3])
         dead.link._transport.write(b"\x55in mid-frame")
         dead.link._transport.close()
-        with Device.open(url) as device:
+        with Accelerator.open(url) as device:
             with pytest.raises(LinkBusyError, match="in use by another client"):
-                Device.open(url)
+                Accelerator.open(url)
             device.load(program)
             assert (device.run(DIGITS.images[:IMAGES]) == expected).all()
             assert device.link.statistics.damaged == 0
