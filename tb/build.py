@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from hw.emit.verilog import emit
 from hw.emit.yosys import yosys_version
 from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
-from sim.verilator import cache_root, sources_digest
+from sim.verilator import cache_root, place, sources_digest
 from tb import runners
 from tb.runners import TIMESCALE, VERILATOR_FLAGS, runner
 from tb.waves import write_layout
@@ -191,6 +192,11 @@ def _cells(name: str) -> str:
 def _compile(design: Path, folder: Path, setting: Setting) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
+    # Verilator's own runtime is the same in all builds and takes longer than a small block.
+    key = _digest(*_tool_versions(setting.simulator), setting.waves)
+    runtime = cache_root() / "tb" / "runtimes" / key
+    for item in runtime.glob("*.o"):
+        shutil.copy(item, folder)  # newer than its source, so that make leaves it alone
     try:
         runner(setting.simulator, setting.waves or "vcd").build(
             sources=[design],
@@ -204,6 +210,9 @@ def _compile(design: Path, folder: Path, setting: Setting) -> None:
         )
     except (SystemExit, RuntimeError) as error:
         raise BenchFailedError(f"the build failed ({error})", log) from None
+    for item in folder.glob("verilated*.o"):
+        if not (runtime / item.name).exists():
+            place(runtime / item.name, item.read_bytes())
 
 
 @cache

@@ -11,7 +11,7 @@ from tb.models import program
 _CYCLES = 60_000  # that a phase may take
 # Icarus simulates some hundred cycles a second of a large array: its layers are smaller.
 _MACS = 4000
-_MACS_OF_LARGE = 800
+_MACS_OF_LARGE = 300
 _LARGE = 48  # PEs
 
 
