@@ -109,7 +109,7 @@ _NETWORK_COLUMNS = (
     Column("cycles", "cycles"),
     Column("util.", "utilization", "%"),
     Column("of active", "active_utilization", "%"),
-    Column("util. without dense layers", "conv_utilisation", "%"),
+    Column("util. without dense layers", "conv_utilization", "%"),
     Column("GLB MB", "glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
     Column("60/200 MHz link", "chip_link_cycles"),
@@ -130,7 +130,7 @@ def networks(results: Results) -> str:
             {
                 "label": f"`{network}`",
                 **report["total"],
-                "conv_utilisation": _together(convolutions),
+                "conv_utilization": _together(convolutions),
                 "seconds": results[name]["seconds"],
             }
         )

@@ -77,7 +77,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
     """A layer of the report: the keys of a run's report, `cycles` those of the model, and besides:
 
     active_pes : PEs that work in an average pass
-    active_utilisation : utilisation of these
+    active_utilization : utilisation of these
     chip_link_cycles, chip_link_cycles_most : see `rowforge.reports.published.chip_link_cycles`
     """
     row = layer_row(config, layer, layer.model_cycles)
