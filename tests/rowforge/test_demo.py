@@ -43,7 +43,7 @@ def test_the_demo_is_right(capsys, tmp_path):
 
 @pytest.mark.slow
 def test_a_wrong_rtl_fails_the_demo(capsys, tmp_path, monkeypatch):
-    from rowforge import targets
+    from rowforge.running import targets
     from tests.rowforge.support import FaultyLink
 
     monkeypatch.setattr(targets, "rtl_link", lambda config: FaultyLink(config, block=3, byte=0))
