@@ -40,7 +40,7 @@ def random_operation(rng: np.random.Generator) -> tuple[Config, Operation]:
 
 
 def test_a_long_axis_costs_no_more_than_a_short_one() -> None:
-    """A product of a million rows is refused at once, for want of tiles, not after seconds."""
+    """A million rows are refused at once, since they take too many tiles, not after seconds."""
     shape = (1, 500_000, 1, 16)
     graph = concat_graph([shape, shape], 1, ["a", "b"])
     started = time.process_time()
