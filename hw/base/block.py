@@ -140,10 +140,11 @@ def _placed(elaborate: Callable[[Any, object], Any]) -> Callable[[Any, object], 
 
     @functools.wraps(elaborate)
     def contents_or_instance(self: "Block", platform: object) -> Any:
-        placed = isinstance(platform, ModulePlatform) and platform.converting is not self
-        if placed and not self._is_inlined:
-            return platform.instance(self)
-        return elaborate(self, platform)
+        if not isinstance(platform, ModulePlatform) or self._is_inlined:
+            return elaborate(self, platform)
+        if platform.converting is self:
+            return elaborate(self, platform)
+        return platform.instance(self)
 
     return contents_or_instance
 
