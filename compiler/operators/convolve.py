@@ -32,6 +32,7 @@ from compiler.operators.operation import (
 from compiler.operators.params import stage_output, stage_params
 from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
+from hw.arch.accesses import DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
@@ -48,8 +49,10 @@ class _Weights:
 
 def fetched_words(config: Config, load: Cost) -> tuple[int, int]:
     """(link words of filters, reads of the buffer for the array) of a load."""
-    filters = load.filter_words * config.array.data_width // LINK_WORD_BITS
-    return filters, ceil(load.ifmap_words / config.noc.ifmap)
+    accesses = load.accesses
+    filters = accesses.words(Level.NETWORK, DataType.FILTER)
+    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
+    return filters * config.array.data_width // LINK_WORD_BITS, ceil(ifmaps / config.noc.ifmap)
 
 
 class ConvOperation(Operation):
@@ -86,13 +89,9 @@ class ConvOperation(Operation):
     def report(self) -> OperationReport:
         placed = [(part.shape, part.block) for part in self.parts]
         load = sum((block.load for _, block in placed), Cost())
-        width = (
-            self.config.array.data_width * load.ifmap_words
-            + self.config.array.psum_width * load.psum_words
-        )
         mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
         _, reads = fetched_words(self.config, load)
-        return OperationReport(load.cycles, width // 8, load.bound, mapping, reads)
+        return OperationReport(load.cycles, load.accesses, load.bound, mapping, reads)
 
     # ---- geometry -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.config import Config
 from hw.arch.program import Box
 
@@ -27,13 +28,15 @@ class Operand:
 
 @dataclass(frozen=True)
 class OperationReport:
-    """What the emitted commands cost: cycles, buffer bytes without filters, bound, mapping.
+    """What the emitted commands cost.
 
-    reads : of the buffer, see `Traffic`
+    cycles : without what is moved on the link; accesses : on the chip
+    bound : the busiest resource; mapping : see `compiler.mapper.explain.summary`
+    reads : cycles in which the buffer is read, see `Transfers`
     """
 
     cycles: int
-    glb_bytes: int
+    accesses: Accesses
     bound: str = ""
     mapping: dict[str, Any] = data_field(default_factory=dict)
     reads: int = 0
@@ -163,6 +166,16 @@ class Operation(ABC):
     @abstractmethod
     def report(self) -> OperationReport:
         """What everything emitted so far costs."""
+
+
+def vector_accesses(config: Config, read: int, written: int) -> Accesses:
+    """Accesses of the vector engine, which reads and writes so many whole buffer words."""
+    return Accesses.of(
+        {
+            Access(Level.BUFFER, DataType.IFMAP, Direction.READ): read * config.lanes,
+            Access(Level.BUFFER, DataType.OFMAP, Direction.WRITE): written * config.lanes,
+        }
+    )
 
 
 def whole(shape: Shape4) -> Box:

@@ -18,7 +18,7 @@ from compiler.schedule.chunk_waves import plan_psums, result_places
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.stream.surface import surface_words
-from compiler.stream.traffic import Traffic
+from compiler.stream.traffic import Transfers
 from hw.arch.config import LINK_WORD_BITS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
@@ -122,7 +122,7 @@ def _least(
         for each, count in counts.items()
     )
     weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS
-    moves = Traffic(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
+    moves = Transfers(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
     return moves.cycles(chunks * computing)
 
 
@@ -175,7 +175,7 @@ def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> Chu
     if groups > config.psum_groups or 2 * part + results > space.limit(groups):
         return None
     bands = sum(schedule.counts.values())
-    moves = Traffic(
+    moves = Transfers(
         filters=filters,
         loaded=(bands * chunks - 1) * part,
         stored=surface_words(config, (N, E, F, M)) - results // 2,

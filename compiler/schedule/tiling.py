@@ -8,7 +8,7 @@ from math import ceil, prod
 from compiler.operators.operation import Operation, Shape4, size_of, whole
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
-from compiler.stream.traffic import Traffic
+from compiler.stream.traffic import Transfers
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
@@ -33,7 +33,7 @@ class Tiling:
     resident: tuple[bool, ...]
     slots: tuple[int, ...]
     groups: int
-    moves: Traffic
+    moves: Transfers
     total: int
 
 
@@ -183,7 +183,7 @@ def _moves(
     size: Shape4,
     words: list[int],
     config: Config,
-) -> Traffic:
+) -> Transfers:
     """Words loaded and stored for the whole operator.
 
     What is moved with a second buffer is hidden but for the first part in and the last part out.
@@ -202,7 +202,7 @@ def _moves(
         last = words[-1] if slots[-1] > 1 else total
         stored, exposed = total - last, exposed + last
     exposed += COMMAND_WORDS * bands * parts
-    return Traffic(loaded=loaded, stored=stored, exposed=exposed)
+    return Transfers(loaded=loaded, stored=stored, exposed=exposed)
 
 
 def _divisors(number: int) -> list[int]:

@@ -40,7 +40,7 @@ from hw.arch.program.program import Host, Program, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """2 brought memory.bin; from 3 on no command relies on the fence of a query; 4: a configuration
 has sections."""
 
