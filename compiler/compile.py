@@ -80,7 +80,7 @@ class _Compiler:
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream)
+        self.scheduler = Scheduler(self.stream, options.objective)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.refusals = Refusals("layer")
