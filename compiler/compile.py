@@ -1,6 +1,6 @@
 """Compiles a quantised graph for a configuration: `compile_graph`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from compiler.ir.graph import Graph
@@ -264,12 +264,11 @@ class _Compiler:
         macs = node.macs if isinstance(node, Conv) else 0
         traffic = self.stream.traffic.get(index, LayerTraffic())
         cost = report.cost
-        accesses, cycles, paced = traffic.accesses, 0, 0
+        accesses, transfers, cycles = traffic.accesses, traffic.transfers, 0
         if cost is not None:
             accesses = cost.accesses + accesses
-            transfers = replace(traffic.transfers, reads=cost.reads)
+            transfers = replace(transfers, reads=cost.reads)
             cycles = transfers.cycles(cost.cycles)
-            paced = transfers.cycles(cost.cycles, self.config.link.rate)
         # Nothing models firmware.
         modelled = cost is not None and not self.config.control.microcontroller
         bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
@@ -281,7 +280,8 @@ class _Compiler:
             output=report.output,
             macs=macs,
             model_cycles=cycles if modelled else None,
-            paced_cycles=paced if modelled else None,
+            computing=cost.cycles if cost is not None and modelled else None,
+            transfers=asdict(transfers),
             accesses=accesses,
             bound=bound if modelled else "",
             mapping=cost.mapping if cost else {},

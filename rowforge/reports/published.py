@@ -7,7 +7,11 @@ read and written, filters apart; DRAM traffic is run-length coded; 1 MB = 10^6 b
 
 from dataclasses import dataclass
 
+from hw.arch.config import Config
+
 CORE_MHZ = 200
+LINK_RATE = 0.3
+"""Words of 64 bits that the chip's link moves a core cycle: 60 MHz of 200."""
 PES = 168
 
 
@@ -81,3 +85,11 @@ def cycles_in_ms(cycles: int) -> float:
 def cycles_of_ms(milliseconds: float) -> int:
     """Cycles of the chip's core clock in so many milliseconds."""
     return round(milliseconds * 1000 * CORE_MHZ)
+
+
+def chip_link_rate(config: Config) -> float:
+    """Words a cycle over which `chip_link_cycles` are counted.
+
+    The configuration's `link.rate`, or that of the chip where the configuration has a whole word.
+    """
+    return config.link.rate if config.link.rate < 1 else LINK_RATE

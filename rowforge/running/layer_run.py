@@ -9,6 +9,7 @@ from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
 from compiler.workloads.layers import layer_graph
 from hw.arch.config import Config
+from rowforge.reports.published import chip_link_rate
 from rowforge.reports.report import utilisation
 from rowforge.running.check import Difference
 from rowforge.running.compilation import Compiled
@@ -31,7 +32,7 @@ class LayerRun:
     work : what ran
     cycles : by the RTL's counter
     model_cycles : of the same program by the exact model (`sim.cycles`)
-    paced : (RTL, exact model) cycles of the plain program over a link of the configuration's rate
+    paced : (RTL, exact model) cycles of the plain program over a slow link
     counters : all of the RTL's counters
     outputs : values compared with the golden model
     difference : the first that differs, None if none does
@@ -52,7 +53,7 @@ class LayerRun:
 
     @property
     def paced_error(self) -> int:
-        """The same over a link of the configuration's rate."""
+        """The same over a slow link."""
         return self.paced[1] - self.paced[0]
 
     @property
@@ -118,7 +119,7 @@ def run_layer(
         work=work,
         cycles=counters["cycles"],
         model_cycles=predict(program).layers[0]["cycles"],
-        paced=(paced.cycles or 0, predict(plain, rate=config.link.rate).cycles),
+        paced=(paced.cycles or 0, predict(plain, rate=chip_link_rate(config)).cycles),
         counters=counters,
         outputs=graph.tensors[graph.outputs[0]].elements,
         difference=result.difference or paced.difference,

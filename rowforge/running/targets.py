@@ -6,6 +6,7 @@ from urllib.parse import SplitResult
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from rowforge.reports.published import chip_link_rate
 from rowforge.running.progress import Progress
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
@@ -15,7 +16,7 @@ from sw_driver.protocol.link import Link
 GOLDEN = "golden"
 RTL = "rtl"
 PACED = "rtl-paced"
-"""The RTL over a link of the configuration's `link.rate`."""
+"""The RTL over the slow link of `chip_link_rate`."""
 
 
 def rtl_link(config: Config, rate: float = 1) -> Link:
@@ -30,8 +31,8 @@ def rtl_link(config: Config, rate: float = 1) -> Link:
 
 
 def paced_link(config: Config) -> Link:
-    """`rtl_link` over a link of the configuration's rate."""
-    return rtl_link(config, config.link.rate)
+    """`rtl_link` over a slow link."""
+    return rtl_link(config, chip_link_rate(config))
 
 
 def _transport(url: SplitResult) -> Connection:

@@ -242,6 +242,11 @@ def read_accesses(document: Document) -> Accesses:
     return Accesses.of(words)
 
 
+def read_counts(document: Document) -> dict[str, int]:
+    """Whole numbers by name."""
+    return {name: document.integer(name, 0, _MAX_COUNT) for name in document.values}
+
+
 def read_layer(document: Document, tensors: int) -> Layer:
     """A layer whose output, if it has one, is a known tensor."""
     where = document.text("where")
@@ -257,7 +262,8 @@ def read_layer(document: Document, tensors: int) -> Layer:
         output=document.integer("output", -1, tensors - 1),
         macs=document.integer("macs", 0, _MAX_COUNT),
         model_cycles=document.optional("model_cycles"),
-        paced_cycles=document.optional("paced_cycles"),
+        computing=document.optional("computing"),
+        transfers=read_counts(document.object("transfers")),
         accesses=read_accesses(document.object("accesses")),
         bound=document.text("bound"),
         mapping=document.mapping("mapping"),

@@ -116,8 +116,8 @@ class Layer:
     """One operator of the model: where it runs, why, and what it costs.
 
     `accesses` are those of every run: on the chip as the mapper counts them, on the link as the
-    program has them. `model_cycles` are the mapper's, `paced_cycles` those over a link of the
-    configuration's `link.rate`.
+    program has them. `model_cycles` are the mapper's; `computing` are those without transfers, and
+    `transfers` the words that move beside them or not (`compiler.stream.traffic.Transfers`).
     """
 
     name: str
@@ -127,7 +127,8 @@ class Layer:
     output: int  # tensor index of its result, -1 if it has none of its own
     macs: int = 0
     model_cycles: int | None = None
-    paced_cycles: int | None = None
+    computing: int | None = None
+    transfers: Mapping[str, int] = field(default_factory=dict)
     accesses: Accesses = Accesses()
     bound: str = ""
     mapping: Mapping[str, Any] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from itertools import pairwise
 import pytest
 
 from compiler.compile import estimate_graph
-from compiler.options import CompileOptions
 from compiler.schedule.goal import OBJECTIVES, Goal
 from compiler.stream.traffic import Transfers
 from compiler.workloads.layers import LayerShape, layer_graph
@@ -18,21 +17,14 @@ LAYER = LayerShape("conv", 27, 48, 128, 5, 1, 2)
 CHIP = preset("eyeriss_v1")
 
 
-def estimated(rate: float, objective: str):
-    """(cycles at the rate, link bytes) of a layer."""
-    config = CHIP.with_values({"link.rate": rate})
-    graph = layer_graph("conv", [LAYER], data_width=16, batch=1)
-    (layer,) = estimate_graph(graph, config, CompileOptions(objective=objective))
-    return layer.paced_cycles, link_bytes(config, layer.accesses)
-
-
 def test_a_slow_link_moves_less_and_wins_over_the_link():
     config = CHIP.with_values({"link.rate": 0.3})
     graph = layer_graph("conv", [LAYER], data_width=16, batch=1)
     (fast,) = estimate_graph(graph, CHIP.with_values({"link.rate": 1}))
     (slow,) = estimate_graph(graph, config)
     assert link_bytes(config, slow.accesses) < link_bytes(CHIP, fast.accesses)
-    assert slow.paced_cycles < link_bytes(CHIP, fast.accesses) / 8 / 0.3
+    paced = Transfers(**slow.transfers).cycles(slow.computing, 0.3)
+    assert paced < link_bytes(CHIP, fast.accesses) / 8 / 0.3
     assert fast.model_cycles <= slow.model_cycles
 
 

@@ -48,7 +48,11 @@ def make_program(config=None):
         Send(_words(*command(Opcode.END))),
     )
     layers = (
-        Layer("a", "CONV_2D", "array", "", 1, 12, 100, ACCESSES, "ifmap", {"p": 4, "q": [1, 2]}),
+        Layer(
+            **{"name": "a", "op": "CONV_2D", "where": "array", "reason": "", "output": 1},
+            **{"macs": 12, "model_cycles": 100, "computing": 90, "transfers": {"loaded": 7}},
+            **{"accesses": ACCESSES, "bound": "ifmap", "mapping": {"p": 4, "q": [1, 2]}},
+        ),
         Layer("b", "SOFTMAX", "host", "no such unit", 1),
     )
     return Program(
