@@ -9,7 +9,11 @@ Request = dict[str, Any]
 TOP = "rowforge"
 TOPS = ("core", "framed", "axi")
 EVERY, SMALL = 5, "icebreaker"  # of the random ones, with the microcontroller as this preset has it
-MOST_PES = 168  # as many as the largest preset has: time of elaboration grows with their square
+
+# Elaboration takes time with the square of the PEs, of which the largest preset has as many, and
+# with the bytes of memories.
+MOST = {"pes": 168, "buffer": 1 << 20, "weight_memory": 1 << 18}
+
 NETWORKS = ("alexnet", "mobilenet_v1")
 
 _FOLDERS = ("mlperf_tiny", "tflite", "onnx", "cases")
@@ -23,8 +27,8 @@ _SIZES = (100_000, 1_000_000)  # bytes of a model file up to which the longer li
 
 def draw(count: int, seed: int) -> Request:
     """Ask for random configurations."""
-    numbers = {"count": count, "seed": seed, "every": EVERY, "most_pes": MOST_PES}
-    return {"do": "draw", **numbers, "start": SMALL}
+    numbers = {"count": count, "seed": seed, "every": EVERY}
+    return {"do": "draw", **numbers, "start": SMALL, "most": MOST}
 
 
 def designs(presets: Sequence[str], drawn: Sequence[Mapping[str, Any]]) -> Iterator[Request]:

@@ -100,6 +100,15 @@ class Limits:
         return rng.randint(least, min(self.high, least + octave - 1))
 
 
+def sizes_of(values: Mapping[str, Any]) -> dict[str, int]:
+    """What makes the elaboration of a configuration slow."""
+    return {
+        "pes": values["rows"] * values["cols"],
+        "buffer": values["glb_banks"] * values["glb_depth"] * values["glb_width"] // 8,
+        "weight_memory": values["weight_memory"],
+    }
+
+
 def walk(
     start: Mapping[str, Any],
     limits: Mapping[str, Limits],
@@ -177,7 +186,7 @@ class Tree:
         """
         files = _module("hw.arch.config.file", "hw.arch.configfile")
         commands, version = _module("hw.arch.commands"), _module("hw.arch.version")
-        identity = _module("hw.arch.identity")
+        identity = _module("hw.arch.config.identity", "hw.arch.identity")
         real, magic = identity.identity_words, int(commands.MAGIC)
         pinned = [magic, *range(1, _IDENTITY_WORDS)]
         files.config_hash = lambda config: PINNED_HASH
@@ -234,17 +243,18 @@ class Tree:
         }
 
     def draw(self, request: Mapping[str, Any]) -> list[Values]:
-        """Random legal configurations of `most_pes` PEs at the most; every `every`-th with the
-        microcontroller.
+        """Random legal configurations, every `every`-th with the microcontroller.
 
-        The walk begins at the defaults, or at the preset `start` for the microcontroller.
+        The walk begins at the defaults, or at the preset `start` for the microcontroller. `most`
+        limits what makes elaboration slow and nothing else: PEs, and bytes of memories.
         """
         limits = dict(self._limits())
         limits.pop("processor")  # it does not move: one kind would lead to the other only seldom
-        drawn = []
+        drawn, most = [], request["most"]
 
         def legal(values: Values) -> bool:
-            return values["rows"] * values["cols"] <= request["most_pes"] and self._legal(values)
+            sizes = sizes_of(values)
+            return all(sizes[name] <= size for name, size in most.items()) and self._legal(values)
 
         for number in range(request["count"]):
             rng = random.Random(f"{request['seed']} {number}")
