@@ -18,7 +18,7 @@ from benchmarks.page import render
 from benchmarks.results import RESULTS, ROOT, commit, tools
 from boards.catalogue import BOARDS
 from boards.common.board import Board, SerialLink
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from rowforge.configs import preset
 from rowforge.reports.measured import measured
 from rowforge.reports.texttable import Column, apart, markdown_table
@@ -76,7 +76,7 @@ def builds() -> str:
         report = measured(item.name) or {}
         facts = {"name": item.name, "device": item.part, "link": str(item.link)}
         config = preset(item.preset)
-        row = {"pes": config.rows * config.cols, **report, **facts}
+        row = {"pes": config.array.rows * config.array.cols, **report, **facts}
         if report:
             row["share"] = report["lut"] / report["available"]["lut"]
             row["minutes"] = report["wall_s"] / 60

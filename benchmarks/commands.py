@@ -1,12 +1,12 @@
 """Every measurement: the command that makes it, by the name of its result."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hw.arch.config import Config
-from hw.arch.configfile import render_toml
+from hw.arch.config.file import render_toml
 from rowforge.configs import preset
 
 CHIP, INT8 = "eyeriss_v1", "eyeriss_v1_int8"
@@ -42,13 +42,12 @@ class Benchmark:
     @property
     def config(self) -> Config:
         """The configuration."""
-        return replace(preset(self.preset), **self.changes)
+        return preset(self.preset).with_values(self.changes)
 
     @property
     def config_name(self) -> str:
         """What to call the configuration."""
-        changes = "".join(f"_{name}_{value}" for name, value in self.changes.items())
-        return f"{self.preset}{changes}"
+        return "_".join(filter(None, (self.preset, slug(self.changes))))
 
     @property
     def command(self) -> str:
@@ -68,12 +67,17 @@ class Benchmark:
         return [*words, "--preset", self.preset, "--json"]
 
 
+def slug(changes: Mapping[str, Any]) -> str:
+    """Changed fields as a part of a file's name."""
+    return "_".join(f"{name.replace('.', '_')}_{value}" for name, value in changes.items())
+
+
 VARIANTS: tuple[Mapping[str, Any], ...] = (
-    {"noc_ifmap": 2},
-    {"noc_ifmap": 4},
-    {"ifmap_spad": 24, "filter_spad": 448},
-    {"psum_spad": 48},
-    {"glb_banks": 50},
+    {"noc.ifmap": 2},
+    {"noc.ifmap": 4},
+    {"pe.ifmap_spad": 24, "pe.filter_spad": 448},
+    {"pe.psum_spad": 48},
+    {"buffer.banks": 50},
 )
 
 VGG_LAYERS = "conv1-1,conv1-2,conv2-1,conv3-2,conv4-2,conv5-1"  # one of each kind
@@ -92,7 +96,7 @@ BENCHMARKS = (
     Benchmark(name="vgg16", arguments=("reproduce", "vgg16")),
     *(
         Benchmark(
-            name=f"alexnet_{'_'.join(f'{key}_{value}' for key, value in changes.items())}",
+            name=f"alexnet_{slug(changes)}",
             arguments=("reproduce", "alexnet"),
             changes=changes,
         )

@@ -25,23 +25,23 @@ FIFO_COLUMNS = (
 
 def resources(config: Config) -> list[Row]:
     """Rows of chip and preset; spads in words of a PE, both halves of the filters together."""
-    buffer = config.glb_banks * config.glb_depth * config.glb_width // 8
+    buffer = config.buffer.banks * config.buffer.depth * config.buffer.width // 8
     rows = (
         ("multipliers", CHIP_PES, config.multipliers),
-        ("ifmap spad, words a PE", 12, config.ifmap_spad),
-        ("filter spad, words a PE", 224, config.filter_spad),
-        ("psum spad, words a PE", 24, config.psum_spad),
-        ("buffer with filter prefetch, kB", 108, (buffer + config.filter_prefetch) // _KIB),
-        ("ifmap network, words a cycle", 1, config.noc_ifmap),
-        ("filter network, words a cycle", 4, config.noc_filter),
-        ("psum network in, words a cycle", 4, config.noc_psum_in),
-        ("psum network out, words a cycle", 4, config.noc_psum_out),
+        ("ifmap spad, words a PE", 12, config.pe.ifmap_spad),
+        ("filter spad, words a PE", 224, config.pe.filter_spad),
+        ("psum spad, words a PE", 24, config.pe.psum_spad),
+        ("buffer with filter prefetch, kB", 108, (buffer + config.buffer.filter_prefetch) // _KIB),
+        ("ifmap network, words a cycle", 1, config.noc.ifmap),
+        ("filter network, words a cycle", 4, config.noc.filter),
+        ("psum network in, words a cycle", 4, config.noc.psum_in),
+        ("psum network out, words a cycle", 4, config.noc.psum_out),
     )
     return [{"name": name, "chip": chip, "ours": ours} for name, chip, ours in rows]
 
 
 def fifos(config: Config) -> list[Row]:
-    """Every FIFO of the array and of the buffer's readers, in words of `data_width` bits."""
+    """Every FIFO of the array and of the buffer's readers, in words of `array.data_width` bits."""
     rows = [
         {"name": name, "count": count, "each": each, "words": count * each}
         for name, count, each in _fifos(config)
@@ -50,22 +50,22 @@ def fifos(config: Config) -> list[Row]:
 
 
 def _fifos(config: Config) -> Iterator[tuple[str, int, int]]:
-    pes = config.rows * config.cols
-    width = config.data_width
-    yield "ifmap, at the entry of a PE", pes, config.ifmap_fifo * config.noc_ifmap
-    psum = config.psum_width * config.macs_per_pe // width
-    yield "psums, at the exit of a PE", pes, config.psum_fifo * psum
-    for name, beat in (("in", config.noc_psum_in), ("out", config.noc_psum_out)):
-        words = config.column_fifo * beat * config.psum_width // width
-        yield f"psums {name}, at the end of a column", config.cols, words
-    if config.control_pipeline:
-        yield "ifmap, before the Y bus", 1, 2 * config.noc_ifmap
-        yield "filters, before the Y bus", 1, 2 * config.noc_filter
+    pes = config.array.rows * config.array.cols
+    width = config.array.data_width
+    yield "ifmap, at the entry of a PE", pes, config.pe.ifmap_fifo * config.noc.ifmap
+    psum = config.array.psum_width * config.pe.macs // width
+    yield "psums, at the exit of a PE", pes, config.pe.psum_fifo * psum
+    for name, beat in (("in", config.noc.psum_in), ("out", config.noc.psum_out)):
+        words = config.noc.column_fifo * beat * config.array.psum_width // width
+        yield f"psums {name}, at the end of a column", config.array.cols, words
+    if config.control.pipeline:
+        yield "ifmap, before the Y bus", 1, 2 * config.noc.ifmap
+        yield "filters, before the Y bus", 1, 2 * config.noc.filter
         yield "results, before the buffer", 1, 2 * config.lanes
-    if config.bus_pipeline:
-        yield "ifmap, at an X bus", config.rows, 2 * config.noc_ifmap
-        yield "filters, at an X bus", config.rows, 2 * config.noc_filter
-    word = config.glb_width // width
+    if config.noc.pipeline:
+        yield "ifmap, at an X bus", config.array.rows, 2 * config.noc.ifmap
+        yield "filters, at an X bus", config.array.rows, 2 * config.noc.filter
+    word = config.buffer.width // width
     yield "words read from the buffer: ifmap, results", 2, Reader.DEPTH * word
     yield "words read from the buffer: psums", 1, Reader.DEPTH * word * config.banks_per_beat
     yield "filters, after the prefetch buffer", 1, DeepQueue.AHEAD * LINK_WORD_BITS // width

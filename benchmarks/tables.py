@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named
+from benchmarks.commands import CHIP, NETWORKS, TINY_MODELS, VARIANTS, named, slug
 from benchmarks.resources import CHIP_PES, resource_tables
 from rowforge import estimation, reproduction
 from rowforge.configs import preset
@@ -100,7 +100,7 @@ def variants(results: Results) -> str:
 
 
 def _variant_name(changes: Mapping[str, Any]) -> str:
-    return "alexnet_" + "_".join(f"{key}_{value}" for key, value in changes.items())
+    return f"alexnet_{slug(changes)}"
 
 
 _NETWORK_COLUMNS = (

@@ -187,7 +187,7 @@ class _Compiler:
 
     def _host_conv(self, node: Conv, report: _Report) -> None:
         """A convolution in the host's arithmetic, its weights among the program's constants."""
-        step = conv_step(node, self.config.psum_width if self.options.wrap else None)
+        step = conv_step(node, self.config.array.psum_width if self.options.wrap else None)
         constants = tuple(
             self.tensors.enter_array(f"{node.output} {what}", array)
             for what, array in step.constants.items()
@@ -260,7 +260,9 @@ class _Compiler:
         traffic = self.stream.traffic[index]
         cost = report.cost
         cycles = replace(traffic, reads=cost.reads).cycles(cost.cycles) if cost else 0
-        modelled = cost is not None and not self.config.processor  # nothing models firmware
+        modelled = (
+            cost is not None and not self.config.control.microcontroller
+        )  # nothing models firmware
         bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
         return Layer(
             name=report.name,

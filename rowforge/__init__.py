@@ -18,7 +18,7 @@ from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
-from hw.arch.programfile import load_program, save_program
+from hw.arch.program.file import load_program, save_program
 from hw.arch.version import version_text
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.estimation import estimate

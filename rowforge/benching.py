@@ -125,13 +125,15 @@ def _fst_headers() -> bool:
 
 def chosen_blocks(config: Config, block: str | None) -> tuple[str, ...]:
     """The blocks to run: the one asked for, or all that the configuration has."""
-    there = tuple(name for name in BLOCKS if not (config.processor and name in _ENGINES_ONLY))
+    there = tuple(
+        name for name in BLOCKS if not (config.control.microcontroller and name in _ENGINES_ONLY)
+    )
     if block is None:
         return there
     if block not in there:
         raise RowforgeError(
-            f"block {block} is not in a configuration with processor, whose firmware does its "
-            f"work; its blocks are {', '.join(there)}"
+            f"block {block} is not in a configuration with a microcontroller, whose firmware does "
+            f"its work; its blocks are {', '.join(there)}"
         )
     return (block,)
 

@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from hw.arch.config import Config
-from hw.arch.configfile import parse_toml, read_config
+from hw.arch.config.file import parse_toml, read_config
 from hw.arch.errors import RowforgeError
 
 _SUFFIX = ".toml"

@@ -65,7 +65,10 @@ def demonstrate(folder: Path, say: Say) -> Demonstration:
     """
     config, digits = preset(PRESET), held_out_digits()
     _make(folder)
-    say(f"Verilog: {config.rows} × {config.cols} PEs (preset {PRESET}) into {folder / 'verilog'}")
+    say(
+        f"Verilog: {config.array.rows} × {config.array.cols} PEs (preset {PRESET}) "
+        f"into {folder / 'verilog'}"
+    )
     files = generate(config, folder / "verilog")
 
     compiled = compile_model(digits_model(), config, keep_layers=True)

@@ -42,7 +42,7 @@ def estimate(
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
     """
-    if config.processor:
+    if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
@@ -55,7 +55,7 @@ def _graph(model: str, config: Config, batch: int | None) -> Graph:
     if batch is not None and batch < 1:
         raise RowforgeError(f"--batch must be at least 1, not {batch}")
     if model in NETWORKS:
-        return network_graph(model, data_width=config.data_width, batch=batch or 1)
+        return network_graph(model, data_width=config.array.data_width, batch=batch or 1)
     if Path(model).suffix.lower() not in _SUFFIXES:
         raise RowforgeError(
             f"a model must be a .tflite file or one of {', '.join(NETWORKS)}, not {model!r}"
@@ -83,7 +83,9 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
     row = layer_row(config, layer, layer.model_cycles)
     share = layer.mapping.get("active_pes")
     active = None if share is None else share / _PERCENT
-    row["active_pes"] = None if active is None else round(active * config.rows * config.cols, 1)
+    row["active_pes"] = (
+        None if active is None else round(active * config.array.rows * config.array.cols, 1)
+    )
     row["active_utilization"] = _of_active(row["utilization"], active)
     row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
     return row
@@ -107,7 +109,7 @@ def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[st
     spent = sum(row["cycles"] for row in mapped)
     active = sum(row["active_pes"] * row["cycles"] for row in mapped) / spent if spent else None
     total["active_pes"] = None if active is None else round(active, 1)
-    share = None if active is None else active / (config.rows * config.cols)
+    share = None if active is None else active / (config.array.rows * config.array.cols)
     total["active_utilization"] = _of_active(total["utilization"], share)
     for name in ("chip_link_cycles", "chip_link_cycles_most"):
         total[name] = sum(row[name] or 0 for row in rows) or None

@@ -12,10 +12,10 @@ from compiler.options import CompileOptions
 from hw.arch import commands
 from hw.arch.commands import Opcode
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
-from hw.arch.layout import region
 from hw.arch.program import Box, Load, Program, Send, Step, Store, TensorSpec, Words
+from hw.arch.program.layout import region
 from hw.arch.version import version_text
 from numerics.quantisation import Requant, RoundingRule, WindowStage
 from rowforge.demonstration import held_out_digits
@@ -56,8 +56,8 @@ def _identity(accelerator: Accelerator, config: Config) -> Check:
     link = accelerator.link
     told = link.device_status()["hash"] if isinstance(link, FramedClient) else config_hash(config)
     seen = (
-        f"{config.rows} × {config.cols} PEs, {config.data_width} bits, {config.glb_bytes:,} bytes "
-        f"of buffer, configuration {told:016x}, driver {version_text()}"
+        f"{config.array.rows} × {config.array.cols} PEs, {config.array.data_width} bits, "
+        f"{config.glb_bytes:,} bytes of buffer, configuration {told:016x}, driver {version_text()}"
     )
     return Check("identity", told == config_hash(config), seen)
 
@@ -67,9 +67,9 @@ def _identity(accelerator: Accelerator, config: Config) -> Check:
 
 def _memory(accelerator: Accelerator, config: Config) -> Check:
     """Random words into the whole buffer, then all of them back."""
-    words = config.act_banks * config.glb_depth
+    words = config.act_banks * config.buffer.depth
     rows = words // _RUN
-    dtype = f"int{config.data_width}"
+    dtype = f"int{config.array.data_width}"
     shape = (1, rows, _RUN, config.lanes)
     limits = np.iinfo(dtype)
     random = np.random.default_rng(config_hash(config))
@@ -116,14 +116,14 @@ def _arithmetic(accelerator: Accelerator, config: Config) -> Check:
     program = compile_graph(graph, config, CompileOptions(wrap=True, dump=True))
     accelerator.load(program)
     outcome = accelerator.run_in_full(x)
-    golden = run_graph(graph, x, psum_width=config.psum_width)
+    golden = run_graph(graph, x, psum_width=config.array.psum_width)
     difference, _ = first_difference(program, 0, outcome.tensors, golden)
-    products = f"{graph.macs:,} products of {config.data_width} bits"
+    products = f"{graph.macs:,} products of {config.array.data_width} bits"
     return Check("arithmetic", difference is None, products if not difference else str(difference))
 
 
 def _convolution(config: Config) -> Graph:
-    wide = config.data_width == 16
+    wide = config.array.data_width == 16
     dtype = "int16" if wide else "int8"
     random = np.random.default_rng(1)
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max

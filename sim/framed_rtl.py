@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.frames import DELIMITER
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest

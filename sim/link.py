@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.arch.commands import MAGIC
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.program import Words
 from hw.emit.prefix import PREFIX
 from sim.rtl import RtlEngine, SimulationTimeoutError
@@ -47,7 +47,7 @@ def accelerator_verilog(config: Config) -> str:
 class RtlLink:
     """A `sw_driver.protocol.link.Link` to a simulation of the accelerator.
 
-    Words are queued by `send` and cross as beats of `link_width` bits, the least significant first.
+    Words are queued by `send` and cross as beats of `link.width` bits, the least significant first.
     The clock runs while `receive` waits for results, and then only: the host takes no time and is
     always ready, so that `cycles` is the contract's cycle count.
 
@@ -88,7 +88,7 @@ class RtlLink:
         if library is None:
             library = rtl_library(config, trace=form if trace else None, optimise=optimise)
         self._engine = RtlEngine(library, seed=seed, trace=trace)
-        self._beat = np.dtype(f"<u{config.link_width // 8}")
+        self._beat = np.dtype(f"<u{config.link.width // 8}")
         self._stall_seed = stall_seed
         self._patience = patience
         self._progress = progress

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
-from hw.arch.programfile import load_program
+from hw.arch.program.file import load_program
 from sw_driver import boards
 from sw_driver.identify import identify
 from sw_driver.protocol.errors import LinkError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hw.arch.errors import RowforgeError
-from hw.arch.programfile import load_program
+from hw.arch.program.file import load_program
 from hw.arch.version import version_text
 from sw_driver.accelerator import Accelerator
 from sw_driver.arrays import check_output, read_arrays, write_arrays

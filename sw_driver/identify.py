@@ -14,9 +14,9 @@ from hw.arch.commands import (
     begin,
     command,
 )
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import Identity, parse_identity
 from hw.arch.errors import RowforgeError
-from hw.arch.identity import Identity, parse_identity
 from hw.arch.version import GENERATOR_VERSION, version_text
 from sw_driver.protocol.errors import ProtocolError, program_error
 from sw_driver.protocol.link import Link

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
-from hw.arch.configfile import RECOMPILE, differences
+from hw.arch.config.file import RECOMPILE, differences
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
-from hw.arch.layout import box_words, link_words, pack_box, store_box
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
+from hw.arch.program.layout import box_words, link_words, pack_box, store_box
 from numerics.host import run_host
 from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.results import ResultReader

@@ -6,7 +6,7 @@ from typing import Any
 from boards.common.board import Board
 from boards.common.nextpnr import Hop
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 
 
 @dataclass(kw_only=True)
@@ -86,7 +86,7 @@ def begin(board: Board, config: Config, seed: int) -> BuildReport:
         device=board.part,
         link=str(board.link),
         seed=seed,
-        pes=config.rows * config.cols,
+        pes=config.array.rows * config.array.cols,
         multipliers=config.multipliers,
         configuration_hash=f"{config_hash(config):016x}",
         configuration=config.as_dict(),

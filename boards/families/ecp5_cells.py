@@ -16,7 +16,7 @@ def gated_adder(config: Config, prefix: str) -> str:
 
     `prefix` is that of the design whose module it replaces.
     """
-    width = config.psum_width
+    width = config.array.psum_width
     cells = -(-width // 2)
     return f"""\
 module {prefix}_gated_adder(clk, rst, held, term, clear, total);

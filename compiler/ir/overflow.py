@@ -38,14 +38,15 @@ def check_overflow(config: Config, node: Conv, input_dtype: str, *, wrap: bool) 
     """
     if wrap:
         return
-    wide = config.psum_width >= ACCUMULATOR_BITS
+    wide = config.array.psum_width >= ACCUMULATOR_BITS
     if wide and not isinstance(node.stage, WindowStage):
         return
     need = bits_needed(node, input_dtype)
-    if need > config.psum_width:
+    if need > config.array.psum_width:
         raise RowforgeError(
-            f"{node.name}: psum_width must be at least {need} (its partial sums take {need} bits), "
-            f"not {config.psum_width}; --wrap lets them wrap"
+            f"{node.name}: array.psum_width must be at least {need} (its partial sums take {need} "
+            f"bits), "
+            f"not {config.array.psum_width}; --wrap lets them wrap"
         )
 
 

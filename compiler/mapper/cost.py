@@ -124,7 +124,7 @@ def objective(name: str, config: Config, cycles: Any, words: Any) -> Any:
     if name == "traffic":
         return glb + _TIES * cycles
     if name == "energy":
-        filter_energy = _GLB_ENERGY if config.weight_memory else _HOST_ENERGY
+        filter_energy = _GLB_ENERGY if config.buffer.weight_memory else _HOST_ENERGY
         moved = _GLB_ENERGY * glb + filter_energy * filters + _ARRAY_ENERGY * (glb + filters)
         return moved + _TIES * cycles
     return cycles + (_SPARED if name == SPARING else _TIES) * glb
@@ -135,12 +135,12 @@ def pass_overhead(config: Config) -> int:
 
     Measured on the RTL of 4 x 4 and 12 x 14 arrays.
     """
-    return 14 + config.rows // 2
+    return 14 + config.array.rows // 2
 
 
 def block_overhead(config: Config) -> int:
     """Link words that a CONV command with patterns of its own needs before it can begin."""
-    return row_pattern_words(config.rows) + col_pattern_words(config.cols) + _DESCRIPTOR
+    return row_pattern_words(config.array.rows) + col_pattern_words(config.array.cols) + _DESCRIPTOR
 
 
 def psum_turns(config: Config, p: Ints) -> tuple[Ints, Ints]:
@@ -151,31 +151,31 @@ def psum_turns(config: Config, p: Ints) -> tuple[Ints, Ints]:
     they hold, the networks wait for PEs. The constants are measured on the RTL.
     """
     beats = _psum_beats(config, p)
-    held_in = config.column_fifo * config.noc_psum_in - 2
-    held_out = config.column_fifo * config.noc_psum_out + 1
-    inward = beats * ceil(config.psum_beat / config.noc_psum_in)
-    outward = beats * ceil(config.psum_beat / config.noc_psum_out)
+    held_in = config.noc.column_fifo * config.noc.psum_in - 2
+    held_out = config.noc.column_fifo * config.noc.psum_out + 1
+    inward = beats * ceil(config.psum_beat / config.noc.psum_in)
+    outward = beats * ceil(config.psum_beat / config.noc.psum_out)
     return (
-        np.maximum(inward, -(-(p - held_in) // config.macs_per_pe)),
-        np.maximum(outward, -(-(p - held_out) // config.macs_per_pe)),
+        np.maximum(inward, -(-(p - held_in) // config.pe.macs)),
+        np.maximum(outward, -(-(p - held_out) // config.pe.macs)),
     )
 
 
 def filter_beats(config: Config, multiplies: Ints) -> Ints:
     """Filter beats that a PE takes for so many multiply steps of a window."""
-    return -(-multiplies * config.macs_per_pe // config.noc_filter)
+    return -(-multiplies * config.pe.macs // config.noc.filter)
 
 
 def steps(config: Config, p: Ints, q: Ints, multiplier: int) -> Ints:
     """Multiply steps for one ifmap word: filters (or filters of a channel) over the multipliers."""
     if multiplier:
         p = p // q
-    return -(-p // config.macs_per_pe)
+    return -(-p // config.pe.macs)
 
 
 def filter_limit(config: Config, fold: Fold) -> int:
     """Multiply steps for one ifmap word whose filters fit half a filter scratchpad."""
-    return config.filter_half // (fold.q * fold.span * config.macs_per_pe)
+    return config.filter_half // (fold.q * fold.span * config.pe.macs)
 
 
 def pixels(shape: ConvShape, fold: Fold, windows: int) -> int:
@@ -262,7 +262,7 @@ def wave_cost(config: Config, shape: ConvShape, windows: int, some: Candidates) 
     Every candidate has an entry for each kind of pass that its fold has; the entries of all
     candidates are computed at once.
     """
-    kinds = [_pass_kinds(shape, fold, config.rows) for fold in some.folds]
+    kinds = [_pass_kinds(shape, fold, config.array.rows) for fold in some.folds]
     sizes = np.array([len(kind) for kind in kinds], dtype=np.int64)
     firsts = np.concatenate([[0], np.cumsum(sizes)])
     each = sizes[some.fold]
@@ -320,17 +320,17 @@ def _entries(
     step = steps(config, some.p, q, shape.multiplier)
     results = some.columns * windows
     turn_in, turn_out = psum_turns(config, some.p)
-    post = np.maximum(-(-some.p // min(config.post_units, config.noc_psum_out)), turn_out)
+    post = np.maximum(-(-some.p // min(config.post.units, config.noc.psum_out)), turn_out)
     inward, outward, ends = (of_kinds(name) for name in ("inward", "outward", "ends"))
     loads = of_kinds("filters") * (some.cm * filter_beats(config, q * span * step))[at]
     load = np.stack(
         [
             (q * span * step * windows)[at],
-            streamed * (-(-q // config.noc_ifmap))[at],
+            streamed * (-(-q // config.noc.ifmap))[at],
             loads,
             inward * (results * turn_in)[at],
             outward * (results * turn_out)[at] + ends * (results * post)[at],
         ]
     )
     psums = (inward + outward) * (results * _psum_beats(config, some.p) * config.psum_beat)[at]
-    return load, np.stack([streamed * q[at], psums, loads * config.noc_filter])
+    return load, np.stack([streamed * q[at], psums, loads * config.noc.filter])

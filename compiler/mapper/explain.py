@@ -46,26 +46,27 @@ def active_share(config: Config, shape: ConvShape, block: MappedBlock) -> float:
     fold = block.mapping.fold
     used, passes = 0, 0
     for run in fold.runs:
-        found = fold_run(shape, fold, run, config.rows)
+        found = fold_run(shape, fold, run, config.array.rows)
         used += run.chunks * sum(len(row_pass.items) for row_pass in found)
         passes += run.chunks * len(found)
-    return used * block.mapping.columns / (passes * config.rows * config.cols)
+    return used * block.mapping.columns / (passes * config.array.rows * config.array.cols)
 
 
 def idle_reason(config: Config, shape: ConvShape, block: MappedBlock) -> str:
     """Why PEs idle in a block."""
     mapping = block.mapping
     reasons = []
-    if mapping.columns < config.cols:
+    if mapping.columns < config.array.cols:
         reasons.append(
-            f"{config.cols - mapping.columns} of {config.cols} columns: {mapping.columns} tasks "
-            f"side by side suit {shape.E} output rows and {shape.lanes} filters best"
+            f"{config.array.cols - mapping.columns} of {config.array.cols} columns: "
+            f"{mapping.columns} tasks side by side suit {shape.E} output rows "
+            f"and {shape.lanes} filters best"
         )
     runs = mapping.fold.runs
-    last = fold_run(shape, mapping.fold, runs[0], config.rows)[-1]
-    if len(last.items) < config.rows:
+    last = fold_run(shape, mapping.fold, runs[0], config.array.rows)[-1]
+    if len(last.items) < config.array.rows:
         reasons.append(
-            f"{config.rows - len(last.items)} of {config.rows} rows in the last pass of a wave: "
-            f"its pairs do not fill the array"
+            f"{config.array.rows - len(last.items)} of {config.array.rows} rows in the last pass "
+            f"of a wave: its pairs do not fill the array"
         )
     return "; ".join(reasons)

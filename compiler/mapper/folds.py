@@ -21,20 +21,20 @@ def spans(config: Config, shape: ConvShape) -> list[int]:
     """Taps of a filter row in a PE: the row cut into 1, 2, ... equal ranges."""
     if shape.dilation[1] > 1:
         return [1]
-    most = min(shape.S, config.ifmap_spad)
+    most = min(shape.S, config.pe.ifmap_spad)
     return sorted({ceil(shape.S / n) for n in range(1, shape.S + 1)} & set(range(1, most + 1)))
 
 
 def channel_counts(config: Config, shape: ConvShape, span: int) -> list[int]:
     """Channels in a PE: all of them, or a multiple of the ifmap beat that stays in the tensor."""
-    most = config.ifmap_spad // span
+    most = config.pe.ifmap_spad // span
     if shape.multiplier:
-        step = -(-shape.multiplier // config.macs_per_pe) * config.macs_per_pe
-        most = min(most, config.psum_spad // step)
+        step = -(-shape.multiplier // config.pe.macs) * config.pe.macs
+        most = min(most, config.pe.psum_spad // step)
     stored = shape.C if shape.exact else ceil(shape.C / config.lanes) * config.lanes
     counts = [
         q
-        for q in range(config.noc_ifmap, min(most, shape.C) + 1, config.noc_ifmap)
+        for q in range(config.noc.ifmap, min(most, shape.C) + 1, config.noc.ifmap)
         if shape.multiplier or ceil(shape.C / q) * q <= stored
     ]
     if shape.multiplier:
@@ -50,10 +50,10 @@ def channel_counts(config: Config, shape: ConvShape, span: int) -> list[int]:
 def lane_unit(config: Config, shape: ConvShape) -> int:
     """Filters (channels) by which a nest can be cut: whole post-processing and ifmap beats."""
     if not shape.multiplier:
-        return config.post_units
-    unit = config.noc_ifmap
-    while unit * shape.multiplier % config.post_units:
-        unit += config.noc_ifmap
+        return config.post.units
+    unit = config.noc.ifmap
+    while unit * shape.multiplier % config.post.units:
+        unit += config.noc.ifmap
     return unit
 
 
@@ -70,15 +70,15 @@ def _with_units(config: Config, shape: ConvShape, q: int, span: int) -> Iterator
     groups = channel_groups(shape, q)
     ranges = tap_ranges(shape, span)
     pairs = groups * ranges * shape.R
-    if ceil(pairs / config.rows) > config.row_patterns:
+    if ceil(pairs / config.array.rows) > config.control.row_patterns:
         yield from _in_runs(config, shape, q, span)
         return
     best = 0.0
     for units in range(1, _MOST_UNITS + 1):
-        passes = ceil(units * pairs / config.rows)
-        if passes > config.row_patterns:
+        passes = ceil(units * pairs / config.array.rows)
+        if passes > config.control.row_patterns:
             return
-        share = units * pairs / (passes * config.rows)
+        share = units * pairs / (passes * config.array.rows)
         # Rows that are full already: further units only help to fill the columns of odd sizes.
         if share <= best + 1e-9 and not (shape.partial and units <= _FEW_UNITS):
             continue
@@ -95,7 +95,7 @@ def _with_units(config: Config, shape: ConvShape, q: int, span: int) -> Iterator
 def _in_runs(config: Config, shape: ConvShape, q: int, span: int) -> Iterator[Fold]:
     """Folds of one unit whose passes outnumber the row patterns: loops and runs walk the rest."""
     ranges = tap_ranges(shape, span)
-    most = config.row_patterns * config.rows
+    most = config.control.row_patterns * config.array.rows
     for row_loop, tap_loop in ((False, False), (True, False), (True, True)):
         pairs = (1 if tap_loop else ranges) * (1 if row_loop else shape.R)
         if pairs > most:

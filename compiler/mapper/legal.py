@@ -21,7 +21,7 @@ def violations(config: Config, shape: ConvShape, mapping: Mapping, psum_beats: i
 
     Written apart from the search, as a check of it.
     """
-    fold, K = mapping.fold, config.macs_per_pe
+    fold, K = mapping.fold, config.pe.macs
     taps = fold.q * fold.span
     in_word = shape.multiplier or mapping.p
     step = ceil(in_word / K)
@@ -30,20 +30,20 @@ def violations(config: Config, shape: ConvShape, mapping: Mapping, psum_beats: i
     several = mapping.cm * fold.um > 1
     one_group = not several if shape.multiplier else fold.q >= shape.C
     held = fold.units * mapping.columns * mapping.windows * ceil(mapping.p / config.psum_beat)
-    counts = [len(fold_run(shape, fold, run, config.rows)) for run in fold.runs]
+    counts = [len(fold_run(shape, fold, run, config.array.rows)) for run in fold.runs]
     waits = max(counts) > 1 or len(counts) > 1 or fold.runs[0].chunks > 1
     waits |= (fold.row_loop and shape.R > 1) or (fold.tap_loop and fold.span < shape.S)
     checks = {
-        "columns": mapping.columns <= config.cols,
-        "ifmap_spad": taps <= config.ifmap_spad,
-        "psum_spad": slots <= config.psum_spad,
+        "columns": mapping.columns <= config.array.cols,
+        "ifmap_spad": taps <= config.pe.ifmap_spad,
+        "psum_spad": slots <= config.pe.psum_spad,
         "filter_spad": taps * step * K <= config.filter_half,
         "column tags": span * mapping.cn <= 1 << TAG,
         "ifmap rows of a slot": span <= MOST_SLOT_ROWS,
-        "slot lane": one_group or fold.q % config.noc_ifmap == 0,
-        "first channel": not several or mapping.p % config.post_units == 0,
+        "slot lane": one_group or fold.q % config.noc.ifmap == 0,
+        "first channel": not several or mapping.p % config.post.units == 0,
         "items": shape.N % mapping.cn == 0,
-        "row patterns": max(counts) <= config.row_patterns,
+        "row patterns": max(counts) <= config.control.row_patterns,
         "psums": not waits or held <= psum_beats,
     }
     return [name for name, fine in checks.items() if not fine]
@@ -51,36 +51,36 @@ def violations(config: Config, shape: ConvShape, mapping: Mapping, psum_beats: i
 
 def refusal(config: Config, shape: ConvShape) -> str:
     """One sentence on why a nest has no mapping: a field and the smallest value that would do."""
-    channels = min(shape.C, config.noc_ifmap)
-    filters = min(shape.M, config.post_units)
+    channels = min(shape.C, config.noc.ifmap)
+    filters = min(shape.M, config.post.units)
     if shape.multiplier:
         filters = channels * shape.multiplier
-    if config.ifmap_spad < channels:
+    if config.pe.ifmap_spad < channels:
         return (
-            f"ifmap_spad must be at least {channels} (channels of an ifmap network beat), "
-            f"not {config.ifmap_spad}"
+            f"pe.ifmap_spad must be at least {channels} (channels of an ifmap network beat), "
+            f"not {config.pe.ifmap_spad}"
         )
-    if config.psum_spad < filters:
+    if config.pe.psum_spad < filters:
         return (
-            f"psum_spad must be at least {filters} (psums that are written together), "
-            f"not {config.psum_spad}"
+            f"pe.psum_spad must be at least {filters} (psums that are written together), "
+            f"not {config.pe.psum_spad}"
         )
-    words = channels * ceil(filters / config.macs_per_pe) * config.macs_per_pe
+    words = channels * ceil(filters / config.pe.macs) * config.pe.macs
     if shape.multiplier:
-        words = channels * ceil(shape.multiplier / config.macs_per_pe) * config.macs_per_pe
+        words = channels * ceil(shape.multiplier / config.pe.macs) * config.pe.macs
     if config.filter_half < words:
-        beats = ceil(words / config.noc_filter) * config.noc_filter
+        beats = ceil(words / config.noc.filter) * config.noc.filter
         return (
-            f"filter_spad must be at least {2 * beats} (two halves of {words} filter words), "
-            f"not {config.filter_spad}"
+            f"pe.filter_spad must be at least {2 * beats} (two halves of {words} filter words), "
+            f"not {config.pe.filter_spad}"
         )
     pairs = shape.R * shape.S if shape.multiplier else shape.R * shape.S * shape.C
-    if pairs > config.rows:
+    if pairs > config.array.rows:
         return (
-            f"psums of a window must fit the buffer between passes: glb_banks must be more than "
-            f"{config.glb_banks} or glb_depth more than {config.glb_depth}"
+            f"psums of a window must fit the buffer between passes: buffer.banks must be more than "
+            f"{config.buffer.banks} or buffer.depth more than {config.buffer.depth}"
         )
     return (
-        f"the layer's filter must fit {config.row_patterns} row patterns; row_patterns must be "
-        f"more than {config.row_patterns}"
+        f"the layer's filter must fit {config.control.row_patterns} row patterns; "
+        f"control.row_patterns must be more than {config.control.row_patterns}"
     )

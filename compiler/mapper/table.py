@@ -140,7 +140,7 @@ class Table:
         tiles = []
         for at in np.flatnonzero(fits).tolist():
             ce, each = int(some.ce[at]), int(groups[at])
-            count, more = linear_waves(ce, self.config.cols, each)
+            count, more = linear_waves(ce, self.config.array.cols, each)
             # Waves of partial nests come in commands of as many patterns as there are.
             if not self.kind.partial and not self._patterns_fit(ce, count):
                 continue
@@ -152,8 +152,8 @@ class Table:
         return [replace(tile, index=-1 - first - i) for i, tile in enumerate(best)]
 
     def _patterns_fit(self, ce: int, waves: int) -> bool:
-        period, _ = linear_period(ce, self.config.cols)
-        return min(waves, period) <= self.config.col_patterns
+        period, _ = linear_period(ce, self.config.array.cols)
+        return min(waves, period) <= self.config.control.col_patterns
 
     def _linear(self, rows: int) -> _Linear | None:
         """Linear mappings of so many rows, made when first asked for."""
@@ -162,7 +162,7 @@ class Table:
         return self._by_rows[rows]
 
     def _make_linear(self, rows: int) -> _Linear | None:
-        config, cols = self.config, self.config.cols
+        config, cols = self.config, self.config.array.cols
         groups = []
         for fold in self._folds:
             ce, rest = divmod(rows, fold.ue)
@@ -220,10 +220,10 @@ def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
     """Legal p of a fold; a depthwise fold has one."""
     most_steps = filter_limit(config, fold)
     if shape.multiplier:
-        fits = ceil(shape.multiplier / config.macs_per_pe) <= most_steps
+        fits = ceil(shape.multiplier / config.pe.macs) <= most_steps
         return [fold.q * shape.multiplier] if fits else []
-    most = min(config.psum_spad, most_steps * config.macs_per_pe, shape.M)
-    unit = config.post_units
+    most = min(config.pe.psum_spad, most_steps * config.pe.macs, shape.M)
+    unit = config.post.units
     odd = shape.M % unit
     counts = list(range(unit, most + 1, unit))
     return counts + (list(range(odd, most + 1, unit)) if odd else [])
@@ -231,14 +231,16 @@ def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
 
 def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates:
     """Every (p, ce, cm) of all folds that the array and the fields of the command allow."""
-    items = [n for n in range(1, min(kind.N, config.cols) + 1) if kind.N % n == 0]
+    items = [n for n in range(1, min(kind.N, config.array.cols) + 1) if kind.N % n == 0]
     unit = lane_unit(config, kind)
     groups = []
     for fold in every:
         p = np.array(filter_counts(config, kind, fold), dtype=np.int64)
         odd = p // max(kind.multiplier, 1) % unit != 0
         for cn in items:
-            ce, cm = _sides(config.cols // cn, _most_rows(config, kind, fold, cn), kind.multiplier)
+            ce, cm = _sides(
+                config.array.cols // cn, _most_rows(config, kind, fold, cn), kind.multiplier
+            )
             shape = (len(ce), len(p))
             legal = np.broadcast_to(~odd, shape) | (cm * fold.um == 1)[:, None]
             sides = (np.broadcast_to(side[:, None], shape)[legal] for side in (ce, cm))
@@ -248,11 +250,11 @@ def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates
 
 def _most_rows(config: Config, kind: ConvShape, fold: Fold, cn: int) -> int:
     """Columns over output rows that the tags allow."""
-    for ce in range(1, config.cols // cn + 1):
+    for ce in range(1, config.array.cols // cn + 1):
         span = tag_span(kind, fold, ce)
         if span * cn > _TAG_LIMIT or span > MOST_SLOT_ROWS:
             return ce - 1
-    return config.cols // cn
+    return config.array.cols // cn
 
 
 @lru_cache(maxsize=1024)

@@ -12,8 +12,8 @@ from compiler.mapper.columns import ColumnWave
 from compiler.mapper.folding import RowPass
 from compiler.mapper.space import ConvShape, Mapping, channel_groups, tap_ranges
 from hw.arch.config import Config
-from hw.arch.layout import pack_filters
 from hw.arch.program import Words
+from hw.arch.program.layout import pack_filters
 
 Array = NDArray[Any]
 
@@ -40,14 +40,14 @@ def filter_bank(
     else:
         blocks = _plain(config, shape, mapping, weights, zero)
     flat = blocks.reshape(*blocks.shape[:4], -1)
-    beats = ceil(flat.shape[-1] / config.noc_filter)
-    padded = _filled(flat, {4: beats * config.noc_filter}, zero)
+    beats = ceil(flat.shape[-1] / config.noc.filter)
+    padded = _filled(flat, {4: beats * config.noc.filter}, zero)
     return FilterBank(padded, beats)
 
 
 def _plain(config: Config, shape: ConvShape, mapping: Mapping, weights: Array, zero: int) -> Array:
     """[filter group, channel group, row, range, tap, channel, step x multiplier]."""
-    fold, p, K = mapping.fold, mapping.p, config.macs_per_pe
+    fold, p, K = mapping.fold, mapping.p, config.pe.macs
     groups, ranges = channel_groups(shape, fold.q), tap_ranges(shape, fold.span)
     bands = ceil(len(weights) / p)
     full = _filled(weights, {0: bands * p, 2: ranges * fold.span, 3: groups * fold.q}, zero)
@@ -60,7 +60,7 @@ def _depthwise(
     config: Config, shape: ConvShape, mapping: Mapping, weights: Array, zero: int
 ) -> Array:
     """[channel group, 1, row, range, tap, channel, step x multiplier]."""
-    fold, each, K = mapping.fold, shape.multiplier, config.macs_per_pe
+    fold, each, K = mapping.fold, shape.multiplier, config.pe.macs
     ranges = tap_ranges(shape, fold.span)
     bands = ceil(len(weights) / (fold.q * each))
     full = _filled(weights, {0: bands * fold.q * each, 2: ranges * fold.span}, zero)

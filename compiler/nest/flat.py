@@ -49,12 +49,12 @@ def _flat_shapes(config: Config, E: int, F: int) -> Iterator[tuple[int, int]]:
     pixels = E * F
     yield E, F
     shapes = {(1, pixels)}
-    for rows in range(1, 4 * config.cols + 1):
-        if rows <= pixels and (pixels % rows == 0 or rows % config.cols == 0):
+    for rows in range(1, 4 * config.array.cols + 1):
+        if rows <= pixels and (pixels % rows == 0 or rows % config.array.cols == 0):
             shapes.add((rows, pixels // rows))
     shapes.discard((E, F))
     # A rest costs a pass with few columns: even cuts first, then long rows.
-    ordered = sorted(shapes, key=lambda s: (pixels - s[0] * s[1], abs(s[0] - config.cols)))
+    ordered = sorted(shapes, key=lambda s: (pixels - s[0] * s[1], abs(s[0] - config.array.cols)))
     yield from ordered[:_MOST_FLAT]
 
 

@@ -208,7 +208,7 @@ def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[V
     )
     places = []
     for number, run in enumerate(fold.runs):
-        passes = fold_run(shape, fold, run, config.rows)
+        passes = fold_run(shape, fold, run, config.array.rows)
         turns = run.chunks * turns_each
         for turn, (index, row_pass) in product(range(turns), enumerate(passes)):
             for segment, chain in enumerate(row_pass.chains):

@@ -30,8 +30,8 @@ from compiler.stream.loops import Loop, loop_records, wrapped
 from compiler.stream.resident import Filters
 from compiler.stream.stream import Nest, StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
-from hw.arch.layout import filter_words, psum_floor
 from hw.arch.program import Words
+from hw.arch.program.layout import filter_words, psum_floor
 
 
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
@@ -136,7 +136,7 @@ class Lowering:
             bands //= waves.inner
             channels = fold.um * fold.q * waves.inner
             outer["ifmap"] = channels // self.config.lanes * source.plane_stride
-            passes = len(fold_run(shape, fold, fold.runs[0], self.config.rows))
+            passes = len(fold_run(shape, fold, fold.runs[0], self.config.array.rows))
             inner = {"channel": bands * mapping.p, "band": bands, "rows": passes}
         steps_ = (
             {
@@ -189,7 +189,7 @@ class Lowering:
         self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]
     ) -> _Command:
         task, runs = self.task, self.fold.runs
-        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        passes = fold_run(self.shape, self.fold, run, self.config.array.rows)
         loops = [
             *kept,
             *(loop for loop in self._chunk_loops(run) if loop.count > 1),
@@ -253,7 +253,7 @@ class Lowering:
 
     def _constants(self) -> dict[str, int]:
         mapping, shape, task, config = self.mapping, self.shape, self.task, self.config
-        fold, K = self.fold, config.macs_per_pe
+        fold, K = self.fold, config.pe.macs
         step = int(steps(config, np.array(mapping.p), np.array(fold.q), shape.multiplier))
         in_word = shape.multiplier or mapping.p
         streamed = pixels(shape, fold, mapping.windows)
@@ -274,7 +274,7 @@ class Lowering:
             "pixel_outer": mapping.windows if apart else 1,
             "pixel_step": shape.stride[1] if apart else 0,
             "pixel_inner": fold.span if apart else streamed,
-            "pixel_beats": ceil(fold.q / config.noc_ifmap),
+            "pixel_beats": ceil(fold.q / config.noc.ifmap),
             "height": task.source.height,
             "width": task.source.width,
             "plane_stride": task.source.plane_stride,
@@ -302,11 +302,11 @@ class Lowering:
         waits = (
             psums is not None
             or len(self.fold.runs) > 1
-            or len(fold_run(self.shape, self.fold, self.fold.runs[0], config.rows)) > 1
+            or len(fold_run(self.shape, self.fold, self.fold.runs[0], config.array.rows)) > 1
             or any(loop.count > 1 for loop in loops)
         )
         beats = wave_psums(config, self.mapping) if psums is None else psums.total
-        return ((psum_floor(config, beats), config.glb_banks * config.glb_depth),) * waits
+        return ((psum_floor(config, beats), config.buffer.banks * config.buffer.depth),) * waits
 
     def _access(self) -> BufferAccess:
         config, task = self.config, self.task
@@ -331,7 +331,7 @@ class Lowering:
     def _filters(self, item: _Command) -> Filters:
         """Filters of all passes; equal passes are packed once."""
         run, moved, loops = item.run, item.moved, item.loops
-        passes = fold_run(self.shape, self.fold, run, self.config.rows)
+        passes = fold_run(self.shape, self.fold, run, self.config.array.rows)
         names = ("band", "wave", "group", "tap", "row", "pass")
         start = {name: moved.get(name, 0) for name in names}
         start["group"] += run.first

@@ -11,7 +11,7 @@ from compiler.stream.stream import PatternWords
 from compiler.stream.surface import Surface
 from hw.arch.commands import ADDRESS, COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
 from hw.arch.config import Config
-from hw.arch.layout import psum_beats
+from hw.arch.program.layout import psum_beats
 
 _CACHED = 4096  # patterns kept for layers and tiles that need the same
 
@@ -52,7 +52,7 @@ def row_patterns(
 
     A depthwise wave that does not start at lane 0 of a plane passes the offset in `place.lane`.
     """
-    passes = fold_run(shape, mapping.fold, run, config.rows)
+    passes = fold_run(shape, mapping.fold, run, config.array.rows)
     return tuple(_row_pattern(config, shape, mapping, run, place, p) for p in passes)
 
 
@@ -71,7 +71,7 @@ def _row_pattern(
     )
     heads = {chain.head: chain for chain in row_pass.chains}
     tails = {chain.tail for chain in row_pass.chains}
-    for row in range(config.rows):
+    for row in range(config.array.rows):
         if row >= len(row_pass.items):
             words += ROW.pack({})
             continue
@@ -92,8 +92,8 @@ def _row_pattern(
         _slot(config, shape, mapping, run, place, *pair) for pair in row_pass.slots.items()
     ]
     segment_words = [_segment(config, mapping, place, chain) for chain in row_pass.chains]
-    words += _padded(slot_words, config.rows, SLOT.words)
-    words += _padded(segment_words, config.rows, SEGMENT.words)
+    words += _padded(slot_words, config.array.rows, SLOT.words)
+    words += _padded(segment_words, config.array.rows, SEGMENT.words)
     return tuple(words)
 
 
@@ -180,5 +180,5 @@ def column_pattern(
                 "output": output % (1 << ADDRESS),
             }
         )
-    words += [0] * ((config.cols - len(wave.tasks)) * COLUMN.words)
+    words += [0] * ((config.array.cols - len(wave.tasks)) * COLUMN.words)
     return tuple(words)

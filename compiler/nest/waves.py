@@ -72,7 +72,7 @@ def wave_loops(config: Config, shape: ConvShape, block: MappedBlock) -> WaveLoop
         return WaveLoops(items, 1, columns, 1, len(chosen), chosen)
     total, _ = linear_waves(mapping.ce, mapping.width, groups)
     inner, outer = total, 1
-    if total > config.col_patterns:
+    if total > config.control.col_patterns:
         inner, groups_each = linear_period(mapping.ce, mapping.width)
         outer = groups // groups_each
         groups = groups_each
@@ -97,7 +97,7 @@ def _linear_cuts(config: Config, block: MappedBlock) -> list[int]:
     mapping = block.mapping
     groups = filter_groups(block)
     total, _ = linear_waves(mapping.ce, mapping.width, groups)
-    if total <= config.col_patterns:
+    if total <= config.control.col_patterns:
         return []
     _, each = linear_period(mapping.ce, mapping.width)
     if groups % each == 0:
@@ -114,8 +114,8 @@ def _lane_cuts(config: Config, shape: ConvShape, block: MappedBlock) -> list[int
     phases = _lane_phases(config, shape, mapping)
     first, last = block.filters
     wave = mapping.fold.um * mapping.cm * mapping.p
-    passes = len(fold_run(shape, mapping.fold, mapping.fold.runs[0], config.rows))
-    if phases > 1 and phases * passes > config.row_patterns:
+    passes = len(fold_run(shape, mapping.fold, mapping.fold.runs[0], config.array.rows))
+    if phases > 1 and phases * passes > config.control.row_patterns:
         return list(range(first + wave, last, wave))
     whole = (last - first) // wave // phases * phases * wave
     return [first + whole] if 0 < whole < last - first else []

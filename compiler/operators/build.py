@@ -51,11 +51,11 @@ def array_operation(
 
 
 def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
-    types = ("int8", "uint8") if config.data_width == 8 else ("int16",)
+    types = ("int8", "uint8") if config.array.data_width == 8 else ("int16",)
     if tensor.dtype not in types:
         raise RowforgeError(
-            f"{node.name}: data_width {config.data_width} takes {' and '.join(types)} tensors, "
-            f"not {tensor.dtype}"
+            f"{node.name}: array.data_width {config.array.data_width} takes "
+            f"{' and '.join(types)} tensors, not {tensor.dtype}"
         )
 
 

@@ -48,8 +48,8 @@ class _Weights:
 
 def fetched_words(config: Config, load: Cost) -> tuple[int, int]:
     """(link words of filters, reads of the buffer for the array) of a load."""
-    filters = load.filter_words * config.data_width // LINK_WORD_BITS
-    return filters, ceil(load.ifmap_words / config.noc_ifmap)
+    filters = load.filter_words * config.array.data_width // LINK_WORD_BITS
+    return filters, ceil(load.ifmap_words / config.noc.ifmap)
 
 
 class ConvOperation(Operation):
@@ -68,11 +68,11 @@ class ConvOperation(Operation):
         self.together = 1 if self.multiplier else self._groups_together()
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
         self.channel_step = self._channel_step(M)
-        self.most_channels = config.post_channels // self.channel_step * self.channel_step
+        self.most_channels = config.post.channels // self.channel_step * self.channel_step
         if self.most_channels == 0:
             raise RowforgeError(
-                f"{node.name}: post_channels must be at least {self.channel_step}, "
-                f"not {config.post_channels}"
+                f"{node.name}: post.channels must be at least {self.channel_step}, "
+                f"not {config.post.channels}"
             )
         self.parts: list[Part] = []
         self.least_cycles = node.macs // config.multipliers
@@ -86,7 +86,10 @@ class ConvOperation(Operation):
     def report(self) -> OperationReport:
         placed = [(part.shape, part.block) for part in self.parts]
         load = sum((block.load for _, block in placed), Cost())
-        width = self.config.data_width * load.ifmap_words + self.config.psum_width * load.psum_words
+        width = (
+            self.config.array.data_width * load.ifmap_words
+            + self.config.array.psum_width * load.psum_words
+        )
         mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
         _, reads = fetched_words(self.config, load)
         return OperationReport(load.cycles, width // 8, load.bound, mapping, reads)
@@ -115,8 +118,8 @@ class ConvOperation(Operation):
             inputs, outputs = count * C, count * (M // node.groups)
             if (
                 node.groups % count == 0
-                and inputs % config.noc_ifmap == 0
-                and outputs % config.post_units == 0
+                and inputs % config.noc.ifmap == 0
+                and outputs % config.post.units == 0
             ):
                 return count
         return node.groups
@@ -352,7 +355,7 @@ def _stored_weights(config: Config, node: Conv) -> _Weights:
     Less their zero points where that fits the data width; otherwise with one common offset, which
     the PEs subtract again.
     """
-    dtype = np.int8 if config.data_width == 8 else np.int16
+    dtype = np.int8 if config.array.data_width == 8 else np.int16
     if node.weights.dtype == dtype and not np.any(node.weight_zero_point):
         return _Weights(node.weights, 0)
     centred = node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1)
@@ -360,15 +363,15 @@ def _stored_weights(config: Config, node: Conv) -> _Weights:
     low, high = min(int(centred.min()), 0), max(int(centred.max()), 0)
     if limits.min <= low and high <= limits.max:
         return _Weights(centred.astype(dtype), 0)
-    if not config.weight_zero_points:
+    if not config.pe.weight_zero_points:
         raise RowforgeError(
-            f"{node.name}: weight_zero_points must be true for weights of {low} to {high} less "
+            f"{node.name}: pe.weight_zero_points must be true for weights of {low} to {high} less "
             f"their zero point, not false"
         )
     if high - low > limits.max - limits.min:
         raise RowforgeError(
-            f"{node.name}: weights less their zero points must span {config.data_width} bits, "
-            f"not {low} to {high}"
+            f"{node.name}: weights less their zero points must span "
+            f"{config.array.data_width} bits, not {low} to {high}"
         )
     zero = limits.min - low
     return _Weights((centred + zero).astype(dtype), zero)

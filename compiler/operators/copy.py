@@ -67,11 +67,11 @@ class CopyOperation(Operation):
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         words = surface_words(self.config, size)
-        lanes = self.config.lanes // self.config.post_units
+        lanes = self.config.lanes // self.config.post.units
         return words * lanes * (1 if self.fill is None else 2)
 
     def report(self) -> OperationReport:
-        words = self.traffic * self.config.glb_width // 8
+        words = self.traffic * self.config.buffer.width // 8
         return OperationReport(self.spent, words, "vector")
 
     def emit(

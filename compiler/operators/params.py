@@ -65,17 +65,17 @@ def stage_output(stage: Requant | WindowStage) -> dict[str, int]:
 
 def identity_params(config: Config) -> tuple[int, int]:
     """Multiplier and shift that leave a value as it is, see `identity_output`."""
-    return (0, 0) if config.data_width == 16 else (1 << 30, 1)
+    return (0, 0) if config.array.data_width == 16 else (1 << 30, 1)
 
 
 def identity_output(config: Config, low: int, high: int) -> dict[str, int]:
     """`OUTPUT` fields that clamp a value and leave it as it is otherwise."""
-    return _output(Mode.WIDE16 if config.data_width == 16 else Mode.SINGLE, 0, low, high)
+    return _output(Mode.WIDE16 if config.array.data_width == 16 else Mode.SINGLE, 0, low, high)
 
 
 def same_params(stream: StreamBuilder, *entry: int) -> int:
     """A parameter row whose lanes all have this bias, multiplier, shift and, if given, addend."""
-    units = stream.config.post_units
+    units = stream.config.post.units
     return stream.params(*([value] * units for value in entry))
 
 

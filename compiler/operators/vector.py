@@ -34,8 +34,8 @@ from hw.arch.commands import TABLE, VECTOR, VectorOp
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.layout import pack_records
 from hw.arch.program import Box
+from hw.arch.program.layout import pack_records
 from hw.arch.reciprocal import reciprocal
 from numerics.gemmlowp import multiply_by_quantised_multiplier
 from numerics.quantisation import add_multipliers
@@ -80,7 +80,7 @@ class VectorOperation(Operation):
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         outputs = surface_words(self.config, size)
-        lanes = self.config.lanes // self.config.post_units
+        lanes = self.config.lanes // self.config.post.units
         return max(self._words(size) - outputs, outputs * lanes) + _COMMAND_CYCLES
 
     def _words(self, size: Shape4) -> int:
@@ -89,7 +89,7 @@ class VectorOperation(Operation):
         return surface_words(self.config, size) * (reads + 1)
 
     def report(self) -> OperationReport:
-        words = self.traffic * self.config.glb_width // 8
+        words = self.traffic * self.config.buffer.width // 8
         return OperationReport(self.spent, words, "vector")
 
     def emit(
@@ -155,8 +155,10 @@ class AddOperation(VectorOperation):
     ) -> None:
         super().__init__(config, node.name, sources, sources[0], signed)
         self.node = node
-        if config.data_width != 8:
-            raise RowforgeError(f"{node.name}: data_width must be 8 for a quantised sum, not 16")
+        if config.array.data_width != 8:
+            raise RowforgeError(
+                f"{node.name}: array.data_width must be 8 for a quantised sum, not 16"
+            )
 
     def prepare(self, stream: StreamBuilder) -> None:
         node = self.node
@@ -241,10 +243,10 @@ class PoolOperation(VectorOperation):
                 f"{node.name}: padding that counts in an average must have the stored value 0, "
                 f"not {node.pad_value}"
             )
-        if self._counts() * config.post_units > config.post_channels and self._by_count:
+        if self._counts() * config.post.units > config.post.channels and self._by_count:
             raise RowforgeError(
-                f"{node.name}: post_channels must be at least "
-                f"{self._counts() * config.post_units} for its window, not {config.post_channels}"
+                f"{node.name}: post.channels must be at least "
+                f"{self._counts() * config.post.units} for its window, not {config.post.channels}"
             )
 
     @property
@@ -268,7 +270,7 @@ class PoolOperation(VectorOperation):
             count = self._counts()
             row = same_params(stream, count // 2, *reciprocal(count))
             return {"op": int(VectorOp.SUM), "param": row, **divide_output(0, node.low, node.high)}
-        units = stream.config.post_units
+        units = stream.config.post.units
         pairs = np.array([reciprocal(n) for n in range(1, self._counts() + 1)], dtype=np.int64)
         bias = np.arange(1, self._counts() + 1) // 2
         columns = (np.repeat(column, units) for column in (bias, pairs[:, 0], pairs[:, 1]))

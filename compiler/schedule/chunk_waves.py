@@ -47,8 +47,8 @@ def block_pieces(
         return
     each, count = len(_linear(block)), count_waves(shape, block)
     for index, column in enumerate(_spans(block.columns, block.mapping.windows)):
-        for first in range(0, each, config.col_patterns):
-            last = min(first + config.col_patterns, each)
+        for first in range(0, each, config.control.col_patterns):
+            last = min(first + config.control.col_patterns, each)
             load = block.load.share(last - first, count)
             piece = replace(block, columns=column, chosen=(first, last), load=load)
             yield piece, index * each + first

@@ -57,7 +57,7 @@ def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape
 def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
     """The mapping of every chunk of a tile."""
     config = operation.config
-    beats = 2 * config.psum_groups * config.glb_depth
+    beats = 2 * config.psum_groups * config.buffer.depth
     return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
 
 
@@ -97,7 +97,7 @@ def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
     parts: dict[tuple[int, int, int, int], int] = {}
     for size, chunk in dict.fromkeys(_choices(operation)):
         beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
-        groups = ceil(beats / (2 * config.glb_depth))
+        groups = ceil(beats / (2 * config.buffer.depth))
         if groups > config.psum_groups:
             continue
         key = (size[1], size[2], size[3] if operation.follows_channels else 0, chunk)
@@ -121,7 +121,7 @@ def _least(
         count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
         for each, count in counts.items()
     )
-    weights = shape.M * shape.C * shape.R * shape.S * config.data_width // LINK_WORD_BITS
+    weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS
     moves = Traffic(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
     return moves.cycles(chunks * computing)
 
@@ -133,7 +133,7 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
     per_nest = M // operation.node.groups * operation.together
     M = per_nest if operation.follows_channels else M
     step = M if operation.follows_channels else config.lanes
-    psums = 2 * config.psum_groups * config.glb_depth * config.psum_beat
+    psums = 2 * config.psum_groups * config.buffer.depth * config.psum_beat
     channels = operation.nest_shape((1, 1, 1, M))[0].C
     chunks = [n for n in range(config.lanes, channels, config.lanes) if channels % n == 0]
     for columns, rows in product(even_parts(F)[:_MOST_ACROSS], even_parts(E)):
@@ -142,7 +142,9 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
         if not operation.countable((1, rows, columns, 1)):
             continue
         even = [ceil(part / step) * step for part in even_parts(M)]
-        full = range(M // (step * config.cols) * step * config.cols, 0, -step * config.cols)
+        full = range(
+            M // (step * config.array.cols) * step * config.array.cols, 0, -step * config.array.cols
+        )
         for counts in (even, full):
             fits = [n for n in dict.fromkeys(counts) if n * rows * columns <= psums and n <= M]
             for filters, chunk in product(fits[:_MOST_FILTERS], chunks[:_MOST_CHUNKS]):
@@ -169,7 +171,7 @@ def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> Chu
         reads += count * chunks * fetched[1]
         psums = max(psums, plan_psums(config, shape, plan)[-1])
         results = max(results, result_places(config, plan).total)
-    groups = ceil(psums / (2 * config.glb_depth))
+    groups = ceil(psums / (2 * config.buffer.depth))
     if groups > config.psum_groups or 2 * part + results > space.limit(groups):
         return None
     bands = sum(schedule.counts.values())

@@ -19,7 +19,7 @@ from compiler.stream.surface import Surface, surface_words
 from hw.arch.errors import RowforgeError
 
 _T = TypeVar("_T", Tiling, ChunkTiling)
-MAX_BANKS = 64  # the most that `glb_banks` allows
+MAX_BANKS = 64  # the most that `buffer.banks` allows
 
 
 @dataclass
@@ -310,15 +310,15 @@ class Scheduler:
         if not operation.countable(size):
             need = max(rows, columns).bit_length() + 1
             return (
-                f"{operation.name}: map_bits must be at least {need} (one output pixel sees "
-                f"{rows} x {columns} input pixels), not {config.map_bits}"
+                f"{operation.name}: control.map_bits must be at least {need} (one output pixel "
+                f"sees {rows} x {columns} input pixels), not {config.control.map_bits}"
             )
         operation.cycles(size, self.space.psum_beats(config.psum_groups), rough=True)
         words = sum(part_words(config, operation, (False,) * (len(operation.sources) + 1), size))
-        banks = 2 * config.banks_per_beat + ceil(words / config.glb_depth)
-        field, value, works = "glb_banks", config.glb_banks, banks
-        if banks > MAX_BANKS or config.glb_banks >= banks:
-            field, value, works = "glb_depth", config.glb_depth, 2 * config.glb_depth
+        banks = 2 * config.banks_per_beat + ceil(words / config.buffer.depth)
+        field, value, works = "buffer.banks", config.buffer.banks, banks
+        if banks > MAX_BANKS or config.buffer.banks >= banks:
+            field, value, works = "buffer.depth", config.buffer.depth, 2 * config.buffer.depth
         return (
             f"{operation.name}: {field} must be at least {works} (one output pixel needs {words} "
             f"words besides its psums), not {value}"

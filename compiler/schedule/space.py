@@ -17,12 +17,12 @@ class Space:
     def limit(self, groups: int) -> int:
         """Words that activations may use while `groups` psum groups are in use."""
         config = self.config
-        banks = config.glb_banks - 2 * config.banks_per_beat * groups
-        return min(banks, config.act_banks) * config.glb_depth
+        banks = config.buffer.banks - 2 * config.banks_per_beat * groups
+        return min(banks, config.act_banks) * config.buffer.depth
 
     def psum_beats(self, groups: int) -> int:
         """Psum beats that `groups` psum groups hold."""
-        return groups * 2 * self.config.glb_depth
+        return groups * 2 * self.config.buffer.depth
 
     def groups_above(self, words: int) -> int:
         """Psum groups that fit while activations reach up to word `words` (exclusive); -1: none do.

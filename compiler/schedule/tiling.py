@@ -43,7 +43,7 @@ def check_count(operation: Operation, size: Shape4) -> None:
     if count > MAX_TILES:
         raise RowforgeError(
             f"{operation.name}: it takes {count} tiles of the global buffer, at most {MAX_TILES}; "
-            f"use a larger buffer (glb_banks, glb_depth) or smaller inputs"
+            f"use a larger buffer (buffer.banks, buffer.depth) or smaller inputs"
         )
 
 

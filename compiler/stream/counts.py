@@ -13,6 +13,6 @@ def check_counts(config: Config, struct: Struct, fields: Mapping[str, int]) -> N
         value = fields.get(field.name, 0)
         if field.on_map and abs(value) > config.most_map:
             raise RowforgeError(
-                f"{field.name} of a command must be at most {config.most_map} with map_bits "
-                f"{config.map_bits}, not {value}"
+                f"{field.name} of a command must be at most {config.most_map} with "
+                f"control.map_bits {config.control.map_bits}, not {value}"
             )

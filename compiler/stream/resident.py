@@ -119,7 +119,7 @@ def place_filters(config: Config, commands: Sequence[Filters]) -> FilterPlacemen
     commands : sequence of Filters
         Those of every CONV command of a program, in order.
     """
-    room = config.weight_memory * 8 // LINK_WORD_BITS
+    room = config.buffer.weight_memory * 8 // LINK_WORD_BITS
     if not room:
         return FilterPlacement({}, NOTHING)
     groups: dict[bytes, list[int]] = {}

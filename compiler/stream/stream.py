@@ -24,9 +24,9 @@ from hw.arch.commands import (
     command,
 )
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
-from hw.arch.layout import box_words, channels_per_word, link_words, pack_params, region
+from hw.arch.config.file import config_hash
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+from hw.arch.program.layout import box_words, channels_per_word, link_words, pack_params, region
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
@@ -110,9 +110,9 @@ class StreamBuilder:
         self.resident: defaultdict[int, int] = defaultdict(int)
         self._steps: list[Step | _Pending] = []
         self._words: list[Words | _Conv] = []
-        self._rows = RoundRobin(config.row_patterns)
-        self._columns = RoundRobin(config.col_patterns)
-        self._params = RoundRobin(config.post_channels // config.post_units)
+        self._rows = RoundRobin(config.control.row_patterns)
+        self._columns = RoundRobin(config.control.col_patterns)
+        self._params = RoundRobin(config.post.channels // config.post.units)
         self._table = RoundRobin(1)
         self._hazards = HazardTracker()
         self._append(begin(config_hash(config)))
@@ -148,7 +148,7 @@ class StreamBuilder:
 
     def packed_params(self, words: Words) -> int:
         """The same for whole rows, packed."""
-        units = self.config.post_units
+        units = self.config.post.units
         key = words.tobytes()
         found = self._params.find(key)
         if found is not None:
@@ -351,7 +351,7 @@ def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend
     """Parameters of some channels, filled up to whole rows; one addend may hold for all."""
     given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
     columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
-    size = -(-len(columns[0]) // config.post_units) * config.post_units
+    size = -(-len(columns[0]) // config.post.units) * config.post.units
     return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hw.arch.config import Config
-from hw.arch.layout import channel_blocks, channels_per_word
+from hw.arch.program.layout import channel_blocks, channels_per_word
 
 
 @dataclass(frozen=True, kw_only=True)

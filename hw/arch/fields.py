@@ -19,7 +19,8 @@ _WORD_MASK = (1 << WORD_BITS) - 1
 class Field:
     """One field of a record: its name, width in bits, signedness and meaning.
 
-    `on_map`: rows or columns of a map, of which the hardware holds `map_bits` bits at the most.
+    `on_map`: rows or columns of a map, of which the hardware holds at most
+    `control.map_bits` bits.
     """
 
     name: str

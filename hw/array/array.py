@@ -30,8 +30,8 @@ class ArrayTable(data.StructLayout):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "rows": data.ArrayLayout(RowTable(config), config.rows),
-                "cols": data.ArrayLayout(ColumnTable(config), config.cols),
+                "rows": data.ArrayLayout(RowTable(config), config.array.rows),
+                "cols": data.ArrayLayout(ColumnTable(config), config.array.cols),
                 "zero": 1,
                 "constants": PassConfig(config),
                 "collector": CollectorConfig(config),
@@ -43,7 +43,7 @@ class ActivityCount(data.StructLayout):
     """PEs in each state in a cycle."""
 
     def __init__(self, config: Config):
-        pes = range(config.rows * config.cols + 1)
+        pes = range(config.array.rows * config.array.cols + 1)
         super().__init__(dict.fromkeys(PE_EVENTS, pes))
 
 
@@ -71,15 +71,15 @@ class PEArray(Block):
         Beats of the ifmap network.
     filters : in, stream of filter_bus(config)
         Beats of the filter network.
-    psums_in : in, config.cols times stream of FeederBeat(config)
+    psums_in : in, config.array.cols times stream of FeederBeat(config)
         Psums from the buffer, for every column.
-    psums_out : out, config.cols times stream of CollectorBeat(config)
+    psums_out : out, config.array.cols times stream of CollectorBeat(config)
         Psums of every column.
     begun : out, 1
-        Every PE has begun the newest pass; a cycle late with `control_pipeline`.
+        Every PE has begun the newest pass; a cycle late with `control.pipeline`.
     settled : out, 1
         Every collector has finished the pass before the newest; a cycle late with
-        `control_pipeline`.
+        `control.pipeline`.
     activity : out, ActivityCount(config)
         PEs by what they do, three cycles late.
     """
@@ -91,8 +91,8 @@ class PEArray(Block):
                 "issued": In(2),
                 "ifmap": In(stream.Signature(ifmap_bus(config))),
                 "filters": In(stream.Signature(filter_bus(config))),
-                "psums_in": In(stream.Signature(FeederBeat(config))).array(config.cols),
-                "psums_out": Out(stream.Signature(CollectorBeat(config))).array(config.cols),
+                "psums_in": In(stream.Signature(FeederBeat(config))).array(config.array.cols),
+                "psums_out": Out(stream.Signature(CollectorBeat(config))).array(config.array.cols),
                 "begun": Out(1),
                 "settled": Out(1),
                 "activity": Out(ActivityCount(config)),
@@ -103,7 +103,7 @@ class PEArray(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        rows, cols = range(config.rows), range(config.cols)
+        rows, cols = range(config.array.rows), range(config.array.cols)
         ifmap = self._network(m, platform, "ifmap", ifmap_bus(config))
         filters = self._network(m, platform, "filter", filter_bus(config))
         connect(m, flipped(self.ifmap), ifmap.input)
@@ -124,7 +124,7 @@ class PEArray(Block):
                 connect(m, ifmap.outputs[row][col], pe.ifmap)
                 connect(m, filters.outputs[row][col], pe.filters)
                 connect(m, feeder.outputs[row], pe.column)
-                self._chain(m, pe, pes[row + 1][col] if row + 1 < config.rows else None)
+                self._chain(m, pe, pes[row + 1][col] if row + 1 < config.array.rows else None)
                 m.d.comb += [
                     collector.inputs[row].payload.eq(pe.output.payload),
                     collector.inputs[row].valid.eq(pe.output.valid),
@@ -139,8 +139,8 @@ class PEArray(Block):
                 ]
                 self._configure_pe(m, pe, newest, row, col)
             collectors.append(collector)
-        begun, settled = Signal(config.cols), Signal(config.cols)
-        m.d["sync" if config.control_pipeline else "comb"] += [
+        begun, settled = Signal(config.array.cols), Signal(config.array.cols)
+        m.d["sync" if config.control.pipeline else "comb"] += [
             begun.eq(Cat(Cat(line[j].started == self.issued for line in pes).all() for j in cols)),
             settled.eq(Cat((self.issued - one.done)[:2] <= 1 for one in collectors)),
         ]
@@ -151,10 +151,10 @@ class PEArray(Block):
     def _newest(self, m: Module) -> tuple[data.View, Signal]:
         """The newest pass's table and its number modulo 4, for the PEs.
 
-        With `control_pipeline` out of registers, a cycle late.
+        With `control.pipeline` out of registers, a cycle late.
         """
         table = of_bank(m, self.tables, self.issued[0], "newest")
-        if not self.config.control_pipeline:
+        if not self.config.control.pipeline:
             return table, self.issued
         late = Signal(ArrayTable(self.config), reset_less=True)
         announced = Signal(2)
@@ -169,22 +169,22 @@ class PEArray(Block):
             beat["payload"].shape,
             row_tag=beat["row"].width,
             col_tag=beat["tag"].width,
-            rows=config.rows,
-            cols=config.cols,
-            pipeline=config.bus_pipeline,
-            entry=config.control_pipeline,
+            rows=config.array.rows,
+            cols=config.array.cols,
+            pipeline=config.noc.pipeline,
+            entry=config.control.pipeline,
         )
         instantiate(m, platform, f"{name}_network", network)
         for bank in range(2):
             table = self.tables[bank]
-            for row in range(config.rows):
+            for row in range(config.array.rows):
                 source, target = table.rows[row], network.rows[bank][row]
                 m.d.comb += [
                     target.enable.eq(source.active),
                     target.id.eq(source.iid if name == "ifmap" else source.fid),
                     target.offset.eq(source.ioff if name == "ifmap" else 0),
                 ]
-            for col in range(config.cols):
+            for col in range(config.array.cols):
                 source = table.cols[col]
                 m.d.comb += [
                     network.ids[bank][col].eq(source.base if name == "ifmap" else source.tid),
@@ -202,7 +202,7 @@ class PEArray(Block):
 
     def _taken(self, pes: list[list[PE]], row: int, col: int):
         """The PE above takes a chain word of the PE in (row, col)."""
-        return pes[row + 1][col].below.ready if row + 1 < self.config.rows else 0
+        return pes[row + 1][col].below.ready if row + 1 < self.config.array.rows else 0
 
     def _configure_pe(self, m: Module, pe: PE, newest, row: int, col: int) -> None:
         line = newest.rows[row]
@@ -229,9 +229,11 @@ class PEArray(Block):
         after."""
         for name in PE_EVENTS:
             sums = []
-            for col in range(self.config.cols):
-                events = Signal(self.config.rows, name=f"{name}_{col}_events", reset_less=True)
-                partial = Signal(range(self.config.rows + 1), name=f"{name}_{col}")
+            for col in range(self.config.array.cols):
+                events = Signal(
+                    self.config.array.rows, name=f"{name}_{col}_events", reset_less=True
+                )
+                partial = Signal(range(self.config.array.rows + 1), name=f"{name}_{col}")
                 m.d.sync += [
                     events.eq(Cat(getattr(line[col], name) for line in pes)),
                     partial.eq(sum(events)),

@@ -15,10 +15,10 @@ from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
 
 
 class CollectorBeat(data.ArrayLayout):
-    """`noc_psum_out` psums; a window's last beat may hold fewer, the rest is anything."""
+    """`noc.psum_out` psums; a window's last beat may hold fewer, the rest is anything."""
 
     def __init__(self, config: Config):
-        super().__init__(signed(config.psum_width), config.noc_psum_out)
+        super().__init__(signed(config.array.psum_width), config.noc.psum_out)
 
 
 class CollectorConfig(data.StructLayout):
@@ -30,16 +30,16 @@ class CollectorConfig(data.StructLayout):
     """
 
     def __init__(self, config: Config):
-        slots = config.psum_spad // config.macs_per_pe
-        pairs = config.macs_per_pe == 2
+        slots = config.pe.psum_spad // config.pe.macs
+        pairs = config.pe.macs == 2
         super().__init__(
             {
                 "active": 1,
-                "tails": config.rows,
+                "tails": config.array.rows,
                 "slot_end": end_shape(slots),
                 "step_end": end_shape(slots) if pairs else 0,
                 "odd": 1 if pairs else 0,
-                "windows": config.map_bits,
+                "windows": config.control.map_bits,
                 "single": 1,
             }
         )
@@ -49,7 +49,7 @@ class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
     The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
-    after its issue, with `control_pipeline` five: so long the collector may take to learn of it.
+    after its issue, with `control.pipeline` five: so long the collector may take to learn of it.
 
     Members
     -------
@@ -59,7 +59,7 @@ class ColumnCollector(Block):
         Number modulo 4 of the newest pass that has begun.
     done : out, 2
         Number modulo 4 of the last pass that this column has finished.
-    inputs : in, config.rows times stream of ChainWord(config)
+    inputs : in, config.array.rows times stream of ChainWord(config)
         The outputs of the column's PEs; only words with `tail` are taken.
     output : out, stream of CollectorBeat(config)
         The column's psums in the order of the pass.
@@ -71,7 +71,7 @@ class ColumnCollector(Block):
                 "configs": In(data.ArrayLayout(CollectorConfig(config), 2)),
                 "issued": In(2),
                 "done": Out(2),
-                "inputs": In(stream.Signature(ChainWord(config))).array(config.rows),
+                "inputs": In(stream.Signature(ChainWord(config))).array(config.array.rows),
                 "output": Out(stream.Signature(CollectorBeat(config))),
             }
         )
@@ -80,7 +80,7 @@ class ColumnCollector(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        queue = Queue(CollectorBeat(config), depth=config.column_fifo)
+        queue = Queue(CollectorBeat(config), depth=config.noc.column_fifo)
         instantiate(m, platform, "queue", queue)
         connect(m, queue.output, flipped(self.output))
         bank = ~self.done[0]  # of the pass after the last one done
@@ -97,7 +97,7 @@ class ColumnCollector(Block):
         waiting = issued == self.done
         current, running = self._running(m, now, ~waiting & now.active, passes)
 
-        here = Signal(config.rows)  # the row whose word is wanted, one bit a row
+        here = Signal(config.array.rows)  # the row whose word is wanted, one bit a row
         wanted = Signal.like(here)  # a cycle later
         m.d.sync += here.eq(wanted)
         word = Signal(ChainWord(config))
@@ -120,15 +120,17 @@ class ColumnCollector(Block):
 
         top = Signal()  # no tail follows in this window
         last_window = self._windows(m, current, running, segment_done & top)
-        below = Cat(here[index:].any() for index in range(config.rows))  # this row and those below
-        above = Signal(config.rows)  # tails that follow in this window
+        below = Cat(
+            here[index:].any() for index in range(config.array.rows)
+        )  # this row and those below
+        above = Signal(config.array.rows)  # tails that follow in this window
         m.d.comb += [
             above.eq(current.tails & ~below),
             top.eq(~above.any()),
             passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
         ]
         first, again = _lowest(now.tails), _lowest(current.tails)
-        if not config.control_pipeline:  # the pass after this one begins at once
+        if not config.control.pipeline:  # the pass after this one begins at once
             following = _lowest(of_bank(m, configs, ~bank, "following").tails)
             first, again = Mux(waiting, first, following), Mux(last_window, following, again)
         with m.If(~running):
@@ -142,10 +144,10 @@ class ColumnCollector(Block):
     def _running(self, m: Module, now, begins: Value, passes: Signal) -> tuple[data.View, Signal]:
         """The configuration of the pass under way, and whether there is one.
 
-        With `control_pipeline` both from registers; the collector rests a cycle between passes.
+        With `control.pipeline` both from registers; the collector rests a cycle between passes.
         """
         running = Signal()
-        if not self.config.control_pipeline:
+        if not self.config.control.pipeline:
             m.d.comb += running.eq(begins)
             return now, running
         current = Signal(CollectorConfig(self.config), reset_less=True)
@@ -155,10 +157,10 @@ class ColumnCollector(Block):
     def _chosen(self, m: Module, here: Signal, wanted: Signal) -> Value:
         """`here` for the words themselves, whose many bits would draw it away from all else.
 
-        With `control_pipeline` from registers of its own, which hold the opposite: synthesis would
+        With `control.pipeline` from registers of its own, which hold the opposite: synthesis would
         make one of two that are equal.
         """
-        if not self.config.control_pipeline:
+        if not self.config.control.pipeline:
             return here
         elsewhere = Signal.like(here, init=-1)
         m.d.sync += elsewhere.eq(~wanted)
@@ -166,13 +168,13 @@ class ColumnCollector(Block):
 
     def _windows(self, m: Module, current, running: Signal, step: Value) -> Signal:
         """Count the windows; returns "this is the last one"."""
-        behind = Signal(self.config.map_bits, init=2)  # number of the next window, from 1
+        behind = Signal(self.config.control.map_bits, init=2)  # number of the next window, from 1
         ends, last = Signal(name="window_ends"), Signal(name="last_window")
         m.d.comb += last.eq(current.single | ends)
         with m.If(step):
             m.d.sync += [behind.eq(behind + 1), ends.eq(behind == current.windows)]
         # Between passes there is no step, where the collector rests.
-        with m.If(~running if self.config.control_pipeline else step & last):
+        with m.If(~running if self.config.control.pipeline else step & last):
             m.d.sync += [behind.eq(behind.init), ends.eq(0)]
         return last
 
@@ -183,9 +185,9 @@ class ColumnCollector(Block):
         is a beat of its own where the segment ends.
         """
         config = self.config
-        lanes, width = config.macs_per_pe, config.noc_psum_out
+        lanes, width = config.pe.macs, config.noc.psum_out
         held = Array(
-            Signal(signed(config.psum_width), name=f"held_{i}", reset_less=True)
+            Signal(signed(config.array.psum_width), name=f"held_{i}", reset_less=True)
             for i in range(width)
         )
         level = Signal(range(width - 1 + lanes))  # psums held

@@ -12,33 +12,33 @@ from hw.pe.layouts import PsumWord, row_bits
 
 
 class FeederBeat(data.StructLayout):
-    """Up to `noc_psum_in` psums for the PE in `row`; `count` of them are valid.
+    """Up to `noc.psum_in` psums for the PE in `row`; `count` of them are valid.
 
     With two multipliers a PE: in the last of every `steps` words of a segment, the second psum is
     left out if `odd`, as in `CONSTANTS`. A segment's beats are full but for the last.
     """
 
     def __init__(self, config: Config):
-        pairs = config.macs_per_pe > 1
+        pairs = config.pe.macs > 1
         super().__init__(
             {
                 "row": row_bits(config),
-                "count": bits_for(config.noc_psum_in),
-                "steps": bits_for(config.psum_spad // config.macs_per_pe) if pairs else 0,
+                "count": bits_for(config.noc.psum_in),
+                "steps": bits_for(config.pe.psum_spad // config.pe.macs) if pairs else 0,
                 "odd": 1 if pairs else 0,
-                "psums": data.ArrayLayout(signed(config.psum_width), config.noc_psum_in),
+                "psums": data.ArrayLayout(signed(config.array.psum_width), config.noc.psum_in),
             }
         )
 
 
 class ColumnFeeder(Block):
-    """FIFO of beats, handed out `macs_per_pe` psums a cycle to one PE of the column, in order.
+    """FIFO of beats, handed out `pe.macs` psums a cycle to one PE of the column, in order.
 
     Members
     -------
     input : in, stream of FeederBeat(config)
         Psums from the buffer, with the chains that they are for.
-    outputs : out, config.rows times stream of PsumWord(config)
+    outputs : out, config.array.rows times stream of PsumWord(config)
         Psums for the PE of every row.
     """
 
@@ -46,7 +46,7 @@ class ColumnFeeder(Block):
         super().__init__(
             {
                 "input": In(stream.Signature(FeederBeat(config))),
-                "outputs": Out(stream.Signature(PsumWord(config))).array(config.rows),
+                "outputs": Out(stream.Signature(PsumWord(config))).array(config.array.rows),
             }
         )
         self.config = config
@@ -54,13 +54,13 @@ class ColumnFeeder(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        lanes = config.macs_per_pe
-        queue = Queue(FeederBeat(config), depth=config.column_fifo, registered=True)
+        lanes = config.pe.macs
+        queue = Queue(FeederBeat(config), depth=config.noc.column_fifo, registered=True)
         instantiate(m, platform, "queue", queue)
         connect(m, flipped(self.input), queue.input)
         beat = queue.output.payload
-        position = Signal(range(max(config.noc_psum_in, 2)))  # of the next psum in the beat
-        behind = Signal(range(config.noc_psum_in + 2))  # the position after this word
+        position = Signal(range(max(config.noc.psum_in, 2)))  # of the next psum in the beat
+        behind = Signal(range(config.noc.psum_in + 2))  # the position after this word
         taken = Signal()
         final = Signal()
         word = Signal(PsumWord(config))
@@ -68,7 +68,7 @@ class ColumnFeeder(Block):
         if lanes == 1:
             m.d.comb += [word[0].eq(beat.psums[position]), behind.eq(position + 1)]
         m.d.comb += [
-            final.eq((behind >= beat.count) | straddles if config.noc_psum_in > 1 else 1),
+            final.eq((behind >= beat.count) | straddles if config.noc.psum_in > 1 else 1),
             queue.output.ready.eq(taken & final),
         ]
         with m.If(taken):
@@ -84,7 +84,7 @@ class ColumnFeeder(Block):
         """
         step = Signal.like(beat.steps)
         following = Signal.like(beat.steps)
-        held = Signal(signed(self.config.psum_width))
+        held = Signal(signed(self.config.array.psum_width))
         holding = Signal()
         straddles = Signal()
         m.d.comb += [

@@ -56,7 +56,7 @@ class BoxLoader(Block):
         )
         word, word_valid = self._words(m, step, last)
         m.d.comb += [
-            outside.eq(address >= config.act_banks * config.glb_depth),
+            outside.eq(address >= config.act_banks * config.buffer.depth),
             self.overrun.eq(self.busy & outside),
             self.address.eq(address),
             self.write.valid.eq(self.busy & word_valid & ~outside),
@@ -73,7 +73,7 @@ class BoxLoader(Block):
 
     def _words(self, m: Module, step: Signal, last: Signal):
         """(buffer word, it is there) out of link words."""
-        width = self.config.glb_width
+        width = self.config.buffer.width
         source = self.payload
         if width <= LINK_WORD_BITS:
             parts = LINK_WORD_BITS // width

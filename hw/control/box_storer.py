@@ -37,7 +37,7 @@ class BoxStorer(Block):
         The second word of the status block, if it failed.
     result : out, stream of LINK_WORD_BITS
         The block: header, then data.
-    port : out, read_port(config.glb_width)
+    port : out, read_port(config.buffer.width)
         Read port of the buffer.
     """
 
@@ -52,7 +52,7 @@ class BoxStorer(Block):
                 "status": Out(8),
                 "value": Out(ADDRESS),
                 "result": Out(stream.Signature(LINK_WORD_BITS)),
-                "port": Out(read_port(config.glb_width)),
+                "port": Out(read_port(config.buffer.width)),
             }
         )
         self.config = config
@@ -61,7 +61,7 @@ class BoxStorer(Block):
         m = Module()
         config = self.config
         reader = Reader(  # label: the box's last word
-            1, width=config.glb_width, pipeline=config.control_pipeline
+            1, width=config.buffer.width, pipeline=config.control.pipeline
         )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
@@ -72,7 +72,7 @@ class BoxStorer(Block):
         outside, step = Signal(), Signal()
         last, address = walk_box(m, region, start=self.start, origin=self.region.address, step=step)
         m.d.comb += [
-            outside.eq(asking & (address >= config.act_banks * config.glb_depth)),
+            outside.eq(asking & (address >= config.act_banks * config.buffer.depth)),
             reader.input.valid.eq(asking & ~outside),
             reader.input.payload.address.eq(address),
             reader.input.payload.skip.eq(0),
@@ -141,7 +141,7 @@ class BoxStorer(Block):
 
     def _link_words(self, m: Module, reader: Reader, sink) -> Signal:
         """Link words out of buffer words; returns "the box's last link word leaves"."""
-        width = self.config.glb_width
+        width = self.config.buffer.width
         item = reader.output
         sent_last = Signal()
         moved = Signal()

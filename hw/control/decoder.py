@@ -22,9 +22,9 @@ from hw.arch.commands import (
     Status,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
-from hw.arch.identity import identity_words
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.decoder_state import (

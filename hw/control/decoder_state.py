@@ -31,11 +31,11 @@ BUFFERED = max(VECTOR.words, REGION.words, INDEX.words)
 def table_commands(config: Config) -> dict[Opcode, tuple[int, int]]:
     """Words of an entry and number of entries for every command that fills a table."""
     tables = {
-        Opcode.ROWS: (row_pattern_words(config.rows), config.row_patterns),
-        Opcode.COLS: (col_pattern_words(config.cols), config.col_patterns),
-        Opcode.PARAMS: (PARAM.words, config.post_channels),
+        Opcode.ROWS: (row_pattern_words(config.array.rows), config.control.row_patterns),
+        Opcode.COLS: (col_pattern_words(config.array.cols), config.control.col_patterns),
+        Opcode.PARAMS: (PARAM.words, config.post.channels),
     }
-    if config.data_width == 8:
+    if config.array.data_width == 8:
         tables[Opcode.TABLE] = (TABLE.words, 256)
     if weight_words(config):
         tables[Opcode.MEMORY] = (1, weight_words(config))
@@ -44,13 +44,13 @@ def table_commands(config: Config) -> dict[Opcode, tuple[int, int]]:
 
 def vector_operations(config: Config) -> list[VectorOp]:
     """Operations of VECTOR that exist for the data width."""
-    other = VectorOp.ADD16 if config.data_width == 8 else VectorOp.ADD
+    other = VectorOp.ADD16 if config.array.data_width == 8 else VectorOp.ADD
     return [op for op in VectorOp if op is not other]
 
 
 def vector_modes(config: Config) -> list[Rounding]:
     """Rounding modes that VECTOR may use: those that are built, without 32-bit results."""
-    return sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW})
+    return sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW})
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class DecoderState:
         return facts
 
     def watch(self, m: Module, alive) -> None:
-        """Raise `stuck` after `watchdog` cycles in a row that are not `alive`."""
-        limit = self.config.watchdog
+        """Raise `stuck` after `control.watchdog` cycles in a row that are not `alive`."""
+        limit = self.config.control.watchdog
         idle = Signal(bits_for(limit))
         m.d.comb += self.stuck.eq(idle == limit)
         m.d.sync += idle.eq(idle + 1)

@@ -60,8 +60,8 @@ def control_port(config: Config) -> Signature:
             ),
             "start_conv": Out(1),
             "walk_idle": In(1),
-            "rows": Out(pattern(config.row_patterns, row_pattern_words(config.rows))),
-            "cols": Out(pattern(config.col_patterns, col_pattern_words(config.cols))),
+            "rows": Out(pattern(config.control.row_patterns, row_pattern_words(config.array.rows))),
+            "cols": Out(pattern(config.control.col_patterns, col_pattern_words(config.array.cols))),
             "params": Out(Signature({"en": Out(1), "channel": Out(16), "data": Out(PARAM_LAYOUT)})),
             "table": Out(Signature({"en": Out(1), "index": Out(8), "data": Out(LINK_WORD_BITS)})),
             "memory": Out(

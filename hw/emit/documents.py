@@ -5,18 +5,19 @@ that drivers written elsewhere cannot disagree with the gateware.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Any
 
 from hw.arch import commands, frames
 from hw.arch.commands import COMMAND_SET_VERSION, DESCRIPTOR_WORDS, LOOPS, MAGIC, Opcode
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash, render_toml
+from hw.arch.config.file import config_hash, render_toml
+from hw.arch.config.identity import VERSIONS
+from hw.arch.config.section import as_number
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Struct
-from hw.arch.identity import VERSIONS
 from hw.arch.registers import MEANINGS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
@@ -156,8 +157,13 @@ def render_header(config: Config, name: str) -> str:
     ]
     lines += ["", "/* Configuration */"]
     lines += [
-        define("CONFIG", item.name, str(int(getattr(config, item.name))), item.metadata["doc"])
-        for item in fields(config)
+        define(
+            "CONFIG",
+            name.replace(".", "_"),
+            str(as_number(config.value(name), item)),
+            _meaning(item.metadata),
+        )
+        for name, item in Config.declared()
     ]
     for kind in ENUMS:
         lines += ["", f"/* {kind.__name__} */"]
@@ -168,6 +174,12 @@ def render_header(config: Config, name: str) -> str:
         lines += ["", f"/* {record.name}: {record.doc} */"]
         lines += [define(record.name, *constant) for constant in _record_constants(record)]
     return "\n".join([*lines, "", f"#endif /* {guard} */", ""])
+
+
+def _meaning(metadata: Mapping[str, Any]) -> str:
+    """What a field means; for a kind also the numbers that stand for the kinds."""
+    kinds = "; ".join(f"{number}: {name}" for number, name in enumerate(metadata.get("kinds", ())))
+    return f"{metadata['doc']} ({kinds})" if kinds else str(metadata["doc"])
 
 
 def _record_constants(record: Struct) -> Iterable[tuple[str, str, str]]:
@@ -197,8 +209,8 @@ def render_markdown(config: Config, name: str) -> str:
         *_table(
             ("field", "value", "meaning"),
             (
-                (f"`{item.name}`", str(getattr(config, item.name)), item.metadata["doc"])
-                for item in fields(config)
+                (f"`{name}`", str(config.value(name)), item.metadata["doc"])
+                for name, item in Config.declared()
             ),
         ),
         "",

@@ -70,7 +70,7 @@ class FilterEngine(Block):
                 "beat": table.constants.filter_beats,
             },
         )
-        beat_bits = config.noc_filter * config.data_width
+        beat_bits = config.noc.filter * config.array.data_width
         per_word = LINK_WORD_BITS // beat_bits
         part = Signal(range(max(per_word, 2)))
         finished = loops["fid"].ends
@@ -103,10 +103,10 @@ class FilterEngine(Block):
     def _operands(self, m: Module, stored, table):
         """Stored weights less their zero point, where the configuration knows of one."""
         config = self.config
-        if not config.weight_zero_points or config.data_width == 16:
+        if not config.pe.weight_zero_points or config.array.data_width == 16:
             return stored
         operands = []
-        for i in range(config.noc_filter):
+        for i in range(config.noc.filter):
             raw = stored.word_select(i, 8)
             operand = Signal(signed(config.weight_width), name=f"operand_{i}")
             sign = raw[7] & table.constants.weight_signed

@@ -28,7 +28,7 @@ class BeatLabel(data.StructLayout):
                 "tag": TAG,
                 "bank": 1,
                 "lane": range(config.lanes),
-                "more": range(max(config.noc_ifmap, 2)),
+                "more": range(max(config.noc.ifmap, 2)),
                 "pad": 1,
             }
         )
@@ -46,7 +46,7 @@ class IfmapEngine(Block):
         Both pass tables.
     slot_bank : out, 1
         Table of the slot to be read.
-    slot_index : out, ceil_log2(max(config.rows, 2))
+    slot_index : out, ceil_log2(max(config.array.rows, 2))
         Number of the slot to be read.
     slot : in, compact(SLOT, config)
         That slot, in the same cycle.
@@ -56,7 +56,7 @@ class IfmapEngine(Block):
         Number modulo 4 of the last pass finished here.
     quiet : in, 1
         All earlier work is done; a pass with `sync` waits for it.
-    port : out, read_port(config.glb_width)
+    port : out, read_port(config.buffer.width)
         Read port of the buffer.
     beats : out, stream of ifmap_bus(config)
         Beats for the ifmap network.
@@ -67,12 +67,12 @@ class IfmapEngine(Block):
             {
                 "tables": In(data.ArrayLayout(PassTable(config), 2)),
                 "slot_bank": Out(1),
-                "slot_index": Out(ceil_log2(max(config.rows, 2))),
+                "slot_index": Out(ceil_log2(max(config.array.rows, 2))),
                 "slot": In(compact(SLOT, config)),
                 "issued": In(2),
                 "done": Out(2),
                 "quiet": In(1),
-                "port": Out(read_port(config.glb_width)),
+                "port": Out(read_port(config.buffer.width)),
                 "beats": Out(stream.Signature(ifmap_bus(config))),
             }
         )
@@ -81,7 +81,9 @@ class IfmapEngine(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        reader = Reader(BeatLabel(config), width=config.glb_width, pipeline=config.control_pipeline)
+        reader = Reader(
+            BeatLabel(config), width=config.buffer.width, pipeline=config.control.pipeline
+        )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
         self._walk(m, reader)
@@ -123,7 +125,7 @@ class IfmapEngine(Block):
         }
         loops = nest(m, step, limits, begins=begins)
         place = Signal(self._place(), reset_less=True)
-        pixel = Signal(config.map_bits)  # pixels from the first one of the row
+        pixel = Signal(config.control.map_bits)  # pixels from the first one of the row
         self._next(m, table, slot, loops, step, place, pixel)
         m.d.comb += [
             self.slot_bank.eq(bank),
@@ -152,7 +154,7 @@ class IfmapEngine(Block):
             label.tag.eq(place.h + place.item_tag),
             label.bank.eq(bank),
             label.lane.eq(place.lane),
-            label.more.eq(Mux(left > config.noc_ifmap, config.noc_ifmap, left) - 1),
+            label.more.eq(Mux(left > config.noc.ifmap, config.noc.ifmap, left) - 1),
             label.pad.eq(outside),
         ]
 
@@ -192,7 +194,7 @@ class IfmapEngine(Block):
         }
         there = {level: Signal(ADDRESS, name=f"next_{level}") for level in strides}
         outer_pixel, next_outer, next_pixel = (
-            Signal(self.config.map_bits, name=name)
+            Signal(self.config.control.map_bits, name=name)
             for name in ("outer_pixel", "next_outer", "next_pixel")
         )
         pi = loops["pi"]
@@ -230,7 +232,7 @@ class IfmapEngine(Block):
 
     def _next_beat(self, m: Module, constants, place) -> None:
         """The next channels of the same pixel."""
-        lanes, width = self.config.lanes, self.config.noc_ifmap
+        lanes, width = self.config.lanes, self.config.noc.ifmap
         m.d.sync += place.channel.eq(place.channel + width)
         if lanes == width:
             m.d.sync += place.beat.eq(place.beat + constants.plane_stride)
@@ -245,13 +247,13 @@ class IfmapEngine(Block):
         label = reader.output.payload.label
         # A pass's table lasts until its last beat has reached every PE.
         constants = of_bank(m, self.tables, label.bank, "delivered").constants
-        width = config.noc_ifmap * config.data_width
+        width = config.noc.ifmap * config.array.data_width
         stored = Signal(width)
         payload = self.beats.payload
         m.d.comb += [
             stored.eq(
                 reader.output.payload.data.word_select(
-                    label.lane[exact_log2(config.noc_ifmap) :], width
+                    label.lane[exact_log2(config.noc.ifmap) :], width
                 )
             ),
             self.beats.valid.eq(reader.output.valid),
@@ -260,12 +262,12 @@ class IfmapEngine(Block):
             payload.tag.eq(label.tag),
             payload.bank.eq(label.bank),
         ]
-        if config.noc_ifmap > 1:
+        if config.noc.ifmap > 1:
             m.d.comb += payload.payload.more.eq(label.more)
-        for i in range(config.noc_ifmap):
-            raw = stored.word_select(i, config.data_width)
+        for i in range(config.noc.ifmap):
+            raw = stored.word_select(i, config.array.data_width)
             operand = payload.payload.words[i]
-            if config.data_width == 8:
+            if config.array.data_width == 8:
                 sign = raw[7] & constants.signed
                 value = Cat(raw, sign).as_signed() - constants.zero
             else:

@@ -19,7 +19,7 @@ from hw.pe.layouts import row_bits
 class PsumReader(Block):
     """Reads the beats of every window, segment and column that does not start at zero.
 
-    One beat a cycle (`psum_beat` / `noc_psum_in` cycles where the network is narrower). A window is
+    One beat a cycle (`psum_beat` / `noc.psum_in` cycles where the network is narrower). A window is
     read only when the pass before has written it: the writer's progress is watched.
 
     Members
@@ -32,21 +32,21 @@ class PsumReader(Block):
         Number modulo 4 of the last pass finished here.
     bank : out, 1
         Table of the entries to be read.
-    segment_index : out, ceil_log2(max(config.rows, 2))
+    segment_index : out, ceil_log2(max(config.array.rows, 2))
         Number of the segment to be read.
     segment : in, compact(SEGMENT, config)
         That segment, in the same cycle.
-    column_index : out, ceil_log2(max(config.cols, 2))
+    column_index : out, ceil_log2(max(config.array.cols, 2))
         Number of the column entry to be read.
     column : in, compact(COLUMN, config)
         That entry, in the same cycle.
     written_pass : in, 2
         Number modulo 4 of the last pass that the psum writer has finished.
-    written_window : in, config.map_bits
+    written_window : in, config.control.map_bits
         Windows that it has written of the pass after that one.
-    port : out, read_port(config.banks_per_beat * config.glb_width)
+    port : out, read_port(config.banks_per_beat * config.buffer.width)
         Read port of the buffer, a psum beat wide.
-    columns : out, config.cols times stream of FeederBeat(config)
+    columns : out, config.array.cols times stream of FeederBeat(config)
         Psums for every column.
     """
 
@@ -57,14 +57,14 @@ class PsumReader(Block):
                 "issued": In(2),
                 "done": Out(2),
                 "bank": Out(1),
-                "segment_index": Out(ceil_log2(max(config.rows, 2))),
+                "segment_index": Out(ceil_log2(max(config.array.rows, 2))),
                 "segment": In(compact(SEGMENT, config)),
-                "column_index": Out(ceil_log2(max(config.cols, 2))),
+                "column_index": Out(ceil_log2(max(config.array.cols, 2))),
                 "column": In(compact(COLUMN, config)),
                 "written_pass": In(2),
-                "written_window": In(config.map_bits),
-                "port": Out(read_port(config.banks_per_beat * config.glb_width)),
-                "columns": Out(stream.Signature(FeederBeat(config))).array(config.cols),
+                "written_window": In(config.control.map_bits),
+                "port": Out(read_port(config.banks_per_beat * config.buffer.width)),
+                "columns": Out(stream.Signature(FeederBeat(config))).array(config.array.cols),
             }
         )
         self.config = config
@@ -78,14 +78,14 @@ class PsumReader(Block):
                 "row": row_bits(config),
                 "steps": beat["steps"].shape,
                 "odd": beat["odd"].shape,
-                "column": range(max(config.cols, 2)),
+                "column": range(max(config.array.cols, 2)),
                 "more": range(config.psum_beat),  # psums beyond the first
             }
         )
         reader = Reader(
             label,
-            width=config.banks_per_beat * config.glb_width,
-            pipeline=config.control_pipeline,
+            width=config.banks_per_beat * config.buffer.width,
+            pipeline=config.control.pipeline,
         )
         instantiate(m, platform, "reader", reader)
         connect(m, reader.port, flipped(self.port))
@@ -156,17 +156,17 @@ class PsumReader(Block):
         )
 
     def _emit(self, m: Module, reader: Reader) -> None:
-        """Unpack the beat and hand it to its column, `noc_psum_in` psums a cycle."""
+        """Unpack the beat and hand it to its column, `noc.psum_in` psums a cycle."""
         config = self.config
         beat = reader.output.payload
-        slot_bits = config.glb_width // config.psums_per_word
+        slot_bits = config.buffer.width // config.psums_per_word
         psums = Array(
-            beat.data.word_select(i // config.psums_per_word, config.glb_width).word_select(
+            beat.data.word_select(i // config.psums_per_word, config.buffer.width).word_select(
                 i % config.psums_per_word, slot_bits
-            )[: config.psum_width]
+            )[: config.array.psum_width]
             for i in range(config.psum_beat)
         )
-        width = config.noc_psum_in
+        width = config.noc.psum_in
         parts = config.psum_beat // width
         part = Signal(range(parts))
         over, parts_beyond = _split(beat.label.more, width)

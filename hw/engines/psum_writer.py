@@ -18,14 +18,14 @@ from hw.post.items import item_layout
 
 def accumulator_width(config: Config) -> int:
     """Bits of what the post-processor adds the bias to."""
-    return max(config.psum_width, 32)
+    return max(config.array.psum_width, 32)
 
 
 class PsumWriter(Block):
     """Takes every window's beats by segment and column, in that fixed order.
 
-    One beat a cycle to the buffer (`psum_beat` / `noc_psum_out` cycles where the network is
-    narrower), `post_units` psums a cycle to the post-processor. A pass counts as done when its last
+    One beat a cycle to the buffer (`psum_beat` / `noc.psum_out` cycles where the network is
+    narrower), `post.units` psums a cycle to the post-processor. A pass counts as done when its last
     write was accepted and the post-processor holds nothing of it.
 
     Members
@@ -38,19 +38,19 @@ class PsumWriter(Block):
         Number modulo 4 of the last pass finished here.
     bank : out, 1
         Table of the entries to be read.
-    segment_index : out, ceil_log2(max(config.rows, 2))
+    segment_index : out, ceil_log2(max(config.array.rows, 2))
         Number of the segment to be read.
     segment : in, compact(SEGMENT, config)
         That segment, in the same cycle.
-    column_index : out, ceil_log2(max(config.cols, 2))
+    column_index : out, ceil_log2(max(config.array.cols, 2))
         Number of the column entry to be read.
     column : in, compact(COLUMN, config)
         That entry, in the same cycle.
-    written_window : out, config.map_bits
+    written_window : out, config.control.map_bits
         Windows of the present pass whose psums are in the buffer.
     closed : out, 1
         The last pass of a command is done.
-    columns : in, config.cols times stream of CollectorBeat(config)
+    columns : in, config.array.cols times stream of CollectorBeat(config)
         Psums of every column.
     psums : out, stream of psum_write_layout(config)
         Writes to the buffer.
@@ -67,13 +67,13 @@ class PsumWriter(Block):
                 "issued": In(2),
                 "done": Out(2),
                 "bank": Out(1),
-                "segment_index": Out(ceil_log2(max(config.rows, 2))),
+                "segment_index": Out(ceil_log2(max(config.array.rows, 2))),
                 "segment": In(compact(SEGMENT, config)),
-                "column_index": Out(ceil_log2(max(config.cols, 2))),
+                "column_index": Out(ceil_log2(max(config.array.cols, 2))),
                 "column": In(compact(COLUMN, config)),
-                "written_window": Out(config.map_bits),
+                "written_window": Out(config.control.map_bits),
                 "closed": Out(1),
-                "columns": In(stream.Signature(CollectorBeat(config))).array(config.cols),
+                "columns": In(stream.Signature(CollectorBeat(config))).array(config.array.cols),
                 "psums": Out(stream.Signature(psum_write_layout(config))),
                 "items": Out(stream.Signature(item_layout(config, accumulator_width(config)))),
                 "post_idle": In(1),
@@ -82,7 +82,7 @@ class PsumWriter(Block):
         self.config = config
         self.beat = data.StructLayout(
             {
-                "psums": data.ArrayLayout(signed(config.psum_width), config.psum_beat),
+                "psums": data.ArrayLayout(signed(config.array.psum_width), config.psum_beat),
                 "count": bits_for(config.psum_beat),
                 "finished": 1,
                 "psum_address": ADDRESS,
@@ -108,7 +108,7 @@ class PsumWriter(Block):
         """Complete a psum beat from the column's beats and note where it belongs."""
         config = self.config
         constants, bases = table.constants, table.bases
-        width = config.noc_psum_out
+        width = config.noc.psum_out
         parts = config.psum_beat // width
         step = Signal()
         loops = nest(
@@ -193,17 +193,17 @@ class PsumWriter(Block):
     def _write(self, m: Module, beat, full: Signal, leave: Signal, table) -> None:
         """Send the beat to the buffer in one piece, or to the post-processor item by item."""
         config = self.config
-        units = config.post_units
+        units = config.post.units
         items = config.psum_beat // units
         item = Signal(range(max(items, 2)))
         final = Signal()
         first = item * units  # first psum of the item
-        slot_bits = config.glb_width // config.psums_per_word
+        slot_bits = config.buffer.width // config.psums_per_word
         words = []
         for word in range(config.banks_per_beat):
             slots = range(word * config.psums_per_word, (word + 1) * config.psums_per_word)
             packed = Cat(_padded(beat.psums[i], slot_bits) for i in slots if i < config.psum_beat)
-            words.append(_padded(packed, config.glb_width))
+            words.append(_padded(packed, config.buffer.width))
         channel = Signal(CHANNEL)
         block = Signal(CHANNEL)  # channel block; 32-bit results have blocks of fewer channels
         # A beat is full a cycle after the pass has come to be the present one at the earliest.
@@ -231,7 +231,7 @@ class PsumWriter(Block):
             payload.addr.eq(
                 beat.output
                 + (
-                    Mux(raw, block << exact_log2(32 // config.data_width), block)[:reach]
+                    Mux(raw, block << exact_log2(32 // config.array.data_width), block)[:reach]
                     * plane[:reach]
                 )[:reach]
             ),

@@ -35,7 +35,7 @@ def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
     reach: dict[str, int] = {}
     if config is not None:
         reach = dict.fromkeys(_ACT_FIELDS, act_address_bits(config))
-        reach |= {f.name: config.map_bits for f in struct.fields if f.on_map}
+        reach |= {f.name: config.control.map_bits for f in struct.fields if f.on_map}
         reach["psum"] = psum_address_bits(config)
         reach["head"] = row_bits(config)
     return data.StructLayout(
@@ -55,10 +55,10 @@ class PassTable(data.StructLayout):
                 "last": 1,
                 "sync": 1,
                 "closing": 1,
-                **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.rows)),
-                **dict.fromkeys(("columns", "groups"), bits_for(config.cols)),
-                "rows": data.ArrayLayout(RowTable(config), config.rows),
-                "cols": data.ArrayLayout(ColumnTable(config), config.cols),
+                **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.array.rows)),
+                **dict.fromkeys(("columns", "groups"), bits_for(config.array.cols)),
+                "rows": data.ArrayLayout(RowTable(config), config.array.rows),
+                "cols": data.ArrayLayout(ColumnTable(config), config.array.cols),
             }
         )
 

@@ -11,7 +11,7 @@ from hw.base.block import Block, Ram, instantiate
 
 def weight_words(config: Config) -> int:
     """64-bit words of the weight memory; 0 if there is none."""
-    return config.weight_memory * 8 // LINK_WORD_BITS
+    return config.buffer.weight_memory * 8 // LINK_WORD_BITS
 
 
 class WeightMemory(Block):

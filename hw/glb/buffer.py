@@ -11,7 +11,7 @@ from hw.glb.ports import act_write_layout, psum_write_layout, read_port
 
 
 class GlobalBuffer(Block):
-    """`glb_banks` single-port banks shared by activations and psums.
+    """`buffer.banks` single-port banks shared by activations and psums.
 
     Four requests a cycle, granted in this order where they want the same bank: psum write, psum
     read, activation write, activation read. A psum beat takes `banks_per_beat` neighbouring banks;
@@ -23,9 +23,9 @@ class GlobalBuffer(Block):
         Writes of psum beats.
     act_write : in, stream of act_write_layout(config)
         Writes of buffer words.
-    psum_read : in, read_port(config.banks_per_beat * config.glb_width)
+    psum_read : in, read_port(config.banks_per_beat * config.buffer.width)
         Reads of psum beats.
-    act_read : in, read_port(config.glb_width)
+    act_read : in, read_port(config.buffer.width)
         Reads of buffer words.
     """
 
@@ -34,8 +34,8 @@ class GlobalBuffer(Block):
             {
                 "psum_write": In(stream.Signature(psum_write_layout(config))),
                 "act_write": In(stream.Signature(act_write_layout(config))),
-                "psum_read": In(read_port(config.banks_per_beat * config.glb_width)),
-                "act_read": In(read_port(config.glb_width)),
+                "psum_read": In(read_port(config.banks_per_beat * config.buffer.width)),
+                "act_read": In(read_port(config.buffer.width)),
             }
         )
         self.config = config
@@ -68,10 +68,10 @@ class GlobalBuffer(Block):
     @property
     def banks(self) -> int:
         """Number of banks."""
-        return self.config.glb_banks
+        return self.config.buffer.banks
 
     def _row_bits(self) -> int:
-        return exact_log2(self.config.glb_depth)
+        return exact_log2(self.config.buffer.depth)
 
     def _act_bank(self, address):
         """(one-hot set of banks, row) of an activation word."""
@@ -115,11 +115,11 @@ class GlobalBuffer(Block):
     def _bank(self, m: Module, platform: object, index: int, wanted, valid, grant):
         config = self.config
         ram = SinglePortRam(
-            width=config.glb_width, depth=config.glb_depth, lane_width=config.data_width
+            width=config.buffer.width, depth=config.buffer.depth, lane_width=config.array.data_width
         )
         instantiate(m, platform, f"bank_{index}", ram)
         k = config.banks_per_beat
-        part = (index - (config.glb_banks - 2 * k * config.psum_groups)) % k
+        part = (index - (config.buffer.banks - 2 * k * config.psum_groups)) % k
         takes = {}
         for name, (banks, _row) in wanted.items():
             take = Signal(name=f"{name}_{index}")
@@ -129,7 +129,7 @@ class GlobalBuffer(Block):
         for name in reversed(list(wanted)):
             with m.If(takes[name]):
                 m.d.comb += ram.addr.eq(wanted[name][1])
-        psum_data = self.psum_write.payload.data.word_select(part, config.glb_width)
+        psum_data = self.psum_write.payload.data.word_select(part, config.buffer.width)
         m.d.comb += [
             ram.wdata.eq(Mux(takes["psum_write"], psum_data, self.act_write.payload.data)),
             ram.we.eq(
@@ -145,7 +145,7 @@ class GlobalBuffer(Block):
     def _answer(self, m: Module, wanted: dict, outputs: list) -> None:
         """Steer the banks' data back to the ports, by the bank asked for the cycle before."""
         k = self.config.banks_per_beat
-        width = self.config.glb_width
+        width = self.config.buffer.width
         act_banks = [i for i in range(self.banks) if i < self.config.act_banks]
         act_chosen = Signal(range(max(len(act_banks), 2)))
         address = self.act_read.request.payload

@@ -19,22 +19,22 @@ def read_port(width: int) -> Signature:
 
 def act_address_bits(config: Config) -> int:
     """Bits of an activation address that tell existing buffer words apart."""
-    return min(ADDRESS, ceil_log2(max(config.act_banks, 2)) + exact_log2(config.glb_depth))
+    return min(ADDRESS, ceil_log2(max(config.act_banks, 2)) + exact_log2(config.buffer.depth))
 
 
 def psum_address_bits(config: Config) -> int:
     """Bits of a psum address that tell existing psum beats apart."""
-    return min(ADDRESS, 1 + ceil_log2(max(config.psum_groups, 2)) + exact_log2(config.glb_depth))
+    return min(ADDRESS, 1 + ceil_log2(max(config.psum_groups, 2)) + exact_log2(config.buffer.depth))
 
 
 def act_write_layout(config: Config) -> data.StructLayout:
     """A write of some lanes of an activation word."""
-    return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.glb_width})
+    return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.buffer.width})
 
 
 def psum_write_layout(config: Config) -> data.StructLayout:
     """A write of a psum beat, in buffer words."""
-    return data.StructLayout({"addr": ADDRESS, "data": config.banks_per_beat * config.glb_width})
+    return data.StructLayout({"addr": ADDRESS, "data": config.banks_per_beat * config.buffer.width})
 
 
 class Reader(Block):

@@ -18,7 +18,7 @@ _RAM, _REGISTERS = 28, 29  # the address bits that tell regions apart
 
 def require_processor(config: Config) -> None:
     """Refuse a configuration whose processor or firmware cannot be made here, before all work."""
-    if config.processor:
+    if config.control.microcontroller:
         source()
         firmware.build(config)
 
@@ -28,14 +28,14 @@ class Processor(Block):
 
     Members
     -------
-    command : in, stream of config.link_width
+    command : in, stream of config.link.width
         Beats of the command stream.
-    result : out, stream of config.link_width
+    result : out, stream of config.link.width
         Beats of the result stream.
     """
 
     def __init__(self, config: Config):
-        beat = stream.Signature(config.link_width)
+        beat = stream.Signature(config.link.width)
         super().__init__({"command": In(beat), "result": Out(beat)})
         self.config = config
 

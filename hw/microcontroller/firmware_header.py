@@ -37,10 +37,10 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import Config
+from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
-from hw.arch.identity import identity_words
-from hw.arch.layout import psum_capacity
+from hw.arch.program.layout import psum_capacity
 from hw.microcontroller.registers import ACTIVITY, ACTIVITY_BITS, MAP, RAM, REGISTERS, STATUS_BITS
 
 _RECORDS = (
@@ -92,7 +92,7 @@ def _number(value: int) -> str:
 
 
 def _opcodes(config: Config) -> list[Opcode]:
-    return [op for op in Opcode if op is not Opcode.MEMORY or config.weight_memory]
+    return [op for op in Opcode if op is not Opcode.MEMORY or config.buffer.weight_memory]
 
 
 def _numbers(config: Config) -> Iterator[tuple[str, int]]:
@@ -119,38 +119,38 @@ def _numbers(config: Config) -> Iterator[tuple[str, int]]:
 
 
 def _configuration(config: Config) -> Iterator[tuple[str, int]]:
-    words = config.glb_banks * config.glb_depth
+    words = config.buffer.banks * config.buffer.depth
     yield from {
         "RAM": RAM,
         "REGISTERS": REGISTERS,
-        "ROWS": config.rows,
-        "COLS": config.cols,
-        "NOC_FILTER": config.noc_filter,
-        "WEIGHT_ZERO_POINTS": int(config.weight_zero_points),
-        "GLB_BANKS": config.glb_banks,
-        "GLB_DEPTH": config.glb_depth,
+        "ROWS": config.array.rows,
+        "COLS": config.array.cols,
+        "NOC_FILTER": config.noc.filter,
+        "WEIGHT_ZERO_POINTS": int(config.pe.weight_zero_points),
+        "GLB_BANKS": config.buffer.banks,
+        "GLB_DEPTH": config.buffer.depth,
         "BUFFER_WORDS": words,
-        "ACTIVATION_WORDS": config.act_banks * config.glb_depth,
+        "ACTIVATION_WORDS": config.act_banks * config.buffer.depth,
         "PSUM_CAPACITY": psum_capacity(config),
         "ADDRESS_MASK": (1 << ADDRESS) - 1,
-        "BYTE_MASK": (config.glb_width // 8 << ADDRESS) - 1,
+        "BYTE_MASK": (config.buffer.width // 8 << ADDRESS) - 1,
         "CHANNEL_MASK": (1 << CHANNEL) - 1,
         "CHECKSUM_MASK": _mask(HEADER, "checksum"),
         "VERSION_MASK": _mask(BEGIN, "version"),
         "PATTERN_MASK": _mask(BASES, "rows"),
         "WEIGHTS_MASK": _mask(BASES, "weights"),
         "PARAM_MASK": _mask(VECTOR, "param"),
-        "ROW_PATTERNS": config.row_patterns,
-        "ROW_PATTERN_WORDS": row_pattern_words(config.rows),
-        "COLUMN_PATTERNS": config.col_patterns,
-        "COLUMN_PATTERN_WORDS": col_pattern_words(config.cols),
-        "PARAM_ENTRIES": config.post_channels,
+        "ROW_PATTERNS": config.control.row_patterns,
+        "ROW_PATTERN_WORDS": row_pattern_words(config.array.rows),
+        "COLUMN_PATTERNS": config.control.col_patterns,
+        "COLUMN_PATTERN_WORDS": col_pattern_words(config.array.cols),
+        "PARAM_ENTRIES": config.post.channels,
         "TABLE_ENTRIES": _TABLE_ENTRIES,
-        "WEIGHT_WORDS": config.weight_memory * 8 // WORD_BITS,
-        "LINK_WIDTH": config.link_width,
+        "WEIGHT_WORDS": config.buffer.weight_memory * 8 // WORD_BITS,
+        "LINK_WIDTH": config.link.width,
         "ACTIVITY_MASK": (1 << ACTIVITY_BITS) - 1,
-        "ACTIVITY_CYCLES": (1 << ACTIVITY_BITS) // (2 * config.rows * config.cols),
-        "WATCHDOG": config.watchdog,
+        "ACTIVITY_CYCLES": (1 << ACTIVITY_BITS) // (2 * config.array.rows * config.array.cols),
+        "WATCHDOG": config.control.watchdog,
         "LOOPS": LOOPS,
         "COUNTERS": len(COUNTERS.fields),
         "DESCRIPTOR_MOST": max(DESCRIPTOR_WORDS.values()),

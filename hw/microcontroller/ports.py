@@ -25,14 +25,14 @@ class Registers(Block):
     -------
     port : in, {en: 1, write: 1, index: 6, wdata: _WORD, rdata: in _WORD}
         An access; `index` counts words of 4 bytes.
-    command : in, stream of config.link_width
+    command : in, stream of config.link.width
         Beats of the command stream.
-    result : out, stream of config.link_width
+    result : out, stream of config.link.width
         Beats of the result stream.
     """
 
     def __init__(self, config: Config):
-        beat = stream.Signature(config.link_width)
+        beat = stream.Signature(config.link.width)
         port = Signature(
             {
                 "en": Out(1),
@@ -74,10 +74,10 @@ class Registers(Block):
         """The pass table: one pass is over before the next is written."""
         config, wdata = self.config, self.port.wdata
         table = Signal(array.tables[0].shape(), reset_less=True)
-        for row in range(config.rows):
+        for row in range(config.array.rows):
             with m.If(self._written("ROW", row)):
                 m.d.sync += _copied(table.rows[row], layout(ROW)(Cat(wdata, Const(0, 32))))
-        for col in range(config.cols):
+        for col in range(config.array.cols):
             with m.If(self._written("COLUMN", col)):
                 m.d.sync += _copied(table.cols[col], layout(COLUMN)(Cat(wdata, Const(0, 96))))
         ends = ("step_end", "slot_end", "last_tap", "last_free")
@@ -116,7 +116,7 @@ class Registers(Block):
             array.filters.payload.payload.last.eq(wdata[31]),
             *(
                 array.filters.payload.payload.words[i].eq(wdata[12 * i :])
-                for i in range(config.noc_filter)
+                for i in range(config.noc.filter)
             ),
         ]
         row = Signal(array.psums_in[0].payload.row.shape(), reset_less=True)

@@ -34,7 +34,7 @@ ACTIVITY_BITS = 24
 
 MAP = (
     RegisterGroup("STATUS", 0x00, "read: `STATUS_BITS`"),
-    RegisterGroup("COMMAND", 0x04, "read: takes a beat (`link_width` bits) of the command stream"),
+    RegisterGroup("COMMAND", 0x04, "read: takes a beat (`link.width` bits) of the command stream"),
     RegisterGroup("RESULT", 0x08, "write: sends a beat of the result stream"),
     RegisterGroup("FACTORS", 0x0C, "write: two factors without sign, 16 bits each"),
     RegisterGroup("PRODUCT", 0x10, "read: their product"),

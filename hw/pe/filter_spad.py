@@ -30,7 +30,7 @@ class FilterSpad(Block):
         With `step`: this half is done with, go to the other one.
     enable : in, 1
         Read the words at the present position (low: the last ones stay).
-    weights : out, array of config.macs_per_pe signed config.weight_width
+    weights : out, array of config.pe.macs signed config.weight_width
         The words read.
     """
 
@@ -43,7 +43,7 @@ class FilterSpad(Block):
                 "rewind": In(1),
                 "release": In(1),
                 "enable": In(1),
-                "weights": Out(data.ArrayLayout(signed(config.weight_width), config.macs_per_pe)),
+                "weights": Out(data.ArrayLayout(signed(config.weight_width), config.pe.macs)),
             }
         )
         self.config = config
@@ -51,8 +51,8 @@ class FilterSpad(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        rows = config.filter_half // config.noc_filter
-        ram = Ram(width=config.noc_filter * config.weight_width, depth=2 * rows)
+        rows = config.filter_half // config.noc.filter
+        ram = Ram(width=config.noc.filter * config.weight_width, depth=2 * rows)
         instantiate(m, platform, "memory", ram)
         loaded, full = Signal(), Signal()  # one half is complete; both are
         filling, reading = Signal(), Signal()  # halves
@@ -83,9 +83,9 @@ class FilterSpad(Block):
         return m
 
     def _read(self, m: Module, ram: Ram, rows: int, reading: Signal) -> None:
-        """Walk rows and the groups of `macs_per_pe` words in a row."""
+        """Walk rows and the groups of `pe.macs` words in a row."""
         config = self.config
-        groups = config.noc_filter // config.macs_per_pe
+        groups = config.noc.filter // config.pe.macs
         row = Signal(range(max(rows, 2)))
         group = Signal(range(max(groups, 2)))
         shown = Signal.like(group)  # the group that the words read belong to
@@ -103,5 +103,5 @@ class FilterSpad(Block):
             m.d.sync += row.eq(row + 1)
         with m.If(self.step & self.rewind):  # apart from the others: a reset of the registers
             m.d.sync += [group.eq(0), row.eq(0)]
-        width = config.macs_per_pe * config.weight_width
+        width = config.pe.macs * config.weight_width
         m.d.comb += Cat(self.weights).eq(ram.read.data.word_select(shown, width))

@@ -11,7 +11,7 @@ from hw.pe.layouts import IfmapBeat
 
 
 class IfmapSpad(Block):
-    """Ring of `ifmap_spad` operands, filled one word a cycle from the network's beats.
+    """Ring of `pe.ifmap_spad` operands, filled one word a cycle from the network's beats.
 
     The window's words are read in order. A word that the next window does not need is freed as soon
     as it has been used, so the next window, row or pass enters while this one is computed.
@@ -47,7 +47,7 @@ class IfmapSpad(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        depth = max(self.config.ifmap_spad, 2)
+        depth = max(self.config.pe.ifmap_spad, 2)
         m.submodules.words = words = Memory(
             shape=signed(self.config.operand_width), depth=depth, init=[]
         )
@@ -80,7 +80,7 @@ class IfmapSpad(Block):
 
     def _after(self, position: data.View, step: ValueLike = 1) -> Value:
         """The next position if `step`, else the same. A ring of one word laps with every word."""
-        depth = self.config.ifmap_spad
+        depth = self.config.pe.ifmap_spad
         index = position.index
         if depth == 1 << len(index):
             return (position.as_value() + step)[: len(position.as_value())]
@@ -91,11 +91,11 @@ class IfmapSpad(Block):
         """Take the words of a beat one by one while there is room."""
         beat = self.beats.payload
         m.d.comb += put.eq(self.beats.valid & room)
-        if self.config.noc_ifmap == 1:
+        if self.config.noc.ifmap == 1:
             word = beat.words[0]
             m.d.comb += self.beats.ready.eq(room)
         else:
-            position = Signal(range(self.config.noc_ifmap))
+            position = Signal(range(self.config.noc.ifmap))
             word = beat.words[position]
             m.d.comb += self.beats.ready.eq(put & (position == beat.more))
             with m.If(put):

@@ -10,12 +10,12 @@ from hw.arch.config import Config
 
 def row_bits(config: Config) -> int:
     """Bits of the number of a row, an ifmap slot, a segment or a filter row tag."""
-    return ceil_log2(max(config.rows, 2))
+    return ceil_log2(max(config.array.rows, 2))
 
 
 def col_bits(config: Config) -> int:
     """Bits of the number of a column or a filter column tag."""
-    return ceil_log2(max(config.cols, 2))
+    return ceil_log2(max(config.array.cols, 2))
 
 
 class PassConfig(data.StructLayout):
@@ -32,7 +32,7 @@ class PassConfig(data.StructLayout):
     """
 
     def __init__(self, config: Config):
-        slots = config.psum_spad // config.macs_per_pe
+        slots = config.pe.psum_spad // config.pe.macs
         super().__init__(
             {
                 "active": 1,
@@ -41,11 +41,11 @@ class PassConfig(data.StructLayout):
                 "tail": 1,
                 "step_end": end_shape(slots),
                 "slot_end": end_shape(slots),
-                "last_tap": end_shape(config.ifmap_spad),
-                "last_free": range(max(config.ifmap_spad, 2)),
-                "windows": config.map_bits,
+                "last_tap": end_shape(config.pe.ifmap_spad),
+                "last_free": range(max(config.pe.ifmap_spad, 2)),
+                "windows": config.control.map_bits,
                 "single": 1,
-                "window_shift": 5 if config.data_width == 16 else 0,
+                "window_shift": 5 if config.array.data_width == 16 else 0,
             }
         )
 
@@ -73,7 +73,7 @@ def pass_constants(config: Config, constants) -> dict[str, ValueLike]:
     """
     span = Mux(constants.diagonal, constants.channels, 1)  # ifmap words of a round
     slots = constants.psums
-    if config.macs_per_pe == 2:
+    if config.pe.macs == 2:
         slots = (constants.psums + Mux(constants.odd, span, 0)) >> 1
     return {
         "step_end": constants.steps - 2,
@@ -82,29 +82,29 @@ def pass_constants(config: Config, constants) -> dict[str, ValueLike]:
         "last_free": constants.advance - 1,
         "windows": constants.windows,
         "single": constants.windows == 1,
-        "window_shift": constants.window_shift if config.data_width == 16 else 0,
+        "window_shift": constants.window_shift if config.array.data_width == 16 else 0,
     }
 
 
 class IfmapBeat(data.StructLayout):
-    """Up to `noc_ifmap` operands of one pixel; `count` - 1 of them are valid beyond the first."""
+    """Up to `noc.ifmap` operands of one pixel; `count` - 1 of them are valid beyond the first."""
 
     def __init__(self, config: Config):
         super().__init__(
             {
-                "words": data.ArrayLayout(signed(config.operand_width), config.noc_ifmap),
-                "more": bits_for(config.noc_ifmap - 1) if config.noc_ifmap > 1 else 0,
+                "words": data.ArrayLayout(signed(config.operand_width), config.noc.ifmap),
+                "more": bits_for(config.noc.ifmap - 1) if config.noc.ifmap > 1 else 0,
             }
         )
 
 
 class FilterBeat(data.StructLayout):
-    """`noc_filter` weights; `last`: the PE's last beat of the pass."""
+    """`noc.filter` weights; `last`: the PE's last beat of the pass."""
 
     def __init__(self, config: Config):
         super().__init__(
             {
-                "words": data.ArrayLayout(signed(config.weight_width), config.noc_filter),
+                "words": data.ArrayLayout(signed(config.weight_width), config.noc.filter),
                 "last": 1,
             }
         )
@@ -131,7 +131,7 @@ class PsumWord(data.ArrayLayout):
     """What a psum chain carries in a cycle: one psum for each multiplier of a PE."""
 
     def __init__(self, config: Config):
-        super().__init__(signed(config.psum_width), config.macs_per_pe)
+        super().__init__(signed(config.array.psum_width), config.pe.macs)
 
 
 class ChainWord(data.StructLayout):

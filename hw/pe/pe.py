@@ -18,14 +18,14 @@ from hw.pe.walk import MultiplyStep, WindowWalk
 class PE(Block):
     """Multiplies a filter row by an ifmap row and adds the psums of the PE below.
 
-    Each cycle a PE that lacks nothing issues one multiply step: `macs_per_pe` products of one ifmap
+    Each cycle a PE that lacks nothing issues one multiply step: `pe.macs` products of one ifmap
     word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
     windows. In the last round of a window each psum is added to the one that comes up the chain (or
     from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
-    each other without a bubble when filters and ifmaps are there; with `control_pipeline` a PE
+    each other without a bubble when filters and ifmaps are there; with `control.pipeline` a PE
     rests a cycle between them.
 
-    Pipeline: issue and scratchpad read; (`control_pipeline`: a register after the scratchpads;)
+    Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
     freezes the stages before it.
 
@@ -84,11 +84,11 @@ class PE(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.parameters
-        m.submodules.ifmap_queue = queue = Queue(IfmapBeat(config), depth=config.ifmap_fifo)
+        m.submodules.ifmap_queue = queue = Queue(IfmapBeat(config), depth=config.pe.ifmap_fifo)
         instantiate(m, platform, "ifmap_spad", ifmap := IfmapSpad(config))
         instantiate(m, platform, "filter_spad", filters := FilterSpad(config))
         instantiate(m, platform, "walk", walk := WindowWalk(config))
-        m.submodules.output_queue = output = Queue(ChainWord(config), depth=config.psum_fifo)
+        m.submodules.output_queue = output = Queue(ChainWord(config), depth=config.pe.psum_fifo)
         connect(m, flipped(self.ifmap), queue.input)
         connect(m, queue.output, ifmap.beats)
         connect(m, flipped(self.filters), filters.beats)
@@ -105,7 +105,7 @@ class PE(Block):
         zero = Signal()
         m.d.comb += [
             issue.eq(walk.running & ifmap.available & filters.loaded & advance),
-            zero.eq((ifmap.word == 0) & int(config.zero_gating)),
+            zero.eq((ifmap.word == 0) & int(config.pe.zero_gating)),
             walk.step.eq(issue),
             ifmap.step.eq(issue & walk.word_done),
             ifmap.free.eq(walk.word_free),
@@ -132,7 +132,7 @@ class PE(Block):
         """
         config = self.parameters
         width = config.operand_width + config.weight_width
-        product = data.ArrayLayout(signed(width), config.macs_per_pe)
+        product = data.ArrayLayout(signed(width), config.pe.macs)
         valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
         products = Signal(product, reset_less=True)
         multiplied = Signal()
@@ -141,21 +141,21 @@ class PE(Block):
             m.d.sync += [multiplied.eq(valid), done.eq(held)]
             with m.If(valid & ~held.zero):
                 m.d.sync += Cat(products).eq(self._products(m, word, weights))
-        if config.data_width == 8:
+        if config.array.data_width == 8:
             return (valid, held), (multiplied, done, products)
         shifted = Signal(product, reset_less=True)
         shifted_valid = Signal()
         shifted_operation = Signal(MultiplyStep(config), reset_less=True)
         with m.If(advance):
             m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
-            for k in range(config.macs_per_pe):
+            for k in range(config.pe.macs):
                 m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
         return (multiplied, done), (shifted_valid, shifted_operation, shifted)
 
     def _fetch(self, m, issue, advance, zero, operation, ifmap, filters):
         """(valid, operation, ifmap word, weights) in front of the multiplier.
 
-        With `control_pipeline` in registers: block RAMs are slow, and lie far from multipliers.
+        With `control.pipeline` in registers: block RAMs are slow, and lie far from multipliers.
         """
         config = self.parameters
         valid = Signal()
@@ -168,7 +168,7 @@ class PE(Block):
                 with m.If(~zero):
                     m.d.sync += word.eq(ifmap.word)
         read = (valid, held, word, filters.weights)
-        if not config.control_pipeline:
+        if not config.control.pipeline:
             return read
         fetched = tuple(
             Signal.like(signal, name=f"fetched_{i}", reset_less=i > 0)
@@ -199,10 +199,10 @@ class PE(Block):
         16 bits; one bit more between the weights would not leave room for w1 = -128 in 25 bits.
         """
         config = self.parameters
-        if config.macs_per_pe == 1 or config.data_width == 16 or config.weight_zero_points:
+        if config.pe.macs == 1 or config.array.data_width == 16 or config.pe.weight_zero_points:
             return Cat(
                 (word * weights[k])[: config.operand_width + config.weight_width]
-                for k in range(config.macs_per_pe)
+                for k in range(config.pe.macs)
             )
         packed = Signal(signed(25))
         both = Signal(signed(25 + config.operand_width))
@@ -218,7 +218,7 @@ class PE(Block):
         """Add to the psum slot or, in a window's last round, to the chain and send."""
         config = self.parameters
         valid, operation, product = products
-        slots = max(config.psum_spad // config.macs_per_pe, 2)
+        slots = max(config.pe.psum_spad // config.pe.macs, 2)
         m.submodules.psum_spad = spad = Memory(shape=PsumWord(config), depth=slots, init=[])
         read, write = spad.read_port(domain="comb"), spad.write_port()
         finishing, takes_below, takes_column = waits
@@ -240,9 +240,11 @@ class PE(Block):
             self.blocked_in.eq(finishing & ~have),
             self.blocked_out.eq(finishing & have & ~output.input.ready),
         ]
-        for k in range(config.macs_per_pe):
+        for k in range(config.pe.macs):
             sent = output.input.payload.psums[k]
-            adder = instantiate(m, platform, f"adder_{k}", GatedAdder(width=config.psum_width))
+            adder = instantiate(
+                m, platform, f"adder_{k}", GatedAdder(width=config.array.psum_width)
+            )
             m.d.comb += [
                 adder.held.eq(read.data[k]),
                 adder.term.eq(Mux(operation.zero, 0, product[k])),

@@ -19,14 +19,14 @@ class MultiplyStep(data.StructLayout):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "slot": range(max(config.psum_spad // config.macs_per_pe, 2)),
+                "slot": range(max(config.pe.psum_spad // config.pe.macs, 2)),
                 "first": 1,
                 "last": 1,
                 "zero": 1,
                 "head": 1,
                 "zero_start": 1,
                 "tail": 1,
-                "window_shift": 5 if config.data_width == 16 else 0,
+                "window_shift": 5 if config.array.data_width == 16 else 0,
             }
         )
 
@@ -84,8 +84,8 @@ class WindowWalk(Block):
         m.d.comb += [
             pending.eq(self.config_pass != self.started),
             idle.eq(pending & ~self.running),
-            # With `control_pipeline` a PE rests a cycle, so that handshakes do not reach `current`.
-            follows.eq(0 if config.control_pipeline else pending & self.pass_done),
+            # With `control.pipeline` a PE rests a cycle, so that handshakes do not reach `current`.
+            follows.eq(0 if config.control.pipeline else pending & self.pass_done),
             begin.eq(idle | (self.step & follows)),
             leaves.eq(idle | (self.step & self.pass_done)),
         ]
@@ -112,7 +112,7 @@ class WindowWalk(Block):
         number of windows, through its adder, which is cheaper than a choice between two values;
         meanwhile `single` says whether there is only one.
         """
-        behind = 1 << (self.parameters.map_bits + 1)
+        behind = 1 << (self.parameters.control.map_bits + 1)
         more = Signal(range(behind), init=behind - 3, reset_less=True)  # windows to come, less 2
         change = Signal.like(more, init=behind - 1)  # number of windows, else -1
         stays = Signal()
@@ -132,7 +132,7 @@ class WindowWalk(Block):
 
     def _rounds(self, m: Module, current) -> Signal:
         """Count the steps of a word and of a round; returns "the last one of its round"."""
-        slots = max(self.parameters.psum_spad // self.parameters.macs_per_pe, 2)
+        slots = max(self.parameters.pe.psum_spad // self.parameters.pe.macs, 2)
         slot, step = (Signal(range(slots), name=name) for name in ("slot", "step_index"))
         word_ends, round_ends, round_done = (
             Signal(name=name) for name in ("word_ends", "round_ends", "round_done")
@@ -157,7 +157,7 @@ class WindowWalk(Block):
 
     def _words(self, m: Module, current, round_done: Signal, last_window: Signal) -> None:
         """Count the ifmap words of a window."""
-        tap = Signal(range(max(self.parameters.ifmap_spad, 2)))
+        tap = Signal(range(max(self.parameters.pe.ifmap_spad, 2)))
         first = Signal(init=1)
         last_begun = Signal()  # the last round, if it is not the first
         free = Signal(init=1)  # tap is less than the window's advance

@@ -11,23 +11,23 @@ PARAM_ROW = 16
 
 
 def item_layout(config: Config, acc_width: int) -> data.StructLayout:
-    """`post_units` accumulators of neighbouring channels, and where their results belong.
+    """`post.units` accumulators of neighbouring channels, and where their results belong.
 
     Members
     -------
-    acc : array of post_units signed accumulators, acc_width bits
-    mask : post_units bits
+    acc : array of post.units signed accumulators, acc_width bits
+    mask : post.units bits
         Accumulators that exist; the others are not written.
     addr : 20 bits
         Buffer word of the results (of the channel block, in mode RAW).
     lane : unsigned
-        Lane of the first result in its channel block, a multiple of post_units.
+        Lane of the first result in its channel block, a multiple of post.units.
     row : 16 bits
         Parameter memory row.
     bank : 1
         Which of the two output configurations holds.
     """
-    units = config.post_units
+    units = config.post.units
     return data.StructLayout(
         {
             "acc": data.ArrayLayout(signed(acc_width), units),

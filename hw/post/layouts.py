@@ -57,12 +57,14 @@ def processor_config_layout(config: Config) -> data.StructLayout:
     plane : 20 bits
         Buffer words from channel block to channel block of a 32-bit output (mode RAW).
     """
-    return data.StructLayout({"lane": lane_config_layout(config.data_width), "plane": ADDRESS})
+    return data.StructLayout(
+        {"lane": lane_config_layout(config.array.data_width), "plane": ADDRESS}
+    )
 
 
 def placement_layout(config: Config) -> data.StructLayout:
     """Where the results of an item belong: the members of `item_layout` after requantisation."""
-    members = item_layout(config, config.psum_width).members
+    members = item_layout(config, config.array.psum_width).members
     return data.StructLayout({name: members[name] for name in ("mask", "addr", "lane", "bank")})
 
 
@@ -75,9 +77,9 @@ def buffer_write_layout(config: Config) -> data.StructLayout:
         Buffer word.
     mask : one bit a lane
         Lanes of data_width bits that are written.
-    data : glb_width
+    data : buffer.width
     """
-    return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.glb_width})
+    return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.buffer.width})
 
 
 def of_bank(cfg: data.View, bank: Value) -> data.View:

@@ -17,10 +17,10 @@ class Packer(Block):
     """Places the results of an item in buffer words; one word a cycle.
 
     A buffer word holds a channel block: `config.lanes` channels of data_width bits or, in a 32-bit
-    tensor, glb_width / 32 channels. Stored results fill the lanes `lane` .. `lane` + units - 1 of
-    the word `addr`. For 32-bit results `addr` is the word of the first of the `config.lanes`
+    tensor, buffer.width / 32 channels. Stored results fill the lanes `lane` .. `lane` + units - 1
+    of the word `addr`. For 32-bit results `addr` is the word of the first of the `config.lanes`
     channels among which `lane` counts; the words of the following blocks are `plane` words apart,
-    and an item takes `words` = max(1, units * 32 / glb_width) cycles. A word of which nothing is
+    and an item takes `words` = max(1, units * 32 / buffer.width) cycles. A word of which nothing is
     written is left out.
 
     Latency: 1 cycle, the register of `writes`.
@@ -37,9 +37,9 @@ class Packer(Block):
         The results are those of `raw`, 32 bits each.
     plane : in, ADDRESS
         Buffer words from one block of channels to the next, for 32-bit results.
-    results : in, array of config.post_units config.data_width
+    results : in, array of config.post.units config.array.data_width
         Results of the lanes.
-    raw : in, array of config.post_units RAW_BITS
+    raw : in, array of config.post.units RAW_BITS
         Results of the lanes in mode RAW.
     writes : out, stream of buffer_write_layout(config)
         Writes to the buffer.
@@ -49,7 +49,7 @@ class Packer(Block):
 
     def __init__(self, config: Config):
         self.config = config
-        units = config.post_units
+        units = config.post.units
         super().__init__(
             {
                 "valid": In(1),
@@ -57,7 +57,7 @@ class Packer(Block):
                 "place": In(placement_layout(config)),
                 "raw_mode": In(1),
                 "plane": In(ADDRESS),
-                "results": In(data.ArrayLayout(config.data_width, units)),
+                "results": In(data.ArrayLayout(config.array.data_width, units)),
                 "raw": In(data.ArrayLayout(RAW_BITS, units)),
                 "writes": Out(stream.Signature(buffer_write_layout(config))),
             }
@@ -66,12 +66,12 @@ class Packer(Block):
     @property
     def per_word(self) -> int:
         """32-bit results in a buffer word."""
-        return self.config.glb_width // RAW_BITS
+        return self.config.buffer.width // RAW_BITS
 
     @property
     def words(self) -> int:
         """Buffer words of an item of 32-bit results."""
-        return max(1, self.config.post_units // self.per_word)
+        return max(1, self.config.post.units // self.per_word)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -85,7 +85,7 @@ class Packer(Block):
             self.taken.eq(self.valid & free & last),
         ]
         mask = Signal(self.config.lanes)
-        content = Signal(self.config.glb_width)
+        content = Signal(self.config.buffer.width)
         with m.If(self.raw_mode):
             self._place_raw(m, word, mask, content)
         with m.Else():
@@ -111,7 +111,7 @@ class Packer(Block):
         return Mux(word == 0, first, following)[:ADDRESS]
 
     def _place_stored(self, m: Module, mask: Value, content: Value) -> None:
-        units = self.config.post_units
+        units = self.config.post.units
         slots = self.config.lanes // units
         slot = self.place.lane[exact_log2(units) :]
         m.d.comb += [
@@ -120,7 +120,7 @@ class Packer(Block):
         ]
 
     def _place_raw(self, m: Module, word: Value, mask: Value, content: Value) -> None:
-        units = self.config.post_units
+        units = self.config.post.units
         wanted = Signal(self.per_word)  # one bit for each 32-bit result of the word
         copies = max(1, self.per_word // units)
         if copies > 1:
@@ -136,5 +136,5 @@ class Packer(Block):
                     with m.Case(i):
                         m.d.comb += wanted.eq(self.place.mask[part])
                         m.d.comb += content.eq(Cat(self.raw[k] for k in range(units)[part]))
-        lanes = RAW_BITS // self.config.data_width
+        lanes = RAW_BITS // self.config.array.data_width
         m.d.comb += mask.eq(Cat(bit.replicate(lanes) for bit in wanted))

@@ -33,21 +33,21 @@ MODES_OF_WIDTH = {
 
 
 class PostProcessor(Block):
-    """Requantises `post_units` accumulators a cycle and writes them into the global buffer.
+    """Requantises `post.units` accumulators a cycle and writes them into the global buffer.
 
     An item enters, its row of the parameter memory is read (1 cycle), every lane requantises one
     accumulator (`Requantiser`), and `Packer` places the results in buffer words (1 cycle). The
     whole pipeline is held while a write waits; it takes an item a cycle otherwise, in mode RAW one
-    in max(1, post_units * 32 / glb_width) cycles. Order is kept.
+    in max(1, post.units * 32 / buffer.width) cycles. Order is kept.
 
     Latency: `latency` cycles from the cycle in which an item is taken to the one in which its
     (first) write is valid: 13 with the modes of 8-bit data, 10 with those of 16-bit data; with
-    `control_pipeline` one more, for a queue of two writes between packer and buffer.
+    `control.pipeline` one more, for a queue of two writes between packer and buffer.
 
     Parameters
     ----------
     config : Config
-        Uses data_width, glb_width, post_units, post_channels and control_pipeline.
+        Uses data_width, buffer.width, post.units, post.channels and control.pipeline.
     acc_width : int or None
         Accumulator bits, 16 to 40. None: psum_width.
     modes : iterable of Rounding or None
@@ -56,16 +56,16 @@ class PostProcessor(Block):
     Members
     -------
     items : in, stream of item_layout(config, acc_width)
-        `row` selects among post_channels / post_units parameter rows, by its low bits.
+        `row` selects among post.channels / post.units parameter rows, by its low bits.
     writes : out, stream of buffer_write_layout(config)
         Registered. Writes without a lane are left out.
     cfg : in, array of BANKS processor_config_layout(config)
         By `bank` of the item; constant while items of that bank are in flight.
-    params : in, {en: 1, row: ceil_log2(max(config.post_channels // config.post_units, 2)), unit:
-            range(config.post_units), data: PARAM_LAYOUT}
+    params : in, {en: 1, row: ceil_log2(max(config.post.channels // config.post.units, 2)), unit:
+            range(config.post.units), data: PARAM_LAYOUT}
         Writes the entry `data` of lane `unit` of row `row`. A row must not be written while items
-        that use it are on their way. Channel c of a layer belongs to row c // post_units, unit c %
-        post_units.
+        that use it are on their way. Channel c of a layer belongs to row c // post.units, unit c %
+        post.units.
     busy : out, 1
         An item is in flight, or a write waits. An item that is offered and not yet taken does not
         count.
@@ -79,9 +79,9 @@ class PostProcessor(Block):
         modes: Iterable[Rounding] | None = None,
     ):
         self.config = config
-        self.acc_width = config.psum_width if acc_width is None else acc_width
-        self.modes = frozenset(MODES_OF_WIDTH[config.data_width] if modes is None else modes)
-        rows = config.post_channels // config.post_units
+        self.acc_width = config.array.psum_width if acc_width is None else acc_width
+        self.modes = frozenset(MODES_OF_WIDTH[config.array.data_width] if modes is None else modes)
+        rows = config.post.channels // config.post.units
         super().__init__(
             {
                 "items": In(stream.Signature(item_layout(config, self.acc_width))),
@@ -92,7 +92,7 @@ class PostProcessor(Block):
                         {
                             "en": 1,
                             "row": ceil_log2(max(rows, 2)),
-                            "unit": range(config.post_units),
+                            "unit": range(config.post.units),
                             "data": PARAM_LAYOUT,
                         }
                     )
@@ -104,7 +104,7 @@ class PostProcessor(Block):
     @property
     def latency(self) -> int:
         """Cycles from an item to its first write, without stalls."""
-        return 1 + lane_latency(self.modes) + Packer.latency + self.config.control_pipeline
+        return 1 + lane_latency(self.modes) + Packer.latency + self.config.control.pipeline
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -127,7 +127,7 @@ class PostProcessor(Block):
 
     def _writes(self, m: Module, platform: object, packer: Packer) -> Value:
         """Lead the packer's writes out; returns whether one waits."""
-        if not self.config.control_pipeline:
+        if not self.config.control.pipeline:
             connect(m, flipped(self.writes), packer.writes)
             return self.writes.valid
         shape = buffer_write_layout(self.config)
@@ -138,7 +138,7 @@ class PostProcessor(Block):
 
     def _parameters(self, m: Module, platform: object, en: Signal) -> data.View:
         """The parameter entries of the item that was taken in the cycle before."""
-        units = self.config.post_units
+        units = self.config.post.units
         stored = stored_param_layout(self.modes)
         entries = data.ArrayLayout(stored, units)
         entry = Signal(stored)
@@ -148,7 +148,7 @@ class PostProcessor(Block):
             "parameters",
             Ram(
                 width=entries.size,
-                depth=self.config.post_channels // units,
+                depth=self.config.post.channels // units,
                 lane_width=stored.size,
             ),
         )
@@ -170,9 +170,9 @@ class PostProcessor(Block):
         bank = Signal(reset_less=True)
         with m.If(en):
             m.d.sync += [acc.eq(item.acc), bank.eq(item.bank)]
-        for i in range(self.config.post_units):
+        for i in range(self.config.post.units):
             lane = Requantiser(
-                acc_width=self.acc_width, data_width=self.config.data_width, modes=self.modes
+                acc_width=self.acc_width, data_width=self.config.array.data_width, modes=self.modes
             )
             instantiate(m, platform, f"lane_{i}", lane)
             m.d.comb += [

@@ -39,11 +39,11 @@ class Sequencer(Block):
         Words of a CONV descriptor, while `idle`.
     start : in, 1
         Begin.
-    rows : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.row_patterns), index:
-            ceil_log2(row_pattern_words(config.rows))}
+    rows : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.control.row_patterns), index:
+            ceil_log2(row_pattern_words(config.array.rows))}
         Words of the row patterns, while `idle`.
-    cols : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.col_patterns), index:
-            ceil_log2(col_pattern_words(config.cols))}
+    cols : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.control.col_patterns), index:
+            ceil_log2(col_pattern_words(config.array.cols))}
         Words of the column patterns, while `idle`.
     done : in, data.StructLayout(dict.fromkeys(ENGINES, 2))
         Number modulo 4 of the last pass finished by each engine.
@@ -55,12 +55,13 @@ class Sequencer(Block):
         Both pass tables.
     issued : out, 2
         Number modulo 4 of the newest pass.
-    slot : in, {bank: 1, index: ceil_log2(max(config.rows, 2)), data: in compact(SLOT, config)}
+    slot : in, {bank: 1, index: ceil_log2(max(config.array.rows, 2)), data: in
+            compact(SLOT, config)}
         Read port of the slots.
-    segment_in, segment_out : in, {bank: 1, index: ceil_log2(max(config.rows, 2)), data: in
+    segment_in, segment_out : in, {bank: 1, index: ceil_log2(max(config.array.rows, 2)), data: in
             compact(SEGMENT, config)}
         Read ports of the segments, for the psum reader and the psum writer.
-    column_in, column_out : in, {bank: 1, index: ceil_log2(max(config.cols, 2)), data: in
+    column_in, column_out : in, {bank: 1, index: ceil_log2(max(config.array.cols, 2)), data: in
             compact(COLUMN, config)}
         Read ports of the column entries, for the same.
     idle : out, 1
@@ -69,9 +70,12 @@ class Sequencer(Block):
 
     def __init__(self, config: Config):
         word = {"en": Out(1), "data": Out(LINK_WORD_BITS)}
-        row_words, col_words = row_pattern_words(config.rows), col_pattern_words(config.cols)
-        entry = ceil_log2(max(config.rows, 2))
-        column = ceil_log2(max(config.cols, 2))
+        row_words, col_words = (
+            row_pattern_words(config.array.rows),
+            col_pattern_words(config.array.cols),
+        )
+        entry = ceil_log2(max(config.array.rows, 2))
+        column = ceil_log2(max(config.array.cols, 2))
 
         def read(index: int, struct) -> Signature:
             return Signature(
@@ -86,7 +90,7 @@ class Sequencer(Block):
                     Signature(
                         {
                             **word,
-                            "pattern": Out(ceil_log2(config.row_patterns)),
+                            "pattern": Out(ceil_log2(config.control.row_patterns)),
                             "index": Out(ceil_log2(row_words)),
                         }
                     )
@@ -95,7 +99,7 @@ class Sequencer(Block):
                     Signature(
                         {
                             **word,
-                            "pattern": Out(ceil_log2(config.col_patterns)),
+                            "pattern": Out(ceil_log2(config.control.col_patterns)),
                             "index": Out(ceil_log2(col_words)),
                         }
                     )
@@ -123,13 +127,17 @@ class Sequencer(Block):
             m,
             platform,
             "row_loader",
-            PatternLoader(patterns=config.row_patterns, words=row_pattern_words(config.rows)),
+            PatternLoader(
+                patterns=config.control.row_patterns, words=row_pattern_words(config.array.rows)
+            ),
         )
         cols = instantiate(
             m,
             platform,
             "col_loader",
-            PatternLoader(patterns=config.col_patterns, words=col_pattern_words(config.cols)),
+            PatternLoader(
+                patterns=config.control.col_patterns, words=col_pattern_words(config.array.cols)
+            ),
         )
         connect(m, flipped(self.descriptor), walker.write)
         connect(m, flipped(self.rows), rows.write)
@@ -166,10 +174,10 @@ class Sequencer(Block):
     def _array_left(self, m: Module, issue: Signal) -> Value:
         """Array and collectors have left the table that is filled next.
 
-        With `control_pipeline` two cycles late, one of them in the array: many wires meet here.
+        With `control.pipeline` two cycles late, one of them in the array: many wires meet here.
         """
         left = self.begun & self.settled
-        if not self.config.control_pipeline:
+        if not self.config.control.pipeline:
             return left
         was_left, was_issue = Signal(), Signal()
         m.d.sync += [was_left.eq(left & ~issue & ~was_issue), was_issue.eq(issue)]
@@ -192,7 +200,7 @@ class Sequencer(Block):
                 m.d.sync += [
                     table[name].eq(head[name]) for name in ("slots", "segments", "filters")
                 ]
-            for i in range(self.config.rows):
+            for i in range(self.config.array.rows):
                 with m.If(rows.word.index == PATTERN.words + i):
                     entry = layout(ROW)(rows.word.data)
                     m.d.sync += [table.rows[i][f.name].eq(entry[f.name]) for f in ROW.fields]
@@ -200,7 +208,7 @@ class Sequencer(Block):
             with m.If(cols.word.index == 0):
                 head = layout(COLUMNS)(cols.word.data)
                 m.d.sync += [table[name].eq(head[name]) for name in ("columns", "groups")]
-            for i in range(self.config.cols):
+            for i in range(self.config.array.cols):
                 with m.If(cols.word.index == COLUMNS.words + i * COLUMN.words):
                     entry = layout(COLUMN)(Cat(cols.word.data, cols.word.data))
                     m.d.sync += [
@@ -210,8 +218,8 @@ class Sequencer(Block):
     def _entry_tables(self, m: Module, platform: object, bank, rows, cols) -> None:
         """Tables of slots, segments and columns, filled from the pattern words."""
         config = self.config
-        slots_from = PATTERN.words + config.rows * ROW.words
-        segments_from = slots_from + config.rows * SLOT.words
+        slots_from = PATTERN.words + config.array.rows * ROW.words
+        segments_from = slots_from + config.array.rows * SLOT.words
         self._entry_table(m, platform, "slots", SLOT, bank, rows, slots_from, (self.slot,))
         self._entry_table(
             m,
@@ -236,7 +244,7 @@ class Sequencer(Block):
 
     def _entry_table(self, m, platform, name, struct, bank, loader, start, ports) -> None:
         config = self.config
-        entries = config.cols if struct is COLUMN else config.rows
+        entries = config.array.cols if struct is COLUMN else config.array.rows
         table = EntryTable(struct, config, entries=entries, ports=len(ports))
         instantiate(m, platform, name, table)
         word = loader.word

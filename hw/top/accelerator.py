@@ -17,9 +17,9 @@ class AcceleratorCore(Block):
 
     Members
     -------
-    cmd : in, stream of config.link_width
-        Command stream, 64 / `link_width` beats a word.
-    result : out, stream of config.link_width
+    cmd : in, stream of config.link.width
+        Command stream, 64 / `link.width` beats a word.
+    result : out, stream of config.link.width
         Result stream likewise.
     """
 
@@ -28,19 +28,19 @@ class AcceleratorCore(Block):
 
     def __init__(self, config: Config):
         require_processor(config)
-        beat = stream.Signature(config.link_width)
+        beat = stream.Signature(config.link.width)
         super().__init__({"cmd": In(beat), "result": Out(beat)})
         self.config = config
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self.config.processor:
+        if self.config.control.microcontroller:
             processor = instantiate(m, platform, "processor", Processor(self.config))
             connect(m, flipped(self.cmd), processor.command)
             connect(m, processor.result, flipped(self.result))
             return m
         decoder = self._decoder(m, platform)
-        width = self.config.link_width
+        width = self.config.link.width
         if width == LINK_WORD_BITS:
             connect(m, flipped(self.cmd), decoder.command)
             connect(m, decoder.result, flipped(self.result))

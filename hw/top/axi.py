@@ -5,7 +5,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION
 from hw.base.block import Block, instantiate
@@ -115,7 +115,7 @@ class AxiAccelerator(Block):
     def _streams(self, m: Module, platform: object) -> tuple:
         """The accelerator's streams in words."""
         device = instantiate(m, platform, "accelerator", AcceleratorCore(self.config))
-        width = self.config.link_width
+        width = self.config.link.width
         if width == LINK_WORD_BITS:
             return device.cmd, device.result
         splitter = instantiate(m, platform, "narrow", WordSplitter(width=width))

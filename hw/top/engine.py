@@ -79,7 +79,7 @@ class Engine(Block):
             control.walk_idle.eq(sequencer.idle),
         ]
         # The decoder does not ask within two cycles after it has begun something.
-        m.d["sync" if self.config.control_pipeline else "comb"] += control.quiet.eq(
+        m.d["sync" if self.config.control.pipeline else "comb"] += control.quiet.eq(
             sequencer.idle & (p.writer.done == sequencer.issued) & ~post_busy & ~p.vector.busy
         )
         self._count_commands(m, p)
@@ -118,7 +118,7 @@ class Engine(Block):
     def _weights(self, m: Module, platform: object, p: "_Parts") -> None:
         """Filters come from the stream through the prefetch FIFO, or from the weight memory."""
         prefetch = DeepQueue(
-            width=LINK_WORD_BITS, depth=self.config.filter_prefetch // WEIGHT_BYTES
+            width=LINK_WORD_BITS, depth=self.config.buffer.filter_prefetch // WEIGHT_BYTES
         )
         instantiate(m, platform, "prefetch", prefetch)
         connect(m, flipped(self.control.filters), prefetch.input)
@@ -143,14 +143,14 @@ class Engine(Block):
             ]
         connect(m, p.filters.beats, p.array.filters)
         connect(m, p.ifmaps.beats, p.array.ifmap)
-        for col in range(self.config.cols):
+        for col in range(self.config.array.cols):
             connect(m, p.reader.columns[col], p.array.psums_in[col])
             connect(m, p.array.psums_out[col], p.writer.columns[col])
 
     def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""
         config = self.config
-        reads = ReadArbiter(clients=3, width=config.glb_width)
+        reads = ReadArbiter(clients=3, width=config.buffer.width)
         writes = WriteArbiter(act_write_layout(config))
         instantiate(m, platform, "read_arbiter", reads)
         instantiate(m, platform, "write_arbiter", writes)
@@ -175,8 +175,8 @@ class Engine(Block):
         self._boxes(m, p)
 
     def _vector_requests(self, m: Module, platform: object, p: "_Parts") -> stream.Interface:
-        """The vector engine's reads, with `control_pipeline` out of a queue of two."""
-        if not self.config.control_pipeline:
+        """The vector engine's reads, with `control.pipeline` out of a queue of two."""
+        if not self.config.control.pipeline:
             return p.vector.requests
         queue = instantiate(m, platform, "vector_requests", Queue(REQUEST, depth=2))
         connect(m, p.vector.requests, queue.input)
@@ -205,7 +205,7 @@ class Engine(Block):
     def _post(self, m: Module, p: "_Parts") -> None:
         """Array and vector engine share the post-processor; they are never busy together."""
         config, control = self.config, self.control
-        units = exact_log2(config.post_units)
+        units = exact_log2(config.post.units)
         items = p.post.items
         m.d.comb += [
             p.vector.descriptor.eq(control.vector),
@@ -227,7 +227,7 @@ class Engine(Block):
             p.post.params.unit.eq(control.params.channel[:units] if units else 0),
             p.post.params.data.eq(control.params.data),
         ]
-        if config.data_width == 8:
+        if config.array.data_width == 8:
             m.d.comb += [
                 p.vector.table.en.eq(control.table.en),
                 p.vector.table.index.eq(control.table.index),
@@ -273,7 +273,7 @@ class Engine(Block):
         """What the counters count; see `COUNTERS`."""
         config, control = self.config, self.control
         activity = p.array.activity
-        lanes = config.macs_per_pe
+        lanes = config.pe.macs
         events = {
             "cycles": 1,
             "pe_active_cycles": activity.running,
@@ -292,7 +292,7 @@ class Engine(Block):
             "filter_words": _fires(p.filters.words),
             "passes": p.issue_event(m),
         }
-        pes = bits_for(config.rows * config.cols * lanes)
+        pes = bits_for(config.array.rows * config.array.cols * lanes)
         widths = tuple(
             (field.name, pes if field.name.startswith(("pe_", "macs", "gated", "stall")) else 1)
             for field in COUNTERS.fields

@@ -7,7 +7,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
 from hw.base.block import Block, instantiate
 from hw.base.deep_queue import DeepQueue
@@ -64,7 +64,7 @@ class FramedAccelerator(Block):
 
     def _words(self, m: Module, platform: object, device: AcceleratorCore) -> tuple:
         """The accelerator's streams as streams of bytes."""
-        width = self.config.link_width
+        width = self.config.link.width
         if width == 8:
             return device.cmd, device.result
         gather = instantiate(m, platform, "gather", WordAssembler(width=8))

@@ -16,7 +16,7 @@ COUNT_BITS = 16
 
 def value_width(config: Config) -> int:
     """Bits of a lane's value: a sum of 2^16 operands, or the two operands side by side."""
-    return {8: 25, 16: 32}[config.data_width]
+    return {8: 25, 16: 32}[config.array.data_width]
 
 
 def reduced_layout(config: Config) -> data.StructLayout:
@@ -57,7 +57,7 @@ class LaneReducer(Block):
         Stable while `busy`.
     busy : out, 1
         Words or results are held.
-    words : in, stream of word_layout(config.glb_width)
+    words : in, stream of word_layout(config.buffer.width)
         Buffer words of windows in order.
     reduced : out, stream of reduced_layout(config)
         One result for each window.
@@ -69,7 +69,7 @@ class LaneReducer(Block):
             {
                 "descriptor": In(layout(VECTOR)),
                 "busy": Out(1),
-                "words": In(stream.Signature(word_layout(config.glb_width))),
+                "words": In(stream.Signature(word_layout(config.buffer.width))),
                 "reduced": Out(stream.Signature(reduced_layout(config))),
             }
         )
@@ -114,14 +114,14 @@ class LaneReducer(Block):
         """Stored lanes less the zero point of their operand; 0 for a word that is none."""
         config, command = self._config, self.descriptor
         word = self.words.payload
-        stored = data.View(data.ArrayLayout(config.data_width, config.lanes), word.data)
+        stored = data.View(data.ArrayLayout(config.array.data_width, config.lanes), word.data)
         zero = Signal(signed(config.operand_width))
-        if config.data_width == 8:
+        if config.array.data_width == 8:
             table = command.op == VectorOp.ADD
             second = (command.op == VectorOp.MUL) & ~is_left
             m.d.comb += zero.eq(Mux(table, 0, Mux(second, command.right_zero, command.left_zero)))
         for lane in range(config.lanes):
-            sign = stored[lane][-1] & (command.signed | (config.data_width == 16))
+            sign = stored[lane][-1] & (command.signed | (config.array.data_width == 16))
             value = Cat(stored[lane], sign).as_signed()
             m.d.sync += operands[lane].eq(Mux(word.token.empty, 0, value - zero))
 

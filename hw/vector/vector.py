@@ -21,7 +21,7 @@ class VectorEngine(Block):
     """Executes a VECTOR command as `docs/architecture.md` describes, up to requantisation.
 
     Windows are walked (`WindowWalker`), read (`WindowReader`), folded to one value a lane
-    (`LaneReducer`), and issued here, `post_units` lanes a cycle. A window of which nothing exists
+    (`LaneReducer`), and issued here, `post.units` lanes a cycle. A window of which nothing exists
     gives 0. Accumulators are the low `acc_width` bits of the exact value. ADD needs 8-bit data;
     ADD16 is for 16-bit data, whose operands are signed and have no zero points.
 
@@ -53,11 +53,11 @@ class VectorEngine(Block):
         Begin, while not `busy`.
     busy : out, 1
         High from the cycle after `start` until the last item has been taken.
-    table : in, TABLE_WRITE, if config.data_width == 8
+    table : in, TABLE_WRITE, if config.array.data_width == 8
         Fills the tables of ADD, while no ADD is running.
     requests : out, stream of REQUEST
         Buffer words to be read.
-    responses : in, stream of {data: config.glb_width}
+    responses : in, stream of {data: config.buffer.width}
         Their contents in the same order; always ready.
     items : out, stream of item_layout(config, acc_width)
         All post_units accumulators of an item count, also those after the last channel.
@@ -75,8 +75,8 @@ class VectorEngine(Block):
         self._acc_width = acc_width
         self._in_flight = in_flight
         self._reduced = reduced_layout(config)
-        self._groups = config.lanes // config.post_units
-        tables = {"table": In(TABLE_WRITE)} if config.data_width == 8 else {}
+        self._groups = config.lanes // config.post.units
+        tables = {"table": In(TABLE_WRITE)} if config.array.data_width == 8 else {}
         super().__init__(
             {
                 "descriptor": In(layout(VECTOR)),
@@ -85,7 +85,7 @@ class VectorEngine(Block):
                 "busy": Out(1),
                 **tables,
                 "requests": Out(stream.Signature(REQUEST)),
-                "responses": In(stream.Signature(data.StructLayout({"data": config.glb_width}))),
+                "responses": In(stream.Signature(data.StructLayout({"data": config.buffer.width}))),
                 "items": Out(stream.Signature(item_layout(config, acc_width))),
             }
         )
@@ -114,12 +114,12 @@ class VectorEngine(Block):
     def _front(self, m: Module, platform: object) -> tuple[WindowWalker, WindowReader, LaneReducer]:
         """The blocks in front of the issue, chained up."""
         config, command = self._config, self.descriptor
-        walker = instantiate(m, platform, "walker", WindowWalker(map_bits=config.map_bits))
+        walker = instantiate(m, platform, "walker", WindowWalker(map_bits=config.control.map_bits))
         reader = instantiate(
             m,
             platform,
             "reader",
-            WindowReader(glb_width=config.glb_width, in_flight=self._in_flight),
+            WindowReader(glb_width=config.buffer.width, in_flight=self._in_flight),
         )
         reducer = instantiate(m, platform, "reducer", LaneReducer(config))
         m.d.comb += [
@@ -166,7 +166,7 @@ class VectorEngine(Block):
         with m.If(advance):
             m.d.sync += [
                 place.addr.eq(addr),
-                place.lane.eq(Cat(Const(0, exact_log2(self._config.post_units)), group)),
+                place.lane.eq(Cat(Const(0, exact_log2(self._config.post.units)), group)),
                 place.row.eq(command.param + offset),
                 item.addr.eq(place.addr),
                 item.lane.eq(place.lane),
@@ -180,14 +180,14 @@ class VectorEngine(Block):
     ) -> None:
         """Two ranks: operands and look-ups, then one product or sum a unit."""
         config, op = self._config, self.descriptor.op
-        units, narrow = config.post_units, config.operand_width
+        units, narrow = config.post.units, config.operand_width
         width = value_width(config)
         groups = data.ArrayLayout(data.ArrayLayout(signed(width), units), self._groups)
         chosen = data.View(groups, window.values.as_value())[group]
         values = Signal(data.ArrayLayout(signed(width), units))
         with m.If(advance):
             m.d.sync += values.eq(chosen)
-        if config.data_width == 8:
+        if config.array.data_width == 8:
             tables = instantiate(m, platform, "tables", AddTables(units=units))
             wiring.connect(m, wiring.flipped(self.table), tables.write)
             m.d.comb += tables.en.eq(advance)
@@ -204,7 +204,7 @@ class VectorEngine(Block):
                     m.d.comb += total.eq(left * right)
                 with m.Case(VectorOp.ADD16):
                     m.d.comb += total.eq(left + right)
-                if config.data_width == 8:
+                if config.array.data_width == 8:
                     with m.Case(VectorOp.ADD):
                         m.d.comb += total.eq(tables.left_addend[unit] + tables.right_addend[unit])
                 with m.Default():

@@ -74,6 +74,6 @@ def _document(item: Board) -> dict[str, Any]:
         "wiring": item.link.note,
         "clock_mhz": item.clock / 1e6,
         "preset": item.preset,
-        "pes": config.rows * config.cols,
+        "pes": config.array.rows * config.array.cols,
         "measured": figures,
     }

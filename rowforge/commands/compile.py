@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from hw.arch.programfile import save_program
+from hw.arch.program.file import save_program
 from rowforge.options import add_compile, add_config, compile_options, required_config
 from rowforge.reports.report import report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, compile_model

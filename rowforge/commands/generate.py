@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     config = required_config(args)
     check_folder(args.output)
     progress = Progress()
-    progress.show(f"elaborating {config.rows} × {config.cols} PEs")
+    progress.show(f"elaborating {config.array.rows} × {config.array.cols} PEs")
     files = generate(
         config,
         args.output,

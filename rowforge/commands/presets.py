@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from dataclasses import fields
 
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash, render_toml
+from hw.arch.config.file import config_hash, render_toml
 from rowforge.configs import preset, preset_names, preset_summary
 
 
@@ -33,14 +32,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _document(config: Config) -> dict[str, object]:
-    values: dict[str, object] = {item.name: getattr(config, item.name) for item in fields(config)}
-    return {"hash": f"{config_hash(config):016x}", **values}
+    return {"hash": f"{config_hash(config):016x}", **config.as_dict()}
 
 
 def _size(config: Config) -> str:
-    buffer = config.glb_banks * config.glb_depth * config.glb_width // 8
-    double = " of 2 MACs" if config.macs_per_pe == 2 else ""
+    buffer = config.buffer.banks * config.buffer.depth * config.buffer.width // 8
+    double = " of 2 MACs" if config.pe.macs == 2 else ""
     return (
-        f"{config.rows} × {config.cols} PEs{double}, {config.data_width}-bit data, "
-        f"{config.psum_width}-bit psums, {buffer / 1024:.0f} KiB buffer"
+        f"{config.array.rows} × {config.array.cols} PEs{double}, "
+        f"{config.array.data_width}-bit data, {config.array.psum_width}-bit psums, "
+        f"{buffer / 1024:.0f} KiB buffer"
     )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hw.arch.configfile import render_toml
+from hw.arch.config.file import render_toml
 from hw.arch.errors import RowforgeError
 from rowforge.running.targets import open_target
 from rowforge.selftest import Check, self_test

@@ -12,7 +12,7 @@ from compiler.options import DEFAULTS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
-from hw.arch.programfile import load_program
+from hw.arch.program.file import load_program
 from rowforge.running.progress import Progress
 
 PROGRAM_SUFFIX = ".rfp"

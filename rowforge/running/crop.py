@@ -36,7 +36,7 @@ class Workload:
         graph = layer_graph(
             self.shape.name,
             [self.shape],
-            data_width=self.config.data_width,
+            data_width=self.config.array.data_width,
             batch=self.batch,
         )
         return estimate_graph(graph, self.config)[0]

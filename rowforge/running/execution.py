@@ -159,7 +159,7 @@ def _batch(graph: Graph) -> int:
 
 def _psum_width(compiled: Compiled) -> int | None:
     """Width to which the golden model's psums wrap: only where wrapping is meant."""
-    return compiled.program.config.psum_width if compiled.wrap else None
+    return compiled.program.config.array.psum_width if compiled.wrap else None
 
 
 def _by_key(program: Program, arrays: ByIndex) -> ByKey:

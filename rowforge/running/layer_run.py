@@ -61,7 +61,7 @@ class LayerRun:
     def row(self, whole: Workload) -> dict[str, Any]:
         """The run as a part of a report on the layer `whole`."""
         config, macs = self.work.config, self.work.layer.macs
-        active = self.counters["pe_active_cycles"] * config.macs_per_pe
+        active = self.counters["pe_active_cycles"] * config.pe.macs
         return {
             "part": self.work.describe(whole),
             "macs": macs,
@@ -93,7 +93,7 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
     """
     config, shape = work.config, work.shape
     graph = layer_graph(
-        shape.name, [shape], data_width=config.data_width, batch=work.batch, seed=seed
+        shape.name, [shape], data_width=config.array.data_width, batch=work.batch, seed=seed
     )
     program = compile_graph(graph, config, CompileOptions(wrap=True, profile=True))
     compiled = Compiled(program, graph, wrap=True)
@@ -112,6 +112,6 @@ def run_layer(work: Workload, *, target: str = "rtl", seed: int = SEED) -> Layer
 def _input(graph: Graph, config: Config, seed: int) -> np.ndarray[Any, Any]:
     tensor = graph.tensors[graph.inputs[0]]
     limits = np.iinfo(tensor.dtype)
-    rng = np.random.default_rng([seed, config.data_width])
+    rng = np.random.default_rng([seed, config.array.data_width])
     shape = tensor.shape
     return rng.integers(limits.min, limits.max, shape, dtype=limits.dtype, endpoint=True)

@@ -63,7 +63,7 @@ def _network(
     if depth > 1:
         net.conv("depthwise", filters, taps, groups=filters)
     if depth > 2:
-        if config.data_width == 8:
+        if config.array.data_width == 8:
             net.pool("pool")
         net.conv("pointwise", filters, 1)
     return net.graph()
@@ -79,7 +79,7 @@ class _Network:
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(SEED)
-        self._wide = self.config.data_width == 16
+        self._wide = self.config.array.data_width == 16
         self._dtype = "int16" if self._wide else "int8"
         self._limits = np.iinfo(self._dtype)
         self._last = "x"

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch import layout
 from hw.arch.commands import RESULT, ResultBlock
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Program, Store, Words
+from hw.arch.program import Program, Store, Words, layout
 from rowforge.running.check import first_difference
 from rowforge.testbench.network import random_input, small_network
 from sim.functional import FunctionalAccelerator
@@ -80,14 +79,14 @@ def _played(config: Config, top: str) -> dict[str, Any]:
     x = random_input(graph)
     link = _Recorder(config)
     outcome = Runtime(link, config).run(program, x)
-    golden = run_graph(graph, x, psum_width=config.psum_width)
+    golden = run_graph(graph, x, psum_width=config.array.psum_width)
     difference, _ = first_difference(program, 0, outcome.tensors, golden)
     if difference is not None:
         raise RowforgeError(f"the executor disagrees with the golden model: {difference}")
     return {
         "top": top,
-        "link_width": config.link_width,
-        "patience": _PATIENCE_WITH_PROCESSOR if config.processor else _PATIENCE,
+        "link_width": config.link.width,
+        "patience": _PATIENCE_WITH_PROCESSOR if config.control.microcontroller else _PATIENCE,
         "words": [f"{word:x}" for word in link.sent],
         "results": _blocks(program, link.received),
     }

@@ -16,8 +16,8 @@ UNKNOWN = frozenset({"gated_macs"})
 """Counters that depend on data: the model leaves them out."""
 
 UNMODELLED = (
-    "processor must be false where cycles are predicted: the model knows nothing of firmware, and "
-    "a run with --target rtl counts its cycles"
+    'control.kind must be "engines" where cycles are predicted: the model knows nothing of '
+    "firmware, and a run with --target rtl counts its cycles"
 )
 
 _SLICE = 200_000  # cycles between two chances to interrupt or to report
@@ -66,7 +66,7 @@ def predict(
         If no C++ compiler is found, the program never ends, or its configuration has a processor,
         whose firmware is not modelled.
     """
-    if program.config.processor:
+    if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     library = model_library()
     stream = command_stream(program, dry=dry)

@@ -1,5 +1,6 @@
 """The C++ view of configuration, commands and counters, generated from their descriptions."""
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 from hw.arch.commands import (
@@ -26,6 +27,8 @@ from hw.arch.commands import (
     VectorOp,
 )
 from hw.arch.config import Config
+from hw.arch.config.config import SECTIONS
+from hw.arch.config.file import config_words
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
 
@@ -54,16 +57,14 @@ _STRUCTS = (
 
 def config_values(config: Config) -> list[int]:
     """The values of the C++ `Config`, in its order."""
-    names = [*(item.name for item in fields(Config)), *DERIVED]
-    return [int(getattr(config, name)) for name in names]
+    return [*config_words(config), *(int(getattr(config, name)) for name in DERIVED)]
 
 
 def records_header() -> str:
     """The text of `records.h`."""
-    names = [*(item.name for item in fields(Config)), *DERIVED]
     parts = [
         "#pragma once\n#include <cstdint>\n",
-        _struct("Config", names),
+        _config_struct(),
         *(_record(struct) for struct in _STRUCTS),
         _bases_add(),
         *(_enum(kind.__name__, kind) for kind in (Opcode, Rounding, VectorOp)),
@@ -85,9 +86,17 @@ def _title(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _struct(name: str, members: list[str]) -> str:
-    lines = "".join(f"    int64_t {member} = 0;\n" for member in members)
-    return f"struct {name} {{\n{lines}}};\n"
+def _config_struct() -> str:
+    """`Config` with a structure for each section, then what follows from the fields."""
+    lines = [
+        f"    struct {{ {_members(item.name for item in fields(section))} }} {name};\n"
+        for name, section in SECTIONS.items()
+    ]
+    return f"struct Config {{\n{''.join(lines)}    {_members(DERIVED)}\n}};\n"
+
+
+def _members(names: Iterable[str]) -> str:
+    return " ".join(f"int64_t {name} = 0;" for name in names)
 
 
 def _extract(struct: Struct, field: Field) -> str:

@@ -28,11 +28,11 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
-from hw.arch.identity import identity_words
-from hw.arch.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
 from hw.arch.program import Program, Words
+from hw.arch.program.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
@@ -93,8 +93,8 @@ class FunctionalAccelerator:
         self._begun = False
         self._guest = False  # the program only wants to know who is there
         self._number = 0
-        self._unsupported = {Opcode.TABLE} if config.data_width != 8 else set()
-        if not config.weight_memory:
+        self._unsupported = {Opcode.TABLE} if config.array.data_width != 8 else set()
+        if not config.buffer.weight_memory:
             self._unsupported |= {Opcode.MEMORY}
         self._handlers: dict[Opcode, Callable[[list[int], Words, int], None]] = {
             Opcode.END: self._end,
@@ -242,8 +242,8 @@ class FunctionalAccelerator:
         if opcode not in _INDEXED:
             return 0
         entry = {
-            Opcode.ROWS: row_pattern_words(self.config.rows),
-            Opcode.COLS: col_pattern_words(self.config.cols),
+            Opcode.ROWS: row_pattern_words(self.config.array.rows),
+            Opcode.COLS: col_pattern_words(self.config.array.cols),
             Opcode.PARAMS: PARAM.words,
             Opcode.TABLE: TABLE.words,
             Opcode.MEMORY: 1,
@@ -274,13 +274,13 @@ class FunctionalAccelerator:
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.row_patterns)
+        first, count = self._index(descriptor, self.config.control.row_patterns)
         for number, words in enumerate(payload.reshape(count, -1), start=first):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.col_patterns)
+        first, count = self._index(descriptor, self.config.control.col_patterns)
         for number, words in enumerate(payload.reshape(count, -1), start=first):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
@@ -324,7 +324,7 @@ class FunctionalAccelerator:
         self.state.hazards.overwrite(address)
         if self.state.contents is not None:
             self.state.contents.load(address, REGION.unpack(descriptor))
-        width = self.config.glb_width // 8
+        width = self.config.buffer.width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(
             address, np.frombuffer(image, dtype=np.uint8).reshape(len(address), width)

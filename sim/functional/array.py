@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.config import Config
-from hw.arch.layout import Ints, unpack_filters
 from hw.arch.program import Words
+from hw.arch.program.layout import Ints, unpack_filters
 from sim.functional.errors import require
 from sim.functional.ifmaps import Windows
 from sim.functional.patterns import Columns, Rows
@@ -15,17 +15,17 @@ from sim.functional.patterns import Columns, Rows
 
 def multiplier_results(config: Config, constants: Mapping[str, int]) -> int:
     """Psums that one ifmap word contributes to."""
-    return constants["steps"] * config.macs_per_pe - constants["odd"]
+    return constants["steps"] * config.pe.macs - constants["odd"]
 
 
 def check_constants(config: Config, constants: Mapping[str, int]) -> None:
     """What a PE can hold, and what the constants must agree on."""
-    words = constants["steps"] * config.macs_per_pe
+    words = constants["steps"] * config.pe.macs
     channels, taps = constants["channels"], constants["taps"]
     slots = words * (channels if constants["diagonal"] else 1)
     results = multiplier_results(config, constants)
     filter_words = taps * words
-    beats = -(-filter_words // config.noc_filter)
+    beats = -(-filter_words // config.noc.filter)
     for condition, message in (
         (
             all(constants[name] for name in ("steps", "channels", "taps", "windows", "items")),
@@ -36,24 +36,30 @@ def check_constants(config: Config, constants: Mapping[str, int]) -> None:
             1 <= constants["advance"] <= taps,
             f"advance must be 1 to {taps}, not {constants['advance']}",
         ),
-        (not constants["odd"] or config.macs_per_pe == 2, "odd needs two multipliers a PE"),
+        (not constants["odd"] or config.pe.macs == 2, "odd needs two multipliers a PE"),
         (
             constants["psums"] == results * (channels if constants["diagonal"] else 1),
             f"psums ({constants['psums']}) do not follow from steps, odd and channels",
         ),
-        (taps <= config.ifmap_spad, f"taps ({taps}) exceed ifmap_spad ({config.ifmap_spad})"),
-        (slots <= config.psum_spad, f"psum slots ({slots}) exceed psum_spad ({config.psum_spad})"),
+        (
+            taps <= config.pe.ifmap_spad,
+            f"taps ({taps}) exceed pe.ifmap_spad ({config.pe.ifmap_spad})",
+        ),
+        (
+            slots <= config.pe.psum_spad,
+            f"psum slots ({slots}) exceed pe.psum_spad ({config.pe.psum_spad})",
+        ),
         (
             filter_words <= config.filter_half,
-            f"filter words ({filter_words}) exceed half a filter_spad ({config.filter_half})",
+            f"filter words ({filter_words}) exceed half a pe.filter_spad ({config.filter_half})",
         ),
         (
             constants["filter_beats"] == beats,
             f"filter_beats must be {beats}, not {constants['filter_beats']}",
         ),
         (
-            constants["pixel_beats"] == -(-channels // config.noc_ifmap),
-            f"pixel_beats must be {-(-channels // config.noc_ifmap)}",
+            constants["pixel_beats"] == -(-channels // config.noc.ifmap),
+            f"pixel_beats must be {-(-channels // config.noc.ifmap)}",
         ),
         (
             constants["psum_beats"] == -(-constants["psums"] // config.psum_beat),
@@ -66,14 +72,14 @@ def check_constants(config: Config, constants: Mapping[str, int]) -> None:
 
 def _check_operands(config: Config, constants: Mapping[str, int]) -> None:
     zero, low = constants["zero"], -128 if constants["signed"] else 0
-    if config.data_width == 16:
+    if config.array.data_width == 16:
         require(constants["window_shift"] <= 16, "window_shift must be at most 16")
         plain = constants["signed"] and not zero
         require(plain, "16-bit activations are signed and have no zero point")
     else:
         require(not constants["window_shift"], "8-bit products are not shifted")
         require(low <= zero <= low + 255, f"the ifmap zero point {zero} is no stored value")
-    if config.weight_width == config.data_width:
+    if config.weight_width == config.array.data_width:
         plain = constants["weight_signed"] and not constants["weight_zero"]
         require(plain, "the configuration has no weight zero points and no unsigned weights")
 
@@ -88,7 +94,7 @@ def decode_filters(
         filters * groups * constants["filter_beats"],
         signed=bool(constants["weight_signed"]),
     ).reshape(filters, groups, -1)
-    taps, steps = constants["taps"], constants["steps"] * config.macs_per_pe
+    taps, steps = constants["taps"], constants["steps"] * config.pe.macs
     weights = stored[..., : taps * steps].reshape(filters, groups, taps, steps)
     weights = weights[..., : multiplier_results(config, constants)] - constants["weight_zero"]
     result: NDArray[np.float64] = weights.astype(np.float64)
@@ -117,7 +123,7 @@ def compute(
         results = _shifted(values, filters, constants["window_shift"])
     else:
         results = values @ filters
-    position = np.full(config.rows, -1)
+    position = np.full(config.array.rows, -1)
     position[active] = np.arange(len(active))
     sums = [
         results[position[head] : position[tail] + 1].sum(axis=0)

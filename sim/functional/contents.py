@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.layout import Ints, box_shape, channel_blocks
 from hw.arch.program import Load, Program
+from hw.arch.program.layout import Ints, box_shape, channel_blocks
 from sim.functional.errors import require
 
 Holding: TypeAlias = tuple[object, ...]  # what equal words have in common
@@ -36,7 +36,7 @@ class Contents:
         self._config = config
         self._names = [spec.name for spec in program.tensors]
         self._loads = [step for step in program.steps if isinstance(step, Load)]
-        self._held = np.full(config.glb_banks * config.glb_depth, _NOTHING, dtype=np.int64)
+        self._held = np.full(config.buffer.banks * config.buffer.depth, _NOTHING, dtype=np.int64)
         self._numbers: dict[Holding, int] = {}
         self._holdings: list[Holding] = [("nothing of this program",)]
         self._next = 0  # the LOAD that comes next

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.commands import CHANNEL
-from hw.arch.layout import Ints, filter_words, psum_words
 from hw.arch.program import Words
+from hw.arch.program.layout import Ints, filter_words, psum_words
 from numerics.gemmlowp import wrap
 from sim.functional.array import (
     check_constants,
@@ -116,7 +116,7 @@ def _count_products(state: State, constants: Mapping[str, int], windows: Windows
     per_pe = constants["windows"] * constants["taps"]
     state.count(
         macs=windows.stream.size * per_pe * results,
-        gated_macs=int(zeros.sum()) * results if state.config.zero_gating else 0,
+        gated_macs=int(zeros.sum()) * results if state.config.pe.zero_gating else 0,
     )
 
 
@@ -137,7 +137,7 @@ def _accumulate(state: State, sums: _Sums, zero: Ints, done: Ints) -> None:
     if reads.size:
         before = memory.read_psums(reads)
         values[:, ~zero] += before.reshape(*before.shape[:-2], -1)[..., :psums]
-    values[:] = wrap(values, config.psum_width)
+    values[:] = wrap(values, config.array.psum_width)
     if writes.size:
         padded = np.zeros((*writes.shape[:-1], beats * config.psum_beat), dtype=np.int64)
         padded[..., :psums] = values[:, ~done]
@@ -152,11 +152,11 @@ def _finish(state: State, sums: _Sums, done: Ints, number: int, tag: int) -> Non
     config, constants = state.config, sums.constants
     first = sums.bases["channel"] + sums.rows.segments["channel"][:, None]
     first = (first + sums.columns.columns["channel"])[done] % (1 << CHANNEL)
-    wrong = first % config.post_units != 0
+    wrong = first % config.post.units != 0
     if wrong.any():
         require(
             False,
-            f"the first channel of a window must be a multiple of {config.post_units}, "
+            f"the first channel of a window must be a multiple of {config.post.units}, "
             f"not {int(first[wrong][0])}",
         )
     channel = first[..., None] + np.arange(constants["psums"])

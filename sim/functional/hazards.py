@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.config import Config
-from hw.arch.layout import Ints, psum_capacity, psum_words
+from hw.arch.program.layout import Ints, psum_capacity, psum_words
 from sim.functional.errors import require
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -26,7 +26,7 @@ class HazardCheck:
 
     def __init__(self, config: Config):
         self._config = config
-        words = config.glb_banks * config.glb_depth
+        words = config.buffer.banks * config.buffer.depth
         # The last pass that reads, writes, keeps a psum in the word.
         self._read, self._written, self._psum = (
             np.full(words, _NEVER, dtype=np.int64) for _ in range(3)

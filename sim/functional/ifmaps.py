@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.commands import TAG
-from hw.arch.layout import Ints
+from hw.arch.program.layout import Ints
 from sim.functional.errors import require
 from sim.functional.patterns import Columns, Rows
 from sim.functional.state import State
@@ -138,10 +138,10 @@ def _pixels(constants: Mapping[str, int]) -> Ints:
 
 def _check_lanes(state: State, rows: Rows) -> None:
     lane, config = rows.slots["lane"], state.config
-    wrong = (lane % config.noc_ifmap != 0) | (lane >= config.lanes)
+    wrong = (lane % config.noc.ifmap != 0) | (lane >= config.lanes)
     require(
         not wrong.any(),
-        f"a slot's lane must be a multiple of {config.noc_ifmap} below {config.lanes}, "
+        f"a slot's lane must be a multiple of {config.noc.ifmap} below {config.lanes}, "
         f"not {lane.tolist()}",
     )
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.arch.layout import Ints, psum_capacity, psum_slot_bits, psum_words
+from hw.arch.program.layout import Ints, psum_capacity, psum_slot_bits, psum_words
 from numerics.gemmlowp import wrap
 from sim.functional.errors import require
 
@@ -24,11 +24,11 @@ class BufferMemory:
 
     def __init__(self, config: Config):
         self.config = config
-        self.words = config.glb_banks * config.glb_depth
-        self.activation_words = config.act_banks * config.glb_depth
+        self.words = config.buffer.banks * config.buffer.depth
+        self.activation_words = config.act_banks * config.buffer.depth
         self._psum_capacity = psum_capacity(config)
         rng = np.random.default_rng(0)
-        self._bytes = rng.integers(0, 256, (self.words, config.glb_width // 8), dtype=np.uint8)
+        self._bytes = rng.integers(0, 256, (self.words, config.buffer.width // 8), dtype=np.uint8)
         self._kind = np.full(self.words, _UNWRITTEN, dtype=np.uint8)
 
     # ---- activations ------------------------------------------------------------------------
@@ -51,7 +51,7 @@ class BufferMemory:
             )
 
     def _lanes(self, *, signed: bool) -> NDArray[Any]:
-        size = self.config.data_width // 8
+        size = self.config.array.data_width // 8
         return self._bytes.view(f"<{'i' if signed else 'u'}{size}")
 
     def read_words(self, address: Ints, *, signed: bool) -> Ints:
@@ -67,7 +67,9 @@ class BufferMemory:
     def write_lanes(self, address: Ints, lane: Ints, values: Ints) -> None:
         """Write the low bits of the values to single lanes."""
         lanes = self._lanes(signed=False)
-        lanes[address, lane] = (values & ((1 << self.config.data_width) - 1)).astype(lanes.dtype)
+        lanes[address, lane] = (values & ((1 << self.config.array.data_width) - 1)).astype(
+            lanes.dtype
+        )
         self._kind[address] = _ACTIVATION
 
     def load(self, address: Ints, image: NDArray[np.uint8]) -> None:
@@ -115,14 +117,14 @@ class BufferMemory:
         bits = np.unpackbits(image, axis=-1, bitorder="little")
         used = bits[..., : slot * config.psums_per_word]
         split = used.reshape(*image.shape[:-1], config.psums_per_word, slot)
-        weights = np.int64(1) << np.arange(config.psum_width, dtype=np.int64)
-        return wrap(split[..., : config.psum_width] @ weights, config.psum_width)
+        weights = np.int64(1) << np.arange(config.array.psum_width, dtype=np.int64)
+        return wrap(split[..., : config.array.psum_width] @ weights, config.array.psum_width)
 
     def _bytes_of(self, slots: Ints) -> NDArray[np.uint8]:
         """The inverse: shape (..., psums_per_word) to (..., bytes of a word)."""
         config = self.config
         slot = psum_slot_bits(config)
         bits = (slots[..., None] >> np.arange(slot, dtype=np.int64)) & 1
-        image = np.zeros((*slots.shape[:-1], config.glb_width), dtype=np.uint8)
+        image = np.zeros((*slots.shape[:-1], config.buffer.width), dtype=np.uint8)
         image[..., : slot * config.psums_per_word] = bits.reshape(*slots.shape[:-1], -1)
         return np.packbits(image, axis=-1, bitorder="little")

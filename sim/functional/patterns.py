@@ -16,8 +16,8 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import Config
-from hw.arch.layout import Ints, unpack_records
 from hw.arch.program import Words
+from hw.arch.program.layout import Ints, unpack_records
 from sim.functional.errors import place, require
 
 
@@ -55,18 +55,18 @@ def _first(fields: dict[str, Ints], count: int) -> dict[str, Ints]:
 
 def decode_rows(config: Config, words: Words) -> Rows:
     """A row pattern from its words; `SemanticsError` if it contradicts itself."""
-    assert len(words) == row_pattern_words(config.rows)
+    assert len(words) == row_pattern_words(config.array.rows)
     header = PATTERN.unpack([int(word) for word in words[: PATTERN.words]])
     tables, position = [], PATTERN.words
     for struct in (ROW, SLOT, SEGMENT):
-        end = position + config.rows * struct.words
+        end = position + config.array.rows * struct.words
         tables.append(unpack_records(struct, words[position:end]))
         position = end
     rows, slots, segments = tables
     for name in ("slots", "segments"):
         require(
-            1 <= header[name] <= config.rows,
-            f"a row pattern must use 1 to {config.rows} {name}, not {header[name]}",
+            1 <= header[name] <= config.array.rows,
+            f"a row pattern must use 1 to {config.array.rows} {name}, not {header[name]}",
         )
     require(header["filters"] >= 1, "a row pattern must use at least one filter row tag")
     pattern = Rows(
@@ -82,12 +82,12 @@ def decode_rows(config: Config, words: Words) -> Rows:
 
 def _tails(config: Config, rows: dict[str, Ints], heads: Ints) -> Ints:
     """The row where each segment ends; every active row belongs to exactly one segment."""
-    covered = np.zeros(config.rows, dtype=bool)
+    covered = np.zeros(config.array.rows, dtype=bool)
     tails = []
     previous = -1
     for number, head in enumerate(heads.tolist()):
         with place(f"segment {number}"):
-            require(head < config.rows, f"head row {head} does not exist")
+            require(head < config.array.rows, f"head row {head} does not exist")
             require(head > previous, f"head row {head} is not above the segment before")
             behind = np.flatnonzero(rows["tail"][head:])
             require(behind.size, f"no tail row at or above row {head}")
@@ -123,16 +123,16 @@ def _check_rows(pattern: Rows) -> None:
 
 def decode_columns(config: Config, words: Words) -> Columns:
     """A column pattern from its words; `SemanticsError` if it contradicts itself."""
-    assert len(words) == col_pattern_words(config.cols)
+    assert len(words) == col_pattern_words(config.array.cols)
     header = COLUMNS.unpack([int(word) for word in words[: COLUMNS.words]])
     count = header["columns"]
     columns = unpack_records(COLUMN, words[COLUMNS.words :])
     require(
-        1 <= count <= config.cols,
-        f"a column pattern must use 1 to {config.cols} columns, not {count}",
+        1 <= count <= config.array.cols,
+        f"a column pattern must use 1 to {config.array.cols} columns, not {count}",
     )
     require(
-        (columns["active"] == (np.arange(config.cols) < count)).all(),
+        (columns["active"] == (np.arange(config.array.cols) < count)).all(),
         f"just the first {count} columns must be active",
     )
     tids = columns["tid"][:count]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hw.arch.commands import Rounding
-from hw.arch.layout import Ints
+from hw.arch.program.layout import Ints
 from numerics.gemmlowp import wrap
 from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from sim.functional.errors import require

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hw.arch.commands import OUTPUT, Rounding
-from hw.arch.layout import RAW_BITS, Ints
+from hw.arch.program.layout import RAW_BITS, Ints
 from sim.functional.errors import require
 from sim.functional.requantise import requantise
 from sim.functional.state import State
@@ -16,7 +16,7 @@ _PARAM_ROWS = 1 << _PARAM_ROW.width
 
 def check_output(state: State, output: Mapping[str, int]) -> None:
     """The clamp must fit what is stored and the mode must exist."""
-    width = state.config.data_width
+    width = state.config.array.data_width
     require(output["mode"] in list(Rounding), f"rounding mode {output['mode']} does not exist")
     if output["mode"] == Rounding.RAW:
         return
@@ -28,7 +28,7 @@ def check_output(state: State, output: Mapping[str, int]) -> None:
 
 def channel_rows(state: State, output: Mapping[str, int], channel: Ints) -> Ints:
     """Parameter rows that follow the channel."""
-    return (output["param"] + channel // state.config.post_units) % _PARAM_ROWS
+    return (output["param"] + channel // state.config.post.units) % _PARAM_ROWS
 
 
 def finish(
@@ -48,23 +48,23 @@ def finish(
         `OUTPUT` fields.
     address : word address of channel block 0 of the pixel
     channel : output channel
-    param_row : parameter row; the entry in it is that of channel mod `post_units`
+    param_row : parameter row; the entry in it is that of channel mod `post.units`
 
     Returns the (wrapped) word and the first lane of every result.
     """
-    config, units = state.config, state.config.post_units
+    config, units = state.config, state.config.post.units
     entry = np.asarray(param_row * units + channel % units, dtype=np.int64)
     values = requantise(acc, **state.params.read(entry), output=output)
     for number in np.unique(entry).tolist():
         state.hazards.use(state.params.name, number)
-    parts = RAW_BITS // config.data_width if output["mode"] == Rounding.RAW else 1
+    parts = RAW_BITS // config.array.data_width if output["mode"] == Rounding.RAW else 1
     element = channel * parts
     words = state.memory.activation_address(address + element // config.lanes * output["plane"])
     words = np.broadcast_to(words, acc.shape)
     lanes = np.broadcast_to(element % config.lanes, acc.shape)
     _check_distinct(words * config.lanes + lanes, config.lanes)
     for part in range(parts):
-        state.memory.write_lanes(words, lanes + part, values >> (part * config.data_width))
+        state.memory.write_lanes(words, lanes + part, values >> (part * config.array.data_width))
     if state.contents is not None:
         state.contents.result(words)
     return words, lanes

@@ -7,8 +7,8 @@ import numpy as np
 from hw.arch.commands import PARAM, TABLE
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
-from hw.arch.layout import Ints
 from hw.arch.program import Words
+from hw.arch.program.layout import Ints
 from sim.functional.contents import Contents
 from sim.functional.errors import require
 from sim.functional.hazards import HazardCheck
@@ -95,10 +95,10 @@ class State:
         self.memory = BufferMemory(config)
         self.hazards = HazardCheck(config)
         self.params = RecordMemory(
-            "parameter", tuple(item.name for item in PARAM.fields), config.post_channels
+            "parameter", tuple(item.name for item in PARAM.fields), config.post.channels
         )
         self.table = RecordMemory("table", tuple(item.name for item in TABLE.fields), TABLE_ENTRIES)
-        self.filters = np.zeros(config.weight_memory // 8, dtype=np.uint64)
+        self.filters = np.zeros(config.buffer.weight_memory // 8, dtype=np.uint64)
         self.clear_counters()
 
     def clear_counters(self) -> None:

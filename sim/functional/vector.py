@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from hw.arch.commands import VectorOp
-from hw.arch.layout import Ints
+from hw.arch.program.layout import Ints
 from sim.functional.errors import require
 from sim.functional.results import channel_rows, check_output, finish
 from sim.functional.state import State
@@ -94,7 +94,9 @@ def _address(vector: Mapping[str, int], start: str, row: str, plane: str, y: Int
 
 def _binary(state: State, vector: Mapping[str, int], op: VectorOp, reads: _ReadLog) -> Ints:
     require(vector["y"] == vector["x"] == 0, "y and x of an operation on two operands must be 0")
-    require((op is VectorOp.ADD16) == (state.config.data_width == 16), f"{op.name} is not built")
+    require(
+        (op is VectorOp.ADD16) == (state.config.array.data_width == 16), f"{op.name} is not built"
+    )
     y = np.arange(vector["rows"]) * vector["stride_y"]
     x = np.arange(vector["columns"]) * vector["stride_x"]
     signed = bool(vector["signed"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.emit.yosys import run_yosys, yosys_version
 from sim.link import TOP, accelerator_verilog
 from sim.netlist.cells import cell_models

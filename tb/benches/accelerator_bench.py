@@ -39,8 +39,8 @@ def _masked(bits: str, mask: int) -> int | None:
 async def phases(dut: Any) -> None:
     """Each phase must cause exactly its results; see `tb.models.program.Phase`."""
     case = read_case()
-    config = Config(**case["config"])
-    width = config.link_width
+    config = Config.from_dict(case["config"])
+    width = config.link.width
     seed, stall = case["seed"], case["stall"]
     bench = Bench(dut, seed=seed, probe=0.1 if stall else 0.0)
     cmd = bench.add(Source(dut, "cmd", width, seed=seed, stall=stall))

@@ -32,7 +32,7 @@ class Ports:
         }
         self._data = {"psum_read": dut.psum_read__data, "act_read": dut.act_read__data}
         self._dut = dut
-        self._width = config.data_width
+        self._width = config.array.data_width
         self.model = BufferModel(config)
         self._due: dict[str, list[int | None]] = {}
         self.checked = dict.fromkeys(("psum_read", "act_read"), 0)
@@ -91,7 +91,7 @@ class Ports:
 async def traffic(dut: Any, stall: float) -> None:
     """Requests that often meet in a bank; activations and psums share all that both can reach."""
     case = read_case()
-    config, random = Config(**case["config"]), Random(repr((case["seed"], stall)))
+    config, random = Config.from_dict(case["config"]), Random(repr((case["seed"], stall)))
     bench = Bench(dut, seed=case["seed"])
     ports = Ports(dut, config, seed=case["seed"], stall=stall)
     bench.add(ports, *ports.sources.values())
@@ -107,11 +107,11 @@ async def traffic(dut: Any, stall: float) -> None:
         return random.randrange(ports.model.psum_beats) if wide else random.choice(hot_beats)
 
     for _ in range(case["requests"]):
-        data = random.getrandbits(config.glb_width * config.banks_per_beat)
+        data = random.getrandbits(config.buffer.width * config.banks_per_beat)
         ports.sources["psum_write"].items.append({"addr": beat(), "data": data})
         ports.sources["psum_read"].items.append(beat())
         mask = random.choice((random.getrandbits(config.lanes), (1 << config.lanes) - 1))
-        data = random.getrandbits(config.glb_width)
+        data = random.getrandbits(config.buffer.width)
         ports.sources["act_write"].items.append({"addr": word(), "mask": mask, "data": data})
         ports.sources["act_read"].items.append(word())
     await bench.start()

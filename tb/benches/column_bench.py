@@ -21,12 +21,12 @@ STALLS = stall_rates(0.0, 0.4)
 async def feeder(dut: Any, stall: float) -> None:
     """Every row gets its words; the column hands them out in the order of the beats."""
     case = read_case()
-    config, random = Config(**case["config"]), Random(repr(case["seed"]))
+    config, random = Config.from_dict(case["config"]), Random(repr(case["seed"]))
     bench = Bench(dut, seed=case["seed"], probe=0.2 if stall else 0.0)
     source = Source(dut, "input", FeederBeat(config), seed=case["seed"], stall=stall)
     sinks = [
         Sink(dut, f"outputs__{row}", PsumWord(config), seed=case["seed"], stall=stall)
-        for row in range(config.rows)
+        for row in range(config.array.rows)
     ]
     bench.add(source, *sinks)
     segments = [model.random_fed_segment(config, random) for _ in range(case["segments"])]
@@ -103,12 +103,12 @@ class PassIssuer:
 async def collector(dut: Any, stall: float) -> None:
     """Passes with any tails; the beats of all windows and segments in order."""
     case = read_case()
-    config, random = Config(**case["config"]), Random(repr(case["seed"]))
+    config, random = Config.from_dict(case["config"]), Random(repr(case["seed"]))
     passes = [model.random_collector_pass(config, random) for _ in range(case["passes"])]
     bench = Bench(dut, seed=case["seed"], probe=0.2 if stall else 0.0)
     rows = [
         RowOutput(dut, f"inputs__{row}", ChainWord(config), seed=case["seed"], stall=stall)
-        for row in range(config.rows)
+        for row in range(config.array.rows)
     ]
     sink = Sink(dut, "output", CollectorBeat(config), seed=case["seed"], stall=stall)
     issuer = PassIssuer(dut, config, passes, Stalls((case["seed"], "issue"), stall))

@@ -210,7 +210,7 @@ class PeBench:
         for number, (got, wanted) in enumerate(zip(self.output.values, expected, strict=True)):
             assert got == wanted, f"word {number}: {got}, not {wanted}"
         zeros = sum(model.zero_steps(item) for item in self.passes)
-        gated = zeros if self.config.zero_gating else 0
+        gated = zeros if self.config.pe.zero_gating else 0
         assert (self.activity.gated, self.activity.fired) == (gated, steps - gated)
         self.activity.check(steps)
 
@@ -219,7 +219,7 @@ class PeBench:
 async def random_passes(dut: Any) -> None:
     """Passes of every kind with stalls on all streams."""
     case = read_case()
-    config = Config(**case["config"])
+    config = Config.from_dict(case["config"])
     random = Random(repr(case["seed"]))
     passes = [
         model.random_pass(config, random, active=random.random() < 0.85)
@@ -232,7 +232,7 @@ async def random_passes(dut: Any) -> None:
 async def stalls_are_told_apart(dut: Any) -> None:
     """Whatever is withheld, the PE names it, alone and in every cycle, until it comes."""
     case = read_case()
-    config = Config(**case["config"])
+    config = Config.from_dict(case["config"])
     random = Random(repr((case["seed"], "stalls")))
     bench = PeBench(dut, [], config, seed=None)
     await bench.bench.start()
@@ -240,7 +240,7 @@ async def stalls_are_told_apart(dut: Any) -> None:
     assert bench.activity.counts == dict.fromkeys(EVENTS, 0), "a PE without a pass"
     for withheld, expected in WITHHELD.items():
         # Fewer results would all find room in the output's queue and in the pipeline.
-        words = config.psum_fifo + 4 if withheld == "output" else 0
+        words = config.pe.psum_fifo + 4 if withheld == "output" else 0
         item = _long_pass(config, random, words, head=int(withheld != "below"), zero=0)
         await bench.withhold(item, withheld, expected)
 
@@ -263,7 +263,7 @@ async def no_bubbles(dut: Any) -> None:
     The first pass waits for its filters; all others arrive during the pass before.
     """
     case = read_case()
-    config = Config(**case["config"])
+    config = Config.from_dict(case["config"])
     random = Random(repr((case["seed"], "no bubbles")))
     passes = [_long_pass(config, random) for _ in range(case["passes"])]
     bench = PeBench(dut, passes, config, seed=None)
@@ -283,7 +283,7 @@ def _long_pass(config: Config, random: Random, words: int = 0, **fields: int) ->
         item = model.random_pass(config, random, windows=windows)
         item.fields.update(fields)
         if (
-            item.steps >= 4 + config.filter_half // config.noc_filter
+            item.steps >= 4 + config.filter_half // config.noc.filter
             and len(model.run_pass(config, item)) >= words
         ):
             return item

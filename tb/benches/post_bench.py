@@ -17,9 +17,9 @@ from tb.models.post import ENTRY, PostItem, expected_writes, layer_of, make_item
 
 async def _fill_parameters(bench: Bench, config: Config, items: list[PostItem]) -> None:
     """The rows that the items use, one entry a cycle."""
-    rows = config.post_channels // config.post_units
+    rows = config.post.channels // config.post.units
     row_bits = max(1, (rows - 1).bit_length())
-    unit_bits = (config.post_units - 1).bit_length()
+    unit_bits = (config.post.units - 1).bit_length()
     port = bench.dut.params
     for item in {item.row: item for item in items}.values():
         for unit, (_, *values) in enumerate(item.vectors):
@@ -34,10 +34,10 @@ async def _fill_parameters(bench: Bench, config: Config, items: list[PostItem]) 
 
 def _stored(config: Config, write: dict[str, int], bits: str) -> tuple[int, dict[int, int]]:
     """Address and the bytes that a write stores."""
-    size = config.data_width // 8
-    data = bits[: config.glb_width]  # the last member of the layout
+    size = config.array.data_width // 8
+    data = bits[: config.buffer.width]  # the last member of the layout
     found = {}
-    for byte in range(config.glb_width // 8):
+    for byte in range(config.buffer.width // 8):
         if write["mask"] >> (byte // size) & 1:
             end = len(data) - 8 * byte
             found[byte] = int(data[end - 8 : end], 2)
@@ -49,19 +49,19 @@ def _stored(config: Config, write: dict[str, int], bits: str) -> tuple[int, dict
 async def modes(dut: Any, stall: float) -> None:
     """Results of two layers in flight, one of them with 32-bit outputs."""
     case = read_case()
-    config = Config(**case["config"])
+    config = Config.from_dict(case["config"])
     bench = Bench(dut, seed=case["seed"], probe=0.2 if stall else 0.0)
     shape = buffer_write_layout(config)
     items = Source(
-        dut, "items", item_layout(config, config.psum_width), seed=case["seed"], stall=stall
+        dut, "items", item_layout(config, config.array.psum_width), seed=case["seed"], stall=stall
     )
     writes = Sink(dut, "writes", None, seed=case["seed"], stall=stall)
     bench.add(items, writes)
     dut.params.value = 0
     await bench.start()
-    for mode in sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW}):
+    for mode in sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW}):
         random = Random(repr((case["seed"], int(mode))))
-        layers = [layer_of(m, config.data_width) for m in (mode, Rounding.RAW)]
+        layers = [layer_of(m, config.array.data_width) for m in (mode, Rounding.RAW)]
         sent = make_items(config, layers, random, case["items"])
         layout = processor_config_layout(config)
         fields = [codec.encode(layout, layer.fields()) for layer in layers]

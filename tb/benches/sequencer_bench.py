@@ -153,7 +153,7 @@ class Engines:
         self._dut.begun.value = int(self.at["begun"] == self.issued)
         self._dut.settled.value = int(self.issued - self.at["collected"] <= 1)
         for port, (kind, _) in READS.items():
-            entries = self._config.cols if kind == "column" else self._config.rows
+            entries = self._config.array.cols if kind == "column" else self._config.array.rows
             number = self._random.choice(self._in_use() or [0])
             index = self._random.randrange(entries)
             self._asked[port] = (number, index)
@@ -171,13 +171,13 @@ class Engines:
 async def sequencer(dut: Any, speed: float) -> None:
     """Pass tables of random commands; equal patterns are not copied again."""
     case = read_case()
-    config, random = Config(**case["config"]), Random(repr((case["seed"], speed)))
+    config, random = Config.from_dict(case["config"]), Random(repr((case["seed"], speed)))
     bench = Bench(dut)
     dut.start.value = 0
     ports = {name: Writer(bench, name) for name in ("descriptor", "rows", "cols")}
     engines = bench.add(Engines(dut, config, random, speed))
     await bench.start()
-    row_count, col_count = min(config.row_patterns, 3), min(config.col_patterns, 3)
+    row_count, col_count = min(config.control.row_patterns, 3), min(config.control.col_patterns, 3)
     for _ in range(case["commands"]):
         rows = [model.random_rows(config, random) for _ in range(row_count)]
         columns = [model.random_columns(config, random) for _ in range(col_count)]

@@ -42,7 +42,7 @@ def phases_case(
 
 def _slowness(config: Config) -> int:
     """How much longer than an engine firmware takes."""
-    return 20 if config.processor else 1
+    return 20 if config.control.microcontroller else 1
 
 
 def accelerator(config: Config, demand: Demand) -> list[Case]:
@@ -50,8 +50,8 @@ def accelerator(config: Config, demand: Demand) -> list[Case]:
 
     A processor in the place of the engines keeps no counters of time.
     """
-    largest = _MACS if config.rows * config.cols < _LARGE else _MACS_OF_LARGE
-    largest //= 10 if config.processor else 1
+    largest = _MACS if config.array.rows * config.array.cols < _LARGE else _MACS_OF_LARGE
+    largest //= 10 if config.control.microcontroller else 1
     rate = demand.rate(0.4)
 
     def layers(name: str, count: int, *, counters: bool = False) -> program.Phase:
@@ -63,7 +63,7 @@ def accelerator(config: Config, demand: Demand) -> list[Case]:
             config, phases, seed=(demand.seed, name), stall=stall, counters=counters, name=name
         )
 
-    counted = not config.processor
+    counted = not config.control.microcontroller
     late = layers("late host", 1)
     late.deaf = 1500
     broken = layers("broken", 1)

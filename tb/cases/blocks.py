@@ -30,9 +30,9 @@ def pe(config: Config, demand: Demand, *, passes: int = 12) -> list[Case]:
     """Random passes; every stall named; no bubbles where none has to be.
 
     A spad of one word does not take one while it is read, a queue of one beat passes one every
-    second cycle, and with `control_pipeline` a PE rests between passes.
+    second cycle, and with `control.pipeline` a PE rests between passes.
     """
-    smooth = config.ifmap_spad > 1 and config.ifmap_fifo > 1 and not config.control_pipeline
+    smooth = config.pe.ifmap_spad > 1 and config.pe.ifmap_fifo > 1 and not config.control.pipeline
     return [
         Case(
             name="passes",
@@ -105,15 +105,15 @@ def noc(config: Config, demand: Demand) -> list[Case]:
             multicast(
                 _bits(bus),
                 {
-                    "rows": config.rows,
-                    "cols": config.cols,
+                    "rows": config.array.rows,
+                    "cols": config.array.cols,
                     "row_tag": bus["row"].width,
                     "col_tag": bus["tag"].width,
                 },
                 demand,
                 name=f"{name}_network",
-                pipeline=config.bus_pipeline,
-                entry=config.control_pipeline,
+                pipeline=config.noc.pipeline,
+                entry=config.control.pipeline,
             )
         )
     return [*cases, *columns(config, demand).values()]

@@ -16,10 +16,10 @@ from hw.arch.commands import (
     command,
 )
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import identity_words
 from hw.arch.fields import Struct
 from hw.arch.frames import FRAME, LinkOpcode
-from hw.arch.identity import identity_words
 from hw.arch.version import LINK_PROTOCOL_VERSION
 from hw.link.cobs import CobsDecoder, CobsEncoder
 from hw.link.crc import Sealer

@@ -15,22 +15,22 @@ class BufferModel:
     @property
     def act_words(self) -> int:
         """Activation words that exist."""
-        return self.config.act_banks * self.config.glb_depth
+        return self.config.act_banks * self.config.buffer.depth
 
     @property
     def psum_beats(self) -> int:
         """Psum beats that exist."""
-        return 2 * self.config.psum_groups * self.config.glb_depth
+        return 2 * self.config.psum_groups * self.config.buffer.depth
 
     def act_places(self, address: int) -> list[Place]:
         """Where an activation word lies: bank = address div depth."""
-        return [divmod(address, self.config.glb_depth)]
+        return [divmod(address, self.config.buffer.depth)]
 
     def psum_places(self, beat: int) -> list[Place]:
         """Where a psum beat lies, lowest part first; even and odd beats in different banks."""
         k = self.config.banks_per_beat
-        group, row = divmod(beat // 2, self.config.glb_depth)
-        first = self.config.glb_banks - 2 * k * (group + 1) + k * (beat % 2)
+        group, row = divmod(beat // 2, self.config.buffer.depth)
+        first = self.config.buffer.banks - 2 * k * (group + 1) + k * (beat % 2)
         return [(first + i, row) for i in range(k)]
 
     def read(self, places: list[Place]) -> list[int | None]:
@@ -40,7 +40,7 @@ class BufferModel:
 
     def write(self, places: list[Place], data: int, mask: int = -1) -> None:
         """Write words from the bits of `data`, only the lanes that `mask` names."""
-        width, lanes = self.config.data_width, self.config.lanes
+        width, lanes = self.config.array.data_width, self.config.lanes
         for number, place in enumerate(places):
             word = self._words.setdefault(place, [None] * lanes)
             for lane in range(lanes):

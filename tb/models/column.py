@@ -9,7 +9,7 @@ from hw.arch.config import Config
 
 def random_psum(config: Config, random: Random) -> int:
     """Any psum."""
-    half = 1 << (config.psum_width - 1)
+    half = 1 << (config.array.psum_width - 1)
     return random.randrange(-half, half)
 
 
@@ -23,8 +23,8 @@ class FedSegment:
 
 def random_fed_segment(config: Config, random: Random) -> FedSegment:
     """Full beats but for the last, for some row; with K = 2, rounds may end in words of one."""
-    K, width = config.macs_per_pe, config.noc_psum_in
-    slots = max(config.psum_spad // K, 1)
+    K, width = config.pe.macs, config.noc.psum_in
+    slots = max(config.pe.psum_spad // K, 1)
     steps = random.randint(1, min(slots, 6))
     rounds = random.randint(1, min(slots // steps, 4))
     odd = int(K == 2 and random.random() < 0.5)
@@ -32,7 +32,7 @@ def random_fed_segment(config: Config, random: Random) -> FedSegment:
     words = [[random_psum(config, random) for _ in range(size)] for size in sizes]
     psums = [psum for word in words for psum in word]
     order = {"steps": steps, "odd": odd} if K == 2 else {}
-    row = random.randrange(config.rows)
+    row = random.randrange(config.array.rows)
     parts = [psums[i : i + width] for i in range(0, len(psums), width)]
     beats = [{"row": row, "count": len(part), "psums": part, **order} for part in parts]
     return FedSegment(beats, words)
@@ -52,18 +52,18 @@ class CollectorPass:
 
 def random_collector_pass(config: Config, random: Random) -> CollectorPass:
     """Some tails, some windows; depthwise passes have more than one round of steps a window."""
-    K = config.macs_per_pe
-    slots = config.psum_spad // K
+    K = config.pe.macs
+    slots = config.pe.psum_spad // K
     rounds = random.choice((1, 1, 2, 3))
     steps = random.randint(1, max(1, slots // rounds))
     rounds = min(rounds, slots // steps)
     odd = int(K == 2 and random.random() < 0.5)
     active = int(random.random() < 0.9)
-    tails = random.randrange(1, 1 << config.rows)
+    tails = random.randrange(1, 1 << config.array.rows)
     windows = random.choice((1, 2, 4))
     fields = {
         "active": active,
-        "tails": tails if active else random.randrange(1 << config.rows),
+        "tails": tails if active else random.randrange(1 << config.array.rows),
         "steps": steps,
         "psums": rounds * (steps * K - odd),
         "odd": odd,
@@ -77,7 +77,7 @@ def random_collector_pass(config: Config, random: Random) -> CollectorPass:
             for _ in range(count)
         ]
 
-    return CollectorPass(fields, [words(row) for row in range(config.rows)])
+    return CollectorPass(fields, [words(row) for row in range(config.array.rows)])
 
 
 def collector_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
@@ -86,7 +86,7 @@ def collector_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
         return {}
     f = fields
     ends = {"slot_end": _words(config, f) - 2}
-    if config.macs_per_pe == 2:
+    if config.pe.macs == 2:
         ends |= {"step_end": f["steps"] - 2, "odd": f["odd"]}
     same = {name: f[name] for name in ("active", "tails", "windows")}
     return {**same, **ends, "single": int(f["windows"] == 1)}
@@ -94,19 +94,19 @@ def collector_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
 
 def _words(config: Config, fields: dict[str, int]) -> int:
     """Words of a segment's window."""
-    round_psums = fields["steps"] * config.macs_per_pe - fields["odd"]
+    round_psums = fields["steps"] * config.pe.macs - fields["odd"]
     return -(-fields["psums"] // round_psums) * fields["steps"]
 
 
 def collector_beats(config: Config, item: CollectorPass) -> list[list[int]]:
     """The beats of a pass: window by window, segments from the bottom; the last may be short."""
-    fields, width = item.fields, config.noc_psum_out
+    fields, width = item.fields, config.noc.psum_out
     if not fields["active"]:
         return []
     per_window = _words(config, fields)
     beats = []
     for window in range(fields["windows"]):
-        for row in range(config.rows):
+        for row in range(config.array.rows):
             if not fields["tails"] >> row & 1:
                 continue
             words = item.words[row][window * per_window :][:per_window]

@@ -25,20 +25,24 @@ def check_counters(config: Config, got: list[int], expected: list[int]) -> None:
                 assert abs(counted[name] - wanted[name]) <= 1, (name, counted, wanted)
             data = moved[number - 1]
             words = data.stop - data.start
-            most = words * 64 // config.data_width
-            assert words * 64 // config.glb_width <= counted["glb_act_write_words"] <= most, counted
+            most = words * 64 // config.array.data_width
+            assert words * 64 // config.buffer.width <= counted["glb_act_write_words"] <= most, (
+                counted
+            )
 
 
 def _check_steps(config: Config, counted: dict[str, int]) -> None:
     """A running PE issues a step, or lacks one thing; no more happens than can in the cycles."""
-    steps, rest = divmod(counted["macs"], config.macs_per_pe)
+    steps, rest = divmod(counted["macs"], config.pe.macs)
     assert rest == 0, counted
     ifmap, filters, psum_in, psum_out = (counted[name] for name in _STALLS)
     lacking = steps + ifmap + filters
     assert lacking <= counted["pe_active_cycles"] <= lacking + psum_in + psum_out, counted
-    assert counted["pe_active_cycles"] <= counted["cycles"] * config.rows * config.cols, counted
+    assert (
+        counted["pe_active_cycles"] <= counted["cycles"] * config.array.rows * config.array.cols
+    ), counted
     assert counted["gated_macs"] <= counted["macs"], counted
     for name in ("glb_ifmap_words", "glb_psum_write_beats", "glb_act_write_words", "filter_words"):
         assert counted[name] <= counted["cycles"], counted
     if steps:
-        assert counted["cycles"] > steps // (config.rows * config.cols), counted
+        assert counted["cycles"] > steps // (config.array.rows * config.array.cols), counted

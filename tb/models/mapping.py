@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch import layout
 from hw.arch.commands import LOOPS, Rounding
 from hw.arch.config import Config
+from hw.arch.program import layout
 from sim.functional.requantise import requantise
 from tb.models.streams import WordStream, filter_words
 
@@ -90,7 +90,7 @@ class MappedConvolution:
                     out += products.reshape(out.shape)
                 else:
                     out += products.sum(axis=3)
-        half = 1 << (self.config.psum_width - 1)
+        half = 1 << (self.config.array.psum_width - 1)
         return (out + half) % (2 * half) - half
 
     def expected(self) -> Ints:
@@ -102,7 +102,7 @@ class MappedConvolution:
     def patterns(self) -> list[dict[str, Any]]:
         """Row patterns: one for every fold (depthwise: for every tile of channel groups too)."""
         s = self.shape
-        gap = self.config.rows - s.chain * s.segments
+        gap = self.config.array.rows - s.chain * s.segments
         tiles = s.C // s.q // s.segments if s.mult else 1
         return [
             self._pattern(fold, tile, self.random.randint(0, gap) if gap else 0)
@@ -230,7 +230,7 @@ class MappedConvolution:
 
     def filters(self) -> list[NDArray[Any]]:
         """Stored weights of every pass, in the order in which they are sent."""
-        s, K = self.shape, self.config.macs_per_pe
+        s, K = self.shape, self.config.pe.macs
         sent = []
         for first in range(0, s.M, self.pass_filters):
             for _ in range(s.E // s.tiles):
@@ -261,8 +261,8 @@ class MappedConvolution:
         `surplus`: words of filters that no pass takes.
         """
         s, c, config = self.shape, self.constants, self.config
-        rows = self.random.randint(0, self.config.row_patterns - len(self.patterns()))
-        column = self.random.randint(0, self.config.col_patterns - 1)
+        rows = self.random.randint(0, self.config.control.row_patterns - len(self.patterns()))
+        column = self.random.randint(0, self.config.control.col_patterns - 1)
         loops, accumulate = self.loops()
         output = s.N * layout.channel_blocks(self.config, s.C) * s.H * s.W
         stream.rows(*self.patterns(), first=rows).columns(self.columns(), first=column)
@@ -278,7 +278,7 @@ class MappedConvolution:
         }
         filters = self.filters()
         if surplus:
-            filters.append(np.ones(surplus * 64 // config.data_width, dtype=self.w.dtype))
+            filters.append(np.ones(surplus * 64 // config.array.data_width, dtype=self.w.dtype))
         stream.conv({**c, "accumulate": accumulate}, bases, loops, filters, tag=tag)
         shape = (s.N, s.E, s.F, s.M)
         if store:
@@ -296,6 +296,7 @@ class MappedConvolution:
             beats = s.segments * s.N * s.groups * s.tiles * self._window_beats()
         return (
             beats <= layout.psum_capacity(config)
-            and words <= min(config.act_banks * config.glb_depth, layout.psum_floor(config, beats))
-            and len(self.patterns()) <= config.row_patterns
+            and words
+            <= min(config.act_banks * config.buffer.depth, layout.psum_floor(config, beats))
+            and len(self.patterns()) <= config.control.row_patterns
         )

@@ -66,7 +66,7 @@ def run_pass(config: Config, item: PePass) -> list[dict[str, object]]:
     if not f["active"]:
         return []
     taps, steps, channels = f["taps"], f["steps"], f["channels"]
-    K = config.macs_per_pe
+    K = config.pe.macs
     shift = f.get("window_shift", 0)
     words = []
     for window in range(f["windows"]):
@@ -80,7 +80,7 @@ def run_pass(config: Config, item: PePass) -> list[dict[str, object]]:
     total = np.concatenate(words)
     if not (f["head"] and f["zero"]):
         total = total + item.psums
-    total = wrapped(total, config.psum_width)
+    total = wrapped(total, config.array.psum_width)
     return [{"psums": row, "tail": f["tail"]} for row in total.tolist()]
 
 
@@ -95,8 +95,8 @@ def zero_steps(item: PePass) -> int:
 
 def operands(config: Config, rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
     """Activations less their zero point: -255 … 255 for 8-bit data; many extremes."""
-    limit = 255 if config.data_width == 8 else 1 << 15
-    low, high = -limit, limit if config.data_width == 8 else limit - 1
+    limit = 255 if config.array.data_width == 8 else 1 << 15
+    low, high = -limit, limit if config.array.data_width == 8 else limit - 1
     return _spread(rng, shape, low, high)
 
 
@@ -123,13 +123,13 @@ def random_pass(config: Config, random: Random, *, active: bool = True, windows:
 
 
 def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass | None:
-    K = config.macs_per_pe
+    K = config.pe.macs
     words = config.filter_half // K
-    taps = random.randint(1, config.ifmap_spad)
+    taps = random.randint(1, config.pe.ifmap_spad)
     channels = random.choice([q for q in range(1, taps + 1) if taps % q == 0])
     S = taps // channels
     diagonal = random.random() < 0.3
-    slots = config.psum_spad // K
+    slots = config.pe.psum_spad // K
     most = min(slots // channels if diagonal else slots, words // taps)
     if most < 1:
         return None
@@ -147,11 +147,11 @@ def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass 
         "windows": windows,
         "diagonal": int(diagonal),
     }
-    if config.data_width == 16:
+    if config.array.data_width == 16:
         fields["window_shift"] = random.randint(0, 16)
     rng = np.random.default_rng(random.getrandbits(32))
     out_words = windows * steps * (channels if diagonal else 1)
-    half = 1 << (config.psum_width - 1)
+    half = 1 << (config.array.psum_width - 1)
     return PePass(
         fields=fields,
         ifmap=operands(config, rng, ((windows - 1) * advance + taps,)),
@@ -161,13 +161,13 @@ def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass 
 
 
 def ifmap_beats(config: Config, item: PePass) -> list[dict[str, object]]:
-    """The ifmap as network beats: pixels in pieces of `noc_ifmap` words."""
+    """The ifmap as network beats: pixels in pieces of `noc.ifmap` words."""
     if not item.fields["active"]:
         return []
     beats: list[dict[str, object]] = []
     for pixel in item.ifmap.reshape(-1, item.fields["channels"]).tolist():
-        for start in range(0, len(pixel), config.noc_ifmap):
-            words = pixel[start : start + config.noc_ifmap]
+        for start in range(0, len(pixel), config.noc.ifmap):
+            words = pixel[start : start + config.noc.ifmap]
             beats.append({"words": words, "more": len(words) - 1})
     return beats
 
@@ -177,7 +177,7 @@ def filter_beats(config: Config, item: PePass) -> list[dict[str, object]]:
     if not item.fields["active"]:
         return []
     flat = item.weights.reshape(-1).tolist()
-    width = config.noc_filter
+    width = config.noc.filter
     beats: list[dict[str, object]] = [
         {"words": flat[i : i + width], "last": 0} for i in range(0, len(flat), width)
     ]

@@ -10,16 +10,17 @@ ADDRESSES = 1 << 20
 ENTRY = ("bias", "multiplier", "shift", "addend")  # as vectors have them; the last in mode AFFINE
 
 GEOMETRIES = [
-    {"post_units": 1},
-    {"post_units": 2, "glb_width": 32, "psum_width": 24, "noc_ifmap": 2},
-    {"post_units": 4},
-    {"post_units": 4, "glb_width": 32, "psum_width": 16},
-    {"post_units": 8, "noc_psum_out": 8, "glb_banks": 16},
-    {"post_units": 2, "glb_width": 128, "psum_width": 40},
-    {"post_units": 1, "data_width": 16, "psum_width": 16, "noc_filter": 4, "glb_width": 32,
-     "noc_ifmap": 1},
-    {"post_units": 4, "data_width": 16, "psum_width": 40, "noc_filter": 4},
-    {"post_units": 8, "data_width": 16, "noc_filter": 4, "noc_psum_out": 8, "glb_width": 128},
+    {"post.units": 1},
+    {"post.units": 2, "buffer.width": 32, "array.psum_width": 24, "noc.ifmap": 2},
+    {"post.units": 4},
+    {"post.units": 4, "buffer.width": 32, "array.psum_width": 16},
+    {"post.units": 8, "noc.psum_out": 8, "buffer.banks": 16},
+    {"post.units": 2, "buffer.width": 128, "array.psum_width": 40},
+    {"post.units": 1, "array.data_width": 16, "array.psum_width": 16, "noc.filter": 4,
+     "buffer.width": 32, "noc.ifmap": 1},
+    {"post.units": 4, "array.data_width": 16, "array.psum_width": 40, "noc.filter": 4},
+    {"post.units": 8, "array.data_width": 16, "noc.filter": 4, "noc.psum_out": 8,
+     "buffer.width": 128},
 ]  # fmt: skip
 
 
@@ -60,8 +61,8 @@ def stored_bytes(
 ) -> list[tuple[int, dict[int, int]]]:
     """The buffer words that an item writes: address and, by byte in the word, what is stored."""
     raw = layer.mode is Rounding.RAW
-    size = 4 if raw else config.data_width // 8
-    word_bytes = config.glb_width // 8
+    size = 4 if raw else config.array.data_width // 8
+    word_bytes = config.buffer.width // 8
     words: dict[int, dict[int, int]] = {}
     for unit, vector in enumerate(item.vectors):
         if item.mask >> unit & 1:
@@ -75,9 +76,9 @@ def stored_bytes(
 
 def make_items(config: Config, layers, rng, count, *, acc_width=None, full=False) -> list[PostItem]:
     """Items of random rows; the parameters of a row are those of its first item."""
-    units = config.post_units
-    width = acc_width or config.psum_width
-    rows = config.post_channels // units
+    units = config.post.units
+    width = acc_width or config.array.psum_width
+    rows = config.post.channels // units
     row_of_bank = [list(range(0, rows, 2)), list(range(1, rows, 2))]
     pools = [iter(vectors_of(layer.mode, rng, width, 2 * units * count)) for layer in layers]
     entries: dict[int, list[Vector]] = {}

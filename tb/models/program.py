@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch import layout
 from hw.arch.commands import RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
-from hw.arch.program import Box
+from hw.arch.program import Box, layout
 from sim.functional import FunctionalAccelerator
 from tb.models.mapping import MappedConvolution
 from tb.models.random_layers import random_convolution
@@ -115,7 +114,7 @@ def block_places(words: list[int], kind: ResultBlock) -> list[slice]:
 
 
 def _check_layer(layer: MappedConvolution, shape: tuple[int, ...], words: list[int]) -> None:
-    bits = 32 if layer.raw else layer.config.data_width
+    bits = 32 if layer.raw else layer.config.array.data_width
     expected = layer.expected()
     stored = np.array(words, dtype=np.uint64)
     got = unpack(layer.config, stored, shape, f"uint{bits}", raw=layer.raw)
@@ -132,7 +131,7 @@ def _forget_products(phase: Phase) -> None:
 
 def _layer_mask(layer: MappedConvolution, shape: tuple[int, ...]) -> list[int]:
     """The bits of a stored tensor: lanes after the last channel may hold any value."""
-    bits = 32 if layer.raw else layer.config.data_width
+    bits = 32 if layer.raw else layer.config.array.data_width
     full = np.full(shape, (1 << bits) - 1, dtype=f"uint{bits}")
     box = Box(*((0, size) for size in shape))
     return [int(word) for word in layout.pack_box(layer.config, full, box, raw=layer.raw)]

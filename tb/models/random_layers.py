@@ -4,9 +4,9 @@ from random import Random
 
 import numpy as np
 
-from hw.arch import layout
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
+from hw.arch.program import layout
 from tb.models.mapping import Ints, MappedConvolution, Shape
 
 MODES = {
@@ -21,17 +21,17 @@ def random_convolution(config: Config, random: Random, *, largest: int = 4000) -
         shape = _random_shape(config, random)
         if shape is None or shape.E < 1 or shape.F < 1:
             continue
-        divisors = [j for j in range(1, config.cols + 1) if shape.E % j == 0]
+        divisors = [j for j in range(1, config.array.cols + 1) if shape.E % j == 0]
         side = shape.N * shape.groups
-        shape.tiles = max(j for j in divisors if j * side <= config.cols or j == 1)
+        shape.tiles = max(j for j in divisors if j * side <= config.array.cols or j == 1)
         if random.random() < 0.3:
             shape.tiles = 1
-        if side * shape.tiles > config.cols or shape.span * shape.N > 1000:
+        if side * shape.tiles > config.array.cols or shape.span * shape.N > 1000:
             continue
         work = shape.N * shape.E * shape.F * shape.M * shape.R * shape.S
         work *= 1 if shape.mult else shape.C
         busy = shape.chain * shape.segments * side * shape.tiles
-        if work > largest * busy * config.macs_per_pe:
+        if work > largest * busy * config.pe.macs:
             continue
         convolution = _fill(config, random, shape)
         if convolution.fits():
@@ -42,32 +42,32 @@ def _random_shape(config: Config, random: Random) -> Shape | None:
     """Everything but the tiles of output rows, or None where a draw does not fit."""
     R, S = random.randint(1, 3), random.randint(1, 3)
     mult = random.choice((0, 0, 0, 1, 2))
-    K, units = config.macs_per_pe, config.post_units
-    q = random.randint(1, max(1, min(8, config.ifmap_spad // S)))
+    K, units = config.pe.macs, config.post.units
+    q = random.randint(1, max(1, min(8, config.pe.ifmap_spad // S)))
     groups_of_channels = random.randint(1, 4)
     if groups_of_channels > 1:
-        q = -(-q // config.noc_ifmap) * config.noc_ifmap
-    if q * S > config.ifmap_spad:
+        q = -(-q // config.noc.ifmap) * config.noc.ifmap
+    if q * S > config.pe.ifmap_spad:
         return None
-    chains = [n for n in range(1, config.rows + 1) if R * groups_of_channels % n == 0]
+    chains = [n for n in range(1, config.array.rows + 1) if R * groups_of_channels % n == 0]
     chain = random.choice([n for n in chains if R % n == 0] if mult else chains)
-    segments = random.randint(1, config.rows // chain)
+    segments = random.randint(1, config.array.rows // chain)
     if mult:
         divisors = [n for n in range(1, segments + 1) if groups_of_channels % n == 0]
         segments = random.choice(divisors)
         p, groups = q * mult, 1
         slots = q * -(-mult // K)
     else:
-        p, groups = random.randint(1, 6), random.randint(1, config.cols)
+        p, groups = random.randint(1, 6), random.randint(1, config.array.cols)
         slots = -(-p // K)
     steps = -(-(mult or p) // K)
-    if slots * K > config.psum_spad or q * S * steps * K > config.filter_half:
+    if slots * K > config.pe.psum_spad or q * S * steps * K > config.filter_half:
         return None
     tiles = random.randint(1, 3)
     M = q * groups_of_channels * mult if mult else p * segments * groups * tiles
     if p % units and p != M:
         return None
-    if config.post_channels < M:
+    if config.post.channels < M:
         return None
     return Shape(
         N=random.choice((1, 1, 2)),
@@ -93,27 +93,27 @@ def _random_shape(config: Config, random: Random) -> Shape | None:
 def _fill(config: Config, random: Random, shape: Shape) -> MappedConvolution:
     """Data, requantisation and constants for a shape."""
     rng = np.random.default_rng(random.getrandbits(32))
-    wide = config.data_width == 16
+    wide = config.array.data_width == 16
     signed = wide or random.random() < 0.7
-    kind = np.dtype(f"{'i' if signed else 'u'}{config.data_width // 8}")
+    kind = np.dtype(f"{'i' if signed else 'u'}{config.array.data_width // 8}")
     low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
     zero = 0 if wide else random.randint(low, high)
-    signed_weights = wide or not config.weight_zero_points or random.random() < 0.5
-    weights = np.dtype(f"{'i' if signed_weights else 'u'}{config.data_width // 8}")
+    signed_weights = wide or not config.pe.weight_zero_points or random.random() < 0.5
+    weights = np.dtype(f"{'i' if signed_weights else 'u'}{config.array.data_width // 8}")
     limits = np.iinfo(weights)
-    zero_points = config.weight_zero_points and not wide
+    zero_points = config.pe.weight_zero_points and not wide
     weight_zero = random.randint(int(limits.min), int(limits.max)) if zero_points else 0
     x = rng.integers(low, high + 1, (shape.N, shape.H, shape.W, shape.C)).astype(kind)
     if not wide:
         x[rng.random(x.shape) < 0.3] = zero
     last = shape.mult if shape.mult else shape.M
     w = rng.integers(limits.min, limits.max + 1, (shape.R, shape.S, shape.C, last)).astype(weights)
-    K = config.macs_per_pe
+    K = config.pe.macs
     steps = -(-(shape.mult or shape.p) // K)
-    mode = Rounding.RAW if random.random() < 0.2 else random.choice(MODES[config.data_width])
+    mode = Rounding.RAW if random.random() < 0.2 else random.choice(MODES[config.array.data_width])
     narrow = shape.stride > shape.S
     out_signed = wide or random.random() < 0.7
-    out = np.iinfo(np.dtype(f"{'i' if out_signed else 'u'}{config.data_width // 8}"))
+    out = np.iinfo(np.dtype(f"{'i' if out_signed else 'u'}{config.array.data_width // 8}"))
     bounds = sorted(random.randint(int(out.min), int(out.max)) for _ in range(2))
     if random.random() < 0.7:
         bounds = [int(out.min), int(out.max)]

@@ -17,7 +17,7 @@ from hw.arch.commands import (
     Status,
 )
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from tb.models.program import ALL, Phase
 from tb.models.streams import WordStream
 
@@ -43,7 +43,7 @@ def _command(opcode: Opcode, struct=None, values=(), *, length: int = 0) -> list
 
 def _behind(config: Config) -> int:
     """The first buffer word that activations do not reach."""
-    return config.act_banks * config.glb_depth
+    return config.act_banks * config.buffer.depth
 
 
 def _region(words: int = 4, **values: int) -> dict[str, int]:
@@ -83,7 +83,7 @@ def _checksum(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _table_length(config: Config) -> tuple[list[int], Status, int]:
-    length = commands.row_pattern_words(config.rows) + 1
+    length = commands.row_pattern_words(config.array.rows) + 1
     words = _command(Opcode.ROWS, INDEX, {"first": 0, "count": 1}, length=length)
     return words + [0] * length, Status.BAD_LENGTH, length
 
@@ -97,21 +97,21 @@ def _store_length(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _table_address(config: Config) -> tuple[list[int], Status, int]:
-    first = config.col_patterns
-    length = commands.col_pattern_words(config.cols)
+    first = config.control.col_patterns
+    length = commands.col_pattern_words(config.array.cols)
     words = _command(Opcode.COLS, INDEX, {"first": first, "count": 1}, length=length)
     return words + [0] * length, Status.BAD_ADDRESS, first + 1
 
 
 def _param_address(config: Config) -> tuple[list[int], Status, int]:
-    values = {"first": config.post_channels - 1, "count": 2}
+    values = {"first": config.post.channels - 1, "count": 2}
     length = 2 * commands.PARAM.words
     words = _command(Opcode.PARAMS, INDEX, values, length=length)
-    return words + [0] * length, Status.BAD_ADDRESS, config.post_channels + 1
+    return words + [0] * length, Status.BAD_ADDRESS, config.post.channels + 1
 
 
 def _load_address(config: Config) -> tuple[list[int], Status, int]:
-    words = -(-4 * config.glb_width // 64)
+    words = -(-4 * config.buffer.width // 64)
     region = _region(words, address=_behind(config) - 2)
     payload = np.arange(words).tolist()
     command = _command(Opcode.LOAD, REGION, region, length=words)
@@ -119,7 +119,7 @@ def _load_address(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _store_address(config: Config) -> tuple[list[int], Status, int]:
-    region = _region(-(-4 * config.glb_width // 64), address=_behind(config) - 2)
+    region = _region(-(-4 * config.buffer.width // 64), address=_behind(config) - 2)
     return _command(Opcode.STORE, REGION, region), Status.BAD_ADDRESS, _behind(config)
 
 
@@ -146,7 +146,7 @@ def _missing_filters(config: Config) -> tuple[list[int], Status, int]:
             "segments": [{"first": 1, "last": 1}],
         }
     ).columns({"columns": [{}]})
-    K = config.macs_per_pe
+    K = config.pe.macs
     constants = {"psums": K, "steps": 1, "taps": 1, "windows": 1, "pixel_inner": 1}
     stream.conv({**constants, "height": 1, "width": 1})
     return stream.end().words[3:], Status.WATCHDOG, Opcode.END

@@ -98,12 +98,12 @@ def _pattern(random: Random, header: Struct, kinds: Iterable[tuple[Struct, int]]
 
 def random_rows(config: Config, random: Random) -> Pattern:
     """A row pattern with any contents."""
-    return _pattern(random, PATTERN, ((s, config.rows) for s in (ROW, SLOT, SEGMENT)))
+    return _pattern(random, PATTERN, ((s, config.array.rows) for s in (ROW, SLOT, SEGMENT)))
 
 
 def random_columns(config: Config, random: Random) -> Pattern:
     """A column pattern with any contents."""
-    return _pattern(random, COLUMNS, ((COLUMN, config.cols),))
+    return _pattern(random, COLUMNS, ((COLUMN, config.array.cols),))
 
 
 def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Pattern) -> Any:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from hw.arch import commands, layout
+from hw.arch import commands
 from hw.arch.commands import Opcode, Rounding
-from hw.arch.configfile import config_hash
-from hw.arch.program import Box
+from hw.arch.config.file import config_hash
+from hw.arch.program import Box, layout
 
 IDENTITY_PARAM = {"bias": 0, "multiplier": 1 << 30, "shift": 1}  # output = accumulator
 
@@ -39,7 +39,7 @@ class WordStream:
             payload += commands.PATTERN.pack({"filters": pattern.get("filters", 1), **header})
             structs = (commands.ROW, commands.SLOT, commands.SEGMENT)
             for struct, entries in zip(structs, parts, strict=True):
-                for i in range(self.config.rows):
+                for i in range(self.config.array.rows):
                     payload += struct.pack(entries[i] if i < len(entries) else {})
         return self.indexed(Opcode.ROWS, first, len(patterns), payload, **options)
 
@@ -50,13 +50,13 @@ class WordStream:
             entries = [{"active": 1, **entry} for entry in pattern["columns"]]
             header = {"columns": len(entries), "groups": pattern.get("groups", 1)}
             payload += commands.COLUMNS.pack(header)
-            for i in range(self.config.cols):
+            for i in range(self.config.array.cols):
                 payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
         return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
 
     def params(self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, **options):
         """Parameters from row `first` on; by default the output is accumulator + bias."""
-        units = self.config.post_units
+        units = self.config.post.units
         bias = np.atleast_1d(bias)
         bias = np.concatenate([bias, np.zeros(-len(bias) % units, dtype=np.int64)])
         full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift, addend)]
@@ -95,8 +95,8 @@ class WordStream:
         `filters`: the stored weights of every pass, in the order in which they are sent.
         """
         config = self.config
-        width = config.data_width
-        beats = -(-constants["taps"] * constants["steps"] * config.macs_per_pe // config.noc_filter)
+        width = config.array.data_width
+        beats = -(-constants["taps"] * constants["steps"] * config.pe.macs // config.noc.filter)
         values = {
             "channels": constants["taps"],
             "advance": constants["taps"],
@@ -113,7 +113,7 @@ class WordStream:
             "sync": 1,
             **constants,
         }
-        values.setdefault("pixel_beats", -(-values["channels"] // config.noc_ifmap))
+        values.setdefault("pixel_beats", -(-values["channels"] // config.noc.ifmap))
         descriptor = commands.CONSTANTS.pack(values) + commands.BASES.pack(dict(bases))
         for i in range(commands.LOOPS):
             loop = loops[i] if i < len(loops) else {}
@@ -124,7 +124,7 @@ class WordStream:
         return self.command(Opcode.CONV, values=descriptor, payload=payload, **options)
 
     def vector(self, values, **options):
-        width = self.config.data_width
+        width = self.config.array.data_width
         full = {
             "signed": 1,
             "blocks": 1,
@@ -170,7 +170,7 @@ def run(accelerator, stream):
 def filter_words(config, weights):
     """Stored weights (taps, steps·K) of one filter row and group as whole beats."""
     flat = np.asarray(weights).reshape(-1)
-    return np.concatenate([flat, np.zeros(-len(flat) % config.noc_filter, dtype=flat.dtype)])
+    return np.concatenate([flat, np.zeros(-len(flat) % config.noc.filter, dtype=flat.dtype)])
 
 
 def unpack(config, words, shape, dtype="int8", *, raw=False):

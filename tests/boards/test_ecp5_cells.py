@@ -35,12 +35,18 @@ def _prove(folder, cells: str, width: int) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("width", [16, 23, 24, 40])
 def test_the_adder_of_carry_cells_equals_the_design(tmp_path, width):
-    done = _prove(tmp_path, gated_adder(Config(psum_width=width, glb_width=64), "cells"), width)
+    done = _prove(
+        tmp_path,
+        gated_adder(Config.of({"array.psum_width": width, "buffer.width": 64}), "cells"),
+        width,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_adder_without_its_gate_is_found_out(tmp_path):
-    wrong = gated_adder(Config(psum_width=16), "cells").replace("16'hC6AC", "16'h66AC")
+    wrong = gated_adder(Config.of({"array.psum_width": 16}), "cells").replace(
+        "16'hC6AC", "16'h66AC"
+    )
     assert _prove(tmp_path, wrong, 16).returncode != 0
 
 

@@ -17,8 +17,10 @@ from rowforge.configs import preset
 from rowforge.reports.measured import measured
 from sw_driver.transports import pynq
 
-SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16}
-CONFIG = Config(**SMALL, row_patterns=2, col_patterns=2, link_width=16)
+SMALL = {"array.rows": 1, "array.cols": 1, "buffer.depth": 32, "post.channels": 16}
+CONFIG = Config.of(
+    {**SMALL, "control.row_patterns": 2, "control.col_patterns": 2, "link.width": 16}
+)
 SPACE = {"s": SPIRIT}
 
 
@@ -233,7 +235,7 @@ def test_two_multiplications_share_one_dsp(tmp_path):
     from hw.emit.verilog import emit
     from hw.pe.pe import PE
 
-    array = emit(PE(Config(macs_per_pe=2)), "whole_pe_array")
+    array = emit(PE(Config.of({"pe.macs": 2})), "whole_pe_array")
     module = re.search(r"^module whole_pe_array\((.*?)\);.*?^endmodule", array, re.M | re.S)
     ports = module[1].replace("\n", "").split(", ")
     declared = re.findall(r"^  (?:input|output) .*;$", module[0], re.M)

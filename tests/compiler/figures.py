@@ -35,16 +35,26 @@ Graphs = dict[str, tuple[Config, Graph]]
 CONFIGS = {
     **{name: preset(name) for name in ("tiny", "eyeriss_v1", "eyeriss_v1_int8")},
     "two_macs": preset("eyeriss_v1_int8_x2"),
-    "patterns": Config(rows=6, cols=7, row_patterns=3, col_patterns=2, glb_depth=128),
-    "bare": Config(
-        rows=3,
-        cols=5,
-        ifmap_spad=4,
-        filter_spad=32,
-        psum_spad=8,
-        glb_depth=64,
-        noc_psum_in=1,
-        noc_psum_out=2,
+    "patterns": Config.of(
+        {
+            "array.rows": 6,
+            "array.cols": 7,
+            "control.row_patterns": 3,
+            "control.col_patterns": 2,
+            "buffer.depth": 128,
+        }
+    ),
+    "bare": Config.of(
+        {
+            "array.rows": 3,
+            "array.cols": 5,
+            "pe.ifmap_spad": 4,
+            "pe.filter_spad": 32,
+            "pe.psum_spad": 8,
+            "buffer.depth": 64,
+            "noc.psum_in": 1,
+            "noc.psum_out": 2,
+        }
     ),
 }
 SHAPES = {
@@ -128,7 +138,7 @@ def _plain(tiling: Tiling | ChunkTiling) -> Iterator[Any]:
 
 def _graphs() -> Graphs:
     tiny, chip, bare = CONFIGS["tiny"], CONFIGS["eyeriss_v1"], CONFIGS["bare"]
-    narrow = Config(glb_banks=10, glb_depth=64, psum_spad=16)
+    narrow = Config.of({"buffer.banks": 10, "buffer.depth": 64, "pe.psum_spad": 16})
     rng = np.random.default_rng(1)
     same = {"pad": (1, 1, 1, 1)}
     return {

@@ -40,7 +40,7 @@ def check_graph(
     program = compile_graph(graph, config, CompileOptions(**options))
     inputs = random_inputs(graph, rng)
     outcome = Runtime(FunctionalAccelerator(config), config).run(program, inputs)
-    golden = run_graph(graph, inputs, options.get("rounding"), psum_width=config.psum_width)
+    golden = run_graph(graph, inputs, options.get("rounding"), psum_width=config.array.psum_width)
     for index, array in outcome.tensors.items():
         key = program.tensors[index].key
         if key in golden:
@@ -127,27 +127,29 @@ def random_config(rng: np.random.Generator) -> Config:
 
     while True:
         try:
-            return Config(
-                rows=one(1, 2, 3, 4, 5, 6),
-                cols=one(1, 2, 3, 4, 5, 7),
-                data_width=one(8, 8, 8, 16),
-                psum_width=one(24, 32, 40),
-                macs_per_pe=one(1, 1, 2),
-                ifmap_spad=one(4, 8, 12, 20),
-                filter_spad=one(32, 64, 128, 224, 512),
-                psum_spad=one(4, 8, 16, 24),
-                noc_ifmap=one(1, 2, 4),
-                noc_filter=one(1, 2, 4, 8),
-                noc_psum_in=one(1, 2, 4, 8),
-                noc_psum_out=one(1, 2, 4, 8),
-                glb_banks=one(6, 8, 12, 25),
-                glb_depth=one(64, 128, 256, 512),
-                glb_width=one(32, 64, 128),
-                weight_zero_points=True,
-                post_units=one(1, 1, 2, 4),
-                post_channels=one(64, 512),
-                row_patterns=one(2, 4, 16, 32),
-                col_patterns=one(2, 8),
+            return Config.of(
+                {
+                    "array.rows": one(1, 2, 3, 4, 5, 6),
+                    "array.cols": one(1, 2, 3, 4, 5, 7),
+                    "array.data_width": one(8, 8, 8, 16),
+                    "array.psum_width": one(24, 32, 40),
+                    "pe.macs": one(1, 1, 2),
+                    "pe.ifmap_spad": one(4, 8, 12, 20),
+                    "pe.filter_spad": one(32, 64, 128, 224, 512),
+                    "pe.psum_spad": one(4, 8, 16, 24),
+                    "noc.ifmap": one(1, 2, 4),
+                    "noc.filter": one(1, 2, 4, 8),
+                    "noc.psum_in": one(1, 2, 4, 8),
+                    "noc.psum_out": one(1, 2, 4, 8),
+                    "buffer.banks": one(6, 8, 12, 25),
+                    "buffer.depth": one(64, 128, 256, 512),
+                    "buffer.width": one(32, 64, 128),
+                    "pe.weight_zero_points": True,
+                    "post.units": one(1, 1, 2, 4),
+                    "post.channels": one(64, 512),
+                    "control.row_patterns": one(2, 4, 16, 32),
+                    "control.col_patterns": one(2, 8),
+                }
             )
         except RowforgeError:
             continue
@@ -155,7 +157,7 @@ def random_config(rng: np.random.Generator) -> Config:
 
 def random_layer(rng: np.random.Generator, config: Config) -> Graph:
     """A layer of a random kind and shape that suits the data width."""
-    dtype = "int16" if config.data_width == 16 else str(rng.choice(["int8", "uint8"]))
+    dtype = "int16" if config.array.data_width == 16 else str(rng.choice(["int8", "uint8"]))
     kinds = ["conv", "conv", "depthwise", "grouped", "dense"]
     if dtype != "int16":
         kinds += ["pool", "add", "mul", "rescale", "pad", "concat"]

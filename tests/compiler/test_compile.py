@@ -58,7 +58,15 @@ def test_random_layers_on_random_configurations(seed: int) -> None:
 @pytest.mark.parametrize("groups", [1, 4, 24])
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_layers_that_spill(taps: tuple[int, int], groups: int, dtype: str) -> None:
-    config = Config(rows=3, cols=2, glb_banks=6, glb_depth=64, weight_zero_points=True)
+    config = Config.of(
+        {
+            "array.rows": 3,
+            "array.cols": 2,
+            "buffer.banks": 6,
+            "buffer.depth": 64,
+            "pe.weight_zero_points": True,
+        }
+    )
     rng = np.random.default_rng(3)
     graph = conv_graph(
         rng, (17, 13, 24), 24, taps, groups=groups, dtype=dtype, stride=(1, 2), pad=(1, 0, 1, 1)
@@ -96,10 +104,12 @@ def _stream(program: Program) -> np.ndarray:
 def test_narrow_psums_are_refused_with_the_bits_needed() -> None:
     rng = np.random.default_rng(5)
     graph = conv_graph(rng, (6, 6, 64), 8, (3, 3))
-    config = Config(psum_width=16)
+    config = Config.of({"array.psum_width": 16})
     need = bits_needed(graph.nodes[0], "int8")
     assert need > 16
-    with pytest.raises(RowforgeError, match=f"n: psum_width must be at least {need} .* not 16"):
+    with pytest.raises(
+        RowforgeError, match=f"n: array.psum_width must be at least {need} .* not 16"
+    ):
         compile_graph(graph, config)
     check_graph(graph, config, rng, wrap=True)
 

@@ -45,10 +45,10 @@ def refusal(graph: Graph, config: Config, **options: bool) -> list[str]:
 
 
 def test_every_sum_that_could_wrap(graph: Graph) -> None:
-    heading, group = refusal(graph, replace(TINY, psum_width=20))
+    heading, group = refusal(graph, TINY.with_values({"array.psum_width": 20}))
     assert heading == "2 layers cannot run:"
     assert group.startswith(
-        "  2 x CONV_2D (layers 000_CONV_2D, 002_CONV_2D): for layer 000_CONV_2D, psum_"
+        "  2 x CONV_2D (layers 000_CONV_2D, 002_CONV_2D): for layer 000_CONV_2D, array.psum_"
     )
     assert group.endswith("--wrap lets them wrap; --allow-host-mac computes it on the host")
 
@@ -60,7 +60,7 @@ def test_every_layer_on_the_host(graph: Graph) -> None:
 
 
 def test_layers_of_several_reasons(graph: Graph) -> None:
-    narrow = replace(TINY, psum_width=20)
+    narrow = TINY.with_values({"array.psum_width": 20})
     heading, *groups = refusal(graph, narrow, no_host=True, allow_host_mac=True)
     assert heading == "4 layers cannot run:"
     assert [line.split(" (")[0] for line in groups] == ["  2 x CONV_2D", "  2 x SOFTMAX"]
@@ -69,7 +69,7 @@ def test_layers_of_several_reasons(graph: Graph) -> None:
 
 def test_layers_without_a_mapping_are_those_that_fail_alone(tmp_path: Path) -> None:
     """Windows from 1 x 1 to 11 x 11 under a small buffer: each refused layer is named, no other."""
-    config = replace(TINY, glb_depth=32, glb_banks=4)
+    config = TINY.with_values({"buffer.depth": 32, "buffer.banks": 4})
     names, alone = [], []
     layers = LayerWriter(2)
     x = layers.activation((1, 12, 12, 8))

@@ -6,8 +6,9 @@ A `Members` section has, for each port or group of like ports, a header and a te
         What it means, with its unit where it has one.
 
 The header gives a direction, a shape and, for a port that not every component has, a condition
-(`, if config.data_width == 8`). Shapes are expressions over the constructor's arguments and the
-module's names, in which these words stand for what Amaranth spells out:
+(`, if config.array.data_width == 8`). Shapes are expressions over the
+constructor's arguments and the module's names, in which these words stand for what Amaranth
+spells out:
 
     signed E                signed(E)
     array of N E            data.ArrayLayout(E, N)

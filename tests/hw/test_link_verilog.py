@@ -12,8 +12,10 @@ from hw.top.axi import AxiAccelerator
 from hw.top.serial import SerialLoopback
 from sim.verilator import lint
 
-SMALL = {"rows": 1, "cols": 1, "glb_depth": 32, "post_channels": 16}
-CONFIG = Config(**SMALL, row_patterns=2, col_patterns=2, link_width=16)
+SMALL = {"array.rows": 1, "array.cols": 1, "buffer.depth": 32, "post.channels": 16}
+CONFIG = Config.of(
+    {**SMALL, "control.row_patterns": 2, "control.col_patterns": 2, "link.width": 16}
+)
 
 
 def test_a_board_with_a_serial_line_is_clean(tmp_path):

@@ -2,7 +2,6 @@
 """Docstrings name the ports that exist: each with direction, shape and meaning."""
 
 import ast
-from dataclasses import replace
 
 import pytest
 from amaranth.hdl import Fragment, signed, unsigned
@@ -46,7 +45,7 @@ def designs():
     yield AcceleratorCore(tiny)
     yield AcceleratorCore(preset("eyeriss_v1"))
     yield AcceleratorCore(preset("icebreaker"))
-    yield AxiAccelerator(replace(tiny, link_width=16, weight_memory=64))
+    yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)
 

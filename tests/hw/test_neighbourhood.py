@@ -24,10 +24,27 @@ from sim.verilator import lint_files
 from tests.hw.microcontroller.cases import CONFIG as PROCESSOR
 from tests.rowforge.support import rowforge
 
-SMALL = Config(
-    rows=1, cols=1, glb_depth=32, post_channels=16, row_patterns=2, col_patterns=2, link_width=16
+SMALL = Config.of(
+    {
+        "array.rows": 1,
+        "array.cols": 1,
+        "buffer.depth": 32,
+        "post.channels": 16,
+        "control.row_patterns": 2,
+        "control.col_patterns": 2,
+        "link.width": 16,
+    }
 )
-LARGER = Config(rows=3, cols=4, glb_depth=64, post_channels=16, row_patterns=4, col_patterns=4)
+LARGER = Config.of(
+    {
+        "array.rows": 3,
+        "array.cols": 4,
+        "buffer.depth": 64,
+        "post.channels": 16,
+        "control.row_patterns": 4,
+        "control.col_patterns": 4,
+    }
+)
 DESIGNS = {"front": SMALL, "back": LARGER, "rowforge": PROCESSOR}
 MACROS = ("FORMAL", "DEBUG", "assert", "debug")  # PicoRV32's own and its conditions'
 TAKEN = ("queue", "decoder", "engine", "pe", "accelerator", "ram_1r1w")
@@ -53,7 +70,7 @@ def _soc(folder: Path) -> str:
     lines += [f"module {name}(input a, output b); assign b = a; endmodule" for name in TAKEN]
     ports, body, stream = [], [], "start"
     for prefix, config in DESIGNS.items():
-        width = config.link_width
+        width = config.link.width
         for side, way in (("cmd", "input"), ("result", "output")):
             back = "output" if way == "input" else "input"
             ports += [f"{way} [{width - 1}:0] {prefix}_{side}", f"{way} {prefix}_{side}_valid"]

@@ -14,7 +14,7 @@ from hw.pe.pe import PE
 from sim.rtl import RtlEngine
 from sim.verilator import Build, build_library
 
-CONFIG = {"macs_per_pe": 2, "weight_zero_points": False}
+CONFIG = {"pe.macs": 2, "pe.weight_zero_points": False}
 LOWEST = -255  # a stored activation of 8 bits less its zero point
 
 
@@ -51,7 +51,7 @@ class Exhaustive(Block):
         m.d.comb += [
             weights.as_value().eq(at),
             narrow.eq(word),
-            ours.as_value().eq(PE(Config(**CONFIG))._products(m, narrow, weights)),
+            ours.as_value().eq(PE(Config.of(CONFIG))._products(m, narrow, weights)),
             wanted[0].eq(narrow * weights[0]),
             wanted[1].eq(narrow * weights[1]),
             self.cmd.ready.eq(~running),

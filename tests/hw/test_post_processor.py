@@ -23,7 +23,7 @@ PROCESSOR_LATENCY = {8: 13, 16: 10}  # as its docstring says
 
 def seen_bytes(config: Config, payload) -> tuple[int, dict[int, int]]:
     """The same of an observed write."""
-    size = config.data_width // 8
+    size = config.array.data_width // 8
     found = {}
     for lane in range(config.lanes):
         if payload.mask >> lane & 1:
@@ -106,10 +106,13 @@ def run(config, layers, items, *, acc_width=None, offer=0.7, accept=0.6, seed=0)
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_every_mode_beside_raw(geometry):
     """Each mode shares the pipeline with 32-bit results, under random stalls and masks."""
-    config = Config(**geometry, post_channels=32)
-    for mode in sorted(MODES_OF_WIDTH[config.data_width] - {Rounding.RAW}):
+    config = Config.of({**geometry, "post.channels": 32})
+    for mode in sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW}):
         rng = random.Random(f"{geometry} {mode}")
-        layers = [layer_of(mode, config.data_width), layer_of(Rounding.RAW, config.data_width)]
+        layers = [
+            layer_of(mode, config.array.data_width),
+            layer_of(Rounding.RAW, config.array.data_width),
+        ]
         items = make_items(config, layers, rng, 60)
         found, _ = run(config, layers, items, seed=mode)
         assert found == expected_writes(config, layers, items)
@@ -117,7 +120,7 @@ def test_every_mode_beside_raw(geometry):
 
 @pytest.mark.parametrize("acc_width", [16, 24, 32, 40])
 def test_accumulator_widths(acc_width):
-    config = Config(post_units=4, post_channels=64)
+    config = Config.of({"post.units": 4, "post.channels": 64})
     rng = random.Random(acc_width)
     layers = [layer_of(Rounding.TFLM, 8), layer_of(Rounding.ORT, 8)]
     items = make_items(config, layers, rng, 300, acc_width=acc_width)
@@ -129,12 +132,14 @@ def test_accumulator_widths(acc_width):
 @pytest.mark.parametrize("units", [1, 2, 4, 8])
 def test_throughput_and_latency(units, pipeline):
     """An item a cycle, and a word a cycle of 32-bit results, when nothing stalls."""
-    config = Config(
-        post_units=units,
-        noc_psum_out=8,
-        glb_banks=16,
-        post_channels=32,
-        control_pipeline=pipeline,
+    config = Config.of(
+        {
+            "post.units": units,
+            "noc.psum_out": 8,
+            "buffer.banks": 16,
+            "post.channels": 32,
+            "control.pipeline": pipeline,
+        }
     )
     rng = random.Random(units)
     for mode, words in ((Rounding.TFLM, 1), (Rounding.RAW, max(1, units // 2))):
@@ -147,7 +152,7 @@ def test_throughput_and_latency(units, pipeline):
 
 def test_masked_words_are_left_out():
     """A channel count that is no multiple of the units leaves no write without a lane."""
-    config = Config(post_units=4, post_channels=32)
+    config = Config.of({"post.units": 4, "post.channels": 32})
     layers = [layer_of(Rounding.RAW, 8), layer_of(Rounding.SINGLE, 8)]
     rng = random.Random(1)
     items = [
@@ -160,7 +165,7 @@ def test_masked_words_are_left_out():
 
 
 def test_latency_of_sixteen_bit_data():
-    config = Config(data_width=16, noc_filter=4, post_channels=32)
+    config = Config.of({"array.data_width": 16, "noc.filter": 4, "post.channels": 32})
     layers = [layer_of(Rounding.WIDE16, 16)]
     items = make_items(config, layers, random.Random(2), 1, full=True)
     found, cycles = run(config, layers, items, accept=1.0)

@@ -21,14 +21,16 @@ WORDS = 1 << 12
 def make_config(data_width, glb_width, post_units):
     """A configuration whose other fields fit these."""
     lanes = glb_width // data_width
-    return Config(
-        data_width=data_width,
-        glb_width=glb_width,
-        post_units=post_units,
-        noc_ifmap=min(4, lanes),
-        noc_filter=4,
-        noc_psum_in=8,
-        glb_banks=32,
+    return Config.of(
+        {
+            "array.data_width": data_width,
+            "buffer.width": glb_width,
+            "post.units": post_units,
+            "noc.ifmap": min(4, lanes),
+            "noc.filter": 4,
+            "noc.psum_in": 8,
+            "buffer.banks": 32,
+        }
     )
 
 
@@ -43,7 +45,7 @@ CONFIGS = [
 
 def make_memory(config, rng):
     """Buffer words: a dict, so that a read of any other address is an error."""
-    size = config.glb_width // 8
+    size = config.buffer.width // 8
     return {i: int.from_bytes(rng.bytes(size), "little") for i in range(WORDS)}
 
 
@@ -95,7 +97,7 @@ def random_command(config, rng, op):
         "by_count": op == VectorOp.SUM and pick(0, 1),
         "by_channel": pick(0, 1),
     }
-    if config.data_width == 8:
+    if config.array.data_width == 8:
         command |= {"left_zero": pick(*zeros), "right_zero": pick(*zeros)}
     else:
         command |= {"left_zero": 0, "right_zero": 0}
@@ -150,14 +152,14 @@ def square(op, *, side, window=1, stride=1, pad=0, blocks=1, **fields):
 
 
 def config_id(config):
-    return f"d{config.data_width}-w{config.glb_width}-u{config.post_units}"
+    return f"d{config.array.data_width}-w{config.buffer.width}-u{config.post.units}"
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=config_id)
 def test_random_commands(config):
-    seed = 100 * config.glb_width + 10 * config.data_width + config.post_units
+    seed = 100 * config.buffer.width + 10 * config.array.data_width + config.post.units
     rng = np.random.default_rng(seed)
-    commands = [random_command(config, rng, op) for op in OPS[config.data_width] * 2]
+    commands = [random_command(config, rng, op) for op in OPS[config.array.data_width] * 2]
     check(config, commands, seed=seed)
 
 

@@ -25,9 +25,9 @@ class Expected:
 
 def lanes_of(config, word, signed):
     """The lanes of a buffer word as integers."""
-    width = config.data_width
+    width = config.array.data_width
     kind = np.dtype(f"{'i' if signed or width == 16 else 'u'}{width // 8}").newbyteorder("<")
-    raw = int(word).to_bytes(config.glb_width // 8, "little")
+    raw = int(word).to_bytes(config.buffer.width // 8, "little")
     return np.frombuffer(raw, kind).astype(np.int64)
 
 
@@ -78,7 +78,7 @@ def _reduce(config, command, words, tables):
 def expected(config, command, memory, tables):
     """What the engine has to do for a command (a dict of VECTOR's fields)."""
     result = Expected()
-    lanes, units = config.lanes, config.post_units
+    lanes, units = config.lanes, config.post.units
     for block in range(command["blocks"]):
         for e in range(command["rows"]):
             for f in range(command["columns"]):
@@ -197,7 +197,7 @@ class Bench:
     async def _sink(self, ctx):
         items = self.engine.items
         offered = None
-        units = self._config.post_units
+        units = self._config.post.units
         while True:
             ctx.set(items.ready, not self._waits())
             _, _, valid, ready, item = await ctx.tick().sample(

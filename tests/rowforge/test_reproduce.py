@@ -9,6 +9,7 @@ import pytest
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import conv_layers
 from hw.arch.config import Config
+from hw.arch.config.file import render_toml
 from rowforge import reproduction
 from rowforge.configs import preset
 from rowforge.reports.published import PUBLISHED
@@ -27,7 +28,13 @@ from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 
 OURS = {"ms", "published", "ratio"}
 SMALL = LayerShape("conv3", 5, 16, 8, 3, 1, 1)
-TINY16 = {"rows": 4, "cols": 4, "data_width": 16, "psum_width": 16, "noc_filter": 4}
+TINY16 = {
+    "array.rows": 4,
+    "array.cols": 4,
+    "array.data_width": 16,
+    "array.psum_width": 16,
+    "noc.filter": 4,
+}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +128,7 @@ def test_a_crop_is_short_and_runs_like_the_whole_layer(name):
 
 
 def test_a_layer_that_is_short_enough_stays_whole():
-    whole = Workload(Config(**TINY16), SMALL, 1)
+    whole = Workload(Config.of(TINY16), SMALL, 1)
     assert crop(whole, whole.cycles) is whole
     assert whole.describe(whole) == "whole"
 
@@ -137,7 +144,7 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
     monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
     monkeypatch.setattr(reproduction, "CROPPED", {"alexnet": 40_000})
     config = configuration(SEED, WIDE)
-    assert config.data_width == 16
+    assert config.array.data_width == 16
     (row,) = reproduction.reproduce("alexnet", config, rtl=True)["layers"]
     run = row["rtl"]
     assert run["exact"]
@@ -151,7 +158,7 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
 
 @pytest.mark.parametrize("width", [8, 16])
 def test_random_layers_equal_the_golden_model_without_time(width):
-    config = Config(**TINY16 | {"data_width": width, "psum_width": 2 * width})
+    config = Config.of(TINY16 | {"array.data_width": width, "array.psum_width": 2 * width})
     run = run_layer(
         Workload(config, LayerShape("conv", 9, 6, 8, 3, 2, 1, 2, W=7), 2), target="golden"
     )
@@ -179,7 +186,7 @@ def instead(monkeypatch):
 @pytest.fixture
 def small(tmp_path):
     path = tmp_path / "small.toml"
-    path.write_text("[accelerator]\n" + "".join(f"{k} = {v}\n" for k, v in TINY16.items()))
+    path.write_text(render_toml(Config.of(TINY16)))
     return path
 
 

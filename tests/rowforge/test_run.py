@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw.arch.programfile import load_program
+from hw.arch.program.file import load_program
 from rowforge.configs import preset
 from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
@@ -258,11 +258,11 @@ def test_bad_input_is_refused(capsys, tmp_path, monkeypatch, arguments, words):
 def test_bad_configurations_are_refused(capsys, tmp_path):
     path = tmp_path / "c.toml"
     for text, words in (
-        ("[accelerator]\nrows = 0\n", ["rows must be 1 to 32, not 0"]),
-        ("[accelerator]\ncolour = 1\n", ["colour"]),
-        ("[accelerator]\nnoc_ifmap = 8\nglb_width = 32\n", ["noc_ifmap"]),
+        ("[array]\nrows = 0\n", ["array.rows must be 1 to 32, not 0"]),
+        ("[array]\ncolour = 1\n", ["colour"]),
+        ("[noc]\nifmap = 8\n[buffer]\nwidth = 32\n", ["noc.ifmap"]),
         ("rows", ["TOML"]),
-        ("", ["[accelerator]"]),
+        ("", ["[array]"]),
     ):
         path.write_text(text)
         rowforge(capsys, "run", MODEL, "--config", path).assert_refused(*words)

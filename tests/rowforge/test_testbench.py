@@ -14,8 +14,16 @@ from rowforge.testbench import network
 from rowforge.testbench.network import small_network
 from tests.campaigns.fuzz.configs import configuration
 
-CONFIG = Config(
-    rows=2, cols=2, glb_banks=4, glb_depth=128, psum_width=24, post_channels=16, link_width=32
+CONFIG = Config.of(
+    {
+        "array.rows": 2,
+        "array.cols": 2,
+        "buffer.banks": 4,
+        "buffer.depth": 128,
+        "array.psum_width": 24,
+        "post.channels": 16,
+        "link.width": 32,
+    }
 )
 
 
@@ -101,7 +109,18 @@ def test_every_layer_is_checked(design):
 def test_a_configuration_without_a_network_gets_its_verilog(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "_SIZES", ((64, 4, 8, 3),))
     with pytest.warns(UserWarning, match="no testbench was written: no small network fits"):
-        files = generate(Config(rows=1, cols=1, glb_banks=2, glb_depth=32, psum_width=16), tmp_path)
+        files = generate(
+            Config.of(
+                {
+                    "array.rows": 1,
+                    "array.cols": 1,
+                    "buffer.banks": 2,
+                    "buffer.depth": 32,
+                    "array.psum_width": 16,
+                }
+            ),
+            tmp_path,
+        )
     assert (tmp_path / "rowforge.v") in files and not (tmp_path / "tb").exists()
 
 

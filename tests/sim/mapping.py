@@ -5,7 +5,7 @@ import numpy as np
 from hw.arch.config import Config
 from tb.models.streams import WordStream, convolve, filter_words
 
-CONFIG = Config(weight_zero_points=True)
+CONFIG = Config.of({"pe.weight_zero_points": True})
 OUTPUT_AT = 2000
 
 
@@ -27,9 +27,9 @@ def mapped(config, x, w, *, stride=1, pad=0, zero=0, p, q, blocks_fold=True):
     Loops: filter groups of p; tiles of output rows; channel blocks; channel groups of q in them.
     Returns the constants, bases, loops, row patterns, column pattern and filters per pass.
     """
-    (H, W, C), (R, S, _, M), K = x.shape, w.shape, config.macs_per_pe
+    (H, W, C), (R, S, _, M), K = x.shape, w.shape, config.pe.macs
     E, F = (H + 2 * pad - R) // stride + 1, (W + 2 * pad - S) // stride + 1
-    J = next(j for j in range(config.cols, 0, -1) if E % j == 0)
+    J = next(j for j in range(config.array.cols, 0, -1) if E % j == 0)
     groups = min(config.lanes, C) // q
     steps = -(-p // K)
     patterns = [
@@ -120,7 +120,7 @@ def fully_connected(config, x, w, output=None, **options):
     ]
     segments = [{"first": 1, "last": 1}]
     M = w.shape[1]
-    steps = -(-M // config.macs_per_pe)
+    steps = -(-M // config.pe.macs)
     stream = WordStream(config)
     stream.rows({"filters": len(rows), "rows": rows, "slots": slots, "segments": segments})
     stream.columns({"columns": [{"base": 5 * n, "output": 40 * n} for n in range(N)]})
@@ -128,7 +128,7 @@ def fully_connected(config, x, w, output=None, **options):
     constants = {
         "psums": M,
         "steps": steps,
-        "odd": steps * config.macs_per_pe - M,
+        "odd": steps * config.pe.macs - M,
         "taps": 4,
         "windows": 1,
         "pixel_inner": 1,
@@ -141,6 +141,6 @@ def fully_connected(config, x, w, output=None, **options):
         "plane": 1,
         **(output or {}),
     }
-    padded = np.pad(w, ((0, 0), (0, steps * config.macs_per_pe - M)))
+    padded = np.pad(w, ((0, 0), (0, steps * config.pe.macs - M)))
     parts = [filter_words(config, padded[i : i + 4]) for i in range(0, C, 4)]
     return stream, constants, np.concatenate(parts)

@@ -17,7 +17,15 @@ from sim.cycles.stream import commands
 from tests.campaigns.contract.compare import compiled
 from tests.campaigns.fuzz.cases import CASES, make_case
 
-SMALL = Config(rows=3, cols=3, psum_spad=8, filter_spad=64, glb_depth=1024)
+SMALL = Config.of(
+    {
+        "array.rows": 3,
+        "array.cols": 3,
+        "pe.psum_spad": 8,
+        "pe.filter_spad": 64,
+        "buffer.depth": 1024,
+    }
+)
 
 
 def fuzz_programs(configs: range, each: int):
@@ -32,7 +40,7 @@ def fuzz_programs(configs: range, each: int):
 
 def layer_program(name: str, config: Config, *, batch: int = 1, dry: bool = False) -> Program:
     """One layer of MobileNetV1 at half width."""
-    graph = network_graph("mobilenet_v1_0.5_128", data_width=config.data_width, batch=batch)
+    graph = network_graph("mobilenet_v1_0.5_128", data_width=config.array.data_width, batch=batch)
     node = next(node for node in graph.nodes if node.name == name)
     small = type(graph)(
         name=name,
@@ -74,7 +82,7 @@ def test_counters_that_follow_from_the_program() -> None:
     program = layer_program("pw4", SMALL)
     counters = predict(program).layers[0]
     assert counters["macs"] >= program.layers[0].macs
-    assert counters["pe_active_cycles"] <= SMALL.rows * SMALL.cols * counters["cycles"]
+    assert counters["pe_active_cycles"] <= SMALL.array.rows * SMALL.array.cols * counters["cycles"]
     stalls = sum(value for name, value in counters.items() if name.startswith("stall_"))
     assert counters["pe_active_cycles"] >= counters["macs"] > stalls / 4
     assert 0 < counters["filter_words"] < counters["link_in_words"]
@@ -134,5 +142,5 @@ def test_records_are_those_of_the_command_set() -> None:
         for item in struct.fields:
             assert f"int64_t {item.name}" in text
     values = config_values(SMALL)
-    assert values[0] == SMALL.rows
+    assert values[0] == SMALL.array.rows
     assert values[-len(DERIVED) :] == [getattr(SMALL, name) for name in DERIVED]

@@ -5,8 +5,8 @@ import pytest
 
 from hw.arch.commands import Opcode, begin, command
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
-from hw.arch.identity import identity_words
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import identity_words
 from rowforge.configs import preset
 from sim import link as link_module
 from sim.link import RtlLink
@@ -71,7 +71,7 @@ def test_results_that_cannot_come_are_reported_and_the_link_lives_on(link):
 
 
 def test_a_program_that_ends_early_leaves_nothing_behind(link):
-    other = Config(rows=2)
+    other = Config.of({"array.rows": 2})
     link.send(words(Opcode.IDENTIFY, Opcode.END, config=other))
     link.receive(2)  # refused: the hash is another configuration's
     link.send(IDENTIFY)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash, read_config, render_toml
+from hw.arch.config.file import config_hash, read_config, render_toml
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sim.virtual_board import serve_tcp

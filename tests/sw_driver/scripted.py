@@ -7,8 +7,8 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, VectorOp
 from hw.arch.config import Config
-from hw.arch.layout import region
 from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
+from hw.arch.program.layout import region
 from tb.models.streams import WordStream
 
 CONFIG = Config()

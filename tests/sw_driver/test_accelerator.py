@@ -7,7 +7,7 @@ import pytest
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.programfile import save_program
+from hw.arch.program.file import save_program
 from sim.functional import FunctionalAccelerator
 from sw_driver import accelerator
 from sw_driver.accelerator import Accelerator, Connection, register_transport
@@ -43,7 +43,7 @@ def test_a_board_knows_its_configuration(tmp_path):
         x = image()
         assert (device.run(x) == np.maximum(x, 0)[:, ::-1]).all()
         assert sorted(device.counters()) == [0, 2]
-        save_program(replace(make_program(), config=Config(rows=3)), path)
+        save_program(replace(make_program(), config=Config.of({"array.rows": 3})), path)
         with pytest.raises(RowforgeError, match="rows: 4 here, 3 there"):
             device.load(path)
     assert seen == [("test", "host", 99)]
@@ -65,9 +65,9 @@ def test_a_simulator_is_made_for_the_program():
         device.load(program)
         device.load(program)
         assert device.run_in_full(image()).outputs["out"].shape == SHAPE
-        device.load(replace(program, config=Config(rows=3)))
-        assert device.config == Config(rows=3)
-    assert made == [CONFIG, Config(rows=3)]
+        device.load(replace(program, config=Config.of({"array.rows": 3})))
+        assert device.config == Config.of({"array.rows": 3})
+    assert made == [CONFIG, Config.of({"array.rows": 3})]
 
 
 def test_several_outputs_come_by_name():

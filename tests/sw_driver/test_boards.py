@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hw.arch.commands import MAGIC
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.registers import Register
 from sim.framed_device import FramedDevice, LinkPort

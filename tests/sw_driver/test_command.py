@@ -8,7 +8,7 @@ import pytest
 
 import compiler
 import rowforge
-from hw.arch.programfile import save_program
+from hw.arch.program.file import save_program
 from numerics.host.registry import STEPS
 from rowforge.configs import preset
 from rowforge.running.compilation import compile_model, digits_model

@@ -7,7 +7,7 @@ import pytest
 
 from hw.arch.commands import Opcode, command
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.frames import LinkOpcode, LinkStatus
 from hw.arch.program import Send
@@ -156,7 +156,7 @@ def test_a_client_that_died_in_mid_program_leaves_a_usable_board():
 
 
 def test_a_program_of_another_configuration_says_what_differs_and_what_helps():
-    with Board(Config(rows=3)).open() as device:
+    with Board(Config.of({"array.rows": 3})).open() as device:
         device.load(make_program())
         with pytest.raises(RowforgeError, match="rows: 3 here, 4 there; compile the model again"):
             device.run(images(1))

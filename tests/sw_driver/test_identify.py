@@ -5,8 +5,8 @@ import warnings
 import pytest
 
 from hw.arch.commands import ResultBlock, Status
+from hw.arch.config.identity import VERSIONS, identity_words
 from hw.arch.errors import RowforgeError
-from hw.arch.identity import VERSIONS, identity_words
 from sim.functional import FunctionalAccelerator
 from sw_driver.identify import identify
 from sw_driver.protocol import errors

@@ -128,7 +128,7 @@ def test_unsuitable_inputs_are_refused():
     with pytest.raises(RowforgeError, match=r"same number of items, not \[1, 2\]"):
         session.run(two, {"in": images(1), "rev": images(2)})
     with pytest.raises(RowforgeError, match="rows: 3 here, 4 there"):
-        Runtime(ScriptedLink(), Config(rows=3)).run(program, images(1))
+        Runtime(ScriptedLink(), Config.of({"array.rows": 3})).run(program, images(1))
     assert session.link.sent == []
 
 

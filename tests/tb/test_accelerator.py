@@ -7,61 +7,78 @@ import pytest
 from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, Status
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from tb.cases.accelerator import phases_case
 from tb.models import program
 from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
 from tb.models.streams import WordStream
 
-SMALL = {"glb_banks": 12, "glb_depth": 256, "post_channels": 64}
+SMALL = {"buffer.banks": 12, "buffer.depth": 256, "post.channels": 64}
 CONFIGS = {
-    "2x2": {"rows": 2, "cols": 2},
-    "1x1": {"rows": 1, "cols": 1, "post_units": 2},
-    "psums enter one by one": {"rows": 2, "cols": 2, "noc_psum_in": 1, "noc_psum_out": 4},
-    "3x4, weight zero points": {"rows": 3, "cols": 4, "weight_zero_points": True},
-    "3x4, two macs": {"rows": 3, "cols": 4, "macs_per_pe": 2, "glb_width": 128, "post_units": 4},
-    "16 bits": {"rows": 3, "cols": 2, "data_width": 16, "psum_width": 24, "noc_filter": 4},
+    "2x2": {"array.rows": 2, "array.cols": 2},
+    "1x1": {"array.rows": 1, "array.cols": 1, "post.units": 2},
+    "psums enter one by one": {
+        "array.rows": 2,
+        "array.cols": 2,
+        "noc.psum_in": 1,
+        "noc.psum_out": 4,
+    },
+    "3x4, weight zero points": {"array.rows": 3, "array.cols": 4, "pe.weight_zero_points": True},
+    "3x4, two macs": {
+        "array.rows": 3,
+        "array.cols": 4,
+        "pe.macs": 2,
+        "buffer.width": 128,
+        "post.units": 4,
+    },
+    "16 bits": {
+        "array.rows": 3,
+        "array.cols": 2,
+        "array.data_width": 16,
+        "array.psum_width": 24,
+        "noc.filter": 4,
+    },
     "16 bits, two macs": {
-        "rows": 2,
-        "cols": 2,
-        "data_width": 16,
-        "macs_per_pe": 2,
-        "noc_filter": 2,
-        "noc_ifmap": 2,
-        "psum_width": 40,
-        "glb_banks": 16,
-        "post_units": 2,
+        "array.rows": 2,
+        "array.cols": 2,
+        "array.data_width": 16,
+        "pe.macs": 2,
+        "noc.filter": 2,
+        "noc.ifmap": 2,
+        "array.psum_width": 40,
+        "buffer.banks": 16,
+        "post.units": 2,
     },
     "narrow": {
-        "rows": 5,
-        "cols": 3,
-        "glb_width": 32,
-        "psum_width": 16,
-        "post_units": 2,
-        "ifmap_spad": 24,
-        "noc_ifmap": 2,
-        "noc_psum_in": 2,
-        "noc_psum_out": 4,
-        "bus_pipeline": 1,
-        "control_pipeline": 1,
-        "link_width": 16,
-        "zero_gating": False,
+        "array.rows": 5,
+        "array.cols": 3,
+        "buffer.width": 32,
+        "array.psum_width": 16,
+        "post.units": 2,
+        "pe.ifmap_spad": 24,
+        "noc.ifmap": 2,
+        "noc.psum_in": 2,
+        "noc.psum_out": 4,
+        "noc.pipeline": 1,
+        "control.pipeline": 1,
+        "link.width": 16,
+        "pe.zero_gating": False,
     },
     "odd widths": {
-        "rows": 2,
-        "cols": 3,
-        "psum_width": 20,
-        "noc_psum_in": 4,
-        "noc_psum_out": 1,
-        "noc_ifmap": 8,
-        "noc_filter": 2,
-        "ifmap_spad": 9,
-        "psum_spad": 7,
-        "filter_spad": 36,
-        "glb_banks": 14,
-        "glb_act_banks": 8,
-        "glb_psum_banks": 6,
+        "array.rows": 2,
+        "array.cols": 3,
+        "array.psum_width": 20,
+        "noc.psum_in": 4,
+        "noc.psum_out": 1,
+        "noc.ifmap": 8,
+        "noc.filter": 2,
+        "pe.ifmap_spad": 9,
+        "pe.psum_spad": 7,
+        "pe.filter_spad": 36,
+        "buffer.banks": 14,
+        "buffer.act_banks": 8,
+        "buffer.psum_banks": 6,
     },
 }
 
@@ -87,7 +104,7 @@ SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow
 )
 def test_random_layers(name, stall):
     """Convolutions of every kind, psums folded over passes, results and counters."""
-    config = Config(**{**SMALL, **CONFIGS[name]})
+    config = Config.of({**SMALL, **CONFIGS[name]})
     random = Random(f"{name} {stall}")
     phases = [program.random_layers(config, random, 2, counters=not stall) for _ in range(2)]
     run(config, phases, seed=name, stall=stall, counters=not stall)
@@ -95,12 +112,12 @@ def test_random_layers(name, stall):
 
 def test_counter_block_is_held_until_it_is_taken():
     """The words of a counter block obey the stream rules like all others."""
-    config = Config(**RECOVERY)
+    config = Config.of(RECOVERY)
     phases = [program.random_layers(config, Random(7), 3, largest=600)]
     run(config, phases, seed="counters", stall=0.5)
 
 
-RECOVERY = {**SMALL, "rows": 2, "cols": 2, "watchdog": 200}
+RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 
 
 def busy_start(config: Config, random: Random) -> list[int]:
@@ -115,7 +132,7 @@ def busy_start(config: Config, random: Random) -> list[int]:
 @pytest.mark.parametrize("width", [8, 16])
 def test_refusals(width, stall):
     """Every refusal, at rest and in the middle of work; the program after it runs."""
-    config = Config(**RECOVERY, data_width=width, noc_filter=4)
+    config = Config.of({**RECOVERY, "array.data_width": width, "noc.filter": 4})
     random = Random(f"{width} {stall}")
     phases = []
     for name in REFUSALS:
@@ -130,7 +147,7 @@ def test_refusals(width, stall):
 @pytest.mark.slow
 def test_reset_in_the_middle_of_work():
     """Whatever the accelerator was doing, after a reset it runs the next program."""
-    config = Config(**RECOVERY, macs_per_pe=2)
+    config = Config.of({**RECOVERY, "pe.macs": 2})
     random = Random("reset")
     phases = []
     for _ in range(8):
@@ -142,7 +159,7 @@ def test_reset_in_the_middle_of_work():
 
 def test_late_host():
     """A host that reads nothing for longer than the watchdog waits loses nothing."""
-    config = Config(**RECOVERY)
+    config = Config.of(RECOVERY)
     random = Random("late")
     phases = [
         program.random_layers(config, random, 1, largest=600, counters=False) for _ in range(2)
@@ -154,7 +171,7 @@ def test_late_host():
 
 def test_surplus_filters_do_not_reach_the_next_program():
     """Filters that no pass takes are an error, and gone when the next program runs."""
-    config = Config(**RECOVERY)
+    config = Config.of(RECOVERY)
     random = Random("surplus")
     stream = WordStream(config)
     random_convolution(config, random).append(stream, store=False, surplus=2)
@@ -170,7 +187,7 @@ def test_surplus_filters_do_not_reach_the_next_program():
 
 def test_boxes_walk_backwards():
     """Strides count modulo 2^20: a box may go down."""
-    config = Config(**RECOVERY)
+    config = Config.of(RECOVERY)
     words = list(range(1, 25))
     down = {"address": 200, "run": 4, "rows": 3, "planes": 2, "words": 24}
     down |= {"row_stride": (1 << 20) - 8, "plane_stride": (1 << 20) - 64}

@@ -8,8 +8,14 @@ from tb.cases.case import Demand
 
 CONFIGS = {
     "default": {},
-    "1x1": {"rows": 1, "cols": 1, "row_patterns": 2, "col_patterns": 2},
-    "5x3, 16 bits": {"rows": 5, "cols": 3, "data_width": 16, "noc_filter": 4, "row_patterns": 7},
+    "1x1": {"array.rows": 1, "array.cols": 1, "control.row_patterns": 2, "control.col_patterns": 2},
+    "5x3, 16 bits": {
+        "array.rows": 5,
+        "array.cols": 3,
+        "array.data_width": 16,
+        "noc.filter": 4,
+        "control.row_patterns": 7,
+    },
 }
 
 
@@ -19,4 +25,4 @@ def test_walker():
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_sequencer(name):
-    blocks.sequencer(Config(**CONFIGS[name]), Demand(seed=name)).run()
+    blocks.sequencer(Config.of(CONFIGS[name]), Demand(seed=name)).run()

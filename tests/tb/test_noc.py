@@ -23,24 +23,24 @@ def test_multicast(grid, pipeline, entry):
 
 COLUMNS = {
     "default": {},
-    "one row": {"rows": 1, "noc_psum_in": 1, "noc_psum_out": 1},
+    "one row": {"array.rows": 1, "noc.psum_in": 1, "noc.psum_out": 1},
     "chip": {
-        "rows": 12,
-        "data_width": 16,
-        "psum_width": 16,
-        "noc_ifmap": 1,
-        "noc_filter": 4,
-        "column_fifo": 8,
+        "array.rows": 12,
+        "array.data_width": 16,
+        "array.psum_width": 16,
+        "noc.ifmap": 1,
+        "noc.filter": 4,
+        "noc.column_fifo": 8,
     },
-    "two macs": {"macs_per_pe": 2, "rows": 3},
-    "two macs, narrow": {"macs_per_pe": 2, "noc_psum_in": 2, "noc_psum_out": 2, "column_fifo": 2},
-    "two macs, wide": {"macs_per_pe": 2, "noc_psum_in": 8, "noc_psum_out": 8, "glb_banks": 16},
-    "wide": {"noc_psum_in": 8, "noc_psum_out": 8, "glb_banks": 16, "psum_spad": 9},
-    "registers": {"control_pipeline": 1, "map_bits": 10, "rows": 6},
+    "two macs": {"pe.macs": 2, "array.rows": 3},
+    "two macs, narrow": {"pe.macs": 2, "noc.psum_in": 2, "noc.psum_out": 2, "noc.column_fifo": 2},
+    "two macs, wide": {"pe.macs": 2, "noc.psum_in": 8, "noc.psum_out": 8, "buffer.banks": 16},
+    "wide": {"noc.psum_in": 8, "noc.psum_out": 8, "buffer.banks": 16, "pe.psum_spad": 9},
+    "registers": {"control.pipeline": 1, "control.map_bits": 10, "array.rows": 6},
 }
 
 
 @pytest.mark.parametrize("end", ["feeder", "collector"])
 @pytest.mark.parametrize("name", COLUMNS)
 def test_column(name, end):
-    blocks.columns(Config(**COLUMNS[name]), Demand(seed=name))[end].run()
+    blocks.columns(Config.of(COLUMNS[name]), Demand(seed=name))[end].run()

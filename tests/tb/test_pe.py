@@ -14,67 +14,67 @@ from tb.cases.case import Demand
 
 CONFIGS = {
     "default": {},
-    "two macs": {"macs_per_pe": 2},
-    "weight zero points, two macs": {"macs_per_pe": 2, "weight_zero_points": True},
+    "two macs": {"pe.macs": 2},
+    "weight zero points, two macs": {"pe.macs": 2, "pe.weight_zero_points": True},
     "chip": {
-        "data_width": 16,
-        "psum_width": 16,
-        "noc_ifmap": 1,
-        "noc_filter": 4,
-        "ifmap_fifo": 4,
-        "psum_fifo": 4,
+        "array.data_width": 16,
+        "array.psum_width": 16,
+        "noc.ifmap": 1,
+        "noc.filter": 4,
+        "pe.ifmap_fifo": 4,
+        "pe.psum_fifo": 4,
     },
     "16 bits, two macs": {
-        "data_width": 16,
-        "psum_width": 20,
-        "macs_per_pe": 2,
-        "noc_filter": 2,
-        "noc_ifmap": 4,
+        "array.data_width": 16,
+        "array.psum_width": 20,
+        "pe.macs": 2,
+        "noc.filter": 2,
+        "noc.ifmap": 4,
     },
     "minimal": {
-        "ifmap_spad": 1,
-        "filter_spad": 2,
-        "psum_spad": 1,
-        "ifmap_fifo": 1,
-        "noc_ifmap": 1,
-        "noc_filter": 1,
-        "psum_width": 16,
+        "pe.ifmap_spad": 1,
+        "pe.filter_spad": 2,
+        "pe.psum_spad": 1,
+        "pe.ifmap_fifo": 1,
+        "noc.ifmap": 1,
+        "noc.filter": 1,
+        "array.psum_width": 16,
     },
     "small, no gating": {
-        "ifmap_spad": 5,
-        "filter_spad": 24,
-        "psum_spad": 3,
-        "noc_ifmap": 8,
-        "noc_filter": 4,
-        "psum_width": 24,
-        "zero_gating": False,
+        "pe.ifmap_spad": 5,
+        "pe.filter_spad": 24,
+        "pe.psum_spad": 3,
+        "noc.ifmap": 8,
+        "noc.filter": 4,
+        "array.psum_width": 24,
+        "pe.zero_gating": False,
     },
-    "registers": {"control_pipeline": 1, "map_bits": 10, "filter_spad": 64},
+    "registers": {"control.pipeline": 1, "control.map_bits": 10, "pe.filter_spad": 64},
     "minimal, two macs": {
-        "macs_per_pe": 2,
-        "ifmap_spad": 2,
-        "filter_spad": 8,
-        "psum_spad": 2,
-        "noc_filter": 2,
-        "noc_ifmap": 2,
-        "psum_width": 40,
+        "pe.macs": 2,
+        "pe.ifmap_spad": 2,
+        "pe.filter_spad": 8,
+        "pe.psum_spad": 2,
+        "noc.filter": 2,
+        "noc.ifmap": 2,
+        "array.psum_width": 40,
     },
 }
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_passes(name):
-    for case in blocks.pe(Config(**CONFIGS[name]), Demand(seed=name)):
+    for case in blocks.pe(Config.of(CONFIGS[name]), Demand(seed=name)):
         case.run()
 
 
 # A filter scratchpad large enough for block RAM.
-NETLIST = {"weight_zero_points": True, "filter_spad": 4096, "psum_spad": 8}
+NETLIST = {"pe.weight_zero_points": True, "pe.filter_spad": 4096, "pe.psum_spad": 8}
 
 
 def passes_on_the_netlist():
     case = {"config": NETLIST, "seed": "netlist", "passes": 12}
-    block = partial(PE, Config(**NETLIST))
+    block = partial(PE, Config.of(NETLIST))
     simulate(block, "pe_bench", case, test="random_passes", netlist=True)
 
 

@@ -10,6 +10,6 @@ from tb.models.post import GEOMETRIES
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_modes(geometry):
-    config = Config(**geometry, post_channels=32)
+    config = Config.of({**geometry, "post.channels": 32})
     for case in blocks.post(config, Demand(seed=str(geometry))):
         case.run()

@@ -37,14 +37,14 @@ struct State {
     Tables tables;
     FilterEngine filters;
     DeepQueue prefetch;
-    // in front of the Y buses, with `control_pipeline` only (hw/noc/multicast.py)
+    // in front of the Y buses, with `control.pipeline` only (hw/noc/multicast.py)
     ItemQueue<IfmapBeat, 2> ifmap_queue;
     ItemQueue<FilterBeat, 2> filter_queue;
     IfmapEngine ifmaps;
     PsumReader reader;
     PsumWriter writer;
     PEArray array;
-    // with `control_pipeline`: the array has left the older pass, two cycles late
+    // with `control.pipeline`: the array has left the older pass, two cycles late
     bool array_left = false, was_left = false, was_issue = false;
     bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
@@ -77,10 +77,10 @@ class Accelerator {
         : config(c), gates(std::move(list)) {
         s.stream.words = words;
         s.link.total = total;
-        s.link.parts = int(64 / c.link_width);
+        s.link.parts = int(64 / c.link.width);
         s.array.reset(c);
-        row_words_ = int(Pattern::kWords + c.rows * (Row::kWords + Slot::kWords + Segment::kWords));
-        column_words_ = int(Columns::kWords + c.cols * Column::kWords);
+        row_words_ = int(Pattern::kWords + c.array.rows * (Row::kWords + Slot::kWords + Segment::kWords));
+        column_words_ = int(Columns::kWords + c.array.cols * Column::kWords);
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
     // The pass table of the pass that the walker shows.
@@ -99,7 +99,7 @@ class Accelerator {
 
     Events cycle() {
         // what the registers say
-        const bool pipeline = config.control_pipeline != 0;
+        const bool pipeline = config.control.pipeline != 0;
         const int issued = s.sequencer.issued;
         const bool walk_idle = s.sequencer.walker.idle();
         const bool post_busy = s.post.busy() || s.writer.item_valid();
@@ -157,7 +157,7 @@ class Accelerator {
             pipeline ? pixels.valid() && s.ifmap_queue.ready(2) : pixel_delivered;
         const int fed_column = s.reader.column();
         const bool fed = fed_column >= 0 &&
-                         s.array.feeders[fed_column].queue.ready(int(config.column_fifo));
+                         s.array.feeders[fed_column].queue.ready(int(config.noc.column_fifo));
         const FeederBeat fed_beat = fed ? s.reader.beat(config) : FeederBeat{};
         const bool post_ready = s.post.ready(config, post_granted);
         const bool vector_item = s.vector.item_valid();
@@ -179,7 +179,7 @@ class Accelerator {
                                      s.loader.busy,
                                      s.storer.busy(),
                                      vector_busy,
-                                     s.prefetch.ready(int(config.filter_prefetch / 8)),
+                                     s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
                                      s.loader.ready(config, load_granted)};
         const bool block_valid = s.storer.result_valid(config);
         const bool result_valid = block_valid || s.decoder.result_valid();
@@ -278,8 +278,8 @@ class Accelerator {
         const int64_t count = s.decoder.header.length / size;
         for (int64_t i = 0; i < count; ++i) {
             const uint64_t* words = s.stream.words + s.stream.position;
-            if (rows) row_patterns.write(int(first + i), words, int(config.rows));
-            else column_patterns.write(int(first + i), words, int(config.cols));
+            if (rows) row_patterns.write(int(first + i), words, int(config.array.rows));
+            else column_patterns.write(int(first + i), words, int(config.array.cols));
             s.stream.position += size;
         }
         (rows ? s.sequencer.row_loader : s.sequencer.column_loader).forget();
@@ -288,7 +288,7 @@ class Accelerator {
         auto& n = s.counters;
         const Activity& a = s.activity;
         n[Counter::pe_active_cycles] = a.running;
-        n[Counter::macs] = a.computed * config.macs_per_pe;
+        n[Counter::macs] = a.computed * config.pe.macs;
         n[Counter::stall_ifmap] = a.starved_ifmap;
         n[Counter::stall_filter] = a.starved_filter;
         n[Counter::stall_psum_in] = a.blocked_in;

@@ -24,18 +24,18 @@ struct PEArray {
     MulticastNetwork<uint8_t> ifmap_network;  // payload: words beyond the first
     MulticastNetwork<uint8_t> filter_network;  // payload: the PE's last beat of the pass
     int behind = 0;                            // PEs that have not begun the newest pass
-    int announced = 0;  // the newest pass a cycle ago; PEs see this one with `control_pipeline`
+    int announced = 0;  // the newest pass a cycle ago; PEs see this one with `control.pipeline`
     // PEs of each row that cannot take a beat
     uint32_t ifmap_busy[32] = {}, filter_busy[32] = {};
     uint32_t ifmap_targets[32] = {}, filter_targets[32] = {};  // of the beats on offer
 
     void reset(const Config& config) {
-        rows = int(config.rows);
-        cols = int(config.cols);
+        rows = int(config.array.rows);
+        cols = int(config.array.cols);
         pes.resize(rows * cols);
         feeders.resize(cols);
         collectors.resize(cols);
-        if (config.bus_pipeline) {
+        if (config.noc.pipeline) {
             ifmap_network.rows.resize(rows);
             filter_network.rows.resize(rows);
         }
@@ -71,11 +71,11 @@ struct PEArray {
                const FilterBeat* filter, const FeederBeat* fed, int fed_column, int drained_column,
                Activity& activity) {
         // After the issue: multiply and accumulate, a shift, a register after the scratchpads.
-        const int stages = 2 + (config.data_width == 16) + int(config.control_pipeline);
+        const int stages = 2 + (config.array.data_width == 16) + int(config.control.pipeline);
         const PeLimits limits{8 * (stages - 1), 0xFFFFFFFFu >> (32 - 8 * stages),
-                              int(config.ifmap_spad), int(config.psum_fifo),
-                              config.noc_ifmap == 1, config.control_pipeline != 0};
-        const int shown = config.control_pipeline ? announced : issued;
+                              int(config.pe.ifmap_spad), int(config.pe.psum_fifo),
+                              config.noc.ifmap == 1, config.control.pipeline != 0};
+        const int shown = config.control.pipeline ? announced : issued;
         const PassTable& newest = tables[shown & 1];
         announced = issued;
         uint32_t ifmap_was[32], filter_was[32];
@@ -95,8 +95,8 @@ struct PEArray {
             const bool arrived = tail_row >= 0 && column[tail_row].tail_word();
             const bool tail_taken = collector.clock(
                 issued, collected, col, tail_row, arrived, drained_column == col,
-                int(config.macs_per_pe), int(config.noc_psum_out), int(config.column_fifo),
-                config.control_pipeline != 0);
+                int(config.pe.macs), int(config.noc.psum_out), int(config.noc.column_fifo),
+                config.control.pipeline != 0);
             const int fed_row = feeder.row();
             bool column_taken = false, taken_above = false;
             for (int row = rows - 1; row >= 0; --row) {
@@ -114,11 +114,11 @@ struct PEArray {
                 column_taken |= moves.took_column;
                 behind -= moves.began;
                 const uint32_t bit = 1u << col;
-                if (pe.beat_level != config.ifmap_fifo) ifmap_busy[row] &= ~bit;
+                if (pe.beat_level != config.pe.ifmap_fifo) ifmap_busy[row] &= ~bit;
                 if (moves.freed_half) filter_busy[row] &= ~bit;
             }
             feeder.clock(fed != nullptr && fed_column == col, fed ? *fed : FeederBeat{},
-                         column_taken, int(config.macs_per_pe));
+                         column_taken, int(config.pe.macs));
         }
         deliver(config, tables, ifmap, filter, pipeline ? ifmap_was : ifmap_busy,
                 pipeline ? filter_was : filter_busy);
@@ -140,7 +140,7 @@ struct PEArray {
     }
     void deliver(const Config& config, const Tables& tables, const IfmapBeat* ifmap,
                  const FilterBeat* filter, const uint32_t* ifmap_was, const uint32_t* filter_was) {
-        const int depth = int(config.ifmap_fifo);
+        const int depth = int(config.pe.ifmap_fifo);
         ifmap_network.clock(
             ifmap != nullptr, ifmap ? tables[ifmap->bank].rows->with_iid[ifmap->row] : 0,
             ifmap_targets, uint8_t(ifmap ? ifmap->more : 0), ifmap_was,

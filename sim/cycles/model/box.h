@@ -16,8 +16,8 @@ struct BoxWalk {
     void step() { nest.step(limits()); }
 
     // Buffer words wider than a link word; buffer words in a link word.
-    static bool wide(const Config& config) { return config.glb_width > 64; }
-    static int parts(const Config& config) { return wide(config) ? 1 : int(64 / config.glb_width); }
+    static bool wide(const Config& config) { return config.buffer.width > 64; }
+    static int parts(const Config& config) { return wide(config) ? 1 : int(64 / config.buffer.width); }
 
   private:
     Nest<3>::Limits limits() const { return {region.planes, region.rows, region.run}; }

@@ -15,10 +15,10 @@ struct BoxStorer {
 
     bool busy() const { return state != kIdle; }
     bool read_valid(const Config& config) const {
-        return reader.asks(config.control_pipeline != 0, asking);
+        return reader.asks(config.control.pipeline != 0, asking);
     }
     int read_address(const Config& config) const {
-        return config.control_pipeline ? reader.requests.front().address : walk.address();
+        return config.control.pipeline ? reader.requests.front().address : walk.address();
     }
     bool result_valid(const Config& config) const {
         return state == kHeader || (state == kWords && left != 0 && word_valid(config));
@@ -26,7 +26,7 @@ struct BoxStorer {
     // `granted`: the word that is asked for comes; `sent`: a word of the block goes.
     void clock(const Config& config, bool start, const Region& region, bool granted,
                bool sent) {
-        const bool pipeline = config.control_pipeline != 0;
+        const bool pipeline = config.control.pipeline != 0;
         const bool step = reader.takes(pipeline, asking, granted);
         const bool word_sent = sent && state == kWords;
         bool item_taken = false;

@@ -10,7 +10,7 @@ struct ColumnCollector {
     uint8_t search = 0, level = 0, step = 0;
     uint16_t sent = 0, window = 0;
     bool flush = false;
-    bool rests = false;  // with `control_pipeline`, in the cycle after a pass
+    bool rests = false;  // with `control.pipeline`, in the cycle after a pass
     Queue queue;
 
     // The row from which a word is wanted, -1 for none.

@@ -48,7 +48,7 @@ struct FilterEngine {
 
   private:
     static int parts(const Config& config) {
-        return int(64 / (config.noc_filter * config.data_width));
+        return int(64 / (config.noc.filter * config.array.data_width));
     }
     Nest<3>::Limits limits(const Tables& tables) const {
         const PassTable& table = table_behind(tables, done);

@@ -40,7 +40,7 @@ struct IfmapEngine {
     // `accepted`: the item that asks is passed on; `taken`: the network takes a beat.
     void clock(const Config& config, const Tables& tables, const Offer& offered, int issued,
                bool quiet, bool accepted, bool taken) {
-        const bool pipeline = config.control_pipeline != 0;
+        const bool pipeline = config.control.pipeline != 0;
         const PassTable& table = table_behind(tables, done);
         const bool starts = issued != done && !loaded && (!table.sync || quiet);
         const bool entered = reader.takes(pipeline, offered.valid, accepted);
@@ -64,7 +64,7 @@ struct IfmapEngine {
                 c.pixel_beats};
     }
     IfmapBeat label(const Config& config, const PassTable& table) const {
-        const int left = int(table.constants.channels) - place.channel, most = int(config.noc_ifmap);
+        const int left = int(table.constants.channels) - place.channel, most = int(config.noc.ifmap);
         return {nest[kSlot], (place.h + place.item_tag) & kTagMask, (done + 1) & 1,
                 (left > most ? most : left) - 1};
     }
@@ -82,7 +82,7 @@ struct IfmapEngine {
         const bool finished = nest.ends(kPo, bounds);
         const int level = nest.step(bounds);
         if (level == kBeat) {
-            const int width = int(config.noc_ifmap), lanes = int(config.lanes);
+            const int width = int(config.noc.ifmap), lanes = int(config.lanes);
             place.channel += width;
             place.lane += width;
             if (place.lane >= lanes) {

@@ -54,7 +54,7 @@ class PassFacts {
             use.psums = GlobalBuffer::psum_banks(config_, address & ~1) |
                         GlobalBuffer::psum_banks(config_, address | 1);
         } else {
-            use.psums = all(config_.glb_banks);
+            use.psums = all(config_.buffer.banks);
         }
         return use;
     }
@@ -70,7 +70,7 @@ class PassFacts {
         d.add(uint64_t(t_.first), uint64_t(t_.last), uint64_t(t_.sync), uint64_t(t_.closing),
               uint64_t(exact));
         d.add(grouped ? uint64_t(t_.bases.psum & 1) : uint64_t(t_.bases.psum + 2));
-        if (grouped) d.add(uint64_t(psums().low >> 1) / uint64_t(config_.glb_depth));
+        if (grouped) d.add(uint64_t(psums().low >> 1) / uint64_t(config_.buffer.depth));
         if (exact)
             d.add(uint64_t(t_.bases.ifmap), uint64_t(t_.bases.x), uint64_t(t_.bases.y),
                   uint64_t(t_.bases.output), uint64_t(t_.bases.channel));
@@ -114,7 +114,7 @@ class PassFacts {
     // A first address as a number that may be negative.
     int64_t origin(int64_t address) const {
         address &= kMask;
-        return address >= config_.glb_banks * config_.glb_depth ? address - kMask - 1 : address;
+        return address >= config_.buffer.banks * config_.buffer.depth ? address - kMask - 1 : address;
     }
     Span reads(int slot) const {
         const Constants& c = t_.constants;
@@ -148,7 +148,7 @@ class PassFacts {
                 blocks.include(mine);
             }
         const int64_t first = origin(t_.bases.output), plane = Span::signed_address(c.plane);
-        const int64_t scale = c.mode == Rounding::RAW ? 32 / config_.data_width : 1;
+        const int64_t scale = c.mode == Rounding::RAW ? 32 / config_.array.data_width : 1;
         const int64_t from = blocks.low * scale * plane;
         const int64_t to = (blocks.high * scale + scale - 1) * plane;
         span.low += first + std::min(from, to);
@@ -176,15 +176,15 @@ class PassFacts {
     }
     bool same_group(const Span& span) const {
         return span.low >= 0 && span.high <= kMask &&
-               (span.low >> 1) / config_.glb_depth == (span.high >> 1) / config_.glb_depth;
+               (span.low >> 1) / config_.buffer.depth == (span.high >> 1) / config_.buffer.depth;
     }
     // Banks of a range of words; all of them where the range could wrap into the buffer.
     uint64_t act_banks(const Span& span) const {
-        const int64_t words = config_.glb_banks * config_.glb_depth;
+        const int64_t words = config_.buffer.banks * config_.buffer.depth;
         const int64_t room = (int64_t{1} << kAddressBits) - words;
         if (span.low < -room || span.high >= words + room) return all(config_.act_banks);
-        const int64_t low = std::max<int64_t>(span.low, 0) / config_.glb_depth;
-        const int64_t high = std::min(span.high, words - 1) / config_.glb_depth;
+        const int64_t low = std::max<int64_t>(span.low, 0) / config_.buffer.depth;
+        const int64_t high = std::min(span.high, words - 1) / config_.buffer.depth;
         if (span.high < 0 || span.low >= words) return 0;
         return (all(high + 1) & ~all(low)) & all(config_.act_banks);
     }

@@ -18,17 +18,17 @@ struct PostProcessor {
     int word = 0;             // of the item that the packer places
     bool writing = false;     // the packer holds a write
     int address = 0;          // of that write
-    ItemQueue<int, 2> queue;  // addresses of writes on their way, with `control_pipeline` only
+    ItemQueue<int, 2> queue;  // addresses of writes on their way, with `control.pipeline` only
 
     // Registers in front of the packer.
-    static int ranks(const Config& config) { return post_ranks(int(config.data_width)); }
+    static int ranks(const Config& config) { return post_ranks(int(config.array.data_width)); }
     bool busy() const { return held != 0 || writing || queue.valid(); }
     // A write waits for the buffer, and where to.
     bool writes(const Config& config) const {
-        return config.control_pipeline ? queue.valid() : writing;
+        return config.control.pipeline ? queue.valid() : writing;
     }
     int target(const Config& config) const {
-        return config.control_pipeline ? queue.front() : address;
+        return config.control.pipeline ? queue.front() : address;
     }
     // An item is taken in this cycle; `granted`: the write that waits goes.
     bool ready(const Config& config, bool granted) const {
@@ -39,7 +39,7 @@ struct PostProcessor {
         const int count = ranks(config);
         const Item oldest = flight[count - 1];
         const bool free = !writing || leaves(config, granted), enabled = ready(config, granted);
-        if (config.control_pipeline) {
+        if (config.control.pipeline) {
             const bool put = writing && queue.ready(2);
             queue.clock(put, put ? address : 0, granted);
         }
@@ -60,11 +60,11 @@ struct PostProcessor {
   private:
     // The packer's write goes.
     bool leaves(const Config& config, bool granted) const {
-        return config.control_pipeline ? queue.ready(2) : granted;
+        return config.control.pipeline ? queue.ready(2) : granted;
     }
-    static int per_word(const Config& config) { return int(config.glb_width / 32); }
+    static int per_word(const Config& config) { return int(config.buffer.width / 32); }
     static int words(const Config& config) {
-        const int count = int(config.post_units) / per_word(config);
+        const int count = int(config.post.units) / per_word(config);
         return count > 1 ? count : 1;
     }
     bool last_word(const Config& config, const Item& item) const {
@@ -72,7 +72,7 @@ struct PostProcessor {
     }
     // Something is written in the present word.
     bool some(const Config& config, const Item& item) const {
-        if (!item.raw || per_word(config) > config.post_units) return item.mask != 0;
+        if (!item.raw || per_word(config) > config.post.units) return item.mask != 0;
         return ((item.mask >> (word * per_word(config))) & ((1 << per_word(config)) - 1)) != 0;
     }
     int place(const Config& config, const Item& item) const {

@@ -40,18 +40,18 @@ struct PsumReader {
     int column() const { return reader.valid() ? reader.front().column : -1; }
     FeederBeat beat(const Config& config) const {
         const Label& label = reader.front();
-        const int left = label.count - part * int(config.noc_psum_in);
-        const int count = std::min(left, int(config.noc_psum_in));
+        const int left = label.count - part * int(config.noc.psum_in);
+        const int count = std::min(left, int(config.noc.psum_in));
         return {label.row, uint8_t(count), label.steps, label.odd};
     }
     // `granted`: the buffer answers the request that asks; `fed`: the column takes the beat.
     void clock(const Config& config, const Tables& tables, const Offer& offered, bool granted,
                bool fed) {
-        const bool pipeline = config.control_pipeline != 0;
+        const bool pipeline = config.control.pipeline != 0;
         bool final = false;
         if (fed) {
-            const int left = reader.front().count - part * int(config.noc_psum_in);
-            final = left <= config.noc_psum_in;
+            const int left = reader.front().count - part * int(config.noc.psum_in);
+            final = left <= config.noc.psum_in;
             part = final ? 0 : part + 1;
         }
         ReadRequest<Label> next;

@@ -21,17 +21,17 @@ struct PsumWriter {
     bool psum_valid() const { return full && !beat.finished; }
     bool item_valid() const { return full && beat.finished; }
     bool final_item(const Config& config) const {
-        return (item + 1) * config.post_units >= beat.count;
+        return (item + 1) * config.post.units >= beat.count;
     }
     Item item_on_offer(const Config& config, const Tables& tables) const {
         const Constants& c = table_behind(tables, done).constants;
-        const int first = item * int(config.post_units);
+        const int first = item * int(config.post.units);
         const int channel = (beat.channel + first) & ((1 << kChannelBits) - 1);
         const int block = channel / int(config.lanes);
         const bool raw = c.mode == Rounding::RAW;
-        const int64_t words = raw ? block * (32 / config.data_width) : block;
+        const int64_t words = raw ? block * (32 / config.array.data_width) : block;
         Item result;
-        result.mask = uint8_t((1 << std::min(beat.count - first, int(config.post_units))) - 1);
+        result.mask = uint8_t((1 << std::min(beat.count - first, int(config.post.units))) - 1);
         result.address = int(beat.output + words * c.plane) & ((1 << kAddressBits) - 1);
         result.lane = uint8_t(channel % config.lanes);
         result.raw = raw;
@@ -69,7 +69,7 @@ struct PsumWriter {
         const Constants& c = table.constants;
         const int left = int(c.psums - nest.beat() * config.psum_beat);
         const int count = std::min(left, int(config.psum_beat));
-        if ((part + 1) * config.noc_psum_out < count) {
+        if ((part + 1) * config.noc.psum_out < count) {
             ++part;
             return false;
         }

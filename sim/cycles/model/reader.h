@@ -18,7 +18,7 @@ struct Reader {
     bool pending = false;
     Label label{};
     ItemQueue<Label, kDepth> queue;
-    ItemQueue<Request, kRequests> requests;  // with `control_pipeline` only
+    ItemQueue<Request, kRequests> requests;  // with `control.pipeline` only
 
     bool room() const { return credit != 0; }
     bool valid() const { return queue.valid(); }

@@ -92,7 +92,7 @@ struct WindowReader {
     int address = 0, row = 0, columns_left = 0, rows_left = 0;
     ItemQueue<VectorToken, kInFlight> tokens;
     Queue answers;
-    ItemQueue<int, 2> requests;  // addresses, with `control_pipeline` only (hw/top/engine.py)
+    ItemQueue<int, 2> requests;  // addresses, with `control.pipeline` only (hw/top/engine.py)
     bool answering = false;      // a request was granted in the cycle before
 
     bool busy() const { return active || tokens.valid(); }
@@ -186,11 +186,11 @@ struct VectorEngine {
         return item;
     }
     bool request_valid(const Config& config) const {
-        return reader.request_valid(config.control_pipeline != 0);
+        return reader.request_valid(config.control.pipeline != 0);
     }
-    int request(const Config& config) const { return reader.request(config.control_pipeline != 0); }
+    int request(const Config& config) const { return reader.request(config.control.pipeline != 0); }
     void clock(const Config& config, bool start, bool granted, bool item_taken) {
-        const int groups = int(config.lanes / config.post_units), mask = (1 << kAddressBits) - 1;
+        const int groups = int(config.lanes / config.post.units), mask = (1 << kAddressBits) - 1;
         const bool advance = !sending || item_taken, last = group == groups - 1;
         const bool reduced_ready = advance && last, reduced = reducer.reduced;
         const bool idle = !busy();
@@ -215,7 +215,7 @@ struct VectorEngine {
             }
         }
         reducer.clock(word, token, reduced_ready);
-        const bool pipeline = config.control_pipeline != 0;
+        const bool pipeline = config.control.pipeline != 0;
         const bool window_ready = reader.windows_ready(reader.takes(pipeline, granted));
         reader.clock(command, walker, pipeline, granted, word_taken);
         walker.clock(command, start, window_ready);

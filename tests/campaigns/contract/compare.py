@@ -1,6 +1,6 @@
 """One program on the RTL and in the model: how far every counter of every layer is apart."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
@@ -53,7 +53,7 @@ class ProgramResult:
 
 def compiled(case: Case) -> Program:
     """The case's program, with a counter block for every layer; for engines, which are modelled."""
-    config = replace(case.config, processor=False)
+    config = case.config.with_values({"control.kind": "engines"})
     return compile_graph(case.graph, config, CompileOptions(**{**case.options, "profile": True}))
 
 

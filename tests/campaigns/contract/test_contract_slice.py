@@ -32,7 +32,7 @@ def test_the_control_pipeline_is_known_to_the_model(number: int) -> None:
     layers = 0
     for place in range(6):
         case = make_case(SEED, number * CASES + place)
-        other = replace(case.config, control_pipeline=1 - case.config.control_pipeline)
+        other = case.config.with_values({"control.pipeline": 1 - case.config.control.pipeline})
         try:
             result = compare(replace(case, config=other))
         except RowforgeError:

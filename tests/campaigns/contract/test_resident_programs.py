@@ -10,7 +10,7 @@ from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.commands import begin, command
 from hw.arch.config import Config
-from hw.arch.programfile import load_program, save_program
+from hw.arch.program.file import load_program, save_program
 from rowforge.reports.report import report, table
 from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
@@ -20,7 +20,9 @@ from sw_driver.protocol.errors import LinkError, ProgramError
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
-CONFIG = Config(rows=2, cols=2, psum_spad=8, filter_spad=64, glb_depth=256)
+CONFIG = Config.of(
+    {"array.rows": 2, "array.cols": 2, "pe.psum_spad": 8, "pe.filter_spad": 64, "buffer.depth": 256}
+)
 LAYERS = (
     LayerShape("a", 6, 8, 8, 3),
     LayerShape("b", 8, 8, 12, 3),
@@ -36,7 +38,7 @@ def graph(seed=1):
 
 
 def program(size, seed=1):
-    config = replace(CONFIG, weight_memory=size)
+    config = CONFIG.with_values({"buffer.weight_memory": size})
     return compile_graph(graph(seed), config, CompileOptions(profile=True, dump=True))
 
 

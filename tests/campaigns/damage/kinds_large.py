@@ -99,7 +99,7 @@ LARGE: dict[str, Kind] = {
         _conv((1, 30000, 30000, 3), (4, 3, 3, 3), (1, 30000, 30000, 4)), words=("16777216",)
     ),
     "a 1 x 1 convolution of a huge image": Kind(
-        _conv(_IMAGE, (1, 1, 1, 1), _IMAGE), words=("tiles", "glb_banks")
+        _conv(_IMAGE, (1, 1, 1, 1), _IMAGE), words=("tiles", "buffer.banks")
     ),
     "a 3 x 3 convolution of a huge image": Kind(
         _conv(_IMAGE, (1, 3, 3, 1), _IMAGE), words=("tiles",)
@@ -133,10 +133,10 @@ LARGE: dict[str, Kind] = {
         _conv(_IMAGE, (1, 3, 3, 1), _IMAGE, DilationHFactor=2000, DilationWFactor=2000)
     ),
     "a maximum over a huge image": Kind(
-        _pool("MAX_POOL_2D", _SIDE, 1, padding=1), words=("glb_depth",)
+        _pool("MAX_POOL_2D", _SIDE, 1, padding=1), words=("buffer.depth",)
     ),
     "maxima over a huge image at every pixel": Kind(
-        _pool("MAX_POOL_2D", _SIDE, _SIDE), words=("glb_depth",)
+        _pool("MAX_POOL_2D", _SIDE, _SIDE), words=("buffer.depth",)
     ),
     "a mean over a huge image": Kind(_pool("AVERAGE_POOL_2D", _SIDE, 1, padding=1)),
     "2 x 2 maxima of a huge image": Kind(_pool("MAX_POOL_2D", 2, _SIDE), words=("tiles",)),

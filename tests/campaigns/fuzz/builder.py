@@ -25,7 +25,7 @@ class GraphBuilder:
     rounding : mode of all output stages
     wrap : psums are meant to wrap
     size : 0 to 1, how large layers may be
-    overflowing : share of convolutions whose psums are not made to fit `psum_width`
+    overflowing : share of convolutions whose psums are not made to fit `array.psum_width`
     zeros : zero point of every tensor by key
     """
 

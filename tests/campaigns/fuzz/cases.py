@@ -120,7 +120,7 @@ def make_case(seed: int, index: int) -> Case:
 
 
 def _may_wrap(config: Config) -> bool:
-    return config.psum_width < 32 or config.data_width == 16
+    return config.array.psum_width < 32 or config.array.data_width == 16
 
 
 def _theme(seed: int, number: int, place: int, config: Config) -> Theme:
@@ -129,10 +129,10 @@ def _theme(seed: int, number: int, place: int, config: Config) -> Theme:
     Configurations of a data width are numbered among themselves, so that all themes come up
     equally often for both.
     """
-    widths = [configuration(seed, n).data_width for n in range(number)]
-    before = widths.count(config.data_width)
-    themes = _BOTH + (_NARROW if config.data_width == 8 else ())
-    order = np.random.default_rng([seed, config.data_width, 3]).permutation(len(themes))
+    widths = [configuration(seed, n).array.data_width for n in range(number)]
+    before = widths.count(config.array.data_width)
+    themes = _BOTH + (_NARROW if config.array.data_width == 8 else ())
+    order = np.random.default_rng([seed, config.array.data_width, 3]).permutation(len(themes))
     return themes[order[(before * _STRIDE + place) % len(themes)]]
 
 
@@ -144,7 +144,7 @@ def _graph(rng: np.random.Generator, config: Config, theme: Theme, *, wrap: bool
     most = int(np.clip(5000 * config.multipliers, 12_000, 120_000))
     size = 1.0
     for _ in range(_ATTEMPTS):
-        dtype = "int16" if config.data_width == 16 else str(rng.choice(["int8", "uint8"]))
+        dtype = "int16" if config.array.data_width == 16 else str(rng.choice(["int8", "uint8"]))
         builder = GraphBuilder(rng, config, dtype, wrap=wrap, size=size)
         try:
             theme(builder)

@@ -7,73 +7,74 @@ from typing import Any
 
 import numpy as np
 
-from hw.arch.config import OF_PROCESSOR, Config
+from hw.arch.config import OF_MICROCONTROLLER, Config
+from hw.arch.config.section import Value
 
 CAMPAIGN = 45  # configurations over which the decks are dealt
 # Fields whose values are kinds of hardware: each must come up. Of the others, sizes, a few do.
 KINDS = (
-    "rows",
-    "cols",
-    "data_width",
-    "psum_width",
-    "macs_per_pe",
-    "noc_ifmap",
-    "noc_filter",
-    "noc_psum_in",
-    "noc_psum_out",
-    "bus_pipeline",
-    "control_pipeline",
-    "glb_width",
-    "weight_zero_points",
-    "zero_gating",
-    "post_units",
-    "link_width",
-    "processor",
+    "array.rows",
+    "array.cols",
+    "array.data_width",
+    "array.psum_width",
+    "pe.macs",
+    "noc.ifmap",
+    "noc.filter",
+    "noc.psum_in",
+    "noc.psum_out",
+    "noc.pipeline",
+    "control.pipeline",
+    "buffer.width",
+    "pe.weight_zero_points",
+    "pe.zero_gating",
+    "post.units",
+    "link.width",
+    "control.kind",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
 
 # Fields that came later are dealt by themselves: configurations named before keep all others.
-_LATER = {"control_pipeline", "map_bits", "processor"}
+_LATER = {"control.pipeline", "control.map_bits", "control.kind"}
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
-DECKS: dict[str, tuple[int, ...]] = {
-    "rows": (1, 2, 3, 4, 5, 6),
-    "cols": (1, 2, 3, 4, 5, 6, 7),
-    "data_width": (8, 8, 16, 8),
-    "psum_width": tuple(range(16, 41)),
-    "macs_per_pe": (1, 2),
-    "ifmap_spad": (_LEAST, 1, 5, 8, 12, 17, 24),
-    "filter_spad": (_LEAST, 32, 41, 64, 128, 224),
-    "psum_spad": (_LEAST, 1, 3, 8, 16, 24),
-    "ifmap_fifo": (1, 2, 3, 8),
-    "psum_fifo": (2, 3, 4, 8),
-    "column_fifo": (2, 3, 4, 8),
-    "noc_ifmap": (1, 2, 4, 8, 8),
-    "noc_filter": (1, 2, 4, 8),
-    "noc_psum_in": (1, 2, 4, 8),
-    "noc_psum_out": (1, 2, 4, 8),
-    "bus_pipeline": (0, 1),
-    "control_pipeline": (0, 1),
-    "glb_banks": (_LEAST, 6, 8, 11, 16, 25),
-    "glb_depth": (32, 64, 128, 256, 512),
-    "glb_width": (32, 64, 128),
-    "glb_act_banks": (_ALL, 4, 7),
-    "glb_psum_banks": (_ALL, 2, 6),
-    "filter_prefetch": (64, 72, 256, 2048),
-    "weight_memory": (0, 0, 1024),
-    "weight_zero_points": (False, True),
-    "zero_gating": (True, False),
-    "post_units": (1, 2, 4, 8, 8),
-    "post_channels": (16, 24, 64, 512),
-    "map_bits": (8, 16, 10),
-    "row_patterns": (2, 3, 5, 16, 32),
-    "col_patterns": (2, 3, 8),
-    "link_width": (64, 64, 8, 64, 16, 64, 32),
-    "processor": (False, False, True, False, False, False, False, False, False),
-    "watchdog": (1 << 18, 1 << 20),
+DECKS: dict[str, tuple[Value, ...]] = {
+    "array.rows": (1, 2, 3, 4, 5, 6),
+    "array.cols": (1, 2, 3, 4, 5, 6, 7),
+    "array.data_width": (8, 8, 16, 8),
+    "array.psum_width": tuple(range(16, 41)),
+    "pe.macs": (1, 2),
+    "pe.ifmap_spad": (_LEAST, 1, 5, 8, 12, 17, 24),
+    "pe.filter_spad": (_LEAST, 32, 41, 64, 128, 224),
+    "pe.psum_spad": (_LEAST, 1, 3, 8, 16, 24),
+    "pe.ifmap_fifo": (1, 2, 3, 8),
+    "pe.psum_fifo": (2, 3, 4, 8),
+    "noc.column_fifo": (2, 3, 4, 8),
+    "noc.ifmap": (1, 2, 4, 8, 8),
+    "noc.filter": (1, 2, 4, 8),
+    "noc.psum_in": (1, 2, 4, 8),
+    "noc.psum_out": (1, 2, 4, 8),
+    "noc.pipeline": (0, 1),
+    "control.pipeline": (0, 1),
+    "buffer.banks": (_LEAST, 6, 8, 11, 16, 25),
+    "buffer.depth": (32, 64, 128, 256, 512),
+    "buffer.width": (32, 64, 128),
+    "buffer.act_banks": (_ALL, 4, 7),
+    "buffer.psum_banks": (_ALL, 2, 6),
+    "buffer.filter_prefetch": (64, 72, 256, 2048),
+    "buffer.weight_memory": (0, 0, 1024),
+    "pe.weight_zero_points": (False, True),
+    "pe.zero_gating": (True, False),
+    "post.units": (1, 2, 4, 8, 8),
+    "post.channels": (16, 24, 64, 512),
+    "control.map_bits": (8, 16, 10),
+    "control.row_patterns": (2, 3, 5, 16, 32),
+    "control.col_patterns": (2, 3, 8),
+    "link.width": (64, 64, 8, 64, 16, 64, 32),
+    "control.kind": ("engines", "engines", "microcontroller", *("engines",) * 6),
+    "control.watchdog": (1 << 18, 1 << 20),
 }
 
 
@@ -95,7 +96,7 @@ def _campaign(seed: int, block: int) -> tuple[Config, ...]:
     )
 
 
-def _deal(rng: np.random.Generator, values: tuple[int, ...]) -> list[Any]:
+def _deal(rng: np.random.Generator, values: tuple[Value, ...]) -> list[Any]:
     """Every value equally often, in random order."""
     cards = list(islice(cycle(values), CAMPAIGN))
     return [cards[index] for index in rng.permutation(CAMPAIGN)]
@@ -108,41 +109,42 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
     nothing about the gateware.
     """
     v = dict(values)
-    v["processor"] &= v["data_width"] == 8
-    if v["processor"]:
-        v |= {name: min(v[name], most) for name, most in OF_PROCESSOR.items()}
-        v["psum_width"] = min(v["psum_width"], v["glb_width"])
+    if v["array.data_width"] != 8:
+        v["control.kind"] = "engines"
+    if v["control.kind"] == "microcontroller":
+        v |= {name: min(v[name], most) for name, most in OF_MICROCONTROLLER.items()}
+        v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
     generous = rng.random(3) < (0.85, 0.85, 0.85)
-    width, K = v["data_width"], v["macs_per_pe"]
-    v["glb_width"] = max(v["glb_width"], 32 if v["psum_width"] <= 32 else 64)
-    lanes = v["glb_width"] // width
-    v["noc_filter"] = max(min(v["noc_filter"], 64 // width), K)
-    v["noc_psum_in"], v["noc_psum_out"] = max(v["noc_psum_in"], K), max(v["noc_psum_out"], K)
-    beat = max(v["noc_psum_in"], v["noc_psum_out"])
-    v["noc_ifmap"] = min(v["noc_ifmap"], lanes)
-    v["post_units"] = min(v["post_units"], lanes, beat)
-    v["post_channels"] = max(v["post_channels"], 2 * lanes if generous[2] else 16)
-    v["post_channels"] = ceil(v["post_channels"] / v["post_units"]) * v["post_units"]
-    v["ifmap_spad"] = max(v["ifmap_spad"], v["noc_ifmap"] if generous[0] else 1)
-    psums = max(v["psum_spad"], v["post_units"] if generous[1] else 1)
-    v["psum_spad"] = ceil(psums / K) * K
-    least = 2 * v["noc_filter"]
+    width, K = v["array.data_width"], v["pe.macs"]
+    v["buffer.width"] = max(v["buffer.width"], 32 if v["array.psum_width"] <= 32 else 64)
+    lanes = v["buffer.width"] // width
+    v["noc.filter"] = max(min(v["noc.filter"], 64 // width), K)
+    v["noc.psum_in"], v["noc.psum_out"] = max(v["noc.psum_in"], K), max(v["noc.psum_out"], K)
+    beat = max(v["noc.psum_in"], v["noc.psum_out"])
+    v["noc.ifmap"] = min(v["noc.ifmap"], lanes)
+    v["post.units"] = min(v["post.units"], lanes, beat)
+    v["post.channels"] = max(v["post.channels"], 2 * lanes if generous[2] else 16)
+    v["post.channels"] = ceil(v["post.channels"] / v["post.units"]) * v["post.units"]
+    v["pe.ifmap_spad"] = max(v["pe.ifmap_spad"], v["noc.ifmap"] if generous[0] else 1)
+    psums = max(v["pe.psum_spad"], v["post.units"] if generous[1] else 1)
+    v["pe.psum_spad"] = ceil(psums / K) * K
+    least = 2 * v["noc.filter"]
     if generous[0] and generous[1]:
-        words = v["noc_ifmap"] * ceil(v["post_units"] / K) * K
-        least = max(least, 2 * ceil(words / v["noc_filter"]) * v["noc_filter"])
-    v["filter_spad"] = max(v["filter_spad"], least)
+        words = v["noc.ifmap"] * ceil(v["post.units"] / K) * K
+        least = max(least, 2 * ceil(words / v["noc.filter"]) * v["noc.filter"])
+    v["pe.filter_spad"] = max(v["pe.filter_spad"], least)
     _size_buffer(v, lanes, beat, bool(generous[2]))
-    return Config(**v)
+    return Config.of(v)
 
 
 def _size_buffer(v: dict[str, Any], lanes: int, beat: int, generous: bool) -> None:
     """Banks that hold a psum beat twice, and room for a few pixels beside them."""
-    slots = min(beat, v["glb_width"] // v["psum_width"])
+    slots = min(beat, v["buffer.width"] // v["array.psum_width"])
     pair = 2 * ceil(beat / slots)
-    pixels = (6144 if generous else 1024) * 8 // v["glb_width"]
-    least = pair + ceil(pixels / v["glb_depth"])
-    v["glb_banks"] = min(max(v["glb_banks"], least), 64)
-    if v["glb_act_banks"] != _ALL:
-        v["glb_act_banks"] = min(max(v["glb_act_banks"], least - pair), v["glb_banks"])
-    if v["glb_psum_banks"] != _ALL:
-        v["glb_psum_banks"] = min(max(v["glb_psum_banks"], pair), v["glb_banks"])
+    pixels = (6144 if generous else 1024) * 8 // v["buffer.width"]
+    least = pair + ceil(pixels / v["buffer.depth"])
+    v["buffer.banks"] = min(max(v["buffer.banks"], least), 64)
+    if v["buffer.act_banks"] != _ALL:
+        v["buffer.act_banks"] = min(max(v["buffer.act_banks"], least - pair), v["buffer.banks"])
+    if v["buffer.psum_banks"] != _ALL:
+        v["buffer.psum_banks"] = min(max(v["buffer.psum_banks"], pair), v["buffer.banks"])

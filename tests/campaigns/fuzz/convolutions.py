@@ -29,14 +29,14 @@ def channel_count(b: GraphBuilder, most: int) -> int:
     """
     rng, config, lanes = b.rng, b.config, b.config.lanes
     most = b.scaled(most)
-    held = min(config.ifmap_spad, config.psum_spad, int(config.filter_half**0.5))
-    if held < max(config.noc_ifmap, config.post_units) and rng.random() < 0.6:
+    held = min(config.pe.ifmap_spad, config.pe.psum_spad, int(config.filter_half**0.5))
+    if held < max(config.noc.ifmap, config.post.units) and rng.random() < 0.6:
         return int(rng.integers(1, max(min(most, held), 1) + 1))
     kind = int(rng.integers(4))
     if kind == 0:
         return int(np.clip(lanes * int(rng.integers(1, 4)) + int(rng.integers(-1, 2)), 1, most))
     if kind == 1:
-        return int(rng.integers(1, min(most, max(config.noc_ifmap, 2)) + 1))
+        return int(rng.integers(1, min(most, max(config.noc.ifmap, 2)) + 1))
     return int(rng.integers(1, most + 1))
 
 
@@ -194,7 +194,7 @@ def deep(b: GraphBuilder) -> None:
     """Few pixels of so many channels that a small buffer does not hold them."""
     rng, lanes = b.rng, b.config.lanes
     H, W = (int(n) for n in rng.integers(3, 9, 2))
-    words = b.config.act_banks * b.config.glb_depth * rng.uniform(0.4, 1.6)
+    words = b.config.act_banks * b.config.buffer.depth * rng.uniform(0.4, 1.6)
     blocks = int(np.clip(words // (H * W), 2, b.scaled(640) // lanes))
     source = b.input((int(one_of(rng, 1, 1, 2)), H, W, lanes * blocks))
     taps = (int(one_of(rng, 1, 1, 2, 3)), int(one_of(rng, 1, 1, 2, 3)))
@@ -272,13 +272,13 @@ def _weights(b: GraphBuilder, shape: tuple[int, ...], zeros: bool | None) -> tup
         return values >> int(rng.integers(0, 13)), np.zeros(1, dtype=np.int64)
     dtype = str(one_of(rng, "int8", "int8", "uint8"))
     if zeros is None:
-        zeros = b.config.weight_zero_points and rng.random() < 0.5
+        zeros = b.config.pe.weight_zero_points and rng.random() < 0.5
     values = stored(rng, shape, dtype)
     middle = 128 if dtype == "uint8" else 0
     if not zeros:
         return values, np.full(1, middle, dtype=np.int64)
     count = int(one_of(rng, 1, shape[0]))
-    if b.config.weight_zero_points and count == 1:
+    if b.config.pe.weight_zero_points and count == 1:
         return values, np.full(1, zero_point(rng, dtype), dtype=np.int64)
     # A zero point for each filter: halved values keep their common span within the data width.
     low, _ = INTEGER_RANGES[dtype]
@@ -295,7 +295,7 @@ def _spread(b: GraphBuilder, weights: Array, zeros: Array) -> float:
 
 def _provable(b: GraphBuilder, node: Conv) -> Conv:
     """Nearly always a layer whose psums provably fit: weights halved until they do."""
-    width = b.config.psum_width
+    width = b.config.array.psum_width
     exempt = width >= ACCUMULATOR_BITS and isinstance(node.stage, Requant)
     if b.wrap or exempt or b.rng.random() < b.overflowing:
         return node

@@ -54,7 +54,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
 def features(case: Case, program: Program) -> list[Feature]:
     """All that a case exercised, without repetition."""
     found = {
-        *((f"config {name}", str(value)) for name, value in case.config.as_dict().items()),
+        *((f"config {name}", str(value)) for name, value in case.config.values().items()),
         *(("program", item) for item in _program(case, program)),
         *(pair for node in case.graph.nodes for pair in _node(case, program, node)),
     }
@@ -65,7 +65,7 @@ def wanted() -> dict[str, tuple[str, ...]]:
     """What a campaign must show, by group: `ITEMS`, and the kinds of hardware."""
     groups = dict(ITEMS)
     for name in DECKS:
-        values = sorted({str(_plain(name, v)) for v in DECKS[name]}, key=_order)
+        values = sorted({str(v) for v in DECKS[name]}, key=_order)
         groups[f"config {name}"] = tuple(values) if name in KINDS else ()
     return groups
 
@@ -89,10 +89,6 @@ def table(counts: Counter[Feature]) -> list[str]:
         extra = sorted(seen - set(items), key=_order)
         lines += [f"{group}:", *_wrapped(f"{i} {counts[group, i]}" for i in [*items, *extra])]
     return lines
-
-
-def _plain(name: str, value: int) -> int | bool:
-    return bool(value) if name in ("weight_zero_points", "zero_gating") else value
 
 
 def _order(item: str) -> tuple[int, str]:
@@ -239,7 +235,7 @@ def _geometry(node: Conv | Pool) -> Iterator[str]:
 
 def _conv_arithmetic(case: Case, node: Conv, source: str) -> Iterator[str]:
     low, high = INTEGER_RANGES[source]
-    if case.config.data_width == 8:
+    if case.config.array.data_width == 8:
         yield f"{node.weights.dtype} weights"
         if node.input_zero_point in (low, high):
             yield f"input zero point {'lowest' if node.input_zero_point == low else 'highest'}"

@@ -28,7 +28,7 @@ def residual(b: GraphBuilder) -> None:
     inner = same(b, source, 3, channel_count(b, 16))
     outer = same(b, inner, int(one_of(b.rng, 1, 3)), channels)
     bypass = source if b.rng.random() < 0.6 else same(b, source, 1, channels)
-    if b.config.data_width == 8:
+    if b.config.array.data_width == 8:
         first, second = (outer, bypass) if b.rng.random() < 0.5 else (bypass, outer)
         add(b, first, second)
     else:

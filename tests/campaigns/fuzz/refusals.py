@@ -60,7 +60,7 @@ def _overflow(case: Case, node: Node, match: re.Match[str]) -> bool:
             products = [(end * (weight - int(zero))) >> window for end in ends]
             least, most = least + min(products), most + max(products)
         bits = max(bits, (-least - 1).bit_length() + 1 if least else 1, most.bit_length() + 1)
-    return bits == int(match[1]) and bits > case.config.psum_width
+    return bits == int(match[1]) and bits > case.config.array.psum_width
 
 
 # ---- maps -------------------------------------------------------------------------------------
@@ -73,7 +73,9 @@ def _map_bits(case: Case, node: Node, match: re.Match[str]) -> bool:
         side = max((n - 1) * step + 1 for n, step in taps)
     else:
         side = max(node.window) if isinstance(node, Pool) else 1
-    return side >= 1 << (case.config.map_bits - 1) and int(match[1]) == side.bit_length() + 1
+    return (
+        side >= 1 << (case.config.control.map_bits - 1) and int(match[1]) == side.bit_length() + 1
+    )
 
 
 # ---- scratchpads ------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ def _nest(config: Config, node: Node) -> tuple[int, int]:
     M, _, _, C = node.weights.shape
     for count in range(1, node.groups + 1):
         inputs, outputs = count * C, count * M // node.groups
-        aligned = inputs % config.noc_ifmap == 0 and outputs % config.post_units == 0
+        aligned = inputs % config.noc.ifmap == 0 and outputs % config.post.units == 0
         if node.groups % count == 0 and (aligned or count == node.groups):
             return inputs, outputs
     raise AssertionError("all groups together always are one nest")
@@ -94,25 +96,25 @@ def _nest(config: Config, node: Node) -> tuple[int, int]:
 def _least_window(config: Config, node: Node) -> tuple[int, int]:
     """(channels, filters) that a PE must hold at least: beats cannot be cut."""
     channels, filters = _nest(config, node)
-    return min(channels, config.noc_ifmap), min(filters, config.post_units)
+    return min(channels, config.noc.ifmap), min(filters, config.post.units)
 
 
 def _ifmap_spad(case: Case, node: Node, match: re.Match[str]) -> bool:
     channels, _ = _least_window(case.config, node)
-    return case.config.ifmap_spad < channels == int(match[1])
+    return case.config.pe.ifmap_spad < channels == int(match[1])
 
 
 def _psum_spad(case: Case, node: Node, match: re.Match[str]) -> bool:
     _, filters = _least_window(case.config, node)
-    return case.config.psum_spad < filters == int(match[1])
+    return case.config.pe.psum_spad < filters == int(match[1])
 
 
 def _filter_spad(case: Case, node: Node, match: re.Match[str]) -> bool:
     config = case.config
     channels, filters = _least_window(config, node)
-    words = channels * ceil(filters / config.macs_per_pe) * config.macs_per_pe
-    half = config.filter_spad // 2 // config.noc_filter * config.noc_filter
-    beats = ceil(words / config.noc_filter) * config.noc_filter
+    words = channels * ceil(filters / config.pe.macs) * config.pe.macs
+    half = config.pe.filter_spad // 2 // config.noc.filter * config.noc.filter
+    beats = ceil(words / config.noc.filter) * config.noc.filter
     return half < words and int(match[1]) == 2 * beats
 
 
@@ -123,10 +125,10 @@ def _buffer(case: Case, node: Node, match: re.Match[str]) -> bool:
     """One output pixel of the fewest channels does not fit beside the psums that it needs."""
     words = _pixel_words(case, node)
     config = case.config
-    slots = min(config.psum_beat, config.glb_width // config.psum_width)
+    slots = min(config.psum_beat, config.buffer.width // config.array.psum_width)
     pair = 2 * ceil(config.psum_beat / slots)
-    banks = config.glb_banks - (pair if _psums_wait(config, node) else 0)
-    return words > min(banks, config.act_banks) * config.glb_depth
+    banks = config.buffer.banks - (pair if _psums_wait(config, node) else 0)
+    return words > min(banks, config.act_banks) * config.buffer.depth
 
 
 def _psums_wait(config: Config, node: Node) -> bool:
@@ -139,14 +141,14 @@ def _psums_wait(config: Config, node: Node) -> bool:
     else:
         channels, _ = _nest(config, node)
     filters = _least_window(config, node)[1]
-    K = config.macs_per_pe
-    most = min(config.ifmap_spad, config.filter_half // (ceil(filters / K) * K))
+    K = config.pe.macs
+    most = min(config.pe.ifmap_spad, config.filter_half // (ceil(filters / K) * K))
     best = min(
         R * ceil(S / span) * ceil(channels / max(most // span, 1))
         for span in range(1, (S if node.dilation[1] == 1 else 1) + 1)
         if span <= most
     )
-    return best > config.rows
+    return best > config.array.rows
 
 
 def _pixel_words(case: Case, node: Node) -> int:
@@ -161,7 +163,7 @@ def _pixel_words(case: Case, node: Node) -> int:
         inputs, outputs = node.image[2], min(lanes, M)
         if node.groups > 1:
             inputs, outputs = _grouped_step(config, node)
-        per_word = max(lanes // (32 // config.data_width), 1) if raw else lanes
+        per_word = max(lanes // (32 // config.array.data_width), 1) if raw else lanes
         return rows * columns * ceil(inputs / lanes) + ceil(outputs / per_word)
     if isinstance(node, Pool):
         return min(node.window[0], node.image[0]) * min(node.window[1], node.image[1]) + 1
@@ -186,15 +188,15 @@ def _post_channels(case: Case, node: Node, match: re.Match[str]) -> bool:
     """The parameter memory is smaller than the fewest channels, or window counts, of a command."""
     config = case.config
     if isinstance(node, Pool):
-        need = node.window[0] * node.window[1] * config.post_units
+        need = node.window[0] * node.window[1] * config.post.units
         differ = any(node.pad) and not node.count_include_pad
-        return node.kind is PoolKind.AVERAGE and differ and need > config.post_channels
+        return node.kind is PoolKind.AVERAGE and differ and need > config.post.channels
     assert isinstance(node, Conv)
     M = node.weights.shape[0]
     need = min(config.lanes, M)
     if node.groups > 1:
         need = min(_grouped_step(config, node)[1], M)
-    return need > config.post_channels
+    return need > config.post.channels
 
 
 def _single_scale(case: Case, node: Node, match: re.Match[str]) -> bool:
@@ -216,7 +218,7 @@ def _centred(node: Node) -> tuple[int, int]:
 
 def _zero_points(case: Case, node: Node, match: re.Match[str]) -> bool:
     low, high = _centred(node)
-    return not case.config.weight_zero_points and (low < -128 or high > 127)
+    return not case.config.pe.weight_zero_points and (low < -128 or high > 127)
 
 
 def _span(case: Case, node: Node, match: re.Match[str]) -> bool:
@@ -225,15 +227,15 @@ def _span(case: Case, node: Node, match: re.Match[str]) -> bool:
 
 
 _CHECKS: dict[str, Check] = {
-    r"psum_width must be at least (\d+) ": _overflow,
-    r"map_bits must be at least (\d+) ": _map_bits,
-    r"ifmap_spad must be at least (\d+) ": _ifmap_spad,
-    r"psum_spad must be at least (\d+) ": _psum_spad,
-    r"filter_spad must be at least (\d+) ": _filter_spad,
+    r"array.psum_width must be at least (\d+) ": _overflow,
+    r"control.map_bits must be at least (\d+) ": _map_bits,
+    r"pe.ifmap_spad must be at least (\d+) ": _ifmap_spad,
+    r"pe.psum_spad must be at least (\d+) ": _psum_spad,
+    r"pe.filter_spad must be at least (\d+) ": _filter_spad,
     r"glb_(banks|depth) must be at least": _buffer,
     r"psums of a window must fit the buffer": _buffer,
-    r"post_channels must be at least": _post_channels,
+    r"post.channels must be at least": _post_channels,
     r"output scales must be below 2\^30": _single_scale,
-    r"weight_zero_points must be true": _zero_points,
+    r"pe.weight_zero_points must be true": _zero_points,
     r"weights less their zero points must span": _span,
 }

@@ -87,8 +87,8 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
         case.config,
         stall_seed=case.stall_seed,
         seed=case.index + 1,
-        patience=_PATIENCE * (_FIRMWARE if case.config.processor else 1),
-        optimise="-O2" if case.config.processor else OPTIMISE,
+        patience=_PATIENCE * (_FIRMWARE if case.config.control.microcontroller else 1),
+        optimise="-O2" if case.config.control.microcontroller else OPTIMISE,
     )
     try:
         yield link
@@ -102,7 +102,7 @@ def _execute(case: Case, program: Program, engine: str, connect: Callable[[Confi
     outcome = None
     for item, arrays in enumerate(case.inputs):
         outcome = session.run(program, arrays)
-        psum_width = case.config.psum_width if case.wrap else None
+        psum_width = case.config.array.psum_width if case.wrap else None
         _compare(
             program, item, outcome, run_graph(case.graph, arrays, psum_width=psum_width), engine
         )

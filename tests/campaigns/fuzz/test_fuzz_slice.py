@@ -28,7 +28,7 @@ def test_rtl_equals_the_golden_model_in_every_tensor(index: int) -> None:
 
 
 def test_the_slice_has_both_data_widths() -> None:
-    assert {configuration(SEED, n).data_width for n in (NARROW, WIDE)} == {8, 16}
+    assert {configuration(SEED, n).array.data_width for n in (NARROW, WIDE)} == {8, 16}
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -48,7 +48,7 @@ def test_a_case_follows_from_its_name() -> None:
 def test_a_campaign_has_every_kind_of_hardware() -> None:
     configs = [configuration(SEED, number) for number in range(CAMPAIGN)]
     for name in KINDS:
-        counts = Counter(str(getattr(config, name)) for config in configs)
+        counts = Counter(str(config.value(name)) for config in configs)
         assert set(wanted()[f"config {name}"]) <= set(counts), name
     assert all(isinstance(config, Config) for config in configs)
 
@@ -62,9 +62,9 @@ def test_an_untrue_refusal_is_not_confirmed() -> None:
     cases = (make_case(SEED, NARROW * CASES + place) for place in range(12))
     case = next(case for case in cases if isinstance(case.graph.nodes[0], Conv))
     node = case.graph.nodes[0].name
-    assert not confirmed(case, f"{node}: ifmap_spad must be at least 99 (channels), not 24")
+    assert not confirmed(case, f"{node}: pe.ifmap_spad must be at least 99 (channels), not 24")
     assert not confirmed(case, f"{node}: the weather must be better")
-    assert not confirmed(case, "nobody: psum_spad must be at least 1 (psums), not 0")
+    assert not confirmed(case, "nobody: pe.psum_spad must be at least 1 (psums), not 0")
 
 
 def test_each_of_several_refusals_is_confirmed() -> None:

@@ -1,4 +1,4 @@
-"""Maps at the limit of what `map_bits` counts, and beyond: cut into tiles, or refused."""
+"""Maps at the limit of what `control.map_bits` counts, and beyond: cut into tiles, or refused."""
 
 from typing import Any
 
@@ -15,7 +15,16 @@ from tests.campaigns.fuzz.refusals import confirmed
 from tests.campaigns.fuzz.runner import run_case
 from tests.compiler.support import conv_graph, random_inputs, single
 
-CONFIG = Config(rows=3, cols=2, map_bits=8, glb_banks=8, glb_depth=512, psum_width=32)
+CONFIG = Config.of(
+    {
+        "array.rows": 3,
+        "array.cols": 2,
+        "control.map_bits": 8,
+        "buffer.banks": 8,
+        "buffer.depth": 512,
+        "array.psum_width": 32,
+    }
+)
 MOST = 127  # rows or columns, padding included
 
 
@@ -92,7 +101,7 @@ def test_maps_are_cut_to_what_the_hardware_counts(name: str) -> None:
 def test_without_the_limit_the_same_maps_need_fewer_commands(name: str) -> None:
     """The limit is what cuts them: the maps at the limit take as many commands with more bits."""
     few, many = (
-        len(compile_graph(GRAPHS[name], Config(**{**CONFIG.as_dict(), "map_bits": bits})).steps)
+        len(compile_graph(GRAPHS[name], CONFIG.with_values({"control.map_bits": bits})).steps)
         for bits in (16, 8)
     )
     assert (few == many) == ("largest" in name or "1 x 1" in name)
@@ -110,5 +119,5 @@ def test_a_window_that_is_too_wide_is_refused(graph: Graph, need: int) -> None:
         compile_graph(graph, CONFIG)
     case = Case(seed=1, index=1, theme="refused", config=CONFIG, graph=graph, inputs=[])
     assert confirmed(case, str(found.value))
-    assert not confirmed(case, f"n: map_bits must be at least {need + 1} (more than that)")
-    compile_graph(graph, Config(**{**CONFIG.as_dict(), "map_bits": need}))
+    assert not confirmed(case, f"n: control.map_bits must be at least {need + 1} (more than that)")
+    compile_graph(graph, CONFIG.with_values({"control.map_bits": need}))

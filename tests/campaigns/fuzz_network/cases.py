@@ -1,6 +1,6 @@
 """The cases of a campaign: configuration, how small a buffer, graph, inputs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 
@@ -38,7 +38,7 @@ def make_case(seed: int, index: int) -> NetworkCase:
     """Case `index` of the campaign `seed`."""
     number, place = divmod(index, EACH)
     config = small_configuration(seed, number)
-    simulated = number % SIMULATED == 0 and not config.processor
+    simulated = number % SIMULATED == 0 and not config.control.microcontroller
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, number, place, attempt, 11])
         graph = _graph(rng, config, simulated=simulated)
@@ -76,25 +76,26 @@ def small_configuration(seed: int, number: int) -> Config:
     depth = int(rng.choice([32, 32, 64]))
     banks = int(rng.choice(_BANKS)) if depth == 32 else ceil(int(rng.choice(_BANKS)) / 2)
     pair = 2 * config.banks_per_beat
-    K = config.macs_per_pe
-    psums = ceil(max(config.psum_spad, config.post_units) / K) * K
-    filters = ceil(config.noc_ifmap * ceil(config.post_units / K) * K / config.noc_filter)
-    return replace(
-        config,
-        ifmap_spad=max(config.ifmap_spad, config.noc_ifmap),
-        psum_spad=psums,
-        filter_spad=max(config.filter_spad, 2 * filters * config.noc_filter),
-        post_channels=max(config.post_channels, _PARAMETERS),
-        glb_depth=depth,
-        glb_banks=banks + pair,
-        glb_act_banks=banks if config.glb_act_banks else 0,
-        glb_psum_banks=pair if config.glb_psum_banks else 0,
+    K = config.pe.macs
+    psums = ceil(max(config.pe.psum_spad, config.post.units) / K) * K
+    filters = ceil(config.noc.ifmap * ceil(config.post.units / K) * K / config.noc.filter)
+    return config.with_values(
+        {
+            "pe.ifmap_spad": max(config.pe.ifmap_spad, config.noc.ifmap),
+            "pe.psum_spad": psums,
+            "pe.filter_spad": max(config.pe.filter_spad, 2 * filters * config.noc.filter),
+            "post.channels": max(config.post.channels, _PARAMETERS),
+            "buffer.depth": depth,
+            "buffer.banks": banks + pair,
+            "buffer.act_banks": banks if config.buffer.act_banks else 0,
+            "buffer.psum_banks": pair if config.buffer.psum_banks else 0,
+        }
     )
 
 
 def _graph(rng: np.random.Generator, config: Config, *, simulated: bool) -> Graph | None:
     """A graph of 2 to 12 operators; None if this attempt does not yield one."""
-    wide = config.data_width == 16
+    wide = config.array.data_width == 16
     dtype = "int16" if wide else str(rng.choice(["int8", "int8", "uint8"]))
     builder = GraphBuilder(rng, config, dtype, wrap=False, size=1.0)
     builder.overflowing = 0.005  # a refused operator spoils the whole graph

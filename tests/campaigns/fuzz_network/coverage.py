@@ -61,7 +61,7 @@ def largest(graph: Graph, config: Config) -> float:
         for t in graph.tensors.values()
         if t.dtype != "int32"
     )
-    return max(words) / (config.act_banks * config.glb_depth)
+    return max(words) / (config.act_banks * config.buffer.depth)
 
 
 def spills(program: Program) -> bool:

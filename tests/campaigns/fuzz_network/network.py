@@ -29,7 +29,7 @@ class Network:
 
     def __init__(self, b: GraphBuilder, *, work: int, most: float = _MOST) -> None:
         self.b, self.rng = b, b.rng
-        self.buffer = b.config.act_banks * b.config.glb_depth
+        self.buffer = b.config.act_banks * b.config.buffer.depth
         self.live: list[str] = []
         self.also: set[str] = set()
         self._most = most

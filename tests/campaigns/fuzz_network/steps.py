@@ -330,7 +330,7 @@ _NARROW: dict[Step, int] = {add: 5, mul: 4, relu: 2, rescale: 2, lookup: 1, soft
 
 def steps(n: Network) -> Iterator[Step]:
     """Steps in random order without end."""
-    table = {**_BOTH, **(_NARROW if n.b.config.data_width == 8 else {})}
+    table = {**_BOTH, **(_NARROW if n.b.config.array.data_width == 8 else {})}
     names, weights = list(table), np.array(list(table.values()), dtype=float)
     while True:
         yield names[int(n.rng.choice(len(names), p=weights / weights.sum()))]

@@ -51,11 +51,11 @@ def test_a_case_follows_from_its_name() -> None:
 def test_graphs_have_two_to_a_dozen_operators_and_buffers_a_few_hundred_words() -> None:
     for number in range(30):
         config = small_configuration(SEED, number)
-        assert 100 <= config.act_banks * config.glb_depth <= 2500
+        assert 100 <= config.act_banks * config.buffer.depth <= 2500
         case = make_case(SEED, number * EACH)
         # A step may bring a reshape or a branch with it, the last one beyond the dozen.
         assert 2 <= len(case.graph.nodes) <= 14
-        assert case.simulated == (number % 3 == 0 and not config.processor)
+        assert case.simulated == (number % 3 == 0 and not config.control.microcontroller)
 
 
 # ---- the old fault ------------------------------------------------------------------------------

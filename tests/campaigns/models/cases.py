@@ -24,12 +24,13 @@ from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.configs import load_config, preset
+from rowforge.configs import preset
 from rowforge.running.compilation import Compiled
 from rowforge.running.execution import run_program
 from sim.golden import run_graph
 from tests.campaigns.fuzz_graph.onnx.explain import accounted
 from tests.campaigns.fuzz_graph.runner import after
+from tests.support.flat import recorded_config
 from tests.support.missed import conclude
 from tests.support.onnx.layerwise import by_layer
 from tests.support.onnx.models import feeds_for, oracle
@@ -92,7 +93,7 @@ class FieldCase:
         """The case's own, else these presets."""
         own = self.model.with_name("config.toml")
         if own.exists():
-            return {own.name: load_config(own)}
+            return {own.name: recorded_config(own)}
         return {name: preset(name) for name in presets}
 
 

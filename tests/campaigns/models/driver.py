@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.programfile import save_program
+from hw.arch.program.file import save_program
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model

@@ -34,7 +34,7 @@ def test_a_wrong_value_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_refusal_is_told() -> None:
-    finding = run_vector("conv_5", replace(preset("tiny"), psum_width=16), "rtl")
+    finding = run_vector("conv_5", preset("tiny").with_values({"array.psum_width": 16}), "rtl")
     assert finding.verdict == "refused"
     assert "psum_width must be at least 25" in finding.reason
 

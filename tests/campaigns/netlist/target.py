@@ -11,22 +11,24 @@ from sw_driver.accelerator import Connection, register_transport
 
 # Four PEs with weight zero points and zero gating; its buffer is of block RAM, its PEs and its
 # requantiser multiply in DSP blocks, its scratchpads are of LUT RAM.
-SMALL = Config(
-    rows=2,
-    cols=2,
-    filter_spad=64,
-    psum_spad=8,
-    noc_ifmap=2,
-    noc_filter=4,
-    noc_psum_in=1,
-    noc_psum_out=1,
-    glb_banks=4,
-    glb_depth=512,
-    filter_prefetch=1024,
-    weight_zero_points=True,
-    post_channels=64,
-    row_patterns=4,
-    col_patterns=4,
+SMALL = Config.of(
+    {
+        "array.rows": 2,
+        "array.cols": 2,
+        "pe.filter_spad": 64,
+        "pe.psum_spad": 8,
+        "noc.ifmap": 2,
+        "noc.filter": 4,
+        "noc.psum_in": 1,
+        "noc.psum_out": 1,
+        "buffer.banks": 4,
+        "buffer.depth": 512,
+        "buffer.filter_prefetch": 1024,
+        "pe.weight_zero_points": True,
+        "post.channels": 64,
+        "control.row_patterns": 4,
+        "control.col_patterns": 4,
+    }
 )
 
 

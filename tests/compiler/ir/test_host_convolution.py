@@ -11,8 +11,9 @@ from compiler.ir.host_convolution import conv_step
 from compiler.ir.ops import Conv
 from compiler.options import CompileOptions
 from hw.arch.config import Config
+from hw.arch.config.file import render_toml
 from hw.arch.errors import RowforgeError
-from hw.arch.programfile import load_program, save_program
+from hw.arch.program.file import load_program, save_program
 from numerics.host.convolution import conv
 from rowforge.configs import preset
 from rowforge.reports.report import report
@@ -31,7 +32,7 @@ from tests.rowforge.support import DIGITS, MODEL, rowforge
 from tests.support.tflite.layers import RELU, LayerWriter, tflm_run
 
 # The shipped model's first layer needs 18 bits.
-NARROW = replace(preset("tiny"), psum_width=16)
+NARROW = preset("tiny").with_values({"array.psum_width": 16})
 
 
 def run_and_compare(graph, config, **options):
@@ -58,7 +59,7 @@ def test_the_arithmetic_is_the_golden_models(seed):
         node = graph.nodes[0]
         if isinstance(node, Conv):
             break
-    width = (None, config.psum_width)[seed % 2]
+    width = (None, config.array.psum_width)[seed % 2]
     source = graph.tensors[node.inputs[0]]
     info = np.iinfo(source.dtype)
     x = rng.integers(info.min, info.max, source.shape, endpoint=True).astype(source.dtype)
@@ -71,7 +72,15 @@ def test_the_arithmetic_is_the_golden_models(seed):
 
 def test_a_layer_without_a_mapping_is_refused_unless_the_host_may():
     graph = conv_graph(np.random.default_rng(1), (6, 6, 8), 12, (3, 3))
-    config = Config(rows=1, cols=1, filter_spad=32, ifmap_spad=4, psum_width=16)
+    config = Config.of(
+        {
+            "array.rows": 1,
+            "array.cols": 1,
+            "pe.filter_spad": 32,
+            "pe.ifmap_spad": 4,
+            "array.psum_width": 16,
+        }
+    )
     with pytest.raises(RowforgeError, match="psum_width .* --allow-host-mac computes it"):
         compile_graph(graph, config)
     run_and_compare(graph, config)
@@ -88,7 +97,7 @@ def test_a_layer_that_no_tile_fits(seed):
     rng = np.random.default_rng(seed)
     config = random_config(rng)
     graph = random_layer(rng, config)
-    with pytest.raises(RowforgeError, match="glb_banks must be at least"):
+    with pytest.raises(RowforgeError, match="buffer.banks must be at least"):
         compile_graph(graph, config, CompileOptions(wrap=True))
     for options in ({}, {"dump": True}, {"rounding": "ort"}, {"rounding": "single"}):
         check_graph(graph, config, rng, wrap=True, allow_host_mac=True, **options)
@@ -106,7 +115,7 @@ def test_host_and_array_layers_mix(tmp_path):
     path = tmp_path / "m.tflite"
     path.write_bytes(content)
     graph = load_model(path)
-    config = replace(preset("tiny"), psum_width=20)
+    config = preset("tiny").with_values({"array.psum_width": 20})
     middle = graph.nodes[1]
     assert isinstance(middle, Conv)
     wide = replace(middle, weights=np.full_like(middle.weights, 127))
@@ -121,7 +130,7 @@ def test_host_and_array_layers_mix(tmp_path):
     assert program.layers[1].macs == wide.macs
     document = report(program, {}, None)
     on_array = sum(layer.macs for layer in program.layers if layer.where == "array")
-    lanes = config.rows * config.cols * config.macs_per_pe
+    lanes = config.array.rows * config.array.cols * config.pe.macs
     expected = on_array / (document["total"]["model_cycles"] * lanes)
     assert document["total"]["utilization"] == pytest.approx(expected, abs=1e-4)
     values = layers.input_values(x)
@@ -131,7 +140,7 @@ def test_host_and_array_layers_mix(tmp_path):
 
 def test_a_program_file_carries_the_step(tmp_path):
     graph = conv_graph(np.random.default_rng(4), (5, 5, 3), 4, (3, 3))
-    config = replace(NARROW, psum_width=16)
+    config = NARROW.with_values({"array.psum_width": 16})
     program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
     save_program(program, tmp_path / "p.rfp")
     again = load_program(tmp_path / "p.rfp", config)
@@ -140,11 +149,8 @@ def test_a_program_file_carries_the_step(tmp_path):
 
 
 def test_the_command(capsys, tmp_path):
-    text = "[accelerator]\n" + "".join(
-        f"{name} = {str(value).lower()}\n" for name, value in NARROW.as_dict().items()
-    )
     path, x, y = tmp_path / "c.toml", tmp_path / "x.npy", tmp_path / "y.npy"
-    path.write_text(text)
+    path.write_text(render_toml(NARROW))
     np.save(x, DIGITS.images[:3])
     arguments = ("run", MODEL, "--config", path, "--target", "golden", "--input", x)
     outcome = rowforge(capsys, *arguments)

@@ -13,7 +13,7 @@ from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Fold, Mapping, Plan, Run
 from compiler.mapper.tiles import Cover, Tiles
 from hw.arch.config import Config
-from hw.arch.configfile import read_config
+from hw.arch.config.file import read_config
 from hw.arch.errors import RowforgeError
 from tests.compiler.support import random_config
 
@@ -25,7 +25,7 @@ def preset(name: str) -> Config:
 
 
 def whole_buffer(config: Config) -> int:
-    return config.psum_groups * 2 * config.glb_depth
+    return config.psum_groups * 2 * config.buffer.depth
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_rows_that_do_not_divide_the_columns_are_dealt_out() -> None:
 
 
 def test_a_layer_without_a_mapping_names_a_field_that_would_help() -> None:
-    config = Config(ifmap_spad=2, noc_ifmap=4)
+    config = Config.of({"pe.ifmap_spad": 2, "noc.ifmap": 4})
     shape = ConvShape(N=1, M=8, C=8, E=2, F=2, R=1, S=1)
     with pytest.raises(RowforgeError, match="ifmap_spad must be at least 4 .* not 2"):
         search(config, shape, 64)

@@ -15,7 +15,7 @@ from compiler.operators.params import stage_output, stage_params
 from compiler.options import CompileOptions
 from hw.arch.commands import Rounding as Mode
 from hw.arch.errors import RowforgeError
-from hw.arch.programfile import load_program, save_program
+from hw.arch.program.file import load_program, save_program
 from numerics.host.convolution import conv
 from numerics.quantisation import Requant, RoundingRule, quantise_multiplier
 from rowforge.configs import preset
@@ -118,7 +118,7 @@ def test_a_program_file_carries_them(tmp_path):
     golden = run_graph(graph, inputs)[graph.outputs[0]]
     for config, where in (
         (preset("tiny"), "array"),
-        (replace(preset("tiny"), psum_width=16), "host"),
+        (preset("tiny").with_values({"array.psum_width": 16}), "host"),
     ):
         program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
         save_program(program, tmp_path / "p.rfp")

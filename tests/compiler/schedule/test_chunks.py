@@ -25,22 +25,35 @@ from hw.arch.program import Load, Store
 from tests.compiler.mapper.test_mapper import preset
 from tests.compiler.support import check_graph, conv_graph
 
-SMALL = {"glb_banks": 10, "glb_depth": 64, "psum_spad": 16}
+SMALL = {"buffer.banks": 10, "buffer.depth": 64, "pe.psum_spad": 16}
 CASES = {
-    "3x3": (Config(**SMALL), (9, 8, 32), 24, {"pad": (1, 1, 1, 1)}),
-    "stride": (Config(**SMALL, rows=3, cols=5), (11, 9, 24), 16, {"stride": (2, 2)}),
-    "dilation": (Config(**SMALL, rows=5), (10, 10, 16), 8, {"dilation": (2, 2)}),
-    "odd filters": (Config(**SMALL, post_units=2, noc_psum_out=2), (7, 7, 32), 13, {}),
-    "two multipliers": (Config(**SMALL, macs_per_pe=2, cols=3), (6, 9, 32), 20, {}),
+    "3x3": (Config.of(SMALL), (9, 8, 32), 24, {"pad": (1, 1, 1, 1)}),
+    "stride": (
+        Config.of({**SMALL, "array.rows": 3, "array.cols": 5}),
+        (11, 9, 24),
+        16,
+        {"stride": (2, 2)},
+    ),
+    "dilation": (Config.of({**SMALL, "array.rows": 5}), (10, 10, 16), 8, {"dilation": (2, 2)}),
+    "odd filters": (Config.of({**SMALL, "post.units": 2, "noc.psum_out": 2}), (7, 7, 32), 13, {}),
+    "two multipliers": (Config.of({**SMALL, "pe.macs": 2, "array.cols": 3}), (6, 9, 32), 20, {}),
     "16 bits": (
-        Config(**SMALL, data_width=16, psum_width=24, noc_filter=4, noc_ifmap=1),
+        Config.of(
+            {
+                **SMALL,
+                "array.data_width": 16,
+                "array.psum_width": 24,
+                "noc.filter": 4,
+                "noc.ifmap": 1,
+            }
+        ),
         (8, 8, 24),
         12,
         {},
     ),
 }
 
-LINEAR = Config(**{**SMALL, "glb_banks": 14}, cols=5, col_patterns=2)
+LINEAR = Config.of({**SMALL, "buffer.banks": 14, "array.cols": 5, "control.col_patterns": 2})
 
 
 @pytest.fixture
@@ -59,7 +72,7 @@ def only_chunks(monkeypatch):
 def test_chunks_add_up(only_chunks, name, batch):
     config, image, filters, geometry = CASES[name]
     rng = np.random.default_rng(len(name))
-    dtype = "int16" if config.data_width == 16 else "int8"
+    dtype = "int16" if config.array.data_width == 16 else "int8"
     graph = conv_graph(rng, image, filters, (3, 3), dtype=dtype, batch=batch, **geometry)
     check_graph(graph, config, rng, wrap=True)
     program = compile_graph(graph, config, CompileOptions(wrap=True))
@@ -81,7 +94,7 @@ def test_waves_of_linear_mappings_add_up(only_chunks, filters):
     parts = [part for part in layer.mapping["parts"] if part["block"]["chosen"]]
     assert any(not part["finishes"] for part in parts)
     waves = {part["block"]["chosen"][0] for part in parts if part["finishes"]}
-    assert len(waves) > LINEAR.col_patterns
+    assert len(waves) > LINEAR.control.col_patterns
     for channel in range(filters):
         places = locate(LINEAR, layer, (0, 6, 5, channel))
         assert [place.finished for place in places] == [False] * (len(places) - 1) + [True]
@@ -104,7 +117,7 @@ def test_places_of_results_are_taken_again_when_they_have_left():
 
 
 def test_groups_come_one_by_one(only_chunks):
-    config = Config(**SMALL)
+    config = Config.of(SMALL)
     rng = np.random.default_rng(5)
     graph = conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=2)
     check_graph(graph, config, rng)
@@ -112,7 +125,7 @@ def test_groups_come_one_by_one(only_chunks):
 
 def test_results_leave_wave_by_wave(only_chunks):
     """The output has less space than a tile: it is stored in parts that cover it once."""
-    config = Config(**SMALL)
+    config = Config.of(SMALL)
     rng = np.random.default_rng(6)
     program = compile_graph(conv_graph(rng, (9, 8, 32), 24, (3, 3)), config)
     seen = np.zeros((1, 7, 6, 24), dtype=int)
@@ -139,7 +152,7 @@ def test_psums_of_a_tile_fit_the_buffer():
 
 
 def test_depthwise_and_raw_outputs_have_no_chunks():
-    config = Config(**SMALL)
+    config = Config.of(SMALL)
     rng = np.random.default_rng(7)
     raw = conv_graph(rng, (8, 8, 32), 8, (3, 3), raw=True).nodes[0]
     deep = conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=32).nodes[0]

@@ -132,14 +132,14 @@ def test_loop_records_step_the_bases_as_the_hardware_does() -> None:
 
 
 def test_filters_are_ordered_tap_channel_filter() -> None:
-    config = Config(macs_per_pe=1, noc_filter=4, rows=4)
+    config = Config.of({"pe.macs": 1, "noc.filter": 4, "array.rows": 4})
     shape = ConvShape(N=1, M=6, C=4, E=1, F=1, R=2, S=3)
     fold = Fold(q=2, span=3, runs=(Run(first=0, groups=2),))
     mapping = Mapping(fold=fold, p=3, ce=1, cm=2, cn=1, windows=1)
     weights = np.arange(6 * 2 * 3 * 4).reshape(6, 2, 3, 4) % 128
     bank = filter_bank(config, shape, mapping, weights.astype(np.int8), 0)
     assert bank.beats == 5  # 18 words in beats of 4
-    (only,) = fold_run(shape, fold, fold.runs[0], config.rows)
+    (only,) = fold_run(shape, fold, fold.runs[0], config.array.rows)
     (wave,) = column_waves(mapping, 2)
     words = pass_filters(config, bank, mapping, only, wave, 0, (0, 0, 0))
     stream = words.astype("<u8").view(np.int8).reshape(-1, bank.beats * 4)[:8]
@@ -162,7 +162,7 @@ def test_window_reach_is_clipped_to_the_input(span: tuple[int, int], expected: o
 
 
 def test_activations_and_psums_share_the_banks() -> None:
-    config = Config(glb_banks=8, glb_depth=64, noc_psum_in=2, noc_psum_out=2)
+    config = Config.of({"buffer.banks": 8, "buffer.depth": 64, "noc.psum_in": 2, "noc.psum_out": 2})
     space = Space(config)
     assert space.limit(0) == 512
     assert space.groups_above(512) == 0

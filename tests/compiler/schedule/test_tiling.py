@@ -109,8 +109,15 @@ def test_an_operator_reads_a_resident_tensor_twice() -> None:
     }
     graph = Graph(name="g", tensors=tensors, nodes=(square, joined), inputs=("x",), outputs=("z",))
     for banks in (8, 12, 16, 20):
-        config = Config(
-            rows=2, cols=2, glb_banks=banks, glb_depth=64, noc_psum_in=2, noc_psum_out=2
+        config = Config.of(
+            {
+                "array.rows": 2,
+                "array.cols": 2,
+                "buffer.banks": banks,
+                "buffer.depth": 64,
+                "noc.psum_in": 2,
+                "noc.psum_out": 2,
+            }
         )
         check_graph(graph, config, rng)
         assert compile_graph(graph, config).layers[1].where == "array"

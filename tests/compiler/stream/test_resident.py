@@ -75,11 +75,13 @@ def test_what_saves_most_goes_first():
     small = filters((), (), [block(1, 2)])
     large = filters((), (), [block(*range(6))])
     often = filters((5,), (False,), [block(7, 8, 9)])  # five passes with the same words
-    config = Config(weight_memory=40)  # five words
+    config = Config.of({"buffer.weight_memory": 40})  # five words
     placement = place_filters(config, [small, large, often, small])
     assert dict(placement.first) == {2: 0, 0: 3, 3: 3}
     assert placement.memory.tolist() == [7, 8, 9, 1, 2]
-    everything = place_filters(Config(weight_memory=88), [small, large, often, small])
+    everything = place_filters(
+        Config.of({"buffer.weight_memory": 88}), [small, large, often, small]
+    )
     assert set(everything.first) == {0, 1, 2, 3}
     assert len(place_filters(Config(), [small]).memory) == 0
 
@@ -89,7 +91,9 @@ def test_random_programs_are_exact_with_filters_in_memory():
     seen = Counter()
     for number in range(40):
         case = make_case(11, rng.randrange(40) * CASES + number)
-        config = replace(case.config, weight_memory=rng.choice((128, 512, 2048, 8192, 1 << 18)))
+        config = case.config.with_values(
+            {"buffer.weight_memory": rng.choice((128, 512, 2048, 8192, 1 << 18))}
+        )
         case = replace(case, config=config)
         try:
             program = compile_graph(case.graph, config, CompileOptions(**case.options))
@@ -99,6 +103,6 @@ def test_random_programs_are_exact_with_filters_in_memory():
         _execute(case, program, "functional", FunctionalAccelerator)
         resident = sum(layer.resident_bytes for layer in program.layers)
         assert bool(resident) == bool(len(program.memory))
-        assert 8 * len(program.memory) <= config.weight_memory
+        assert 8 * len(program.memory) <= config.buffer.weight_memory
         seen["resident" if resident else "streamed"] += 1
     assert seen["resident"] >= 10 and seen["streamed"] >= 5

@@ -11,12 +11,12 @@ import pytest
 from hw.arch import commands, frames
 from hw.arch.commands import DESCRIPTOR_WORDS, MAGIC, Opcode
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash, parse_toml
+from hw.arch.config.file import config_hash, parse_toml
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.registers import MEANINGS, Register
 from hw.emit.documents import ENUMS, RECORDS, descriptor, documents, link_tables
 
-CONFIG = Config(rows=3, cols=5)
+CONFIG = Config.of({"array.rows": 3, "array.cols": 5})
 DOCUMENTS = documents(CONFIG, "mine")
 
 
@@ -73,7 +73,7 @@ def test_the_header_is_c(tmp_path):
     checks = [
         f"MINE_MAGIC == {MAGIC}ULL",
         f"MINE_CONFIG_HASH == {config_hash(CONFIG)}ULL",
-        "MINE_CONFIG_COLS == 5",
+        "MINE_CONFIG_ARRAY_COLS == 5",
         f"MINE_OPCODE_CONV == {int(Opcode.CONV)}",
         f"MINE_DESCRIPTOR_WORDS_CONV == {DESCRIPTOR_WORDS[Opcode.CONV]}",
         f"MINE_HEADER_LENGTH_LSB == {header.offsets['length'] % WORD_BITS}",

@@ -3,19 +3,18 @@
 import numpy as np
 import pytest
 
-from hw.arch import layout
 from hw.arch.commands import COLUMN, LOOP, PARAM, REGION, SLOT
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Box
+from hw.arch.program import Box, layout
 
 INT8 = [
-    Config(glb_width=32, noc_psum_in=2, noc_psum_out=2),
-    Config(glb_width=64),
-    Config(glb_width=128, post_units=4),
+    Config.of({"buffer.width": 32, "noc.psum_in": 2, "noc.psum_out": 2}),
+    Config.of({"buffer.width": 64}),
+    Config.of({"buffer.width": 128, "post.units": 4}),
 ]
-WIDTHS = pytest.mark.parametrize("config", INT8, ids=lambda config: str(config.glb_width))
+WIDTHS = pytest.mark.parametrize("config", INT8, ids=lambda config: str(config.buffer.width))
 
 
 def _bit_image(config, view, box, bits, lanes):
@@ -62,12 +61,12 @@ def test_raw_boxes_hold_32_bit_elements(config):
     view = rng.integers(-(1 << 31), 1 << 31, (1, 2, 3, 5)).astype(np.int32)
     box = Box((0, 1), (0, 2), (1, 3), (0, 5))
     words = layout.pack_box(config, view, box, raw=True)
-    assert words.tolist() == _bit_image(config, view, box, 32, config.glb_width // 32)
+    assert words.tolist() == _bit_image(config, view, box, 32, config.buffer.width // 32)
     assert (layout.unpack_box(config, words, box, "int32", raw=True) == view[:, :, 1:3]).all()
 
 
 def test_16_bit_boxes():
-    config = Config(data_width=16, noc_filter=4)
+    config = Config.of({"array.data_width": 16, "noc.filter": 4})
     view = np.arange(-30, 30, dtype=np.int16).reshape(1, 3, 4, 5)
     box = Box((0, 1), (0, 3), (0, 4), (0, 5))
     words = layout.pack_box(config, view, box)
@@ -109,26 +108,28 @@ def test_refusals():
 @pytest.mark.parametrize(
     "config",
     [
-        Config(glb_depth=32),
-        Config(glb_depth=32, noc_psum_in=1, noc_psum_out=1),
-        Config(glb_depth=32, glb_banks=13, psum_width=24, noc_psum_out=8),
-        Config(glb_depth=32, glb_psum_banks=5),
+        Config.of({"buffer.depth": 32}),
+        Config.of({"buffer.depth": 32, "noc.psum_in": 1, "noc.psum_out": 1}),
+        Config.of(
+            {"buffer.depth": 32, "buffer.banks": 13, "array.psum_width": 24, "noc.psum_out": 8}
+        ),
+        Config.of({"buffer.depth": 32, "buffer.psum_banks": 5}),
     ],
 )
 def test_psum_beats_never_share_a_word(config):
     beats = np.arange(layout.psum_capacity(config))
     banks, rows = layout.psum_place(config, beats)
     assert banks.shape == (len(beats), config.banks_per_beat)
-    assert banks.min() >= config.glb_banks - (config.glb_psum_banks or config.glb_banks)
-    assert banks.max() == config.glb_banks - 1
-    assert rows.min() == 0 and rows.max() == config.glb_depth - 1
+    assert banks.min() >= config.buffer.banks - (config.buffer.psum_banks or config.buffer.banks)
+    assert banks.max() == config.buffer.banks - 1
+    assert rows.min() == 0 and rows.max() == config.buffer.depth - 1
     words = layout.psum_words(config, beats)
     assert len(np.unique(words)) == words.size
     assert set(banks[::2].flat).isdisjoint(banks[1::2].flat)
     for count in (1, 5, 64, 65):
         if count <= len(beats):
             floor = layout.psum_floor(config, count)
-            assert words[:count].min() // config.glb_depth == floor // config.glb_depth
+            assert words[:count].min() // config.buffer.depth == floor // config.buffer.depth
 
 
 def test_psum_place_of_a_beat():
@@ -140,18 +141,19 @@ def test_psum_place_of_a_beat():
 
 
 @pytest.mark.parametrize(
-    "config", [Config(noc_filter=2), Config(), Config(data_width=16, noc_filter=4)]
+    "config",
+    [Config.of({"noc.filter": 2}), Config(), Config.of({"array.data_width": 16, "noc.filter": 4})],
 )
 def test_filters_are_packed_without_gaps(config):
     rng = np.random.default_rng(3)
-    kind = f"int{config.data_width}"
-    weights = rng.integers(-128, 128, (3, config.noc_filter)).astype(kind)
+    kind = f"int{config.array.data_width}"
+    weights = rng.integers(-128, 128, (3, config.noc.filter)).astype(kind)
     words = layout.pack_filters(config, weights)
     assert len(words) == layout.filter_words(config, 3)
     value = sum(int(word) << (64 * i) for i, word in enumerate(words))
     for i, weight in enumerate(weights.reshape(-1)):
-        low = (value >> (i * config.data_width)) & ((1 << config.data_width) - 1)
-        assert low == int(weight) & ((1 << config.data_width) - 1)
+        low = (value >> (i * config.array.data_width)) & ((1 << config.array.data_width) - 1)
+        assert low == int(weight) & ((1 << config.array.data_width) - 1)
     assert (layout.unpack_filters(config, words, 3) == weights).all()
     unsigned = layout.unpack_filters(config, words, 3, signed=False)
     assert (unsigned == weights.view(f"u{kind}")).all()

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.arch import programfile
 from hw.arch.commands import Opcode, begin, command
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
-from hw.arch.programfile import load_program, save_program
+from hw.arch.program import file as programfile
+from hw.arch.program.file import load_program, save_program
 
 
 def _words(*values):
@@ -115,8 +115,9 @@ def test_failed_save_leaves_the_old_file_and_no_other(saved, tmp_path):
 
 
 def test_contradicting_configuration_is_named_field_by_field(saved):
-    with pytest.raises(RowforgeError, match=r"rows: 3 here, 4 there; psum_spad: 20 here, 24 there"):
-        load_program(saved, Config(rows=3, psum_spad=20))
+    wanted = r"array.rows: 3 here, 4 there; pe.psum_spad: 20 here, 24 there"
+    with pytest.raises(RowforgeError, match=wanted):
+        load_program(saved, Config.of({"array.rows": 3, "pe.psum_spad": 20}))
 
 
 def test_other_generator_warns(saved, monkeypatch):
@@ -172,11 +173,11 @@ def _set(*path):
     "change, words",
     [
         (_set("format", "zip"), "does not say"),
-        (_set("format_version", 1), "format_version must be 3, not 1; compile the model again"),
+        (_set("format_version", 1), "format_version must be 4, not 1; compile the model again"),
         (_set("command_set", 99), "command_set must be"),
         (_set("command_set", "1"), "command_set must be a whole number"),
-        (_set("configuration", "rows", 5), "hash of its configuration"),
-        (_set("configuration", "rows", 99), "rows must be 1 to 32"),
+        (_set("configuration", "array", "rows", 5), "hash of its configuration"),
+        (_set("configuration", "array", "rows", 99), "array.rows must be 1 to 32"),
         (_set("program", []), "program must be an object"),
         (_set("program", "steps", 1, "tensor", 7), r"steps\[1\].tensor must be .* 0 to 2, not 7"),
         (_set("program", "steps", 1, "box", "rows", [0, 5]), "rows must be a list of whole"),

@@ -115,11 +115,11 @@ class ArrayModel:
         require(psums % steps == 0, f"{psums} psums are no multiple of {steps} steps")
         taps = last_tap + 1 + psums // steps
         self.shape = Shape(steps, psums, taps, (last_free & 255) + 1, windows & 0xFFFF)
-        rows = {i: ROW.unpack([self._table("ROW", i)]) for i in range(self.config.rows)}
+        rows = {i: ROW.unpack([self._table("ROW", i)]) for i in range(self.config.array.rows)}
         rows = {i: row for i, row in rows.items() if row["active"]}
         self.segments = self._segments(rows, bool(windows >> 31))
         self.columns = {}
-        for j in range(self.config.cols):
+        for j in range(self.config.array.cols):
             column = COLUMN.unpack([self._table("COLUMN", j)])
             if column["active"]:
                 self.columns[j] = Column(
@@ -175,7 +175,7 @@ class ArrayModel:
             require(not pe.loaded, "a PE gets a filter beat behind its last one")
             pe.filters += [
                 signed(beat >> 12 * i, self.config.weight_width)
-                for i in range(self.config.noc_filter)
+                for i in range(self.config.noc.filter)
             ]
             require(len(pe.filters) <= self.config.filter_half, "a filter scratchpad overflows")
             pe.loaded = bool(beat >> 31)
@@ -185,7 +185,7 @@ class ArrayModel:
         """Deliver an ifmap word, if all that want it have room; returns whether it is gone."""
         assert self.shape is not None
         wanting = self._wanting(tag & 0xFFFF, tag >> 16, ifmap=True)
-        room = self.config.ifmap_spad + self.config.ifmap_fifo
+        room = self.config.pe.ifmap_spad + self.config.pe.ifmap_fifo
         if any(len(pe.words) - pe.freed >= room for pe in wanting):
             return False
         for pe in wanting:
@@ -198,12 +198,14 @@ class ArrayModel:
     def feed(self, number: int, psum: int) -> None:
         """A psum from the buffer."""
         column = self.columns[number]
-        require(len(column.fed) < self.config.column_fifo, f"column {number} takes no psum")
-        column.fed.append((self._table("PSUM_ROW"), signed(psum, self.config.psum_width)))
+        require(len(column.fed) < self.config.noc.column_fifo, f"column {number} takes no psum")
+        column.fed.append((self._table("PSUM_ROW"), signed(psum, self.config.array.psum_width)))
 
     def ready(self) -> int:
         """PSUM_READY."""
-        return sum(1 << j for j, c in self.columns.items() if len(c.fed) < self.config.column_fifo)
+        return sum(
+            1 << j for j, c in self.columns.items() if len(c.fed) < self.config.noc.column_fifo
+        )
 
     def valid(self) -> int:
         """PSUM_VALID."""
@@ -225,7 +227,7 @@ class ArrayModel:
         """The next psum of a column; whether there was one."""
         shape = self.shape
         assert shape is not None
-        if column.window == shape.windows or len(column.out) >= self.config.column_fifo:
+        if column.window == shape.windows or len(column.out) >= self.config.noc.column_fifo:
             return False
         segment = self.segments[column.segment]
         pes = [column.pes[i] for i in range(segment.head, segment.tail + 1)]
@@ -239,7 +241,7 @@ class ArrayModel:
             if not column.fed or column.fed[0][0] != segment.head:
                 return False
             total += column.fed.pop(0)[1]
-        column.out.append(signed(total, self.config.psum_width))
+        column.out.append(signed(total, self.config.array.psum_width))
         column.psum += 1
         if column.psum == shape.psums:
             self._leave(column, pes)

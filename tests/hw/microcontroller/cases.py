@@ -18,55 +18,57 @@ from tests.campaigns.fuzz.values import stored
 
 Theme = Callable[[GraphBuilder], object]
 
-CONFIG = Config(
-    processor=True,
-    rows=4,
-    cols=3,
-    psum_width=24,
-    ifmap_spad=12,
-    filter_spad=256,
-    psum_spad=8,
-    ifmap_fifo=1,
-    psum_fifo=2,
-    column_fifo=2,
-    noc_ifmap=1,
-    noc_filter=2,
-    noc_psum_in=1,
-    noc_psum_out=1,
-    glb_banks=8,
-    glb_depth=512,
-    glb_width=32,
-    post_channels=64,
-    row_patterns=4,
-    col_patterns=4,
-    weight_memory=1024,
-    link_width=32,
-    watchdog=1 << 14,
+CONFIG = Config.of(
+    {
+        "control.kind": "microcontroller",
+        "array.rows": 4,
+        "array.cols": 3,
+        "array.psum_width": 24,
+        "pe.ifmap_spad": 12,
+        "pe.filter_spad": 256,
+        "pe.psum_spad": 8,
+        "pe.ifmap_fifo": 1,
+        "pe.psum_fifo": 2,
+        "noc.column_fifo": 2,
+        "noc.ifmap": 1,
+        "noc.filter": 2,
+        "noc.psum_in": 1,
+        "noc.psum_out": 1,
+        "buffer.banks": 8,
+        "buffer.depth": 512,
+        "buffer.width": 32,
+        "post.channels": 64,
+        "control.row_patterns": 4,
+        "control.col_patterns": 4,
+        "buffer.weight_memory": 1024,
+        "link.width": 32,
+        "control.watchdog": 1 << 14,
+    }
 )
 
 _MOST_MACS = 40_000
 _ATTEMPTS = 300
 _VALUES: dict[str, tuple[Any, ...]] = {
-    "rows": (1, 2, 3, 5, 8, 16),
-    "cols": (1, 2, 3, 5, 8),
-    "psum_width": (20, 23, 24, 28, 32),
-    "ifmap_spad": (5, 8, 12, 17, 24),
-    "filter_spad": (32, 64, 128, 512),
-    "psum_spad": (1, 3, 8, 16),
-    "ifmap_fifo": (1, 2),
-    "column_fifo": (2, 4),
-    "noc_filter": (1, 2),
-    "glb_banks": (4, 8, 12),
-    "glb_depth": (128, 512),
-    "glb_act_banks": (0, 3),
-    "glb_psum_banks": (0, 2),
-    "post_channels": (16, 64, 512),
-    "row_patterns": (2, 5, 16),
-    "col_patterns": (2, 3, 8),
-    "weight_memory": (0, 0, 1024),
-    "weight_zero_points": (True, False),
-    "map_bits": (8, 10, 16),
-    "link_width": (8, 16, 32),
+    "array.rows": (1, 2, 3, 5, 8, 16),
+    "array.cols": (1, 2, 3, 5, 8),
+    "array.psum_width": (20, 23, 24, 28, 32),
+    "pe.ifmap_spad": (5, 8, 12, 17, 24),
+    "pe.filter_spad": (32, 64, 128, 512),
+    "pe.psum_spad": (1, 3, 8, 16),
+    "pe.ifmap_fifo": (1, 2),
+    "noc.column_fifo": (2, 4),
+    "noc.filter": (1, 2),
+    "buffer.banks": (4, 8, 12),
+    "buffer.depth": (128, 512),
+    "buffer.act_banks": (0, 3),
+    "buffer.psum_banks": (0, 2),
+    "post.channels": (16, 64, 512),
+    "control.row_patterns": (2, 5, 16),
+    "control.col_patterns": (2, 3, 8),
+    "buffer.weight_memory": (0, 0, 1024),
+    "pe.weight_zero_points": (True, False),
+    "control.map_bits": (8, 10, 16),
+    "link.width": (8, 16, 32),
 }
 
 
@@ -75,7 +77,7 @@ def random_config(rng: np.random.Generator) -> Config:
     for _ in range(_ATTEMPTS):
         chosen = {name: values[rng.integers(len(values))] for name, values in _VALUES.items()}
         try:
-            return Config(**{**CONFIG.as_dict(), **chosen})  # type: ignore[arg-type]
+            return CONFIG.with_values(chosen)
         except RowforgeError:
             continue
     raise RuntimeError("no configuration found")

@@ -63,7 +63,7 @@ class FirmwareLink:
         self._callbacks = _GET(self._guarded_get), _SET(self._guarded_set)
         buffer = (ctypes.c_uint8 * config.glb_bytes).in_dll(self.library, "buffer")
         # As the executor's buffer begins: what no command writes is compared, too.
-        shape = (config.glb_banks * config.glb_depth, config.glb_width // 8)
+        shape = (config.buffer.banks * config.buffer.depth, config.buffer.width // 8)
         image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         ctypes.memmove(buffer, image.tobytes(), len(buffer))
         self.library.connect(*self._callbacks)
@@ -191,7 +191,7 @@ class FirmwareLink:
 
     def _next_beat(self) -> int:
         """A beat of the command stream's first word."""
-        width = self._config.link_width
+        width = self._config.link.width
         beat = self._input[0] >> self._taken & ((1 << width) - 1)
         self._taken = (self._taken + width) % WORD_BITS
         if not self._taken:
@@ -199,7 +199,7 @@ class FirmwareLink:
         return beat
 
     def _result_beat(self, value: int) -> None:
-        width = self._config.link_width
+        width = self._config.link.width
         self._word |= (value & ((1 << width) - 1)) << self._sent
         self._sent = (self._sent + width) % WORD_BITS
         if not self._sent:

@@ -1,6 +1,5 @@
 """The ROM image: that it fits, and has only instructions that the processor knows."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,9 @@ from sim.verilator import lint
 from tests.hw.microcontroller.cases import CONFIG
 
 ROM_BYTES = 8192
-LARGEST = dataclasses.replace(CONFIG, rows=16, cols=8, weight_zero_points=True, link_width=8)
+LARGEST = CONFIG.with_values(
+    {"array.rows": 16, "array.cols": 8, "pe.weight_zero_points": True, "link.width": 8}
+)
 
 _OPERATIONS = 0x33  # between registers
 _OPCODES = {0x03, 0x13, 0x17, 0x23, _OPERATIONS, 0x37, 0x63, 0x67, 0x6F}  # of RV32I, no fences
@@ -29,9 +30,9 @@ def test_the_rom_holds_it(config: Config) -> None:
 def test_the_ram_behind_the_buffer_holds_patterns_parameters_tables_and_weights() -> None:
     smaller = firmware.working_bytes(CONFIG)
     assert smaller % 4 == 0
-    more = dataclasses.replace(CONFIG, weight_memory=CONFIG.weight_memory + 800)
+    more = CONFIG.with_values({"buffer.weight_memory": CONFIG.buffer.weight_memory + 800})
     assert firmware.working_bytes(more) == smaller + 800
-    more = dataclasses.replace(CONFIG, post_channels=CONFIG.post_channels + 10)
+    more = CONFIG.with_values({"post.channels": CONFIG.post.channels + 10})
     assert firmware.working_bytes(more) == smaller + 160
 
 
@@ -55,7 +56,7 @@ def test_the_last_word_is_padded() -> None:
 
 def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firmware, "find_spec", lambda name: None)
-    config = dataclasses.replace(CONFIG, watchdog=4321)  # not built yet
+    config = CONFIG.with_values({"control.watchdog": 4321})  # not built yet
     with pytest.raises(RowforgeError, match=r"ziglang.*pip install 'rowforge\[processor\]'"):
         firmware.build(config)
 

@@ -43,7 +43,7 @@ def requantised(link: FirmwareLink, mode: Rounding, config: Config, vector: Vect
     acc, *entry = vector
     names = ("bias", "multiplier", "shift", "addend")
     words = PARAM.pack(dict(zip(names, entry, strict=False)))
-    entries = (ctypes.c_uint64 * (PARAM.words * CONFIG.post_channels)).in_dll(
+    entries = (ctypes.c_uint64 * (PARAM.words * CONFIG.post.channels)).in_dll(
         link.library, "params"
     )
     entries[3 * PARAM.words : 4 * PARAM.words] = words

@@ -13,18 +13,29 @@ from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
 BASE = {
-    "processor": True,
-    "noc_ifmap": 1,
-    "noc_filter": 1,
-    "noc_psum_in": 1,
-    "noc_psum_out": 1,
-    "glb_width": 32,
-    "psum_width": 24,
-    "glb_depth": 1024,
-    "link_width": 8,
+    "control.kind": "microcontroller",
+    "noc.ifmap": 1,
+    "noc.filter": 1,
+    "noc.psum_in": 1,
+    "noc.psum_out": 1,
+    "buffer.width": 32,
+    "array.psum_width": 24,
+    "buffer.depth": 1024,
+    "link.width": 8,
 }
-SMALLEST = Config(**BASE, rows=2, cols=1, psum_spad=4, filter_spad=128)
-LARGER = Config(**{**BASE, "noc_filter": 2, "link_width": 32}, rows=3, cols=2, bus_pipeline=1)
+SMALLEST = Config.of(
+    {**BASE, "array.rows": 2, "array.cols": 1, "pe.psum_spad": 4, "pe.filter_spad": 128}
+)
+LARGER = Config.of(
+    {
+        **BASE,
+        "noc.filter": 2,
+        "link.width": 32,
+        "array.rows": 3,
+        "array.cols": 2,
+        "noc.pipeline": 1,
+    }
+)
 LAYERS = (LayerShape("a", 3, 8, 6, 3), LayerShape("b", 6, 6, 8, 1))
 
 

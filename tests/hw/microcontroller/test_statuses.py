@@ -26,8 +26,8 @@ from hw.arch.commands import (
     command,
     row_pattern_words,
 )
-from hw.arch.configfile import config_hash
-from hw.arch.identity import identity_words
+from hw.arch.config.file import config_hash
+from hw.arch.config.identity import identity_words
 from sim.functional import FunctionalAccelerator
 from sw_driver.protocol.errors import LinkError
 from tests.hw.microcontroller.cases import CONFIG
@@ -61,7 +61,7 @@ def damaged(words: list[int]) -> list[int]:
     return [words[0] ^ 1 << 8, *words[1:]]
 
 
-LIMIT = CONFIG.act_banks * CONFIG.glb_depth
+LIMIT = CONFIG.act_banks * CONFIG.buffer.depth
 AS_THE_EXECUTOR = {
     "nothing": [],
     "version": [MAGIC, begin(HASH)[1] + 1],
@@ -212,7 +212,7 @@ def test_a_pass_that_never_ends_is_stuck(tmp_path: Path) -> None:
     ones = dict.fromkeys(("windows", "steps", "taps", "psums", "channels", "advance"), 1)
     rest = [0] * (DESCRIPTOR_WORDS[Opcode.CONV] - CONSTANTS.words)
     convolution = command(Opcode.CONV, CONSTANTS.pack(ones) + rest)
-    patterns = index(Opcode.ROWS, 0, 1, row_pattern_words(CONFIG.rows))
-    patterns += index(Opcode.COLS, 0, 1, col_pattern_words(CONFIG.cols))
+    patterns = index(Opcode.ROWS, 0, 1, row_pattern_words(CONFIG.array.rows))
+    patterns += index(Opcode.COLS, 0, 1, col_pattern_words(CONFIG.array.cols))
     header, values = stuck(begin(HASH) + patterns + convolution, tmp_path)
     assert (header["status"], values) == (Status.WATCHDOG, [Opcode.CONV])

@@ -101,9 +101,10 @@ def test_a_header_inside_an_archive_is_held_against_its_size(capsys, empty):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"[accelerator]\nrows = 99\n", ["rows must be 1 to 32, not 99"]),
-        (b"[accelerator]\nrows = 'four'\n", ["rows must be a whole number, not 'four'"]),
-        (b"[accelerator]\nglb_banks = 1\n", ["glb_banks"]),
+        (b"[array]\nrows = 99\n", ["array.rows must be 1 to 32, not 99"]),
+        (b"[array]\nrows = 'four'\n", ["array.rows must be a whole number, not 'four'"]),
+        (b"[buffer]\nbanks = 1\n", ["buffer.banks"]),
+        (b"[accelerator]\nglb_banks = 8\n", ["glb_banks is now buffer.banks"]),
         (b"\xff\xfe", ["c.toml"]),
     ],
 )

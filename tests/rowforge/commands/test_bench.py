@@ -13,15 +13,19 @@ from tb.cases.case import Demand
 from tests.rowforge.support import rowforge
 
 SMALL = """
-[accelerator]
+[array]
 rows = 2
 cols = 3
 psum_width = 24
-glb_banks = 6
-glb_depth = 64
-post_channels = 32
+[buffer]
+banks = 6
+depth = 64
+[post]
+channels = 32
+[link]
+width = 32
+[control]
 row_patterns = 5
-link_width = 32
 """
 
 
@@ -74,7 +78,7 @@ def test_a_failure_is_told(capsys, config_file, monkeypatch):
 
     def wrong(config, demand):
         (case,) = right(config, demand)
-        case.values["config"]["glb_depth"] = 32
+        case.values["config"]["buffer"]["depth"] = 32
         return [case]
 
     monkeypatch.setattr(blocks, "glb", wrong)

@@ -77,6 +77,6 @@ def test_a_preset_is_a_configuration_file(capsys, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(rowforge(capsys, "presets", "tiny").out)
     from_file = rowforge(capsys, "presets", "--json").document["tiny"]
-    assert from_file["rows"] == 4
+    assert from_file["array"]["rows"] == 4
     outcome = rowforge(capsys, "generate", "--config", path, "--period", "0", "-o", tmp_path / "x")
     outcome.assert_refused("--period")  # the configuration itself was accepted

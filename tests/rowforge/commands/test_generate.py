@@ -39,7 +39,7 @@ def verilog(folder):
 def test_everything_is_there(tiny):
     assert {path.name for path in tiny.iterdir()} == FILES
     assert load_config(tiny / "rowforge.toml") == preset("tiny")
-    assert json.loads((tiny / "rowforge.json").read_text())["configuration"]["rows"] == 4
+    assert json.loads((tiny / "rowforge.json").read_text())["configuration"]["array"]["rows"] == 4
     assert "4.0" in (tiny / "rowforge.sdc").read_text()
 
 

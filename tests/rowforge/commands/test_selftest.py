@@ -3,7 +3,7 @@
 import pytest
 
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 from rowforge.selftest import self_test
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
@@ -13,8 +13,8 @@ from sw_driver.protocol.framed import FramedClient
 from tests.campaigns.link.channel import Faults, SimulatedTransport
 from tests.rowforge.support import FaultyLink
 
-SMALL = {"glb_depth": 256, "post_channels": 128}
-WIDE = {**SMALL, "data_width": 16, "noc_filter": 4}
+SMALL = {"buffer.depth": 256, "post.channels": 128}
+WIDE = {**SMALL, "array.data_width": 16, "noc.filter": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -36,17 +36,17 @@ def outcomes(config: Config, *, told: int | None = None) -> dict[str, bool | Non
 )
 def test_a_good_board(fields, network):
     wanted = {"identity": True, "memory": True, "arithmetic": True, "network": network}
-    assert outcomes(Config(**fields)) == {**wanted, "link": True}
+    assert outcomes(Config.of(fields)) == {**wanted, "link": True}
 
 
 def test_a_board_that_tells_another_hash():
-    assert not outcomes(Config(**SMALL), told=5)["identity"]
+    assert not outcomes(Config.of(SMALL), told=5)["identity"]
 
 
 @pytest.mark.parametrize("block, name", [(0, "memory"), (1, "arithmetic"), (4, "network")])
 def test_a_wrong_value_is_found(block, name):
     """One byte of one data block is off by one."""
-    config = Config(**SMALL)
+    config = Config.of(SMALL)
     register_transport(
         "bad", lambda parts: Connection(FaultyLink(config, block=block, byte=5), config)
     )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from hw.arch.configfile import config_hash, read_config
+from hw.arch.config.file import config_hash, read_config
 from rowforge.running.compilation import compile_model, digits_model
 from rowforge.running.execution import run_program
 from sw_driver.accelerator import Accelerator
@@ -17,15 +17,18 @@ from sw_driver.protocol.errors import LinkBusyError
 from tests.rowforge.support import DIGITS, MODEL, rowforge
 
 # A small array, and a simulator that is built fast: what is tested is the way to it.
-CONFIG = """[accelerator]
+CONFIG = """[array]
 rows = 2
 cols = 2
-noc_ifmap = 2
-noc_filter = 4
-noc_psum_in = 2
-noc_psum_out = 2
-glb_depth = 256
-link_width = 8
+[noc]
+ifmap = 2
+filter = 4
+psum_in = 2
+psum_out = 2
+[buffer]
+depth = 256
+[link]
+width = 8
 """
 SERVE = """
 import sys

@@ -19,7 +19,7 @@ from tests.campaigns.fuzz.builder import GraphBuilder
 from tests.campaigns.fuzz.convolutions import convolution
 from tests.campaigns.fuzz.vectors import add, concat
 
-CONFIG = Config(rows=3, cols=3, glb_depth=64)
+CONFIG = Config.of({"array.rows": 3, "array.cols": 3, "buffer.depth": 64})
 SHAPE = (1, 4, 5, 8)
 
 
@@ -133,5 +133,5 @@ def test_parts_of_every_kind_that_pass_through_a_small_buffer_are_right(
     assert sum(isinstance(step, Load) for step in program.steps) > len(graph.inputs)
     executor = FunctionalAccelerator(CONFIG, program=program)
     outputs = Runtime(executor, CONFIG).run(program, inputs).outputs
-    golden = run_graph(graph, inputs, psum_width=CONFIG.psum_width)
+    golden = run_graph(graph, inputs, psum_width=CONFIG.array.psum_width)
     assert all(np.array_equal(outputs[key], golden[key]) for key in graph.outputs)

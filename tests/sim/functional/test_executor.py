@@ -1,15 +1,14 @@
 """The executor against plain NumPy, on programs mapped by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from hw.arch import commands, layout
+from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, Rounding
 from hw.arch.config import Config
+from hw.arch.config.identity import parse_identity
 from hw.arch.counters import COUNTERS
-from hw.arch.identity import parse_identity
+from hw.arch.program import layout
 from sim.functional import FunctionalAccelerator
 from tb.models.streams import WordStream, convolve, filter_words, run, unpack
 from tests.sim.mapping import (
@@ -43,8 +42,14 @@ CASES = {
 def test_convolutions(name, macs, width):
     x_shape, w_shape, options = CASES[name]
     options = {**options, "q": min(options["q"], width // 8)}
-    config = replace(
-        CONFIG, macs_per_pe=macs, glb_width=width, post_units=1, glb_depth=1024, glb_banks=12
+    config = CONFIG.with_values(
+        {
+            "pe.macs": macs,
+            "buffer.width": width,
+            "post.units": 1,
+            "buffer.depth": 1024,
+            "buffer.banks": 12,
+        }
     )
     x, w = values(x_shape, 1), values(w_shape, 2)
     bias = np.arange(w_shape[-1]) * 5 - 9
@@ -132,7 +137,7 @@ def test_two_segments_and_filter_groups_share_ifmaps():
 @pytest.mark.parametrize("macs, mult", [(1, 1), (1, 3), (2, 1), (2, 2), (2, 3)])
 def test_depthwise(macs, mult):
     """Rows hold filter rows; a pass makes four channels, patterns alternate between lanes."""
-    config = replace(CONFIG, macs_per_pe=macs)
+    config = CONFIG.with_values({"pe.macs": macs})
     x, w = values((6, 6, 8), 5), values((3, 3, 8, mult), 6)
     bias = np.arange(8 * mult) - 3
     steps = -(-mult // macs)
@@ -207,7 +212,7 @@ def test_unsigned_operands_with_zero_points():
 
 @pytest.mark.parametrize("width", [32, 64, 128])
 def test_raw_results_take_neighbouring_lanes(width):
-    config = replace(CONFIG, glb_width=width, post_units=4, glb_depth=1024)
+    config = CONFIG.with_values({"buffer.width": width, "post.units": 4, "buffer.depth": 1024})
     x, w, bias = values((1, 16), 11), values((16, 5), 12), np.arange(5) * 100000 - 7
     stream, constants, weights = fully_connected(config, x, w, {"mode": Rounding.RAW})
     stream.params(bias).conv(constants, {"output": 64}, filters=[weights])
@@ -219,7 +224,7 @@ def test_raw_results_take_neighbouring_lanes(width):
 
 @pytest.mark.parametrize("psum_width", [16, 20, 32, 40])
 def test_16_bit_products_are_shifted_and_sums_wrap(psum_width):
-    config = Config(data_width=16, noc_filter=4, psum_width=psum_width)
+    config = Config.of({"array.data_width": 16, "noc.filter": 4, "array.psum_width": psum_width})
     x = values((1, 16), 13, -30000, 30000, np.int16)
     w = values((16, 6), 14, -30000, 30000, np.int16)
     bias = np.arange(6) * 1000
@@ -235,9 +240,11 @@ def test_16_bit_products_are_shifted_and_sums_wrap(psum_width):
         assert (got == expected).all()
 
 
-@pytest.mark.parametrize("changes", [{"psum_width": 20}, {"psum_width": 40, "glb_width": 128}])
+@pytest.mark.parametrize(
+    "changes", [{"array.psum_width": 20}, {"array.psum_width": 40, "buffer.width": 128}]
+)
 def test_psums_of_odd_widths_survive_the_buffer(changes):
-    config = replace(CONFIG, glb_banks=12, **changes)
+    config = CONFIG.with_values({"buffer.banks": 12, **changes})
     x, w = values((4, 4, 16), 15, -128, 128), values((3, 3, 16, 6), 16, -128, 128)
     expected = expected_int8(x, w, 0)
     constants, bases, loops, patterns, columns, filters = mapped(config, x, w, p=6, q=4)
@@ -260,7 +267,7 @@ def test_sums_go_on_over_commands():
 
 
 def test_resident_filters():
-    config = replace(CONFIG, weight_memory=4096)
+    config = CONFIG.with_values({"buffer.weight_memory": 4096})
     x, w = values((2, 16), 19), values((16, 9), 20)
     inner, constants, weights = fully_connected(config, x, w)
     packed = layout.pack_filters(config, weights)

@@ -1,7 +1,5 @@
 """What the executor answers with a status block, and what it refuses as no hardware would."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -62,11 +60,11 @@ def test_offending_values():
 
 
 def test_commands_that_are_not_built_are_unknown():
-    wide = Config(data_width=16, noc_filter=4)
+    wide = Config.of({"array.data_width": 16, "noc.filter": 4})
     accelerator = FunctionalAccelerator(wide)
     accelerator.send(WordStream(wide).indexed(Opcode.TABLE, 0, 1, [0]).array())
     assert status(accelerator) == (Status.UNKNOWN_COMMAND, Opcode.TABLE)
-    small_memory = replace(CONFIG, weight_memory=64)
+    small_memory = CONFIG.with_values({"buffer.weight_memory": 64})
     accelerator = FunctionalAccelerator(small_memory)
     accelerator.send(WordStream(small_memory).indexed(Opcode.MEMORY, 7, 2, [0] * 2).array())
     assert status(accelerator) == (Status.BAD_ADDRESS, 9)
@@ -114,8 +112,8 @@ def _base(**fields):
 @pytest.mark.parametrize(
     "stream, words",
     [
-        (lambda: small(taps=13, channels=13), "taps .13. exceed ifmap_spad .12."),
-        (lambda: small(psums=25, steps=25), "psum slots .25. exceed psum_spad"),
+        (lambda: small(taps=13, channels=13), "taps .13. exceed pe.ifmap_spad .12."),
+        (lambda: small(psums=25, steps=25), "psum slots .25. exceed pe.psum_spad"),
         (lambda: small(filter_beats=4), "filter_beats must be 3, not 4"),
         (lambda: small(psums=5), "psums .5. do not follow"),
         (lambda: small(psum_beats=1), "psum_beats must be 2"),

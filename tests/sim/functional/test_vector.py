@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from hw.arch import commands, layout
+from hw.arch import commands
 from hw.arch.commands import Opcode, Rounding, VectorOp
 from hw.arch.config import Config
+from hw.arch.program import layout
 from hw.arch.reciprocal import reciprocal
 from sim.functional import FunctionalAccelerator
 from tb.models.streams import WordStream, run, unpack
@@ -100,7 +101,7 @@ def test_average_pooling_divides_by_the_words_in_the_window():
 
 
 def test_16_bit_addition_in_place():
-    config = Config(data_width=16, noc_filter=4)
+    config = Config.of({"array.data_width": 16, "noc.filter": 4})
     left, right = (values((5, 6, 8), seed, -30000, 30000, np.int16) for seed in (28, 29))
     vector = {"right": 200, "right_row_stride": 6, "right_plane_stride": 30}
     vector |= {"output_row_stride": 6, "plane": 30, "op": VectorOp.ADD16, **PLANES}

@@ -14,7 +14,7 @@ from hw.arch.commands import ADDRESS, PARAM
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS, Struct
-from hw.arch.program import Box, Words
+from hw.arch.program.program import Box, Words
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -45,7 +45,7 @@ def from_link_words(words: Words, size: int) -> bytes:
 
 def channels_per_word(config: Config, *, raw: bool = False) -> int:
     """Channels in a buffer word: `lanes`, or how many 32-bit elements fit in RAW form."""
-    return config.glb_width // RAW_BITS if raw else config.lanes
+    return config.buffer.width // RAW_BITS if raw else config.lanes
 
 
 def channel_blocks(config: Config, channels: int, *, raw: bool = False) -> int:
@@ -69,7 +69,7 @@ def box_words(config: Config, box: Box, *, raw: bool = False) -> int:
 
 def link_words(config: Config, buffer_words: int) -> int:
     """64-bit words that carry so many buffer words without gaps."""
-    return -(-buffer_words * config.glb_width // WORD_BITS)
+    return -(-buffer_words * config.buffer.width // WORD_BITS)
 
 
 def region(
@@ -101,7 +101,7 @@ def region(
 def element_type(config: Config, dtype: DTypeLike, *, raw: bool = False) -> np.dtype[Any]:
     """The little-endian type of elements in the buffer; `RowforgeError` if `dtype` is another."""
     kind = np.dtype(dtype)
-    bits = RAW_BITS if raw else config.data_width
+    bits = RAW_BITS if raw else config.array.data_width
     if kind.kind not in "iu" or kind.itemsize * 8 != bits:
         raise RowforgeError(f"elements in the buffer must be integers of {bits} bits, not {kind}")
     return kind.newbyteorder("<")
@@ -117,7 +117,8 @@ def pack_box(config: Config, view: NDArray[Any], box: Box, *, raw: bool = False)
     ----------
     config : Config
     view : array of shape (items, height, width, channels)
-        `int8` or `uint8` (`data_width` 8), `int16` or `uint16` (16), 32-bit integers with `raw`.
+        `int8` or `uint8` (`array.data_width` 8), `int16` or `uint16` (16), 32-bit integers with
+        `raw`.
     box : Box
         Within the view.
     raw : bool
@@ -150,7 +151,7 @@ def unpack_box(
     items, rows, columns, channels = box_shape(box)
     lanes = channels_per_word(config, raw=raw)
     blocks = -(-channels // lanes)
-    image = from_link_words(words, box_words(config, box, raw=raw) * config.glb_width // 8)
+    image = from_link_words(words, box_words(config, box, raw=raw) * config.buffer.width // 8)
     split = np.frombuffer(image, dtype=kind).reshape(items, blocks, rows, columns, lanes)
     joined = split.transpose(0, 2, 3, 1, 4).reshape(items, rows, columns, blocks * lanes)
     return joined[..., :channels].astype(np.dtype(dtype))
@@ -184,7 +185,7 @@ def _index(box: Box, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 def psum_slot_bits(config: Config) -> int:
     """Bits of the slot that holds a psum in a bank word; the psum is in its low bits."""
-    return config.glb_width // config.psums_per_word
+    return config.buffer.width // config.psums_per_word
 
 
 def psum_beats(config: Config, psums: int) -> int:
@@ -194,7 +195,7 @@ def psum_beats(config: Config, psums: int) -> int:
 
 def psum_capacity(config: Config) -> int:
     """Psum beats that the buffer can hold: their addresses are 0 up to this."""
-    return config.psum_groups * 2 * config.glb_depth
+    return config.psum_groups * 2 * config.buffer.depth
 
 
 def psum_place(config: Config, beat: ArrayLike) -> tuple[Ints, Ints]:
@@ -214,21 +215,21 @@ def psum_place(config: Config, beat: ArrayLike) -> tuple[Ints, Ints]:
     """
     address = np.asarray(beat, dtype=np.int64)
     k = config.banks_per_beat
-    group, row = np.divmod(address // 2, config.glb_depth)
-    lowest = config.glb_banks - 2 * k * (group + 1) + k * (address % 2)
+    group, row = np.divmod(address // 2, config.buffer.depth)
+    lowest = config.buffer.banks - 2 * k * (group + 1) + k * (address % 2)
     return lowest[..., None] + np.arange(k), row
 
 
 def psum_words(config: Config, beat: ArrayLike) -> Ints:
     """Linear buffer addresses of psum beats, shape (..., banks_per_beat); see `psum_place`."""
     banks, rows = psum_place(config, beat)
-    return banks * config.glb_depth + rows[..., None]
+    return banks * config.buffer.depth + rows[..., None]
 
 
 def psum_floor(config: Config, beats: int) -> int:
     """The lowest buffer word in a bank that psum beats 0 to `beats` - 1 use."""
-    groups = -(-beats // (2 * config.glb_depth))
-    return (config.glb_banks - 2 * config.banks_per_beat * groups) * config.glb_depth
+    groups = -(-beats // (2 * config.buffer.depth))
+    return (config.buffer.banks - 2 * config.banks_per_beat * groups) * config.buffer.depth
 
 
 # ---- filters, parameters and other records ----------------------------------------------------
@@ -236,29 +237,29 @@ def psum_floor(config: Config, beats: int) -> int:
 
 def filter_words(config: Config, beats: int) -> int:
     """64-bit words that carry the filter beats of a pass."""
-    return -(-beats * config.noc_filter * config.data_width // WORD_BITS)
+    return -(-beats * config.noc.filter * config.array.data_width // WORD_BITS)
 
 
 def pack_filters(config: Config, weights: NDArray[Any]) -> Words:
     """Link words of the filters of one pass.
 
     `weights` are stored weights in the order in which they are sent, whole beats: any shape, size a
-    multiple of `noc_filter`, integers of `data_width` bits (signed or not).
+    multiple of `noc.filter`, integers of `array.data_width` bits (signed or not).
     """
     kind = element_type(config, weights.dtype)
-    if weights.size % config.noc_filter:
+    if weights.size % config.noc.filter:
         raise RowforgeError(
-            f"the filters of a pass must be whole beats of {config.noc_filter} words, "
+            f"the filters of a pass must be whole beats of {config.noc.filter} words, "
             f"not {weights.size} words"
         )
     return to_link_words(weights.astype(kind))
 
 
 def unpack_filters(config: Config, words: Words, beats: int, *, signed: bool = True) -> Ints:
-    """Stored weights of one pass, shape (beats, noc_filter): the inverse of `pack_filters`."""
-    kind = np.dtype(f"<{'i' if signed else 'u'}{config.data_width // 8}")
-    image = from_link_words(words, beats * config.noc_filter * kind.itemsize)
-    return np.frombuffer(image, dtype=kind).reshape(beats, config.noc_filter).astype(np.int64)
+    """Stored weights of one pass, shape (beats, noc.filter): the inverse of `pack_filters`."""
+    kind = np.dtype(f"<{'i' if signed else 'u'}{config.array.data_width // 8}")
+    image = from_link_words(words, beats * config.noc.filter * kind.itemsize)
+    return np.frombuffer(image, dtype=kind).reshape(beats, config.noc.filter).astype(np.int64)
 
 
 def pack_records(struct: Struct, values: Mapping[str, ArrayLike]) -> Words:

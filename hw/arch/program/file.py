@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import Config
-from hw.arch.configfile import RECOMPILE, config_hash, differences
+from hw.arch.config.file import RECOMPILE, config_hash, differences
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Host, Program, Words
-from hw.arch.programjson import (
+from hw.arch.program.document import (
     MAX_WORDS,
     Document,
     program_document,
@@ -37,10 +36,13 @@ from hw.arch.programjson import (
     read_step,
     read_tensor,
 )
+from hw.arch.program.program import Host, Program, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 3  # 2: memory.bin; 3: no command relies on the fence of a query
+FORMAT_VERSION = 4
+"""2 brought memory.bin; from 3 on no command relies on the fence of a query; 4: a configuration
+has sections."""
 
 _MANIFEST, _DIGEST, _STREAM = "manifest.json", "manifest.sha256", "stream.bin"
 _MEMORY = "memory.bin"
@@ -275,8 +277,10 @@ def _read_program(
 
 
 def _read_memory(path: Path, config: Config, data: bytes) -> Words:
-    if len(data) % 8 or len(data) > config.weight_memory:
-        _refuse(path, f"{_MEMORY} must be at most {config.weight_memory} bytes in whole words")
+    if len(data) % 8 or len(data) > config.buffer.weight_memory:
+        _refuse(
+            path, f"{_MEMORY} must be at most {config.buffer.weight_memory} bytes in whole words"
+        )
     return np.frombuffer(data, dtype="<u8").astype(np.uint64)
 
 

@@ -2,7 +2,7 @@
 
 A program computes one inference. Its steps are executed in order by the host: words are sent to the
 accelerator, boxes of host tensors are loaded into its buffer and stored back, and host operators
-run in between. The `.rfp` file form is `hw.arch.programfile`.
+run in between. The `.rfp` file form is `hw.arch.program.file`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hw.arch import commands
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -74,7 +74,7 @@ class Load:
 class Store:
     """A STORE command; the data block that answers is `box` of the tensor in the activation layout.
 
-    In a `raw` tensor (int32) an element takes 32 / `data_width` lanes.
+    In a `raw` tensor (int32) an element takes 32 / `array.data_width` lanes.
     """
 
     words: Words

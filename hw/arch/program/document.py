@@ -11,7 +11,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Step, Store, TensorSpec
+from hw.arch.program.program import (
+    Box,
+    Host,
+    Layer,
+    Load,
+    Program,
+    Query,
+    Send,
+    Step,
+    Store,
+    TensorSpec,
+)
 
 _BITS = {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (32, 64)}
 DTYPES = frozenset({"bool"} | {f"{kind}{bits}" for kind, all_ in _BITS.items() for bits in all_})

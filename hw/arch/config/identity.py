@@ -1,11 +1,12 @@
 """What the hardware says of itself: versions, configuration hash, and the configuration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import Config
-from hw.arch.configfile import config_hash
+from hw.arch.config.file import config_hash, config_words
+from hw.arch.config.section import from_number
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import Field, Struct
 from hw.arch.version import GENERATOR_VERSION, LINK_PROTOCOL_VERSION
@@ -38,7 +39,7 @@ class Identity:
 def identity_words(config: Config) -> list[int]:
     """The identity block: magic, versions, hash, then one word for each configuration field."""
     major, minor, patch = GENERATOR_VERSION
-    values = config.as_dict()
+    values = config_words(config)
     versions = VERSIONS.pack(
         {
             "command_set": COMMAND_SET_VERSION,
@@ -49,7 +50,7 @@ def identity_words(config: Config) -> list[int]:
             "fields": len(values),
         }
     )
-    return [MAGIC, *versions, config_hash(config), *(int(value) for value in values.values())]
+    return [MAGIC, *versions, config_hash(config), *values]
 
 
 def parse_identity(words: Sequence[int]) -> Identity:
@@ -57,20 +58,20 @@ def parse_identity(words: Sequence[int]) -> Identity:
     if len(words) < 3 or int(words[0]) != MAGIC:
         raise RowforgeError("the hardware does not answer as a Rowforge accelerator")
     versions = VERSIONS.unpack([int(words[1])])
-    names = fields(Config)
+    names = list(Config.declared())
     if versions["fields"] != len(names) or len(words) != 3 + len(names):
         raise RowforgeError(
             f"the hardware has {versions['fields']} configuration fields, this version "
             f"knows {len(names)}; use the version that generated it"
         )
     values = {
-        item.name: bool(word) if item.type in (bool, "bool") else int(word)
-        for item, word in zip(names, words[3:], strict=True)
+        name: from_number(int(word), item)
+        for (name, item), word in zip(names, words[3:], strict=True)
     }
     return Identity(
         command_set=versions["command_set"],
         link_protocol=versions["link_protocol"],
         generator=(versions["major"], versions["minor"], versions["patch"]),
         hash=int(words[2]),
-        config=Config.from_dict(values),
+        config=Config.of(values),
     )

@@ -1,0 +1,28 @@
+"""The configuration of an accelerator, in sections, and its form in files."""
+
+from hw.arch.config.combinations import LINK_WORD_BITS, OF_MICROCONTROLLER
+from hw.arch.config.config import Config
+from hw.arch.config.sections import (
+    ArrayConfig,
+    BufferConfig,
+    ControlConfig,
+    LinkConfig,
+    MemoryConfig,
+    NocConfig,
+    PeConfig,
+    PostConfig,
+)
+
+__all__ = [
+    "LINK_WORD_BITS",
+    "OF_MICROCONTROLLER",
+    "ArrayConfig",
+    "BufferConfig",
+    "Config",
+    "ControlConfig",
+    "LinkConfig",
+    "MemoryConfig",
+    "NocConfig",
+    "PeConfig",
+    "PostConfig",
+]
