@@ -6,11 +6,13 @@
 All presets of both commits and random legal configurations: Verilog equal but for names of modules
 and their order, else each module that differs is proved equal by yosys. Programs of the recorded
 models, their cycles by the exact model, and the mapper's estimates: all equal. Hash, versions and
-identity are the same in both by force. Exit status 1 if anything differs. A run that was
-interrupted goes on where it was: verdicts are kept under `build/unchanged`.
+identity are the same in both by force. Exit status 1 if anything differs. What a commit answers is
+kept under `build/unchanged`: a run that was interrupted goes on where it was, and a commit that is
+compared with several others works once.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -34,19 +36,32 @@ from tests.campaigns.mutants.equivalence import equivalent
 from tests.support.workloads import ROOT as WORKLOADS
 
 _WORKER = Path(__file__).with_name("worker.py")
+_KEPT = ROOT / "build" / "unchanged"
 _PROOF_SECONDS = 600
 _KINDS = {"verilog": "verilog", "program": "programs", "estimate": "estimates"}
 
 
-class Worker:
-    """A process that works with the files of one commit; a context that ends it."""
+class Maker:
+    """A process that works with the files of one commit, and what it answered; a context.
 
-    def __init__(self, tree: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(tree)}
+    Parameters
+    ----------
+    tree : the files of the commit
+    folder : of its answers, those of earlier runs among them, and of its Verilog
+    """
+
+    def __init__(self, tree: Path, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._log = folder / "answers"
+        self._known: dict[str, Any] = {}
+        if self._log.exists():
+            lines = self._log.read_text(encoding="utf-8").splitlines()
+            self._known = dict(map(json.loads, lines))
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_WORKER)],
             cwd=tree,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": str(tree)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -54,6 +69,19 @@ class Worker:
 
     def ask(self, request: Mapping[str, Any]) -> Any:
         """The answer to a request; `RuntimeError` if the process ends instead."""
+        key = json.dumps(request, sort_keys=True)
+        if key not in self._known:
+            self._known[key] = self._asked({**request, "file": str(self.file(request))})
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, self._known[key]]) + "\n")
+        return self._known[key]
+
+    def file(self, request: Mapping[str, Any]) -> Path:
+        """Where the Verilog of a request is."""
+        key = json.dumps(request, sort_keys=True)
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.v"
+
+    def _asked(self, request: Mapping[str, Any]) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -62,7 +90,7 @@ class Worker:
             raise RuntimeError(f"the process ended on {request}")
         return json.loads(line)
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> "Maker":
         return self
 
     def __exit__(
@@ -80,34 +108,29 @@ class Comparer:
 
     Parameters
     ----------
-    workers : of the commit before and of the one after
-    folder : for Verilog; of designs that differ it is left there
+    before, after : the commits
     jobs : 2 if both may work at once, else 1
     """
 
-    def __init__(self, workers: Sequence[Worker], folder: Path, jobs: int) -> None:
-        self._workers = workers
-        self._folder = folder
+    def __init__(self, before: Maker, after: Maker, jobs: int) -> None:
+        self._makers = before, after
         self._pool = ThreadPoolExecutor(max_workers=jobs)
         self._proofs: dict[tuple[str, str], bool] = {}
 
-    def ask(self, requests: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """One request for each commit, the older one first."""
-        return list(self._pool.map(Worker.ask, self._workers, requests))
+    def ask(self, request: Mapping[str, Any]) -> list[Any]:
+        """What both answer, the older one first."""
+        return list(self._pool.map(lambda maker: maker.ask(request), self._makers))
 
-    def judge(self, request: Mapping[str, Any], number: int) -> verdict.Verdict:
+    def judge(self, request: Mapping[str, Any]) -> verdict.Verdict:
         """The verdict on a request that both answer."""
-        files = [self._folder / f"{number}_{side}.v" for side in ("before", "after")]
-        before, after = self.ask([{**request, "file": str(file)} for file in files])
+        before, after = self.ask(request)
         if (refused := verdict.refusals(before, after)) is not None:
             return refused
         if request["do"] != "verilog":
             return verdict.of_digests(before, after)
+        files = [maker.file(request) for maker in self._makers]
         found = verdict.of_design(files[0], files[1], request["name"], self._prove)
         found["same_identity"] = before["identity"] == after["identity"]
-        if found["result"] != verdict.DIFFERENT:
-            for file in files:
-                file.unlink()
         return found
 
     def _prove(self, pair: Pair) -> bool:
@@ -118,26 +141,6 @@ class Comparer:
         return self._proofs[texts]
 
 
-class Log:
-    """Verdicts by request, kept in a file as soon as they are known."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._known: dict[str, verdict.Verdict] = {}
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            self._known = dict(map(json.loads, lines))
-
-    def get(self, request: Mapping[str, Any]) -> verdict.Verdict | None:
-        """The verdict of an earlier run, or None."""
-        return self._known.get(json.dumps(request, sort_keys=True))
-
-    def add(self, request: Mapping[str, Any], found: verdict.Verdict) -> None:
-        """Keep a verdict."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([json.dumps(request, sort_keys=True), found]) + "\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
@@ -145,13 +148,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no recorded models in {options.models}: give --models or set ROWFORGE_WORKLOADS")
         return 2
     commits = full_hash(options.before), full_hash(options.after)
-    folder = ROOT / "build" / "unchanged" / "-".join(commit[:12] for commit in commits)
-    folder.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     with ExitStack() as stack:
-        trees = [stack.enter_context(checked_out(commit)) for commit in commits]
-        workers = [stack.enter_context(Worker(tree)) for tree in trees]
-        result = _run(Comparer(workers, folder, options.jobs), Log(folder / "verdicts"), options)
+        before, after = (
+            stack.enter_context(
+                Maker(stack.enter_context(checked_out(commit)), _KEPT / commit[:12])
+            )
+            for commit in commits
+        )
+        result = _run(before, Comparer(before, after, options.jobs), options)
     head = {
         "command": " ".join(["python -m benchmarks.unchanged", *_shown(options, commits)]),
         "before": commits[0],
@@ -187,26 +192,22 @@ def _shown(options: argparse.Namespace, commits: Sequence[str]) -> list[str]:
     return [*words, f"--random {options.random}", f"--seed {options.seed}", "--models FOLDER"]
 
 
-def _run(comparer: Comparer, log: Log, options: argparse.Namespace) -> dict[str, Any]:
-    before, after = comparer.ask([{"do": "presets"}] * 2)
+def _run(first: Maker, comparer: Comparer, options: argparse.Namespace) -> dict[str, Any]:
+    before, after = comparer.ask({"do": "presets"})
     presets = sorted(before.keys() & after.keys())
     only = sorted(before.keys() ^ after.keys())
     differ = [name for name in presets if before[name] != after[name]]
-    draw = tasks.draw(options.random, options.seed)
-    drawn, _ = comparer.ask([draw, {"do": "presets"}])
+    drawn = first.ask(tasks.draw(options.random, options.seed))
     requests = [
-        *tasks.designs(presets, drawn),
-        *tasks.estimates(presets),
         *tasks.programs(options.models, presets),
+        *tasks.estimates(presets),
+        *tasks.designs(presets, drawn),
     ]
     verdicts = []
     progress = Progress()
     for number, request in enumerate(requests):
         progress.show(f"{number + 1} of {len(requests)}: {request['case']}")
-        found = log.get(request)
-        if found is None:
-            found = comparer.judge(request, number)
-            log.add(request, found)
+        found = comparer.judge(request)
         progress.clear()
         if found["result"] not in (verdict.EQUAL, verdict.REFUSED):
             print(f"{request['case']}: {found}", flush=True)
