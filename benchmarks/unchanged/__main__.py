@@ -1,7 +1,7 @@
 """Whether two commits make the same: `python -m benchmarks.unchanged --before COMMIT`.
 
     python -m benchmarks.unchanged --before COMMIT [--after HEAD] [--random 60] [--seed N]
-        [--models FOLDER] [-o docs/results/unchanged.json] [--jobs 2]
+        [--models FOLDER] [-o docs/results/unchanged.json] [--jobs 2] [--only TEXT]
 
 All presets of both commits and random legal configurations: Verilog equal but for names of modules
 and their order, else each module that differs is proved equal by yosys. Programs of the recorded
@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -36,7 +37,6 @@ from tests.campaigns.mutants.equivalence import equivalent
 from tests.support.workloads import ROOT as WORKLOADS
 
 _WORKER = Path(__file__).with_name("worker.py")
-_KEPT = ROOT / "build" / "unchanged"
 _PROOF_SECONDS = 600
 _KINDS = {"verilog": "verilog", "program": "programs", "estimate": "estimates"}
 
@@ -173,6 +173,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
+def _kept(commit: str) -> Path:
+    """The folder of a commit's answers, as the present form of the questions gives them."""
+    form = hashlib.sha256(_WORKER.read_bytes()).hexdigest()[:8]
+    return ROOT / "build" / "unchanged" / f"{commit[:12]}_{form}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.unchanged", description=__doc__)
     parser.add_argument("--before", required=True, metavar="COMMIT")
@@ -181,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", type=Path, default=WORKLOADS, help="folder of recorded models")
     parser.add_argument("--jobs", type=int, choices=(1, 2), default=2)
+    parser.add_argument("--only", metavar="TEXT", help="cases whose name contains this")
     parser.add_argument("-o", dest="output", type=Path, default=Path("unchanged.json"))
     return parser
 
@@ -189,7 +196,8 @@ def _shown(options: argparse.Namespace, commits: Sequence[str]) -> list[str]:
     """The command line that gives the same figures elsewhere."""
     before, after = (commit[:12] for commit in commits)
     words = [f"--before {before}", f"--after {after}"]
-    return [*words, f"--random {options.random}", f"--seed {options.seed}", "--models FOLDER"]
+    words += [f"--random {options.random}", f"--seed {options.seed}", "--models FOLDER"]
+    return [*words, f"--only {shlex.quote(options.only)}"] if options.only else words
 
 
 def _run(first: Maker, comparer: Comparer, options: argparse.Namespace) -> dict[str, Any]:
@@ -200,9 +208,10 @@ def _run(first: Maker, comparer: Comparer, options: argparse.Namespace) -> dict[
     drawn = first.ask(tasks.draw(options.random, options.seed))
     requests = [
         *tasks.programs(options.models, presets),
-        *tasks.estimates(presets),
         *tasks.designs(presets, drawn),
+        *tasks.estimates(presets),
     ]
+    requests = [item for item in requests if (options.only or "") in item["case"]]
     verdicts = []
     progress = Progress()
     for number, request in enumerate(requests):

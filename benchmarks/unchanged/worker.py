@@ -29,21 +29,6 @@ _SWEEPS = 3  # over all fields
 _TRIES = 64  # values of a field, of which multiples of 8 bytes may be the legal ones
 _WIDE = 16  # a range whose ends are further apart is drawn evenly in its logarithm
 
-# What a layer tells; a commit that has no such attribute leaves it out.
-LAYER = (
-    "name",
-    "op",
-    "where",
-    "output",
-    "macs",
-    "model_cycles",
-    "glb_bytes",
-    "link_bytes",
-    "resident_bytes",
-    "bound",
-    "mapping",
-)
-
 
 def _module(*places: str) -> Any:
     """The first of the modules that this commit has."""
@@ -318,9 +303,10 @@ class Tree:
             graph = _module("compiler.frontends").load_model(request["model"])
             program = self._compiled(graph, config)
         except self._error as error:
-            return {"refused": self._said(str(error))}
+            model = Path(request["model"])
+            return {"refused": self._said(str(error).replace(str(model), model.name))}
         parts = _program_parts(program)
-        answer: dict[str, Any] = {"parts": parts, "layers": _layers(program.layers)}
+        answer: dict[str, Any] = {"parts": parts, "layers": self._layers(config, program.layers)}
         answer |= {"cycles": None, "reasons": self._reasons(program.layers)}
         if not self._flat(config)["processor"]:
             prediction = _module("sim.cycles.predict").predict(program)
@@ -329,6 +315,17 @@ class Tree:
                 [[layer, list(counts.items())] for layer, counts in prediction.layers.items()]
             )
         return answer
+
+    def _layers(self, config: Any, layers: Sequence[Any]) -> dict[str, str]:
+        """A digest for each key of the layers' rows in a report, where 0 and none are alike.
+
+        Reports outlive what layers hold. Reasons are apart: they may name fields of configurations.
+        """
+        report = _module("rowforge.reports.report", "rowforge.report")
+        rows = [report.layer_row(config, layer, layer.model_cycles) for layer in layers]
+        keys = [key for key in (rows or [{}])[0] if key != "reason"]
+        found = {key: digest([row[key] or None for row in rows]) for key in keys}
+        return found | {"output": digest([layer.output for layer in layers])}
 
     def _reasons(self, layers: Sequence[Any]) -> str:
         return digest([self._said(layer.reason) for layer in layers])
@@ -351,7 +348,7 @@ class Tree:
         except self._error as error:
             return {"refused": self._said(str(error))}
         return {
-            "layers": _layers(layers),
+            "layers": self._layers(config, layers),
             "reasons": self._reasons(layers),
             "cycles": sum(layer.model_cycles or 0 for layer in layers),
         }
@@ -368,15 +365,6 @@ def _program_parts(program: Any) -> dict[str, str]:
         "tensors": digest([program.tensors, program.inputs, program.outputs, program.rounding]),
         "constants": digest(program.constants),
         "weight memory": digest(program.memory),
-    }
-
-
-def _layers(layers: Sequence[Any]) -> dict[str, str]:
-    """A digest for each thing that all layers tell."""
-    return {
-        name: digest([getattr(layer, name) for layer in layers])
-        for name in LAYER
-        if all(hasattr(layer, name) for layer in layers)
     }
 
 
