@@ -87,7 +87,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
         None if active is None else round(active * config.array.rows * config.array.cols, 1)
     )
     row["active_utilization"] = _of_active(row["utilization"], active)
-    row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
+    row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(row)
     return row
 
 
@@ -95,10 +95,10 @@ def _of_active(utilisation: float | None, active: float | None) -> float | None:
     return round(utilisation / active, 4) if utilisation and active else None
 
 
-def _over_chip_link(layer: Layer) -> tuple[int | None, int | None]:
-    if layer.model_cycles is None:
+def _over_chip_link(row: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    if row["model_cycles"] is None:
         return None, None
-    return chip_link_cycles(layer.model_cycles, layer.link_bytes or 0)
+    return chip_link_cycles(row["model_cycles"], row["link_bytes"] or 0)
 
 
 def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def rtl_link(config: Config) -> Link:
 
 def _transport(url: SplitResult) -> Connection:
     if url.netloc or url.path or url.query:
-        raise RowforgeError(f"target {url.scheme}: takes nothing behind it, not {url.geturl()!r}")
+        raise RowforgeError(f"target {url.scheme}: takes nothing after it, not {url.geturl()!r}")
     return Connection(for_config=rtl_link if url.scheme == RTL else FunctionalAccelerator)
 
 

@@ -46,6 +46,7 @@ def alexnet():
 # ---- the object ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_report_has_the_contracts_keys_and_ours(alexnet):
     assert set(alexnet) == {"counts", "layers", "total"}
     assert set(alexnet["total"]) == TOTAL_KEYS | EXTRA | OURS
@@ -55,6 +56,7 @@ def test_the_report_has_the_contracts_keys_and_ours(alexnet):
         assert layer["cycles"] == layer["model_cycles"]
 
 
+@pytest.mark.slow
 def test_the_published_figures_are_beside_ours(alexnet):
     table = PUBLISHED["alexnet"]
     assert alexnet["total"]["macs"] == 4 * 665_784_864
@@ -84,6 +86,7 @@ def test_chosen_layers_by_name_and_number(capsys):
     assert total["macs"] == 3 * (86_704_128 + 924_844_032)
 
 
+@pytest.mark.slow
 def test_the_table_is_the_report(capsys, alexnet):
     outcome = rowforge(capsys, "reproduce", "alexnet", "--preset", "eyeriss_v1", "--layers", "2")
     assert outcome.status == 0
