@@ -151,9 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begin = time.monotonic()
     with ExitStack() as stack:
         before, after = (
-            stack.enter_context(
-                Maker(stack.enter_context(checked_out(commit)), _KEPT / commit[:12])
-            )
+            stack.enter_context(Maker(stack.enter_context(checked_out(commit)), _kept(commit)))
             for commit in commits
         )
         result = _run(before, Comparer(before, after, options.jobs), options)
