@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
@@ -14,7 +14,7 @@ RESIDENT = Access(Level.BUFFER, DataType.FILTER, Direction.READ)
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
-@dataclass(frozen=True)
+@dataclass
 class Transfers:
     """When the link words of a layer move, beside its computing.
 
@@ -55,7 +55,7 @@ class LayerTraffic:
     """
 
     accesses: Accesses = Accesses()
-    transfers: Transfers = Transfers()
+    transfers: Transfers = field(default_factory=Transfers)
 
 
 class _Moved(NamedTuple):
