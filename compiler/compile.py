@@ -51,8 +51,12 @@ def estimate_graph(
     graph: Graph, config: Config, options: CompileOptions = DEFAULTS
 ) -> tuple[Layer, ...]:
     """The layers of a program with their estimates, without making it: weights do not matter."""
-    options = replace(options, wrap=True)
-    return _Compiler(graph, config, options, dry=True).compile().layers
+    return timing_program(graph, config, options).layers
+
+
+def timing_program(graph: Graph, config: Config, options: CompileOptions = DEFAULTS) -> Program:
+    """A program without filters: all that cycles depend on, for `sim.cycles.predict(dry=True)`."""
+    return _Compiler(graph, config, replace(options, wrap=True), dry=True).compile()
 
 
 @dataclass
@@ -80,7 +84,7 @@ class _Compiler:
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream)
+        self.scheduler = Scheduler(self.stream, options.objective)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.refusals = Refusals("layer")
@@ -260,13 +264,14 @@ class _Compiler:
         macs = node.macs if isinstance(node, Conv) else 0
         traffic = self.stream.traffic.get(index, LayerTraffic())
         cost = report.cost
-        accesses, cycles = traffic.accesses, 0
+        accesses, cycles, paced = traffic.accesses, 0, 0
         if cost is not None:
             accesses = cost.accesses + accesses
-            cycles = replace(traffic.transfers, reads=cost.reads).cycles(cost.cycles)
-        modelled = (
-            cost is not None and not self.config.control.microcontroller
-        )  # nothing models firmware
+            transfers = replace(traffic.transfers, reads=cost.reads)
+            cycles = transfers.cycles(cost.cycles)
+            paced = transfers.cycles(cost.cycles, self.config.link.rate)
+        # Nothing models firmware.
+        modelled = cost is not None and not self.config.control.microcontroller
         bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
         return Layer(
             name=report.name,
@@ -276,6 +281,7 @@ class _Compiler:
             output=report.output,
             macs=macs,
             model_cycles=cycles if modelled else None,
+            paced_cycles=paced if modelled else None,
             accesses=accesses,
             bound=bound if modelled else "",
             mapping=cost.mapping if cost else {},

@@ -42,6 +42,28 @@ class OperationReport:
     reads: int = 0
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What computing takes besides cycles.
+
+    filters : link words; reads : cycles in which the buffer is read; accesses : on the chip
+    """
+
+    filters: int = 0
+    reads: int = 0
+    accesses: Accesses = Accesses()
+
+    def __add__(self, other: "Fetched") -> "Fetched":
+        return Fetched(
+            self.filters + other.filters,
+            self.reads + other.reads,
+            self.accesses + other.accesses,
+        )
+
+    def __mul__(self, times: int) -> "Fetched":
+        return Fetched(self.filters * times, self.reads * times, self.accesses * times)
+
+
 class Operation(ABC):
     """An operator with one output that is computed tile by tile.
 
@@ -148,9 +170,9 @@ class Operation(ABC):
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
 
-    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
-        """(link words of filters, buffer reads) of a tile for which `cycles` found a mapping."""
-        return 0, 0
+    def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
+        """What a tile takes for which `cycles` found a mapping."""
+        return Fetched()
 
     @abstractmethod
     def emit(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
 
-from compiler.operators.operation import Operation, Shape4, size_of, whole
+from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
+from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import Transfers
@@ -26,7 +27,7 @@ class Tiling:
     resident : for each operand, then the output: it stays in the buffer whole
     slots : buffers of each operand and the output, two where one is moved while the other is used
     groups : psum groups that the tiles may use
-    total : estimated cycles of all tiles with their moves; before the search, a lower bound
+    figure : of all tiles with their moves, by the goal; before the search, a lower bound
     """
 
     size: Shape4
@@ -34,7 +35,7 @@ class Tiling:
     slots: tuple[int, ...]
     groups: int
     moves: Transfers
-    total: int
+    figure: Figure
 
 
 def check_count(operation: Operation, size: Shape4) -> None:
@@ -89,15 +90,15 @@ def operand_words(
 
 
 def find_tiling(
-    space: Space, operation: Operation, resident: tuple[bool, ...], free: int
+    space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
 ) -> Tiling | None:
-    """The best tile size when `free` words (and the banks above for psums) are left for tiles.
+    """The goal's best tile size when `free` words (and the banks above for psums) are left.
 
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
     choices = sorted(
-        _choices(space, operation, resident, free),
-        key=lambda c: (c.total, c.moves.words, -c.groups),
+        _choices(space, operation, resident, free, goal),
+        key=lambda c: (c.figure, c.moves.words, -c.groups),
     )
     best: Tiling | None = None
     tried = 0
@@ -105,39 +106,38 @@ def find_tiling(
     for choice in choices:
         if choice.groups <= too_few:
             continue
-        if best is not None and (choice.total >= best.total or tried >= _MOST_TRIED):
+        if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
             break
-        found = _searched(space, operation, choice)
+        found = _searched(space, operation, choice, goal)
         if found is None:
             too_few = choice.groups
             continue
         tried += 1
-        if best is None or found.total < best.total:
+        if best is None or found.figure < best.figure:
             best = found
     return best
 
 
-def _searched(space: Space, operation: Operation, choice: Tiling) -> Tiling | None:
-    """The tiling with the cycles of the mappings of its tiles; None if one has none."""
+def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) -> Tiling | None:
+    """The tiling with the figure of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
-    cycles = filters = reads = 0
+    cycles, fetched = 0, Fetched()
     for size, count in tile_sizes(operation, choice.size).items():
         try:
             cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:
             return None
-        each = operation.fetched(size, beats)
-        filters, reads = filters + count * each[0], reads + count * each[1]
-    moves = replace(choice.moves, filters=filters, reads=reads)
-    return replace(choice, moves=moves, total=moves.cycles(cycles))
+        fetched += operation.fetched(size, beats) * count
+    moves = replace(choice.moves, filters=fetched.filters, reads=fetched.reads)
+    return replace(choice, moves=moves, figure=goal.figure(moves, cycles, fetched.accesses))
 
 
 def _choices(
-    space: Space, operation: Operation, resident: tuple[bool, ...], free: int
+    space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
 ) -> Iterator[Tiling]:
     """Tile sizes and numbers of buffers that fit, with the words they move.
 
-    Their totals are the least that the tiles' mappings take.
+    Their figures are the least that the tiles' mappings can have.
     """
     config = space.config
     N, E, F, _ = operation.target
@@ -158,7 +158,7 @@ def _choices(
                 if least < 0:
                     counts = tile_sizes(operation, size).items()
                     least = sum(n * operation.least_tile_cycles(part) for part, n in counts)
-                yield Tiling(size, resident, slots, groups, moves, moves.cycles(least))
+                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, least))
 
 
 def part_words(

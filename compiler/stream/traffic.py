@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from math import ceil
 from typing import NamedTuple
 
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
@@ -33,16 +34,20 @@ class Transfers:
         """All words."""
         return self.filters + self.loaded + self.stored + self.exposed
 
-    def cycles(self, computing: int) -> int:
+    def cycles(self, computing: int, rate: float = 1) -> int:
         """Cycles of a layer that computes for so many.
 
         The link seldom hides all of its work behind as much computing: what it moves beyond
-        `_HIDDEN` of that time counts besides.
+        `_HIDDEN` of that time counts besides. `rate`: words a cycle, both ways together; at 1 one
+        word moves each way.
         """
         moved = self.loaded + self.filters
+        exposed = self.exposed
+        if rate < 1:
+            moved, exposed = ceil((moved + self.stored) / rate), ceil(exposed / rate)
         waits = max(0, min(moved, computing) - int(computing * _HIDDEN))
         read = self.stored + self.reads if self.stored else 0
-        return max(computing, moved, read) + waits + self.exposed
+        return max(computing, moved, read) + waits + exposed
 
 
 @dataclass(frozen=True)

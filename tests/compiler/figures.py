@@ -20,6 +20,7 @@ from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
 from compiler.options import CompileOptions
 from compiler.schedule.chunks import ChunkTiling, find_chunks
+from compiler.schedule.goal import Goal
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, find_tiling
 from hw.arch.accesses import DataType, Level, glb_bytes, link_bytes
@@ -132,10 +133,10 @@ def _tilings(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
             continue
         operation = ConvOperation(config, node, True, "cycles")
         space = Space(config)
-        nothing = (False, False)
+        nothing, goal = (False, False), Goal(config, "cycles")
         found = (
-            find_tiling(space, operation, nothing, space.limit(0)),
-            find_chunks(space, operation),
+            find_tiling(space, operation, nothing, space.limit(0), goal),
+            find_chunks(space, operation, goal),
         )
         yield name, [None if tiling is None else list(_plain(tiling)) for tiling in found]
 

@@ -76,6 +76,7 @@ def test_what_is_no_network_is_refused(name: str, batch: int) -> None:
         network_graph(name, batch=batch)
 
 
+@pytest.mark.slow
 def test_estimates_need_no_weights_and_agree_with_the_program() -> None:
     graph = network_graph("mobilenet_v1_0.5_128")
     config = preset("eyeriss_v1_int8")

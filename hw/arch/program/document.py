@@ -257,6 +257,7 @@ def read_layer(document: Document, tensors: int) -> Layer:
         output=document.integer("output", -1, tensors - 1),
         macs=document.integer("macs", 0, _MAX_COUNT),
         model_cycles=document.optional("model_cycles"),
+        paced_cycles=document.optional("paced_cycles"),
         accesses=read_accesses(document.object("accesses")),
         bound=document.text("bound"),
         mapping=document.mapping("mapping"),

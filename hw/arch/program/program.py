@@ -116,7 +116,8 @@ class Layer:
     """One operator of the model: where it runs, why, and what it costs.
 
     `accesses` are those of every run: on the chip as the mapper counts them, on the link as the
-    program has them.
+    program has them. `model_cycles` are the mapper's, `paced_cycles` those over a link of the
+    configuration's `link.rate`.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Layer:
     output: int  # tensor index of its result, -1 if it has none of its own
     macs: int = 0
     model_cycles: int | None = None
+    paced_cycles: int | None = None
     accesses: Accesses = Accesses()
     bound: str = ""
     mapping: Mapping[str, Any] = field(default_factory=dict)
