@@ -23,22 +23,27 @@ def rows(said: Said) -> list[list[str]]:
     return [row for row in found if len(row) >= 7 and row[0] in BLOCKS]
 
 
+def counted(path: Path) -> dict[str, int]:
+    """Tests, failures and errors of the cases in JUnit XML."""
+    cases = list(ElementTree.parse(path).iter("testcase"))
+    return _counts(cases)
+
+
+def _counts(cases: list[ElementTree.Element]) -> dict[str, int]:
+    kinds = {"failures": "failure", "errors": "error"}
+    return {"tests": len(cases)} | {
+        name: sum(case.find(kind) is not None for case in cases) for name, kind in kinds.items()
+    }
+
+
 def junit(path: Path) -> dict[str, int]:
-    """Tests, failures and errors, counted; raises if the totals of a suite say otherwise."""
+    """`counted`, after a look at the totals of file and suites: `ValueError` if they differ."""
     root = ElementTree.parse(path).getroot()
-    counted = dict.fromkeys(("tests", "failures", "errors"), 0)
-    for suite in root.iter("testsuite"):
-        cases = list(suite.iter("testcase"))
-        wrong = [
-            sum(case.find(kind) is not None for case in cases) for kind in ("failure", "error")
-        ]
-        here = dict(zip(counted, (len(cases), *wrong), strict=True))
-        if any(int(suite.get(name, -1)) != here[name] for name in counted):
-            raise ValueError(f"suite {suite.get('name')} counts {suite.attrib}, not {here}")
-        counted = {name: counted[name] + here[name] for name in counted}
-    if any(int(root.get(name, -1)) != counted[name] for name in counted):
-        raise ValueError(f"the file counts {root.attrib}, not {counted}")
-    return counted
+    for element in (root, *root.iter("testsuite")):
+        here = _counts(list(element.iter("testcase")))
+        if any(element.get(name) != str(here[name]) for name in here):
+            raise ValueError(f"{element.get('name')} counts {element.attrib}, not {here}")
+    return counted(path)
 
 
 def whole(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.campaigns.bench.benches import junit
+from tests.campaigns.bench.benches import counted
 from tests.campaigns.bench.faults import FAULTS
 from tests.campaigns.bench.installation import Installation, Said
 from tests.support.missed import Condition
@@ -38,7 +38,7 @@ def passes(
     sim, waves = f"SIM={simulator}", design / "tb" / "rowforge.vcd"
     label = f"make {sim} on {name}"
     said = make(ours, design, sim)
-    counts = junit(design / "tb" / "results.xml") if said.status == 0 else {}
+    counts = counted(design / "tb" / "results.xml") if said.status == 0 else {}
     yield said.status == 0 and "TESTS=2 PASS=2" in said.out, f"{label}: {said.out[-1500:]}"
     yield counts.get("tests") == 2 and counts["failures"] == 0, f"{label}: {counts}"
     yield not waves.exists(), f"{label}: waves that nobody asked for"
@@ -47,7 +47,7 @@ def passes(
     said = make(ours, design, sim, "WAVES=1", *chosen)
     label = f"{label} WAVES=1 {' '.join(chosen)}"
     yield said.status == 0 and "TESTS=1 PASS=1" in said.out, f"{label}: {said.out[-1500:]}"
-    yield bool(re.search(r"seed\D{0,30}\b7\b", said.out)), f"{label}: the seed is not said"
+    yield "Seeding Python random module with 7" in said.out, f"{label}: another seed"
     yield waves.exists() and waves.stat().st_size > 100_000, f"{label}: no waves"
     if waves.exists():
         header = waves.read_text().partition("$enddefinitions")[0]

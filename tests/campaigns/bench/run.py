@@ -31,9 +31,12 @@ PARTS = ("bench", "options", "generated")
 class Campaign:
     """Figures and conditions so far."""
 
-    def __init__(self, ours: Installation, seed: int, parts: Iterable[str]):
+    def __init__(
+        self, ours: Installation, seed: int, parts: Iterable[str], simulators: Iterable[str]
+    ):
         self._ours = ours
         self._parts = tuple(parts)
+        self._simulators = tuple(simulators)
         self.seed = seed
         self.conditions: list[Condition] = []
         self.figures: dict[str, Any] = {"bench": [], "make": [], "faults": []}
@@ -47,7 +50,7 @@ class Campaign:
         for name, file in files.items():
             if "generated" in self._parts:
                 self._generated(name, file)
-        for simulator in SIMULATORS:
+        for simulator in self._simulators:
             for name, file in files.items():
                 if "bench" in self._parts:
                     self._whole(name, file, simulator)
@@ -56,7 +59,7 @@ class Campaign:
             self._take(benches.options(self._ours, wide))
             self._take(benches.refusals(self._ours, wide, small))
             self._take(benches.failing(self._ours, wide))
-            for simulator in SIMULATORS:
+            for simulator in self._simulators:
                 self._take(benches.waves(self._ours, wide, simulator))
             self.figures["fst_headers"] = self._ours.headers()
 
@@ -69,13 +72,13 @@ class Campaign:
     def _generated(self, name: str, file: Path) -> None:
         design, condition = generated.generate(self._ours, name, file)
         self._take([condition])
-        for simulator in SIMULATORS:
+        for simulator in self._simulators:
             entry: dict[str, Any] = {"configuration": name, "simulator": simulator}
             self._take(generated.passes(self._ours, name, design, simulator, entry))
             self.figures["make"].append(entry)
             print(entry, flush=True)
         found = self.figures["faults"]
-        self._take(generated.faults(self._ours, name, design, "icarus", found))
+        self._take(generated.faults(self._ours, name, design, self._simulators[0], found))
 
     def _take(self, conditions: Iterable[Condition]) -> None:
         for condition in conditions:
@@ -97,32 +100,50 @@ def commit() -> str:
     return f"{number}+changes" if changes else number
 
 
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The report of several commands, of which each did a part; other commits are forgotten."""
+    if any(old.get(name) != new[name] for name in ("commit", "seed", "tools")):
+        return new
+    added = ("commands", "bench", "make", "faults", "conditions", "hold")
+    return {**old, **new, **{name: old[name] + new[name] for name in added}}
+
+
 def main() -> int:
     """Run the campaign; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="of the configurations (1)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="some parts (all)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="figures as JSON")
+    parser.add_argument(
+        "--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS, help="some (both)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="figures as JSON, beside those of other parts",
+    )
     parser.add_argument("--folder", type=Path, help="keep the environment here, to use it again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-acceptance-") as folder:
         ours = Installation(options.folder.resolve() if options.folder else Path(folder))
-        campaign = Campaign(ours, options.seed, options.parts)
+        campaign = Campaign(ours, options.seed, options.parts, options.simulators)
         campaign.run()
         versions = ours.versions()
     holds = sum(holds for holds, _ in campaign.conditions)
     report = {
-        "command": "python -m tests.campaigns.bench.run " + " ".join(sys.argv[1:]),
+        "commands": [f"python -m tests.campaigns.bench.run {' '.join(sys.argv[1:])}"],
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "tools": versions,
         "seed": options.seed,
-        "parts": list(options.parts),
         "conditions": len(campaign.conditions),
         "hold": holds,
         **campaign.figures,
     }
     if options.output is not None:
+        if options.output.exists():
+            report = merged(json.loads(options.output.read_text(encoding="utf-8")), report)
         options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"{holds} of {len(campaign.conditions)} conditions hold")
     return conclude(campaign.conditions)
