@@ -12,14 +12,15 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hw.arch.config.file import render_toml
 from tests.campaigns.bench import benches, generated
-from tests.campaigns.bench.configs import drawn
+from tests.campaigns.bench.configs import KINDS, drawn
 from tests.campaigns.bench.generated import SIMULATORS
 from tests.campaigns.bench.installation import Installation
 from tests.support.missed import Condition, conclude
@@ -41,27 +42,40 @@ class Campaign:
         self.conditions: list[Condition] = []
         self.figures: dict[str, Any] = {"bench": [], "make": [], "faults": []}
 
-    def run(self) -> None:
-        """All parts, configuration by configuration, the faster simulator to build first."""
+    def run(self, kinds: Iterable[str]) -> Iterator[None]:
+        """All parts, configuration by configuration; yields where figures may be kept."""
         files = {}
         for name, config in drawn(self.seed):
             files[name] = self._ours.work / f"{name}.toml"
             files[name].write_text(render_toml(config), encoding="utf-8")
-        for name, file in files.items():
-            if "generated" in self._parts:
-                self._generated(name, file)
-        for simulator in self._simulators:
-            for name, file in files.items():
-                if "bench" in self._parts:
-                    self._whole(name, file, simulator)
+        if "generated" in self._parts:
+            for name in kinds:
+                self._generated(name, files[name])
+                yield
+        if "bench" in self._parts:
+            for simulator, name in product(self._simulators, kinds):
+                self._whole(name, files[name], simulator)
+                yield
         if "options" in self._parts:
             wide, small = files["wide"], files["microcontroller"]
-            self._take(benches.options(self._ours, wide))
             self._take(benches.refusals(self._ours, wide, small))
             self._take(benches.failing(self._ours, wide))
             for simulator in self._simulators:
                 self._take(benches.waves(self._ours, wide, simulator))
             self.figures["fst_headers"] = self._ours.headers()
+            yield
+            self._take(benches.options(self._ours, wide))
+            yield
+
+    def report(self) -> dict[str, Any]:
+        """What was found so far, for JSON."""
+        return {
+            "seed": self.seed,
+            "conditions": len(self.conditions),
+            "hold": sum(holds for holds, _ in self.conditions),
+            "missed": [said for holds, said in self.conditions if not holds],
+            **self.figures,
+        }
 
     def _whole(self, name: str, file: Path, simulator: str) -> None:
         figures, conditions = benches.whole(self._ours, name, file, simulator)
@@ -104,7 +118,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The report of several commands, of which each did a part; other commits are forgotten."""
     if any(old.get(name) != new[name] for name in ("commit", "seed", "tools")):
         return new
-    added = ("commands", "bench", "make", "faults", "conditions", "hold")
+    added = ("commands", "bench", "make", "faults", "conditions", "hold", "missed")
     return {**old, **new, **{name: old[name] + new[name] for name in added}}
 
 
@@ -124,27 +138,24 @@ def main() -> int:
         help="figures as JSON, beside those of other parts",
     )
     parser.add_argument("--folder", type=Path, help="keep the environment here, to use it again")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="some (all)")
     options = parser.parse_args()
+    output: Path | None = options.output
+    kept = json.loads(output.read_text(encoding="utf-8")) if output and output.exists() else {}
     with tempfile.TemporaryDirectory(prefix="bench-acceptance-") as folder:
         ours = Installation(options.folder.resolve() if options.folder else Path(folder))
+        head = {
+            "commands": [f"python -m tests.campaigns.bench.run {' '.join(sys.argv[1:])}"],
+            "commit": commit(),
+            "date": datetime.now(UTC).date().isoformat(),
+            "tools": ours.versions(),
+        }
         campaign = Campaign(ours, options.seed, options.parts, options.simulators)
-        campaign.run()
-        versions = ours.versions()
+        for _ in campaign.run(options.kinds):
+            if output is not None:
+                report = merged(kept, head | campaign.report())
+                output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     holds = sum(holds for holds, _ in campaign.conditions)
-    report = {
-        "commands": [f"python -m tests.campaigns.bench.run {' '.join(sys.argv[1:])}"],
-        "commit": commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "tools": versions,
-        "seed": options.seed,
-        "conditions": len(campaign.conditions),
-        "hold": holds,
-        **campaign.figures,
-    }
-    if options.output is not None:
-        if options.output.exists():
-            report = merged(json.loads(options.output.read_text(encoding="utf-8")), report)
-        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(f"{holds} of {len(campaign.conditions)} conditions hold")
     return conclude(campaign.conditions)
 

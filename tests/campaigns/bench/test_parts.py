@@ -59,7 +59,7 @@ def test_a_failure_is_named_only_with_its_coordinate():
 
 
 def test_parts_of_one_commit_are_gathered():
-    lists = {name: [name] for name in ("commands", "bench", "make", "faults")}
+    lists = {name: [name] for name in ("commands", "bench", "make", "faults", "missed")}
     part = {"commit": "a", "seed": 1, "tools": {}, "conditions": 3, "hold": 2, **lists}
     both = merged(part, part)
     assert both["conditions"] == 6 and both["hold"] == 4 and len(both["bench"]) == 2
