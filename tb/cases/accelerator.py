@@ -14,6 +14,7 @@ _CYCLES = 60_000  # that a phase may take
 _MACS = 4000
 _LEAST_MACS = 300
 _MACS_OF_ARRAY = 48_000
+_FIRMWARES_SHARE = 100  # firmware moves every word by itself, so its layers are smaller still
 
 
 def phases_case(
@@ -53,7 +54,7 @@ def accelerator(config: Config, demand: Demand) -> list[Case]:
     """
     most = _MACS_OF_ARRAY // (config.array.rows * config.array.cols)
     largest = min(_MACS, max(_LEAST_MACS, most))
-    largest //= 10 if config.control.microcontroller else 1
+    largest //= _FIRMWARES_SHARE if config.control.microcontroller else 1
     rate = demand.rate(0.4)
 
     def layers(name: str, count: int, *, counters: bool = False) -> program.Phase:
