@@ -12,7 +12,6 @@ from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
-from rowforge.reports.published import chip_link_cycles
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
@@ -78,7 +77,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
 
     active_pes : PEs that work in an average pass
     active_utilization : utilisation of these
-    chip_link_cycles, chip_link_cycles_most : see `rowforge.reports.published.chip_link_cycles`
+    chip_link_cycles : over a link of the configuration's `link.rate`
     """
     row = layer_row(config, layer, layer.model_cycles)
     share = layer.mapping.get("active_pes")
@@ -87,18 +86,12 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
         None if active is None else round(active * config.array.rows * config.array.cols, 1)
     )
     row["active_utilization"] = _of_active(row["utilization"], active)
-    row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
+    row["chip_link_cycles"] = layer.paced_cycles
     return row
 
 
 def _of_active(utilisation: float | None, active: float | None) -> float | None:
     return round(utilisation / active, 4) if utilisation and active else None
-
-
-def _over_chip_link(layer: Layer) -> tuple[int | None, int | None]:
-    if layer.model_cycles is None:
-        return None, None
-    return chip_link_cycles(layer.model_cycles, layer.link_bytes or 0)
 
 
 def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,8 +104,7 @@ def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[st
     total["active_pes"] = None if active is None else round(active, 1)
     share = None if active is None else active / (config.array.rows * config.array.cols)
     total["active_utilization"] = _of_active(total["utilization"], share)
-    for name in ("chip_link_cycles", "chip_link_cycles_most"):
-        total[name] = sum(row[name] or 0 for row in rows) or None
+    total["chip_link_cycles"] = sum(row["chip_link_cycles"] or 0 for row in rows) or None
     return total
 
 
@@ -129,14 +121,14 @@ COLUMNS = (
     Column("bound", "bound", left=True),
     Column("GLB bytes", "glb_bytes"),
     Column("link bytes", "link_bytes"),
-    Column("60/200 MHz link", "chip_link_cycles"),
+    Column("at link.rate", "chip_link_cycles"),
     Column("mapping", "mapping_text", left=True),
 )
 
 LEGEND = """\
 util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
 GLB: psums read and written, ifmaps read. link: raw, filters included.
-60/200 MHz link: cycles with 0.3 link words a core cycle, transfers hidden where they can be.
+at link.rate: cycles over a link that moves so many words a cycle, both ways together.
 mapping: in a PE p filters, q channels, S taps; u units of a column (rows x filter groups);
 c columns (rows x filter groups x items, ~ dealt out in a line); F outputs of a row."""
 

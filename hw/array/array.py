@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.arch.config import Config
 from hw.array.collector import CollectorBeat, CollectorConfig, ColumnCollector
 from hw.array.feeder import ColumnFeeder, FeederBeat
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.noc.multicast import MulticastNetwork
 from hw.pe.layouts import (
@@ -104,8 +104,8 @@ class PEArray(Block):
         m = Module()
         config = self.config
         rows, cols = range(config.array.rows), range(config.array.cols)
-        ifmap = self._network(m, platform, "ifmap", ifmap_bus(config))
-        filters = self._network(m, platform, "filter", filter_bus(config))
+        ifmap = self._network(m, "ifmap", ifmap_bus(config))
+        filters = self._network(m, "filter", filter_bus(config))
         connect(m, flipped(self.ifmap), ifmap.input)
         connect(m, flipped(self.filters), filters.input)
         newest, announced = self._newest(m)
@@ -113,14 +113,14 @@ class PEArray(Block):
         collectors: list[ColumnCollector] = []
         for col in cols:
             feeder, collector = ColumnFeeder(config), ColumnCollector(config)
-            instantiate(m, platform, f"feeder_{col}", feeder)
-            instantiate(m, platform, f"collector_{col}", collector)
+            m.submodules[f"feeder_{col}"] = feeder
+            m.submodules[f"collector_{col}"] = collector
             connect(m, flipped(self.psums_in[col]), feeder.input)
             connect(m, collector.output, flipped(self.psums_out[col]))
             self._configure_collector(m, collector, col)
             for row in rows:
                 pe = pes[row][col]
-                instantiate(m, platform, f"pe_{row}_{col}", pe)
+                m.submodules[f"pe_{row}_{col}"] = pe
                 connect(m, ifmap.outputs[row][col], pe.ifmap)
                 connect(m, filters.outputs[row][col], pe.filters)
                 connect(m, feeder.outputs[row], pe.column)
@@ -161,9 +161,7 @@ class PEArray(Block):
         m.d.sync += [late.eq(table), announced.eq(self.issued)]
         return late, announced
 
-    def _network(
-        self, m: Module, platform: object, name: str, beat: TaggedBeat
-    ) -> MulticastNetwork:
+    def _network(self, m: Module, name: str, beat: TaggedBeat) -> MulticastNetwork:
         config = self.config
         network = MulticastNetwork(
             beat["payload"].shape,
@@ -174,7 +172,7 @@ class PEArray(Block):
             pipeline=config.noc.pipeline,
             entry=config.control.pipeline,
         )
-        instantiate(m, platform, f"{name}_network", network)
+        m.submodules[f"{name}_network"] = network
         for bank in range(2):
             table = self.tables[bank]
             for row in range(config.array.rows):

@@ -8,7 +8,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.base.queue import Queue
 from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
@@ -81,7 +81,7 @@ class ColumnCollector(Block):
         m = Module()
         config = self.config
         queue = Queue(CollectorBeat(config), depth=config.noc.column_fifo)
-        instantiate(m, platform, "queue", queue)
+        m.submodules.queue = queue
         connect(m, queue.output, flipped(self.output))
         bank = ~self.done[0]  # of the pass after the last one done
         configs = Signal(self.configs.shape(), reset_less=True)

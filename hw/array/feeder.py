@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for
 
 from hw.arch.config import Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.queue import Queue
 from hw.pe.layouts import PsumWord, row_bits
 
@@ -56,7 +56,7 @@ class ColumnFeeder(Block):
         config = self.config
         lanes = config.pe.macs
         queue = Queue(FeederBeat(config), depth=config.noc.column_fifo, registered=True)
-        instantiate(m, platform, "queue", queue)
+        m.submodules.queue = queue
         connect(m, flipped(self.input), queue.input)
         beat = queue.output.payload
         position = Signal(range(max(config.noc.psum_in, 2)))  # of the next psum in the beat

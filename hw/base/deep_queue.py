@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 from hw.base.queue import Queue
 
 
@@ -32,8 +33,8 @@ class DeepQueue(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ram = instantiate(m, platform, "memory", Ram(width=self.width, depth=self.depth))
-        queue = instantiate(m, platform, "queue", Queue(self.width, depth=self.AHEAD))
+        m.submodules.memory = ram = Ram(width=self.width, depth=self.depth)
+        m.submodules.queue = queue = Queue(self.width, depth=self.AHEAD)
         connect(m, queue.output, flipped(self.output))
         write, read = (Signal(range(max(self.depth, 2)), name=n) for n in ("write", "read"))
         level = Signal(range(self.depth + 1))

@@ -3,7 +3,8 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.wiring import In, Out
 
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 
 
 class DelayLine(Block):
@@ -35,7 +36,7 @@ class DelayLine(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ram = instantiate(m, platform, "ring", Ram(width=self.width, depth=self.delay))
+        m.submodules.ring = ram = Ram(width=self.width, depth=self.delay)
         place = Signal(range(self.delay))
         following = Signal(range(self.delay))
         m.d.comb += following.eq(Mux(place == self.delay - 1, 0, place + 1))

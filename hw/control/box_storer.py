@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.box import walk_box
 from hw.engines.tables import compact
@@ -63,7 +63,7 @@ class BoxStorer(Block):
         reader = Reader(  # label: the box's last word
             1, width=config.buffer.width, pipeline=config.control.pipeline
         )
-        instantiate(m, platform, "reader", reader)
+        m.submodules.reader = reader
         connect(m, reader.port, flipped(self.port))
         region = Signal(compact(REGION))
         tag = Signal.like(self.tag)

@@ -40,10 +40,10 @@ from amaranth.hdl import (
     ClockDomain,
     Const,
     EnableInserter,
-    Fragment,
     Instance,
     ResetInserter,
     ResetSignal,
+    Signal,
 )
 from amaranth.hdl._ast import Switch  # this and the next are not exported; Amaranth is pinned
 from amaranth.hdl._ir import PortDirection
@@ -152,14 +152,15 @@ class VerilogPlatform(ModulePlatform):
                 raise RowforgeError(
                     f"port of {type(block).__name__} must have a free Verilog name, not {name!r}"
                 )
-            signal.name = name  # `instantiate` may have renamed it in an earlier emission
+            signal.name = name  # an earlier emission may have called it as a wire of a parent
             direction = PortDirection.Input if flow is In else PortDirection.Output
             ports[name] = (signal, direction)
         return ports
 
     def _to_rtlil(self, block: Block, name: str, ports: dict) -> str:
         """Elaborate a block and convert it; fills the clocks and resets into `ports`."""
-        fragment = Fragment.get(block, self)
+        fragment = self.contents(block)
+        self._name_wires(fragment)
         self._pass_controls_on(fragment, {})
         if self.options.reset_all:
             controls = {domain: ResetSignal(domain) for domain in block.clock_domains}
@@ -173,6 +174,16 @@ class VerilogPlatform(ModulePlatform):
             fragment, ports, name, emit_src=False, missing_domain=lambda _: None
         )
         return str(text)
+
+    def _name_wires(self, fragment: Any) -> None:
+        """Call the wires of each instance after the instance and its port."""
+        for child, name, _ in fragment.subfragments:
+            if self._is_instance(child):
+                for port, (value, _) in child.ports.items():
+                    if isinstance(value, Signal):
+                        value.name = f"{name}__{port}"
+            else:
+                self._name_wires(child)
 
     def _pass_controls_on(self, fragment: Any, resets: dict[str, tuple[bool, Any]]) -> None:
         """Let each `ResetInserter` reach the instances below it.

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, SLOT, TAG
 from hw.arch.config import Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import Begin, nest
 from hw.engines.tables import PassTable, compact
@@ -84,7 +84,7 @@ class IfmapEngine(Block):
         reader = Reader(
             BeatLabel(config), width=config.buffer.width, pipeline=config.control.pipeline
         )
-        instantiate(m, platform, "reader", reader)
+        m.submodules.reader = reader
         connect(m, reader.port, flipped(self.port))
         self._walk(m, reader)
         self._emit(m, reader)

@@ -8,7 +8,7 @@ from amaranth.utils import ceil_log2, exact_log2
 from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
 from hw.arch.config import Config
 from hw.array.feeder import FeederBeat
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable, compact
@@ -87,7 +87,7 @@ class PsumReader(Block):
             width=config.banks_per_beat * config.buffer.width,
             pipeline=config.control.pipeline,
         )
-        instantiate(m, platform, "reader", reader)
+        m.submodules.reader = reader
         connect(m, reader.port, flipped(self.port))
         self._walk(m, reader)
         self._emit(m, reader)

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 
 
 def weight_words(config: Config) -> int:
@@ -47,7 +48,7 @@ class WeightMemory(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ram = instantiate(m, platform, "memory", Ram(width=LINK_WORD_BITS, depth=self.depth))
+        m.submodules.memory = ram = Ram(width=LINK_WORD_BITS, depth=self.depth)
         following = Signal.like(self.address)  # the word after the one shown
         place = Signal.like(self.address)
         m.d.comb += [

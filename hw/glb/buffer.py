@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.config import Config
-from hw.base.block import Block, SinglePortRam, instantiate
+from hw.base.block import Block
+from hw.base.memory import SinglePortRam
 from hw.glb.ports import act_write_layout, psum_write_layout, read_port
 
 
@@ -61,7 +62,7 @@ class GlobalBuffer(Block):
             self.act_write.ready.eq(grant["act_write"]),
             self.act_read.request.ready.eq(grant["act_read"]),
         ]
-        outputs = [self._bank(m, platform, i, wanted, valid, grant) for i in range(self.banks)]
+        outputs = [self._bank(m, i, wanted, valid, grant) for i in range(self.banks)]
         self._answer(m, wanted, outputs)
         return m
 
@@ -112,12 +113,12 @@ class GlobalBuffer(Block):
             grant[name] = granted
         return grant
 
-    def _bank(self, m: Module, platform: object, index: int, wanted, valid, grant):
+    def _bank(self, m: Module, index: int, wanted, valid, grant):
         config = self.config
         ram = SinglePortRam(
             width=config.buffer.width, depth=config.buffer.depth, lane_width=config.array.data_width
         )
-        instantiate(m, platform, f"bank_{index}", ram)
+        m.submodules[f"bank_{index}"] = ram
         k = config.banks_per_beat
         part = (index - (config.buffer.banks - 2 * k * config.psum_groups)) % k
         takes = {}

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.queue import Queue
 
 
@@ -73,9 +73,9 @@ class Reader(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         queue = Queue(self.item, depth=self.DEPTH, registered=bool(self.pipeline))
-        instantiate(m, platform, "queue", queue)
+        m.submodules.queue = queue
         connect(m, queue.output, flipped(self.output))
-        asked = self._asked(m, platform)
+        asked = self._asked(m)
         credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         room = credit != 0
         pending = Signal()
@@ -98,10 +98,10 @@ class Reader(Block):
             m.d.sync += label.eq(asked.payload.label)
         return m
 
-    def _asked(self, m: Module, platform: object) -> stream.Interface:
+    def _asked(self, m: Module) -> stream.Interface:
         """The stream of requests at the buffer's side of the pipeline."""
         if not self.pipeline:
             return self.input
-        queue = instantiate(m, platform, "requests", Queue(self.request, depth=2))
+        m.submodules.requests = queue = Queue(self.request, depth=2)
         connect(m, flipped(self.input), queue.input)
         return queue.output

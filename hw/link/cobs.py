@@ -5,7 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import COBS_BLOCK, DELIMITER
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 from hw.link.items import BYTE, DECODED
 
 _FULL = COBS_BLOCK + 1  # code byte of a block that no zero follows
@@ -73,7 +74,7 @@ class CobsEncoder(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ram = instantiate(m, platform, "block", Ram(width=8, depth=COBS_BLOCK))
+        m.submodules.block = ram = Ram(width=8, depth=COBS_BLOCK)
         count, sent = Signal(8), Signal(8)
         full = Signal()  # the block is one that no zero follows
         bare = Signal()  # such a block came before: the frame may end without another one

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.arch.frames import WAIT_CYCLES
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 
 _WORD_BYTES = 8
 
@@ -60,7 +61,7 @@ class ResultCollector(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ram = instantiate(m, platform, "kept", Ram(width=8, depth=self.limit * _WORD_BYTES))
+        m.submodules.kept = ram = Ram(width=8, depth=self.limit * _WORD_BYTES)
         place = Signal(3)  # bytes of the word under way
         target = Signal(range(self.limit + 1))
         units, cycle = Signal(16), Signal(range(WAIT_CYCLES))

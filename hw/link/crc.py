@@ -11,7 +11,7 @@ from hw.arch.frames import (
     CRC_POLYNOMIAL,
     CRC_WIDTH,
 )
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.link.items import BYTE
 
 ALGORITHM = crc.Algorithm(
@@ -77,7 +77,7 @@ class Sealer(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        crc_byte = instantiate(m, platform, "checksum", CrcByte())
+        m.submodules.checksum = crc_byte = CrcByte()
         place = Signal(range(CRC_BYTES + 1))  # bytes of the CRC sent
         ending = self.input.payload.end
         seal = ending & (place != CRC_BYTES)

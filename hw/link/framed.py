@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.link.cobs import CobsDecoder, CobsEncoder
 from hw.link.crc import Sealer
 from hw.link.packet_fifo import PacketFifo
@@ -62,21 +62,16 @@ class FramedLink(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        decoder = instantiate(m, platform, "decoder", CobsDecoder())
-        receiver = instantiate(m, platform, "receiver", FrameReceiver())
-        buffer = instantiate(m, platform, "buffer", PacketFifo(words=self.request_words))
-        responder = instantiate(
-            m,
-            platform,
-            "responder",
-            Responder(
-                request_words=self.request_words,
-                reply_words=self.reply_words,
-                config_hash=self.config_hash,
-            ),
+        m.submodules.decoder = decoder = CobsDecoder()
+        m.submodules.receiver = receiver = FrameReceiver()
+        m.submodules.buffer = buffer = PacketFifo(words=self.request_words)
+        m.submodules.responder = responder = Responder(
+            request_words=self.request_words,
+            reply_words=self.reply_words,
+            config_hash=self.config_hash,
         )
-        sealer = instantiate(m, platform, "sealer", Sealer())
-        encoder = instantiate(m, platform, "encoder", CobsEncoder())
+        m.submodules.sealer = sealer = Sealer()
+        m.submodules.encoder = encoder = CobsEncoder()
         connect(m, flipped(self.rx), decoder.input)
         connect(m, decoder.output, receiver.input)
         connect(m, receiver.frame, responder.frame)

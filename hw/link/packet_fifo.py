@@ -5,7 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 from hw.base.queue import Queue
 
 _WORD_BYTES = 8
@@ -60,9 +61,9 @@ class PacketFifo(Block):
         m = Module()
         depth = self.words * _WORD_BYTES
         bits = exact_log2(depth)
-        ram = instantiate(m, platform, "memory", Ram(width=8, depth=depth))
+        m.submodules.memory = ram = Ram(width=8, depth=depth)
         ahead = Module()
-        queue = instantiate(ahead, platform, "queue", Queue(8, depth=self.AHEAD))
+        ahead.submodules.queue = queue = Queue(8, depth=self.AHEAD)
         m.submodules.ahead = ResetInserter(self.clear)(ahead)
         connect(m, queue.output, flipped(self.output))
         # Pointers have a bit more than addresses: their difference is a level.

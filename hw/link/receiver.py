@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.frames import CRC_BYTES, FRAME
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.link.crc import CrcByte
 from hw.link.items import DECODED, RECEIVED
@@ -40,7 +40,7 @@ class FrameReceiver(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        crc = instantiate(m, platform, "checksum", CrcByte())
+        m.submodules.checksum = crc = CrcByte()
         item = self.input.payload
         held = Signal()
         header = Signal(_HEADER_BYTES * 8)

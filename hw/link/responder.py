@@ -8,7 +8,7 @@ from amaranth.utils import bits_for
 from hw.arch.commands import MAGIC
 from hw.arch.frames import FRAME, LINK_STATUS, NAK, REPLY, LinkOpcode, LinkStatus
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.link.collector import ResultCollector
 from hw.link.items import BYTE, RECEIVED
@@ -70,7 +70,7 @@ class Responder(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self._make(m, platform)
+        self._make(m)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.frame.ready.eq(1)
@@ -93,11 +93,11 @@ class Responder(Block):
             self._send(m)
         return m
 
-    def _make(self, m: Module, platform: object) -> None:
+    def _make(self, m: Module) -> None:
         """Registers, parts, and what does not depend on the state."""
-        self.session = instantiate(m, platform, "session", Session())
+        m.submodules.session = self.session = Session()
         collector = ResultCollector(words=self.reply_words)
-        self.collector = instantiate(m, platform, "collector", collector)
+        m.submodules.collector = self.collector = collector
         self.counts = {name: Signal(16, name=name) for name in _COUNTS}
         words = max(self.reply_words, LINK_STATUS.words)
         answer = data.StructLayout({"opcode": 8, "status": 8, "words": bits_for(words)})

@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.errors import RowforgeError
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.queue import Queue
 
 _PARTS = 16  # of a clock cycle, in which bit times are counted: any rate, without drift
@@ -46,7 +46,7 @@ class UartReceiver(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        queue = instantiate(m, platform, "queue", Queue(8, depth=_BUFFERED))
+        m.submodules.queue = queue = Queue(8, depth=_BUFFERED)
         connect(m, queue.output, flipped(self.output))
         first, level = Signal(init=1), Signal(init=1)  # against metastability
         timer = Signal(range(2 * self.bit_time + _PARTS))

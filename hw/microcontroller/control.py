@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2
 
 from hw.arch.config import Config
-from hw.base.block import Block, SinglePortRam, instantiate
+from hw.base.block import Block
+from hw.base.memory import SinglePortRam
 from hw.microcontroller import firmware
 from hw.microcontroller.core import Core, source
 from hw.microcontroller.ports import Registers
@@ -41,12 +42,12 @@ class Processor(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        core = instantiate(m, platform, "core", Core())
-        registers = instantiate(m, platform, "registers", Registers(self.config))
+        m.submodules.core = core = Core()
+        m.submodules.registers = registers = Registers(self.config)
         connect(m, flipped(self.command), registers.command)
         connect(m, registers.result, flipped(self.result))
         bus = core.bus
-        rom, ram = self._rom(m, bus), self._ram(m, platform, bus)
+        rom, ram = self._rom(m, bus), self._ram(m, bus)
         region = Signal(2)  # of the access of the cycle before
         m.d.sync += region.eq(Cat(bus.addr[_RAM], bus.addr[_REGISTERS]))
         m.d.comb += [
@@ -67,11 +68,11 @@ class Processor(Block):
         m.d.comb += [read.en.eq(bus.read), read.addr.eq(bus.addr[2:])]
         return read.data
 
-    def _ram(self, m: Module, platform: object, bus) -> Value:
+    def _ram(self, m: Module, bus) -> Value:
         """Global buffer and the firmware's own memory: the word of the cycle before."""
         size = self.config.glb_bytes + firmware.working_bytes(self.config)
         ram = SinglePortRam(width=_WORD, depth=size // 4, lane_width=8)
-        instantiate(m, platform, "ram", ram)
+        m.submodules.ram = ram
         m.d.comb += [
             ram.en.eq((bus.read | bus.write) & bus.addr[_RAM]),
             ram.we.eq(Mux(bus.write, bus.wstrb, 0)),

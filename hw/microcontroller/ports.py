@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from hw.arch.commands import COLUMN, ROW
 from hw.arch.config import Config
 from hw.array.array import PEArray
-from hw.base.block import Block, ResetReplacer, instantiate
+from hw.base.block import Block, ResetReplacer
 from hw.base.layouts import layout
 from hw.microcontroller.registers import ACTIVITY, ACTIVITY_BITS, MAP, STATUS_BITS
 
@@ -48,7 +48,7 @@ class Registers(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         inner = Module()
-        array = instantiate(inner, platform, "array", PEArray(self.config))
+        inner.submodules.array = array = PEArray(self.config)
         m.submodules.core = ResetReplacer(self._written("RESET"))(inner)
         issued = Signal(2)
         with m.If(self._written("ISSUE")):

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect
 
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.base.queue import Queue
 
@@ -67,7 +67,7 @@ class XBus(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        beats = self._found(m, platform)
+        beats = self._found(m)
         targets = beats.payload.targets
         waits = targets & ~Cat(output.ready for output in self.outputs)
         m.d.comb += beats.ready.eq(~waits.any())
@@ -78,7 +78,7 @@ class XBus(Block):
             ]
         return m
 
-    def _found(self, m: Module, platform: object) -> stream.Interface:
+    def _found(self, m: Module) -> stream.Interface:
         """The stream of beats with the columns that want them."""
         found = stream.Signature(self.beat).create()
         m.d.comb += [
@@ -88,19 +88,19 @@ class XBus(Block):
         ]
         for col in range(self.cols):
             controller = MulticastController(width=self.tag)
-            instantiate(m, platform, f"controller_{col}", controller)
+            m.submodules[f"controller_{col}"] = controller
             m.d.comb += [
                 controller.tag.eq(self.input.payload.tag),
                 controller.id.eq(self.ids[col]),
                 controller.enable.eq(self.enables[col]),
                 found.payload.targets[col].eq(controller.match),
             ]
-        return _waiting(m, platform, found, self.beat) if self.pipeline else found
+        return _waiting(m, found, self.beat) if self.pipeline else found
 
 
-def _waiting(m: Module, platform: object, beats: stream.Interface, shape) -> stream.Interface:
+def _waiting(m: Module, beats: stream.Interface, shape) -> stream.Interface:
     """The same stream after a queue of two."""
-    queue = instantiate(m, platform, "queue", Queue(shape, depth=2))
+    m.submodules.queue = queue = Queue(shape, depth=2)
     connect(m, beats, queue.input)
     return queue.output
 
@@ -161,7 +161,7 @@ class MulticastNetwork(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows, cols = self.shape
-        beats = self._found(m, platform)
+        beats = self._found(m)
         beat = beats.payload
         offsets = of_bank(m, self.rows, beat.bank, "offsets")
         ids = of_bank(m, self.ids, beat.bank, "ids")
@@ -169,7 +169,7 @@ class MulticastNetwork(Block):
         waits = []
         for row in range(rows):
             bus = XBus(self.payload, tag=self.tags[1], cols=cols, pipeline=self.pipeline)
-            instantiate(m, platform, f"x_bus_{row}", bus)
+            m.submodules[f"x_bus_{row}"] = bus
             m.d.comb += [
                 bus.input.payload.payload.eq(beat.payload),
                 bus.input.payload.tag.eq(beat.tag - offsets[row].offset),
@@ -182,7 +182,7 @@ class MulticastNetwork(Block):
         m.d.comb += beats.ready.eq(~Cat(waits).any())
         return m
 
-    def _found(self, m: Module, platform: object) -> stream.Interface:
+    def _found(self, m: Module) -> stream.Interface:
         """The stream of beats with the rows that want them."""
         beat = self.input.payload
         wanted = of_bank(m, self.rows, beat.bank, "wanted")
@@ -194,14 +194,14 @@ class MulticastNetwork(Block):
         ]
         for row in range(self.shape[0]):
             controller = MulticastController(width=self.tags[0])
-            instantiate(m, platform, f"controller_{row}", controller)
+            m.submodules[f"controller_{row}"] = controller
             m.d.comb += [
                 controller.tag.eq(beat.row),
                 controller.id.eq(wanted[row].id),
                 controller.enable.eq(wanted[row].enable),
                 found.payload.rows[row].eq(controller.match),
             ]
-        return _waiting(m, platform, found, self.beat) if self.entry else found
+        return _waiting(m, found, self.beat) if self.entry else found
 
     def _deliver(self, m: Module, bus: XBus, row: int) -> None:
         for col in range(self.shape[1]):

@@ -5,7 +5,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 from hw.pe.layouts import FilterBeat
 
 
@@ -53,7 +54,7 @@ class FilterSpad(Block):
         config = self.config
         rows = config.filter_half // config.noc.filter
         ram = Ram(width=config.noc.filter * config.weight_width, depth=2 * rows)
-        instantiate(m, platform, "memory", ram)
+        m.submodules.memory = ram
         loaded, full = Signal(), Signal()  # one half is complete; both are
         filling, reading = Signal(), Signal()  # halves
         row = Signal(range(max(rows, 2)))

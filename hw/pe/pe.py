@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block, inlined
 from hw.base.queue import Queue
 from hw.pe.adder import GatedAdder
 from hw.pe.filter_spad import FilterSpad
@@ -84,11 +84,15 @@ class PE(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.parameters
-        m.submodules.ifmap_queue = queue = Queue(IfmapBeat(config), depth=config.pe.ifmap_fifo)
-        instantiate(m, platform, "ifmap_spad", ifmap := IfmapSpad(config))
-        instantiate(m, platform, "filter_spad", filters := FilterSpad(config))
-        instantiate(m, platform, "walk", walk := WindowWalk(config))
-        m.submodules.output_queue = output = Queue(ChainWord(config), depth=config.pe.psum_fifo)
+        m.submodules.ifmap_queue = queue = inlined(
+            Queue(IfmapBeat(config), depth=config.pe.ifmap_fifo)
+        )
+        m.submodules.ifmap_spad = ifmap = IfmapSpad(config)
+        m.submodules.filter_spad = filters = FilterSpad(config)
+        m.submodules.walk = walk = WindowWalk(config)
+        m.submodules.output_queue = output = inlined(
+            Queue(ChainWord(config), depth=config.pe.psum_fifo)
+        )
         connect(m, flipped(self.ifmap), queue.input)
         connect(m, queue.output, ifmap.beats)
         connect(m, flipped(self.filters), filters.beats)
@@ -117,7 +121,7 @@ class PE(Block):
         ]
         before, products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
         waits = self._waits(m, advance, *before)
-        self._accumulate(m, platform, advance, waits, products, output)
+        self._accumulate(m, advance, waits, products, output)
         m.d.comb += [
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
@@ -212,9 +216,7 @@ class PE(Block):
         ]
         return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
 
-    def _accumulate(
-        self, m: Module, platform: object, advance: Signal, waits, products, output: Queue
-    ) -> None:
+    def _accumulate(self, m: Module, advance: Signal, waits, products, output: Queue) -> None:
         """Add to the psum slot or, in a window's last round, to the chain and send."""
         config = self.parameters
         valid, operation, product = products
@@ -242,9 +244,7 @@ class PE(Block):
         ]
         for k in range(config.pe.macs):
             sent = output.input.payload.psums[k]
-            adder = instantiate(
-                m, platform, f"adder_{k}", GatedAdder(width=config.array.psum_width)
-            )
+            m.submodules[f"adder_{k}"] = adder = GatedAdder(width=config.array.psum_width)
             m.d.comb += [
                 adder.held.eq(read.data[k]),
                 adder.term.eq(Mux(operation.zero, 0, product[k])),

@@ -9,8 +9,9 @@ from amaranth.utils import ceil_log2
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
 from hw.base.delay_line import DelayLine
+from hw.base.memory import Ram
 from hw.base.queue import Queue
 from hw.post.items import item_layout
 from hw.post.layouts import (
@@ -108,8 +109,8 @@ class PostProcessor(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        packer = instantiate(m, platform, "packer", Packer(self.config))
-        writing = self._writes(m, platform, packer)
+        m.submodules.packer = packer = Packer(self.config)
+        writing = self._writes(m, packer)
         flight = Signal(1 + lane_latency(self.modes))  # items in the pipeline, the newest in bit 0
         en = Signal()
         m.d.comb += [
@@ -120,37 +121,32 @@ class PostProcessor(Block):
         ]
         with m.If(en):
             m.d.sync += flight.eq(Cat(self.items.valid, flight))
-        entries = self._parameters(m, platform, en)
-        self._lanes(m, platform, en, entries, packer)
-        self._placement(m, platform, en, len(flight), packer)
+        entries = self._parameters(m, en)
+        self._lanes(m, en, entries, packer)
+        self._placement(m, en, len(flight), packer)
         return m
 
-    def _writes(self, m: Module, platform: object, packer: Packer) -> Value:
+    def _writes(self, m: Module, packer: Packer) -> Value:
         """Lead the packer's writes out; returns whether one waits."""
         if not self.config.control.pipeline:
             connect(m, flipped(self.writes), packer.writes)
             return self.writes.valid
         shape = buffer_write_layout(self.config)
-        queue = instantiate(m, platform, "write_queue", Queue(shape, depth=2))
+        m.submodules.write_queue = queue = Queue(shape, depth=2)
         connect(m, packer.writes, queue.input)
         connect(m, queue.output, flipped(self.writes))
         return packer.writes.valid | self.writes.valid
 
-    def _parameters(self, m: Module, platform: object, en: Signal) -> data.View:
+    def _parameters(self, m: Module, en: Signal) -> data.View:
         """The parameter entries of the item that was taken in the cycle before."""
         units = self.config.post.units
         stored = stored_param_layout(self.modes)
         entries = data.ArrayLayout(stored, units)
         entry = Signal(stored)
-        ram = instantiate(
-            m,
-            platform,
-            "parameters",
-            Ram(
-                width=entries.size,
-                depth=self.config.post.channels // units,
-                lane_width=stored.size,
-            ),
+        m.submodules.parameters = ram = Ram(
+            width=entries.size,
+            depth=self.config.post.channels // units,
+            lane_width=stored.size,
         )
         m.d.comb += [entry[name].eq(self.params.data[name]) for name in stored.members]
         m.d.comb += [
@@ -162,9 +158,7 @@ class PostProcessor(Block):
         ]
         return entries(ram.read.data)
 
-    def _lanes(
-        self, m: Module, platform: object, en: Signal, entries: data.View, packer: Packer
-    ) -> None:
+    def _lanes(self, m: Module, en: Signal, entries: data.View, packer: Packer) -> None:
         item = self.items.payload
         acc = Signal(item.acc.shape(), reset_less=True)
         bank = Signal(reset_less=True)
@@ -174,7 +168,7 @@ class PostProcessor(Block):
             lane = Requantiser(
                 acc_width=self.acc_width, data_width=self.config.array.data_width, modes=self.modes
             )
-            instantiate(m, platform, f"lane_{i}", lane)
+            m.submodules[f"lane_{i}"] = lane
             m.d.comb += [
                 lane.en.eq(en),
                 lane.acc.eq(acc[i]),
@@ -185,15 +179,13 @@ class PostProcessor(Block):
             ]
             m.d.comb += [lane.cfg[b].eq(self.cfg[b].lane) for b in range(BANKS)]
 
-    def _placement(
-        self, m: Module, platform: object, en: Signal, delay: int, packer: Packer
-    ) -> None:
+    def _placement(self, m: Module, en: Signal, delay: int, packer: Packer) -> None:
         """Carry where an item belongs past the lanes."""
         item = self.items.payload
         place = Signal(placement_layout(self.config))
         m.d.comb += [place[name].eq(item[name]) for name in ("mask", "addr", "lane", "bank")]
         line = DelayLine(width=len(place.as_value()), delay=delay)
-        instantiate(m, platform, "placement", line)
+        m.submodules.placement = line
         m.d.comb += [line.en.eq(en), line.value.eq(place), packer.place.eq(line.delayed)]
         layer = of_bank(self.cfg, packer.place.bank)
         m.d.comb += [

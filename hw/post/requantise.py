@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import Rounding
 from hw.arch.errors import RowforgeError
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.pipeline import Pipeline
 from hw.post.layouts import BANKS, PARAM_LAYOUT, lane_config_layout, of_bank
 from hw.post.multiplier import Multiplier
@@ -146,11 +146,11 @@ class Requantiser(Block):
             pipe.put(addend=self._addend(pipe))
         self._add_bias(m, pipe)
         self._choose_addend(m, pipe)
-        self._scale_up(m, pipe, platform)
+        self._scale_up(m, pipe)
         self._take_magnitude(m, pipe)
-        self._multiply(m, pipe, platform)
+        self._multiply(m, pipe)
         self._round_product(m, pipe)
-        self._shift_right(m, pipe, platform)
+        self._shift_right(m, pipe)
         self._add_zero_point(m, pipe)
         self._clamp(m, pipe)
         assert pipe.rank == self.latency
@@ -204,13 +204,13 @@ class Requantiser(Block):
             m.d.comb += chosen.eq(multiplier - addend)
         pipe.put(addend=chosen)
 
-    def _scale_up(self, m: Module, pipe: Pipeline, platform: object) -> None:
+    def _scale_up(self, m: Module, pipe: Pipeline) -> None:
         """x: int32(sum) shifted left as TFLM wants, or normalised for ORT."""
         total = pipe["total"]
         pipe.put(x=total[:32].as_signed(), above=total[32:].as_signed(), shift=Const(0, 5))
         if not self._two_step:
             return
-        normaliser = instantiate(m, platform, "normaliser", Normaliser())
+        m.submodules.normaliser = normaliser = Normaliser()
         m.d.comb += [
             normaliser.en.eq(self.en),
             normaliser.value.eq(pipe["x"]),
@@ -274,12 +274,12 @@ class Requantiser(Block):
             m.d.comb += b.eq(1)
         pipe.put(b=b, right=right)
 
-    def _multiply(self, m: Module, pipe: Pipeline, platform: object) -> None:
+    def _multiply(self, m: Module, pipe: Pipeline) -> None:
         """value = a * b; the bits of a WIDE16 magnitude above 32 go around the multiplier."""
         if not self._multiplies:
             pipe.put(value=Cat(pipe["a"], pipe["above"]))
             return
-        multiplier = instantiate(m, platform, "multiplier", Multiplier())
+        m.submodules.multiplier = multiplier = Multiplier()
         m.d.comb += [
             multiplier.en.eq(self.en),
             multiplier.a.eq(pipe["a"]),
@@ -322,11 +322,9 @@ class Requantiser(Block):
         pipe.put(value=Cat(low & ~dropped, high))
         pipe.advance("bank", "negative", "value", "right")
 
-    def _shift_right(self, m: Module, pipe: Pipeline, platform: object) -> None:
+    def _shift_right(self, m: Module, pipe: Pipeline) -> None:
         """Quotient and what was cut off of it; from here on RAW values go a way of their own."""
-        shifter = instantiate(
-            m, platform, "right_shifter", RightShifter(width=self._quotient_width)
-        )
+        m.submodules.right_shifter = shifter = RightShifter(width=self._quotient_width)
         pipe.put(raw=pipe["value"][:32])
         m.d.comb += [
             shifter.en.eq(self.en),

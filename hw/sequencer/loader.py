@@ -5,7 +5,8 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
+from hw.base.memory import Ram
 
 
 class PatternLoader(Block):
@@ -60,7 +61,7 @@ class PatternLoader(Block):
         m = Module()
         stride = 1 << ceil_log2(self.words)  # a power of two, so that an address is a concatenation
         ram = Ram(width=LINK_WORD_BITS, depth=self.patterns * stride)
-        instantiate(m, platform, "memory", ram)
+        m.submodules.memory = ram
         held = [Signal.like(self.pattern, name=f"held_{bank}") for bank in range(2)]
         valid = Signal(2)
         position = Signal(range(self.words + 1))

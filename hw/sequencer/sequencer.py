@@ -18,7 +18,7 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.engines.tables import EntryTable, PassTable, compact
 from hw.sequencer.loader import PatternLoader
@@ -122,22 +122,12 @@ class Sequencer(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        walker = instantiate(m, platform, "walker", NestWalker())
-        rows = instantiate(
-            m,
-            platform,
-            "row_loader",
-            PatternLoader(
-                patterns=config.control.row_patterns, words=row_pattern_words(config.array.rows)
-            ),
+        m.submodules.walker = walker = NestWalker()
+        m.submodules.row_loader = rows = PatternLoader(
+            patterns=config.control.row_patterns, words=row_pattern_words(config.array.rows)
         )
-        cols = instantiate(
-            m,
-            platform,
-            "col_loader",
-            PatternLoader(
-                patterns=config.control.col_patterns, words=col_pattern_words(config.array.cols)
-            ),
+        m.submodules.col_loader = cols = PatternLoader(
+            patterns=config.control.col_patterns, words=col_pattern_words(config.array.cols)
         )
         connect(m, flipped(self.descriptor), walker.write)
         connect(m, flipped(self.rows), rows.write)
@@ -168,7 +158,7 @@ class Sequencer(Block):
             m.d.sync += self.issued.eq(self.issued + 1)
         for number in range(2):
             self._fill(m, self.tables[number], bank == number, issue, walker, rows, cols)
-        self._entry_tables(m, platform, bank, rows, cols)
+        self._entry_tables(m, bank, rows, cols)
         return m
 
     def _array_left(self, m: Module, issue: Signal) -> Value:
@@ -215,15 +205,14 @@ class Sequencer(Block):
                         table.cols[i][name].eq(entry[name]) for name in ("active", "tid", "base")
                     ]
 
-    def _entry_tables(self, m: Module, platform: object, bank, rows, cols) -> None:
+    def _entry_tables(self, m: Module, bank, rows, cols) -> None:
         """Tables of slots, segments and columns, filled from the pattern words."""
         config = self.config
         slots_from = PATTERN.words + config.array.rows * ROW.words
         segments_from = slots_from + config.array.rows * SLOT.words
-        self._entry_table(m, platform, "slots", SLOT, bank, rows, slots_from, (self.slot,))
+        self._entry_table(m, "slots", SLOT, bank, rows, slots_from, (self.slot,))
         self._entry_table(
             m,
-            platform,
             "segments",
             SEGMENT,
             bank,
@@ -233,7 +222,6 @@ class Sequencer(Block):
         )
         self._entry_table(
             m,
-            platform,
             "columns",
             COLUMN,
             bank,
@@ -242,11 +230,11 @@ class Sequencer(Block):
             (self.column_in, self.column_out),
         )
 
-    def _entry_table(self, m, platform, name, struct, bank, loader, start, ports) -> None:
+    def _entry_table(self, m, name, struct, bank, loader, start, ports) -> None:
         config = self.config
         entries = config.array.cols if struct is COLUMN else config.array.rows
         table = EntryTable(struct, config, entries=entries, ports=len(ports))
-        instantiate(m, platform, name, table)
+        m.submodules[name] = table
         word = loader.word
         offset = Signal(range(max(entries * struct.words, 2)), name=f"{name}_offset")
         inside = (word.index >= start) & (word.index < start + entries * struct.words)

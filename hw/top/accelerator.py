@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, ResetReplacer, instantiate
+from hw.base.block import Block, ResetReplacer
 from hw.control.decoder import Decoder
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import Processor, require_processor
@@ -35,29 +35,29 @@ class AcceleratorCore(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.config.control.microcontroller:
-            processor = instantiate(m, platform, "processor", Processor(self.config))
+            m.submodules.processor = processor = Processor(self.config)
             connect(m, flipped(self.cmd), processor.command)
             connect(m, processor.result, flipped(self.result))
             return m
-        decoder = self._decoder(m, platform)
+        decoder = self._decoder(m)
         width = self.config.link.width
         if width == LINK_WORD_BITS:
             connect(m, flipped(self.cmd), decoder.command)
             connect(m, decoder.result, flipped(self.result))
             return m
-        assembler = instantiate(m, platform, "assembler", WordAssembler(width=width))
-        splitter = instantiate(m, platform, "splitter", WordSplitter(width=width))
+        m.submodules.assembler = assembler = WordAssembler(width=width)
+        m.submodules.splitter = splitter = WordSplitter(width=width)
         connect(m, flipped(self.cmd), assembler.beats)
         connect(m, assembler.words, decoder.command)
         connect(m, decoder.result, splitter.words)
         connect(m, splitter.beats, flipped(self.result))
         return m
 
-    def _decoder(self, m: Module, platform: object) -> Decoder:
+    def _decoder(self, m: Module) -> Decoder:
         """The decoder with the engine behind it."""
-        decoder = instantiate(m, platform, "decoder", Decoder(self.config))
+        m.submodules.decoder = decoder = Decoder(self.config)
         inner = Module()
-        engine = instantiate(inner, platform, "engine", Engine(self.config))
+        inner.submodules.engine = engine = Engine(self.config)
         m.submodules.core = ResetReplacer(decoder.flush)(inner)
         connect(m, decoder.engine, engine.control)
         return decoder

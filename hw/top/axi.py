@@ -8,7 +8,7 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import require_processor
@@ -90,13 +90,13 @@ class AxiAccelerator(Block):
         m = Module()
         m.domains.sync = ClockDomain("sync")
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
-        port = instantiate(m, platform, "port", AxiLitePort())
+        m.submodules.port = port = AxiLitePort()
         for name, member in AXI_LITE.items():
             inner, outer = getattr(port, name), getattr(self, f"s_axi_{name}")
             m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
         restart = Signal()
         inside = Module()
-        command, result = self._streams(inside, platform)
+        command, result = self._streams(inside)
         m.submodules.core = ResetInserter(restart)(inside)
         left = Signal(REGISTER_BITS)  # result words that may pass
         m.d.comb += [
@@ -112,14 +112,14 @@ class AxiAccelerator(Block):
         self._registers(m, port, restart, left, result.valid)
         return m
 
-    def _streams(self, m: Module, platform: object) -> tuple:
+    def _streams(self, m: Module) -> tuple:
         """The accelerator's streams in words."""
-        device = instantiate(m, platform, "accelerator", AcceleratorCore(self.config))
+        m.submodules.accelerator = device = AcceleratorCore(self.config)
         width = self.config.link.width
         if width == LINK_WORD_BITS:
             return device.cmd, device.result
-        splitter = instantiate(m, platform, "narrow", WordSplitter(width=width))
-        assembler = instantiate(m, platform, "widen", WordAssembler(width=width))
+        m.submodules.narrow = splitter = WordSplitter(width=width)
+        m.submodules.widen = assembler = WordAssembler(width=width)
         connect(m, splitter.beats, device.cmd)
         connect(m, device.result, assembler.beats)
         return splitter.words, assembler.words

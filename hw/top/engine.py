@@ -8,7 +8,7 @@ from amaranth.utils import bits_for, exact_log2
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.counters import COUNTERS
 from hw.array.array import PEArray
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
 from hw.base.queue import Queue
 from hw.control.box_loader import BoxLoader
@@ -47,13 +47,13 @@ class Engine(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        parts = _Parts(m, platform, self.config)
+        parts = _Parts(m, self.config)
         self._sequence(m, parts)
-        self._weights(m, platform, parts)
-        self._buffer(m, platform, parts)
+        self._weights(m, parts)
+        self._buffer(m, parts)
         self._post(m, parts)
         self._tables(m, parts)
-        self._count(m, platform, parts)
+        self._count(m, parts)
         return m
 
     def _sequence(self, m: Module, p: "_Parts") -> None:
@@ -115,12 +115,12 @@ class Engine(Block):
         m.d.comb += self.control.older_done.eq(pending <= 1)
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
-    def _weights(self, m: Module, platform: object, p: "_Parts") -> None:
+    def _weights(self, m: Module, p: "_Parts") -> None:
         """Filters come from the stream through the prefetch FIFO, or from the weight memory."""
         prefetch = DeepQueue(
             width=LINK_WORD_BITS, depth=self.config.buffer.filter_prefetch // WEIGHT_BYTES
         )
-        instantiate(m, platform, "prefetch", prefetch)
+        m.submodules.prefetch = prefetch
         connect(m, flipped(self.control.filters), prefetch.input)
         words = prefetch.output
         m.d.comb += self.control.surplus.eq(words.valid)
@@ -128,7 +128,7 @@ class Engine(Block):
         if not depth:
             connect(m, words, p.filters.words)
         else:
-            memory = instantiate(m, platform, "weight_memory", WeightMemory(depth=depth))
+            m.submodules.weight_memory = memory = WeightMemory(depth=depth)
             resident = memory.words
             connect(m, flipped(self.control.memory), memory.write)
             m.d.comb += [
@@ -147,13 +147,13 @@ class Engine(Block):
             connect(m, p.reader.columns[col], p.array.psums_in[col])
             connect(m, p.array.psums_out[col], p.writer.columns[col])
 
-    def _buffer(self, m: Module, platform: object, p: "_Parts") -> None:
+    def _buffer(self, m: Module, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""
         config = self.config
         reads = ReadArbiter(clients=3, width=config.buffer.width)
         writes = WriteArbiter(act_write_layout(config))
-        instantiate(m, platform, "read_arbiter", reads)
-        instantiate(m, platform, "write_arbiter", writes)
+        m.submodules.read_arbiter = reads
+        m.submodules.write_arbiter = writes
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
         connect(m, p.ifmaps.port, reads.clients[0])
@@ -162,7 +162,7 @@ class Engine(Block):
         connect(m, p.loader.write, writes.second)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
-        vector, asked = reads.clients[1], self._vector_requests(m, platform, p)
+        vector, asked = reads.clients[1], self._vector_requests(m, p)
         granted = Signal()
         m.d.comb += [
             vector.request.valid.eq(asked.valid),
@@ -174,11 +174,11 @@ class Engine(Block):
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
         self._boxes(m, p)
 
-    def _vector_requests(self, m: Module, platform: object, p: "_Parts") -> stream.Interface:
+    def _vector_requests(self, m: Module, p: "_Parts") -> stream.Interface:
         """The vector engine's reads, with `control.pipeline` out of a queue of two."""
         if not self.config.control.pipeline:
             return p.vector.requests
-        queue = instantiate(m, platform, "vector_requests", Queue(REQUEST, depth=2))
+        m.submodules.vector_requests = queue = Queue(REQUEST, depth=2)
         connect(m, p.vector.requests, queue.input)
         return queue.output
 
@@ -269,7 +269,7 @@ class Engine(Block):
                 m.d.comb += target.collector[name].eq(constants[name])
             m.d.comb += target.collector.odd.eq(source.constants.odd)
 
-    def _count(self, m: Module, platform: object, p: "_Parts") -> None:
+    def _count(self, m: Module, p: "_Parts") -> None:
         """What the counters count; see `COUNTERS`."""
         config, control = self.config, self.control
         activity = p.array.activity
@@ -297,7 +297,7 @@ class Engine(Block):
             (field.name, pes if field.name.startswith(("pe_", "macs", "gated", "stall")) else 1)
             for field in COUNTERS.fields
         )
-        counters = instantiate(m, platform, "counters", Counters(widths=widths))
+        m.submodules.counters = counters = Counters(widths=widths)
         m.d.comb += [counters.increments[name].eq(event) for name, event in events.items()]
         m.d.comb += [
             counters.clear.eq(control.clear),
@@ -324,21 +324,19 @@ def _fires(port: stream.Interface):
 class _Parts:
     """The blocks of the engine, instantiated."""
 
-    def __init__(self, m: Module, platform: object, config: Config):
+    def __init__(self, m: Module, config: Config):
         width = accumulator_width(config)
-        self.sequencer = instantiate(m, platform, "sequencer", Sequencer(config))
-        self.filters = instantiate(m, platform, "filter_engine", FilterEngine(config))
-        self.ifmaps = instantiate(m, platform, "ifmap_engine", IfmapEngine(config))
-        self.reader = instantiate(m, platform, "psum_reader", PsumReader(config))
-        self.writer = instantiate(m, platform, "psum_writer", PsumWriter(config))
-        self.array = instantiate(m, platform, "array", PEArray(config))
-        self.buffer = instantiate(m, platform, "buffer", GlobalBuffer(config))
-        self.loader = instantiate(m, platform, "box_loader", BoxLoader(config))
-        self.storer = instantiate(m, platform, "box_storer", BoxStorer(config))
-        self.post = instantiate(
-            m, platform, "post_processor", PostProcessor(config, acc_width=width)
-        )
-        self.vector = instantiate(m, platform, "vector", VectorEngine(config, acc_width=width))
+        m.submodules.sequencer = self.sequencer = Sequencer(config)
+        m.submodules.filter_engine = self.filters = FilterEngine(config)
+        m.submodules.ifmap_engine = self.ifmaps = IfmapEngine(config)
+        m.submodules.psum_reader = self.reader = PsumReader(config)
+        m.submodules.psum_writer = self.writer = PsumWriter(config)
+        m.submodules.array = self.array = PEArray(config)
+        m.submodules.buffer = self.buffer = GlobalBuffer(config)
+        m.submodules.box_loader = self.loader = BoxLoader(config)
+        m.submodules.box_storer = self.storer = BoxStorer(config)
+        m.submodules.post_processor = self.post = PostProcessor(config, acc_width=width)
+        m.submodules.vector = self.vector = VectorEngine(config, acc_width=width)
 
     def issue_event(self, m: Module):
         """A pass was issued in the cycle before."""

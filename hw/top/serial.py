@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
 from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
@@ -51,30 +51,30 @@ class FramedAccelerator(Block):
             request_words=self.request_words,
             reply_words=self.reply_words,
         )
-        instantiate(m, platform, "link", link)
+        m.submodules.link = link
         connect(m, flipped(self.rx), link.rx)
         connect(m, link.tx, flipped(self.tx))
         inner = Module()
-        device = instantiate(inner, platform, "accelerator", AcceleratorCore(self.config))
-        command, results = self._words(inner, platform, device)
+        inner.submodules.accelerator = device = AcceleratorCore(self.config)
+        command, results = self._words(inner, device)
         m.submodules.core = ResetInserter(link.restart)(inner)
         connect(m, link.command, command)
         connect(m, results, link.results)
         return m
 
-    def _words(self, m: Module, platform: object, device: AcceleratorCore) -> tuple:
+    def _words(self, m: Module, device: AcceleratorCore) -> tuple:
         """The accelerator's streams as streams of bytes."""
         width = self.config.link.width
         if width == 8:
             return device.cmd, device.result
-        gather = instantiate(m, platform, "gather", WordAssembler(width=8))
-        scatter = instantiate(m, platform, "scatter", WordSplitter(width=8))
+        m.submodules.gather = gather = WordAssembler(width=8)
+        m.submodules.scatter = scatter = WordSplitter(width=8)
         if width == LINK_WORD_BITS:
             connect(m, gather.words, device.cmd)
             connect(m, device.result, scatter.words)
             return gather.beats, scatter.beats
-        narrow = instantiate(m, platform, "narrow", WordSplitter(width=width))
-        widen = instantiate(m, platform, "widen", WordAssembler(width=width))
+        m.submodules.narrow = narrow = WordSplitter(width=width)
+        m.submodules.widen = widen = WordAssembler(width=width)
         connect(m, gather.words, narrow.words)
         connect(m, narrow.beats, device.cmd)
         connect(m, device.result, widen.beats)
@@ -99,11 +99,11 @@ class FramedLoopback(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        link = instantiate(m, platform, "link", FramedLink(config_hash=0))
+        m.submodules.link = link = FramedLink(config_hash=0)
         connect(m, flipped(self.rx), link.rx)
         connect(m, link.tx, flipped(self.tx))
         inner = Module()
-        queue = instantiate(inner, platform, "queue", DeepQueue(width=8, depth=8 * self.words))
+        inner.submodules.queue = queue = DeepQueue(width=8, depth=8 * self.words)
         m.submodules.core = ResetInserter(link.restart)(inner)
         connect(m, link.command, queue.input)
         connect(m, queue.output, link.results)
@@ -131,11 +131,9 @@ class _SerialBoard(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        receiver = instantiate(m, platform, "receiver", UartReceiver(bit_time=self.bit_time))
-        transmitter = instantiate(
-            m, platform, "transmitter", UartTransmitter(bit_time=self.bit_time)
-        )
-        device = instantiate(m, platform, "device", self._device())
+        m.submodules.receiver = receiver = UartReceiver(bit_time=self.bit_time)
+        m.submodules.transmitter = transmitter = UartTransmitter(bit_time=self.bit_time)
+        m.submodules.device = device = self._device()
         connect(m, receiver.output, device.rx)
         connect(m, device.tx, transmitter.input)
         m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import ADDRESS
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.queue import Queue
 from hw.vector.address import WINDOW, WINDOW_BITS
 
@@ -76,8 +76,8 @@ class WindowReader(Block):
         m = Module()
         # A token is queued with every request and leaves with the answer: while there is room for
         # a token, there is room for the answer.
-        tokens = instantiate(m, platform, "tokens", Queue(TOKEN, depth=self._in_flight))
-        answers = instantiate(m, platform, "answers", Queue(self._answer, depth=self._in_flight))
+        m.submodules.tokens = tokens = Queue(TOKEN, depth=self._in_flight)
+        m.submodules.answers = answers = Queue(self._answer, depth=self._in_flight)
         wiring.connect(m, wiring.flipped(self.responses), answers.input)
 
         active, step, last = Signal(), Signal(), Signal()

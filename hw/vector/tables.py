@@ -5,8 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import TABLE
-from hw.base.block import Block, Ram, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
+from hw.base.memory import Ram
 
 ENTRIES = 256
 _ADDEND = 32
@@ -60,7 +61,7 @@ class AddTables(Block):
         for side, (addend, operands, addends) in sides.items():
             for unit in range(self._units):
                 ram = Ram(width=_ADDEND, depth=ENTRIES)
-                instantiate(m, platform, f"{side}_{unit}", ram)
+                m.submodules[f"{side}_{unit}"] = ram
                 m.d.comb += [
                     ram.write.en.eq(self.write.en),
                     ram.write.addr.eq(self.write.index),

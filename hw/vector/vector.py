@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from hw.arch.commands import ADDRESS, VECTOR, VectorOp
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.post.items import PARAM_ROW, item_layout
 from hw.vector.address import WindowWalker, is_binary
@@ -92,7 +92,7 @@ class VectorEngine(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        walker, reader, reducer = self._front(m, platform)
+        walker, reader, reducer = self._front(m)
         reduced = reducer.reduced
         group = Signal(range(self._groups))
         last: Value = group == self._groups - 1
@@ -108,20 +108,17 @@ class VectorEngine(Block):
             with m.If(reduced.valid):
                 m.d.sync += group.eq(Mux(last, 0, group + 1))
         self._place(m, reduced, group, advance)
-        self._compute(m, platform, reduced.payload, group, advance)
+        self._compute(m, reduced.payload, group, advance)
         return m
 
-    def _front(self, m: Module, platform: object) -> tuple[WindowWalker, WindowReader, LaneReducer]:
+    def _front(self, m: Module) -> tuple[WindowWalker, WindowReader, LaneReducer]:
         """The blocks in front of the issue, chained up."""
         config, command = self._config, self.descriptor
-        walker = instantiate(m, platform, "walker", WindowWalker(map_bits=config.control.map_bits))
-        reader = instantiate(
-            m,
-            platform,
-            "reader",
-            WindowReader(glb_width=config.buffer.width, in_flight=self._in_flight),
+        m.submodules.walker = walker = WindowWalker(map_bits=config.control.map_bits)
+        m.submodules.reader = reader = WindowReader(
+            glb_width=config.buffer.width, in_flight=self._in_flight
         )
-        reducer = instantiate(m, platform, "reducer", LaneReducer(config))
+        m.submodules.reducer = reducer = LaneReducer(config)
         m.d.comb += [
             walker.descriptor.eq(command),
             walker.start.eq(self.start),
@@ -175,9 +172,7 @@ class VectorEngine(Block):
                 item.mask.eq(-1),
             ]
 
-    def _compute(
-        self, m: Module, platform: object, window: data.View, group: Signal, advance: Signal
-    ) -> None:
+    def _compute(self, m: Module, window: data.View, group: Signal, advance: Signal) -> None:
         """Two ranks: operands and look-ups, then one product or sum a unit."""
         config, op = self._config, self.descriptor.op
         units, narrow = config.post.units, config.operand_width
@@ -188,7 +183,7 @@ class VectorEngine(Block):
         with m.If(advance):
             m.d.sync += values.eq(chosen)
         if config.array.data_width == 8:
-            tables = instantiate(m, platform, "tables", AddTables(units=units))
+            m.submodules.tables = tables = AddTables(units=units)
             wiring.connect(m, wiring.flipped(self.table), tables.write)
             m.d.comb += tables.en.eq(advance)
             for unit in range(units):

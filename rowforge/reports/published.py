@@ -8,7 +8,6 @@ read and written, filters apart; DRAM traffic is run-length coded; 1 MB = 10^6 b
 from dataclasses import dataclass
 
 CORE_MHZ = 200
-LINK_MHZ = 60
 PES = 168
 
 
@@ -82,14 +81,3 @@ def cycles_in_ms(cycles: int) -> float:
 def cycles_of_ms(milliseconds: float) -> int:
     """Cycles of the chip's core clock in so many milliseconds."""
     return round(milliseconds * 1000 * CORE_MHZ)
-
-
-def chip_link_cycles(cycles: int, link_bytes: int) -> tuple[int, int]:
-    """Core cycles of a layer over the link of the chip: 64 bits at 60 MHz, 0.3 words a core cycle.
-
-    `cycles` are those with one link word a core cycle. Returns the least, if every transfer that
-    the slower link delays hides behind the array's work, and the most, if none does.
-    """
-    words = -(-link_bytes // 8)
-    transfer = -(-words * CORE_MHZ // LINK_MHZ)
-    return max(cycles, transfer), cycles + transfer - words

@@ -13,7 +13,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.base.block import Block, Ram, SinglePortRam, instantiate
+from hw.base.block import Block, inlined
+from hw.base.memory import Ram, SinglePortRam
 
 
 class Kind(enum.Enum, shape=2):
@@ -36,7 +37,8 @@ class Tap(Block):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.past = past = Ram(width=8, depth=self.depth, lane_width=4)
+        past = Ram(width=8, depth=self.depth, lane_width=4)
+        m.submodules.past = inlined(past)
         m.submodules.queue = queue = SyncFIFOBuffered(width=32, depth=2)
         word = Signal(WORD)
         place = Signal(range(self.depth))
@@ -91,7 +93,7 @@ class Column(Block):
         before = wiring.flipped(self.x)
         for row in range(self.rows):
             tap = Tap(depth=self.depth, weight=5 if row == self.rows - 1 else 3)
-            instantiate(m, platform, f"tap_{row}", tap)
+            m.submodules[f"tap_{row}"] = tap
             wiring.connect(m, before, tap.x)
             before = tap.y
         wiring.connect(m, before, wiring.flipped(self.y))
@@ -107,7 +109,8 @@ class Delay(Block):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.store = store = SinglePortRam(width=32, depth=self.depth)
+        store = SinglePortRam(width=32, depth=self.depth)
+        m.submodules.store = inlined(store)
         place = Signal(range(self.depth))
         filled = Signal()
         m.d.comb += [store.addr.eq(place), store.wdata.eq(self.x.payload)]
@@ -142,7 +145,7 @@ class Grid(Block):
 
     def elaborate(self, platform):
         m = Module()
-        delay = instantiate(m, platform, "delay", Delay(depth=self.depth))
+        m.submodules.delay = delay = Delay(depth=self.depth)
         m.submodules.tags = tags = SyncFIFOBuffered(width=32, depth=256)
         m.d.comb += [
             delay.x.payload.eq(self.cmd.payload[:32]),
@@ -153,9 +156,7 @@ class Grid(Block):
         ]
         before = delay.y
         for col in range(self.cols):
-            column = instantiate(
-                m, platform, f"column_{col}", Column(rows=self.rows, depth=self.depth)
-            )
+            m.submodules[f"column_{col}"] = column = Column(rows=self.rows, depth=self.depth)
             wiring.connect(m, before, column.x)
             before = column.y
         m.d.comb += [
@@ -225,7 +226,7 @@ class Oddities(Block):
             self.x.ready.eq(self.y.ready),
         ]
         inner = Module()
-        tally = instantiate(inner, platform, "tally", Tally())
+        inner.submodules.tally = tally = Tally()
         moves = self.x.valid & self.x.ready
         m.submodules.inner = ResetInserter(moves & (self.x.payload[4:7] == 0))(inner)
         m.d.comb += [

@@ -4,20 +4,14 @@
 import itertools
 
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Fragment, Instance, Module
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hw.arch.errors import RowforgeError
-from hw.base.block import (
-    Block,
-    ModulePlatform,
-    Ram,
-    SinglePortRam,
-    instantiate,
-    signature_ports,
-)
+from hw.base.block import Block, ModulePlatform, inlined, signature_ports
+from hw.base.memory import Ram, SinglePortRam
 
 
 class PEArray2D(Block):
@@ -89,11 +83,9 @@ def test_port_names_are_signature_paths():
     assert names == ["x__payload", "x__valid", "x__ready", "config_", "y__0", "y__1"]
 
 
-def test_instantiate_is_a_submodule_without_a_module_platform():
+def test_a_block_is_a_submodule_without_a_module_platform():
     m = Module()
-    block = Ram(width=8, depth=4)
-    assert instantiate(m, None, "memory", block) is block
-    assert m.submodules.memory is block
+    m.submodules.memory = Ram(width=8, depth=4)
     run(m, idle)
 
 
@@ -101,11 +93,10 @@ async def idle(ctx):
     await ctx.tick()
 
 
-def test_instantiate_connects_an_instance_on_a_module_platform():
-    m = Module()
+def test_a_block_is_an_instance_on_a_module_platform():
     platform = Recorder()
-    block = instantiate(m, platform, "left", Ram(width=8, depth=4))
-    instance = m.submodules.left
+    block = Ram(width=8, depth=4)
+    instance = block.elaborate(platform)
     assert platform.blocks == [block]
     assert instance.type == "module_1"
     assert list(instance.ports) == [
@@ -113,7 +104,18 @@ def test_instantiate_connects_an_instance_on_a_module_platform():
         *("write__en", "write__addr", "write__data"),
     ]
     assert instance.ports["read__data"][1] == "o"
-    assert block.read.data.name == "left__read__data"
+    assert instance.ports["read__data"][0] is block.read.data
+
+
+def test_a_block_has_its_contents_in_its_own_module_and_where_it_is_inlined():
+    platform = Recorder()
+    block = Ram(width=8, depth=4)
+    assert type(Fragment.get(inlined(block), platform)) is Fragment
+    assert platform.converting is None
+    platform.converting = block
+    assert type(Fragment.get(block, platform)) is Fragment
+    assert type(Fragment.get(Ram(width=8, depth=4), platform)) is Instance
+    assert type(Fragment.get(inlined(Ram(width=8, depth=4)), None)) is Fragment
 
 
 @pytest.mark.parametrize(("width", "depth", "lane"), [(8, 5, None), (12, 4, 4), (3, 1, None)])

@@ -4,7 +4,7 @@
 import ast
 
 import pytest
-from amaranth.hdl import Fragment, signed, unsigned
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -28,7 +28,7 @@ class Elaborating(ModulePlatform):
     def register(self, block):
         if block.module_key not in self._known:
             self._known.add(block.module_key)
-            Fragment.get(block, self)
+            self.contents(block)
         return type(block).__name__
 
     def prefixed(self, name):
@@ -63,7 +63,7 @@ def blocks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Block, "__new__", recorded)
         for design in designs():
-            Fragment.get(design, Elaborating())
+            Elaborating().register(design)
     for block in made:
         found.setdefault(block.module_key, block)
     return list(found.values())
@@ -83,6 +83,7 @@ def block_classes():
     return found
 
 
+@pytest.mark.slow
 def test_every_block_is_looked_at(blocks):
     seen = {cls.__name__ for block in blocks for cls in type(block).__mro__}
     assert block_classes() - seen == set()
@@ -102,6 +103,7 @@ def test_components_are_blocks():
     assert not BoardTop(BOARDS["icebreaker"]).signature.members
 
 
+@pytest.mark.slow
 def test_docstrings_name_the_ports_that_exist(blocks):
     wrong = {type(block).__name__: found for block in blocks if (found := problems(block))}
     assert wrong == {}

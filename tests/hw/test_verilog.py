@@ -13,7 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.errors import RowforgeError
-from hw.base.block import Block, instantiate
+from hw.base.block import Block
 from hw.emit import companions
 from hw.emit.verilog import Options, emit, generate
 from sim.verilator import lint
@@ -31,9 +31,9 @@ class Pipe(Block):
 
     def elaborate(self, platform):
         m = Module()
-        first = instantiate(m, platform, "first", Delay(1))
-        second = instantiate(m, platform, "second", Delay(2))
-        third = instantiate(m, platform, "third", Delay(True))  # equal hardware, another key
+        m.submodules.first = first = Delay(1)
+        m.submodules.second = second = Delay(2)
+        m.submodules.third = third = Delay(True)  # equal hardware, another key
         m.d.comb += [first.a.eq(self.a), second.a.eq(first.b), third.a.eq(second.b)]
         m.d.link += self.b.eq(third.b)
         return m
@@ -185,7 +185,7 @@ def test_enable_cannot_reach_a_module_of_its_own():
     class Gated(Wires):
         def elaborate(self, platform):
             inner = Module()
-            instantiate(inner, platform, "delay", Delay(1))
+            inner.submodules.delay = Delay(1)
             m = Module()
             m.submodules.inner = EnableInserter(self.a[0])(inner)
             return m
