@@ -95,7 +95,7 @@ class BenchOutcome:
 
 def check_tools(config: Config, blocks: tuple[str, ...], simulator: str, waves: str = "") -> None:
     """Refuse to begin without a package or program; `RowforgeError` names how to get it."""
-    needed = _PACKAGES
+    needed: tuple[str, ...] = _PACKAGES
     if config.control.microcontroller and not set(blocks).isdisjoint(_WITH_PROCESSOR):
         needed += _PROCESSORS_PACKAGES
     absent = [name for name in needed if not _importable(name)]
