@@ -36,8 +36,8 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  test-examples link-campaign virtual-board bench-acceptance contract netlist mutants build-board bitstreams \
-  clean
+  test-examples link-campaign virtual-board bench-acceptance contract netlist mutants \
+  build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
