@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import hw
 from hw.arch.errors import RowforgeError
 
 _HARNESS = Path(__file__).with_name("rtl_harness.cpp")
@@ -126,8 +127,11 @@ _SOURCES = ("*.py", "*.c", "*.h", "*.S", "*.ld")  # of gateware, and of firmware
 
 @cache
 def sources_digest() -> str:
-    """Hash of the gateware's sources and of the versions of what turns them into Verilog."""
-    folder = Path(__file__).parents[1] / "hw"
+    """Hash of the gateware's sources and of the versions of what turns them into Verilog.
+
+    Of the package `hw` that Python imports, which need not lie beside this one.
+    """
+    folder = Path(str(hw.__file__)).parent
     digest = hashlib.sha256()
     for path in sorted(path for end in _SOURCES for path in folder.rglob(end)):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())

@@ -187,3 +187,12 @@ def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
 def test_digest_of_the_sources_is_stable():
     assert sources_digest() == sources_digest()
     assert len(sources_digest()) == 64
+
+
+def test_the_sources_are_those_of_the_imported_gateware(tmp_path, monkeypatch):
+    """Another `hw` on Python's path makes other Verilog, so that nothing cached serves both."""
+    (tmp_path / "__init__.py").write_text("# another\n")
+    digest = verilator.sources_digest.__wrapped__
+    before = digest()
+    monkeypatch.setattr(verilator.hw, "__file__", str(tmp_path / "__init__.py"))
+    assert digest() != before
