@@ -10,7 +10,7 @@ from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable
-from hw.pe.layouts import filter_bus
+from hw.noc.tags import filter_bus
 
 BASES_WEIGHTS = next(field.width for field in BASES.fields if field.name == "weights")
 

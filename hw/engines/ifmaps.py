@@ -12,7 +12,7 @@ from hw.base.layouts import of_bank
 from hw.engines.nest import Begin, nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import Reader, read_port
-from hw.pe.layouts import ifmap_bus, row_bits
+from hw.noc.tags import ifmap_bus, row_bits
 
 
 class BeatLabel(data.StructLayout):

@@ -7,13 +7,13 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
 from hw.arch.config import Config
-from hw.array.feeder import FeederBeat
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import Reader, read_port
-from hw.pe.layouts import row_bits
+from hw.noc.psums import FeederBeat
+from hw.noc.tags import row_bits
 
 
 class PsumReader(Block):

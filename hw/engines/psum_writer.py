@@ -7,12 +7,12 @@ from amaranth.utils import bits_for, ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, CHANNEL, COLUMN, SEGMENT, Rounding
 from hw.arch.config import Config
-from hw.array.collector import CollectorBeat
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import act_address_bits, psum_write_layout
+from hw.noc.psums import CollectorBeat
 from hw.post.items import item_layout
 
 

@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -11,14 +11,8 @@ from hw.arch.config import Config
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.base.queue import Queue
-from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
-
-
-class CollectorBeat(data.ArrayLayout):
-    """`noc.psum_out` psums; a window's last beat may hold fewer, the rest is anything."""
-
-    def __init__(self, config: Config):
-        super().__init__(signed(config.array.psum_width), config.noc.psum_out)
+from hw.noc.psums import CollectorBeat
+from hw.pe.layouts import ChainWord, at_once, end_shape, reaches, segment_ends
 
 
 class CollectorConfig(data.StructLayout):
@@ -43,6 +37,16 @@ class CollectorConfig(data.StructLayout):
                 "single": 1,
             }
         )
+
+
+def collector_constants(config: Config, constants: data.View) -> dict[str, ValueLike]:
+    """The fields of `CollectorConfig` that follow from a pass table's `CONSTANTS`."""
+    return {
+        **segment_ends(config, constants),
+        "odd": constants.odd,
+        "windows": constants.windows,
+        "single": constants.windows == 1,
+    }
 
 
 class ColumnCollector(Block):

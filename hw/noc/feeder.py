@@ -1,34 +1,14 @@
 """The psum input of a column: beats from the buffer become words for the heads of its segments."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
-from amaranth.utils import bits_for
 
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.base.queue import Queue
-from hw.pe.layouts import PsumWord, row_bits
-
-
-class FeederBeat(data.StructLayout):
-    """Up to `noc.psum_in` psums for the PE in `row`; `count` of them are valid.
-
-    With two multipliers a PE: in the last of every `steps` words of a segment, the second psum is
-    left out if `odd`, as in `CONSTANTS`. A segment's beats are full but for the last.
-    """
-
-    def __init__(self, config: Config):
-        pairs = config.pe.macs > 1
-        super().__init__(
-            {
-                "row": row_bits(config),
-                "count": bits_for(config.noc.psum_in),
-                "steps": bits_for(config.pe.psum_spad // config.pe.macs) if pairs else 0,
-                "odd": 1 if pairs else 0,
-                "psums": data.ArrayLayout(signed(config.array.psum_width), config.noc.psum_in),
-            }
-        )
+from hw.noc.psums import FeederBeat
+from hw.pe.layouts import PsumWord
 
 
 class ColumnFeeder(Block):
