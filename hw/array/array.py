@@ -91,7 +91,7 @@ class PEArray(Block):
                 connect(m, psums.below[row][col], pe.below)
                 connect(m, pe.output, psums.outputs[row][col])
                 m.d.comb += pe.config_pass.eq(announced)
-                self._configure_pe(m, pe, newest, row, col)
+                self._configure(m, pe, newest, newest.rows[row], newest.cols[col])
         begun = Signal(config.array.cols)
         m.d["sync" if config.control.pipeline else "comb"] += begun.eq(
             Cat(Cat(line[j].started == self.issued for line in pes).all() for j in cols)
@@ -129,13 +129,15 @@ class PEArray(Block):
         m.d.sync += [late.eq(table), announced.eq(self.issued)]
         return late, announced
 
-    def _configure_pe(self, m: Module, pe: PE, newest, row: int, col: int) -> None:
-        line = newest.rows[row]
+    def _configure(
+        self, m: Module, pe: PE, table: data.View, line: data.View, column: data.View
+    ) -> None:
+        """The place of a PE in its chain, from its row and column, and what all PEs share."""
         m.d.comb += [
-            pe.config.eq(newest.constants),
-            pe.config.active.eq(line.active & newest.cols[col].active),
+            pe.config.eq(table.constants),
+            pe.config.active.eq(line.active & column.active),
             pe.config.head.eq(line.head),
-            pe.config.zero.eq(line.first & newest.zero),
+            pe.config.zero.eq(line.first & table.zero),
             pe.config.tail.eq(line.tail),
         ]
 

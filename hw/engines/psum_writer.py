@@ -1,5 +1,7 @@
 """The psum-out engine: results of the columns to the buffer or, finished, to post-processing."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -97,16 +99,19 @@ class PsumWriter(Block):
         m = Module()
         m.d.comb += self.bank.eq(~self.done[0])
         table = of_bank(m, self.tables, self.bank, "table")
-        beat = Signal(self.beat, reset_less=True)
-        full = Signal()  # `beat` holds something
-        leave = Signal()  # and it goes in this cycle
-        self._gather(m, table, beat, full, leave)
-        self._write(m, beat, full, leave, table)
+        held = _Held(
+            beat=Signal(self.beat, name="beat", reset_less=True),
+            full=Signal(name="full"),
+            leave=Signal(name="leave"),
+        )
+        self._gather(m, table, held)
+        self._write(m, table, held)
         return m
 
-    def _gather(self, m: Module, table, beat, full: Signal, leave: Signal) -> None:
+    def _gather(self, m: Module, table: data.View, held: "_Held") -> None:
         """Complete a psum beat from the column's beats and note where it belongs."""
         config = self.config
+        beat, full, leave = held.beat, held.full, held.leave
         constants, bases = table.constants, table.bases
         width = config.noc.psum_out
         parts = config.psum_beat // width
@@ -190,9 +195,10 @@ class PsumWriter(Block):
             m.d.comb += self.closed.eq(table.closing)
             m.d.sync += [drained.eq(0), self.written_window.eq(0), self.done.eq(self.done + 1)]
 
-    def _write(self, m: Module, beat, full: Signal, leave: Signal, table) -> None:
+    def _write(self, m: Module, table: data.View, held: "_Held") -> None:
         """Send the beat to the buffer in one piece, or to the post-processor item by item."""
         config = self.config
+        beat, full, leave = held.beat, held.full, held.leave
         units = config.post.units
         items = config.psum_beat // units
         item = Signal(range(max(items, 2)))
@@ -246,6 +252,15 @@ class PsumWriter(Block):
             ]
         with m.If(self.items.valid & self.items.ready):
             m.d.sync += item.eq(Mux(final, 0, item + 1))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The beat that is gathered: whether it is `full`, and whether it goes in this cycle."""
+
+    beat: data.View
+    full: Signal
+    leave: Signal
 
 
 def _padded(value, width: int):

@@ -1,5 +1,6 @@
 """The psum output of a column: words of the segments' tails become beats for the buffer."""
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
@@ -105,10 +106,9 @@ class ColumnCollector(Block):
         wanted = Signal.like(here)  # a cycle later
         m.d.sync += here.eq(wanted)
         word = Signal(ChainWord(config))
-        arrived = Signal()
-        may, taken = Signal(), Signal()  # a word may come; it does
-        m.d.comb += taken.eq(may & arrived)
-        m.d.comb += arrived.eq(
+        entry = _Entry(*(Signal(name=name) for name in ("arrived", "may", "taken")))
+        m.d.comb += entry.taken.eq(entry.may & entry.arrived)
+        m.d.comb += entry.arrived.eq(
             running
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
@@ -117,10 +117,10 @@ class ColumnCollector(Block):
         m.d.comb += word.eq(reduce(or_, masked))
         # Whether a word has come is left out: no path leads from one PE to all others.
         m.d.comb += [
-            one.ready.eq(running & may & here[i] & one.payload.tail)
+            one.ready.eq(running & entry.may & here[i] & one.payload.tail)
             for i, one in enumerate(self.inputs)
         ]
-        segment_done = self._pack(m, current, word.psums, arrived, may, taken, queue.input)
+        segment_done = self._pack(m, current, word.psums, entry, queue.input)
 
         top = Signal()  # no tail follows in this window
         last_window = self._windows(m, current, running, segment_done & top)
@@ -182,7 +182,9 @@ class ColumnCollector(Block):
             m.d.sync += [behind.eq(behind.init), ends.eq(0)]
         return last
 
-    def _pack(self, m: Module, current, word, arrived, may, taken, beats):
+    def _pack(
+        self, m: Module, current: data.View, word: data.View, entry: "_Entry", beats
+    ) -> Signal:
         """Pack psums without gaps; a segment's end closes the beat. Returns "segment done".
 
         A word of two psums may fill a beat and leave one psum over, which starts the next beat, or
@@ -200,22 +202,22 @@ class ColumnCollector(Block):
         total = Signal(range(width + lanes))
         push, last, over, done = (Signal(name=n) for n in ("push", "last", "over", "done"))
         m.d.comb += [
-            last.eq(self._last(m, taken, current.slot_end, "slot")),
+            last.eq(self._last(m, entry.taken, current.slot_end, "slot")),
             count.eq(lanes),
             total.eq(level + count),
             over.eq(total > width if lanes == 2 else 0),
             push.eq(last | (total >= width if lanes == 2 else level == width - 1)),
-            may.eq(~flush & (~push | beats.ready)),
-            beats.valid.eq(flush | (arrived & push)),
-            done.eq(Mux(flush, beats.ready, taken & last & ~over)),
+            entry.may.eq(~flush & (~push | beats.ready)),
+            beats.valid.eq(flush | (entry.arrived & push)),
+            done.eq(Mux(flush, beats.ready, entry.taken & last & ~over)),
         ]
         if lanes == 2:
-            with m.If(current.odd & self._last(m, taken, current.step_end, "step")):
+            with m.If(current.odd & self._last(m, entry.taken, current.step_end, "step")):
                 m.d.comb += count.eq(1)
         for i in range(width):
             fresh = word[0] if lanes == 1 else Mux(level == i, word[0], word[1])
             m.d.comb += beats.payload[i].eq(Mux(level > i, held[i], fresh))
-        with m.If(taken):
+        with m.If(entry.taken):
             with m.If(push):
                 m.d.sync += [level.eq(over), flush.eq(over & last)]
                 with m.If(over):
@@ -239,6 +241,18 @@ class ColumnCollector(Block):
         with m.If(taken & last):
             m.d.sync += index.eq(0)
         return last
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The handshake of the word that is wanted: it `arrived`, it `may` come, it is `taken`.
+
+    `may` never depends on `arrived`, which comes late out of the column's PEs.
+    """
+
+    arrived: Signal
+    may: Signal
+    taken: Signal
 
 
 def _lowest(bits: Value) -> Value:

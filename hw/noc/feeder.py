@@ -1,7 +1,9 @@
 """The psum input of a column: beats from the buffer become words for the heads of its segments."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import Config
@@ -39,24 +41,29 @@ class ColumnFeeder(Block):
         m.submodules.queue = queue
         connect(m, flipped(self.input), queue.input)
         beat = queue.output.payload
-        position = Signal(range(max(config.noc.psum_in, 2)))  # of the next psum in the beat
-        behind = Signal(range(config.noc.psum_in + 2))  # the position after this word
-        taken = Signal()
+        place = _Place(
+            position=Signal(range(max(config.noc.psum_in, 2)), name="position"),
+            behind=Signal(range(config.noc.psum_in + 2), name="behind"),
+            taken=Signal(name="taken"),
+        )
         final = Signal()
         word = Signal(PsumWord(config))
-        straddles = self._pair(m, beat, position, behind, taken, word) if lanes > 1 else 0
+        straddles = self._pair(m, beat, place, word) if lanes > 1 else 0
         if lanes == 1:
-            m.d.comb += [word[0].eq(beat.psums[position]), behind.eq(position + 1)]
+            m.d.comb += [
+                word[0].eq(beat.psums[place.position]),
+                place.behind.eq(place.position + 1),
+            ]
         m.d.comb += [
-            final.eq((behind >= beat.count) | straddles if config.noc.psum_in > 1 else 1),
-            queue.output.ready.eq(taken & final),
+            final.eq((place.behind >= beat.count) | straddles if config.noc.psum_in > 1 else 1),
+            queue.output.ready.eq(place.taken & final),
         ]
-        with m.If(taken):
-            m.d.sync += position.eq(Mux(final, 0, behind))
-        self._deliver(m, queue, word, taken, queue.output.valid)
+        with m.If(place.taken):
+            m.d.sync += place.position.eq(Mux(final, 0, place.behind))
+        m.d.comb += place.taken.eq(self._deliver(m, queue.output, word))
         return m
 
-    def _pair(self, m: Module, beat, position: Signal, behind: Signal, taken: Signal, word):
+    def _pair(self, m: Module, beat: data.View, place: "_Place", word: data.View) -> Signal:
         """Words of two psums, or of one at the end of an odd round.
 
         Such a word shifts the pairs after it: the first psum of a pair may be the last one of its
@@ -67,6 +74,7 @@ class ColumnFeeder(Block):
         held = Signal(signed(self.config.array.psum_width))
         holding = Signal()
         straddles = Signal()
+        position, behind = place.position, place.behind
         m.d.comb += [
             following.eq(Mux(step + 1 == beat.steps, 0, step + 1)),
             word[0].eq(Mux(holding, held, beat.psums[position])),
@@ -74,7 +82,7 @@ class ColumnFeeder(Block):
             behind.eq(position + Mux(holding | (beat.odd & (following == 0)), 1, 2)),
             straddles.eq((behind + 1 == beat.count) & ~(beat.odd & (following + 1 == beat.steps))),
         ]
-        with m.If(taken):
+        with m.If(place.taken):
             m.d.sync += [
                 step.eq(following),
                 holding.eq(straddles),
@@ -82,10 +90,20 @@ class ColumnFeeder(Block):
             ]
         return straddles
 
-    def _deliver(self, m: Module, queue: Queue, word: Signal, taken: Signal, valid) -> None:
+    def _deliver(self, m: Module, beats: stream.Interface, word: data.View) -> Value:
+        """Show the word to the beat's row; returns whether that takes it."""
         ready = []
         for index, output in enumerate(self.outputs):
-            here = queue.output.payload.row == index
-            m.d.comb += [output.payload.eq(word), output.valid.eq(valid & here)]
+            here = beats.payload.row == index
+            m.d.comb += [output.payload.eq(word), output.valid.eq(beats.valid & here)]
             ready.append(here & output.ready)
-        m.d.comb += taken.eq(valid & Cat(ready).any())
+        return beats.valid & Cat(ready).any()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The next word of a beat: its first psum, the psum after it, and whether it is `taken`."""
+
+    position: Signal
+    behind: Signal
+    taken: Signal

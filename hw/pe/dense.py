@@ -1,6 +1,8 @@
 """The dense PE: a 1-D convolution primitive with three scratchpads, a cycle for every product."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike, signed
+from dataclasses import dataclass, fields
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
@@ -80,81 +82,92 @@ class DensePE(PE):
             filters.release.eq(walk.pass_done),
             filters.enable.eq(issue & ~zero),
         ]
-        before, products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
-        waits = self._waits(m, advance, *before)
-        self._accumulate(m, advance, waits, products, output)
+        issued = _Fetched(issue, walk.operation, ifmap.word, filters.weights)
+        fetched = self._fetch(m, issued, advance, zero)
+        before, multiplied = self._multiply(m, fetched, advance)
+        needs = self._needs(m, before, advance)
+        self._accumulate(m, multiplied, needs, advance, output)
         m.d.comb += [
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
         ]
         return m
 
-    def _multiply(self, m, issue, advance, zero, operation, ifmap, filters):
-        """Stages up to the (shifted) products.
+    def _fetch(self, m: Module, issued: "_Fetched", advance: Signal, zero: Signal) -> "_Fetched":
+        """What stands in front of the multiplier.
 
-        Returns (valid, operation) of the last stage but one, (valid, operation, products) of the
-        last.
-        """
-        config = self.parameters
-        width = config.operand_width + config.weight_width
-        product = data.ArrayLayout(signed(width), config.pe.macs)
-        valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
-        products = Signal(product, reset_less=True)
-        multiplied = Signal()
-        done = Signal(MultiplyStep(config), reset_less=True)
-        with m.If(advance):
-            m.d.sync += [multiplied.eq(valid), done.eq(held)]
-            with m.If(valid & ~held.zero):
-                m.d.sync += Cat(products).eq(self._products(m, word, weights))
-        if config.array.data_width == 8:
-            return (valid, held), (multiplied, done, products)
-        shifted = Signal(product, reset_less=True)
-        shifted_valid = Signal()
-        shifted_operation = Signal(MultiplyStep(config), reset_less=True)
-        with m.If(advance):
-            m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
-            for k in range(config.pe.macs):
-                m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
-        return (multiplied, done), (shifted_valid, shifted_operation, shifted)
-
-    def _fetch(self, m, issue, advance, zero, operation, ifmap, filters):
-        """(valid, operation, ifmap word, weights) in front of the multiplier.
-
-        With `control.pipeline` in registers: block RAMs are slow, and lie far from multipliers.
+        Where the activation stands for zero, neither scratchpad's word moves on: nothing toggles
+        in the multiplier. With `control.pipeline` all of it comes out of registers, because block
+        RAMs are slow, and lie far from multipliers.
         """
         config = self.parameters
         valid = Signal()
         held = Signal(MultiplyStep(config), reset_less=True)
         word = Signal(signed(config.operand_width), reset_less=True)
         with m.If(advance):
-            m.d.sync += valid.eq(issue)
-            with m.If(issue):
-                m.d.sync += [held.eq(operation), held.zero.eq(zero)]
+            m.d.sync += valid.eq(issued.valid)
+            with m.If(issued.valid):
+                m.d.sync += [held.eq(issued.step), held.zero.eq(zero)]
                 with m.If(~zero):
-                    m.d.sync += word.eq(ifmap.word)
-        read = (valid, held, word, filters.weights)
+                    m.d.sync += word.eq(issued.word)
+        read = _Fetched(valid, held, word, issued.weights)
         if not config.control.pipeline:
             return read
-        fetched = tuple(
-            Signal.like(signal, name=f"fetched_{i}", reset_less=i > 0)
-            for i, signal in enumerate(read)
+        fetched = _Fetched(
+            **{
+                field.name: Signal.like(
+                    getattr(read, field.name), name=f"fetched_{i}", reset_less=i > 0
+                )
+                for i, field in enumerate(fields(read))
+            }
         )
         with m.If(advance):
-            m.d.sync += [late.eq(early) for late, early in zip(fetched, read, strict=True)]
+            m.d.sync += [
+                getattr(fetched, field.name).eq(getattr(read, field.name)) for field in fields(read)
+            ]
         return fetched
 
-    def _waits(self, m: Module, advance: Signal, valid, operation):
-        """What the last stage will need of its neighbours, registered: (it sends, it takes a psum
-        of the PE below, it takes one of the column)."""
-        sends, below, column = (Signal(name=n) for n in ("sends", "takes_below", "takes_column"))
+    def _multiply(
+        self, m: Module, fetched: "_Fetched", advance: Signal
+    ) -> tuple["_Stage", "_Multiplied"]:
+        """The last stage, in which 16-bit products are shifted, after the one before it."""
+        config = self.parameters
+        width = config.operand_width + config.weight_width
+        shape = data.ArrayLayout(signed(width), config.pe.macs)
+        products = Signal(shape, reset_less=True)
+        valid = Signal(name="multiplied")
+        step = Signal(MultiplyStep(config), name="done", reset_less=True)
         with m.If(advance):
-            finishing = valid & operation.last
+            m.d.sync += [valid.eq(fetched.valid), step.eq(fetched.step)]
+            with m.If(fetched.valid & ~fetched.step.zero):
+                m.d.sync += Cat(products).eq(self._products(m, fetched.word, fetched.weights))
+        multiplied = _Multiplied(valid, step, products)
+        if config.array.data_width == 8:
+            return fetched, multiplied
+        shifted = Signal(shape, reset_less=True)
+        shifted_valid = Signal()
+        shifted_step = Signal(MultiplyStep(config), name="shifted_operation", reset_less=True)
+        with m.If(advance):
+            m.d.sync += [shifted_valid.eq(valid), shifted_step.eq(step)]
+            for k in range(config.pe.macs):
+                m.d.sync += shifted[k].eq(products[k] >> step.window_shift)
+        return multiplied, _Multiplied(shifted_valid, shifted_step, shifted)
+
+    def _needs(self, m: Module, before: "_Stage", advance: Signal) -> "_Needs":
+        """What the last stage will need of its neighbours, from the stage before it.
+
+        Registered, so that a PE's handshakes with its neighbours begin at registers: up a column
+        they are chained.
+        """
+        needs = _Needs(*(Signal(name=name) for name in ("sends", "takes_below", "takes_column")))
+        with m.If(advance):
+            finishing = before.valid & before.step.last
             m.d.sync += [
-                sends.eq(finishing),
-                below.eq(finishing & ~operation.head),
-                column.eq(finishing & operation.head & ~operation.zero_start),
+                needs.room.eq(finishing),
+                needs.below.eq(finishing & ~before.step.head),
+                needs.column.eq(finishing & before.step.head & ~before.step.zero_start),
             ]
-        return sends, below, column
+        return needs
 
     def _products(self, m: Module, word: Signal, weights):
         """The products of one operand; two 8-bit weights share one 25 x 18 multiplier.
@@ -177,46 +190,83 @@ class DensePE(PE):
         ]
         return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
 
-    def _accumulate(self, m: Module, advance: Signal, waits, products, output: Queue) -> None:
+    def _accumulate(
+        self, m: Module, last: "_Multiplied", needs: "_Needs", advance: Signal, output: Queue
+    ) -> None:
         """Add to the psum slot or, in a window's last round, to the chain and send."""
         config = self.parameters
-        valid, operation, product = products
+        step = last.step
         slots = max(config.pe.psum_spad // config.pe.macs, 2)
         m.submodules.psum_spad = spad = Memory(shape=PsumWord(config), depth=slots, init=[])
         read, write = spad.read_port(domain="comb"), spad.write_port()
-        finishing, takes_below, takes_column = waits
         arriving = Signal(PsumWord(config))
         have = Signal()
         below = self.below.valid & ~self.below.payload.tail
         m.d.comb += [
-            have.eq(~((takes_below & ~below) | (takes_column & ~self.column.valid))),
-            advance.eq(have & ~(finishing & ~output.input.ready)),
-            self.below.ready.eq(takes_below & output.input.ready),
-            self.column.ready.eq(takes_column & output.input.ready),
-            output.input.valid.eq(finishing & have),
-            output.input.payload.tail.eq(operation.tail),
-            read.addr.eq(operation.slot),
-            write.addr.eq(operation.slot),
-            write.en.eq(valid & ~operation.last),
-            self.fired.eq(valid & advance & ~operation.zero),
-            self.gated.eq(valid & advance & operation.zero),
-            self.blocked_in.eq(finishing & ~have),
-            self.blocked_out.eq(finishing & have & ~output.input.ready),
+            have.eq(~((needs.below & ~below) | (needs.column & ~self.column.valid))),
+            advance.eq(have & ~(needs.room & ~output.input.ready)),
+            self.below.ready.eq(needs.below & output.input.ready),
+            self.column.ready.eq(needs.column & output.input.ready),
+            output.input.valid.eq(needs.room & have),
+            output.input.payload.tail.eq(step.tail),
+            read.addr.eq(step.slot),
+            write.addr.eq(step.slot),
+            write.en.eq(last.valid & ~step.last),
+            self.fired.eq(last.valid & advance & ~step.zero),
+            self.gated.eq(last.valid & advance & step.zero),
+            self.blocked_in.eq(needs.room & ~have),
+            self.blocked_out.eq(needs.room & have & ~output.input.ready),
         ]
         for k in range(config.pe.macs):
             sent = output.input.payload.psums[k]
             m.submodules[f"adder_{k}"] = adder = GatedAdder(width=config.array.psum_width)
             m.d.comb += [
                 adder.held.eq(read.data[k]),
-                adder.term.eq(Mux(operation.zero, 0, product[k])),
-                adder.clear.eq(operation.first),
+                adder.term.eq(Mux(step.zero, 0, last.products[k])),
+                adder.clear.eq(step.first),
                 write.data[k].eq(adder.total),
                 sent.eq(adder.total + arriving[k]),
                 arriving[k].eq(
                     Mux(
-                        takes_below,
+                        needs.below,
                         self.below.payload.psums[k],
-                        Mux(takes_column, self.column.payload[k], 0),
+                        Mux(needs.column, self.column.payload[k], 0),
                     )
                 ),
             ]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage of the pipeline: whether it holds a step, and which (a `MultiplyStep`)."""
+
+    valid: Signal
+    step: data.View
+
+
+@dataclass(frozen=True)
+class _Fetched(_Stage):
+    """Both factors: an operand, and a weight for each multiplier."""
+
+    word: Value
+    weights: data.View
+
+
+@dataclass(frozen=True)
+class _Multiplied(_Stage):
+    """A product for each multiplier; what it was before, where the step's activation is zero."""
+
+    products: data.View
+
+
+@dataclass(frozen=True)
+class _Needs:
+    """What the step in the last stage needs before it may go.
+
+    `room`: room for a word in the output, as every step does that finishes a psum; `below`: a psum
+    of the PE below; `column`: one of the column. At most one of the two, and none without `room`.
+    """
+
+    room: Signal
+    below: Signal
+    column: Signal

@@ -1,6 +1,9 @@
 """The nest walker: from the descriptor of a CONV to the bases of one pass after the other."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Module, Signal
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
@@ -98,10 +101,12 @@ class NestWalker(Block):
             *(self.constants[f.name].eq(constants[f.name]) for f in CONSTANTS.fields),
             *(self.bases[f.name].eq(bases[f.name]) for f in BASES.fields),
         ]
-        self._walk(m, loop, entry, bases, constants)
+        self._walk(m, _Nest(loop, entry, constants, bases))
         return m
 
-    def _walk(self, m: Module, loop: Signal, entry, bases, constants) -> None:
+    def _walk(self, m: Module, nest: "_Nest") -> None:
+        """Step the bases, loop by loop; the outermost loop is loop 0."""
+        loop, entry, constants, bases = nest.loop, nest.entry, nest.constants, nest.bases
         indices = Array(Signal(16, name=f"index_{i}") for i in range(LOOPS))
         at_first = Signal(LOOPS)
         at_last = Signal(LOOPS)
@@ -152,3 +157,13 @@ class NestWalker(Block):
                         base = bases[field.name]
                         m.d.sync += base.eq(base + entry[field.name])
                     m.next = "SHOW"
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """What the walker holds: a loop's number and record, the constants, and the present bases."""
+
+    loop: Signal
+    entry: data.View
+    constants: data.View
+    bases: data.View
