@@ -14,6 +14,18 @@ class Queue(Block):
     Latency: an item that enters an empty queue can leave in the next cycle. Full throughput from a
     depth of 2 on. A one-item queue passes an item every second cycle.
 
+    Timing
+    ------
+    Two items wait, and leave while a third one comes.
+
+        cycle           0  1  2  3  4  5  6
+        input.valid     1  1  1  1  0  0  0
+        input.payload   5  6  7  7  .  .  .
+        input.ready     1  1  0  1  1  1  1
+        output.valid    0  1  1  1  1  0  0
+        output.payload  .  5  5  6  7  .  .
+        output.ready    0  0  1  1  1  1  1
+
     Parameters
     ----------
     shape : shape-like

@@ -20,6 +20,20 @@ class FilterEngine(Block):
 
     One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
 
+    Timing
+    ------
+    A pass with two beats, both of one word.
+
+        cycle                       0  1  2  3  4  5
+        issued                      0  1  1  1  1  1
+        words.valid                 1  1  1  1  1  1
+        words.ready                 0  0  0  1  0  0
+        beats.valid                 0  1  1  1  0  0
+        beats.payload.tag           .  0  1  1  .  .
+        beats.payload.payload.last  .  1  1  1  .  .
+        beats.ready                 1  1  0  1  1  1
+        done                        0  0  0  0  1  1
+
     Members
     -------
     tables : in, array of 2 PassTable(config)

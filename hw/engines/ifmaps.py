@@ -42,6 +42,22 @@ class IfmapEngine(Block):
     One beat a cycle while the buffer answers; see docs/architecture.md, "Ifmaps of a pass".
     Addresses only ever grow by what the tables hold: there is no multiplier here.
 
+    Timing
+    ------
+    A pass of two pixels of two ifmap rows, 16 words apart.
+
+        cycle                           0   1   2   3   4   5   6   7   8
+        issued                          0   1   1   1   1   1   1   1   1
+        port.request.valid              0   0   1   1   1   1   0   0   0
+        port.request.payload            .   .   4  20   5  21   .   .   .
+        port.request.ready              1   1   1   1   1   1   1   1   1
+        port.data                       .   .   .   1   2   3   4   .   .
+        beats.valid                     0   0   0   0   1   1   1   1   0
+        beats.payload.tag               .   .   .   .   0   1   0   1   .
+        beats.payload.payload.words.0   .   .   .   .   1   2   3   4   .
+        beats.ready                     1   1   1   1   1   1   1   1   1
+        done                            0   0   0   0   0   0   1   1   1
+
     Members
     -------
     tables : in, array of 2 PassTable(config)

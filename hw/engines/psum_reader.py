@@ -22,6 +22,23 @@ class PsumReader(Block):
     One beat a cycle (`psum_beat` / `noc.psum_in` cycles where the network is narrower). A window is
     read only when the pass before has written it: the writer's progress is watched.
 
+    Timing
+    ------
+    A pass of one window for two columns; the writer finishes the pass before in cycle 3.
+
+        cycle                    0  1  2  3  4  5  6  7
+        issued                   1  1  1  1  1  1  1  1
+        written_pass             3  3  3  0  0  0  0  0
+        port.request.valid       0  0  0  1  1  0  0  0
+        port.request.ready       1  1  1  1  1  1  1  1
+        columns.0.valid          0  0  0  0  0  1  0  0
+        columns.0.payload.row    .  .  .  .  .  1  .  .
+        columns.0.payload.count  .  .  .  .  .  2  .  .
+        columns.0.ready          1  1  1  1  1  1  1  1
+        columns.1.valid          0  0  0  0  0  0  1  0
+        columns.1.ready          1  1  1  1  1  1  1  1
+        done                     0  0  0  0  0  1  1  1
+
     Members
     -------
     tables : in, array of 2 PassTable(config)

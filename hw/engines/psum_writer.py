@@ -30,6 +30,21 @@ class PsumWriter(Block):
     narrower), `post.units` psums a cycle to the post-processor. A pass counts as done when its last
     write was accepted and the post-processor holds nothing of it.
 
+    Timing
+    ------
+    A pass of two windows with a beat each, which goes back to the buffer; the second beat waits.
+
+        cycle               0  1  2  3  4  5  6  7
+        issued              1  1  1  1  1  1  1  1
+        columns.0.valid     1  1  1  0  0  0  0  0
+        columns.0.ready     1  1  0  0  0  0  0  0
+        psums.valid         0  1  1  1  0  0  0  0
+        psums.payload.addr  .  4  5  5  .  .  .  .
+        psums.ready         1  1  0  1  1  1  1  1
+        written_window      0  0  1  1  2  0  0  0
+        done                0  0  0  0  0  1  1  1
+        closed              0  0  0  0  1  0  0  0
+
     Members
     -------
     tables : in, array of 2 PassTable(config)

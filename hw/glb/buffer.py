@@ -18,6 +18,20 @@ class GlobalBuffer(Block):
     read, activation write, activation read. A psum beat takes `banks_per_beat` neighbouring banks;
     see docs/architecture.md for the address maps. Read data appears in the next cycle only.
 
+    Timing
+    ------
+    A read waits for a write to its bank, which has one port; the word comes in the cycle after.
+
+        cycle                      0   1   2   3   4   5
+        act_write.valid            1   1   0   0   0   0
+        act_write.payload.addr     3   4   .   .   .   .
+        act_write.payload.data     7   8   .   .   .   .
+        act_write.ready            1   1   1   1   1   1
+        act_read.request.valid     0   1   1   1   1   0
+        act_read.request.payload   .   3   3   4  33   .
+        act_read.request.ready     0   0   1   1   1   1
+        act_read.data              .   .   .   7   8   .
+
     Members
     -------
     psum_write : in, stream of psum_write_layout(config)

@@ -63,6 +63,19 @@ class CobsEncoder(Block):
 
     A block is gathered, then sent: two cycles a byte.
 
+    Timing
+    ------
+    A frame of the bytes 7, 0: two blocks, of the codes 2 and 1, between delimiters.
+
+        cycle               0  1  2  3  4  5  6  7  8  9
+        input.valid         1  1  1  1  1  1  1  1  1  1
+        input.payload.data  7  7  0  0  0  .  .  .  .  .
+        input.payload.end   0  0  0  0  0  1  1  1  1  1
+        input.ready         0  1  1  0  0  1  0  0  0  1
+        output.valid        1  0  0  1  1  0  1  1  1  0
+        output.payload      0  .  .  2  7  .  1  0  0  .
+        output.ready        1  1  1  1  1  1  1  1  1  1
+
     Members
     -------
     input : in, stream of BYTE

@@ -105,6 +105,16 @@ class _Character:
 class UartTransmitter(Block):
     """Bytes onto a line.
 
+    Timing
+    ------
+    The byte 5 where a bit takes one cycle: start bit, eight data bits, stop bit.
+
+        cycle           0   1   2   3   4   5   6   7   8   9  10  11  12
+        input.valid     1   1   0   0   0   0   0   0   0   0   0   0   0
+        input.payload   5   5   .   .   .   .   .   .   .   .   .   .   .
+        input.ready     1   0   0   0   0   0   0   0   0   0   0   1   1
+        line            1   1   0   1   0   1   0   0   0   0   0   1   1
+
     Parameters
     ----------
     bit_time : int

@@ -56,6 +56,24 @@ class ColumnCollector(Block):
     The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
     after its issue, with `control.pipeline` five: so long the collector may take to learn of it.
 
+    Timing
+    ------
+    A pass of one window; both rows are tails of segments, of two slots each.
+
+        cycle                     0  1  2  3  4  5  6  7  8  9
+        issued                    1  1  1  1  1  1  1  1  1  1
+        inputs.0.valid            0  0  0  0  1  1  0  0  0  0
+        inputs.0.payload.psums.0  .  .  .  .  5  6  .  .  .  .
+        inputs.0.ready            0  0  1  1  1  1  0  0  0  0
+        inputs.1.valid            0  0  0  0  1  1  1  1  0  0
+        inputs.1.payload.psums.0  .  .  .  .  7  7  7  8  .  .
+        inputs.1.ready            0  0  0  0  0  0  1  1  0  0
+        done                      0  0  0  0  0  0  0  0  1  1
+        output.valid              0  0  0  0  0  0  1  0  1  0
+        output.payload.0          .  .  .  .  .  .  5  .  7  .
+        output.payload.1          .  .  .  .  .  .  6  .  8  .
+        output.ready              1  1  1  1  1  1  1  1  1  1
+
     Members
     -------
     configs : in, array of 2 CollectorConfig(config)

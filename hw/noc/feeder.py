@@ -16,6 +16,24 @@ from hw.pe.layouts import PsumWord
 class ColumnFeeder(Block):
     """FIFO of beats, handed out `pe.macs` psums a cycle to one PE of the column, in order.
 
+    Timing
+    ------
+    Three beats: two psums and one for row 0, two for row 1, whose PE is late.
+
+        cycle                  0  1  2  3  4  5  6  7
+        input.valid            1  1  1  0  0  0  0  0
+        input.payload.row      0  0  1  .  .  .  .  .
+        input.payload.count    2  1  2  .  .  .  .  .
+        input.payload.psums.0  5  7  8  .  .  .  .  .
+        input.payload.psums.1  6  .  9  .  .  .  .  .
+        input.ready            1  1  1  1  1  1  1  1
+        outputs.0.valid        0  1  1  1  0  0  0  0
+        outputs.0.payload.0    .  5  6  7  .  .  .  .
+        outputs.0.ready        1  1  1  1  1  1  1  1
+        outputs.1.valid        0  0  0  0  1  1  1  0
+        outputs.1.payload.0    .  .  .  .  8  8  9  .
+        outputs.1.ready        1  1  1  1  0  1  1  1
+
     Members
     -------
     input : in, stream of FeederBeat(config)

@@ -119,6 +119,23 @@ class MulticastNetwork(OperandNetwork):
     `entry` beats wait in another one in front of the Y bus, with the rows that want them (latency
     + 1).
 
+    Timing
+    ------
+    Three beats, each for one PE; the second one waits for its PE, and the third behind it.
+
+        cycle                  0  1  2  3  4  5
+        input.valid            1  1  1  1  0  0
+        input.payload.payload  5  6  7  7  .  .
+        input.payload.row      0  1  0  0  .  .
+        input.payload.tag      0  1  1  1  .  .
+        input.ready            1  1  1  0  1  1
+        outputs.0.0.valid      0  1  0  0  0  0
+        outputs.0.0.ready      1  1  1  1  1  1
+        outputs.1.1.valid      0  0  0  1  0  0
+        outputs.1.1.ready      1  1  0  1  1  1
+        outputs.0.1.valid      0  0  0  0  1  0
+        outputs.0.1.ready      1  1  1  1  1  1
+
     Members
     -------
     input : in, stream of {payload: payload, row: row_tag, tag: col_tag, bank: 1}

@@ -32,6 +32,30 @@ class DensePE(PE):
     Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
     freezes the stages before it.
+
+    Timing
+    ------
+    A pass of two windows with two words each, one filter, psums from zero: 3·1 + 5·2, 3·2 + 5·4.
+    Steps a to d go through the pipeline without a pause, and the second and the fourth one send.
+
+        step in cycle             0   1   2   3   4   5   6   7   8
+        issue                             a   b   c   d
+        multiply                              a   b   c   d
+        accumulate                                a   b   c   d
+
+        cycle                     0   1   2   3   4   5   6   7   8   9  10
+        config_pass               1   1   1   1   1   1   1   1   1   1   1
+        started                   0   1   1   1   1   1   1   1   1   1   1
+        running                   0   1   1   1   1   1   0   0   0   0   0
+        filters.valid             1   1   0   0   0   0   0   0   0   0   0
+        filters.payload.words.0   3   5   .   .   .   .   .   .   .   .   .
+        filters.payload.last      0   1   .   .   .   .   .   .   .   .   .
+        ifmap.valid               1   1   1   0   0   0   0   0   0   0   0
+        ifmap.payload.words.0     1   2   4   .   .   .   .   .   .   .   .
+        fired                     0   0   0   0   1   1   1   1   0   0   0
+        output.valid              0   0   0   0   0   0   1   0   1   0   0
+        output.payload.psums.0    .   .   .   .   .   .  13   .  26   .   .
+        output.ready              1   1   1   1   1   1   1   1   1   1   1
     """
 
     @classmethod

@@ -17,6 +17,22 @@ class FilterSpad(Block):
     the current half; `rewind` starts the round over. The weights of a read appear in the next
     cycle.
 
+    Timing
+    ------
+    Two passes with two weights each; the third pass's first weight waits for the first release.
+
+        cycle                  0  1  2  3  4  5  6  7  8
+        beats.valid            1  1  1  1  1  1  1  0  0
+        beats.payload.words.0  1  2  3  4  5  5  5  .  .
+        beats.payload.last     0  1  0  1  0  0  0  .  .
+        beats.ready            1  1  1  1  0  0  1  1  1
+        loaded                 0  0  1  1  1  1  1  1  0
+        enable                 0  0  1  1  1  1  1  1  0
+        step                   0  0  1  1  1  1  1  1  0
+        rewind                 0  0  0  1  0  1  0  1  0
+        release                0  0  0  0  0  1  0  1  0
+        weights.0              .  .  .  1  2  1  2  3  4
+
     Members
     -------
     beats : in, stream of FilterBeat(config)

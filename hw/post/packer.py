@@ -25,6 +25,17 @@ class Packer(Block):
 
     Latency: 1 cycle, the register of `writes`.
 
+    Timing
+    ------
+    An item of eight 32-bit results takes four words, one plane apart.
+
+        cycle                 0   1   2   3   4   5   6
+        valid                 1   1   1   1   1   0   0
+        taken                 0   0   0   0   1   0   0
+        writes.valid          0   1   1   1   1   1   0
+        writes.payload.addr   .   4  20  20  36  52   .
+        writes.ready          1   1   0   1   1   1   1
+
     Members
     -------
     valid : in, 1

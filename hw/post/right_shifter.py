@@ -19,6 +19,18 @@ class RightShifter(Block):
 
     Latency: 2 enabled cycles.
 
+    Timing
+    ------
+    13 / 8 and 12 / 8; a cycle without `en` in between.
+
+        cycle      0   1   2   3   4
+        en         1   1   0   1   1
+        value     13  12   .   .   .
+        amount     3   3   .   .   .
+        quotient   .   .   1   1   1
+        half       .   .   1   1   1
+        sticky     .   .   1   1   0
+
     Parameters
     ----------
     width : int

@@ -14,6 +14,22 @@ class PatternLoader(Block):
 
     A copy takes `words` + 2 cycles; one that the table already holds takes none.
 
+    Timing
+    ------
+    Pattern 1 is written and copied; asked for again, it is there.
+
+        cycle          0  1  2  3  4  5  6  7
+        write.en       1  1  0  0  0  0  0  0
+        write.pattern  1  1  .  .  .  .  .  .
+        write.index    0  1  .  .  .  .  .  .
+        write.data     5  6  .  .  .  .  .  .
+        copy           0  0  1  1  1  1  0  1
+        pattern        .  .  1  1  1  1  1  1
+        word.en        0  0  0  1  1  0  0  0
+        word.index     .  .  .  0  1  .  .  .
+        word.data      .  .  .  5  6  .  .  .
+        current        0  0  0  0  0  1  1  1
+
     Members
     -------
     write : in, {en: 1, pattern: ceil_log2(patterns), index: ceil_log2(words), data: LINK_WORD_BITS}

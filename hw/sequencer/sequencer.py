@@ -36,6 +36,18 @@ class Sequencer(Block):
     A table is filled when every engine, every PE and every collector has left the pass that it
     held. Pattern copies take place in the shadow of the pass that runs.
 
+    Timing
+    ------
+    Three passes with one pattern, of PATTERN.words + 6 words with its entries. The walk takes seven
+    cycles to open; each table takes its copy in eight; the third pass waits for the engines to end
+    the first (85: every one has `done` 1), and needs no copy.
+
+        cycle    0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26
+        start    1  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0
+        idle     1  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0
+        issued   0  0  0  0  0  0  0  0  0  0  0  0  0  0  1  1  1  1  1  1  1  1  2  2  2  3  3
+        done     0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0 85 85 85
+
     Members
     -------
     descriptor : in, {en: 1, data: LINK_WORD_BITS, index: ceil_log2(WORDS)}

@@ -22,6 +22,18 @@ class NestWalker(Block):
 
     Stepping takes one cycle for each loop that starts over, and one for the loop that steps.
 
+    Timing
+    ------
+    Loops without an end: only the innermost one ever steps.
+
+        cycle     0   1   2   3   4   5   6   7   8   9  10  11
+        start     1   0   0   0   0   0   0   0   0   0   0   0
+        idle      1   0   0   0   0   0   0   0   0   0   0   0
+        ready     0   0   0   0   0   0   0   1   1   0   1   0
+        next      0   0   0   0   0   0   0   0   1   0   1   0
+        opening   0   1   1   1   1   1   1   1   1   0   0   0
+        first     1   1   1   1   1   1   1   1   1   1   1   1
+
     Members
     -------
     write : in, {en: 1, index: ceil_log2(WORDS), data: LINK_WORD_BITS}

@@ -170,6 +170,18 @@ class WindowWalker(Block):
     Throughput: one window a cycle. Latency: `windows` is valid 3 + n cycles after `start`, n the
     bits of the larger of stride_y and |y| (ADD, ADD16, MUL: of stride_y).
 
+    Timing
+    ------
+    MAX over two windows of one word each; the second one waits.
+
+        cycle                      0  1  2  3  4  5  6  7
+        start                      1  0  0  0  0  0  0  0
+        busy                       0  1  1  1  1  1  1  0
+        windows.valid              0  0  0  0  1  1  1  0
+        windows.payload.left       .  .  .  .  4  5  5  .
+        windows.payload.plane_end  .  .  .  .  0  1  1  .
+        windows.ready              1  1  1  1  1  0  1  1
+
     Parameters
     ----------
     map_bits : int
