@@ -93,6 +93,7 @@ class PEArray(Block):
                 m.d.comb += pe.config_pass.eq(announced)
                 self._configure(m, pe, newest, newest.rows[row], newest.cols[col])
         begun = Signal(config.array.cols)
+        # By column first: the wires of one column end in one bit, which may cross the array alone.
         m.d["sync" if config.control.pipeline else "comb"] += begun.eq(
             Cat(Cat(line[j].started == self.issued for line in pes).all() for j in cols)
         )

@@ -58,6 +58,7 @@ class Queue(Block):
         put = Signal()
         take = Signal()
         m.d.comb += [
+            # Both flags follow from a register: no handshake passes from one side to the other.
             self.input.ready.eq(level != self.depth),
             self.output.valid.eq(level != 0),
             put.eq(self.input.valid & self.input.ready),
@@ -109,6 +110,7 @@ class Queue(Block):
         m.d.comb += self.output.payload.eq(first)
         with m.If(put):
             m.d.sync += second.eq(self.input.payload)
+        # `put` is left out, which comes late: an empty queue may load what is not valid.
         with m.If(take | ~level.any()):
             m.d.sync += first.eq(Mux(level[1], Value.cast(second), Value.cast(self.input.payload)))
 

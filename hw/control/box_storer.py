@@ -78,6 +78,7 @@ class BoxStorer(Block):
         step = Signal()
         last, address = walk_box(m, region, start=self.start, origin=self.region.address, step=step)
         m.d.comb += [
+            # The address is checked word by word: a box is no interval, so its ends tell nothing.
             outside.eq(asking & (address >= config.act_banks * config.buffer.depth)),
             reader.input.valid.eq(asking & ~outside),
             reader.input.payload.address.eq(address),

@@ -142,6 +142,8 @@ class IfmapEngine(Block):
             "beat": Begin(starts, newest.constants.pixel_beats),
         }
         loops = nest(m, step, limits, begins=begins)
+        # An address for each level: a loop that starts over returns to that of its level, and
+        # nothing is subtracted.
         place = Signal(self._place(), reset_less=True)
         pixel = Signal(config.control.map_bits)  # pixels from the first one of the row
         walk = _Walk(table, slot, place, pixel)
@@ -168,6 +170,7 @@ class IfmapEngine(Block):
             reader.input.valid.eq(loaded),
             step.eq(loaded & reader.input.ready),
             reader.input.payload.address.eq(place.beat),
+            # Padding takes no access to the buffer, but keeps its place in the order of beats.
             reader.input.payload.skip.eq(outside),
             label.row.eq(loops["slot"].index),
             label.tag.eq(place.h + place.item_tag),

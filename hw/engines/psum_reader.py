@@ -152,6 +152,7 @@ class PsumReader(Block):
             item.label.column.eq(loops["column"].index),
             item.label.more.eq(Mux(more >= config.psum_beat, config.psum_beat - 1, more)),
             reader.input.valid.eq(busy & ~fresh & may),
+            # What starts at zero is passed over, a beat a cycle.
             step.eq(busy & (fresh | (reader.input.valid & reader.input.ready))),
         ]
         with m.If(loops["window"].steps):

@@ -206,6 +206,7 @@ class PsumWriter(Block):
             m.d.sync += drained.eq(1)
         with m.If(leave & beat.window_end):
             m.d.sync += self.written_window.eq(self.written_window + 1)
+        # The post-processor reads the pass's table to the end, so it must not be refilled before.
         with m.If(drained & ~full & self.post_idle):
             m.d.comb += self.closed.eq(table.closing)
             m.d.sync += [drained.eq(0), self.written_window.eq(0), self.done.eq(self.done + 1)]

@@ -141,6 +141,7 @@ class GlobalBuffer(Block):
             m.d.comb += take.eq(valid[name] & grant[name] & banks[index])
             takes[name] = take
         m.d.comb += ram.en.eq(Cat(takes.values()).any())
+        # At most one port takes a bank, so the order is of no account.
         for name in reversed(list(wanted)):
             with m.If(takes[name]):
                 m.d.comb += ram.addr.eq(wanted[name][1])
@@ -164,6 +165,7 @@ class GlobalBuffer(Block):
         act_banks = [i for i in range(self.banks) if i < self.config.act_banks]
         act_chosen = Signal(range(max(len(act_banks), 2)))
         address = self.act_read.request.payload
+        # No enable is needed: an answer is looked at in the one cycle after its grant.
         m.d.sync += act_chosen.eq(address >> self._row_bits())
         m.d.comb += self.act_read.data.eq(Array(outputs[i] for i in act_banks)[act_chosen])
 

@@ -94,6 +94,7 @@ class Reader(Block):
         m.submodules.queue = queue
         connect(m, queue.output, flipped(self.output))
         asked = self._asked(m)
+        # The buffer does not hold its answer: whatever is asked for has its place in the queue.
         credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         room = credit != 0
         pending = Signal()

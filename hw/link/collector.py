@@ -79,6 +79,7 @@ class ResultCollector(Block):
         units, cycle = Signal(16), Signal(range(WAIT_CYCLES))
         late, taken = Signal(), Signal()
         m.d.comb += [
+            # Never within a word: its other bytes would be taken for the next reply's first ones.
             late.eq((units == 0) & (place == 0)),
             self.results.ready.eq(self.busy & (self.words != target)),
             taken.eq(self.results.valid & self.results.ready),

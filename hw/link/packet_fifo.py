@@ -87,6 +87,7 @@ class PacketFifo(Block):
         pending, full, fetch = Signal(), Signal(), Signal()
         m.d.comb += [
             used.eq(kept - read),
+            # Compared with `read`: bytes that were kept and have not left count too.
             full.eq((write - read)[: bits + 1] == depth),
             self.room.eq((depth - used) >> exact_log2(_WORD_BYTES)),
             ram.write.en.eq(self.put & ~full),

@@ -110,6 +110,8 @@ class ColumnCollector(Block):
         configs = Signal(self.configs.shape(), reset_less=True)
         announced, issued = Signal(2), Signal(2)
         m.d.sync += [
+            # A copy of its own for each column: the tables are wired to all of them, and no word
+            # comes before it is there.
             configs.eq(self.configs),
             announced.eq(self.issued),
             issued.eq(announced),  # a cycle after the pass's configuration
@@ -131,6 +133,7 @@ class ColumnCollector(Block):
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
         chosen = self._chosen(m, here, wanted)
+        # `chosen` has a bit for each row: masks and an OR need no decoder in front of the words.
         masked = [Mux(chosen[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
         m.d.comb += word.eq(reduce(or_, masked))
         # Whether a word has come is left out: no path leads from one PE to all others.

@@ -55,6 +55,7 @@ class ColumnFeeder(Block):
         m = Module()
         config = self.config
         lanes = config.pe.macs
+        # Registered: a choice by position and a wide fan-out to all rows follow the queue.
         queue = Queue(FeederBeat(config), depth=config.noc.column_fifo, registered=True)
         m.submodules.queue = queue
         connect(m, flipped(self.input), queue.input)

@@ -80,6 +80,7 @@ class XBus(Block):
         for col, output in enumerate(self.outputs):
             m.d.comb += [
                 output.payload.eq(beats.payload.payload),
+                # All targets take it at once: one that took it early would be offered it again.
                 output.valid.eq(beats.valid & beats.ready & targets[col]),
             ]
         return m
@@ -101,6 +102,7 @@ class XBus(Block):
                 controller.enable.eq(self.enables[col]),
                 found.payload.targets[col].eq(controller.match),
             ]
+        # In front of the queue the comparison is in no path to the PEs.
         return _waiting(m, found, self.beat) if self.pipeline else found
 
 
@@ -272,6 +274,7 @@ class MulticastNetwork(OperandNetwork):
                 controller.enable.eq(wanted[row].enable),
                 found.payload.rows[row].eq(controller.match),
             ]
+        # As in the X bus: the comparison comes first, and the queue holds its answer.
         return _waiting(m, found, self.beat) if self.entry else found
 
     def _deliver(self, m: Module, bus: XBus, row: int) -> None:

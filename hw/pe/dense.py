@@ -227,6 +227,7 @@ class DensePE(PE):
         have = Signal()
         below = self.below.valid & ~self.below.payload.tail
         m.d.comb += [
+            # Psums and room alone hold the pipeline, through one enable for all of its stages.
             have.eq(~((needs.below & ~below) | (needs.column & ~self.column.valid))),
             advance.eq(have & ~(needs.room & ~output.input.ready)),
             self.below.ready.eq(needs.below & output.input.ready),
@@ -235,6 +236,8 @@ class DensePE(PE):
             output.input.payload.tail.eq(step.tail),
             read.addr.eq(step.slot),
             write.addr.eq(step.slot),
+            # Without `advance`, which comes late: only a step that sends can be held, and it does
+            # not write.
             write.en.eq(last.valid & ~step.last),
             self.fired.eq(last.valid & advance & ~step.zero),
             self.gated.eq(last.valid & advance & step.zero),

@@ -82,6 +82,7 @@ class FilterSpad(Block):
             completes.eq(put & beat.payload.last),
             leaves.eq(self.step & self.release),
             ram.write.en.eq(put),
+            # With the half as the lowest bit a half may have any number of rows.
             ram.write.addr.eq(Cat(filling, row)),
             ram.write.data.eq(Cat(beat.payload.words)),
             self.loaded.eq(loaded),
@@ -92,6 +93,8 @@ class FilterSpad(Block):
             m.d.sync += [filling.eq(~filling), row.eq(0)]
         with m.If(leaves):
             m.d.sync += reading.eq(~reading)
+        # The number of complete halves as two flags, at least one and both: what reads them, the
+        # network and the walk, starts at a register.
         m.d.sync += [
             loaded.eq(full | completes | (loaded & ~leaves)),
             full.eq(loaded & ~leaves & (full | completes)),

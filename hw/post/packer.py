@@ -16,11 +16,11 @@ RAW_BITS = 32
 class Packer(Block):
     """Places the results of an item in buffer words; one word a cycle.
 
-    A buffer word holds a channel block: `config.lanes` channels of data_width bits or, in a 32-bit
-    tensor, buffer.width / 32 channels. Stored results fill the lanes `lane` .. `lane` + units - 1
-    of the word `addr`. For 32-bit results `addr` is the word of the first of the `config.lanes`
-    channels among which `lane` counts; the words of the following blocks are `plane` words apart,
-    and an item takes `words` = max(1, units * 32 / buffer.width) cycles. A word of which nothing is
+    A buffer word holds a channel block: `config.lanes` channels of `array.data_width` bits or, in
+    a 32-bit tensor, `buffer.width` / 32 channels. Stored results fill the lanes `lane` .. `lane` +
+    units - 1 of the word `addr`. For 32-bit results `addr` is the word of the first of the
+    `config.lanes` channels among which `lane` counts; the words of the following blocks are `plane`
+    words apart, and an item takes `words` = max(1, units * 32 / buffer.width) cycles. A word of which nothing is
     written is left out.
 
     Latency: 1 cycle, the register of `writes`.
@@ -102,6 +102,7 @@ class Packer(Block):
         with m.Else():
             self._place_stored(m, mask, content)
         with m.If(free):
+            # A write of no lane would still take the buffer's port.
             m.d.sync += writes.valid.eq(self.valid & mask.any())
         with m.If(free & self.valid):
             m.d.sync += [

@@ -104,5 +104,7 @@ class PatternLoader(Block):
             with m.Else():
                 m.d.sync += held[0].eq(self.pattern)
         with m.If(self.write.en):
+            # The pattern may be one that a table holds. Patterns are written seldom, so both are
+            # stale.
             m.d.sync += valid.eq(0)
         return m

@@ -38,9 +38,14 @@ class Sequencer(Block):
 
     Timing
     ------
-    Three passes with one pattern, of PATTERN.words + 6 words with its entries. The walk takes seven
-    cycles to open; each table takes its copy in eight; the third pass waits for the engines to end
-    the first (85: every one has `done` 1), and needs no copy.
+    A table is filled for the next pass while the other one's pass runs:
+
+        table 0   copy k | pass k: engines, PEs, collectors | copy k + 2 | pass k + 2 ...
+        table 1            copy k + 1 | pass k + 1 ......................................
+
+    Three passes with one pattern for an array of one PE. The walk opens in seven cycles, and each
+    table gets its copy of five words in seven. The third pass waits until the engines have ended
+    the first one (85: `done` is 1 for all four), and needs no copy.
 
         cycle    0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26
         start    1  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0
@@ -188,6 +193,7 @@ class Sequencer(Block):
         if not self.config.control.pipeline:
             return left
         was_left, was_issue = Signal(), Signal()
+        # For two cycles after an issue the array's answer is about the pass before.
         m.d.sync += [was_left.eq(left & ~issue & ~was_issue), was_issue.eq(issue)]
         return was_left
 

@@ -24,7 +24,8 @@ class NestWalker(Block):
 
     Timing
     ------
-    Loops without an end: only the innermost one ever steps.
+    The first pass is shown when all loops are open, seven cycles after `start`; where only the
+    innermost loop steps, the next pass is shown after a cycle. (The loops here have no end.)
 
         cycle     0   1   2   3   4   5   6   7   8   9  10  11
         start     1   0   0   0   0   0   0   0   0   0   0   0
@@ -163,8 +164,11 @@ class NestWalker(Block):
                     m.d.sync += [
                         index.eq(index + 1),
                         at_first.bit_select(loop, 1).eq(0),
+                        # A step ahead, so that `last` and `closing` follow from registers.
                         at_last.bit_select(loop, 1).eq(index + 2 == entry.count),
                     ]
+                    # An increment includes that the inner loops start over: one addition for each
+                    # base.
                     for field in BASES.fields:
                         base = bases[field.name]
                         m.d.sync += base.eq(base + entry[field.name])

@@ -173,6 +173,7 @@ class Engine(Block):
             p.vector.responses.valid.eq(granted),
             p.vector.responses.payload.data.eq(vector.data),
         ]
+        # The arbiter shows all clients the buffer's word; this one's is that of the cycle after.
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
         self._boxes(m, p)
 
@@ -235,6 +236,8 @@ class Engine(Block):
                 p.vector.table.index.eq(control.table.index),
                 p.vector.table.entry.as_value().eq(control.table.data),
             ]
+        # A VECTOR has no pass table: until its last item has been written, its descriptor stands in
+        # for both.
         vector_active = Signal()
         m.d.sync += vector_active.eq(
             p.vector.busy | control.start_vector | (vector_active & p.post.busy)
