@@ -1,6 +1,6 @@
 """Compiles a quantised graph for a configuration: `compile_graph`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from compiler.ir.graph import Graph
@@ -14,6 +14,7 @@ from compiler.options import DEFAULTS, CompileOptions
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.stream.stream import StreamBuilder
+from compiler.stream.traffic import LayerTraffic
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Layer, Program
@@ -50,8 +51,12 @@ def estimate_graph(
     graph: Graph, config: Config, options: CompileOptions = DEFAULTS
 ) -> tuple[Layer, ...]:
     """The layers of a program with their estimates, without making it: weights do not matter."""
-    options = replace(options, wrap=True)
-    return _Compiler(graph, config, options, dry=True).compile().layers
+    return timing_program(graph, config, options).layers
+
+
+def timing_program(graph: Graph, config: Config, options: CompileOptions = DEFAULTS) -> Program:
+    """A program without filters: all that cycles depend on, for `sim.cycles.predict(dry=True)`."""
+    return _Compiler(graph, config, replace(options, wrap=True), dry=True).compile()
 
 
 @dataclass
@@ -79,7 +84,7 @@ class _Compiler:
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream)
+        self.scheduler = Scheduler(self.stream, options.objective)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.refusals = Refusals("layer")
@@ -110,7 +115,7 @@ class _Compiler:
         self.refusals.raise_any()
         self.stream.start_layer(-1)
         outputs = tuple(self.tensors.output_tensor(key) for key in self.graph.outputs)
-        steps = self.stream.finish()
+        steps = self.stream.finish(outputs)
         return Program(
             config=self.config,
             name=self.graph.name,
@@ -257,12 +262,15 @@ class _Compiler:
     def _layer(self, index: int, report: _Report) -> Layer:
         node = report.node
         macs = node.macs if isinstance(node, Conv) else 0
-        traffic = self.stream.traffic[index]
+        traffic = self.stream.traffic.get(index, LayerTraffic())
         cost = report.cost
-        cycles = replace(traffic, reads=cost.reads).cycles(cost.cycles) if cost else 0
-        modelled = (
-            cost is not None and not self.config.control.microcontroller
-        )  # nothing models firmware
+        accesses, transfers, cycles = traffic.accesses, traffic.transfers, 0
+        if cost is not None:
+            accesses = cost.accesses + accesses
+            transfers = replace(transfers, reads=cost.reads)
+            cycles = transfers.cycles(cost.cycles)
+        # Nothing models firmware.
+        modelled = cost is not None and not self.config.control.microcontroller
         bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
         return Layer(
             name=report.name,
@@ -272,9 +280,9 @@ class _Compiler:
             output=report.output,
             macs=macs,
             model_cycles=cycles if modelled else None,
-            glb_bytes=cost.glb_bytes if cost else None,
-            link_bytes=8 * traffic.words if traffic.words else None,
-            resident_bytes=8 * self.stream.resident[index],
+            computing=cost.cycles if cost is not None and modelled else None,
+            transfers=asdict(transfers),
+            accesses=accesses,
             bound=bound if modelled else "",
             mapping=cost.mapping if cost else {},
         )

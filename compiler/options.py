@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from compiler.mapper.search import OBJECTIVES
+from compiler.schedule.goal import OBJECTIVES
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import RoundingRule
 
@@ -17,8 +17,8 @@ class CompileOptions:
     ----------
     rounding : "tflm", "ort", "single" or None
         How accumulators become outputs; None: as the model's own framework does.
-    objective : "cycles", "traffic" or "energy"
-        What mappings minimise.
+    objective : "cycles", "traffic", "energy" or "edp"
+        What schedules and mappings minimise: `compiler.schedule.goal.Goal`.
     wrap : bool
         Psums may wrap modulo 2^psum_width: the overflow proof is not wanted.
     no_host : bool

@@ -8,11 +8,12 @@ from compiler.compile import estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.options import DEFAULTS, CompileOptions
+from compiler.stream.traffic import Transfers
 from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
-from rowforge.reports.published import chip_link_cycles
+from rowforge.reports.published import chip_link_rate
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
@@ -78,7 +79,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
 
     active_pes : PEs that work in an average pass
     active_utilization : utilisation of these
-    chip_link_cycles, chip_link_cycles_most : see `rowforge.reports.published.chip_link_cycles`
+    chip_link_cycles : over a slow link, see `rowforge.reports.published.chip_link_rate`
     """
     row = layer_row(config, layer, layer.model_cycles)
     share = layer.mapping.get("active_pes")
@@ -87,7 +88,7 @@ def estimate_row(config: Config, layer: Layer) -> dict[str, Any]:
         None if active is None else round(active * config.array.rows * config.array.cols, 1)
     )
     row["active_utilization"] = _of_active(row["utilization"], active)
-    row["chip_link_cycles"], row["chip_link_cycles_most"] = _over_chip_link(layer)
+    row["chip_link_cycles"] = _over_slow_link(config, layer)
     return row
 
 
@@ -95,10 +96,10 @@ def _of_active(utilisation: float | None, active: float | None) -> float | None:
     return round(utilisation / active, 4) if utilisation and active else None
 
 
-def _over_chip_link(layer: Layer) -> tuple[int | None, int | None]:
-    if layer.model_cycles is None:
-        return None, None
-    return chip_link_cycles(layer.model_cycles, layer.link_bytes or 0)
+def _over_slow_link(config: Config, layer: Layer) -> int | None:
+    if layer.computing is None:
+        return None
+    return Transfers(**layer.transfers).cycles(layer.computing, chip_link_rate(config))
 
 
 def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,8 +112,7 @@ def estimate_total(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[st
     total["active_pes"] = None if active is None else round(active, 1)
     share = None if active is None else active / (config.array.rows * config.array.cols)
     total["active_utilization"] = _of_active(total["utilization"], share)
-    for name in ("chip_link_cycles", "chip_link_cycles_most"):
-        total[name] = sum(row[name] or 0 for row in rows) or None
+    total["chip_link_cycles"] = sum(row["chip_link_cycles"] or 0 for row in rows) or None
     return total
 
 
@@ -136,7 +136,8 @@ COLUMNS = (
 LEGEND = """\
 util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
 GLB: psums read and written, ifmaps read. link: raw, filters included.
-60/200 MHz link: cycles with 0.3 link words a core cycle, transfers hidden where they can be.
+60/200 MHz link: cycles over a link that moves 0.3 words a cycle, both ways together, or link.rate
+where the configuration has less than a word.
 mapping: in a PE p filters, q channels, S taps; u units of a column (rows x filter groups);
 c columns (rows x filter groups x items, ~ dealt out in a line); F outputs of a row."""
 

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from compiler.mapper.search import OBJECTIVES
 from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
+from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.emit.prefix import PREFIX, check_prefix
@@ -41,7 +41,8 @@ def add_objective(parser: argparse.ArgumentParser) -> None:
         "--objective",
         choices=OBJECTIVES,
         default=DEFAULTS.objective,
-        help="what mappings minimise",
+        help="what schedules and mappings minimise: cycles over a link of link.rate, words moved, "
+        "energy, or its product with cycles (default: %(default)s)",
     )
 
 

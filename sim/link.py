@@ -9,6 +9,7 @@ import numpy as np
 from hw.arch.commands import MAGIC
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.config.section import per_mille
 from hw.arch.program import Words
 from hw.emit.prefix import PREFIX
 from sim.rtl import RtlEngine, SimulationTimeoutError
@@ -70,6 +71,8 @@ class RtlLink:
         C++ compiler option: "-O0" builds faster and runs slower.
     library : path or None
         A simulation of the same ports, such as a netlist's, in place of the emitted Verilog's.
+    rate : float
+        Link words a cycle, both directions together, as `link.rate`; 1: one each way.
     """
 
     def __init__(
@@ -83,12 +86,14 @@ class RtlLink:
         progress: Progress | None = None,
         optimise: str = "-O2",
         library: Path | None = None,
+        rate: float = 1,
     ):
         form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
         if library is None:
             library = rtl_library(config, trace=form if trace else None, optimise=optimise)
         self._engine = RtlEngine(library, seed=seed, trace=trace)
         self._beat = np.dtype(f"<u{config.link.width // 8}")
+        self._rate = per_mille(rate) * (8 // self._beat.itemsize)
         self._stall_seed = stall_seed
         self._patience = patience
         self._progress = progress
@@ -102,6 +107,7 @@ class RtlLink:
             self._pending.clear()
             self._results = self._results[:0]  # what a program left that ended with an error
             self._cycles = 0
+            self._engine.pace(self._rate)
         self._pending.append(words.astype("<u8").view(self._beat).astype(np.uint64))
 
     def receive(self, count: int) -> Words:

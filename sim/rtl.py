@@ -83,6 +83,14 @@ class RtlEngine:
         """Hold the reset for a few cycles, both streams idle."""
         self._library.rowforge_reset(self._handle, _RESET_CYCLES)
 
+    def pace(self, rate: int) -> None:
+        """Let `rate` thousandths of a beat cross a cycle from now on, both directions together.
+
+        A beat crosses while the credit is a whole one, at most one is saved, and both directions
+        may borrow in one cycle. 1000 and more: a beat in each direction every cycle.
+        """
+        self._library.rowforge_pace(self._handle, rate)
+
     def run(
         self,
         words: Words,
@@ -95,7 +103,7 @@ class RtlEngine:
         zeros: int | None = None,
         slice_cycles: int = _SLICE,
     ) -> RunResult:
-        """Feed words and collect results, one of each a cycle at most.
+        """Feed words and collect results, one of each a cycle at most (less after `pace`).
 
         Parameters
         ----------
@@ -186,6 +194,7 @@ def _bind(library: str | Path) -> ctypes.CDLL:
     bound.rowforge_reset.argtypes = [handle, number]
     bound.rowforge_begin.argtypes = [handle, handle, number, number, number, ctypes.c_int, number]
     bound.rowforge_expect_zeros.argtypes = [handle, number]
+    bound.rowforge_pace.argtypes = [handle, ctypes.c_int64]
     bound.rowforge_advance.restype = ctypes.c_int
     bound.rowforge_advance.argtypes = [handle, number]
     bound.rowforge_status.argtypes = [handle, ctypes.POINTER(number)]

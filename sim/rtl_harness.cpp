@@ -1,6 +1,7 @@
 // Drives a stream-to-stream design that Verilator has translated: words in, words out, no Python
 // in the loop. The build defines the names of the ports (IN_*, OUT_*) in harness_ports.h.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,6 +25,7 @@ using TraceFile = VerilatedFstC;
 namespace {
 
 constexpr uint64_t kNever = ~uint64_t{0};
+constexpr int64_t kBeat = 1000;  // what a beat costs on a paced link
 
 // SplitMix64: a good enough source of stalls, the same on every machine.
 struct Random {
@@ -54,6 +56,8 @@ struct Engine {
     bool stalls = false;
     Random random;
     bool offering = false;  // a word on offer stays until it is taken
+    int64_t rate = kBeat;      // added to the credit a cycle; kBeat and more: the link is not paced
+    int64_t credit = kBeat;    // beats cross while it is a whole one
     uint64_t accepted = 0;
     uint64_t start = 0;          // cycle in which the run began
     uint64_t first_accept = 0;   // cycle of the first word taken
@@ -135,10 +139,11 @@ struct Engine {
     }
 
     void cycle() {
-        if (!offering) offering = accepted < count && !(stalls && random.coin());
+        const bool open = rate >= kBeat || credit >= kBeat;
+        if (!offering) offering = open && accepted < count && !(stalls && random.coin());
         top->IN_VALID = offering;
         top->IN_PAYLOAD = offering ? words[accepted] : 0;
-        const bool ready = !(stalls && random.coin());
+        const bool ready = open && !(stalls && random.coin());
         top->OUT_READY = ready;
         settle();
         const bool taken = offering && top->IN_READY;
@@ -150,6 +155,7 @@ struct Engine {
         if (taken || given) last_progress = cycles;
         accepted += taken;
         if (taken) offering = false;
+        credit = std::min(credit - kBeat * (int(taken) + int(given)) + rate, kBeat);
         edge();
     }
 };
@@ -182,6 +188,14 @@ EXPORT void rowforge_begin(void* handle, const uint64_t* words, uint64_t count, 
     e.accepted = 0;
     e.results.clear();
     e.start = e.first_accept = e.last_result = e.last_progress = e.cycles;
+}
+
+// Paces both streams together from now on: each cycle adds `rate` thousandths of a beat to a credit
+// of at most one, and a beat crosses in either direction while there is a whole one. 1000: no pace.
+EXPORT void rowforge_pace(void* handle, int64_t rate) {
+    auto& e = *static_cast<Engine*>(handle);
+    e.rate = rate;
+    e.credit = kBeat;
 }
 
 // After rowforge_begin: the run ends when all words are taken and so many results were 0.

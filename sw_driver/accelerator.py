@@ -10,6 +10,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from hw.arch.config import Config
+from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.program.file import load_program
@@ -108,8 +109,9 @@ class Accelerator:
         self._check_open()
         if isinstance(program, Path):
             program = load_program(program, self.config)
-        if self._session is None or (
-            self._connection.for_config is not None and self._session.config != program.config
+        made, wanted = self._session, config_hash(program.config)
+        if made is None or (
+            self._connection.for_config is not None and config_hash(made.config) != wanted
         ):
             self._session = Runtime(self._link_for(program.config), program.config)
         self._program = program

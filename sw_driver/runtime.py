@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
-from hw.arch.config.file import RECOMPILE, differences
+from hw.arch.config.file import RECOMPILE, config_hash, differences
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
@@ -83,7 +83,7 @@ class Runtime:
         DriverError
             If the link fails, or the accelerator reports an error (`ProgramError`).
         """
-        if program.config != self.config:
+        if config_hash(program.config) != config_hash(self.config):
             raise RowforgeError(
                 "the program was compiled for another configuration: "
                 + "; ".join(differences(self.config, program.config))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compiler.mapper.folding import PassCounts, count_passes
 from compiler.mapper.space import RESOURCES, ConvShape, Cost, Fold, Mapping, Run, tap_ranges
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.commands import col_pattern_words, row_pattern_words
 from hw.arch.config import Config
 
@@ -25,6 +26,17 @@ _HOST_ENERGY, _GLB_ENERGY, _ARRAY_ENERGY = 200, 6, 2  # a word's, in register fi
 _TIES = 1e-4  # weight of the figure that breaks ties
 _SPARED = 3e-3  # cycles that `SPARING` gives for a buffer word less
 SPARING = "sparing cycles"
+
+ACCESSES = (
+    Access(Level.BUFFER, DataType.IFMAP, Direction.READ),
+    Access(Level.BUFFER, DataType.PSUM, Direction.READ),
+    Access(Level.BUFFER, DataType.PSUM, Direction.WRITE),
+    Access(Level.NETWORK, DataType.FILTER, Direction.READ),
+)
+"""What is counted of a mapping: ifmaps with padding, psums in whole beats, filters as sent."""
+
+_OF_BUFFER = [row for row, access in enumerate(ACCESSES) if access.level is Level.BUFFER]
+_OF_FILTERS = [row for row, access in enumerate(ACCESSES) if access.data is DataType.FILTER]
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class WaveCost:
     """Cost of one wave (all passes for one set of column tasks), arrays over the candidates.
 
     resources : cycles in which each resource is needed, [resource, candidate]
-    words : ifmap, psum and filter words moved, [kind, candidate]
+    words : moved, [kind of access, candidate]; see `ACCESSES`
     psum_beats : psum beats that must be held between passes (0: none)
     """
 
@@ -100,12 +112,9 @@ class WaveCost:
     def load(self, index: int) -> Cost:
         """The cost of one candidate."""
         busy = dict(zip(RESOURCES, self.resources[:, index].tolist(), strict=True))
-        ifmap, psum, filters = self.words[:, index].tolist()
         return Cost(
             cycles=int(self.cycles[index]),
-            ifmap_words=ifmap,
-            psum_words=psum,
-            filter_words=filters,
+            accesses=Accesses(ACCESSES, self.words[:, index].tolist()),
             passes=int(self.passes[index]),
             **busy,
         )
@@ -114,13 +123,13 @@ class WaveCost:
 def objective(name: str, config: Config, cycles: Any, words: Any) -> Any:
     """The figure to minimise, of numbers or of arrays over candidates.
 
-    words : ifmap, psum and filter words moved. `traffic` counts buffer words; `energy` adds what
+    words : moved, one row for each of `ACCESSES`. `traffic` counts buffer words; `energy` adds what
     every word costs on its way: buffer, network and, for filters that are streamed, the host's
     memory. Cycles break ties of these two, buffer words break ties of `cycles`. `SPARING` stands
     for `cycles` within a tile: few buffer words for hardly more cycles.
     """
-    ifmap, psum, filters = words
-    glb = ifmap + psum
+    glb = sum(words[row] for row in _OF_BUFFER)
+    filters = sum(words[row] for row in _OF_FILTERS)
     if name == "traffic":
         return glb + _TIES * cycles
     if name == "energy":
@@ -315,7 +324,7 @@ def _entries(
     of_kinds: Callable[[str], Ints],
     streamed: Ints,
 ) -> tuple[Ints, Ints]:
-    """(cycles [resource, entry], words [kind, entry]) of a pass of every entry."""
+    """(cycles [resource, entry], words [kind of access, entry]) of a pass of every entry."""
     q, span = some.of_folds(lambda fold: fold.q), some.of_folds(lambda fold: fold.span)
     step = steps(config, some.p, q, shape.multiplier)
     results = some.columns * windows
@@ -332,5 +341,6 @@ def _entries(
             outward * (results * turn_out)[at] + ends * (results * post)[at],
         ]
     )
-    psums = (inward + outward) * (results * _psum_beats(config, some.p) * config.psum_beat)[at]
-    return load, np.stack([streamed * q[at], psums, loads * config.noc.filter])
+    psums = (results * _psum_beats(config, some.p) * config.psum_beat)[at]
+    words = [streamed * q[at], inward * psums, outward * psums, loads * config.noc.filter]
+    return load, np.stack(words)

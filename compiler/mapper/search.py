@@ -3,7 +3,7 @@
 from functools import lru_cache
 from math import ceil
 
-from compiler.mapper.cost import SPARING, objective
+from compiler.mapper.cost import ACCESSES, SPARING, objective
 from compiler.mapper.legal import refusal
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.mapper.table import kind_of, table_of
@@ -50,7 +50,7 @@ def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
 
 def _figure(config: Config, plan: Plan, name: str) -> float:
     load = plan.load
-    words = (load.ifmap_words, load.psum_words, load.filter_words)
+    words = [load.accesses[access] for access in ACCESSES]
     return float(objective(name, config, load.cycles, words))
 
 

@@ -9,6 +9,8 @@ have one channel group per task instead of one per pair.
 from dataclasses import dataclass, fields
 from math import ceil
 
+from hw.arch.accesses import Accesses
+
 RESOURCES = ("compute", "ifmap", "filter", "psum_in", "psum_out")
 
 
@@ -122,8 +124,8 @@ class Cost:
 
     cycles : of the whole work, passes one after another
     compute, ifmap, filter, psum_in, psum_out : cycles in which each of them is needed
-    ifmap_words, psum_words : operands and psums read from and written to the buffer
-    filter_words : filters sent to PEs; passes : their number
+    passes : their number
+    accesses : operands and psums read from and written to the buffer, filters sent to PEs
     """
 
     cycles: int = 0
@@ -132,10 +134,8 @@ class Cost:
     filter: int = 0
     psum_in: int = 0
     psum_out: int = 0
-    ifmap_words: int = 0
-    psum_words: int = 0
-    filter_words: int = 0
     passes: int = 0
+    accesses: Accesses = Accesses()
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -147,7 +147,12 @@ class Cost:
 
     def share(self, part: int, whole: int) -> "Cost":
         """The share part / whole of the work."""
-        return Cost(**{f.name: getattr(self, f.name) * part // whole for f in fields(Cost)})
+        counts = {
+            f.name: getattr(self, f.name) * part // whole
+            for f in fields(Cost)
+            if f.name != "accesses"
+        }
+        return Cost(**counts, accesses=self.accesses.share(part, whole))
 
     @property
     def bound(self) -> str:
@@ -159,6 +164,8 @@ class Cost:
 class MappedBlock:
     """A box of the output that one mapping covers without remainder, and its estimated cost.
 
+    A program keeps no cost: blocks that are read from one (`nest.locate`) have none.
+
     Ranges are half open, in output rows, output columns and filters of the nest; all items.
     `chosen`: of a linear mapping, only these of its waves; None: all.
     """
@@ -167,7 +174,7 @@ class MappedBlock:
     rows: tuple[int, int]
     columns: tuple[int, int]
     filters: tuple[int, int]
-    load: Cost
+    load: Cost = Cost()
     chosen: tuple[int, int] | None = None
 
     def waves(self, shape: ConvShape) -> tuple[int, int, int, int]:

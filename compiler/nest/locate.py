@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler.mapper.columns import ColumnTask, filter_groups
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping, Run, tap_ranges
+from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Run, tap_ranges
 from compiler.nest.waves import WaveLoops, unrolled_loops, wave_loops
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -48,7 +48,6 @@ class Part:
                 "rows": block.rows,
                 "columns": block.columns,
                 "filters": block.filters,
-                "load": _plain(block.load),
                 "chosen": block.chosen,
             },
             "finishes": self.finishes,
@@ -80,7 +79,6 @@ class Part:
                 rows=tuple(block["rows"]),
                 columns=tuple(block["columns"]),
                 filters=tuple(block["filters"]),
-                load=Cost(**block["load"]),
                 chosen=None if block.get("chosen") is None else tuple(block["chosen"]),
             ),
             finishes=values.get("finishes", True),
@@ -111,7 +109,7 @@ class ValuePlace:
 
 
 @lru_cache(maxsize=4096)
-def _plain(record: ConvShape | Mapping | Cost) -> dict[str, Any]:
+def _plain(record: ConvShape | Mapping) -> dict[str, Any]:
     """The fields of a record that many parts share."""
     return asdict(record)
 

@@ -93,7 +93,7 @@ def wave_parts(config: Config, shape: ConvShape, block: MappedBlock) -> Iterator
 
 
 def _linear_cuts(config: Config, block: MappedBlock) -> list[int]:
-    """Behind the last whole period, if the waves outnumber the column patterns."""
+    """After the last whole period, if the waves outnumber the column patterns."""
     mapping = block.mapping
     groups = filter_groups(block)
     total, _ = linear_waves(mapping.ce, mapping.width, groups)

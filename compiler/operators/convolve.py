@@ -18,6 +18,7 @@ from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest
 from compiler.nest.task import ConvTask
 from compiler.operators.operation import (
+    Fetched,
     Operand,
     Operation,
     OperationReport,
@@ -32,6 +33,7 @@ from compiler.operators.operation import (
 from compiler.operators.params import stage_output, stage_params
 from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
+from hw.arch.accesses import DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
@@ -46,18 +48,26 @@ class _Weights:
     zero: int
 
 
-def fetched_words(config: Config, load: Cost) -> tuple[int, int]:
-    """(link words of filters, reads of the buffer for the array) of a load."""
-    filters = load.filter_words * config.array.data_width // LINK_WORD_BITS
-    return filters, ceil(load.ifmap_words / config.noc.ifmap)
+def fetched_by(config: Config, load: Cost) -> Fetched:
+    """What a load takes besides cycles."""
+    accesses = load.accesses
+    filters = accesses.words(Level.NETWORK, DataType.FILTER)
+    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
+    return Fetched(
+        filters=filters * config.array.data_width // LINK_WORD_BITS,
+        reads=ceil(ifmaps / config.noc.ifmap),
+        accesses=accesses,
+    )
 
 
 class ConvOperation(Operation):
     """A convolution; plain, grouped (as several nests) or depthwise."""
 
     def __init__(self, config: Config, node: Conv, signed: bool, objective: str) -> None:
-        self.config, self.node, self.name, self.objective = config, node, node.name, objective
-        self.aim = SPARING if objective == "cycles" else objective  # within a tile
+        self.config, self.node, self.name = config, node, node.name
+        # Within a tile the product of energy and cycles follows energy: cycles differ little.
+        self.objective = "energy" if objective == "edp" else objective
+        self.aim = SPARING if objective == "cycles" else self.objective
         self.signed = signed
         E, F, M = node.output_image
         self.sources = ((node.batch, *node.image),)
@@ -86,13 +96,9 @@ class ConvOperation(Operation):
     def report(self) -> OperationReport:
         placed = [(part.shape, part.block) for part in self.parts]
         load = sum((block.load for _, block in placed), Cost())
-        width = (
-            self.config.array.data_width * load.ifmap_words
-            + self.config.array.psum_width * load.psum_words
-        )
         mapping = {**summary(self.config, placed), "parts": [part.as_dict() for part in self.parts]}
-        _, reads = fetched_words(self.config, load)
-        return OperationReport(load.cycles, width // 8, load.bound, mapping, reads)
+        reads = fetched_by(self.config, load).reads
+        return OperationReport(load.cycles, load.accesses, load.bound, mapping, reads)
 
     # ---- geometry -----------------------------------------------------------------------------
 
@@ -217,11 +223,10 @@ class ConvOperation(Operation):
         shape, count = self.nest_shape(size)
         return count * least_cycles(self.config, shape, self.objective)
 
-    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
+    def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         shape, count = self.nest_shape(size)
         plan = search(self.config, shape, psum_beats, self.objective, quick=True)
-        filters, reads = fetched_words(self.config, plan.load)
-        return count * filters, count * reads
+        return fetched_by(self.config, plan.load) * count
 
     def _flat_tile(self, size: Shape4) -> bool:
         """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""

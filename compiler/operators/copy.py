@@ -11,6 +11,7 @@ from compiler.operators.operation import (
     part_window,
     size_of,
     spans_of,
+    vector_accesses,
 )
 from compiler.operators.params import identity_output, identity_params, same_params
 from compiler.stream.counts import check_counts
@@ -47,7 +48,7 @@ class CopyOperation(Operation):
         self.places, self.fill, self.dtype = places, fill, dtype
         self.channel_step = config.lanes
         self.most_channels = target[3]
-        self.spent = self.traffic = 0
+        self.spent = self.moved = 0
 
     def bends(self, axis: int, operand: int) -> Sequence[int]:
         offset = self.places[operand][axis]
@@ -71,8 +72,8 @@ class CopyOperation(Operation):
         return words * lanes * (1 if self.fill is None else 2)
 
     def report(self) -> OperationReport:
-        words = self.traffic * self.config.buffer.width // 8
-        return OperationReport(self.spent, words, "vector")
+        accesses = vector_accesses(self.config, self.moved, self.moved)
+        return OperationReport(self.spent, accesses, "vector")
 
     def emit(
         self,
@@ -83,7 +84,7 @@ class CopyOperation(Operation):
         psum_beats: int,
     ) -> None:
         self.spent += self.cycles(size_of(tile), psum_beats)
-        self.traffic += 2 * surface_words(self.config, size_of(tile))
+        self.moved += surface_words(self.config, size_of(tile))
         if self.fill is not None:
             source = part_window(self.config, parts[0], parts[0].box)
             self._vector(stream, source, target, (self.fill, self.fill), stride=0)

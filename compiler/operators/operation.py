@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.config import Config
 from hw.arch.program import Box
 
@@ -27,16 +28,40 @@ class Operand:
 
 @dataclass(frozen=True)
 class OperationReport:
-    """What the emitted commands cost: cycles, buffer bytes without filters, bound, mapping.
+    """What the emitted commands cost.
 
-    reads : of the buffer, see `Traffic`
+    cycles : without what is moved on the link; accesses : on the chip
+    bound : the busiest resource; mapping : see `compiler.mapper.explain.summary`
+    reads : cycles in which the buffer is read, see `Transfers`
     """
 
     cycles: int
-    glb_bytes: int
+    accesses: Accesses
     bound: str = ""
     mapping: dict[str, Any] = data_field(default_factory=dict)
     reads: int = 0
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What computing takes besides cycles.
+
+    filters : link words; reads : cycles in which the buffer is read; accesses : on the chip
+    """
+
+    filters: int = 0
+    reads: int = 0
+    accesses: Accesses = Accesses()
+
+    def __add__(self, other: "Fetched") -> "Fetched":
+        return Fetched(
+            self.filters + other.filters,
+            self.reads + other.reads,
+            self.accesses + other.accesses,
+        )
+
+    def __mul__(self, times: int) -> "Fetched":
+        return Fetched(self.filters * times, self.reads * times, self.accesses * times)
 
 
 class Operation(ABC):
@@ -145,9 +170,9 @@ class Operation(ABC):
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
 
-    def fetched(self, size: Shape4, psum_beats: int) -> tuple[int, int]:
-        """(link words of filters, buffer reads) of a tile for which `cycles` found a mapping."""
-        return 0, 0
+    def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
+        """What a tile takes for which `cycles` found a mapping."""
+        return Fetched()
 
     @abstractmethod
     def emit(
@@ -163,6 +188,16 @@ class Operation(ABC):
     @abstractmethod
     def report(self) -> OperationReport:
         """What everything emitted so far costs."""
+
+
+def vector_accesses(config: Config, read: int, written: int) -> Accesses:
+    """Accesses of the vector engine, which reads and writes so many whole buffer words."""
+    return Accesses.of(
+        {
+            Access(Level.BUFFER, DataType.IFMAP, Direction.READ): read * config.lanes,
+            Access(Level.BUFFER, DataType.OFMAP, Direction.WRITE): written * config.lanes,
+        }
+    )
 
 
 def whole(shape: Shape4) -> Box:

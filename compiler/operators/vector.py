@@ -15,6 +15,7 @@ from compiler.operators.operation import (
     map_extent,
     part_window,
     size_of,
+    vector_accesses,
     window_bends,
     window_reach,
 )
@@ -58,7 +59,7 @@ class VectorOperation(Operation):
         self.window = (1, 1)
         self.stride = (1, 1)
         self.pad = (0, 0)
-        self.spent = self.traffic = 0
+        self.spent = self.read = self.written = 0
 
     def _window(self, along: int) -> dict[str, int]:
         """The window's geometry along rows (0) or columns (1)."""
@@ -81,16 +82,16 @@ class VectorOperation(Operation):
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         outputs = surface_words(self.config, size)
         lanes = self.config.lanes // self.config.post.units
-        return max(self._words(size) - outputs, outputs * lanes) + _COMMAND_CYCLES
+        return max(outputs * self._reads, outputs * lanes) + _COMMAND_CYCLES
 
-    def _words(self, size: Shape4) -> int:
-        """Buffer words read and written for an output of this size."""
-        reads = max(self.window[0] * self.window[1], len(self.sources))
-        return surface_words(self.config, size) * (reads + 1)
+    @property
+    def _reads(self) -> int:
+        """Buffer words read for a word of the output."""
+        return max(self.window[0] * self.window[1], len(self.sources))
 
     def report(self) -> OperationReport:
-        words = self.traffic * self.config.buffer.width // 8
-        return OperationReport(self.spent, words, "vector")
+        accesses = vector_accesses(self.config, self.read, self.written)
+        return OperationReport(self.spent, accesses, "vector")
 
     def emit(
         self,
@@ -102,7 +103,8 @@ class VectorOperation(Operation):
     ) -> None:
         self.prepare(stream)
         self.spent += self.cycles(size_of(tile), psum_beats)
-        self.traffic += self._words(size_of(tile))
+        outputs = surface_words(self.config, size_of(tile))
+        self.read, self.written = self.read + outputs * self._reads, self.written + outputs
         reach = self.reach(tile, 0)
         surfaces = [part_window(self.config, part, reach) for part in parts]
         access = BufferAccess(

@@ -12,13 +12,14 @@ from math import ceil
 
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
-from compiler.operators.convolve import ConvOperation, fetched_words
-from compiler.operators.operation import Shape4
+from compiler.operators.convolve import ConvOperation, fetched_by
+from compiler.operators.operation import Fetched, Shape4
 from compiler.schedule.chunk_waves import plan_psums, result_places
+from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.stream.surface import surface_words
-from compiler.stream.traffic import Traffic
+from compiler.stream.traffic import Transfers
 from hw.arch.config import LINK_WORD_BITS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
@@ -28,7 +29,7 @@ _MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
 _MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
-GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
+_GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class ChunkTiling:
     size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
     ifmap_words : buffer words of one chunk; there are two buffers
     result_words : buffer words for finished results
-    groups : psum groups that the tiles use; total : estimated cycles
+    groups : psum groups that the tiles use; total : estimated cycles; figure : by the goal
     """
 
     size: Shape4
@@ -47,6 +48,7 @@ class ChunkTiling:
     result_words: int
     groups: int
     total: int
+    figure: Figure
 
 
 def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape:
@@ -61,20 +63,27 @@ def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
     return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
 
 
-def find_chunks(space: Space, operation: ConvOperation) -> ChunkTiling | None:
-    """The best schedule by chunks when nothing else is in the buffer; None if there is none."""
+def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTiling | None:
+    """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
     if operation.multiplier or operation.raw:
         return None
-    schedules = sorted(_schedules(space, operation), key=lambda schedule: schedule.least)
+    schedules = sorted(_schedules(space, operation, goal), key=lambda schedule: schedule.least)
     best: ChunkTiling | None = None
     for schedule in schedules[:_MOST_TRIED]:
-        enough = max(schedule.least, GOOD_ENOUGH * operation.least_cycles)
-        if best is not None and best.total <= enough:
+        if best is not None and (
+            best.figure <= schedule.least or good_enough(goal, operation, best)
+        ):
             break
-        found = _weighed(space, operation, schedule)
-        if found is not None and (best is None or found.total < best.total):
+        found = _weighed(space, operation, schedule, goal)
+        if found is not None and (best is None or found.figure < best.figure):
             best = found
     return best
+
+
+def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> bool:
+    """No other schedule can be worth a search: it is about cycles, and hardly one is lost."""
+    least = _GOOD_ENOUGH * operation.least_cycles
+    return goal.objective == "cycles" and found.total <= least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +97,10 @@ class _Schedule:
     chunk: int
     counts: dict[Shape4, int]
     part: int
-    least: int
+    least: Figure
 
 
-def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
+def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_Schedule]:
     """Schedules whose chunks and psums fit the buffer."""
     config = operation.config
     parts: dict[tuple[int, int, int, int], int] = {}
@@ -106,14 +115,19 @@ def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
         part = parts[key]
         if 2 * part <= space.limit(groups):
             counts = tile_sizes(operation, size)
-            least = _least(operation, counts, size, chunk, part)
+            least = _least(operation, counts, size, chunk, part, goal)
             yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, least=least)
 
 
 def _least(
-    operation: ConvOperation, counts: dict[Shape4, int], size: Shape4, chunk: int, part: int
-) -> int:
-    """Cycles that a schedule takes at least."""
+    operation: ConvOperation,
+    counts: dict[Shape4, int],
+    size: Shape4,
+    chunk: int,
+    part: int,
+    goal: Goal,
+) -> Figure:
+    """The figure that a schedule has at least."""
     config = operation.config
     shape, _ = operation.nest_shape(size)
     bands, chunks = sum(counts.values()), shape.C // chunk
@@ -122,8 +136,8 @@ def _least(
         for each, count in counts.items()
     )
     weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS
-    moves = Traffic(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
-    return moves.cycles(chunks * computing)
+    moves = Transfers(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
+    return goal.figure(moves, chunks * computing)
 
 
 def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
@@ -152,12 +166,15 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
                     yield (1, rows, columns, filters), chunk
 
 
-def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> ChunkTiling | None:
-    """The schedule with its cycles, or None if it has no mapping or does not fit."""
+def _weighed(
+    space: Space, operation: ConvOperation, schedule: _Schedule, goal: Goal
+) -> ChunkTiling | None:
+    """The schedule with its figure, or None if it has no mapping or does not fit."""
     config = operation.config
     size, chunk, part = schedule.size, schedule.chunk, schedule.part
     N, E, F, M = operation.target
-    computing = filters = reads = psums = results = 0
+    computing = psums = results = 0
+    fetched = Fetched()
     chunks = operation.nest_shape(size)[0].C // chunk
     for each, count in schedule.counts.items():
         shape = chunk_shape(operation, each, chunk)
@@ -166,21 +183,19 @@ def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> Chu
         except RowforgeError:
             return None
         computing += count * chunks * plan.cycles
-        fetched = fetched_words(config, plan.load)
-        filters += count * chunks * fetched[0]
-        reads += count * chunks * fetched[1]
+        fetched += fetched_by(config, plan.load) * (count * chunks)
         psums = max(psums, plan_psums(config, shape, plan)[-1])
         results = max(results, result_places(config, plan).total)
     groups = ceil(psums / (2 * config.buffer.depth))
     if groups > config.psum_groups or 2 * part + results > space.limit(groups):
         return None
     bands = sum(schedule.counts.values())
-    moves = Traffic(
-        filters=filters,
+    moves = Transfers(
+        filters=fetched.filters,
         loaded=(bands * chunks - 1) * part,
         stored=surface_words(config, (N, E, F, M)) - results // 2,
         exposed=part + results // 2 + bands * COMMAND_WORDS,
-        reads=reads,
+        reads=fetched.reads,
     )
     return ChunkTiling(
         size=size,
@@ -188,7 +203,8 @@ def _weighed(space: Space, operation: ConvOperation, schedule: _Schedule) -> Chu
         ifmap_words=part,
         result_words=results,
         groups=groups,
-        total=moves.cycles(computing),
+        total=goal.cycles(moves, computing),
+        figure=goal.figure(moves, computing, fetched.accesses),
     )
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar, cast
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, Shape4, whole
 from compiler.schedule.chunk_pipeline import ChunkPipeline
-from compiler.schedule.chunks import GOOD_ENOUGH, ChunkTiling, find_chunks
+from compiler.schedule.chunks import ChunkTiling, find_chunks, good_enough
+from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.space import Space
 from compiler.schedule.tile_pipeline import TilePipeline
 from compiler.schedule.tiling import Tiling, find_tiling, full_size, part_words
@@ -51,8 +52,9 @@ class Value:
 class Scheduler:
     """Runs operators on the stream, keeping tensors resident while there is space."""
 
-    def __init__(self, stream: StreamBuilder) -> None:
+    def __init__(self, stream: StreamBuilder, objective: str) -> None:
         self.stream = stream
+        self.goal = Goal(stream.config, objective)
         self.config = stream.config
         self.space = Space(stream.config)
         self._values: dict[str, Value] = {}
@@ -167,9 +169,9 @@ class Scheduler:
                 self._evict(self._values[key])
         chunks = self._chunks(operation)
         tiling = None
-        if chunks is None or chunks.total > GOOD_ENOUGH * operation.least_cycles:
+        if chunks is None or not self._good_enough(operation, chunks):
             tiling = self._best_tiling(position, operation, operands, output)
-        if chunks is not None and (tiling is None or chunks.total < tiling[0]):
+        if chunks is not None and (tiling is None or chunks.figure < tiling[0]):
             return self._run_chunks(operation, operands[0], output, chunks)
         if tiling is None:
             raise RowforgeError(self._refusal(operation))
@@ -192,8 +194,13 @@ class Scheduler:
         if not isinstance(operation, ConvOperation):
             return None
         return self._remembered(
-            (operation.signature, "chunks"), lambda: find_chunks(Space(self.config), operation)
+            (operation.signature, "chunks"),
+            lambda: find_chunks(Space(self.config), operation, self.goal),
         )
+
+    def _good_enough(self, operation: Operation, chunks: ChunkTiling) -> bool:
+        assert isinstance(operation, ConvOperation)
+        return good_enough(self.goal, operation, chunks)
 
     def _remembered(self, key: tuple[Hashable, ...], find: Callable[[], _T | None]) -> _T | None:
         """What was found for an operator that costs the same; otherwise it is searched now."""
@@ -223,9 +230,9 @@ class Scheduler:
 
     def _best_tiling(
         self, position: int, operation: Operation, operands: Sequence[Value], output: Value
-    ) -> tuple[int, Tiling] | None:
-        """(cycles with those that it causes elsewhere, the tiling); None if no tile is legal."""
-        best: tuple[int, Tiling] | None = None
+    ) -> tuple[Figure, Tiling] | None:
+        """(figure with what it causes elsewhere, the tiling); None if no tile is legal."""
+        best: tuple[Figure, Tiling] | None = None
         # An operator may read one tensor several times; then it stays, or goes, for all operands.
         values = {value.key: value for value in operands}
         choices = [
@@ -240,11 +247,12 @@ class Scheduler:
                 continue
             tiling = self._remembered(
                 (operation.signature, kept, free),
-                partial(find_tiling, self.space, operation, kept, free),
+                partial(find_tiling, self.space, operation, kept, free, self.goal),
             )
             if tiling is None:
                 continue
-            cost = tiling.total + self._later(operands, output, kept)
+            later = self._later(operands, output, kept)
+            cost = self.goal.beyond(tiling.figure, later)
             if best is None or cost < best[0]:
                 best = (cost, tiling)
         return best

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
 
-from compiler.operators.operation import Operation, Shape4, size_of, whole
+from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
+from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
-from compiler.stream.traffic import Traffic
+from compiler.stream.traffic import Transfers
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
@@ -26,15 +27,15 @@ class Tiling:
     resident : for each operand, then the output: it stays in the buffer whole
     slots : buffers of each operand and the output, two where one is moved while the other is used
     groups : psum groups that the tiles may use
-    total : estimated cycles of all tiles with their moves; before the search, a lower bound
+    figure : of all tiles with their moves, by the goal; before the search, a lower bound
     """
 
     size: Shape4
     resident: tuple[bool, ...]
     slots: tuple[int, ...]
     groups: int
-    moves: Traffic
-    total: int
+    moves: Transfers
+    figure: Figure
 
 
 def check_count(operation: Operation, size: Shape4) -> None:
@@ -89,15 +90,15 @@ def operand_words(
 
 
 def find_tiling(
-    space: Space, operation: Operation, resident: tuple[bool, ...], free: int
+    space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
 ) -> Tiling | None:
-    """The best tile size when `free` words (and the banks above for psums) are left for tiles.
+    """The goal's best tile size when `free` words (and the banks above for psums) are left.
 
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
     choices = sorted(
-        _sharpened(operation, _choices(space, operation, resident, free)),
-        key=lambda c: (c.total, c.moves.words, -c.groups),
+        _sharpened(operation, _choices(space, operation, resident, free, goal), goal),
+        key=lambda c: (c.figure, c.moves.words, -c.groups),
     )
     best: Tiling | None = None
     tried = 0
@@ -105,45 +106,44 @@ def find_tiling(
     for choice in choices:
         if choice.groups <= too_few:
             continue
-        if best is not None and (choice.total >= best.total or tried >= _MOST_TRIED):
+        if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
             break
-        found = _searched(space, operation, choice)
+        found = _searched(space, operation, choice, goal)
         if found is None:
             too_few = choice.groups
             continue
         tried += 1
-        if best is None or found.total < best.total:
+        if best is None or found.figure < best.figure:
             best = found
     return best
 
 
-def _sharpened(operation: Operation, choices: Iterable[Tiling]) -> Iterator[Tiling]:
+def _sharpened(operation: Operation, choices: Iterable[Tiling], goal: Goal) -> Iterator[Tiling]:
     """The choices with the least that their tiles' mappings take."""
     least: dict[Shape4, int] = {}
     for choice in choices:
         if choice.size not in least:
             counts = tile_sizes(operation, choice.size).items()
             least[choice.size] = sum(n * operation.least_tile_cycles(size) for size, n in counts)
-        yield replace(choice, total=choice.moves.cycles(least[choice.size]))
+        yield replace(choice, figure=goal.figure(choice.moves, least[choice.size]))
 
 
-def _searched(space: Space, operation: Operation, choice: Tiling) -> Tiling | None:
-    """The tiling with the cycles of the mappings of its tiles; None if one has none."""
+def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) -> Tiling | None:
+    """The tiling with the figure of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
-    cycles = filters = reads = 0
+    cycles, fetched = 0, Fetched()
     for size, count in tile_sizes(operation, choice.size).items():
         try:
             cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:
             return None
-        each = operation.fetched(size, beats)
-        filters, reads = filters + count * each[0], reads + count * each[1]
-    moves = replace(choice.moves, filters=filters, reads=reads)
-    return replace(choice, moves=moves, total=moves.cycles(cycles))
+        fetched += operation.fetched(size, beats) * count
+    moves = replace(choice.moves, filters=fetched.filters, reads=fetched.reads)
+    return replace(choice, moves=moves, figure=goal.figure(moves, cycles, fetched.accesses))
 
 
 def _choices(
-    space: Space, operation: Operation, resident: tuple[bool, ...], free: int
+    space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
 ) -> Iterator[Tiling]:
     """Tile sizes and numbers of buffers that fit, with the words they move."""
     config = space.config
@@ -161,7 +161,7 @@ def _choices(
             groups = space.groups_above(base + need)
             if groups >= 0:
                 moves = _moves(operation, resident, slots, size, words, config)
-                bound = moves.cycles(operation.least_cycles)
+                bound = goal.figure(moves, operation.least_cycles)
                 yield Tiling(size, resident, slots, groups, moves, bound)
 
 
@@ -183,7 +183,7 @@ def _moves(
     size: Shape4,
     words: list[int],
     config: Config,
-) -> Traffic:
+) -> Transfers:
     """Words loaded and stored for the whole operator.
 
     What is moved with a second buffer is hidden but for the first part in and the last part out.
@@ -202,7 +202,7 @@ def _moves(
         last = words[-1] if slots[-1] > 1 else total
         stored, exposed = total - last, exposed + last
     exposed += COMMAND_WORDS * bands * parts
-    return Traffic(loaded=loaded, stored=stored, exposed=exposed)
+    return Transfers(loaded=loaded, stored=stored, exposed=exposed)
 
 
 def _divisors(number: int) -> list[int]:

@@ -1,6 +1,5 @@
 """The command stream under construction: steps, tables, fences."""
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -11,7 +10,8 @@ from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import Traffic
+from compiler.stream.traffic import LayerTraffic, LinkCounter
+from hw.arch.accesses import DataType, Direction
 from hw.arch.commands import (
     CONSTANTS,
     DESCRIPTOR_WORDS,
@@ -42,6 +42,9 @@ class Nest:
 _SYNC, _RESIDENT = (
     np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64) for name in ("sync", "resident")
 )
+
+
+_TABLES = (Opcode.PARAMS, Opcode.TABLE)
 
 
 @dataclass(frozen=True)
@@ -92,22 +95,21 @@ class StreamBuilder:
 
     Decides on its own what a command has to wait for and where table entries are reused.
     `layer` is the index of the layer that the following commands belong to, `conv_commands` the
-    number of CONV commands it has so far, `traffic` what every layer moves on the link. `computing`
-    is set by whoever knows that the array has work while the following words are moved. When it
-    is finished, `memory` is what the weight memory must hold and `resident` the words that every
-    layer need not stream.
+    number of CONV commands it has so far. `computing` is set by whoever knows that the array has
+    work while the following words are moved. When it is finished, `memory` is what the weight
+    memory must hold, and `traffic` what every layer that has commands moves.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
         self.config = config
         self.dry = dry
         self.layer = -1
-        self.traffic: defaultdict[int, Traffic] = defaultdict(Traffic)
+        self.traffic: Mapping[int, LayerTraffic] = {}
         self.computing = False
         self.conv_commands = 0
         self._asked: int | None = None  # layer whose counters are still to be asked for
         self.memory = NOTHING
-        self.resident: defaultdict[int, int] = defaultdict(int)
+        self._link = LinkCounter(config)
         self._steps: list[Step | _Pending] = []
         self._words: list[Words | _Conv] = []
         self._rows = RoundRobin(config.control.row_patterns)
@@ -181,7 +183,6 @@ class StreamBuilder:
         constants = nest.constants | _SYNC if sync else nest.constants
         self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
         self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
-        self.traffic[self.layer].filters += length
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
@@ -198,7 +199,8 @@ class StreamBuilder:
         wait = self._hazards.wait(BufferAccess(writes=(surface.extent(self.config),)))
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
-            self._count(len(words) + length)
+            self._count(len(words))
+            self._count(length, DataType.INPUT, tensor=tensor)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))
             wait = NO_WAIT
@@ -211,7 +213,8 @@ class StreamBuilder:
         for part, place in _movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)
             self._count(len(words))
-            self._count(length + 1, out=True)
+            self._count(1, direction=Direction.WRITE)
+            self._count(length, DataType.OUTPUT, Direction.WRITE, tensor=tensor)
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
@@ -257,13 +260,15 @@ class StreamBuilder:
         self._flush()
         self._steps.append(replace(step, layer=self.layer))
 
-    def finish(self) -> tuple[Step, ...]:
-        """Ends the program and returns its steps."""
+    def finish(self, outputs: Sequence[int] = ()) -> tuple[Step, ...]:
+        """Ends the program and returns its steps; `outputs` are the tensors that it is for."""
         self._ask()
         self.layer = -1
         self._append(command(Opcode.END))
         self._flush()
-        return self._resolved()
+        steps = self._resolved()
+        self.traffic = self._link.traffic(outputs)
+        return steps
 
     def _resolved(self) -> tuple[Step, ...]:
         """The steps, now that all candidates for the weight memory are known."""
@@ -275,8 +280,9 @@ class StreamBuilder:
         places = {id(convs[number]): first for number, first in placement.first.items()}
         for conv in convs:
             if id(conv) in places:
-                self.traffic[conv.layer].filters -= conv.length
-                self.resident[conv.layer] += conv.length
+                self._link.stay(conv.layer, conv.length)
+            else:
+                self._link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
         steps: list[Step] = []
         for step in self._steps:
             if isinstance(step, _Pending):
@@ -306,8 +312,9 @@ class StreamBuilder:
         *,
         wait: Wait = NO_WAIT,
     ) -> None:
-        self._append(self._header(opcode, descriptor, len(payload), wait))
-        self._append(payload)
+        data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
+        self._append(self._header(opcode, descriptor, len(payload), wait), data)
+        self._append(payload, data)
 
     def _header(
         self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
@@ -327,19 +334,20 @@ class StreamBuilder:
         self._hazards.computed()
         self._params.idle()
 
-    def _append(self, words: Sequence[int] | Words) -> None:
+    def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:
         if len(words):
             self._words.append(np.asarray(words, dtype=np.uint64))
-            self._count(len(words))
+            self._count(len(words), data)
 
-    def _count(self, words: int, *, out: bool = False) -> None:
-        traffic = self.traffic[self.layer]
-        if not self.computing:
-            traffic.exposed += words
-        elif out:
-            traffic.stored += words
-        else:
-            traffic.loaded += words
+    def _count(
+        self,
+        words: int,
+        data: DataType = DataType.COMMAND,
+        direction: Direction = Direction.READ,
+        *,
+        tensor: int = -1,
+    ) -> None:
+        self._link.count(self.layer, words, data, direction, hidden=self.computing, tensor=tensor)
 
     def _flush(self) -> None:
         if self._words:

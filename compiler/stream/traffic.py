@@ -1,13 +1,23 @@
-"""What a layer moves on the link and reads of the buffer, and the cycles that come of it."""
+"""What layers move on the link, in which type, and the cycles that come of it."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
+from hw.arch.config import LINK_WORD_BITS, Config
+
+RESIDENT = Access(Level.BUFFER, DataType.FILTER, Direction.READ)
+"""Filters that the weight memory holds, as `hw.arch.accesses.resident_bytes` counts them."""
 
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
-@dataclass
-class Traffic:
-    """Link words of a layer.
+@dataclass(frozen=True)
+class Transfers:
+    """When the link words of a layer move, beside its computing.
 
     filters : of CONV commands; loaded, stored : moved while the array computes; exposed : the rest
     reads : of the buffer for the array, one a cycle, not on the link: what is stored waits for them
@@ -24,13 +34,104 @@ class Traffic:
         """All words."""
         return self.filters + self.loaded + self.stored + self.exposed
 
-    def cycles(self, computing: int) -> int:
+    def cycles(self, computing: int, rate: float = 1) -> int:
         """Cycles of a layer that computes for so many.
 
         The link seldom hides all of its work behind as much computing: what it moves beyond
-        `_HIDDEN` of that time counts besides.
+        `_HIDDEN` of that time counts besides. `rate`: words a cycle, both ways together; at 1 one
+        word moves each way.
         """
         moved = self.loaded + self.filters
+        exposed = self.exposed
+        if rate < 1:
+            moved, exposed = ceil((moved + self.stored) / rate), ceil(exposed / rate)
         waits = max(0, min(moved, computing) - int(computing * _HIDDEN))
         read = self.stored + self.reads if self.stored else 0
-        return max(computing, moved, read) + waits + self.exposed
+        return max(computing, moved, read) + waits + exposed
+
+
+@dataclass(frozen=True)
+class LayerTraffic:
+    """What the commands of a layer move.
+
+    accesses : link words by type and direction, and filters that are read on the chip in their
+        place
+    transfers : when the link words move
+    """
+
+    accesses: Accesses = Accesses()
+    transfers: Transfers = Transfers()
+
+
+class _Moved(NamedTuple):
+    """A kind of link words; `tensor` is the index of the one that is moved, or -1."""
+
+    data: DataType
+    direction: Direction
+    hidden: bool
+    tensor: int
+
+
+class LinkCounter:
+    """Counts the words that a program moves, layer by layer, while it is made."""
+
+    def __init__(self, config: Config) -> None:
+        self._per_word = LINK_WORD_BITS // config.array.data_width  # weights of a link word
+        self._moved: defaultdict[int, defaultdict[_Moved, int]] = defaultdict(
+            lambda: defaultdict(int)
+        )
+        self._resident: defaultdict[int, int] = defaultdict(int)
+
+    def count(
+        self,
+        layer: int,
+        words: int,
+        data: DataType,
+        direction: Direction = Direction.READ,
+        *,
+        hidden: bool,
+        tensor: int = -1,
+    ) -> None:
+        """Link words of a type move for a layer; `hidden`: while the array computes.
+
+        READ brings them in. Of a host tensor, whose index is `tensor`, they are INPUT or OUTPUT.
+        """
+        self._moved[layer][_Moved(data, direction, hidden, tensor)] += words
+
+    def stay(self, layer: int, words: int) -> None:
+        """Filters that would be so many link words are read on the chip."""
+        self._resident[layer] += words
+
+    def traffic(self, outputs: Collection[int]) -> dict[int, LayerTraffic]:
+        """What was counted, by layer; the program is complete.
+
+        outputs : tensors that the host wants. Others that the accelerator both stores and loads
+            are spills.
+        """
+        moved = [kind for kinds in self._moved.values() for kind in kinds if kind.tensor >= 0]
+        stored = {kind.tensor for kind in moved if kind.direction is Direction.WRITE}
+        spilled = stored & {kind.tensor for kind in moved if kind.direction is Direction.READ}
+        spills = {(tensor, Direction.READ) for tensor in spilled}
+        spills |= {(tensor, Direction.WRITE) for tensor in spilled.difference(outputs)}
+        return {layer: self._layer(layer, spills) for layer in {*self._moved, *self._resident}}
+
+    def _layer(self, layer: int, spills: Collection[tuple[int, Direction]]) -> LayerTraffic:
+        words: defaultdict[Access, int] = defaultdict(int)
+        times: defaultdict[str, int] = defaultdict(int)
+        for kind, count in self._moved[layer].items():
+            spilled = (kind.tensor, kind.direction) in spills
+            data = DataType.SPILL if spilled else kind.data
+            words[Access(Level.LINK, data, kind.direction)] += count
+            times[_time(kind)] += count
+        if self._resident[layer]:
+            words[RESIDENT] += self._resident[layer] * self._per_word
+        return LayerTraffic(Accesses.of(words), Transfers(**times))
+
+
+def _time(kind: _Moved) -> str:
+    """The field of `Transfers` that counts such words."""
+    if kind.data is DataType.FILTER:
+        return "filters"
+    if not kind.hidden:
+        return "exposed"
+    return "stored" if kind.direction is Direction.WRITE else "loaded"

@@ -163,7 +163,7 @@ def render_header(config: Config, name: str) -> str:
             str(as_number(config.value(name), item)),
             _meaning(item.metadata),
         )
-        for name, item in Config.declared()
+        for name, item in Config.declared(hardware=True)
     ]
     for kind in ENUMS:
         lines += ["", f"/* {kind.__name__} */"]
@@ -210,7 +210,7 @@ def render_markdown(config: Config, name: str) -> str:
             ("field", "value", "meaning"),
             (
                 (f"`{name}`", str(config.value(name)), item.metadata["doc"])
-                for name, item in Config.declared()
+                for name, item in Config.declared(hardware=True)
             ),
         ),
         "",

@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 
-from rowforge.options import add_config, required_config
+from compiler.options import CompileOptions
+from rowforge.options import add_config, add_objective, required_config
 from rowforge.reports.published import PUBLISHED
 from rowforge.reproduction import failures, reproduce, text
 
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "network", metavar="|".join(PUBLISHED), help=f"CONV layers of a network: {batches}"
     )
     add_config(parser)
+    add_objective(parser)
     parser.add_argument(
         "--rtl",
         action="store_true",
@@ -33,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
-    report = reproduce(args.network, required_config(args), layers=args.layers, rtl=args.rtl)
+    options = CompileOptions(objective=args.objective)
+    report = reproduce(
+        args.network, required_config(args), options, layers=args.layers, rtl=args.rtl
+    )
     print(json.dumps(report, indent=1) if args.json else text(report))
     wrong = failures(report)
     if wrong:

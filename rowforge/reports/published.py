@@ -7,8 +7,11 @@ read and written, filters apart; DRAM traffic is run-length coded; 1 MB = 10^6 b
 
 from dataclasses import dataclass
 
+from hw.arch.config import Config
+
 CORE_MHZ = 200
-LINK_MHZ = 60
+LINK_RATE = 0.3
+"""Words of 64 bits that the chip's link moves a core cycle: 60 MHz of 200."""
 PES = 168
 
 
@@ -84,12 +87,9 @@ def cycles_of_ms(milliseconds: float) -> int:
     return round(milliseconds * 1000 * CORE_MHZ)
 
 
-def chip_link_cycles(cycles: int, link_bytes: int) -> tuple[int, int]:
-    """Core cycles of a layer over the link of the chip: 64 bits at 60 MHz, 0.3 words a core cycle.
+def chip_link_rate(config: Config) -> float:
+    """Words a cycle over which `chip_link_cycles` are counted.
 
-    `cycles` are those with one link word a core cycle. Returns the least, if every transfer that
-    the slower link delays hides behind the array's work, and the most, if none does.
+    The configuration's `link.rate`, or that of the chip where the configuration has a whole word.
     """
-    words = -(-link_bytes // 8)
-    transfer = -(-words * CORE_MHZ // LINK_MHZ)
-    return max(cycles, transfer), cycles + transfer - words
+    return config.link.rate if config.link.rate < 1 else LINK_RATE

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hw.arch.accesses import glb_bytes, link_bytes, resident_bytes
 from hw.arch.config import Config
 from hw.arch.program import Layer, Program
 from numerics.host.sums import UNROUNDED
@@ -50,7 +51,7 @@ def report(
     total["edge_values"] = _sum(rows, "edge_values") if known else None
     if len(program.memory):
         for row, layer in zip(rows, program.layers, strict=True):
-            row["resident_bytes"] = layer.resident_bytes
+            row["resident_bytes"] = resident_bytes(program.config, layer.accesses)
         total["resident_bytes"] = _sum(rows, "resident_bytes")
         total["memory_bytes"] = 8 * len(program.memory)
     return {"counts": COUNTS, "layers": rows, "total": total}
@@ -87,8 +88,8 @@ def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any
         "model_cycles": layer.model_cycles,
         "utilization": utilisation(config, layer.macs, cycles or layer.model_cycles),
         "bound": layer.bound,
-        "glb_bytes": layer.glb_bytes,
-        "link_bytes": layer.link_bytes,
+        "glb_bytes": glb_bytes(config, layer.accesses) or None,
+        "link_bytes": link_bytes(config, layer.accesses) or None,
         "edge_values": None,
         "mapping": {k: v for k, v in layer.mapping.items() if k not in _INTERNAL},
     }

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from compiler.compile import estimate_graph
+from compiler.compile import timing_program
+from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Layer
+from hw.arch.program import Layer, Program
+from sim.cycles.predict import predict
 
 STEADY = 0.02  # largest relative change of the utilisation
 _COUNTS = ("blocks", "passes", "active_pes", "bound", "idle", "parts")  # not the mapping itself
@@ -29,22 +31,32 @@ class Workload:
     config: Config
     shape: LayerShape
     batch: int
+    options: CompileOptions = DEFAULTS
 
     @cached_property
-    def layer(self) -> Layer:
-        """Its estimate, as a network of its own."""
+    def program(self) -> Program:
+        """As a network of its own, without filters: all that its cycles depend on."""
         graph = layer_graph(
             self.shape.name,
             [self.shape],
             data_width=self.config.array.data_width,
             batch=self.batch,
         )
-        return estimate_graph(graph, self.config)[0]
+        return timing_program(graph, self.config, self.options)
+
+    @property
+    def layer(self) -> Layer:
+        """Its estimate, as a network of its own."""
+        return self.program.layers[0]
 
     @property
     def cycles(self) -> int:
-        """By the model."""
+        """By the mapper's estimate."""
         return self.layer.model_cycles or 0
+
+    def exact_cycles(self, rate: float = 1) -> int:
+        """By the exact model, over a link that moves `rate` words a cycle."""
+        return predict(self.program, dry=True, rate=rate).cycles
 
     @property
     def mapping(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hw.arch.config.section import per_mille
 from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
@@ -46,6 +47,7 @@ def predict(
     *,
     dry: bool = False,
     skip: bool = True,
+    rate: float = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
     """Counters and cycles of a program's first run, the host always ready; exact, without data.
@@ -57,6 +59,8 @@ def predict(
         The program was compiled without filters (see `compiler.stream.stream.Stream`).
     skip : bool
         Take passes at once that went the same way before; False: step through every cycle.
+    rate : float
+        Link words a cycle, both directions together, as `link.rate`; 1: one each way.
     progress : callable or None
         Told the cycles so far, now and then.
 
@@ -77,6 +81,7 @@ def predict(
         stream.total,
         stream.gates.ctypes.data,
         len(stream.gates),
+        per_mille(rate),
     )
     try:
         while not (ended := library.rowforge_model_advance(handle, _SLICE, skip)):

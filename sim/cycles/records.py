@@ -1,7 +1,6 @@
 """The C++ view of configuration, commands and counters, generated from their descriptions."""
 
 from collections.abc import Iterable
-from dataclasses import fields
 
 from hw.arch.commands import (
     ADDRESS,
@@ -27,7 +26,6 @@ from hw.arch.commands import (
     VectorOp,
 )
 from hw.arch.config import Config
-from hw.arch.config.config import SECTIONS
 from hw.arch.config.file import config_words
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
@@ -88,10 +86,11 @@ def _title(name: str) -> str:
 
 def _config_struct() -> str:
     """`Config` with a structure for each section, then what follows from the fields."""
-    lines = [
-        f"    struct {{ {_members(item.name for item in fields(section))} }} {name};\n"
-        for name, section in SECTIONS.items()
-    ]
+    sections: dict[str, list[str]] = {}
+    for full_name, _ in Config.declared(hardware=True):
+        name, _, member = full_name.partition(".")
+        sections.setdefault(name, []).append(member)
+    lines = [f"    struct {{ {_members(names)} }} {name};\n" for name, names in sections.items()]
     return f"struct Config {{\n{''.join(lines)}    {_members(DERIVED)}\n}};\n"
 
 

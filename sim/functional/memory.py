@@ -38,7 +38,7 @@ class BufferMemory:
         wrapped = address % (1 << ADDRESS)
         if wrapped.size and int(wrapped.max()) >= self.activation_words:
             bad = int(wrapped[wrapped >= self.activation_words].flat[0])
-            require(False, f"word {bad} is behind the {self.activation_words} activation words")
+            require(False, f"word {bad} is after the {self.activation_words} activation words")
         return wrapped
 
     def _check_kind(self, address: Ints, kind: int) -> None:
@@ -91,7 +91,7 @@ class BufferMemory:
         wrapped = beat % (1 << ADDRESS)
         if wrapped.size and int(wrapped.max()) >= self._psum_capacity:
             bad = int(wrapped[wrapped >= self._psum_capacity].flat[0])
-            require(False, f"psum beat {bad} is behind the {self._psum_capacity} beats")
+            require(False, f"psum beat {bad} is after the {self._psum_capacity} beats")
         return wrapped
 
     def read_psums(self, beat: Ints) -> Ints:

@@ -51,7 +51,7 @@ class ProgramError(DriverError):
     """The accelerator ended a program with an error; `status` and `value` say why."""
 
     def __init__(self, status: Status, value: int, tag: int):
-        super().__init__(f"{MEANINGS[status]} {value:#x} (behind command tag {tag})")
+        super().__init__(f"{MEANINGS[status]} {value:#x} (after command tag {tag})")
         self.status = status
         self.value = value
         self.tag = tag

@@ -124,7 +124,7 @@ def missing(stuffed: bytes) -> int:
 
 
 def sealer(demand: Demand) -> Case:
-    """Frames, each with its CRC behind it."""
+    """Frames, each with its CRC after it."""
     frames = random_frames(("sealer", demand.seed))
     sealed = [frame + zlib.crc32(frame).to_bytes(4, "little") for frame in frames]
     return _transform(

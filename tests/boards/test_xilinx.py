@@ -121,6 +121,7 @@ def test_files_exist_and_views_name_them(folder, component):
     assert set(texts(component, ".//s:view/s:modelName")) == {"rowforge"}
 
 
+@pytest.mark.slow
 def test_a_part_of_another_prefix_shares_no_name(folder, tmp_path):
     """Two parts fit in one block design: names in the catalogue and of all modules differ."""
     write_part(CONFIG, tmp_path, part="xc7z020clg400-1", clock_hz=80e6, prefix="second")

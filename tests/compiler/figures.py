@@ -16,12 +16,14 @@ from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Conv, Pool, PoolKind
 from compiler.mapper.search import OBJECTIVES, search
-from compiler.mapper.space import ConvShape, Plan
+from compiler.mapper.space import RESOURCES, ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
 from compiler.options import CompileOptions
 from compiler.schedule.chunks import ChunkTiling, find_chunks
+from compiler.schedule.goal import Goal
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, find_tiling
+from hw.arch.accesses import DataType, Level, glb_bytes, link_bytes
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Store
@@ -32,6 +34,11 @@ RECORD = Path(__file__).with_name("figures.json")
 Figures = dict[str, list[Any]]
 Graphs = dict[str, tuple[Config, Graph]]
 
+_WORDS = (
+    (Level.BUFFER, DataType.IFMAP),
+    (Level.BUFFER, DataType.PSUM),
+    (Level.NETWORK, DataType.FILTER),
+)
 CONFIGS = {
     **{name: preset(name) for name in ("tiny", "eyeriss_v1", "eyeriss_v1_int8")},
     "two_macs": preset("eyeriss_v1_int8_x2"),
@@ -85,7 +92,7 @@ def measured() -> dict[str, Figures]:
 def _mappings() -> Iterator[tuple[str, list[Any]]]:
     """Of every shape on every configuration, and for every objective on one of them.
 
-    The cycles, then the other figures of `Load`, or the sentence of the refusal.
+    The cycles, then the other figures of `Cost`, or the sentence of the refusal.
     """
     for config_name, config in CONFIGS.items():
         beats = whole_buffer(config) // 2
@@ -100,7 +107,10 @@ def _mappings() -> Iterator[tuple[str, list[Any]]]:
 
 
 def _cost(plan: Plan) -> list[int]:
-    return [*asdict(plan.load).values(), len(plan.blocks)]
+    load = plan.load
+    words = [load.accesses.words(*kind) for kind in _WORDS]
+    busy = [getattr(load, name) for name in RESOURCES]
+    return [load.cycles, *busy, *words, load.passes, len(plan.blocks)]
 
 
 def _programs(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
@@ -110,7 +120,8 @@ def _programs(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
         (layer,) = program.layers
         words = sum(step.words.size for step in program.steps if hasattr(step, "words"))
         moves = [sum(isinstance(step, kind) for step in program.steps) for kind in (Load, Store)]
-        costs = [layer.model_cycles, layer.link_bytes, layer.glb_bytes]
+        moved = [count(config, layer.accesses) for count in (link_bytes, glb_bytes)]
+        costs = [layer.model_cycles, *moved]
         mapping = {key: value for key, value in layer.mapping.items() if key != "parts"}
         yield name, [*costs, layer.bound, layer.reason, words, *moves, mapping]
 
@@ -123,10 +134,10 @@ def _tilings(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:
             continue
         operation = ConvOperation(config, node, True, "cycles")
         space = Space(config)
-        nothing = (False, False)
+        nothing, goal = (False, False), Goal(config, "cycles")
         found = (
-            find_tiling(space, operation, nothing, space.limit(0)),
-            find_chunks(space, operation),
+            find_tiling(space, operation, nothing, space.limit(0), goal),
+            find_chunks(space, operation, goal),
         )
         yield name, [None if tiling is None else list(_plain(tiling)) for tiling in found]
 

@@ -25,9 +25,12 @@ from tests.compiler.support import (
 from tests.support.workloads import workload
 
 _MODELS = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8")
+_LARGE = ("pretrainedResnet_quant", "vww_96_int8")
 
 
-@pytest.mark.parametrize("name", _MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in _LARGE else ()) for n in _MODELS]
+)
 @pytest.mark.parametrize("config", ["tiny", "eyeriss_v1_int8"])
 def test_mlperf_tiny_models_in_every_layer(name: str, config: str) -> None:
     graph = load_model(workload(f"mlperf_tiny/{name}.tflite"))

@@ -76,6 +76,7 @@ def test_what_is_no_network_is_refused(name: str, batch: int) -> None:
         network_graph(name, batch=batch)
 
 
+@pytest.mark.slow
 def test_estimates_need_no_weights_and_agree_with_the_program() -> None:
     graph = network_graph("mobilenet_v1_0.5_128")
     config = preset("eyeriss_v1_int8")
@@ -83,4 +84,4 @@ def test_estimates_need_no_weights_and_agree_with_the_program() -> None:
     assert sum(layer.macs for layer in layers) == _MACS["mobilenet_v1_0.5_128"]
     assert all(layer.model_cycles and layer.bound for layer in layers)
     program = compile_graph(graph, config)
-    assert [layer.link_bytes for layer in program.layers] == [layer.link_bytes for layer in layers]
+    assert [layer.accesses for layer in program.layers] == [layer.accesses for layer in layers]

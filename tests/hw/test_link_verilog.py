@@ -23,6 +23,7 @@ def test_a_board_with_a_serial_line_is_clean(tmp_path):
     assert lint(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_axi_wrapper_is_clean_and_has_the_ports_that_tools_look_for(tmp_path):
     generate(AxiAccelerator(CONFIG), tmp_path, name="axi", version="1.0.0")
     assert lint(tmp_path) == []

@@ -83,6 +83,7 @@ def block_classes():
     return found
 
 
+@pytest.mark.slow
 def test_every_block_is_looked_at(blocks):
     seen = {cls.__name__ for block in blocks for cls in type(block).__mro__}
     assert block_classes() - seen == set()
@@ -102,6 +103,7 @@ def test_components_are_blocks():
     assert not BoardTop(BOARDS["icebreaker"]).signature.members
 
 
+@pytest.mark.slow
 def test_docstrings_name_the_ports_that_exist(blocks):
     wrong = {type(block).__name__: found for block in blocks if (found := problems(block))}
     assert wrong == {}

@@ -97,6 +97,7 @@ WIDTHS = (16, 24, 32, 40)
 COUNT = 20000 // len(WIDTHS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("mode", [Rounding.TFLM, Rounding.SINGLE])
 def test_fixed_point(mode, width):
@@ -106,6 +107,7 @@ def test_fixed_point(mode, width):
     check(Requantiser(acc_width=width), mode, CONFIGS[WIDTHS.index(width)], vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_float(width):
     rng = random.Random(width)
@@ -138,6 +140,7 @@ def test_addends_of_other_modes_are_of_no_effect():
         assert found == wanted, mode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_wide16(width):
     rng = random.Random(width)
@@ -145,6 +148,7 @@ def test_wide16(width):
     check(dut, Rounding.WIDE16, INT16, shifts16(rng, width, COUNT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Rounding.TFLM, Rounding.SINGLE, Rounding.ORT, Rounding.AFFINE])
 def test_sixteen_bit_results(mode):
     """More result bits to be wrong, and saturation where it is hardest to see."""
@@ -166,6 +170,7 @@ def test_sixteen_bit_results(mode):
     check(Requantiser(acc_width=40, data_width=16), mode, (511, -32768, 32767), vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data_width", "counts"), [(8, (1, 1024)), (8, (1025, MAX_COUNT)), (16, (30000, MAX_COUNT))]
 )
@@ -188,6 +193,7 @@ def test_divide(data_width, counts):
     check(Requantiser(data_width=data_width), Rounding.DIVIDE, bounds, vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("data_width", [8, 16])
 def test_raw(data_width, width):
@@ -218,6 +224,7 @@ def test_subset_of_modes_with_stalls(modes):
         check(dut, mode, INT16, vectors, stalls=0.3, seed=mode)
 
 
+@pytest.mark.slow
 def test_banks_change_between_neighbours():
     """Two layers of different modes share the lane; neighbours may belong to either."""
     rng = random.Random(9)
@@ -249,6 +256,7 @@ def test_banks_change_between_neighbours():
     simulator.run()
 
 
+@pytest.mark.slow
 def test_reciprocal_of_every_small_count():
     """Every sum of `count` 8-bit values, for all counts to 1024."""
     for count in range(1, 1025):

@@ -163,6 +163,7 @@ def test_random_commands(config):
     check(config, commands, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_width", [8, 16])
 def test_extreme_operands(data_width):
     config = make_config(data_width, 64, 4)
@@ -228,6 +229,7 @@ TIMED = {
 """Commands, words in their windows, bits of the larger of stride_y and |y|."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency", [1, 6])
 @pytest.mark.parametrize("units", [1, 4, 8])
 def test_cycles(latency, units):

@@ -106,6 +106,7 @@ def test_every_layer_is_checked(design):
     assert names == ["conv", "depthwise", "pool", "pointwise"]
 
 
+@pytest.mark.slow
 def test_a_configuration_without_a_network_gets_its_verilog(tmp_path, monkeypatch):
     monkeypatch.setattr(network, "_SIZES", ((64, 4, 8, 3),))
     with pytest.warns(UserWarning, match="no testbench was written: no small network fits"):

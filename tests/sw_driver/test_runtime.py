@@ -67,7 +67,7 @@ def test_words_are_sent_before_results_are_received():
         (Status.UNKNOWN_COMMAND, errors.ProgramError, "unknown command 0x2a"),
         (Status.BAD_CHECKSUM, errors.ProgramError, "checksum"),
         (Status.BAD_LENGTH, errors.ProgramError, "payload that does not fit"),
-        (Status.BAD_ADDRESS, errors.ProgramError, "out of range: 0x2a .behind command tag 6"),
+        (Status.BAD_ADDRESS, errors.ProgramError, "out of range: 0x2a .after command tag 6"),
         (Status.BAD_FIELD, errors.ProgramError, "field"),
         (Status.BAD_VERSION, errors.VersionError, "another command set"),
         (Status.BAD_CONFIGURATION, errors.ConfigurationError, "another configuration"),

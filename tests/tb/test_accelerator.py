@@ -95,7 +95,7 @@ def run(
     phases_case(config, phases, seed=seed, stall=stall, counters=counters).run()
 
 
-SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow"}
+SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow", "odd widths"}
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
@@ -110,6 +110,7 @@ def test_random_layers(name, stall):
     run(config, phases, seed=name, stall=stall, counters=not stall)
 
 
+@pytest.mark.slow
 def test_counter_block_is_held_until_it_is_taken():
     """The words of a counter block obey the stream rules like all others."""
     config = Config.of(RECOVERY)
@@ -157,6 +158,7 @@ def test_reset_in_the_middle_of_work():
     run(config, phases, seed="reset", stall=0.2)
 
 
+@pytest.mark.slow
 def test_late_host():
     """A host that reads nothing for longer than the watchdog waits loses nothing."""
     config = Config.of(RECOVERY)
@@ -169,6 +171,7 @@ def test_late_host():
     run(config, phases, seed="late", stall=0.2)
 
 
+@pytest.mark.slow
 def test_surplus_filters_do_not_reach_the_next_program():
     """Filters that no pass takes are an error, and gone when the next program runs."""
     config = Config.of(RECOVERY)

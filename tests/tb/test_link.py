@@ -17,10 +17,12 @@ def test_blocks(make):
     make(DEMAND).run()
 
 
+@pytest.mark.slow
 def test_uart_with_models_of_a_third_party():
     link.over_the_pins().run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baud", [3_000_000, 921_600])
 def test_uart(baud):
     for case in link.uart(baud, DEMAND):

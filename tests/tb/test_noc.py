@@ -13,6 +13,7 @@ GRIDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", [0, 1])
 @pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: "{rows}x{cols}".format(**grid))

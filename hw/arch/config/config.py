@@ -114,11 +114,15 @@ class Config:
     # ---- by name --------------------------------------------------------------------------
 
     @classmethod
-    def declared(cls) -> Iterator[tuple[str, "Field[Any]"]]:
-        """Full name and declaration of every field, in order; `metadata` has meaning and limits."""
+    def declared(cls, *, hardware: bool = False) -> Iterator[tuple[str, "Field[Any]"]]:
+        """Full name and declaration of every field, in order; `metadata` has meaning and limits.
+
+        `hardware`: only of fields that decide what is built.
+        """
         for section in SECTIONS.values():
             for item in fields(section):
-                yield f"{section.NAME}.{item.name}", item
+                if not (hardware and item.metadata.get("run_only")):
+                    yield f"{section.NAME}.{item.name}", item
 
     def value(self, name: str) -> Value:
         """The value of the field with this full name."""
@@ -126,9 +130,9 @@ class Config:
         found: Value = getattr(getattr(self, section), item)
         return found
 
-    def values(self) -> dict[str, Value]:
-        """Every field's value by its full name, in order."""
-        return {name: self.value(name) for name, _ in self.declared()}
+    def values(self, *, hardware: bool = False) -> dict[str, Value]:
+        """Every field's value by its full name, in order; `hardware`: as in `declared`."""
+        return {name: self.value(name) for name, _ in self.declared(hardware=hardware)}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Config":

@@ -83,13 +83,14 @@ def _literal(value: Value) -> str:
 
 
 def config_words(config: Config) -> list[int]:
-    """Every field as an integer, in declaration order: a kind is its place among the kinds."""
-    return [as_number(config.value(name), item) for name, item in Config.declared()]
+    """Every field of the hardware as an integer, in declaration order: a kind is its place among
+    the kinds."""
+    return [as_number(config.value(name), item) for name, item in Config.declared(hardware=True)]
 
 
 def config_hash(config: Config) -> int:
-    """64 bits of the sha256 of the canonical configuration (names and values, not comments)."""
-    text = ";".join(f"{name}={value}" for name, value in config.values().items())
+    """64 bits of the sha256 of what is built: names and values of the hardware's fields."""
+    text = ";".join(f"{name}={value}" for name, value in config.values(hardware=True).items())
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
@@ -101,8 +102,8 @@ RECOMPILE = (
 
 
 def differences(ours: Config, theirs: Config) -> list[str]:
-    """A line for each field in which two configurations differ."""
-    left, right = ours.values(), theirs.values()
+    """A line for each field of the hardware in which two configurations differ."""
+    left, right = ours.values(hardware=True), theirs.values(hardware=True)
     return [
         f"{name}: {left[name]} here, {right[name]} there"
         for name in left

@@ -58,7 +58,7 @@ def parse_identity(words: Sequence[int]) -> Identity:
     if len(words) < 3 or int(words[0]) != MAGIC:
         raise RowforgeError("the hardware does not answer as a Rowforge accelerator")
     versions = VERSIONS.unpack([int(words[1])])
-    names = list(Config.declared())
+    names = list(Config.declared(hardware=True))
     if versions["fields"] != len(names) or len(words) != 3 + len(names):
         raise RowforgeError(
             f"the hardware has {versions['fields']} configuration fields, this version "

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 from hw.arch.errors import RowforgeError
 
-Value = int | bool | str
+Value = int | float | bool | str
 """A field's value: a number, a flag, or the name of a kind."""
+
+THOUSANDTHS = 1000
 
 
 def choice(doc: str, *choices: int, default: int) -> Any:
@@ -18,6 +20,11 @@ def choice(doc: str, *choices: int, default: int) -> Any:
 def number(doc: str, low: int, high: int, default: int) -> Any:
     """A field that takes a whole number from `low` to `high`."""
     return field(default=default, metadata={"doc": doc, "low": low, "high": high})
+
+
+def rate(doc: str, default: float) -> Any:
+    """A field that takes a share, 0.001 to 1 in thousandths, and is no part of the hardware."""
+    return field(default=default, metadata={"doc": doc, "rate": True, "run_only": True})
 
 
 def flag(doc: str, default: bool) -> Any:
@@ -91,6 +98,9 @@ def _check_field(name: str, value: object, item: Any) -> None:
         if not isinstance(value, bool):
             raise RowforgeError(f"{name} must be true or false, not {value!r}")
         return
+    if "rate" in meta:
+        _check_rate(name, value)
+        return
     if not isinstance(value, int) or isinstance(value, bool):
         raise RowforgeError(f"{name} must be a whole number, not {value!r}")
     if "choices" in meta and value not in meta["choices"]:
@@ -98,6 +108,18 @@ def _check_field(name: str, value: object, item: Any) -> None:
         raise RowforgeError(f"{name} must be one of {choices}, not {value}")
     if "low" in meta and not meta["low"] <= value <= meta["high"]:
         raise RowforgeError(f"{name} must be {meta['low']} to {meta['high']}, not {value}")
+
+
+def _check_rate(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise RowforgeError(f"{name} must be a number, not {value!r}")
+    if not 0 < value <= 1 or value != round(value, 3):
+        raise RowforgeError(f"{name} must be 0.001 to 1 in thousandths, not {value}")
+
+
+def per_mille(value: float) -> int:
+    """A rate in thousandths."""
+    return round(value * THOUSANDTHS)
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hw.arch.config.section import Section, choice, flag, kind, number
+from hw.arch.config.section import Section, choice, flag, kind, number, rate
 from hw.arch.errors import RowforgeError
 
 MAX_ROWS = 32
@@ -112,11 +112,18 @@ class PostConfig(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class LinkConfig(Section):
-    """The command and result streams."""
+    """The command and result streams.
+
+    `rate` says how fast the other side is. It is no part of the hardware or its hash: one design
+    runs programs made for any rate.
+    """
 
     NAME: ClassVar[str] = "link"
 
     width: int = choice("bits of the link a cycle", 8, 16, 32, 64, default=64)
+    rate: float = rate(
+        "64-bit words that the host moves a core cycle, both ways together; 1: one each way", 1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

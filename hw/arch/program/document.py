@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.errors import RowforgeError
 from hw.arch.program.program import (
     Box,
@@ -160,6 +161,12 @@ def step_document(step: Step) -> dict[str, Any]:
     return {"kind": _KINDS[type(step)], **fields}
 
 
+def layer_document(layer: Layer) -> dict[str, Any]:
+    """A layer; its accesses by names."""
+    values: dict[str, Any] = plain(vars(layer) | {"accesses": layer.accesses.as_dict()})
+    return values
+
+
 def program_document(program: Program) -> dict[str, Any]:
     """Everything but configuration, words and constants."""
     return {
@@ -168,7 +175,7 @@ def program_document(program: Program) -> dict[str, Any]:
         "inputs": list(program.inputs),
         "outputs": list(program.outputs),
         "tensors": [plain(asdict(tensor)) for tensor in program.tensors],
-        "layers": [plain(asdict(layer)) for layer in program.layers],
+        "layers": [layer_document(layer) for layer in program.layers],
         "steps": [step_document(step) for step in program.steps],
     }
 
@@ -217,6 +224,29 @@ def read_tensor(document: Document) -> TensorSpec:
     )
 
 
+def read_accesses(document: Document) -> Accesses:
+    """Accesses by the names of `Access`."""
+    words: dict[Access, int] = {}
+    for level in document.values:
+        types = document.object(level)
+        for data in types.values:
+            directions = types.object(data)
+            for direction in directions.values:
+                try:
+                    access = Access(Level(level), DataType(data), Direction(direction))
+                except ValueError:
+                    raise RowforgeError(
+                        f"{directions.place}.{direction} is no kind of access"
+                    ) from None
+                words[access] = directions.integer(direction, 0, _MAX_COUNT)
+    return Accesses.of(words)
+
+
+def read_counts(document: Document) -> dict[str, int]:
+    """Whole numbers by name."""
+    return {name: document.integer(name, 0, _MAX_COUNT) for name in document.values}
+
+
 def read_layer(document: Document, tensors: int) -> Layer:
     """A layer whose output, if it has one, is a known tensor."""
     where = document.text("where")
@@ -232,9 +262,9 @@ def read_layer(document: Document, tensors: int) -> Layer:
         output=document.integer("output", -1, tensors - 1),
         macs=document.integer("macs", 0, _MAX_COUNT),
         model_cycles=document.optional("model_cycles"),
-        glb_bytes=document.optional("glb_bytes"),
-        link_bytes=document.optional("link_bytes"),
-        resident_bytes=document.integer("resident_bytes", 0, _MAX_COUNT),
+        computing=document.optional("computing"),
+        transfers=read_counts(document.object("transfers")),
+        accesses=read_accesses(document.object("accesses")),
         bound=document.text("bound"),
         mapping=document.mapping("mapping"),
     )

@@ -40,7 +40,7 @@ from hw.arch.program.program import Host, Program, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """2 brought memory.bin; from 3 on no command relies on the fence of a query; 4: a configuration
 has sections."""
 
@@ -226,7 +226,7 @@ def _read_config(path: Path, manifest: Document, expected: Config | None) -> Con
     config = Config.from_dict(manifest.object("configuration").values)
     if manifest.text("configuration_hash") != f"{config_hash(config):016x}":
         _refuse(path, "the hash of its configuration does not fit the configuration")
-    if expected is not None and expected != config:
+    if expected is not None and config_hash(expected) != config_hash(config):
         raise RowforgeError(
             f"{path} was compiled for another configuration: "
             + "; ".join(differences(expected, config))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch import commands
+from hw.arch.accesses import Accesses
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 
@@ -114,7 +115,9 @@ Step: TypeAlias = Send | Load | Store | Query | Host
 class Layer:
     """One operator of the model: where it runs, why, and what it costs.
 
-    `link_bytes` move in every run; `resident_bytes` more would if there were no weight memory.
+    `accesses` are those of every run: on the chip as the mapper counts them, on the link as the
+    program has them. `model_cycles` are the mapper's; `computing` are those without transfers, and
+    `transfers` the words that move beside them or not (`compiler.stream.traffic.Transfers`).
     """
 
     name: str
@@ -124,11 +127,11 @@ class Layer:
     output: int  # tensor index of its result, -1 if it has none of its own
     macs: int = 0
     model_cycles: int | None = None
-    glb_bytes: int | None = None
-    link_bytes: int | None = None
+    computing: int | None = None
+    transfers: Mapping[str, int] = field(default_factory=dict)
+    accesses: Accesses = Accesses()
     bound: str = ""
     mapping: Mapping[str, Any] = field(default_factory=dict)
-    resident_bytes: int = 0
 
 
 @dataclass(frozen=True)

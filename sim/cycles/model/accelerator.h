@@ -73,11 +73,12 @@ class Accelerator {
     int64_t cycles = 0;   // of the program
     int64_t stepped = 0;  // those that were simulated one by one
 
-    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list)
+    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list, int rate)
         : config(c), gates(std::move(list)) {
         s.stream.words = words;
         s.link.total = total;
         s.link.parts = int(64 / c.link.width);
+        s.link.rate = rate * s.link.parts;
         s.array.reset(c);
         row_words_ = int(Pattern::kWords + c.array.rows * (Row::kWords + Slot::kWords + Segment::kWords));
         column_words_ = int(Columns::kWords + c.array.cols * Column::kWords);

@@ -17,17 +17,17 @@ struct ColumnFeeder {
         bool final = false;
         if (taken) {
             const FeederBeat& here = queue.front();
-            int behind = position + 1;
+            int next = position + 1;
             bool straddles = false;
             if (lanes > 1) {
                 const int following = step + 1 == here.steps ? 0 : step + 1;
-                if (!(holding || (here.odd && following == 0))) ++behind;
-                straddles = behind + 1 == here.count && !(here.odd && following + 1 == here.steps);
+                if (!(holding || (here.odd && following == 0))) ++next;
+                straddles = next + 1 == here.count && !(here.odd && following + 1 == here.steps);
                 step = uint8_t(following);
                 holding = straddles;
             }
-            final = behind >= here.count || straddles;
-            position = uint8_t(final ? 0 : behind);
+            final = next >= here.count || straddles;
+            position = uint8_t(final ? 0 : next);
         }
         queue.clock(put, beat, taken && final);
     }

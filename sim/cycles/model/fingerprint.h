@@ -38,7 +38,8 @@ class Fingerprint {
         d.add(uint64_t(decoder.state), uint64_t(decoder.header.opcode),
               uint64_t(decoder.header.fence), uint64_t(decoder.header.older),
               uint64_t(decoder.header.stored), uint64_t(decoder.position), uint64_t(s.pending));
-        d.add(uint64_t(s.link.in_part), uint64_t(s.link.out_part));
+        d.add(uint64_t(s.link.in_part), uint64_t(s.link.out_part), uint64_t(s.link.credit),
+              uint64_t(s.link.offered));
         for (const PatternLoader* loader : {&s.sequencer.row_loader, &s.sequencer.column_loader})
             d.add(uint64_t(loader->position), uint64_t(loader->arriving),
                   uint64_t(loader->arriving_index));

@@ -195,12 +195,14 @@ class SteadyState {
                  const int (&rows)[2], const int (&columns)[2]) {
         State state = states_[number];
         const int bank = state.sequencer.issued & 1;
-        const int in_part = state.link.in_part, out_part = state.link.out_part;
+        const Link there = state.link;
         state.stream = s_.stream;
         state.decoder = s_.decoder;
         state.link = s_.link;
-        state.link.in_part = in_part;
-        state.link.out_part = out_part;
+        state.link.in_part = there.in_part;
+        state.link.out_part = there.out_part;
+        state.link.credit = there.credit;
+        state.link.offered = there.offered;
         state.sequencer.walker = s_.sequencer.walker;
         state.tables[bank] = newest;
         state.tables[bank ^ 1] = previous;

@@ -58,14 +58,20 @@ def compiled(case: Case) -> Program:
 
 
 def compare(case: Case) -> ProgramResult:
-    """Run a case on its RTL, the host always ready, and predict it."""
+    """Run a case on its RTL over a link of its rate, the host always ready, and predict it."""
     program = compiled(case)
-    link = RtlLink(program.config, seed=case.index + 1, patience=_PATIENCE, optimise=OPTIMISE)
+    link = RtlLink(
+        program.config,
+        seed=case.index + 1,
+        patience=_PATIENCE,
+        optimise=OPTIMISE,
+        rate=program.config.link.rate,
+    )
     try:
         run = Runtime(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
-    model = predict(program)
+    model = predict(program, rate=program.config.link.rate)
     assert set(model.layers) == set(run.counters)
     layers = []
     for index, counted in run.counters.items():

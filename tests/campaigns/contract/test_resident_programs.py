@@ -8,6 +8,7 @@ import pytest
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
+from hw.arch.accesses import link_bytes, resident_bytes
 from hw.arch.commands import begin, command
 from hw.arch.config import Config
 from hw.arch.program.file import load_program, save_program
@@ -61,39 +62,42 @@ def run(session, of, seed=0, *, weights=1):
     return outcome
 
 
-def link_bytes(of):
-    return sum(layer.link_bytes or 0 for layer in of.layers)
+def moved_bytes(of):
+    return sum(link_bytes(of.config, layer.accesses) for layer in of.layers)
+
+
+def resident(of):
+    """By layer, the bytes of filters that are not streamed."""
+    return [resident_bytes(of.config, layer.accesses) for layer in of.layers]
 
 
 def test_more_memory_moves_fewer_words():
     programs = {name: program(size) for name, size in SIZES.items()}
-    moved = {name: link_bytes(of) for name, of in programs.items()}
+    moved = {name: moved_bytes(of) for name, of in programs.items()}
     assert moved["none"] == moved["too small"] > moved["partly"] > moved["all"]
     for name, of in programs.items():
-        resident = [layer.resident_bytes for layer in of.layers]
-        assert moved[name] + sum(resident) == moved["none"]
+        kept = resident(of)
+        assert moved[name] + sum(kept) == moved["none"]
         assert 8 * len(of.memory) <= SIZES[name]
-        assert all(resident) == (name == "all") and any(resident) == (name in ("partly", "all"))
+        assert all(kept) == (name == "all") and any(kept) == (name in ("partly", "all"))
     sent = {
         name: sum(len(s.words) for s in of.steps if hasattr(s, "words"))
         for name, of in programs.items()
     }
     for name, of in programs.items():
-        assert 8 * (sent["none"] - sent[name]) == sum(layer.resident_bytes for layer in of.layers)
+        assert 8 * (sent["none"] - sent[name]) == sum(resident(of))
 
 
 def test_equal_filters_are_kept_once():
     """Passes over rows and tiles read the same words: memory holds less than a run would move."""
     of = program(SIZES["all"])
-    assert 8 * len(of.memory) < sum(layer.resident_bytes for layer in of.layers)
+    assert 8 * len(of.memory) < sum(resident(of))
 
 
 def test_reports_name_resident_bytes():
     of = program(SIZES["partly"])
     document = report(of, {}, None)
-    assert [row["resident_bytes"] for row in document["layers"]] == [
-        layer.resident_bytes for layer in of.layers
-    ]
+    assert [row["resident_bytes"] for row in document["layers"]] == resident(of)
     assert document["total"]["memory_bytes"] == 8 * len(of.memory)
     assert "resident" in table(document)
     assert "resident" not in table(report(program(0), {}, None))
@@ -114,7 +118,7 @@ def test_a_program_file_keeps_the_memory(tmp_path):
     loaded = load_program(tmp_path / "p.rfp")
     assert len(of.memory)
     np.testing.assert_array_equal(loaded.memory, of.memory)
-    assert [x.resident_bytes for x in loaded.layers] == [x.resident_bytes for x in of.layers]
+    assert resident(loaded) == resident(of)
     run(Runtime(FunctionalAccelerator(of.config), of.config), loaded)
 
 

@@ -177,7 +177,7 @@ BYTES: dict[str, Kind] = {
     ),
     "zeros": Kind(lambda: b"\x1c\0\0\0TFL3" + bytes(10_000)),
     "ones": Kind(lambda: b"\x1c\0\0\0TFL3" + b"\xff" * 10_000),
-    "root behind the end": Kind(_root(1 << 20)),
+    "root after the end": Kind(_root(1 << 20)),
     "root at the largest offset": Kind(_root(0xFFFFFFFF)),
     "root at itself": Kind(_root(0)),
     "schema version 2": Kind(lambda: _version(2), words=("version must be 3, not 2",)),

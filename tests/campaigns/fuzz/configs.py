@@ -36,7 +36,8 @@ _LEAST = 0  # in a deck: the smallest value that the other fields allow
 _ALL = 0  # banks: both kinds of data reach all
 
 # Fields that came later are dealt by themselves: configurations named before keep all others.
-_LATER = {"control.pipeline", "control.map_bits", "control.kind"}
+_LATER = ("control.pipeline", "control.map_bits", "control.kind")
+_LATEST = ("link.rate",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -74,6 +75,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "control.col_patterns": (2, 3, 8),
     "link.width": (64, 64, 8, 64, 16, 64, 32),
     "control.kind": ("engines", "engines", "microcontroller", *("engines",) * 6),
+    "link.rate": (1, 0.3, 1, 0.5, 0.125, 1, 0.9),
     "control.watchdog": (1 << 18, 1 << 20),
 }
 
@@ -86,10 +88,9 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, later = (np.random.default_rng([seed, block, stream]) for stream in (1, 2))
-    hands = {
-        name: _deal(later if name in _LATER else rng, values) for name, values in DECKS.items()
-    }
+    rng, later, latest = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3))
+    source = {**dict.fromkeys(_LATER, later), **dict.fromkeys(_LATEST, latest)}
+    hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
         for position in range(CAMPAIGN)

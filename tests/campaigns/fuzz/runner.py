@@ -89,6 +89,7 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
         seed=case.index + 1,
         patience=_PATIENCE * (_FIRMWARE if case.config.control.microcontroller else 1),
         optimise="-O2" if case.config.control.microcontroller else OPTIMISE,
+        rate=case.config.link.rate,
     )
     try:
         yield link

@@ -23,7 +23,7 @@ SEED = 1
 SIMULATED = [0, 1, 54]  # of configurations whose simulators are quickly built
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", [0, 1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_both_schedules_equal_the_golden_model(number: int) -> None:
     for place in range(2):
         finding = check(make_case(11, number * EACH + place), rtl=False)
@@ -78,6 +78,7 @@ def sampled_words(
     return most
 
 
+@pytest.mark.slow
 def test_the_campaign_finds_slots_of_sampled_sizes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

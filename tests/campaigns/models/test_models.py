@@ -14,12 +14,18 @@ from tests.support.tflite.layers import LayerWriter
 from tests.support.workloads import ROOT, workload
 
 LARGE = "tf2_mobilenet_v2_1.0_224_ptq"  # `make test-models` runs it
+QUICK = ("mlperf_tiny/ad01_int8:rand", "tflite/mnist_valid_q:rand")
 SIMULATED = "tflite/mnist_arduino_q:rand"
 
 
 def cases() -> list[Case]:
     present = all((ROOT / folder / "goldens").is_dir() for folder in FOLDERS)
     return [case for case in every_case() if case.model != LARGE] if present else []
+
+
+def marks(case: Case) -> tuple[pytest.MarkDecorator, ...]:
+    """Quick: one recording of each folder."""
+    return () if case.name in QUICK else (pytest.mark.slow,)
 
 
 def test_every_recording_is_listed() -> None:
@@ -29,7 +35,9 @@ def test_every_recording_is_listed() -> None:
     assert {case.name for case in every_case()} == set(GOLDENS)
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name, marks=marks(case)) for case in cases()]
+)
 def test_the_command_on_the_golden_model(case: Case, tmp_path: Path) -> None:
     finding = run_case(case, tmp_path, target="golden", preset="tiny")
     assert not finding.wrong

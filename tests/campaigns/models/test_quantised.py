@@ -16,7 +16,11 @@ from tests.support.onnx.models import ModelMaker, oracle
 from tests.support.workloads import workload
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(n, marks=pytest.mark.slow if n.name == "ResNet-8" else ()) for n in NETWORKS],
+    ids=lambda network: network.name,
+)
 def test_a_network_layer_by_layer(network, capsys: pytest.CaptureFixture[str]) -> None:
     workload("onnx/goldens")
     workload("datasets")
@@ -26,6 +30,7 @@ def test_a_network_layer_by_layer(network, capsys: pytest.CaptureFixture[str]) -
     assert "2 quantised networks, 0 differ" in printed
 
 
+@pytest.mark.slow
 def test_a_wrong_value_is_noticed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

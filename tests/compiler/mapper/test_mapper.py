@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.mapper.columns import column_waves, linear_period, linear_waves
-from compiler.mapper.cost import objective
+from compiler.mapper.cost import ACCESSES, objective
 from compiler.mapper.folding import cover, fold_run
 from compiler.mapper.legal import tag_span, violations
 from compiler.mapper.search import search
@@ -150,10 +150,8 @@ def test_objectives_reach_what_they_minimise(name: str) -> None:
     quick, frugal = (search(config, shape, beats, aim) for aim in ("cycles", name))
     assert quick.cycles <= frugal.cycles
     figures = [
-        objective(
-            name, config, p.cycles, (p.load.ifmap_words, p.load.psum_words, p.load.filter_words)
-        )
-        for p in (quick, frugal)
+        objective(name, config, plan.cycles, [plan.load.accesses[kind] for kind in ACCESSES])
+        for plan in (quick, frugal)
     ]
     assert figures[1] <= figures[0]
 

@@ -18,6 +18,7 @@ from compiler.schedule.chunk_waves import (
     touched_groups,
 )
 from compiler.schedule.chunks import find_chunks
+from compiler.schedule.goal import Goal
 from compiler.schedule.space import Space
 from compiler.workloads.networks import network_graph
 from hw.arch.config import Config
@@ -144,7 +145,7 @@ def test_psums_of_a_tile_fit_the_buffer():
     config = preset("eyeriss_v1")
     node = network_graph("vgg16", data_width=16, batch=1).nodes[8]
     operation = ConvOperation(config, node, True, "cycles")
-    found = find_chunks(Space(config), operation)
+    found = find_chunks(Space(config), operation, Goal(config, "cycles"))
     assert found is not None
     words = 2 * found.ifmap_words + found.result_words
     assert words <= Space(config).limit(found.groups)
@@ -157,4 +158,5 @@ def test_depthwise_and_raw_outputs_have_no_chunks():
     raw = conv_graph(rng, (8, 8, 32), 8, (3, 3), raw=True).nodes[0]
     deep = conv_graph(rng, (8, 8, 32), 32, (3, 3), groups=32).nodes[0]
     for node in (raw, deep):
-        assert find_chunks(Space(config), ConvOperation(config, node, True, "cycles")) is None
+        operation = ConvOperation(config, node, True, "cycles")
+        assert find_chunks(Space(config), operation, Goal(config, "cycles")) is None

@@ -11,6 +11,7 @@ from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from compiler.stream.loops import Loop, loop_records
 from compiler.stream.resident import Filters, place_filters
+from hw.arch.accesses import resident_bytes
 from hw.arch.commands import BASES, LOOP, LOOPS
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -101,7 +102,7 @@ def test_random_programs_are_exact_with_filters_in_memory():
             seen["refused"] += 1
             continue
         _execute(case, program, "functional", FunctionalAccelerator)
-        resident = sum(layer.resident_bytes for layer in program.layers)
+        resident = sum(resident_bytes(config, layer.accesses) for layer in program.layers)
         assert bool(resident) == bool(len(program.memory))
         assert 8 * len(program.memory) <= config.buffer.weight_memory
         seen["resident" if resident else "streamed"] += 1

@@ -308,7 +308,9 @@ def test_hash_and_differences_see_every_field():
     }
     hashes = {config_hash(base)}
     changeable = [
-        item for item in Config.declared() if len(item[1].metadata.get("kinds", "12")) > 1
+        (name, item)
+        for name, item in Config.declared(hardware=True)
+        if len(item.metadata.get("kinds", "12")) > 1
     ]
     for name, item in changeable:
         default = base.value(name)
@@ -318,6 +320,16 @@ def test_hash_and_differences_see_every_field():
         hashes.add(config_hash(changed))
         assert f"{name}: {default} here, {value} there" in differences(base, changed)
     assert len(hashes) == len(changeable) + 1
+
+
+def test_the_links_rate_is_no_part_of_the_hardware():
+    slow = Config.of({"link.rate": 0.3})
+    assert config_hash(slow) == config_hash(Config()) and not differences(slow, Config())
+    assert slow != Config() and parse_toml(render_toml(slow)) == slow
+    assert parse_identity(identity_words(slow)).config == Config()
+    for value in (0, 1.001, -0.5, 0.3004, True, "1"):
+        with pytest.raises(RowforgeError, match="link.rate must be"):
+            Config.of({"link.rate": value})
 
 
 def _another(default, item):

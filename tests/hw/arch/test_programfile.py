@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.commands import Opcode, begin, command
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
@@ -20,6 +21,14 @@ from hw.arch.program.file import load_program, save_program
 
 def _words(*values):
     return np.array(values, dtype=np.uint64)
+
+
+ACCESSES = Accesses.of(
+    {
+        Access(Level.BUFFER, DataType.PSUM, Direction.WRITE): 200,
+        Access(Level.LINK, DataType.COMMAND, Direction.READ): 3,
+    }
+)
 
 
 def make_program(config=None):
@@ -39,7 +48,11 @@ def make_program(config=None):
         Send(_words(*command(Opcode.END))),
     )
     layers = (
-        Layer("a", "CONV_2D", "array", "", 1, 12, 100, 200, None, "ifmap", {"p": 4, "q": [1, 2]}),
+        Layer(
+            **{"name": "a", "op": "CONV_2D", "where": "array", "reason": "", "output": 1},
+            **{"macs": 12, "model_cycles": 100, "computing": 90, "transfers": {"loaded": 7}},
+            **{"accesses": ACCESSES, "bound": "ifmap", "mapping": {"p": 4, "q": [1, 2]}},
+        ),
         Layer("b", "SOFTMAX", "host", "no such unit", 1),
     )
     return Program(
@@ -82,6 +95,7 @@ def test_round_trip(saved):
     for name in ("config", "name", "tensors", "inputs", "outputs", "rounding"):
         assert getattr(back, name) == getattr(program, name)
     assert back.layers[1] == program.layers[1]
+    assert back.layers[0].accesses == ACCESSES
     assert dict(back.layers[0].mapping) == {"p": 4, "q": (1, 2)}
     for ours, theirs in zip(program.steps, back.steps, strict=True):
         assert type(ours) is type(theirs)
@@ -173,7 +187,7 @@ def _set(*path):
     "change, words",
     [
         (_set("format", "zip"), "does not say"),
-        (_set("format_version", 1), "format_version must be 4, not 1; compile the model again"),
+        (_set("format_version", 1), "format_version must be 5, not 1; compile the model again"),
         (_set("command_set", 99), "command_set must be"),
         (_set("command_set", "1"), "command_set must be a whole number"),
         (_set("configuration", "array", "rows", 5), "hash of its configuration"),
@@ -191,6 +205,11 @@ def _set(*path):
         (_set("program", "tensors", 0, "view", [1, 1, 1, 1]), "view must be 4 sizes"),
         (_set("program", "tensors", 0, "scale", "x"), "scale must be a number"),
         (_set("program", "layers", 0, "where", "gpu"), "where must be array, host or folded"),
+        (
+            _set("program", "layers", 0, "accesses", "link", {"command": {"up": 1}}),
+            r"layers\[0\].accesses.link.command.up is no kind of access",
+        ),
+        (_set("program", "layers", 0, "accesses", "link", {"command": {"read": -1}}), "read must"),
         (_set("program", "outputs", [3]), "outputs must be a list"),
         (_set("constants", 0, "shape", [3]), "constants/2.bin does not fit"),
         (_set("constants", 0, "tensor", 1), "constants/1.bin does not fit"),

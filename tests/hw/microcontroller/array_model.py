@@ -172,7 +172,7 @@ class ArrayModel:
         """Deliver a filter beat."""
         wanting = self._wanting(tag & 0xFFFF, tag >> 16, ifmap=False)
         for pe in wanting:
-            require(not pe.loaded, "a PE gets a filter beat behind its last one")
+            require(not pe.loaded, "a PE gets a filter beat after its last one")
             pe.filters += [
                 signed(beat >> 12 * i, self.config.weight_width)
                 for i in range(self.config.noc.filter)

@@ -61,6 +61,7 @@ def test_a_missing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         firmware.build(config)
 
 
+@pytest.mark.slow
 def test_generated_files_are_clean_to_verilator(tmp_path: Path) -> None:
     """PicoRV32 is a file of its own; of ours nothing is said but what `rowforge.vlt` waives."""
     generate(AcceleratorCore(CONFIG), tmp_path, name="rowforge", version="0")

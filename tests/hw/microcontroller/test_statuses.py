@@ -82,7 +82,7 @@ AS_THE_EXECUTOR = {
     "parameter": begin(HASH) + index(Opcode.PARAMS, 63, 2, 2 * PARAM.words),
     "table entry": begin(HASH) + index(Opcode.TABLE, 256, 1, TABLE.words),
     "weight memory": begin(HASH) + index(Opcode.MEMORY, 128, 1, 1),
-    "behind the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
+    "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
     "operation": begin(HASH) + vector(op=5),
     "mode": begin(HASH) + vector(op=VectorOp.MAX, mode=7),
 }

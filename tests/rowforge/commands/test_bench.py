@@ -41,6 +41,7 @@ def bench(capsys, config_file, *arguments):
     return rowforge(capsys, "bench", "--config", config_file, "-o", folder, *arguments)
 
 
+@pytest.mark.slow
 def test_a_block_with_waves(capsys, config_file):
     """Two runs, each a row; JUnit XML; every signal of the layout is in the waves."""
     outcome = bench(

@@ -41,6 +41,11 @@ GOLDENS = (
     "tflite/vww96_q:img4",
     "tflite/vww96_q:rand",
 )
+SLOW = (
+    "mlperf_tiny/kws_ref_model:kws01_first600",
+    "tflite/tf2_mobilenet_v2_1.0_224_ptq:img4",
+    "tflite/tf2_mobilenet_v2_1.0_224_ptq:rand",
+)
 UNFOLDED = ("mlperf_tiny/pretrainedResnet_quant:rand", "tflite/mbnet96_0.25_q:img4")
 
 
@@ -84,7 +89,9 @@ def check(graph: Graph, golden: dict[str, np.ndarray]) -> None:
         )
 
 
-@pytest.mark.parametrize("case", GOLDENS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow if c in SLOW else ()) for c in GOLDENS]
+)
 def test_every_tensor(case: str) -> None:
     path, golden = files(case)
     check(folded(path), golden)
@@ -105,6 +112,7 @@ def test_one_inference_is_an_item_of_a_batch() -> None:
         np.testing.assert_array_equal(array, batch[key][1:2] if key in batch else None)
 
 
+@pytest.mark.slow
 def test_keyword_accuracy() -> None:
     path, golden = files("mlperf_tiny/kws_ref_model:kws01_first600")
     with np.load(workload("datasets/kws01_first600.npz")) as data:

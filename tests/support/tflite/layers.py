@@ -1,5 +1,6 @@
 """Random quantised layers on top of `ModelWriter`, and TensorFlow Lite Micro as their oracle."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -98,22 +99,10 @@ class LayerWriter:
     ) -> int:
         """CONV_2D with per-channel weights."""
         C = self.shape(source)[3] // groups
-        w, b = self._parameters(source, (M, *window, C), M, 0)
-        scale = self._output_scale(source, window[0] * window[1] * C)
-        output = self.activation(
-            (*self._out(source, window, stride, dilation, padding), M), scale=scale
-        )
-        return self.writer.operator(
-            "CONV_2D",
-            [source, w, b],
-            output,
-            Padding=padding,
-            StrideH=stride[0],
-            StrideW=stride[1],
-            DilationHFactor=dilation[0],
-            DilationWFactor=dilation[1],
-            FusedActivationFunction=activation,
-        )
+        return self._convolution(
+            "CONV_2D", source, (M, *window, C), M, 0, stride=stride, dilation=dilation,
+            padding=padding, activation=activation,
+        )  # fmt: skip
 
     def depthwise(
         self,
@@ -128,13 +117,34 @@ class LayerWriter:
     ) -> int:
         """DEPTHWISE_CONV_2D with per-channel weights."""
         M = self.shape(source)[3] * multiplier
-        w, b = self._parameters(source, (1, *window, M), M, 3)
-        scale = self._output_scale(source, window[0] * window[1])
+        return self._convolution(
+            "DEPTHWISE_CONV_2D", source, (1, *window, M), M, 3, stride=stride, dilation=dilation,
+            padding=padding, activation=activation, DepthMultiplier=multiplier,
+        )  # fmt: skip
+
+    def _convolution(
+        self,
+        kind: str,
+        source: int,
+        weights: tuple[int, int, int, int],
+        M: int,
+        axis: int,
+        *,
+        stride: tuple[int, int],
+        dilation: tuple[int, int],
+        padding: int,
+        activation: int,
+        **options: int,
+    ) -> int:
+        """An operator with weights of this shape, one scale for each of M along `axis`."""
+        window = weights[1:3]
+        w, b = self._parameters(source, weights, M, axis)
+        scale = self._output_scale(source, math.prod(weights) // M)
         output = self.activation(
             (*self._out(source, window, stride, dilation, padding), M), scale=scale
         )
         return self.writer.operator(
-            "DEPTHWISE_CONV_2D",
+            kind,
             [source, w, b],
             output,
             Padding=padding,
@@ -143,7 +153,7 @@ class LayerWriter:
             DilationHFactor=dilation[0],
             DilationWFactor=dilation[1],
             FusedActivationFunction=activation,
-            DepthMultiplier=multiplier,
+            **options,
         )
 
     def fully_connected(

@@ -21,7 +21,7 @@ from compiler.frontends.onnx.model.window import (
     read_window,
 )
 from compiler.frontends.onnx.products.product import Mac, per_item
-from compiler.frontends.onnx.products.stage import output_stage
+from compiler.frontends.onnx.products.stage import Stage, output_stage
 from compiler.ir.ops import Array, Conv
 
 
@@ -47,29 +47,21 @@ def emit_conv(
     layout = output_layout(source, batch, output_image)
     builder.check_elements(raw, layout.shape)
     output = builder.declare(name, layout, stage.requant.dtype, target)
-    builder.emit_for(
-        raw,
-        Conv(
-            name=builder.label(raw),
-            op=raw.op_type,
-            inputs=(source.key,),
-            output=name,
-            image=image,
-            batch=batch,
-            weights=np.ascontiguousarray(kernel),
-            weight_zero_point=zeros,
-            bias=stage.bias,
-            input_zero_point=mac.scale.zero_point,
-            stride=window.stride,
-            pad=window.pad,
-            dilation=window.dilation,
-            groups=groups,
-            stage=stage.requant,
-            float_sums=mac.float_sums,
-            float_magnitude=stage.magnitude,
-        ),
-        *mac.others,
-        *absorbed,
+    _emit(
+        builder,
+        mac,
+        source,
+        name,
+        stage,
+        zeros,
+        absorbed,
+        image=image,
+        batch=batch,
+        weights=np.ascontiguousarray(kernel),
+        stride=window.stride,
+        pad=window.pad,
+        dilation=window.dilation,
+        groups=groups,
     )
     return output
 
@@ -131,24 +123,17 @@ def emit_product(
     result = Layout.plain((*shape[:-1], M))
     builder.check_elements(raw, result.shape)
     output = builder.declare(name, result, stage.requant.dtype, target)
-    builder.emit_for(
-        raw,
-        Conv(
-            name=builder.label(raw),
-            op=raw.op_type,
-            inputs=(source.key,),
-            output=name,
-            image=image,
-            weights=np.ascontiguousarray(stage.silenced(columns.T, zeros).reshape(M, *window)),
-            weight_zero_point=zeros,
-            bias=stage.bias,
-            input_zero_point=mac.scale.zero_point,
-            stage=stage.requant,
-            float_sums=mac.float_sums,
-            float_magnitude=stage.magnitude,
-        ),
-        *mac.others,
-        *absorbed,
+    kernel = stage.silenced(columns.T, zeros).reshape(M, *window)
+    _emit(
+        builder,
+        mac,
+        source,
+        name,
+        stage,
+        zeros,
+        absorbed,
+        image=image,
+        weights=np.ascontiguousarray(kernel),
     )
     return output
 
@@ -184,27 +169,47 @@ def emit_batched(
     builder.check_elements(raw, layout.shape)
     output = builder.declare(name, layout, stage.requant.dtype, target)
     kernel = stage.silenced(joined.weights.values.T, zeros).reshape(groups * M, 1, 1, K)
-    builder.emit_for(
-        raw,
-        Conv(
-            name=builder.label(raw),
-            op=raw.op_type,
-            inputs=(source.key,),
-            output=name,
-            image=(rows, 1, groups * K),
-            weights=np.ascontiguousarray(kernel),
-            weight_zero_point=zeros,
-            bias=stage.bias,
-            input_zero_point=mac.scale.zero_point,
-            groups=groups,
-            stage=stage.requant,
-            float_sums=mac.float_sums,
-            float_magnitude=stage.magnitude,
-        ),
-        *mac.others,
-        *absorbed,
+    _emit(
+        builder,
+        mac,
+        source,
+        name,
+        stage,
+        zeros,
+        absorbed,
+        image=(rows, 1, groups * K),
+        weights=np.ascontiguousarray(kernel),
+        groups=groups,
     )
     return output
+
+
+def _emit(
+    builder: OnnxBuilder,
+    mac: Mac,
+    source: Activation,
+    name: str,
+    stage: Stage,
+    zeros: Array,
+    absorbed: tuple[RawNode, ...],
+    **geometry: Any,
+) -> None:
+    """Appends the `Conv` of a product: its arithmetic from the operands, the rest as given."""
+    raw = mac.raw
+    node = Conv(
+        name=builder.label(raw),
+        op=raw.op_type,
+        inputs=(source.key,),
+        output=name,
+        weight_zero_point=zeros,
+        bias=stage.bias,
+        input_zero_point=mac.scale.zero_point,
+        stage=stage.requant,
+        float_sums=mac.float_sums,
+        float_magnitude=stage.magnitude,
+        **geometry,
+    )
+    builder.emit_for(raw, node, *mac.others, *absorbed)
 
 
 def _rows_lead(layout: Layout) -> bool:

@@ -1,0 +1,1 @@
+"""Whether two commits make the same hardware and the same programs."""

@@ -1,0 +1,75 @@
+"""What a schedule is chosen by: `Goal`."""
+
+from typing import TypeAlias
+
+from compiler.stream.traffic import Transfers
+from hw.arch.accesses import Accesses, Level
+from hw.arch.accesses.sizes import access_bits
+from hw.arch.config import Config
+
+Figure: TypeAlias = tuple[float, float, float]
+"""What is to be small, and two figures that break ties, in this order."""
+
+OBJECTIVES = ("cycles", "traffic", "energy", "edp")
+
+# A 16-bit access at each level in register-file accesses: the normalised table of the Eyeriss
+# papers. Spads and MACs are left out: a schedule changes them little, and a mapping not at all.
+_PRICES = {Level.NETWORK: 2, Level.BUFFER: 6, Level.LINK: 200}
+_UNIT_BITS = 16
+_NONE = Accesses()
+
+
+class Goal:
+    """Weighs schedules of a layer: whole ones with their transfers, and lower bounds alike.
+
+    Every objective grows with cycles, with transfers and with accesses, so that the figure of a
+    lower bound is a lower bound of the figure.
+
+    Parameters
+    ----------
+    config : Config
+        `link.rate` prices transfers.
+    objective : "cycles", "traffic", "energy" or "edp"
+        Cycles over a link of the configuration's rate, ties by link words; link words, then words
+        of the buffer; energy by the normalised table; the product of energy and cycles of a layer.
+    """
+
+    def __init__(self, config: Config, objective: str) -> None:
+        self.config, self.objective = config, objective
+        self._rate = config.link.rate
+
+    def cycles(self, moves: Transfers, computing: int) -> int:
+        """Cycles of a layer over a link of the configuration's rate."""
+        return moves.cycles(computing, self._rate)
+
+    def figure(self, moves: Transfers, computing: int, accesses: Accesses = _NONE) -> Figure:
+        """The figure of transfers beside so many cycles of computing, with accesses on the chip."""
+        cycles, link = self.cycles(moves, computing), moves.words
+        if self.objective == "cycles":
+            return (cycles, link, accesses.words(Level.BUFFER))
+        if self.objective == "traffic":
+            return (link, accesses.words(Level.BUFFER), cycles)
+        energy = self._energy(link, accesses)
+        return (energy * cycles if self.objective == "edp" else energy, cycles, link)
+
+    def beyond(self, figure: Figure, words: int) -> Figure:
+        """A figure with link words that a schedule causes before or after the layer."""
+        cycles = words / self._rate
+        if self.objective == "cycles":
+            return (figure[0] + cycles, figure[1] + words, figure[2])
+        if self.objective == "traffic":
+            return (figure[0] + words, figure[1], figure[2] + cycles)
+        energy = self._energy(words, _NONE)
+        if self.objective == "edp":
+            before = figure[0] / figure[1] if figure[1] else 0.0
+            energy = (before + energy) * (figure[1] + cycles) - figure[0]
+        return (figure[0] + energy, figure[1] + cycles, figure[2] + words)
+
+    def _energy(self, link_words: int, accesses: Accesses) -> float:
+        """In accesses of a register file."""
+        total = link_words * 64 / _UNIT_BITS * _PRICES[Level.LINK]
+        for access, words in accesses.items():
+            if access.level in _PRICES:
+                bits = access_bits(self.config, access)
+                total += words * bits / _UNIT_BITS * _PRICES[access.level]
+        return total

@@ -1,0 +1,124 @@
+"""Accesses that mapper, command stream, cycle model and RTL count: the same words."""
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_graph
+from compiler.options import CompileOptions
+from compiler.workloads.layers import LayerShape, layer_graph
+from hw.arch.accesses import Access, DataType, Direction, Level, counted_accesses
+from hw.arch.commands import BEGIN
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program, Query
+from sim.cycles import predict
+from sim.link import RtlLink
+from sw_driver.runtime import Runtime
+from tests.campaigns.contract.compare import compiled
+from tests.campaigns.fuzz.cases import CASES, make_case
+from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.runner import OPTIMISE
+from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
+
+CONFIGS = {
+    "narrow": configuration(SEED, NARROW),
+    "default": Config.of({"array.rows": 2, "array.cols": 2, "buffer.depth": 256}),
+    "16 bits": Config.of({"array.data_width": 16, "noc.filter": 4, "buffer.depth": 256}),
+}
+LAYERS = {
+    "small": LayerShape("a", 6, 4, 4, 1),
+    "several passes": LayerShape("b", 8, 16, 8, 3, pad=1),
+    "pointwise": LayerShape("c", 7, 24, 12, 1),
+    "depthwise": LayerShape("d", 9, 8, 8, 3, groups=8),
+    "strided": LayerShape("e", 11, 12, 16, 5, stride=2),
+}
+PSUMS = [Access(Level.BUFFER, DataType.PSUM, direction) for direction in Direction]
+FILTERS = Access(Level.NETWORK, DataType.FILTER, Direction.READ)
+
+
+def layer_program(config: Config, layer: LayerShape) -> Program:
+    graph = layer_graph("one", [layer], data_width=config.array.data_width, seed=1)
+    return compile_graph(graph, config, CompileOptions(wrap=True, profile=True))
+
+
+def check_mapping(program: Program, counters: dict[str, int]) -> None:
+    """Psums and filters of the mapper's estimate are those that were counted."""
+    counted = counted_accesses(program.config, counters)
+    (layer,) = program.layers
+    for access in (*PSUMS, FILTERS):
+        assert layer.accesses[access] == counted[access], access
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_mapper_counts_psums_and_filters_as_the_model_does(config: str, layer: str) -> None:
+    program = layer_program(CONFIGS[config], LAYERS[layer])
+    counters = predict(program).layers[0]
+    check_mapping(program, counters)
+    assert program.layers[0].accesses[FILTERS] > 0
+
+
+def test_some_of_these_layers_keep_psums() -> None:
+    program = layer_program(CONFIGS["narrow"], LAYERS["several passes"])
+    assert all(program.layers[0].accesses[access] > 0 for access in PSUMS)
+
+
+def test_the_stream_counts_the_link_as_the_model_does() -> None:
+    """The model also counts BEGIN, which is no layer's, and the questions for counters."""
+    programs = 0
+    before = 1 + BEGIN.words  # what goes before the first layer
+    for index in range(0, 40 * CASES, CASES // 3):
+        try:
+            program = compiled(make_case(SEED, index))
+        except RowforgeError:
+            continue
+        counted = [counted_accesses(program.config, c) for c in predict(program).layers.values()]
+        moved = {
+            way: sum(layer.accesses.words(Level.LINK, direction=way) for layer in program.layers)
+            for way in Direction
+        }
+        questions = sum(isinstance(step, Query) for step in program.steps)
+        if not questions:
+            continue
+        sums = {way: sum(c.words(Level.LINK, direction=way) for c in counted) for way in Direction}
+        assert sums[Direction.READ] == moved[Direction.READ] + questions + before
+        assert sums[Direction.WRITE] == moved[Direction.WRITE]
+        programs += 1
+    assert programs > 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_mapper_counts_psums_and_filters_as_the_rtl_does(layer: str) -> None:
+    program = layer_program(CONFIGS["narrow"], LAYERS[layer])
+    spec = program.tensors[program.inputs[0]]
+    values = np.random.default_rng(2).integers(-9, 9, spec.shape).astype(spec.dtype)
+    check_mapping(program, rtl_counters(program, {spec.name: values}, 1)[0])
+
+
+@pytest.mark.slow
+def test_model_and_rtl_count_the_same_accesses() -> None:
+    layers = 0
+    for index in [NARROW * CASES + n for n in range(8)] + [WIDE * CASES + n for n in range(8)]:
+        case = make_case(SEED, index)
+        try:
+            program = compiled(case)
+        except RowforgeError:
+            continue
+        model = predict(program).layers
+        for number, counters in rtl_counters(program, case.inputs[0], index).items():
+            rtl = counted_accesses(program.config, counters)
+            assert rtl == counted_accesses(program.config, model[number]), (index, number)
+            assert rtl.total > 0
+            layers += 1
+    assert layers > 8
+
+
+def rtl_counters(
+    program: Program, inputs: dict[str, np.ndarray], seed: int
+) -> dict[int, dict[str, int]]:
+    link = RtlLink(program.config, seed=seed, optimise=OPTIMISE)
+    try:
+        return Runtime(link, program.config).run(program, inputs).counters
+    finally:
+        link.close()
