@@ -20,8 +20,8 @@ class Packer(Block):
     a 32-bit tensor, `buffer.width` / 32 channels. Stored results fill the lanes `lane` .. `lane` +
     units - 1 of the word `addr`. For 32-bit results `addr` is the word of the first of the
     `config.lanes` channels among which `lane` counts; the words of the following blocks are `plane`
-    words apart, and an item takes `words` = max(1, units * 32 / buffer.width) cycles. A word of which nothing is
-    written is left out.
+    words apart, and an item takes `words` = max(1, units * 32 / `buffer.width`) cycles. A word of
+    which nothing is written is left out.
 
     Latency: 1 cycle, the register of `writes`.
 
