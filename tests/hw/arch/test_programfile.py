@@ -49,9 +49,18 @@ def make_program(config=None):
     )
     layers = (
         Layer(
-            **{"name": "a", "op": "CONV_2D", "where": "array", "reason": "", "output": 1},
-            **{"macs": 12, "model_cycles": 100, "computing": 90, "transfers": {"loaded": 7}},
-            **{"accesses": ACCESSES, "bound": "ifmap", "mapping": {"p": 4, "q": [1, 2]}},
+            name="a",
+            op="CONV_2D",
+            where="array",
+            reason="",
+            output=1,
+            macs=12,
+            model_cycles=100,
+            computing=90,
+            transfers={"loaded": 7},
+            accesses=ACCESSES,
+            bound="ifmap",
+            mapping={"p": 4, "q": [1, 2]},
         ),
         Layer("b", "SOFTMAX", "host", "no such unit", 1),
     )
