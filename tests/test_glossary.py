@@ -17,7 +17,7 @@ FIELD = {
     "zero point",
 }  # fmt: skip
 OURS = {
-    "band", "bases", "beat", "block", "box", "chain", "channel block", "chunk", "command",
+    "access", "band", "bases", "beat", "block", "box", "chain", "channel block", "chunk", "command",
     "descriptor", "device", "engine", "entry", "fence", "fold", "frame", "golden model", "group",
     "head", "hold", "host step", "item", "lane", "link", "link word", "mapping", "nest", "older",
     "operation", "pair", "pass table", "pattern", "plan", "plane", "preset", "program",

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from compiler.mapper.cost import Cost
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import ConvShape, Cost, MappedBlock
+from compiler.mapper.space import ConvShape, MappedBlock
 from hw.arch.config import Config
 
 

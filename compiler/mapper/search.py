@@ -3,8 +3,8 @@
 from functools import lru_cache
 from math import ceil
 
-from compiler.mapper.cost import ACCESSES, SPARING, objective
 from compiler.mapper.legal import refusal
+from compiler.mapper.objective import SPARING, plan_objective
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.mapper.table import kind_of, table_of
 from hw.arch.config import Config
@@ -31,7 +31,7 @@ def search(
         plan, crowded = _plan(config, shape, psum_beats, aim, windows)
         if plan is None:
             continue
-        figure = _figure(config, plan, aim)
+        figure = plan_objective(aim, config, plan)
         if best is None or figure < least:
             best, least = plan, figure
         if quick or not crowded or plan is not best:
@@ -46,12 +46,6 @@ def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
     """Cycles below which hardly any plan for a nest is."""
     table = table_of(config, kind_of(config, shape), shape.F, aim)
     return int(shape.N * shape.E * shape.lanes * table.least(shape.E, shape.lanes))
-
-
-def _figure(config: Config, plan: Plan, name: str) -> float:
-    load = plan.load
-    words = [load.accesses[access] for access in ACCESSES]
-    return float(objective(name, config, load.cycles, words))
 
 
 def _window_choices(F: int) -> list[int]:

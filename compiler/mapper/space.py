@@ -6,12 +6,10 @@ group, tap range, filter row). A column holds one task for each of its *units*; 
 have one channel group per task instead of one per pair.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import ceil
 
-from hw.arch.accesses import Accesses
-
-RESOURCES = ("compute", "ifmap", "filter", "psum_in", "psum_out")
+from compiler.mapper.cost import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,48 +114,6 @@ class Mapping:
     def steps(self) -> tuple[int, int]:
         """Filter groups from unit to unit, and from column group to column group."""
         return (1, self.fold.um) if self.linear else (self.cm, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What work costs, and how busy every resource is with it.
-
-    cycles : of the whole work, passes one after another
-    compute, ifmap, filter, psum_in, psum_out : cycles in which each of them is needed
-    passes : their number
-    accesses : operands and psums read from and written to the buffer, filters sent to PEs
-    """
-
-    cycles: int = 0
-    compute: int = 0
-    ifmap: int = 0
-    filter: int = 0
-    psum_in: int = 0
-    psum_out: int = 0
-    passes: int = 0
-    accesses: Accesses = Accesses()
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)}
-        )
-
-    def __mul__(self, times: int) -> "Cost":
-        return Cost(**{f.name: getattr(self, f.name) * times for f in fields(Cost)})
-
-    def share(self, part: int, whole: int) -> "Cost":
-        """The share part / whole of the work."""
-        counts = {
-            f.name: getattr(self, f.name) * part // whole
-            for f in fields(Cost)
-            if f.name != "accesses"
-        }
-        return Cost(**counts, accesses=self.accesses.share(part, whole))
-
-    @property
-    def bound(self) -> str:
-        """The busiest resource."""
-        return max(RESOURCES, key=lambda name: int(getattr(self, name)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,20 +8,17 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.mapper.candidates import Candidates
 from compiler.mapper.columns import linear_period, linear_waves
-from compiler.mapper.cost import (
-    Candidates,
-    Ints,
-    WaveCost,
-    block_overhead,
-    filter_limit,
-    objective,
-    wave_cost,
-)
+from compiler.mapper.cost import Cost
 from compiler.mapper.folds import cut_unit, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
-from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping
+from compiler.mapper.objective import objective
+from compiler.mapper.passes import filter_limit
+from compiler.mapper.resources.work import Ints
+from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
+from compiler.mapper.wave_cost import WaveCost, block_overhead, wave_cost
 from hw.arch.commands import TAG
 from hw.arch.config import Config
 
@@ -44,6 +41,7 @@ class _Linear:
     wide: WaveCost
 
 
+@lru_cache(maxsize=16384)
 def kind_of(config: Config, shape: ConvShape) -> ConvShape:
     """The shape without its size: nests of one kind share their table."""
     unit = cut_unit(config, shape)
@@ -86,7 +84,9 @@ class Table:
         )
 
     def _figures(self, cost: WaveCost) -> NDArray[np.float64]:
-        figures: NDArray[np.float64] = objective(self.aim, self.config, cost.cycles, cost.words)
+        figures: NDArray[np.float64] = objective(
+            self.aim, self.config, cost.cycles, cost.glb, cost.filters
+        )
         return figures
 
     def cover(self, psum_beats: int) -> Cover | None:

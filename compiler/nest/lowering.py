@@ -10,9 +10,10 @@ from math import ceil, prod
 import numpy as np
 
 from compiler.mapper.columns import filter_groups
-from compiler.mapper.cost import filter_beats, pixels, steps
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
+from compiler.mapper.passes import pixels
+from compiler.mapper.resources.work import filter_beats, multiply_steps
 from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
 from compiler.nest.filters import FilterBank, filter_bank, pass_filters
 from compiler.nest.patterns import (
@@ -254,7 +255,7 @@ class Lowering:
     def _constants(self) -> dict[str, int]:
         mapping, shape, task, config = self.mapping, self.shape, self.task, self.config
         fold, K = self.fold, config.pe.macs
-        step = int(steps(config, np.array(mapping.p), np.array(fold.q), shape.multiplier))
+        step = int(multiply_steps(config, np.array(mapping.p), np.array(fold.q), shape.multiplier))
         in_word = shape.multiplier or mapping.p
         streamed = pixels(shape, fold, mapping.windows)
         apart = fold.span < shape.stride[1]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.ir.ops import Conv
-from compiler.mapper.cost import SPARING
+from compiler.mapper.cost import Cost
 from compiler.mapper.explain import summary
+from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
-from compiler.mapper.space import ConvShape, Cost, MappedBlock, Plan
+from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.flat import flat_plans, flat_task
 from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest

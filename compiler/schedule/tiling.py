@@ -1,6 +1,6 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
@@ -97,7 +97,7 @@ def find_tiling(
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
     choices = sorted(
-        _sharpened(operation, _choices(space, operation, resident, free, goal), goal),
+        _choices(space, operation, resident, free, goal),
         key=lambda c: (c.figure, c.moves.words, -c.groups),
     )
     best: Tiling | None = None
@@ -118,16 +118,6 @@ def find_tiling(
     return best
 
 
-def _sharpened(operation: Operation, choices: Iterable[Tiling], goal: Goal) -> Iterator[Tiling]:
-    """The choices with the least that their tiles' mappings take."""
-    least: dict[Shape4, int] = {}
-    for choice in choices:
-        if choice.size not in least:
-            counts = tile_sizes(operation, choice.size).items()
-            least[choice.size] = sum(n * operation.least_tile_cycles(size) for size, n in counts)
-        yield replace(choice, figure=goal.figure(choice.moves, least[choice.size]))
-
-
 def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) -> Tiling | None:
     """The tiling with the figure of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
@@ -145,7 +135,10 @@ def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) ->
 def _choices(
     space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
 ) -> Iterator[Tiling]:
-    """Tile sizes and numbers of buffers that fit, with the words they move."""
+    """Tile sizes and numbers of buffers that fit, with the words they move.
+
+    Their figures are the least that the tiles' mappings can have.
+    """
     config = space.config
     N, E, F, _ = operation.target
     base = space.limit(0) - free
@@ -156,13 +149,16 @@ def _choices(
         if not operation.countable(size):
             continue
         words = part_words(config, operation, resident, size)
+        least = -1
         for slots in product(*moved):
             need = sum(w * count for w, count in zip(words, slots, strict=True))
             groups = space.groups_above(base + need)
             if groups >= 0:
                 moves = _moves(operation, resident, slots, size, words, config)
-                bound = goal.figure(moves, operation.least_cycles)
-                yield Tiling(size, resident, slots, groups, moves, bound)
+                if least < 0:
+                    counts = tile_sizes(operation, size).items()
+                    least = sum(n * operation.least_tile_cycles(part) for part, n in counts)
+                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, least))
 
 
 def part_words(

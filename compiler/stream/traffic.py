@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ RESIDENT = Access(Level.BUFFER, DataType.FILTER, Direction.READ)
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
-@dataclass(frozen=True)
+@dataclass
 class Transfers:
     """When the link words of a layer move, beside its computing.
 
@@ -60,7 +60,7 @@ class LayerTraffic:
     """
 
     accesses: Accesses = Accesses()
-    transfers: Transfers = Transfers()
+    transfers: Transfers = field(default_factory=Transfers)
 
 
 class _Moved(NamedTuple):

@@ -16,7 +16,7 @@ from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Conv, Pool, PoolKind
 from compiler.mapper.search import OBJECTIVES, search
-from compiler.mapper.space import RESOURCES, ConvShape, Plan
+from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
 from compiler.options import CompileOptions
 from compiler.schedule.chunks import ChunkTiling, find_chunks
@@ -109,8 +109,7 @@ def _mappings() -> Iterator[tuple[str, list[Any]]]:
 def _cost(plan: Plan) -> list[int]:
     load = plan.load
     words = [load.accesses.words(*kind) for kind in _WORDS]
-    busy = [getattr(load, name) for name in RESOURCES]
-    return [load.cycles, *busy, *words, load.passes, len(plan.blocks)]
+    return [load.cycles, *load.busy.amounts, *words, load.passes, len(plan.blocks)]
 
 
 def _programs(graphs: Graphs) -> Iterator[tuple[str, list[Any]]]:

@@ -1,6 +1,7 @@
 """Amounts by key that are added up, multiplied and shared out: `Tally`."""
 
 from collections.abc import Hashable, Iterable, Iterator
+from operator import add
 from typing import Generic, Self, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -52,8 +53,7 @@ class Tally(Generic[Key]):
 
     def __add__(self, other: Self) -> Self:
         if self.keys is other.keys or self.keys == other.keys:
-            pairs = zip(self.amounts, other.amounts, strict=True)
-            return type(self)(self.keys, (a + b for a, b in pairs))
+            return type(self)(self.keys, map(add, self.amounts, other.amounts))
         if not self.keys or not other.keys:
             return self if self.keys else other
         sums = dict(self.items())
@@ -62,11 +62,11 @@ class Tally(Generic[Key]):
         return type(self)(tuple(sums), sums.values())
 
     def __mul__(self, times: int) -> Self:
-        return type(self)(self.keys, (amount * times for amount in self.amounts))
+        return type(self)(self.keys, [amount * times for amount in self.amounts])
 
     def share(self, part: int, whole: int) -> Self:
         """The share part / whole of every amount, rounded down."""
-        return type(self)(self.keys, (amount * part // whole for amount in self.amounts))
+        return type(self)(self.keys, [amount * part // whole for amount in self.amounts])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, type(self)):

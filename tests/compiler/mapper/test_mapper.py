@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from compiler.mapper.columns import column_waves, linear_period, linear_waves
-from compiler.mapper.cost import ACCESSES, objective
 from compiler.mapper.folding import cover, fold_run
 from compiler.mapper.legal import tag_span, violations
+from compiler.mapper.objective import plan_objective
 from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Fold, Mapping, Plan, Run
 from compiler.mapper.tiles import Cover, Tiles
@@ -149,10 +149,7 @@ def test_objectives_reach_what_they_minimise(name: str) -> None:
     beats = whole_buffer(config) // 2
     quick, frugal = (search(config, shape, beats, aim) for aim in ("cycles", name))
     assert quick.cycles <= frugal.cycles
-    figures = [
-        objective(name, config, plan.cycles, [plan.load.accesses[kind] for kind in ACCESSES])
-        for plan in (quick, frugal)
-    ]
+    figures = [plan_objective(name, config, plan) for plan in (quick, frugal)]
     assert figures[1] <= figures[0]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
-from compiler.mapper.space import ConvShape, Cost, Fold, MappedBlock, Mapping, Plan, Run
+from compiler.mapper.cost import Cost
+from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Plan, Run
 from compiler.nest.locate import locate
 from compiler.operators.convolve import ConvOperation
 from compiler.options import CompileOptions

@@ -1,0 +1,1 @@
+"""What keeps a pass busy: the resources of each kind of hardware, and the words that they move."""
