@@ -125,6 +125,7 @@ class PEArray(Block):
         table = of_bank(m, self.tables, self.issued[0], "newest")
         if not self.config.control.pipeline:
             return table, self.issued
+        # The table fans out to all PEs: one register in front of that many wires.
         late = Signal(ArrayTable(self.config), reset_less=True)
         announced = Signal(2)
         m.d.sync += [late.eq(table), announced.eq(self.issued)]

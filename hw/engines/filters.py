@@ -97,6 +97,7 @@ class FilterEngine(Block):
             self.address.eq(table.bases.weights),
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),
             step.eq(self.beats.valid & self.beats.ready),
+            # What is left of a word after the pass's last beat is dropped with it.
             self.words.ready.eq(step & (finished | (part == per_word - 1))),
             payload.row.eq(loops["fid"].index),
             payload.tag.eq(loops["tid"].index),

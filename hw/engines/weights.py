@@ -69,6 +69,7 @@ class WeightMemory(Block):
             ram.write.en.eq(self.write.en),
             ram.write.addr.eq(self.write.index),
             ram.write.data.eq(self.write.data),
+            # The word after the one shown is read as soon as that is taken: no pause between words.
             place.eq(Mux(self.seek, self.address, following)),
             ram.read.addr.eq(place),
             ram.read.en.eq(self.seek | (self.words.valid & self.words.ready)),

@@ -44,6 +44,7 @@ class CobsDecoder(Block):
             item.end.eq(delimiter),
             item.broken.eq(delimiter & (left != 0)),
         ]
+        # A code byte becomes the zero that ended the block before it, if there was one.
         shown = Mux(delimiter, begun, ~code | zero)
         m.d.comb += [
             self.output.valid.eq(self.input.valid & shown),

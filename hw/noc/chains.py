@@ -83,6 +83,7 @@ class ColumnChains(PsumNetwork):
         for bank in range(2):
             m.d.comb += collector.configs[bank].eq(self.configs[bank][col])
         rows = range(self.config.array.rows)
+        # The taker follows from the word alone: `ready` depends on no other PE's `valid`.
         for row in rows:
             connect(m, feeder.outputs[row], flipped(self.column[row][col]))
             output, gathered = self.outputs[row][col], collector.inputs[row]

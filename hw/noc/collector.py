@@ -154,6 +154,7 @@ class ColumnCollector(Block):
             top.eq(~above.any()),
             passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
         ]
+        # Found from registers and ahead of the word, so that no priority chain stands in its path.
         first, again = _lowest(now.tails), _lowest(current.tails)
         if not config.control.pipeline:  # the pass after this one begins at once
             following = _lowest(of_bank(m, configs, ~bank, "following").tails)

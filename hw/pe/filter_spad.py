@@ -116,6 +116,7 @@ class FilterSpad(Block):
             row_end.eq(group == groups - 1),
         ]
         with m.If(self.enable):
+            # The group goes with the row that was read: a cycle later, and held when reading is.
             m.d.sync += shown.eq(group)
         with m.If(self.step):
             m.d.sync += group.eq(Mux(row_end, 0, group + 1))

@@ -81,6 +81,7 @@ class IfmapSpad(Block):
             reading.addr.eq(read.index),
             self.word.eq(reading.data),
             self.available.eq(read.as_value() != write.as_value()),
+            # From `oldest` on, all words up to `write` may be wanted again by the next window.
             room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
             kept.eq(self._after(oldest, self.free)),
         ]

@@ -94,6 +94,7 @@ class PatternLoader(Block):
         with m.If(self.bank):
             m.d.comb += self.current.eq((held[1] == self.pattern) & valid[1])
         m.d.comb += reading.eq(self.copy & ~self.current & (position != self.words))
+        # The memory answers a cycle later, and so does what says where the word belongs.
         m.d.sync += [self.word.en.eq(reading), self.word.index.eq(position)]
         with m.If(reading):
             m.d.sync += position.eq(position + 1)

@@ -107,6 +107,8 @@ class AxiAccelerator(Block):
             self.s_axis_tready.eq(command.ready & ~restart),
             self.m_axis_tdata.eq(result.payload),
             self.m_axis_tkeep.eq(-1),
+            # DMA engines want to know where a transfer ends, and a result stream has no end of its
+            # own.
             self.m_axis_tlast.eq(left == 1),
             self.m_axis_tvalid.eq(result.valid & (left != 0) & ~restart),
             result.ready.eq(self.m_axis_tready & (left != 0)),

@@ -224,6 +224,8 @@ class Engine(Block):
                 )
             ),
             p.vector.items.ready.eq(items.ready),
+            # They are never busy together, so nobody waits here; it only keeps both from being
+            # taken.
             p.writer.items.ready.eq(items.ready & ~p.vector.items.valid),
             p.post.params.en.eq(control.params.en),
             p.post.params.row.eq(control.params.channel >> units),

@@ -75,6 +75,7 @@ class _Axis:
 
     def step(self) -> list:
         """Go to the next window."""
+        # Both ends step, so that neither is ever computed from the other.
         return [
             self.first.eq(self.first + self._stride),
             self.last.eq(self.last + self._stride),
@@ -103,6 +104,7 @@ class _Operand:
         return [self.row.eq(self.row + self.row_step)]
 
     def step_plane(self) -> list:
+        # The next block's first windows begin in the same row of the map as this block's.
         top = self.top + self._plane_stride
         return [self.plane.eq(self.plane + self._plane_stride), self.top.eq(top), self.row.eq(top)]
 
