@@ -38,6 +38,8 @@ class DeepQueue(Block):
         connect(m, queue.output, flipped(self.output))
         write, read = (Signal(range(max(self.depth, 2)), name=n) for n in ("write", "read"))
         level = Signal(range(self.depth + 1))
+        # A word is on its way out of the memory for a cycle, so it is fetched only if a place in
+        # the queue is set aside for it.
         credit = Signal(range(self.AHEAD + 1), init=self.AHEAD)
         pending = Signal()
         put, fetch = Signal(), Signal()

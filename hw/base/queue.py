@@ -14,6 +14,18 @@ class Queue(Block):
     Latency: an item that enters an empty queue can leave in the next cycle. Full throughput from a
     depth of 2 on. A one-item queue passes an item every second cycle.
 
+    Timing
+    ------
+    Two items wait, and leave while a third one comes.
+
+        cycle           0  1  2  3  4  5  6
+        input.valid     1  1  1  1  0  0  0
+        input.payload   5  6  7  7  .  .  .
+        input.ready     1  1  0  1  1  1  1
+        output.valid    0  1  1  1  1  0  0
+        output.payload  .  5  5  6  7  .  .
+        output.ready    0  0  1  1  1  1  1
+
     Parameters
     ----------
     shape : shape-like
@@ -46,6 +58,7 @@ class Queue(Block):
         put = Signal()
         take = Signal()
         m.d.comb += [
+            # Both flags follow from a register: no handshake passes from one side to the other.
             self.input.ready.eq(level != self.depth),
             self.output.valid.eq(level != 0),
             put.eq(self.input.valid & self.input.ready),
@@ -97,6 +110,7 @@ class Queue(Block):
         m.d.comb += self.output.payload.eq(first)
         with m.If(put):
             m.d.sync += second.eq(self.input.payload)
+        # `put` is left out, which comes late: an empty queue may load what is not valid.
         with m.If(take | ~level.any()):
             m.d.sync += first.eq(Mux(level[1], Value.cast(second), Value.cast(self.input.payload)))
 

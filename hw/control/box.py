@@ -23,6 +23,7 @@ def walk_box(
         there = Signal(ADDRESS, name=f"{name}_there")
         m.d.comb += there.eq(places[name] + strides[name])
         with m.If(loops[name].steps):
+            # Of loops that step together the outermost has the last word: it is assigned last.
             m.d.sync += [places[each].eq(there) for each in inside]
     with m.If(start):
         m.d.sync += [place.eq(origin) for place in places.values()]

@@ -1,7 +1,9 @@
 """STORE: a box of buffer words becomes a data block, while the decoder goes on."""
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.commands import ADDRESS, REGION, RESULT, Opcode, ResultBlock, Status
@@ -65,13 +67,18 @@ class BoxStorer(Block):
         )
         m.submodules.reader = reader
         connect(m, reader.port, flipped(self.port))
-        region = Signal(compact(REGION))
-        tag = Signal.like(self.tag)
+        job = _Job(
+            region=Signal(compact(REGION), name="region"),
+            tag=Signal.like(self.tag, name="tag"),
+            sending=Signal(name="sending"),
+            outside=Signal(name="outside"),
+        )
+        region, outside = job.region, job.outside
         asking = Signal()  # addresses are still to be asked for
-        sending = Signal()  # words of the box are still to come
-        outside, step = Signal(), Signal()
+        step = Signal()
         last, address = walk_box(m, region, start=self.start, origin=self.region.address, step=step)
         m.d.comb += [
+            # The address is checked word by word: a box is no interval, so its ends tell nothing.
             outside.eq(asking & (address >= config.act_banks * config.buffer.depth)),
             reader.input.valid.eq(asking & ~outside),
             reader.input.payload.address.eq(address),
@@ -82,23 +89,28 @@ class BoxStorer(Block):
         words = stream.Signature(LINK_WORD_BITS).create()
         sent_last = self._link_words(m, reader, words)
         with m.If(self.start):
-            m.d.sync += [region.eq(self.region), tag.eq(self.tag), asking.eq(1), sending.eq(1)]
+            m.d.sync += [region.eq(self.region), job.tag.eq(self.tag)]
+            m.d.sync += [asking.eq(1), job.sending.eq(1)]
         with m.Elif(step & last):
             m.d.sync += asking.eq(0)
         with m.If(sent_last):
-            m.d.sync += sending.eq(0)
-        self._block(m, region, tag, words, sending, outside, address)
+            m.d.sync += job.sending.eq(0)
+        self._block(m, job, words, address)
         return m
 
-    def _block(self, m: Module, region, tag, words, sending, outside, address) -> None:
-        """The data block, filled up with zeros once nothing more comes."""
+    def _block(self, m: Module, job: "_Job", words: stream.Interface, address: Value) -> None:
+        """The data block, filled up with zeros once nothing more comes.
+
+        Its header has promised a length, so an address outside the buffer cannot end it early.
+        """
+        region, sending, outside = job.region, job.sending, job.outside
         left = Signal.like(region.words)
         filling = Signal()
         short = Signal()  # zeros were sent
         header = Signal(layout(RESULT))
         m.d.comb += [
             header.block.eq(ResultBlock.DATA),
-            header.tag.eq(tag),
+            header.tag.eq(job.tag),
             header.length.eq(region.words),
         ]
         moved = self.result.valid & self.result.ready
@@ -174,3 +186,16 @@ class BoxStorer(Block):
         with m.If(moved):
             m.d.sync += high.eq(~high)
         return sent_last
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The STORE under way: its box and tag, and how far it is.
+
+    `sending`: words of the box are still to come; `outside`: the next one is not in the buffer.
+    """
+
+    region: data.View
+    tag: Signal
+    sending: Signal
+    outside: Signal

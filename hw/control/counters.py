@@ -54,6 +54,7 @@ class Counters(Block):
         turn = Signal(turns)
         place = Signal(turns)
         begun = Signal(1 << turns)  # the sum in memory holds; else it is zero
+        # A part grows for as many cycles as there are turns before the memory takes it.
         parts = [Signal(self.widths[name] + turns, name=name) for name in names]
         part = Array(parts)[place]
         total = Signal(COUNTER_BITS)
@@ -68,6 +69,7 @@ class Counters(Block):
         m.d.sync += self.value.eq(total)
         m.d.sync += turn.eq(turn + 1)
         with m.If(self.clear):
+            # A memory cannot be cleared in one cycle: a sum that has not begun counts as zero.
             m.d.sync += begun.eq(0)
             m.d.sync += [signal.eq(0) for signal in parts]
         with m.Elif(~self.hold):

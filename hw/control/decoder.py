@@ -45,6 +45,11 @@ class Decoder(Block):
     Payloads go straight to where they belong. A command that waits (`fence`, or a busy unit) holds
     the stream; CONV only holds it until the walk of the CONV before is over.
 
+    A cycle a word, and three for the checks or, in DISPATCH, until the command may begin:
+
+        state   HEADER  DESCRIPTOR  ..  DESCRIPTOR  CHECK  DISPATCH  ..  PAYLOAD  ..  HEADER
+        stream  header  word            none        none   none          word         header
+
     Members
     -------
     command : in, stream of LINK_WORD_BITS

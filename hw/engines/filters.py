@@ -10,7 +10,7 @@ from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable
-from hw.pe.layouts import filter_bus
+from hw.noc.tags import filter_bus
 
 BASES_WEIGHTS = next(field.width for field in BASES.fields if field.name == "weights")
 
@@ -19,6 +19,20 @@ class FilterEngine(Block):
     """For every filter row tag, column tag and beat of a pass: the next beat of the stream.
 
     One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
+
+    Timing
+    ------
+    A pass with two beats, both of one word.
+
+        cycle                       0  1  2  3  4  5
+        issued                      0  1  1  1  1  1
+        words.valid                 1  1  1  1  1  1
+        words.ready                 0  0  0  1  0  0
+        beats.valid                 0  1  1  1  0  0
+        beats.payload.tag           .  0  1  1  .  .
+        beats.payload.payload.last  .  1  1  1  .  .
+        beats.ready                 1  1  0  1  1  1
+        done                        0  0  0  0  1  1
 
     Members
     -------
@@ -83,6 +97,7 @@ class FilterEngine(Block):
             self.address.eq(table.bases.weights),
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),
             step.eq(self.beats.valid & self.beats.ready),
+            # What is left of a word after the pass's last beat is dropped with it.
             self.words.ready.eq(step & (finished | (part == per_word - 1))),
             payload.row.eq(loops["fid"].index),
             payload.tag.eq(loops["tid"].index),

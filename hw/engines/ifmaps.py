@@ -1,6 +1,8 @@
 """The ifmap engine: which pixels of which ifmap rows go to whom, and from where in the buffer."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
@@ -9,10 +11,10 @@ from hw.arch.commands import ADDRESS, SLOT, TAG
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.base.layouts import of_bank
-from hw.engines.nest import Begin, nest
+from hw.engines.nest import Begin, LoopCounter, nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import Reader, read_port
-from hw.pe.layouts import ifmap_bus, row_bits
+from hw.noc.tags import ifmap_bus, row_bits
 
 
 class BeatLabel(data.StructLayout):
@@ -39,6 +41,22 @@ class IfmapEngine(Block):
 
     One beat a cycle while the buffer answers; see docs/architecture.md, "Ifmaps of a pass".
     Addresses only ever grow by what the tables hold: there is no multiplier here.
+
+    Timing
+    ------
+    A pass of two pixels of two ifmap rows, 16 words apart.
+
+        cycle                           0   1   2   3   4   5   6   7   8
+        issued                          0   1   1   1   1   1   1   1   1
+        port.request.valid              0   0   1   1   1   1   0   0   0
+        port.request.payload            .   .   4  20   5  21   .   .   .
+        port.request.ready              1   1   1   1   1   1   1   1   1
+        port.data                       .   .   .   1   2   3   4   .   .
+        beats.valid                     0   0   0   0   1   1   1   1   0
+        beats.payload.tag               .   .   .   .   0   1   0   1   .
+        beats.payload.payload.words.0   .   .   .   .   1   2   3   4   .
+        beats.ready                     1   1   1   1   1   1   1   1   1
+        done                            0   0   0   0   0   0   1   1   1
 
     Members
     -------
@@ -124,9 +142,12 @@ class IfmapEngine(Block):
             "beat": Begin(starts, newest.constants.pixel_beats),
         }
         loops = nest(m, step, limits, begins=begins)
+        # An address for each level: a loop that starts over returns to that of its level, and
+        # nothing is subtracted.
         place = Signal(self._place(), reset_less=True)
         pixel = Signal(config.control.map_bits)  # pixels from the first one of the row
-        self._next(m, table, slot, loops, step, place, pixel)
+        walk = _Walk(table, slot, place, pixel)
+        self._next(m, walk, loops, step)
         m.d.comb += [
             self.slot_bank.eq(bank),
             self.slot_index.eq(Mux(~loaded | loops["slot"].last, 0, loops["slot"].index + 1)),
@@ -135,7 +156,7 @@ class IfmapEngine(Block):
         ]
         with m.If(starts):
             m.d.sync += [loaded.eq(1), table.eq(newest)]
-            self._enter(m, newest.bases, slot, place, 0)
+            self._enter(m, walk, newest.bases, 0)
         with m.If(step & loops["po"].ends):
             m.d.sync += [loaded.eq(0), self.done.eq(self.done + 1)]
 
@@ -149,6 +170,7 @@ class IfmapEngine(Block):
             reader.input.valid.eq(loaded),
             step.eq(loaded & reader.input.ready),
             reader.input.payload.address.eq(place.beat),
+            # Padding takes no access to the buffer, but keeps its place in the order of beats.
             reader.input.payload.skip.eq(outside),
             label.row.eq(loops["slot"].index),
             label.tag.eq(place.h + place.item_tag),
@@ -171,11 +193,12 @@ class IfmapEngine(Block):
             }
         )
 
-    def _enter(self, m: Module, bases, slot, place, pixel) -> None:
+    def _enter(self, m: Module, walk: "_Walk", bases: data.View, pixel: ValueLike) -> None:
         """Begin with the entry on the slot port, at this pixel."""
+        place = walk.place
         first = bases.ifmap + self.slot.address + pixel
         m.d.sync += [
-            slot.eq(self.slot),
+            walk.slot.eq(self.slot),
             *(place[level].eq(first) for level in ("item", "outer", "inner", "beat")),
             place.h_outer.eq(self.slot.tag),
             place.h.eq(self.slot.tag),
@@ -184,9 +207,10 @@ class IfmapEngine(Block):
             place.lane.eq(self.slot.lane),
         ]
 
-    def _next(self, m: Module, table, slot, loops, step, place, pixel) -> None:
+    def _next(self, m: Module, walk: "_Walk", loops: dict[str, LoopCounter], step: Signal) -> None:
         """Step the place; of loops that step together the outermost has the last word."""
-        constants = table.constants
+        slot, place, pixel = walk.slot, walk.place, walk.pixel
+        constants = walk.table.constants
         strides = {
             "inner": slot.inner_words,
             "outer": slot.outer_words,
@@ -226,7 +250,7 @@ class IfmapEngine(Block):
                 ]
             with m.If(loops["item"].ends):
                 m.d.sync += pixel.eq(next_pixel)
-                self._enter(m, table.bases, slot, place, next_pixel)
+                self._enter(m, walk, walk.table.bases, next_pixel)
             with m.If(pi.ends):
                 m.d.sync += outer_pixel.eq(next_outer)
 
@@ -273,3 +297,13 @@ class IfmapEngine(Block):
             else:
                 value = raw.as_signed()
             m.d.comb += operand.eq(Mux(label.pad, 0, value))
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What the walk holds: the pass's table, the slot's entry, the place and the pixel."""
+
+    table: data.View
+    slot: data.View
+    place: data.View
+    pixel: Signal

@@ -43,6 +43,7 @@ def nest(
     """
     loops: dict[str, LoopCounter] = {}
     inside: list[Value] = []  # "last" of this loop and those inside it: no chain through all loops
+    # From the innermost loop outwards, since a loop needs the ends of those inside it.
     for name in reversed(limits):
         limit = Value.cast(limits[name])
         index = Signal(min(width, len(limit)), name=f"{name}_index")

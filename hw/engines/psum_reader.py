@@ -7,13 +7,13 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
 from hw.arch.config import Config
-from hw.array.feeder import FeederBeat
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import Reader, read_port
-from hw.pe.layouts import row_bits
+from hw.noc.psums import FeederBeat
+from hw.noc.tags import row_bits
 
 
 class PsumReader(Block):
@@ -21,6 +21,23 @@ class PsumReader(Block):
 
     One beat a cycle (`psum_beat` / `noc.psum_in` cycles where the network is narrower). A window is
     read only when the pass before has written it: the writer's progress is watched.
+
+    Timing
+    ------
+    A pass of one window for two columns; the writer finishes the pass before in cycle 3.
+
+        cycle                    0  1  2  3  4  5  6  7
+        issued                   1  1  1  1  1  1  1  1
+        written_pass             3  3  3  0  0  0  0  0
+        port.request.valid       0  0  0  1  1  0  0  0
+        port.request.ready       1  1  1  1  1  1  1  1
+        columns.0.valid          0  0  0  0  0  1  0  0
+        columns.0.payload.row    .  .  .  .  .  1  .  .
+        columns.0.payload.count  .  .  .  .  .  2  .  .
+        columns.0.ready          1  1  1  1  1  1  1  1
+        columns.1.valid          0  0  0  0  0  0  1  0
+        columns.1.ready          1  1  1  1  1  1  1  1
+        done                     0  0  0  0  0  1  1  1
 
     Members
     -------
@@ -135,6 +152,7 @@ class PsumReader(Block):
             item.label.column.eq(loops["column"].index),
             item.label.more.eq(Mux(more >= config.psum_beat, config.psum_beat - 1, more)),
             reader.input.valid.eq(busy & ~fresh & may),
+            # What starts at zero is passed over, a beat a cycle.
             step.eq(busy & (fresh | (reader.input.valid & reader.input.ready))),
         ]
         with m.If(loops["window"].steps):

@@ -1,5 +1,7 @@
 """The psum-out engine: results of the columns to the buffer or, finished, to post-processing."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -7,12 +9,12 @@ from amaranth.utils import bits_for, ceil_log2, exact_log2
 
 from hw.arch.commands import ADDRESS, CHANNEL, COLUMN, SEGMENT, Rounding
 from hw.arch.config import Config
-from hw.array.collector import CollectorBeat
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable, compact
 from hw.glb.ports import act_address_bits, psum_write_layout
+from hw.noc.psums import CollectorBeat
 from hw.post.items import item_layout
 
 
@@ -27,6 +29,21 @@ class PsumWriter(Block):
     One beat a cycle to the buffer (`psum_beat` / `noc.psum_out` cycles where the network is
     narrower), `post.units` psums a cycle to the post-processor. A pass counts as done when its last
     write was accepted and the post-processor holds nothing of it.
+
+    Timing
+    ------
+    A pass of two windows with a beat each, which goes back to the buffer; the second beat waits.
+
+        cycle               0  1  2  3  4  5  6  7
+        issued              1  1  1  1  1  1  1  1
+        columns.0.valid     1  1  1  0  0  0  0  0
+        columns.0.ready     1  1  0  0  0  0  0  0
+        psums.valid         0  1  1  1  0  0  0  0
+        psums.payload.addr  .  4  5  5  .  .  .  .
+        psums.ready         1  1  0  1  1  1  1  1
+        written_window      0  0  1  1  2  0  0  0
+        done                0  0  0  0  0  1  1  1
+        closed              0  0  0  0  1  0  0  0
 
     Members
     -------
@@ -97,16 +114,19 @@ class PsumWriter(Block):
         m = Module()
         m.d.comb += self.bank.eq(~self.done[0])
         table = of_bank(m, self.tables, self.bank, "table")
-        beat = Signal(self.beat, reset_less=True)
-        full = Signal()  # `beat` holds something
-        leave = Signal()  # and it goes in this cycle
-        self._gather(m, table, beat, full, leave)
-        self._write(m, beat, full, leave, table)
+        held = _Held(
+            beat=Signal(self.beat, name="beat", reset_less=True),
+            full=Signal(name="full"),
+            leave=Signal(name="leave"),
+        )
+        self._gather(m, table, held)
+        self._write(m, table, held)
         return m
 
-    def _gather(self, m: Module, table, beat, full: Signal, leave: Signal) -> None:
+    def _gather(self, m: Module, table: data.View, held: "_Held") -> None:
         """Complete a psum beat from the column's beats and note where it belongs."""
         config = self.config
+        beat, full, leave = held.beat, held.full, held.leave
         constants, bases = table.constants, table.bases
         width = config.noc.psum_out
         parts = config.psum_beat // width
@@ -186,13 +206,15 @@ class PsumWriter(Block):
             m.d.sync += drained.eq(1)
         with m.If(leave & beat.window_end):
             m.d.sync += self.written_window.eq(self.written_window + 1)
+        # The post-processor reads the pass's table to the end, so it must not be refilled before.
         with m.If(drained & ~full & self.post_idle):
             m.d.comb += self.closed.eq(table.closing)
             m.d.sync += [drained.eq(0), self.written_window.eq(0), self.done.eq(self.done + 1)]
 
-    def _write(self, m: Module, beat, full: Signal, leave: Signal, table) -> None:
+    def _write(self, m: Module, table: data.View, held: "_Held") -> None:
         """Send the beat to the buffer in one piece, or to the post-processor item by item."""
         config = self.config
+        beat, full, leave = held.beat, held.full, held.leave
         units = config.post.units
         items = config.psum_beat // units
         item = Signal(range(max(items, 2)))
@@ -246,6 +268,15 @@ class PsumWriter(Block):
             ]
         with m.If(self.items.valid & self.items.ready):
             m.d.sync += item.eq(Mux(final, 0, item + 1))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The beat that is gathered: whether it is `full`, and whether it goes in this cycle."""
+
+    beat: data.View
+    full: Signal
+    leave: Signal
 
 
 def _padded(value, width: int):

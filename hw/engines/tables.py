@@ -9,9 +9,10 @@ from amaranth.utils import bits_for, ceil_log2
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.config import Config
 from hw.arch.fields import Struct
+from hw.array.tables import ColumnTable, RowTable
 from hw.base.block import Block
 from hw.glb.ports import act_address_bits, psum_address_bits
-from hw.pe.layouts import ColumnTable, RowTable, row_bits
+from hw.noc.tags import row_bits
 
 _ACT_FIELDS = (
     "address",

@@ -20,6 +20,20 @@ class WeightMemory(Block):
 
     The first word is there in the cycle after `seek`; the memory's own output register holds it.
 
+    Timing
+    ------
+    The memory is filled, then read from word 1 on.
+
+        cycle          0  1  2  3  4  5  6  7
+        write.en       1  1  1  0  0  0  0  0
+        write.index    0  1  2  .  .  .  .  .
+        write.data     5  6  7  .  .  .  .  .
+        seek           0  0  0  1  0  0  0  0
+        address        .  .  .  1  .  .  .  .
+        words.valid    0  0  0  0  1  1  1  1
+        words.payload  .  .  .  .  6  6  7  0
+        words.ready    0  0  0  0  0  1  1  0
+
     Members
     -------
     write : in, {en: 1, index: ceil_log2(max(depth, 2)), data: LINK_WORD_BITS}
@@ -55,6 +69,7 @@ class WeightMemory(Block):
             ram.write.en.eq(self.write.en),
             ram.write.addr.eq(self.write.index),
             ram.write.data.eq(self.write.data),
+            # The word after the one shown is read as soon as that is taken: no pause between words.
             place.eq(Mux(self.seek, self.address, following)),
             ram.read.addr.eq(place),
             ram.read.en.eq(self.seek | (self.words.valid & self.words.ready)),

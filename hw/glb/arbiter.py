@@ -51,6 +51,20 @@ class WriteArbiter(Block):
     Combinational. Who goes never depends on `second.valid` of the same cycle: the path of `first`
     stays short.
 
+    Timing
+    ------
+    Both want the port all the time.
+
+        cycle           0  1  2  3  4
+        first.valid     1  1  1  1  1
+        first.payload   1  2  2  3  3
+        first.ready     1  0  1  0  1
+        second.valid    1  1  1  1  1
+        second.payload  7  7  8  8  9
+        second.ready    0  1  0  1  0
+        port.payload    1  7  2  8  3
+        port.ready      1  1  1  1  1
+
     Members
     -------
     first : in, stream of shape

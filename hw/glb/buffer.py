@@ -18,6 +18,20 @@ class GlobalBuffer(Block):
     read, activation write, activation read. A psum beat takes `banks_per_beat` neighbouring banks;
     see docs/architecture.md for the address maps. Read data appears in the next cycle only.
 
+    Timing
+    ------
+    A read waits for a write to its bank, which has one port; the word comes in the cycle after.
+
+        cycle                      0   1   2   3   4   5
+        act_write.valid            1   1   0   0   0   0
+        act_write.payload.addr     3   4   .   .   .   .
+        act_write.payload.data     7   8   .   .   .   .
+        act_write.ready            1   1   1   1   1   1
+        act_read.request.valid     0   1   1   1   1   0
+        act_read.request.payload   .   3   3   4  33   .
+        act_read.request.ready     0   0   1   1   1   1
+        act_read.data              .   .   .   7   8   .
+
     Members
     -------
     psum_write : in, stream of psum_write_layout(config)
@@ -127,6 +141,7 @@ class GlobalBuffer(Block):
             m.d.comb += take.eq(valid[name] & grant[name] & banks[index])
             takes[name] = take
         m.d.comb += ram.en.eq(Cat(takes.values()).any())
+        # At most one port takes a bank, so the order is of no account.
         for name in reversed(list(wanted)):
             with m.If(takes[name]):
                 m.d.comb += ram.addr.eq(wanted[name][1])
@@ -150,6 +165,7 @@ class GlobalBuffer(Block):
         act_banks = [i for i in range(self.banks) if i < self.config.act_banks]
         act_chosen = Signal(range(max(len(act_banks), 2)))
         address = self.act_read.request.payload
+        # No enable is needed: an answer is looked at in the one cycle after its grant.
         m.d.sync += act_chosen.eq(address >> self._row_bits())
         m.d.comb += self.act_read.data.eq(Array(outputs[i] for i in act_banks)[act_chosen])
 

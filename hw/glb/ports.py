@@ -45,6 +45,24 @@ class Reader(Block):
     come out of a queue of two, so that neither their addresses nor the buffer's answer to them is
     part of a longer path (latency + 1).
 
+    Timing
+    ------
+    A word, one that is skipped, and one that waits for the port.
+
+        cycle                  0  1  2  3  4  5  6
+        input.valid            1  1  1  1  0  0  0
+        input.payload.address  8  .  9  9  .  .  .
+        input.payload.skip     0  1  0  0  .  .  .
+        input.payload.label    1  2  3  3  .  .  .
+        input.ready            1  1  0  1  1  1  1
+        port.request.valid     1  0  1  1  0  0  0
+        port.request.ready     1  1  0  1  1  1  1
+        port.data              .  7  .  .  6  .  .
+        output.valid           0  0  1  1  0  1  0
+        output.payload.label   .  .  1  2  .  3  .
+        output.payload.data    .  .  7  .  .  6  .
+        output.ready           1  1  1  1  1  1  1
+
     Members
     -------
     input : in, stream of {address: ADDRESS, skip: 1, label: label}
@@ -76,6 +94,7 @@ class Reader(Block):
         m.submodules.queue = queue
         connect(m, queue.output, flipped(self.output))
         asked = self._asked(m)
+        # The buffer does not hold its answer: whatever is asked for has its place in the queue.
         credit = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         room = credit != 0
         pending = Signal()

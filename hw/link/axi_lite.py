@@ -91,6 +91,7 @@ class AxiLitePort(Block):
         m = Module()
         accepts, allowed = Signal(), Signal()
         m.d.comb += [
+            # Address and data are taken together and only when no answer waits: nothing is stored.
             accepts.eq(self.awvalid & self.wvalid & ~self.bvalid),
             allowed.eq(self.wstrb.all() & self.write_known),
             self.awready.eq(accepts),

@@ -15,6 +15,18 @@ _WORD_BYTES = 8
 class ResultCollector(Block):
     """Takes result bytes when told to, and stops after a whole word.
 
+    Timing
+    ------
+    One word is wanted: eight bytes are taken, and a ninth one is not.
+
+        cycle             0   1   2   3   4   5   6   7   8   9  10  11
+        start             1   0   0   0   0   0   0   0   0   0   0   0
+        busy              0   1   1   1   1   1   1   1   1   1   0   0
+        results.valid     1   1   1   1   1   1   1   1   1   1   1   1
+        results.payload   1   1   2   3   4   5   6   7   8   9   9   9
+        results.ready     0   1   1   1   1   1   1   1   1   0   0   0
+        words             0   0   0   0   0   0   0   0   0   1   1   1
+
     Parameters
     ----------
     words : int
@@ -67,6 +79,7 @@ class ResultCollector(Block):
         units, cycle = Signal(16), Signal(range(WAIT_CYCLES))
         late, taken = Signal(), Signal()
         m.d.comb += [
+            # Never within a word: its other bytes would be taken for the next reply's first ones.
             late.eq((units == 0) & (place == 0)),
             self.results.ready.eq(self.busy & (self.words != target)),
             taken.eq(self.results.valid & self.results.ready),

@@ -80,6 +80,7 @@ class Sealer(Block):
         m.submodules.checksum = crc_byte = CrcByte()
         place = Signal(range(CRC_BYTES + 1))  # bytes of the CRC sent
         ending = self.input.payload.end
+        # The frame's end waits at the input while the CRC goes out in front of it.
         seal = ending & (place != CRC_BYTES)
         moves = self.output.valid & self.output.ready
         m.d.comb += [

@@ -15,6 +15,20 @@ _WORD_BYTES = 8
 class PacketFifo(Block):
     """FIFO of bytes whose newest ones can be taken back.
 
+    Timing
+    ------
+    Two bytes are kept, one is dropped.
+
+        cycle           0  1  2  3  4  5  6  7
+        put             1  1  0  1  0  0  0  0
+        data            5  6  .  7  .  .  .  .
+        keep            0  0  1  0  0  0  0  0
+        drop            0  0  0  0  1  0  0  0
+        output.valid    0  0  0  0  0  1  1  0
+        output.payload  .  .  .  .  .  5  6  .
+        output.ready    0  0  0  0  0  1  1  1
+        room            1  1  1  0  0  1  1  1
+
     Parameters
     ----------
     words : int
@@ -73,6 +87,7 @@ class PacketFifo(Block):
         pending, full, fetch = Signal(), Signal(), Signal()
         m.d.comb += [
             used.eq(kept - read),
+            # Compared with `read`: bytes that were kept and have not left count too.
             full.eq((write - read)[: bits + 1] == depth),
             self.room.eq((depth - used) >> exact_log2(_WORD_BYTES)),
             ram.write.en.eq(self.put & ~full),

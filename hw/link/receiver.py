@@ -64,10 +64,12 @@ class FrameReceiver(Block):
         shifted = Cat(header[8:], item.data)
         with m.If(byte & in_header):
             m.d.sync += [header.eq(shifted), missing.eq(missing - 1)]
+            # Wrong until the header's last byte is in its place, but not looked at before.
             m.d.sync += left.eq(layout(FRAME)(shifted).length << 3)
         with m.Elif(byte & in_payload):
             m.d.sync += left.eq(left - 1)
         with m.Elif(byte):
+            # One byte too many is as wrong as a thousand, so the count may stop there.
             m.d.sync += trailer.eq(Mux(trailer > CRC_BYTES, trailer, trailer + 1))
         with m.If(self.input.valid & ~held & item.end):
             whole = ~item.broken & (trailer == CRC_BYTES)

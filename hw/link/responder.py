@@ -125,6 +125,7 @@ class Responder(Block):
         """A frame is here: refuse it, repeat the last answer, or let it be executed."""
         received = self.frame.payload
         header = received.header
+        # Whatever the verdict: this payload must not stay in front of the next frame's.
         m.d.comb += self.drop.eq(~self.keep)
         m.d.sync += [
             self.request.eq(header),
@@ -139,6 +140,7 @@ class Responder(Block):
         with m.If(~received.good):
             self._count(m, "damaged")
             m.d.sync += [
+                # Nothing of a damaged header is repeated: none of its fields can be trusted.
                 self.request.eq(0),
                 self.now.opcode.eq(NAK | REPLY),
                 self.now.status.eq(LinkStatus.DAMAGED),
@@ -219,6 +221,7 @@ class Responder(Block):
             m.d.comb += [
                 self.reply.valid.eq(1),
                 self.reply.payload.data.eq(self.header.as_value().word_select(step[:4], 8)),
+                # Byte 0 is read meanwhile: outside PAYLOAD the address is 0.
                 self.collector.read.eq(1),
             ]
             with m.If(moves):

@@ -1,5 +1,7 @@
 """An asynchronous serial line: 8 data bits, no parity, one stop bit."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -50,14 +52,15 @@ class UartReceiver(Block):
         connect(m, queue.output, flipped(self.output))
         first, level = Signal(init=1), Signal(init=1)  # against metastability
         timer = Signal(range(2 * self.bit_time + _PARTS))
-        left = Signal(range(_DATA_BITS + 1))
-        byte = Signal(_DATA_BITS)
+        character = _Character(
+            byte=Signal(_DATA_BITS, name="byte"), left=Signal(range(_DATA_BITS + 1), name="left")
+        )
         due = timer < _PARTS
         m.d.sync += [first.eq(self.line), level.eq(first)]
-        m.d.comb += queue.input.payload.eq(byte)
+        m.d.comb += queue.input.payload.eq(character.byte)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [timer.eq(self.bit_time // 2), left.eq(_DATA_BITS)]
+                m.d.sync += [timer.eq(self.bit_time // 2), character.left.eq(_DATA_BITS)]
                 with m.If(~level):
                     m.next = "START"
             for state in ("START", "DATA", "STOP"):
@@ -65,14 +68,17 @@ class UartReceiver(Block):
                     m.d.sync += timer.eq(timer - _PARTS)
                     with m.If(due):
                         m.d.sync += timer.eq(timer + (self.bit_time - _PARTS))
-                        self._sample(m, state, level, byte, left, queue)
+                        self._sample(m, state, level, character, queue)
             with m.State("BREAK"):
                 with m.If(level):
                     m.next = "IDLE"
         return m
 
-    def _sample(self, m: Module, state: str, level, byte, left, queue: Queue) -> None:
-        """The middle of a bit."""
+    def _sample(
+        self, m: Module, state: str, level: Signal, character: "_Character", queue: Queue
+    ) -> None:
+        """The middle of a bit, where an edge that comes early or late does no harm."""
+        byte, left = character.byte, character.left
         if state == "START":
             m.next = "DATA"
             with m.If(level):
@@ -88,8 +94,26 @@ class UartReceiver(Block):
                 m.next = "IDLE"
 
 
+@dataclass(frozen=True)
+class _Character:
+    """A character under way: the bits that have come, from the top down, and those to come."""
+
+    byte: Signal
+    left: Signal
+
+
 class UartTransmitter(Block):
     """Bytes onto a line.
+
+    Timing
+    ------
+    The byte 5 where a bit takes one cycle: start bit, eight data bits, stop bit.
+
+        cycle           0   1   2   3   4   5   6   7   8   9  10  11  12
+        input.valid     1   1   0   0   0   0   0   0   0   0   0   0   0
+        input.payload   5   5   .   .   .   .   .   .   .   .   .   .   .
+        input.ready     1   0   0   0   0   0   0   0   0   0   0   1   1
+        line            1   1   0   1   0   1   0   0   0   0   0   1   1
 
     Parameters
     ----------

@@ -13,6 +13,18 @@ class WordAssembler(Block):
 
     The last beat passes straight through: a word takes 64 / `width` cycles and no more.
 
+    Timing
+    ------
+    The last beat of a word waits for its taker.
+
+        cycle          0  1  2  3  4  5
+        beats.valid    1  1  1  1  1  0
+        beats.payload  1  0  0  2  0  .
+        beats.ready    1  0  1  1  1  1
+        words.valid    0  1  1  0  1  0
+        words.payload  .  1  1  .  2  .
+        words.ready    1  0  1  1  1  1
+
     Members
     -------
     beats : in, stream of width

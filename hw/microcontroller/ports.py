@@ -95,7 +95,7 @@ class Registers(Block):
         for bank in array.tables:
             m.d.comb += bank.eq(table)
             for name in ("slot_end", "step_end", "windows", "single"):
-                m.d.comb += bank.collector[name].eq(table.constants[name])
+                m.d.comb += bank.psums[name].eq(table.constants[name])
 
     def _beats(self, m: Module, array: PEArray, bank: Value) -> None:
         """Beats into the array: the tag comes first, data send it."""

@@ -1,12 +1,18 @@
 """Input networks: a Y bus, X buses and the multicast controllers that compare tags."""
 
-from amaranth.hdl import Cat, Module
+from typing import Self
+
+from amaranth.hdl import Cat, Module, ShapeLike
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect
 
+from hw.arch.commands import TAG
+from hw.arch.config import Config
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.base.queue import Queue
+from hw.noc.operands import ArrayOperand, OperandNetwork
+from hw.noc.tags import TaggedBeat, col_bits, filter_bus, ifmap_bus, row_bits
 
 
 class MulticastController(Block):
@@ -74,6 +80,7 @@ class XBus(Block):
         for col, output in enumerate(self.outputs):
             m.d.comb += [
                 output.payload.eq(beats.payload.payload),
+                # All targets take it at once: one that took it early would be offered it again.
                 output.valid.eq(beats.valid & beats.ready & targets[col]),
             ]
         return m
@@ -95,6 +102,7 @@ class XBus(Block):
                 controller.enable.eq(self.enables[col]),
                 found.payload.targets[col].eq(controller.match),
             ]
+        # In front of the queue the comparison is in no path to the PEs.
         return _waiting(m, found, self.beat) if self.pipeline else found
 
 
@@ -105,13 +113,30 @@ def _waiting(m: Module, beats: stream.Interface, shape) -> stream.Interface:
     return queue.output
 
 
-class MulticastNetwork(Block):
+class MulticastNetwork(OperandNetwork):
     """Y bus and X buses: delivers a beat to all PEs whose row ID and column ID match its tags.
 
     The column tag is compared with the column's ID plus the row's offset: each row subtracts its
     offset once. With `pipeline` each X bus is decoupled by a queue of two (latency + 1). With
     `entry` beats wait in another one in front of the Y bus, with the rows that want them (latency
     + 1).
+
+    Timing
+    ------
+    Three beats, each for one PE; the second one waits for its PE, and the third behind it.
+
+        cycle                  0  1  2  3  4  5
+        input.valid            1  1  1  1  0  0
+        input.payload.payload  5  6  7  7  .  .
+        input.payload.row      0  1  0  0  .  .
+        input.payload.tag      0  1  1  1  .  .
+        input.ready            1  1  1  0  1  1
+        outputs.0.0.valid      0  1  0  0  0  0
+        outputs.0.0.ready      1  1  1  1  1  1
+        outputs.1.1.valid      0  0  0  1  0  0
+        outputs.1.1.ready      1  1  0  1  1  1
+        outputs.0.1.valid      0  0  0  0  1  0
+        outputs.0.1.ready      1  1  1  1  1  1
 
     Members
     -------
@@ -158,6 +183,54 @@ class MulticastNetwork(Block):
         self.pipeline = pipeline
         self.entry = entry
 
+    @classmethod
+    def for_operand(cls, config: Config, operand: ArrayOperand) -> Self:
+        """The configuration's network for the operand, with tags as wide as the array needs."""
+        beat = cls.bus(config, operand)
+        return cls(
+            beat["payload"].shape,
+            row_tag=beat["row"].width,
+            col_tag=beat["tag"].width,
+            rows=config.array.rows,
+            cols=config.array.cols,
+            pipeline=config.noc.pipeline,
+            entry=config.control.pipeline,
+        )
+
+    @classmethod
+    def bus(cls, config: Config, operand: ArrayOperand) -> TaggedBeat:
+        """What the Y bus carries."""
+        return ifmap_bus(config) if operand is ArrayOperand.IFMAP else filter_bus(config)
+
+    @classmethod
+    def row_fields(cls, config: Config) -> dict[str, ShapeLike]:
+        """Filter row tag, ifmap row tag, and what an ifmap's column tag is more than elsewhere."""
+        return {"fid": row_bits(config), "iid": row_bits(config), "ioff": TAG}
+
+    @classmethod
+    def column_fields(cls, config: Config) -> dict[str, ShapeLike]:
+        """Filter column tag, and ifmap column tag."""
+        return {"tid": col_bits(config), "base": TAG}
+
+    def learn(self, m: Module, operand: ArrayOperand, tables: data.View) -> None:
+        """IDs of rows and columns; only ifmaps have an offset a row."""
+        ifmap = operand is ArrayOperand.IFMAP
+        for bank in range(2):
+            table = tables[bank]
+            for row, target in enumerate(self.rows[bank]):
+                source = table.rows[row]
+                m.d.comb += [
+                    target.enable.eq(source.active),
+                    target.id.eq(source.iid if ifmap else source.fid),
+                    target.offset.eq(source.ioff if ifmap else 0),
+                ]
+            for col in range(self.shape[1]):
+                source = table.cols[col]
+                m.d.comb += [
+                    self.ids[bank][col].eq(source.base if ifmap else source.tid),
+                    self.enables[bank][col].eq(source.active),
+                ]
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rows, cols = self.shape
@@ -201,6 +274,7 @@ class MulticastNetwork(Block):
                 controller.enable.eq(wanted[row].enable),
                 found.payload.rows[row].eq(controller.match),
             ]
+        # As in the X bus: the comparison comes first, and the queue holds its answer.
         return _waiting(m, found, self.beat) if self.entry else found
 
     def _deliver(self, m: Module, bus: XBus, row: int) -> None:

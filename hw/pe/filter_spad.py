@@ -17,6 +17,22 @@ class FilterSpad(Block):
     the current half; `rewind` starts the round over. The weights of a read appear in the next
     cycle.
 
+    Timing
+    ------
+    Two passes with two weights each; the third pass's first weight waits for the first release.
+
+        cycle                  0  1  2  3  4  5  6  7  8
+        beats.valid            1  1  1  1  1  1  1  0  0
+        beats.payload.words.0  1  2  3  4  5  5  5  .  .
+        beats.payload.last     0  1  0  1  0  0  0  .  .
+        beats.ready            1  1  1  1  0  0  1  1  1
+        loaded                 0  0  1  1  1  1  1  1  0
+        enable                 0  0  1  1  1  1  1  1  0
+        step                   0  0  1  1  1  1  1  1  0
+        rewind                 0  0  0  1  0  1  0  1  0
+        release                0  0  0  0  0  1  0  1  0
+        weights.0              .  .  .  1  2  1  2  3  4
+
     Members
     -------
     beats : in, stream of FilterBeat(config)
@@ -66,6 +82,7 @@ class FilterSpad(Block):
             completes.eq(put & beat.payload.last),
             leaves.eq(self.step & self.release),
             ram.write.en.eq(put),
+            # With the half as the lowest bit a half may have any number of rows.
             ram.write.addr.eq(Cat(filling, row)),
             ram.write.data.eq(Cat(beat.payload.words)),
             self.loaded.eq(loaded),
@@ -76,6 +93,8 @@ class FilterSpad(Block):
             m.d.sync += [filling.eq(~filling), row.eq(0)]
         with m.If(leaves):
             m.d.sync += reading.eq(~reading)
+        # The number of complete halves as two flags, at least one and both: what reads them, the
+        # network and the walk, starts at a register.
         m.d.sync += [
             loaded.eq(full | completes | (loaded & ~leaves)),
             full.eq(loaded & ~leaves & (full | completes)),
@@ -97,6 +116,7 @@ class FilterSpad(Block):
             row_end.eq(group == groups - 1),
         ]
         with m.If(self.enable):
+            # The group goes with the row that was read: a cycle later, and held when reading is.
             m.d.sync += shown.eq(group)
         with m.If(self.step):
             m.d.sync += group.eq(Mux(row_end, 0, group + 1))

@@ -16,6 +16,22 @@ class IfmapSpad(Block):
     The window's words are read in order. A word that the next window does not need is freed as soon
     as it has been used, so the next window, row or pass enters while this one is computed.
 
+    Timing
+    ------
+    Beats of two words; windows of three words that advance by one, then the end of the row.
+
+        cycle                  0  1  2  3  4  5  6  7
+        beats.valid            1  1  1  1  0  0  0  0
+        beats.payload.words.0  1  1  3  3  .  .  .  .
+        beats.payload.words.1  2  2  4  4  .  .  .  .
+        beats.payload.more     1  1  1  1  .  .  .  .
+        beats.ready            0  1  0  1  0  0  0  0
+        available              0  1  1  1  1  1  1  0
+        word                   .  1  2  3  2  3  4  .
+        step                   0  1  1  1  1  1  1  0
+        free                   0  1  0  0  1  1  1  0
+        rewind                 0  0  0  1  0  0  1  0
+
     Members
     -------
     beats : in, stream of IfmapBeat(config)
@@ -65,6 +81,7 @@ class IfmapSpad(Block):
             reading.addr.eq(read.index),
             self.word.eq(reading.data),
             self.available.eq(read.as_value() != write.as_value()),
+            # From `oldest` on, all words up to `write` may be wanted again by the next window.
             room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
             kept.eq(self._after(oldest, self.free)),
         ]

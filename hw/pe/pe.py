@@ -1,37 +1,65 @@
-"""The processing element: a 1-D convolution primitive with three scratchpads."""
+"""What a processing element is to the array around it, whatever its kind."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from amaranth.hdl import ShapeLike, Value, ValueLike
 from amaranth.lib import data, stream
-from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
-from hw.base.block import Block, inlined
-from hw.base.queue import Queue
-from hw.pe.adder import GatedAdder
-from hw.pe.filter_spad import FilterSpad
-from hw.pe.ifmap_spad import IfmapSpad
-from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
-from hw.pe.walk import MultiplyStep, WindowWalk
+from hw.base.block import Block
+from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
+
+PE_COUNTERS = (
+    "pe_active_cycles",
+    "macs",
+    "gated_macs",
+    "stall_ifmap",
+    "stall_filter",
+    "stall_psum_in",
+    "stall_psum_out",
+)
+"""The counters of `COUNTERS` that add up what PEs do."""
+
+
+class PassConfig(data.StructLayout):
+    """What a PE must know of a pass: its place in a psum chain, and the constants of its kind.
+
+    `active`: computes in this pass; `head`: the first of its psum chain; `zero`: a head that starts
+    at zero; `tail`: the last of its chain. The constants are the same for all PEs of a pass.
+    """
+
+    def __init__(self, constants: Mapping[str, ShapeLike]):
+        super().__init__({**dict.fromkeys(("active", "head", "zero", "tail"), 1), **constants})
 
 
 class PE(Block):
-    """Multiplies a filter row by an ifmap row and adds the psums of the PE below.
+    """The ports and promises that all kinds of PE share; `hw.pe.kinds` has the kinds.
 
-    Each cycle a PE that lacks nothing issues one multiply step: `pe.macs` products of one ifmap
-    word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
-    windows. In the last round of a window each psum is added to the one that comes up the chain (or
-    from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
-    each other without a bubble when filters and ifmaps are there; with `control.pipeline` a PE
-    rests a cycle between them.
+    A PE computes one pass after the other. In each it takes its filters and the ifmap words of its
+    windows, and sends for every window the psums of its slots, `pe.macs` in a word, in the order
+    of the slots. To each it adds the psum of the PE below it or, as a head that does not start at
+    zero, of the column. Sums wrap; the order of the words is the same for all kinds, so networks,
+    feeders and collectors need not know the kind.
 
-    Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
-    multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
-    freezes the stages before it.
+    What a PE may assume
+        `config` holds while `config_pass` is one more than `started`, and `config_pass` does not
+        go on before `started` has followed. Beats of a pass may come before the pass has begun, in
+        the order of passes; a PE that is not active gets none. On `column` come only words for
+        this PE. A word on `below` with `tail` is for the collector and goes away by itself.
+    What others may assume
+        It begins the next pass without waiting for results of the last one to leave, and a pass
+        in which it is not active at once. No `ready` depends on the `valid` of its own stream;
+        that of `below` and `column` says that a psum is wanted in this cycle and that there is
+        room for the sum. Words in `output` leave without further input. No word of a pass is on
+        `output` in the first four cycles in which `config_pass` names it, with `control.pipeline`
+        five: so long a psum network may take to learn of the pass.
 
     Members
     -------
-    config : in, PassConfig(config)
+    config : in, self.pass_config(config)
         Configuration of the next pass to begin.
     config_pass : in, 2
         Its number modulo 4.
@@ -47,6 +75,8 @@ class PE(Block):
         Psums from the buffer, taken by heads that do not start at zero.
     output : out, stream of ChainWord(config)
         Chain words for the PE above or, with `tail`, for the column's collector.
+    running : out, 1
+        A pass is under way.
     fired : out, 1
         A step was computed.
     gated : out, 1
@@ -55,14 +85,31 @@ class PE(Block):
         A running PE lacks an ifmap word, a filter.
     blocked_in, blocked_out : out, 1
         A psum that it needs has not come; one of its own cannot leave.
-    running : out, 1
-        A pass is under way.
+
+    Attributes
+    ----------
+    EVENTS : tuple of str
+        Outputs of one bit each whose cycles the array adds up over all PEs. A kind may add to
+        those above, and documents all its members then.
+    PROGRESS : tuple of str
+        Those events that show the watchdog a stream which is not stuck.
     """
+
+    EVENTS: ClassVar[tuple[str, ...]] = (
+        "running",
+        "fired",
+        "gated",
+        "starved_ifmap",
+        "starved_filter",
+        "blocked_in",
+        "blocked_out",
+    )
+    PROGRESS: ClassVar[tuple[str, ...]] = ("fired", "gated")
 
     def __init__(self, config: Config):
         super().__init__(
             {
-                "config": In(PassConfig(config)),
+                "config": In(self.pass_config(config)),
                 "config_pass": In(2),
                 "started": Out(2),
                 "ifmap": In(stream.Signature(IfmapBeat(config))),
@@ -70,192 +117,38 @@ class PE(Block):
                 "below": In(stream.Signature(ChainWord(config))),
                 "column": In(stream.Signature(PsumWord(config))),
                 "output": Out(stream.Signature(ChainWord(config))),
-                "fired": Out(1),
-                "gated": Out(1),
-                "starved_ifmap": Out(1),
-                "starved_filter": Out(1),
-                "blocked_in": Out(1),
-                "blocked_out": Out(1),
-                "running": Out(1),
+                **{event: Out(1) for event in self.EVENTS},
             }
         )
         self.parameters = config
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        config = self.parameters
-        m.submodules.ifmap_queue = queue = inlined(
-            Queue(IfmapBeat(config), depth=config.pe.ifmap_fifo)
-        )
-        m.submodules.ifmap_spad = ifmap = IfmapSpad(config)
-        m.submodules.filter_spad = filters = FilterSpad(config)
-        m.submodules.walk = walk = WindowWalk(config)
-        m.submodules.output_queue = output = inlined(
-            Queue(ChainWord(config), depth=config.pe.psum_fifo)
-        )
-        connect(m, flipped(self.ifmap), queue.input)
-        connect(m, queue.output, ifmap.beats)
-        connect(m, flipped(self.filters), filters.beats)
-        connect(m, output.output, flipped(self.output))
-        m.d.comb += [
-            walk.config.eq(self.config),
-            walk.config_pass.eq(self.config_pass),
-            self.started.eq(walk.started),
-            self.running.eq(walk.running),
-        ]
+    @property
+    def module_name(self) -> str:
+        """`pe` for every kind: a design has one, and flows of boards treat that module apart."""
+        return "pe"
 
-        advance = Signal()  # the pipeline moves
-        issue = Signal()
-        zero = Signal()
-        m.d.comb += [
-            issue.eq(walk.running & ifmap.available & filters.loaded & advance),
-            zero.eq((ifmap.word == 0) & int(config.pe.zero_gating)),
-            walk.step.eq(issue),
-            ifmap.step.eq(issue & walk.word_done),
-            ifmap.free.eq(walk.word_free),
-            ifmap.rewind.eq(walk.window_done),
-            filters.step.eq(issue),
-            filters.rewind.eq(walk.window_done),
-            filters.release.eq(walk.pass_done),
-            filters.enable.eq(issue & ~zero),
-        ]
-        before, products = self._multiply(m, issue, advance, zero, walk.operation, ifmap, filters)
-        waits = self._waits(m, advance, *before)
-        self._accumulate(m, advance, waits, products, output)
-        m.d.comb += [
-            self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
-            self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
-        ]
-        return m
+    @classmethod
+    @abstractmethod
+    def pass_config(cls, config: Config) -> PassConfig:
+        """The layout of `config`."""
 
-    def _multiply(self, m, issue, advance, zero, operation, ifmap, filters):
-        """Stages up to the (shifted) products.
+    @classmethod
+    @abstractmethod
+    def pass_constants(cls, config: Config, constants: data.View) -> dict[str, ValueLike]:
+        """The constants in `config`, from a pass table's `CONSTANTS`."""
 
-        Returns (valid, operation) of the last stage but one, (valid, operation, products) of the
-        last.
+    @classmethod
+    def counted(cls, config: Config, activity: data.View) -> dict[str, Value]:
+        """By how much each of `PE_COUNTERS` grows in a cycle in which so many PEs tell each event.
+
+        A step multiplies in all `pe.macs` multipliers.
         """
-        config = self.parameters
-        width = config.operand_width + config.weight_width
-        product = data.ArrayLayout(signed(width), config.pe.macs)
-        valid, held, word, weights = self._fetch(m, issue, advance, zero, operation, ifmap, filters)
-        products = Signal(product, reset_less=True)
-        multiplied = Signal()
-        done = Signal(MultiplyStep(config), reset_less=True)
-        with m.If(advance):
-            m.d.sync += [multiplied.eq(valid), done.eq(held)]
-            with m.If(valid & ~held.zero):
-                m.d.sync += Cat(products).eq(self._products(m, word, weights))
-        if config.array.data_width == 8:
-            return (valid, held), (multiplied, done, products)
-        shifted = Signal(product, reset_less=True)
-        shifted_valid = Signal()
-        shifted_operation = Signal(MultiplyStep(config), reset_less=True)
-        with m.If(advance):
-            m.d.sync += [shifted_valid.eq(multiplied), shifted_operation.eq(done)]
-            for k in range(config.pe.macs):
-                m.d.sync += shifted[k].eq(products[k] >> done.window_shift)
-        return (multiplied, done), (shifted_valid, shifted_operation, shifted)
-
-    def _fetch(self, m, issue, advance, zero, operation, ifmap, filters):
-        """(valid, operation, ifmap word, weights) in front of the multiplier.
-
-        With `control.pipeline` in registers: block RAMs are slow, and lie far from multipliers.
-        """
-        config = self.parameters
-        valid = Signal()
-        held = Signal(MultiplyStep(config), reset_less=True)
-        word = Signal(signed(config.operand_width), reset_less=True)
-        with m.If(advance):
-            m.d.sync += valid.eq(issue)
-            with m.If(issue):
-                m.d.sync += [held.eq(operation), held.zero.eq(zero)]
-                with m.If(~zero):
-                    m.d.sync += word.eq(ifmap.word)
-        read = (valid, held, word, filters.weights)
-        if not config.control.pipeline:
-            return read
-        fetched = tuple(
-            Signal.like(signal, name=f"fetched_{i}", reset_less=i > 0)
-            for i, signal in enumerate(read)
-        )
-        with m.If(advance):
-            m.d.sync += [late.eq(early) for late, early in zip(fetched, read, strict=True)]
-        return fetched
-
-    def _waits(self, m: Module, advance: Signal, valid, operation):
-        """What the last stage will need of its neighbours, registered: (it sends, it takes a psum
-        of the PE below, it takes one of the column)."""
-        sends, below, column = (Signal(name=n) for n in ("sends", "takes_below", "takes_column"))
-        with m.If(advance):
-            finishing = valid & operation.last
-            m.d.sync += [
-                sends.eq(finishing),
-                below.eq(finishing & ~operation.head),
-                column.eq(finishing & operation.head & ~operation.zero_start),
-            ]
-        return sends, below, column
-
-    def _products(self, m: Module, word: Signal, weights):
-        """The products of one operand; two 8-bit weights share one 25 x 18 multiplier.
-
-        (w1 · 2^16 + w0) · x holds w0 · x in its low 16 bits, and w1 · x above them, less one where
-        w0 · x is negative. A stored activation less its zero point is -255 … 255, so a product has
-        16 bits; one bit more between the weights would not leave room for w1 = -128 in 25 bits.
-        """
-        config = self.parameters
-        if config.pe.macs == 1 or config.array.data_width == 16 or config.pe.weight_zero_points:
-            return Cat(
-                (word * weights[k])[: config.operand_width + config.weight_width]
-                for k in range(config.pe.macs)
-            )
-        packed = Signal(signed(25))
-        both = Signal(signed(25 + config.operand_width))
-        m.d.comb += [
-            packed.eq((weights[1] << 16) + weights[0]),
-            both.eq(packed * word),
-        ]
-        return Cat(both[:16], both[15], (both[16:33] + both[15])[:17])
-
-    def _accumulate(self, m: Module, advance: Signal, waits, products, output: Queue) -> None:
-        """Add to the psum slot or, in a window's last round, to the chain and send."""
-        config = self.parameters
-        valid, operation, product = products
-        slots = max(config.pe.psum_spad // config.pe.macs, 2)
-        m.submodules.psum_spad = spad = Memory(shape=PsumWord(config), depth=slots, init=[])
-        read, write = spad.read_port(domain="comb"), spad.write_port()
-        finishing, takes_below, takes_column = waits
-        arriving = Signal(PsumWord(config))
-        have = Signal()
-        below = self.below.valid & ~self.below.payload.tail
-        m.d.comb += [
-            have.eq(~((takes_below & ~below) | (takes_column & ~self.column.valid))),
-            advance.eq(have & ~(finishing & ~output.input.ready)),
-            self.below.ready.eq(takes_below & output.input.ready),
-            self.column.ready.eq(takes_column & output.input.ready),
-            output.input.valid.eq(finishing & have),
-            output.input.payload.tail.eq(operation.tail),
-            read.addr.eq(operation.slot),
-            write.addr.eq(operation.slot),
-            write.en.eq(valid & ~operation.last),
-            self.fired.eq(valid & advance & ~operation.zero),
-            self.gated.eq(valid & advance & operation.zero),
-            self.blocked_in.eq(finishing & ~have),
-            self.blocked_out.eq(finishing & have & ~output.input.ready),
-        ]
-        for k in range(config.pe.macs):
-            sent = output.input.payload.psums[k]
-            m.submodules[f"adder_{k}"] = adder = GatedAdder(width=config.array.psum_width)
-            m.d.comb += [
-                adder.held.eq(read.data[k]),
-                adder.term.eq(Mux(operation.zero, 0, product[k])),
-                adder.clear.eq(operation.first),
-                write.data[k].eq(adder.total),
-                sent.eq(adder.total + arriving[k]),
-                arriving[k].eq(
-                    Mux(
-                        takes_below,
-                        self.below.payload.psums[k],
-                        Mux(takes_column, self.column.payload[k], 0),
-                    )
-                ),
-            ]
+        return {
+            "pe_active_cycles": activity.running,
+            "macs": (activity.fired + activity.gated) * config.pe.macs,
+            "gated_macs": activity.gated * config.pe.macs,
+            "stall_ifmap": activity.starved_ifmap,
+            "stall_filter": activity.starved_filter,
+            "stall_psum_in": activity.blocked_in,
+            "stall_psum_out": activity.blocked_out,
+        }

@@ -1,4 +1,4 @@
-"""The FSM of a PE: which multiply step comes next, in which pass."""
+"""The FSM of a dense PE: which multiply step comes next, in which pass."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data
@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
 from hw.base.block import Block
-from hw.pe.layouts import PassConfig, at_once, reaches
+from hw.pe.layouts import at_once, reaches
+from hw.pe.passes import DensePass
 
 
 class MultiplyStep(data.StructLayout):
@@ -39,7 +40,7 @@ class WindowWalk(Block):
 
     Members
     -------
-    config : in, PassConfig(config)
+    config : in, DensePass(config)
         Configuration of the next pass to begin.
     config_pass : in, 2
         Its number modulo 4.
@@ -60,7 +61,7 @@ class WindowWalk(Block):
     def __init__(self, config: Config):
         super().__init__(
             {
-                "config": In(PassConfig(config)),
+                "config": In(DensePass(config)),
                 "config_pass": In(2),
                 "started": Out(2),
                 "running": Out(1),
@@ -77,7 +78,7 @@ class WindowWalk(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.parameters
-        current = Signal(PassConfig(config), reset_less=True)
+        current = Signal(DensePass(config), reset_less=True)
         # `step` comes late: whatever else decides is brought together before it.
         pending, idle, follows = Signal(), Signal(), Signal()
         begin, leaves = Signal(), Signal()

@@ -76,7 +76,7 @@ def buffer_write_layout(config: Config) -> data.StructLayout:
     addr : 20 bits
         Buffer word.
     mask : one bit a lane
-        Lanes of data_width bits that are written.
+        Lanes of `array.data_width` bits that are written.
     data : buffer.width
     """
     return data.StructLayout({"addr": ADDRESS, "mask": config.lanes, "data": config.buffer.width})

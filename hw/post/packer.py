@@ -16,14 +16,25 @@ RAW_BITS = 32
 class Packer(Block):
     """Places the results of an item in buffer words; one word a cycle.
 
-    A buffer word holds a channel block: `config.lanes` channels of data_width bits or, in a 32-bit
-    tensor, buffer.width / 32 channels. Stored results fill the lanes `lane` .. `lane` + units - 1
-    of the word `addr`. For 32-bit results `addr` is the word of the first of the `config.lanes`
-    channels among which `lane` counts; the words of the following blocks are `plane` words apart,
-    and an item takes `words` = max(1, units * 32 / buffer.width) cycles. A word of which nothing is
-    written is left out.
+    A buffer word holds a channel block: `config.lanes` channels of `array.data_width` bits or, in
+    a 32-bit tensor, `buffer.width` / 32 channels. Stored results fill the lanes `lane` .. `lane` +
+    units - 1 of the word `addr`. For 32-bit results `addr` is the word of the first of the
+    `config.lanes` channels among which `lane` counts; the words of the following blocks are `plane`
+    words apart, and an item takes `words` = max(1, units * 32 / `buffer.width`) cycles. A word of
+    which nothing is written is left out.
 
     Latency: 1 cycle, the register of `writes`.
+
+    Timing
+    ------
+    An item of eight 32-bit results takes four words, one plane apart.
+
+        cycle                 0   1   2   3   4   5   6
+        valid                 1   1   1   1   1   0   0
+        taken                 0   0   0   0   1   0   0
+        writes.valid          0   1   1   1   1   1   0
+        writes.payload.addr   .   4  20  20  36  52   .
+        writes.ready          1   1   0   1   1   1   1
 
     Members
     -------
@@ -91,6 +102,7 @@ class Packer(Block):
         with m.Else():
             self._place_stored(m, mask, content)
         with m.If(free):
+            # A write of no lane would still take the buffer's port.
             m.d.sync += writes.valid.eq(self.valid & mask.any())
         with m.If(free & self.valid):
             m.d.sync += [

@@ -48,16 +48,16 @@ class PostProcessor(Block):
     Parameters
     ----------
     config : Config
-        Uses data_width, buffer.width, post.units, post.channels and control.pipeline.
+        Uses `array.data_width`, `buffer.width`, `post.units`, `post.channels`, `control.pipeline`.
     acc_width : int or None
-        Accumulator bits, 16 to 40. None: psum_width.
+        Accumulator bits, 16 to 40. None: `array.psum_width`.
     modes : iterable of Rounding or None
         Modes that are built. None: `MODES_OF_WIDTH`.
 
     Members
     -------
     items : in, stream of item_layout(config, acc_width)
-        `row` selects among post.channels / post.units parameter rows, by its low bits.
+        `row` selects among `post.channels` / `post.units` parameter rows, by its low bits.
     writes : out, stream of buffer_write_layout(config)
         Registered. Writes without a lane are left out.
     cfg : in, array of BANKS processor_config_layout(config)
@@ -114,6 +114,7 @@ class PostProcessor(Block):
         flight = Signal(1 + lane_latency(self.modes))  # items in the pipeline, the newest in bit 0
         en = Signal()
         m.d.comb += [
+            # One enable for all ranks: bubbles do not close up, but no rank needs a handshake.
             en.eq(~flight[-1] | packer.taken),
             self.items.ready.eq(en),
             self.busy.eq(flight.any() | writing),
@@ -184,6 +185,7 @@ class PostProcessor(Block):
         item = self.items.payload
         place = Signal(placement_layout(self.config))
         m.d.comb += [place[name].eq(item[name]) for name in ("mask", "addr", "lane", "bank")]
+        # A memory in place of `delay` ranks of registers.
         line = DelayLine(width=len(place.as_value()), delay=delay)
         m.submodules.placement = line
         m.d.comb += [line.en.eq(en), line.value.eq(place), packer.place.eq(line.delayed)]

@@ -69,6 +69,15 @@ class Requantiser(Block):
     Latency: `latency` enabled cycles, for all modes alike; 11 with every mode. It takes a new
     input in every enabled cycle and holds all registers while `en` is low.
 
+    Timing
+    ------
+    Mode SINGLE with a factor of 1 and a bias of 1; the lane rests in cycle 3.
+
+        cycle    0   1   2   3   4   5   6   7   8   9  10  11  12  13
+        en       1   1   1   0   1   1   1   1   1   1   1   1   1   1
+        acc      5   6   .   .   .   .   .   .   .   .   .   .   .   .
+        result   .   .   .   .   .   .   .   .   .   .   .   .   6   7
+
     Parameters
     ----------
     acc_width : int

@@ -1,5 +1,7 @@
 """Right shift of a long magnitude down to the few bits that a clamp can tell apart."""
 
+from dataclasses import dataclass, fields
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +18,18 @@ class RightShifter(Block):
     64-bit shifter.
 
     Latency: 2 enabled cycles.
+
+    Timing
+    ------
+    13 / 8 and 12 / 8; a cycle without `en` in between.
+
+        cycle      0   1   2   3   4
+        en         1   1   0   1   1
+        value     13  12   .   .   .
+        amount     3   3   .   .   .
+        quotient   .   .   1   1   1
+        half       .   .   1   1   1
+        sticky     .   .   1   1   0
 
     Parameters
     ----------
@@ -59,42 +73,54 @@ class RightShifter(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # A bit is appended below, so that the highest bit shifted out stays in the window.
-        state = [Cat(0, self.value), self.amount, Const(0), Const(0)]
+        state = _Shift(Cat(0, self.value), self.amount, Const(0), Const(0))
         for rank, steps in enumerate(_RANKS):
             for step in steps:
-                state = self._step(m, step, *state)
-            state = self._register(m, rank, *state)
-        window, _, sticky, over = state
+                state = self._step(m, step, state)
+            state = self._register(m, rank, state)
         m.d.comb += [
-            self.half.eq(window[0]),
-            self.quotient.eq(window[1:]),
-            self.sticky.eq(sticky),
-            self.over.eq(over),
+            self.half.eq(state.window[0]),
+            self.quotient.eq(state.window[1:]),
+            self.sticky.eq(state.sticky),
+            self.over.eq(state.over),
         ]
         return m
 
-    def _step(
-        self, m: Module, step: int, value: Value, amount: Value, sticky: Value, over: Value
-    ) -> list[Value]:
+    def _step(self, m: Module, step: int, state: "_Shift") -> "_Shift":
         """Shift by `step` or not; keep the bits that later, smaller steps can bring down."""
-        bit = amount[step.bit_length() - 1]
+        value = state.window
+        bit = state.amount[step.bit_length() - 1]
         keep = self.width + step
         window = Signal(keep, name=f"window_{step}")
         next_sticky = Signal(name=f"sticky_{step}")
         next_over = Signal(name=f"over_{step}")
         m.d.comb += [
             window.eq(Mux(bit, value[step:], value)),
-            next_sticky.eq(sticky | (bit & value[:step].any())),
-            next_over.eq(over | (~bit & value[keep:].any())),
+            next_sticky.eq(state.sticky | (bit & value[:step].any())),
+            next_over.eq(state.over | (~bit & value[keep:].any())),
         ]
-        return [window, amount, next_sticky, next_over]
+        return _Shift(window, state.amount, next_sticky, next_over)
 
-    def _register(self, m: Module, rank: int, *state: Value) -> list[Value]:
+    def _register(self, m: Module, rank: int, state: "_Shift") -> "_Shift":
         """The state one enabled cycle later."""
-        registers: list[Value] = []
-        for name, value in zip(("window", "amount", "sticky", "over"), state, strict=True):
-            register = Signal(len(value), name=f"{name}_rank{rank}", reset_less=True)
+        registers: dict[str, Value] = {}
+        for field in fields(state):
+            value = getattr(state, field.name)
+            register = Signal(len(value), name=f"{field.name}_rank{rank}", reset_less=True)
             with m.If(self.en):
                 m.d.sync += register.eq(value)
-            registers.append(register)
-        return registers
+            registers[field.name] = register
+        return _Shift(**registers)
+
+
+@dataclass(frozen=True)
+class _Shift:
+    """A shift under way: the bits that are left of the value, and by how much they shift yet.
+
+    `sticky`: a one has gone out below; `over`: one is above all that the quotient may still get.
+    """
+
+    window: Value
+    amount: Value
+    sticky: Value
+    over: Value

@@ -14,6 +14,22 @@ class PatternLoader(Block):
 
     A copy takes `words` + 2 cycles; one that the table already holds takes none.
 
+    Timing
+    ------
+    Pattern 1 is written and copied; asked for again, it is there.
+
+        cycle          0  1  2  3  4  5  6  7
+        write.en       1  1  0  0  0  0  0  0
+        write.pattern  1  1  .  .  .  .  .  .
+        write.index    0  1  .  .  .  .  .  .
+        write.data     5  6  .  .  .  .  .  .
+        copy           0  0  1  1  1  1  0  1
+        pattern        .  .  1  1  1  1  1  1
+        word.en        0  0  0  1  1  0  0  0
+        word.index     .  .  .  0  1  .  .  .
+        word.data      .  .  .  5  6  .  .  .
+        current        0  0  0  0  0  1  1  1
+
     Members
     -------
     write : in, {en: 1, pattern: ceil_log2(patterns), index: ceil_log2(words), data: LINK_WORD_BITS}
@@ -78,6 +94,7 @@ class PatternLoader(Block):
         with m.If(self.bank):
             m.d.comb += self.current.eq((held[1] == self.pattern) & valid[1])
         m.d.comb += reading.eq(self.copy & ~self.current & (position != self.words))
+        # The memory answers a cycle later, and so does what says where the word belongs.
         m.d.sync += [self.word.en.eq(reading), self.word.index.eq(position)]
         with m.If(reading):
             m.d.sync += position.eq(position + 1)
@@ -88,5 +105,7 @@ class PatternLoader(Block):
             with m.Else():
                 m.d.sync += held[0].eq(self.pattern)
         with m.If(self.write.en):
+            # The pattern may be one that a table holds. Patterns are written seldom, so both are
+            # stale.
             m.d.sync += valid.eq(0)
         return m

@@ -1,8 +1,10 @@
 """The pass sequencer: fills the pass tables, one pass ahead of the engines."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.wiring import In, Out, Signature, connect, flipped
+from amaranth.lib.wiring import In, Out, PureInterface, Signature, connect, flipped
 from amaranth.utils import ceil_log2
 
 from hw.arch.commands import (
@@ -18,6 +20,7 @@ from hw.arch.commands import (
     row_pattern_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.fields import Struct
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.engines.tables import EntryTable, PassTable, compact
@@ -32,6 +35,23 @@ class Sequencer(Block):
 
     A table is filled when every engine, every PE and every collector has left the pass that it
     held. Pattern copies take place in the shadow of the pass that runs.
+
+    Timing
+    ------
+    A table is filled for the next pass while the other one's pass runs:
+
+        table 0   copy k | pass k: engines, PEs, collectors | copy k + 2 | pass k + 2 ...
+        table 1            copy k + 1 | pass k + 1 ......................................
+
+    Three passes with one pattern for an array of one PE. The walk opens in seven cycles, and each
+    table gets its copy of five words in seven. The third pass waits until the engines have ended
+    the first one (85: `done` is 1 for all four), and needs no copy.
+
+        cycle    0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26
+        start    1  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0
+        idle     1  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0
+        issued   0  0  0  0  0  0  0  0  0  0  0  0  0  0  1  1  1  1  1  1  1  1  2  2  2  3  3
+        done     0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0  0 85 85 85
 
     Members
     -------
@@ -157,8 +177,11 @@ class Sequencer(Block):
         with m.If(issue):
             m.d.sync += self.issued.eq(self.issued + 1)
         for number in range(2):
-            self._fill(m, self.tables[number], bank == number, issue, walker, rows, cols)
-        self._entry_tables(m, bank, rows, cols)
+            table, here = self.tables[number], bank == number
+            self._fill_command(m, table, here & issue, walker)
+            self._fill_rows(m, table, here & rows.word.en, rows.word)
+            self._fill_cols(m, table, here & cols.word.en, cols.word)
+        self._entry_tables(m, bank, rows.word, cols.word)
         return m
 
     def _array_left(self, m: Module, issue: Signal) -> Value:
@@ -170,12 +193,13 @@ class Sequencer(Block):
         if not self.config.control.pipeline:
             return left
         was_left, was_issue = Signal(), Signal()
+        # For two cycles after an issue the array's answer is about the pass before.
         m.d.sync += [was_left.eq(left & ~issue & ~was_issue), was_issue.eq(issue)]
         return was_left
 
-    def _fill(self, m: Module, table, here, issue, walker, rows, cols) -> None:
-        """Registers of one pass table."""
-        with m.If(here & issue):
+    def _fill_command(self, m: Module, table: data.View, now: Value, walker: NestWalker) -> None:
+        """What the command and the place in its nest say of the pass."""
+        with m.If(now):
             m.d.sync += [
                 *(table.constants[f.name].eq(walker.constants[f.name]) for f in CONSTANTS.fields),
                 *(table.bases[f.name].eq(walker.bases[f.name]) for f in BASES.fields),
@@ -184,62 +208,54 @@ class Sequencer(Block):
                 table.sync.eq(walker.opening & walker.constants.sync),
                 table.closing.eq(walker.closing),
             ]
-        with m.If(here & rows.word.en):
-            with m.If(rows.word.index == 0):
-                head = layout(PATTERN)(rows.word.data)
+
+    def _fill_rows(self, m: Module, table: data.View, now: Value, word: PureInterface) -> None:
+        """A word of the row pattern, where it goes into registers."""
+        with m.If(now):
+            with m.If(word.index == 0):
+                head = layout(PATTERN)(word.data)
                 m.d.sync += [
                     table[name].eq(head[name]) for name in ("slots", "segments", "filters")
                 ]
             for i in range(self.config.array.rows):
-                with m.If(rows.word.index == PATTERN.words + i):
-                    entry = layout(ROW)(rows.word.data)
-                    m.d.sync += [table.rows[i][f.name].eq(entry[f.name]) for f in ROW.fields]
-        with m.If(here & cols.word.en):
-            with m.If(cols.word.index == 0):
-                head = layout(COLUMNS)(cols.word.data)
+                with m.If(word.index == PATTERN.words + i):
+                    entry, target = layout(ROW)(word.data), table.rows[i]
+                    m.d.sync += [target[name].eq(entry[name]) for name, _ in target.shape()]
+
+    def _fill_cols(self, m: Module, table: data.View, now: Value, word: PureInterface) -> None:
+        """The same of the column pattern. What registers hold is in an entry's first word."""
+        with m.If(now):
+            with m.If(word.index == 0):
+                head = layout(COLUMNS)(word.data)
                 m.d.sync += [table[name].eq(head[name]) for name in ("columns", "groups")]
             for i in range(self.config.array.cols):
-                with m.If(cols.word.index == COLUMNS.words + i * COLUMN.words):
-                    entry = layout(COLUMN)(Cat(cols.word.data, cols.word.data))
-                    m.d.sync += [
-                        table.cols[i][name].eq(entry[name]) for name in ("active", "tid", "base")
-                    ]
+                with m.If(word.index == COLUMNS.words + i * COLUMN.words):
+                    entry, target = layout(COLUMN)(Cat(word.data, word.data)), table.cols[i]
+                    m.d.sync += [target[name].eq(entry[name]) for name, _ in target.shape()]
 
-    def _entry_tables(self, m: Module, bank, rows, cols) -> None:
+    def _entry_tables(
+        self, m: Module, bank: Value, rows: PureInterface, cols: PureInterface
+    ) -> None:
         """Tables of slots, segments and columns, filled from the pattern words."""
-        config = self.config
-        slots_from = PATTERN.words + config.array.rows * ROW.words
-        segments_from = slots_from + config.array.rows * SLOT.words
-        self._entry_table(m, "slots", SLOT, bank, rows, slots_from, (self.slot,))
-        self._entry_table(
-            m,
-            "segments",
-            SEGMENT,
-            bank,
-            rows,
-            segments_from,
-            (self.segment_in, self.segment_out),
-        )
-        self._entry_table(
-            m,
-            "columns",
-            COLUMN,
-            bank,
-            cols,
-            COLUMNS.words,
-            (self.column_in, self.column_out),
-        )
+        height, width = self.config.array.rows, self.config.array.cols
+        slots = _Entries("slots", SLOT, height, PATTERN.words + height * ROW.words)
+        segments = _Entries("segments", SEGMENT, height, slots.end)
+        columns = _Entries("columns", COLUMN, width, COLUMNS.words)
+        self._entry_table(m, slots, bank, rows, (self.slot,))
+        self._entry_table(m, segments, bank, rows, (self.segment_in, self.segment_out))
+        self._entry_table(m, columns, bank, cols, (self.column_in, self.column_out))
 
-    def _entry_table(self, m, name, struct, bank, loader, start, ports) -> None:
-        config = self.config
-        entries = config.array.cols if struct is COLUMN else config.array.rows
-        table = EntryTable(struct, config, entries=entries, ports=len(ports))
+    def _entry_table(
+        self, m: Module, entries: "_Entries", bank: Value, word: PureInterface, ports: tuple
+    ) -> None:
+        """The table of these entries, for so many readers."""
+        name, struct = entries.name, entries.struct
+        table = EntryTable(struct, self.config, entries=entries.count, ports=len(ports))
         m.submodules[name] = table
-        word = loader.word
-        offset = Signal(range(max(entries * struct.words, 2)), name=f"{name}_offset")
-        inside = (word.index >= start) & (word.index < start + entries * struct.words)
+        offset = Signal(range(max(entries.count * struct.words, 2)), name=f"{name}_offset")
+        inside = (word.index >= entries.start) & (word.index < entries.end)
         m.d.comb += [
-            offset.eq(word.index - start),
+            offset.eq(word.index - entries.start),
             table.write.bank.eq(bank),
         ]
         if struct.words == 1:
@@ -262,3 +278,18 @@ class Sequencer(Block):
                 port.index.eq(outer.index),
                 outer.data.eq(port.data),
             ]
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """Where `count` records begin in a pattern; in link words."""
+
+    name: str
+    struct: Struct
+    count: int
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The word after the last record."""
+        return self.start + self.count * self.struct.words

@@ -1,6 +1,9 @@
 """The nest walker: from the descriptor of a CONV to the bases of one pass after the other."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Array, Module, Signal
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
@@ -18,6 +21,19 @@ class NestWalker(Block):
     """Holds a CONV descriptor and steps through its passes.
 
     Stepping takes one cycle for each loop that starts over, and one for the loop that steps.
+
+    Timing
+    ------
+    The first pass is shown when all loops are open, seven cycles after `start`; where only the
+    innermost loop steps, the next pass is shown after a cycle. (The loops here have no end.)
+
+        cycle     0   1   2   3   4   5   6   7   8   9  10  11
+        start     1   0   0   0   0   0   0   0   0   0   0   0
+        idle      1   0   0   0   0   0   0   0   0   0   0   0
+        ready     0   0   0   0   0   0   0   1   1   0   1   0
+        next      0   0   0   0   0   0   0   0   1   0   1   0
+        opening   0   1   1   1   1   1   1   1   1   0   0   0
+        first     1   1   1   1   1   1   1   1   1   1   1   1
 
     Members
     -------
@@ -98,10 +114,12 @@ class NestWalker(Block):
             *(self.constants[f.name].eq(constants[f.name]) for f in CONSTANTS.fields),
             *(self.bases[f.name].eq(bases[f.name]) for f in BASES.fields),
         ]
-        self._walk(m, loop, entry, bases, constants)
+        self._walk(m, _Nest(loop, entry, constants, bases))
         return m
 
-    def _walk(self, m: Module, loop: Signal, entry, bases, constants) -> None:
+    def _walk(self, m: Module, nest: "_Nest") -> None:
+        """Step the bases, loop by loop; the outermost loop is loop 0."""
+        loop, entry, constants, bases = nest.loop, nest.entry, nest.constants, nest.bases
         indices = Array(Signal(16, name=f"index_{i}") for i in range(LOOPS))
         at_first = Signal(LOOPS)
         at_last = Signal(LOOPS)
@@ -146,9 +164,22 @@ class NestWalker(Block):
                     m.d.sync += [
                         index.eq(index + 1),
                         at_first.bit_select(loop, 1).eq(0),
+                        # A step ahead, so that `last` and `closing` follow from registers.
                         at_last.bit_select(loop, 1).eq(index + 2 == entry.count),
                     ]
+                    # An increment includes that the inner loops start over: one addition for each
+                    # base.
                     for field in BASES.fields:
                         base = bases[field.name]
                         m.d.sync += base.eq(base + entry[field.name])
                     m.next = "SHOW"
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """What the walker holds: a loop's number and record, the constants, and the present bases."""
+
+    loop: Signal
+    entry: data.View
+    constants: data.View
+    bases: data.View

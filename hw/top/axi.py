@@ -1,5 +1,7 @@
 """The accelerator with AXI4-Stream and AXI4-Lite ports, for Zynq and other systems on a chip."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import ClockDomain, ClockSignal, Module, Mux, ResetInserter, ResetSignal, Signal
 from amaranth.lib.wiring import In, Out, connect
 
@@ -98,18 +100,20 @@ class AxiAccelerator(Block):
         inside = Module()
         command, result = self._streams(inside)
         m.submodules.core = ResetInserter(restart)(inside)
-        left = Signal(REGISTER_BITS)  # result words that may pass
+        left = Signal(REGISTER_BITS)
         m.d.comb += [
             command.payload.eq(self.s_axis_tdata),
             command.valid.eq(self.s_axis_tvalid & ~restart),
             self.s_axis_tready.eq(command.ready & ~restart),
             self.m_axis_tdata.eq(result.payload),
             self.m_axis_tkeep.eq(-1),
+            # DMA engines want to know where a transfer ends, and a result stream has no end of its
+            # own.
             self.m_axis_tlast.eq(left == 1),
             self.m_axis_tvalid.eq(result.valid & (left != 0) & ~restart),
             result.ready.eq(self.m_axis_tready & (left != 0)),
         ]
-        self._registers(m, port, restart, left, result.valid)
+        self._registers(m, port, _Flow(restart, left, result.valid))
         return m
 
     def _streams(self, m: Module) -> tuple:
@@ -124,8 +128,9 @@ class AxiAccelerator(Block):
         connect(m, device.result, assembler.beats)
         return splitter.words, assembler.words
 
-    def _registers(self, m: Module, port: AxiLitePort, restart, left, waits) -> None:
-        """What is read, and what writing does; `waits`: the accelerator offers a result word."""
+    def _registers(self, m: Module, port: AxiLitePort, flow: "_Flow") -> None:
+        """What is read, and what writing does."""
+        restart, left = flow.restart, flow.left
         digest = config_hash(self.config)
         took = self.s_axis_tvalid & self.s_axis_tready
         gave = self.m_axis_tvalid & self.m_axis_tready
@@ -139,7 +144,7 @@ class AxiAccelerator(Block):
             Register.VERSIONS: LINK_PROTOCOL_VERSION << 16 | COMMAND_SET_VERSION,
             Register.CONTROL: 0,
             Register.PACKET: left,
-            Register.STATE: self.s_axis_tvalid | waits << 1,
+            Register.STATE: self.s_axis_tvalid | flow.waits << 1,
             Register.WORDS_IN: taken,
             Register.WORDS_OUT: given,
         }
@@ -162,3 +167,16 @@ class AxiAccelerator(Block):
             m.d.sync += left.eq(port.write_data)
         with m.If(port.write & (port.write_address == Register.CONTROL) & port.write_data[0]):
             m.d.sync += resetting.eq(RESET_CYCLES)
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """What registers and streams know of each other.
+
+    `restart`: the accelerator is held in reset; `left`: result words that may pass; `waits`: the
+    accelerator offers one.
+    """
+
+    restart: Signal
+    left: Signal
+    waits: Signal

@@ -8,6 +8,7 @@ from amaranth.utils import bits_for, exact_log2
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.counters import COUNTERS
 from hw.array.array import PEArray
+from hw.array.tables import fill_constants
 from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
 from hw.base.queue import Queue
@@ -23,7 +24,8 @@ from hw.engines.weights import WeightMemory, weight_words
 from hw.glb.arbiter import ReadArbiter, WriteArbiter
 from hw.glb.buffer import GlobalBuffer
 from hw.glb.ports import act_write_layout
-from hw.pe.layouts import pass_constants
+from hw.pe.kinds import pe_kind
+from hw.pe.pe import PE_COUNTERS
 from hw.post.processor import PostProcessor
 from hw.sequencer.sequencer import Sequencer
 from hw.vector.reader import REQUEST
@@ -171,6 +173,7 @@ class Engine(Block):
             p.vector.responses.valid.eq(granted),
             p.vector.responses.payload.data.eq(vector.data),
         ]
+        # The arbiter shows all clients the buffer's word; this one's is that of the cycle after.
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
         self._boxes(m, p)
 
@@ -221,6 +224,8 @@ class Engine(Block):
                 )
             ),
             p.vector.items.ready.eq(items.ready),
+            # They are never busy together, so nobody waits here; it only keeps both from being
+            # taken.
             p.writer.items.ready.eq(items.ready & ~p.vector.items.valid),
             p.post.params.en.eq(control.params.en),
             p.post.params.row.eq(control.params.channel >> units),
@@ -233,6 +238,8 @@ class Engine(Block):
                 p.vector.table.index.eq(control.table.index),
                 p.vector.table.entry.as_value().eq(control.table.data),
             ]
+        # A VECTOR has no pass table: until its last item has been written, its descriptor stands in
+        # for both.
         vector_active = Signal()
         m.d.sync += vector_active.eq(
             p.vector.busy | control.start_vector | (vector_active & p.post.busy)
@@ -262,27 +269,15 @@ class Engine(Block):
                 target.cols.eq(source.cols),
                 target.zero.eq(source.first),
             ]
-            constants = pass_constants(self.config, source.constants)
-            for name, value in constants.items():
-                m.d.comb += target.constants[name].eq(value)
-            for name in ("slot_end", "step_end", "windows", "single"):
-                m.d.comb += target.collector[name].eq(constants[name])
-            m.d.comb += target.collector.odd.eq(source.constants.odd)
+            fill_constants(m, self.config, target, source.constants)
 
     def _count(self, m: Module, p: "_Parts") -> None:
         """What the counters count; see `COUNTERS`."""
         config, control = self.config, self.control
-        activity = p.array.activity
-        lanes = config.pe.macs
+        kind, activity = pe_kind(config), p.array.activity
         events = {
             "cycles": 1,
-            "pe_active_cycles": activity.running,
-            "macs": (activity.fired + activity.gated) * lanes,
-            "gated_macs": activity.gated * lanes,
-            "stall_ifmap": activity.starved_ifmap,
-            "stall_filter": activity.starved_filter,
-            "stall_psum_in": activity.blocked_in,
-            "stall_psum_out": activity.blocked_out,
+            **kind.counted(config, activity),
             "glb_ifmap_words": _fires(p.ifmaps.port.request),
             "glb_psum_read_beats": _fires(p.reader.port.request),
             "glb_psum_write_beats": _fires(p.writer.psums),
@@ -292,10 +287,9 @@ class Engine(Block):
             "filter_words": _fires(p.filters.words),
             "passes": p.issue_event(m),
         }
-        pes = bits_for(config.array.rows * config.array.cols * lanes)
+        pes = bits_for(config.multipliers)
         widths = tuple(
-            (field.name, pes if field.name.startswith(("pe_", "macs", "gated", "stall")) else 1)
-            for field in COUNTERS.fields
+            (field.name, pes if field.name in PE_COUNTERS else 1) for field in COUNTERS.fields
         )
         m.submodules.counters = counters = Counters(widths=widths)
         m.d.comb += [counters.increments[name].eq(event) for name, event in events.items()]
@@ -306,8 +300,7 @@ class Engine(Block):
             control.counter.eq(counters.value),
             control.progress.eq(
                 Cat(
-                    activity.fired != 0,
-                    activity.gated != 0,
+                    *(activity[name] != 0 for name in kind.PROGRESS),
                     events["glb_ifmap_words"],
                     events["glb_psum_write_beats"],
                     events["glb_act_write_words"],

@@ -75,6 +75,7 @@ class _Axis:
 
     def step(self) -> list:
         """Go to the next window."""
+        # Both ends step, so that neither is ever computed from the other.
         return [
             self.first.eq(self.first + self._stride),
             self.last.eq(self.last + self._stride),
@@ -103,6 +104,7 @@ class _Operand:
         return [self.row.eq(self.row + self.row_step)]
 
     def step_plane(self) -> list:
+        # The next block's first windows begin in the same row of the map as this block's.
         top = self.top + self._plane_stride
         return [self.plane.eq(self.plane + self._plane_stride), self.top.eq(top), self.row.eq(top)]
 
@@ -169,6 +171,18 @@ class WindowWalker(Block):
 
     Throughput: one window a cycle. Latency: `windows` is valid 3 + n cycles after `start`, n the
     bits of the larger of stride_y and |y| (ADD, ADD16, MUL: of stride_y).
+
+    Timing
+    ------
+    MAX over two windows of one word each; the second one waits.
+
+        cycle                      0  1  2  3  4  5  6  7
+        start                      1  0  0  0  0  0  0  0
+        busy                       0  1  1  1  1  1  1  0
+        windows.valid              0  0  0  0  1  1  1  0
+        windows.payload.left       .  .  .  .  4  5  5  .
+        windows.payload.plane_end  .  .  .  .  0  1  1  .
+        windows.ready              1  1  1  1  1  0  1  1
 
     Parameters
     ----------

@@ -84,6 +84,7 @@ class LaneReducer(Block):
         step = Signal()
         token = self.words.payload.token
         m.d.comb += [
+            # Only a window's last word needs the result's register, so folding goes on meanwhile.
             step.eq(valid & (~last | ~self.reduced.valid | self.reduced.ready)),
             self.words.ready.eq(~valid | step),
             self.busy.eq(valid | self.reduced.valid),
@@ -119,6 +120,7 @@ class LaneReducer(Block):
         if config.array.data_width == 8:
             table = command.op == VectorOp.ADD
             second = (command.op == VectorOp.MUL) & ~is_left
+            # ADD looks up what is stored: its tables have the zero points in them.
             m.d.comb += zero.eq(Mux(table, 0, Mux(second, command.right_zero, command.left_zero)))
         for lane in range(config.lanes):
             sign = stored[lane][-1] & (command.signed | (config.array.data_width == 16))

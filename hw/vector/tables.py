@@ -24,6 +24,18 @@ class AddTables(Block):
 
     Latency: 1 cycle; the addends are held while `en` is low.
 
+    Timing
+    ------
+    An entry is written and looked up.
+
+        cycle             0  1  2  3
+        write.en          1  0  0  0
+        write.index       3  .  .  .
+        write.entry.left  5  .  .  .
+        en                0  1  1  1
+        left.0            .  3  .  .
+        left_addend.0     .  .  5  0
+
     Members
     -------
     write : in, TABLE_WRITE

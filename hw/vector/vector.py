@@ -26,14 +26,15 @@ class VectorEngine(Block):
     ADD16 is for 16-bit data, whose operands are signed and have no zero points.
 
     Throughput: a window of w words (2 for ADD, ADD16, MUL) takes max(w, G) cycles, with
-    G = L / post_units items a window. Latency: the first item is valid 8 + n + r + w cycles after
+    G = L / `post.units` items a window. Latency: the first item is valid 8 + n + r + w cycles after
     `start`, n the bits of the larger of stride_y and |y| (the latter for MAX and SUM), r the cycles
     from a request to its response. Thus `busy` is high for
 
         7 + n + r + w + (windows - 1)·max(w, G) + G
 
     cycles when windows are equal. Measured with L = 8 and r = 2: an ADD of 64 words 524, 268, 140
-    and 139 cycles for post_units 1, 2, 4 and 8; MAX of 64 windows of 2x2 words 527, 271, 269, 268.
+    and 139 cycles for `post.units` 1, 2, 4 and 8; MAX of 64 windows of 2x2 words 527, 271, 269 and
+    268.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class VectorEngine(Block):
     responses : in, stream of {data: config.buffer.width}
         Their contents in the same order; always ready.
     items : out, stream of item_layout(config, acc_width)
-        All post_units accumulators of an item count, also those after the last channel.
+        All `post.units` accumulators of an item count, also those after the last channel.
 
     Raises
     ------

@@ -6,8 +6,8 @@ from typing import Any
 import cocotb
 
 from hw.arch.config import Config
-from hw.array.collector import CollectorBeat, CollectorConfig
-from hw.array.feeder import FeederBeat
+from hw.noc.collector import CollectorConfig
+from hw.noc.psums import CollectorBeat, FeederBeat
 from hw.pe.layouts import ChainWord, PsumWord
 from tb import codec
 from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates

@@ -6,7 +6,8 @@ from typing import Any
 import cocotb
 
 from hw.arch.config import Config
-from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PassConfig, PsumWord
+from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
+from hw.pe.passes import DensePass
 from tb import codec
 from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import pe as model
@@ -141,7 +142,7 @@ class PeBench:
         self.column = source(Source, "column", PsumWord(config))
         self.output = Sink(dut, "output", ChainWord(config), seed=seed, stall=rate())
         self.feeder = PassFeeder(
-            dut, PassConfig(config), list(passes), Stalls((seed, "pass"), rate())
+            dut, DensePass(config), list(passes), Stalls((seed, "pass"), rate())
         )
         self.activity = Activity(dut)
         self.bench.add(self.ifmap, self.filters, self.below, self.column)

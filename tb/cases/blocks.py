@@ -5,12 +5,12 @@ from functools import partial
 from amaranth.hdl import Shape
 
 from hw.arch.config import Config
-from hw.array.collector import ColumnCollector
-from hw.array.feeder import ColumnFeeder
 from hw.glb.buffer import GlobalBuffer
+from hw.noc.collector import ColumnCollector
+from hw.noc.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
-from hw.pe.layouts import TaggedBeat, filter_bus, ifmap_bus
-from hw.pe.pe import PE
+from hw.noc.tags import TaggedBeat, filter_bus, ifmap_bus
+from hw.pe.dense import DensePE
 from hw.post.processor import PostProcessor
 from hw.sequencer.sequencer import Sequencer
 from hw.sequencer.walker import NestWalker
@@ -36,7 +36,7 @@ def pe(config: Config, demand: Demand, *, passes: int = 12) -> list[Case]:
     return [
         Case(
             name="passes",
-            block=partial(PE, config),
+            block=partial(DensePE, config),
             bench="pe_bench",
             values=_values(config, demand, passes=passes),
             test=None if smooth else "random_passes",

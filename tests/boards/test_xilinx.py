@@ -234,9 +234,9 @@ def test_a_loop_is_named():
 def test_two_multiplications_share_one_dsp(tmp_path):
     """One PE of two MACs, synthesised; the reader of the netlist agrees with yosys."""
     from hw.emit.verilog import emit
-    from hw.pe.pe import PE
+    from hw.pe.dense import DensePE
 
-    array = emit(PE(Config.of({"pe.macs": 2})), "whole_pe_array")
+    array = emit(DensePE(Config.of({"pe.macs": 2})), "whole_pe_array")
     module = re.search(r"^module whole_pe_array\((.*?)\);.*?^endmodule", array, re.M | re.S)
     ports = module[1].replace("\n", "").split(", ")
     declared = re.findall(r"^  (?:input|output) .*;$", module[0], re.M)

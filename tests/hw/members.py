@@ -78,8 +78,10 @@ def namespace(component: wiring.Component) -> dict[str, Any]:
     bound = inspect.signature(type(component).__init__).bind(component, *args, **kwargs)
     bound.apply_defaults()
     arguments = {name: value for name, value in bound.arguments.items() if value is not None}
-    module = vars(sys.modules[type(component).__module__])
-    return {**module, **vars(component), **arguments}
+    modules: dict[str, Any] = {}
+    for cls in reversed(type(component).__mro__):  # a docstring may be that of a class above
+        modules |= vars(sys.modules[cls.__module__])
+    return {**modules, **vars(component), **arguments}
 
 
 def _docstring(cls: type) -> str:

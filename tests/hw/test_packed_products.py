@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.emit.verilog import emit
-from hw.pe.pe import PE
+from hw.pe.dense import DensePE
 from sim.rtl import RtlEngine
 from sim.verilator import Build, build_library
 
@@ -51,7 +51,7 @@ class Exhaustive(Block):
         m.d.comb += [
             weights.as_value().eq(at),
             narrow.eq(word),
-            ours.as_value().eq(PE(Config.of(CONFIG))._products(m, narrow, weights)),
+            ours.as_value().eq(DensePE(Config.of(CONFIG))._products(m, narrow, weights)),
             wanted[0].eq(narrow * weights[0]),
             wanted[1].eq(narrow * weights[1]),
             self.cmd.ready.eq(~running),

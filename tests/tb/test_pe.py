@@ -6,7 +6,7 @@ import pytest
 
 import tb.build
 from hw.arch.config import Config
-from hw.pe.pe import PE
+from hw.pe.dense import DensePE
 from sim.netlist.cells import cell_models
 from tb.build import simulate
 from tb.cases import blocks
@@ -74,7 +74,7 @@ NETLIST = {"pe.weight_zero_points": True, "pe.filter_spad": 4096, "pe.psum_spad"
 
 def passes_on_the_netlist():
     case = {"config": NETLIST, "seed": "netlist", "passes": 12}
-    block = partial(PE, Config.of(NETLIST))
+    block = partial(DensePE, Config.of(NETLIST))
     simulate(block, "pe_bench", case, test="random_passes", netlist=True)
 
 

@@ -1,9 +1,10 @@
 """The psum output of a column: words of the segments' tails become beats for the buffer."""
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -11,14 +12,8 @@ from hw.arch.config import Config
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.base.queue import Queue
-from hw.pe.layouts import ChainWord, at_once, end_shape, reaches
-
-
-class CollectorBeat(data.ArrayLayout):
-    """`noc.psum_out` psums; a window's last beat may hold fewer, the rest is anything."""
-
-    def __init__(self, config: Config):
-        super().__init__(signed(config.array.psum_width), config.noc.psum_out)
+from hw.noc.psums import CollectorBeat
+from hw.pe.layouts import ChainWord, at_once, end_shape, reaches, segment_ends
 
 
 class CollectorConfig(data.StructLayout):
@@ -45,11 +40,39 @@ class CollectorConfig(data.StructLayout):
         )
 
 
+def collector_constants(config: Config, constants: data.View) -> dict[str, ValueLike]:
+    """The fields of `CollectorConfig` that follow from a pass table's `CONSTANTS`."""
+    return {
+        **segment_ends(config, constants),
+        "odd": constants.odd,
+        "windows": constants.windows,
+        "single": constants.windows == 1,
+    }
+
+
 class ColumnCollector(Block):
     """Takes every window's psums, segment by segment from the bottom, and packs them into beats.
 
     The row of the next word is known a cycle ahead. No PE has a word of a pass within three cycles
     after its issue, with `control.pipeline` five: so long the collector may take to learn of it.
+
+    Timing
+    ------
+    A pass of one window; both rows are tails of segments, of two slots each.
+
+        cycle                     0  1  2  3  4  5  6  7  8  9
+        issued                    1  1  1  1  1  1  1  1  1  1
+        inputs.0.valid            0  0  0  0  1  1  0  0  0  0
+        inputs.0.payload.psums.0  .  .  .  .  5  6  .  .  .  .
+        inputs.0.ready            0  0  1  1  1  1  0  0  0  0
+        inputs.1.valid            0  0  0  0  1  1  1  1  0  0
+        inputs.1.payload.psums.0  .  .  .  .  7  7  7  8  .  .
+        inputs.1.ready            0  0  0  0  0  0  1  1  0  0
+        done                      0  0  0  0  0  0  0  0  1  1
+        output.valid              0  0  0  0  0  0  1  0  1  0
+        output.payload.0          .  .  .  .  .  .  5  .  7  .
+        output.payload.1          .  .  .  .  .  .  6  .  8  .
+        output.ready              1  1  1  1  1  1  1  1  1  1
 
     Members
     -------
@@ -87,6 +110,8 @@ class ColumnCollector(Block):
         configs = Signal(self.configs.shape(), reset_less=True)
         announced, issued = Signal(2), Signal(2)
         m.d.sync += [
+            # A copy of its own for each column: the tables are wired to all of them, and no word
+            # comes before it is there.
             configs.eq(self.configs),
             announced.eq(self.issued),
             issued.eq(announced),  # a cycle after the pass's configuration
@@ -101,22 +126,22 @@ class ColumnCollector(Block):
         wanted = Signal.like(here)  # a cycle later
         m.d.sync += here.eq(wanted)
         word = Signal(ChainWord(config))
-        arrived = Signal()
-        may, taken = Signal(), Signal()  # a word may come; it does
-        m.d.comb += taken.eq(may & arrived)
-        m.d.comb += arrived.eq(
+        entry = _Entry(*(Signal(name=name) for name in ("arrived", "may", "taken")))
+        m.d.comb += entry.taken.eq(entry.may & entry.arrived)
+        m.d.comb += entry.arrived.eq(
             running
             & Cat(here[i] & one.valid & one.payload.tail for i, one in enumerate(self.inputs)).any()
         )
         chosen = self._chosen(m, here, wanted)
+        # `chosen` has a bit for each row: masks and an OR need no decoder in front of the words.
         masked = [Mux(chosen[i], one.payload.as_value(), 0) for i, one in enumerate(self.inputs)]
         m.d.comb += word.eq(reduce(or_, masked))
         # Whether a word has come is left out: no path leads from one PE to all others.
         m.d.comb += [
-            one.ready.eq(running & may & here[i] & one.payload.tail)
+            one.ready.eq(running & entry.may & here[i] & one.payload.tail)
             for i, one in enumerate(self.inputs)
         ]
-        segment_done = self._pack(m, current, word.psums, arrived, may, taken, queue.input)
+        segment_done = self._pack(m, current, word.psums, entry, queue.input)
 
         top = Signal()  # no tail follows in this window
         last_window = self._windows(m, current, running, segment_done & top)
@@ -129,6 +154,7 @@ class ColumnCollector(Block):
             top.eq(~above.any()),
             passes.eq(Mux(running, segment_done & top & last_window, ~waiting & ~now.active)),
         ]
+        # Found from registers and ahead of the word, so that no priority chain stands in its path.
         first, again = _lowest(now.tails), _lowest(current.tails)
         if not config.control.pipeline:  # the pass after this one begins at once
             following = _lowest(of_bank(m, configs, ~bank, "following").tails)
@@ -178,7 +204,9 @@ class ColumnCollector(Block):
             m.d.sync += [behind.eq(behind.init), ends.eq(0)]
         return last
 
-    def _pack(self, m: Module, current, word, arrived, may, taken, beats):
+    def _pack(
+        self, m: Module, current: data.View, word: data.View, entry: "_Entry", beats
+    ) -> Signal:
         """Pack psums without gaps; a segment's end closes the beat. Returns "segment done".
 
         A word of two psums may fill a beat and leave one psum over, which starts the next beat, or
@@ -196,22 +224,22 @@ class ColumnCollector(Block):
         total = Signal(range(width + lanes))
         push, last, over, done = (Signal(name=n) for n in ("push", "last", "over", "done"))
         m.d.comb += [
-            last.eq(self._last(m, taken, current.slot_end, "slot")),
+            last.eq(self._last(m, entry.taken, current.slot_end, "slot")),
             count.eq(lanes),
             total.eq(level + count),
             over.eq(total > width if lanes == 2 else 0),
             push.eq(last | (total >= width if lanes == 2 else level == width - 1)),
-            may.eq(~flush & (~push | beats.ready)),
-            beats.valid.eq(flush | (arrived & push)),
-            done.eq(Mux(flush, beats.ready, taken & last & ~over)),
+            entry.may.eq(~flush & (~push | beats.ready)),
+            beats.valid.eq(flush | (entry.arrived & push)),
+            done.eq(Mux(flush, beats.ready, entry.taken & last & ~over)),
         ]
         if lanes == 2:
-            with m.If(current.odd & self._last(m, taken, current.step_end, "step")):
+            with m.If(current.odd & self._last(m, entry.taken, current.step_end, "step")):
                 m.d.comb += count.eq(1)
         for i in range(width):
             fresh = word[0] if lanes == 1 else Mux(level == i, word[0], word[1])
             m.d.comb += beats.payload[i].eq(Mux(level > i, held[i], fresh))
-        with m.If(taken):
+        with m.If(entry.taken):
             with m.If(push):
                 m.d.sync += [level.eq(over), flush.eq(over & last)]
                 with m.If(over):
@@ -235,6 +263,18 @@ class ColumnCollector(Block):
         with m.If(taken & last):
             m.d.sync += index.eq(0)
         return last
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The handshake of the word that is wanted: it `arrived`, it `may` come, it is `taken`.
+
+    `may` never depends on `arrived`, which comes late out of the column's PEs.
+    """
+
+    arrived: Signal
+    may: Signal
+    taken: Signal
 
 
 def _lowest(bits: Value) -> Value:
