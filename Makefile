@@ -10,6 +10,8 @@
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
+#   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
+#                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
@@ -34,8 +36,8 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  test-examples link-campaign virtual-board contract netlist mutants build-board bitstreams \
-  clean
+  test-examples link-campaign virtual-board bench-acceptance contract netlist mutants \
+  build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -96,6 +98,11 @@ link-campaign: $(STAMPS)/dev
 
 virtual-board: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.virtual_board.run
+
+# The environment takes some 200 MB of packages from the index.
+bench-acceptance: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.bench.run $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/bench_acceptance.json
 
 # Boards with an open flow. A build takes up to 90 minutes.
 BOARDS := ulx3s-85f orangecrab-25f orangecrab-85f ecpix5-85f tang-nano-20k icebreaker

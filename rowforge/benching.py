@@ -24,6 +24,8 @@ MOST_STALLS = 0.9
 
 _ENGINES_ONLY = ("glb", "post", "control")  # a processor does their work
 _PACKAGES = ("cocotb", "cocotbext.axi", "cocotbext.uart")
+_PROCESSORS_PACKAGES = ("pythondata_cpu_picorv32", "ziglang")
+_WITH_PROCESSOR = ("accelerator", "link")  # the blocks that hold the whole of the hardware
 _OF_COCOTB = ("WAVES", "GUI", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "COCOTB_TEST_MODULES")
 RESULTS = "results.xml"
 
@@ -91,12 +93,15 @@ class BenchOutcome:
         return list(ElementTree.parse(self.results).iter("testcase"))
 
 
-def check_tools(simulator: str, waves: str = "") -> None:
+def check_tools(config: Config, blocks: tuple[str, ...], simulator: str, waves: str = "") -> None:
     """Refuse to begin without a package or program; `RowforgeError` names how to get it."""
-    absent = [name for name in _PACKAGES if not _importable(name)]
+    needed: tuple[str, ...] = _PACKAGES
+    if config.control.microcontroller and not set(blocks).isdisjoint(_WITH_PROCESSOR):
+        needed += _PROCESSORS_PACKAGES
+    absent = [name for name in needed if not _importable(name)]
     if absent:
         raise RowforgeError(
-            f"benches need the Python package {absent[0].replace('.', '-')}: "
+            f"benches need the Python package {absent[0].replace('.', '-').replace('_', '-')}: "
             "pip install 'rowforge[bench]'"
         )
     from tb.runners import missing
@@ -118,7 +123,7 @@ def _importable(name: str) -> bool:
 
 
 def _fst_headers() -> bool:
-    command = [os.environ.get("CXX", "g++"), "-E", "-x", "c++", "-"]
+    command = ["g++", "-E", "-x", "c++", "-"]  # the compiler that builds the simulator
     source = "#include <lz4.h>\n#include <zlib.h>\n"
     return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
 

@@ -1,22 +1,19 @@
 """The wheel, installed in a fresh environment and used from another folder."""
 
-import os
 import subprocess
-import sys
-import venv
 import zipfile
 
 import pytest
 
 from tests.support.packages import ROOT, SHIPPED
+from tests.support.wheel import build_wheel, install, outside
 
 pytestmark = pytest.mark.slow
 
 
 def run(*command, cwd, check=True):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True
+        [str(part) for part in command], cwd=cwd, env=outside(), capture_output=True, text=True
     )
     if check:
         assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
@@ -25,31 +22,13 @@ def run(*command, cwd, check=True):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built from a copy of the sources so that the tree stays clean."""
-    source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
-        (source / name).write_bytes((ROOT / name).read_bytes())
-    for package in (*SHIPPED, "tests"):
-        for path in (ROOT / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                copy = source / path.relative_to(ROOT)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(path.read_bytes())
-    out = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    run(*pip, "wheel", "--no-deps", "--wheel-dir", out, source, cwd=out)
-    (found,) = out.glob("rowforge-*.whl")
-    return found
+    return build_wheel(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     """The command of a fresh environment that holds the wheel and its dependencies, no more."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=folder)
-    return folder / "bin" / "rowforge"
+    return install(wheel, tmp_path_factory.mktemp("environment") / "venv") / "rowforge"
 
 
 def test_the_wheel_holds_the_packages_and_their_data_only(wheel):

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         raise RowforgeError(f"--runs must be at least 1, not {args.runs}")
     config = required_config(args)
     blocks = chosen_blocks(config, args.block)
-    check_tools(args.sim, args.waves)
+    check_tools(config, blocks, args.sim, args.waves)
     check_folder(args.output)
     args.output.mkdir(parents=True, exist_ok=True)
     progress = Progress()

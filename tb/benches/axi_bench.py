@@ -104,7 +104,7 @@ async def control(dut: Any, stall: float) -> None:
     bench = AxiBench(dut, seed=case["seed"], stall=stall)
     await bench.start()
     await bench.source.send(AxiStreamFrame(case["program"]))
-    for _ in range(200):
+    for _ in range(case["settle"]):
         await RisingEdge(dut.aclk)
     assert bench.sink.empty() and bench.sink.idle()
     before = await bench.read(Register.WORDS_IN)
@@ -121,7 +121,7 @@ async def control(dut: Any, stall: float) -> None:
     assert part.resp == AxiResp.SLVERR
     assert await bench.read(Register.PACKET) == 0
     await bench.registers.write_dword(Register.CONTROL, 1)
-    for _ in range(200):
+    for _ in range(case["settle"]):
         await RisingEdge(dut.aclk)
     assert await bench.read(Register.STATE) == 0
     assert await bench.read(Register.WORDS_IN) == len(case["program"]) - before

@@ -9,10 +9,12 @@ from tb.cases.case import Case, Demand
 from tb.models import program
 
 _CYCLES = 60_000  # that a phase may take
-# Icarus simulates some hundred cycles a second of a large array: its layers are smaller.
+# MACs a PE of a layer at most. Icarus simulates some hundred cycles a second of a large array: the
+# more PEs, the smaller the layers.
 _MACS = 4000
-_MACS_OF_LARGE = 300
-_LARGE = 48  # PEs
+_LEAST_MACS = 300
+_MACS_OF_ARRAY = 48_000
+_FIRMWARES_SHARE = 100  # firmware moves every word by itself, so its layers are smaller still
 
 
 def phases_case(
@@ -50,8 +52,9 @@ def accelerator(config: Config, demand: Demand) -> list[Case]:
 
     A processor in the place of the engines keeps no counters of time.
     """
-    largest = _MACS if config.array.rows * config.array.cols < _LARGE else _MACS_OF_LARGE
-    largest //= 10 if config.control.microcontroller else 1
+    most = _MACS_OF_ARRAY // (config.array.rows * config.array.cols)
+    largest = min(_MACS, max(_LEAST_MACS, most))
+    largest //= _FIRMWARES_SHARE if config.control.microcontroller else 1
     rate = demand.rate(0.4)
 
     def layers(name: str, count: int, *, counters: bool = False) -> program.Phase:

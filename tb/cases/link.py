@@ -36,6 +36,9 @@ from tb.cases.case import Case, Demand
 
 Item = dict[str, int]
 
+# Cycles in which the accelerator has answered a few commands, or has nothing to do after a reset.
+_SETTLES = 200
+_FIRMWARE_SETTLES = 20_000
 FRAMES = 12
 SIZES = (1, 2, 3, 20, 28, 253, 254, 255, 508, 509)
 
@@ -259,6 +262,7 @@ def axi(config: Config, demand: Demand) -> Case:
         values={
             "seed": demand.seed,
             "stalls": demand.stalls,
+            "settle": _FIRMWARE_SETTLES if config.control.microcontroller else _SETTLES,
             "program": [
                 *begin(ANY_CONFIGURATION),
                 *command(Opcode.IDENTIFY),

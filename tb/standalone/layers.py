@@ -44,7 +44,7 @@ class LayerBlock:
     def check(self, place: int, bits: str) -> None:
         """Compare a word, the highest bit first; place 0 is the header."""
         if place == 0:
-            self._equal(bits, self.header, f"the header of {self.name}")
+            self._equal(bits, self.header, f"{self.name}, {self.first_coordinate(1)}: the header")
         elif "words" in self._entry:
             wanted = self._entry["words"][place - 1]
             if wanted is not None:
@@ -56,10 +56,10 @@ class LayerBlock:
                     raise WrongLayerError(f"{self.name}, {at}: {got}, not {wanted}")
 
     def first_coordinate(self, place: int) -> str:
-        """Where the first value of a word belongs."""
-        if place == 0 or "words" in self._entry:
+        """Where the first value of a word belongs, or of the word after the header."""
+        if "words" in self._entry:
             return f"word {place}"
-        return self.coordinate((place - 1) * WORD_BITS // int(self._entry["bits"]))
+        return self.coordinate(max(place - 1, 0) * WORD_BITS // int(self._entry["bits"]))
 
     def coordinate(self, index: int) -> str:
         """Item, row, column and channel of a value in the layer's whole output."""

@@ -80,6 +80,7 @@ def changed(verilog, module, pattern, replacement):
     [
         ("gated_adder", r" \+ ", " - ", "layer conv"),
         ("lane_reducer", r" > ", " < ", "layer pool"),
+        ("word_splitter", r"(words__payload >> )(\w+);", r"\1(\2 >> 1);", "layer conv"),
     ],
 )
 def test_a_bug_is_named_by_layer_and_coordinate(
@@ -95,7 +96,8 @@ def test_a_bug_is_named_by_layer_and_coordinate(
     done = make(tmp_path)
     assert done.returncode != 0
     said = (
-        r"WrongLayerError: %s \(\w+\), item 0, row \d+, column \d+, channel \d+: -?\d+, not -?\d+"
+        r"WrongLayerError: %s \(\w+\), item 0, row \d+, column \d+, channel \d+: "
+        r"(the header is )?-?\d+, not -?\d+"
     )
     assert re.search(said % layer, done.stdout), done.stdout[-3000:]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from hw.arch.config import Config
+from rowforge.configs import preset
 from tb.cases import link
 from tb.cases.case import Demand
 
@@ -20,3 +21,10 @@ def test_axi(width):
     link.axi(
         Config.of({**SMALL, "control.col_patterns": 2, "link.width": width}), Demand(seed=width)
     ).run()
+
+
+@pytest.mark.slow
+def test_axi_of_a_microcontroller():
+    """Firmware answers later than engines; resets and refusals are the same."""
+    changes = {"array.rows": 3, "array.cols": 2, "link.width": 16}
+    link.axi(Config.of({**preset("icebreaker").values(), **changes}), Demand()).run()

@@ -136,6 +136,18 @@ def test_missing_packages_name_the_extra(capsys, config_file, monkeypatch):
     assert "cocotbext-axi: pip install 'rowforge[bench]'" in outcome.err
 
 
+def test_missing_packages_of_the_processor_are_named_before_anything_runs(
+    capsys, monkeypatch, tmp_path
+):
+    right = benching._importable
+    monkeypatch.setattr(benching, "_importable", lambda name: name != "ziglang" and right(name))
+    arguments = ("bench", "--preset", "icebreaker", "-o", tmp_path / "out")
+    outcome = rowforge(capsys, *arguments)
+    assert outcome.status == 2
+    assert "Python package ziglang: pip install 'rowforge[bench]'" in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_fst_needs_headers(capsys, config_file, monkeypatch):
     monkeypatch.setattr(benching, "_fst_headers", lambda: False)
     outcome = bench(capsys, config_file, "--sim", "verilator", "--waves", "fst")
