@@ -6,7 +6,7 @@ group, tap range, filter row). A column holds one task for each of its *units*; 
 have one channel group per task instead of one per pair.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 from compiler.mapper.cost import Cost
@@ -120,7 +120,8 @@ class Mapping:
 class MappedBlock:
     """A box of the output that one mapping covers without remainder, and its estimated cost.
 
-    A program keeps no cost: blocks that are read from one (`nest.locate`) have none.
+    A program keeps no cost: blocks that are read from one (`nest.locate`) have none. Blocks are
+    equal if they cover the same box in the same way.
 
     Ranges are half open, in output rows, output columns and filters of the nest; all items.
     `chosen`: of a linear mapping, only these of its waves; None: all.
@@ -130,7 +131,7 @@ class MappedBlock:
     rows: tuple[int, int]
     columns: tuple[int, int]
     filters: tuple[int, int]
-    load: Cost = Cost()
+    load: Cost = field(default=Cost(), compare=False)
     chosen: tuple[int, int] | None = None
 
     def waves(self, shape: ConvShape) -> tuple[int, int, int, int]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
@@ -64,8 +64,9 @@ class LayerTraffic:
 
 
 class _Moved(NamedTuple):
-    """A kind of link words; `tensor` is the index of the one that is moved, or -1."""
+    """Link words of a kind for a layer; `tensor` is the index of the one that is moved, or -1."""
 
+    layer: int
     data: DataType
     direction: Direction
     hidden: bool
@@ -77,9 +78,7 @@ class LinkCounter:
 
     def __init__(self, config: Config) -> None:
         self._per_word = LINK_WORD_BITS // config.array.data_width  # weights of a link word
-        self._moved: defaultdict[int, defaultdict[_Moved, int]] = defaultdict(
-            lambda: defaultdict(int)
-        )
+        self._moved: defaultdict[tuple[Any, ...], int] = defaultdict(int)  # fields of `_Moved`
         self._resident: defaultdict[int, int] = defaultdict(int)
 
     def count(
@@ -96,7 +95,7 @@ class LinkCounter:
 
         READ brings them in. Of a host tensor, whose index is `tensor`, they are INPUT or OUTPUT.
         """
-        self._moved[layer][_Moved(data, direction, hidden, tensor)] += words
+        self._moved[layer, data, direction, hidden, tensor] += words
 
     def stay(self, layer: int, words: int) -> None:
         """Filters that would be so many link words are read on the chip."""
@@ -108,24 +107,30 @@ class LinkCounter:
         outputs : tensors that the host wants. Others that the accelerator both stores and loads
             are spills.
         """
-        moved = [kind for kinds in self._moved.values() for kind in kinds if kind.tensor >= 0]
-        stored = {kind.tensor for kind in moved if kind.direction is Direction.WRITE}
-        spilled = stored & {kind.tensor for kind in moved if kind.direction is Direction.READ}
-        spills = {(tensor, Direction.READ) for tensor in spilled}
-        spills |= {(tensor, Direction.WRITE) for tensor in spilled.difference(outputs)}
-        return {layer: self._layer(layer, spills) for layer in {*self._moved, *self._resident}}
-
-    def _layer(self, layer: int, spills: Collection[tuple[int, Direction]]) -> LayerTraffic:
-        words: defaultdict[Access, int] = defaultdict(int)
-        times: defaultdict[str, int] = defaultdict(int)
-        for kind, count in self._moved[layer].items():
-            spilled = (kind.tensor, kind.direction) in spills
-            data = DataType.SPILL if spilled else kind.data
-            words[Access(Level.LINK, data, kind.direction)] += count
-            times[_time(kind)] += count
-        if self._resident[layer]:
-            words[RESIDENT] += self._resident[layer] * self._per_word
-        return LayerTraffic(Accesses.of(words), Transfers(**times))
+        moved = [(_Moved(*kind), words) for kind, words in self._moved.items()]
+        tensors = {
+            way: {kind.tensor for kind, _ in moved if kind.direction is way and kind.tensor >= 0}
+            for way in Direction
+        }
+        spilled = tensors[Direction.READ] & tensors[Direction.WRITE]
+        spills = {
+            (tensor, way)
+            for way in Direction
+            for tensor in spilled
+            if way is Direction.READ or tensor not in outputs
+        }
+        words: defaultdict[int, defaultdict[Access, int]] = defaultdict(lambda: defaultdict(int))
+        times: defaultdict[int, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for kind, count in moved:
+            data = DataType.SPILL if (kind.tensor, kind.direction) in spills else kind.data
+            words[kind.layer][Access(Level.LINK, data, kind.direction)] += count
+            times[kind.layer][_time(kind)] += count
+        for layer, count in self._resident.items():
+            words[layer][RESIDENT] += count * self._per_word
+        return {
+            layer: LayerTraffic(Accesses.of(found), Transfers(**times[layer]))
+            for layer, found in words.items()
+        }
 
 
 def _time(kind: _Moved) -> str:

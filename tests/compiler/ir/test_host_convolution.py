@@ -10,6 +10,7 @@ from compiler.frontends import load_model
 from compiler.ir.host_convolution import conv_step
 from compiler.ir.ops import Conv
 from compiler.options import CompileOptions
+from hw.arch.accesses import Level
 from hw.arch.config import Config
 from hw.arch.config.file import render_toml
 from hw.arch.errors import RowforgeError
@@ -126,7 +127,7 @@ def test_host_and_array_layers_mix(tmp_path):
         run_and_compare(heavy, config, dump=dump)
     program = compile_graph(heavy, config, CompileOptions(allow_host_mac=True, profile=True))
     assert [layer.where for layer in program.layers] == ["array", "host", "array", "array"]
-    assert program.layers[1].link_bytes
+    assert program.layers[1].accesses.words(Level.LINK) > 0
     assert program.layers[1].macs == wide.macs
     document = report(program, {}, None)
     on_array = sum(layer.macs for layer in program.layers if layer.where == "array")
