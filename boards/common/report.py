@@ -89,7 +89,7 @@ def begin(board: Board, config: Config, seed: int) -> BuildReport:
         pes=config.array.rows * config.array.cols,
         multipliers=config.multipliers,
         configuration_hash=f"{config_hash(config):016x}",
-        configuration=config.as_dict(),
+        configuration=config.as_dict(hardware=True),
         available={
             "lut": budget.lut,
             "ff": budget.ff,

@@ -21,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_objective(parser)
     parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="cycles of the exact model, over a link of one word a cycle and over the slow one, in "
+        "place of the mapper's estimate; a second for about a million cycles",
+    )
+    parser.add_argument(
         "--rtl",
         action="store_true",
         help="also run the layers on the RTL with random data, every output compared with the "
@@ -37,7 +43,12 @@ def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
     options = CompileOptions(objective=args.objective)
     report = reproduce(
-        args.network, required_config(args), options, layers=args.layers, rtl=args.rtl
+        args.network,
+        required_config(args),
+        options,
+        layers=args.layers,
+        exact=args.exact,
+        rtl=args.rtl,
     )
     print(json.dumps(report, indent=1) if args.json else text(report))
     wrong = failures(report)

@@ -77,6 +77,7 @@ def test_without_the_golden_model_nothing_is_counted(capsys, model, ties, tmp_pa
     assert outcome.err == ""
 
 
+@pytest.mark.slow
 def test_on_an_accelerator_layers_of_floats_are_not_counted_others_have_none(model) -> None:
     compiled = package.compile_model(model, package.preset("tiny"))
     x = np.ones((1, 2), dtype=np.int8)

@@ -52,7 +52,7 @@ def test_the_report_has_the_contracts_keys_and_ours(alexnet):
     assert set(alexnet["total"]) == TOTAL_KEYS | EXTRA | OURS
     assert [layer["name"] for layer in alexnet["layers"]] == [f"conv{n}" for n in range(1, 6)]
     for layer in alexnet["layers"]:
-        assert set(layer) == LAYER_KEYS | EXTRA | OURS | {"estimated_cycles"}
+        assert set(layer) == LAYER_KEYS | EXTRA | OURS
         assert layer["cycles"] == layer["model_cycles"]
 
 
@@ -69,6 +69,23 @@ def test_the_published_figures_are_beside_ours(alexnet):
         assert theirs["utilization"] == round(layer["macs"] / 168 / theirs["cycles"], 4)
     conv1 = alexnet["layers"][0]["published"]
     assert (conv1["ms"], conv1["active_pes"]) == (table.layers["conv1"].processing_ms, 154)
+
+
+def test_the_exact_model_counts_in_place_of_the_estimate(monkeypatch):
+    shape = LayerShape("conv3", 7, 16, 16, 3, 1, 1)
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
+    config = Config.of(TINY16)
+    estimated, exact = (
+        reproduction.reproduce("alexnet", config, exact=exact) for exact in (False, True)
+    )
+    work = Workload(config, shape, 4)
+    (row,) = exact["layers"]
+    assert (row["cycles"], row["chip_link_cycles"]) == (work.exact_cycles(), work.exact_cycles(0.3))
+    assert row["chip_link_cycles"] > row["link_bytes"] / 8 / 0.3
+    assert estimated["layers"][0]["cycles"] == work.cycles
+    for key in ("cycles", "chip_link_cycles"):
+        assert abs(estimated["total"][key] / exact["total"][key] - 1) < 0.1
+    assert estimated["counts"] != exact["counts"]
 
 
 def test_chosen_layers_by_name_and_number(capsys):
@@ -159,7 +176,7 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
     assert run["within"] == (abs(run["difference"]) <= max(16, run["cycles"] // 100))
 
 
-@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("width", [8, pytest.param(16, marks=pytest.mark.slow)])
 def test_random_layers_equal_the_golden_model_without_time(width):
     config = Config.of(TINY16 | {"array.data_width": width, "array.psum_width": 2 * width})
     run = run_layer(

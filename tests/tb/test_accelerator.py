@@ -188,6 +188,7 @@ def test_surplus_filters_do_not_reach_the_next_program():
     run(config, phases, seed="surplus", stall=0.0)
 
 
+@pytest.mark.slow
 def test_boxes_walk_backwards():
     """Strides count modulo 2^20: a box may go down."""
     config = Config.of(RECOVERY)

@@ -16,7 +16,8 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("width", [64, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [64, 16])
 def test_axi(width):
     link.axi(
         Config.of({**SMALL, "control.col_patterns": 2, "link.width": width}), Demand(seed=width)

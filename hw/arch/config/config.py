@@ -1,7 +1,7 @@
 """The configuration of an accelerator: its sections together, and what follows from them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -149,9 +149,13 @@ class Config:
 
     # ---- in and out -----------------------------------------------------------------------
 
-    def as_dict(self) -> dict[str, dict[str, Value]]:
-        """All sections and their fields in declaration order."""
-        return asdict(self)
+    def as_dict(self, *, hardware: bool = False) -> dict[str, dict[str, Value]]:
+        """All sections and their fields in declaration order; `hardware`: as in `declared`."""
+        found: dict[str, dict[str, Value]] = {name: {} for name in SECTIONS}
+        for full_name, value in self.values(hardware=hardware).items():
+            section, _, name = full_name.partition(".")
+            found[section][name] = value
+        return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> "Config":

@@ -63,6 +63,7 @@ def test_some_of_these_layers_keep_psums() -> None:
     assert all(program.layers[0].accesses[access] > 0 for access in PSUMS)
 
 
+@pytest.mark.slow
 def test_the_stream_counts_the_link_as_the_model_does() -> None:
     """The model also counts BEGIN, which is no layer's, and the questions for counters."""
     programs = 0

@@ -79,6 +79,7 @@ def test_all_sources_have_sites_and_every_change_can_be_read() -> None:
         assert ast.dump(ast.parse(site.apply(source))) != ast.dump(ast.parse(source))
 
 
+@pytest.mark.slow
 def test_a_choice_follows_from_its_seed() -> None:
     first, second = (random.Random(9).sample(all_sites(), 30) for _ in range(2))
     assert first == second

@@ -17,6 +17,7 @@ LAYER = LayerShape("conv", 27, 48, 128, 5, 1, 2)
 CHIP = preset("eyeriss_v1")
 
 
+@pytest.mark.slow
 def test_a_slow_link_moves_less_and_wins_over_the_link():
     config = CHIP.with_values({"link.rate": 0.3})
     graph = layer_graph("conv", [LAYER], data_width=16, batch=1)

@@ -259,6 +259,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 def test_the_array_takes_the_kinds_of_the_configuration(second):
     assert instances(emit(PEArray(SMALL), "x")) == PLAIN
     assert instances(emit(PEArray(of_kind(SMALL, pe="second")), "x")) == {

@@ -73,6 +73,7 @@ def test_layers_of_the_accelerator(capsys, config_file):
     assert "layers_stalled" in outcome.out
 
 
+@pytest.mark.slow
 def test_a_failure_is_told(capsys, config_file, monkeypatch):
     """A bench that is told the wrong configuration fails: status 1, the row and the results."""
     right = blocks.glb
