@@ -8,9 +8,12 @@ only these need a proof.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+
+from benchmarks.unchanged.rewriting import inlined, same_but_for_names
 
 _MODULE = re.compile(r"^module (\w+) ?\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\w+) (?:#\(.*?^  \) )?(\w+) \($", re.MULTILINE | re.DOTALL)
@@ -100,6 +103,15 @@ class Design:
         lines = "".join(f"  {direction} {port};\n" for direction, port in ports)
         return f"module {called}({names});\n{lines}endmodule\n"
 
+    def inlining(self, name: str, instance: str) -> "Design":
+        """The design with the contents of an instance in its parent: a level of hierarchy less."""
+        flat = copy(self)
+        child = _ATTRIBUTE.sub("", self.modules[self.children(name)[instance]])
+        parent = _ATTRIBUTE.sub("", self.modules[name])
+        flat.modules = {**self.modules, name: inlined(parent, instance, child)}
+        flat._digests = {}
+        return flat
+
     def reached(self) -> set[str]:
         """All modules below the top one, itself too."""
         seen, left = set[str](), [self.top]
@@ -153,6 +165,10 @@ def _unlike(before: Design, after: Design) -> Iterator[Pair]:
             continue
         seen.add((old, new))
         older, newer = before.children(old), after.children(new)
+        if newer.keys() - older.keys():
+            flat = _without_levels(after, new, older.keys())
+            if flat.children(new).keys() == older.keys():
+                after, newer = flat, flat.children(new)
         if older.keys() != newer.keys():
             only = ", ".join(sorted(older.keys() ^ newer.keys()))
             yield Pair(path, before.modules[old], after.modules[new], f"only one has {only}")
@@ -162,6 +178,13 @@ def _unlike(before: Design, after: Design) -> Iterator[Pair]:
         pair = _pair(before, after, (old, new), pairs, path)
         if pair is not None:
             yield pair
+
+
+def _without_levels(design: Design, name: str, wanted: Set[str]) -> Design:
+    """The design with the instances of a module inlined that are not wanted."""
+    for instance in sorted(design.children(name).keys() - wanted):
+        design = design.inlining(name, instance)
+    return design
 
 
 def _pair(
@@ -181,7 +204,7 @@ def _pair(
     texts = before.own_text(old, olds), after.own_text(new, news)
     if clash:
         return Pair(path, *texts, "instances of one module became instances of several")
-    if texts[0] == texts[1]:
+    if texts[0] == texts[1] or same_but_for_names(*texts):
         return None
     reasons = [
         f"ports of {name} differ"
