@@ -3,7 +3,7 @@
     import numpy as np
     import rowforge
 
-    config = rowforge.preset("tiny")  # or load_config("mine.toml"), or Config(rows=6, cols=6)
+    config = rowforge.preset("tiny")  # or load_config("mine.toml")
     rowforge.generate(config, "out")  # Verilog and its companions
     compiled = rowforge.compile_model("model.tflite", config)  # a program for that accelerator
     result = rowforge.run_program(compiled, np.load("x.npy"), "rtl", check=True)
