@@ -9,6 +9,9 @@ _TOKEN = re.compile(r"\\\S+|[A-Za-z_][\w$]*|\d+'s?[bodh][0-9a-fxz_]+|\d+|\S")
 _DECLARED = re.compile(
     r"^  (input|output|wire|reg)\b(?: signed)?(?: \[[^\]]*\])? (\\\S+|\w+)", re.MULTILINE
 )
+_PLAIN = re.compile(r"\w+|\\\S+").fullmatch
+_NUMBERED = re.compile(r"_\d+_").fullmatch
+_REGISTER = re.compile(r"^  reg (\[[^\]]*\] )?(\S+)( = \S+)?;$", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_\\]")
 _PORT = re.compile(r"^    \.(\\\S+ |\w+)\((.*)\),?$", re.MULTILINE)
 
@@ -47,16 +50,21 @@ def _parted(text: str) -> tuple[list[str], str]:
 def inlined(parent: str, instance: str, child: str) -> str:
     """The text of `parent` in which the contents of module `child` stand in place of an instance.
 
-    The child's signals get the name of the instance before theirs; its own instances keep their
-    names. Signals that yosys named by numbers get others, so that no proof takes them for those of
-    the same numbers elsewhere.
+    The child's signals keep their names where the parent has none of that name, and get the
+    instance's name before theirs elsewhere; the child's own instances keep their names. Signals
+    that yosys named by numbers get others, so that no proof takes them for those of the same
+    numbers elsewhere.
     """
     parent = re.sub(r"\b_(\d+)_(?!\w)", r"_parents_\1_", parent)
     header = re.search(rf"^  \w+ {re.escape(instance)} \(\n(.*?)^  \);\n", parent, re.M | re.S)
     assert header is not None, f"no instance {instance}"
     declared = _DECLARED.findall(child)
-    names = {name: f"{instance}__{name.lstrip(chr(92))}" for _, name in declared}
-    names = {name: new if re.fullmatch(r"\w+", new) else f"\\{new}" for name, new in names.items()}
+    taken = {name for _, name in _DECLARED.findall(parent)}
+    names = {
+        name: f"{instance}__{name.lstrip(chr(92))}" if name in taken or _NUMBERED(name) else name
+        for _, name in declared
+    }
+    names = {name: new if _PLAIN(new) else f"\\{new}" for name, new in names.items()}
 
     def renamed(found: re.Match[str]) -> str:
         token = found[0]
@@ -75,3 +83,25 @@ def inlined(parent: str, instance: str, child: str) -> str:
         left, right = (inside, outside) if ways[port.strip()] == "input" else (outside, inside)
         joined.append(f"  assign {left} = {right} ;")
     return parent.replace(header[0], "\n".join([body, *joined, ""]))
+
+
+def with_names_of(before: str, after: str) -> str:
+    """`after` with registers called as in `before` that can be no others.
+
+    A register that only one side has is taken for one that only the other has if both are alone of
+    their width and initial value. A proof must show that it is: it compares registers by names.
+    """
+    registers = [
+        {name: (width, value) for width, name, value in _REGISTER.findall(text)}
+        for text in (before, after)
+    ]
+    only = [
+        {name: form for name, form in ours.items() if name not in theirs}
+        for ours, theirs in (registers, registers[::-1])
+    ]
+    for name, form in only[0].items():
+        alike = [other for other, shape in only[1].items() if shape == form]
+        alone = len(alike) == 1 and list(only[0].values()).count(form) == 1
+        if alone and not re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", after):
+            after = re.sub(rf"(?<![\w$\\.]){re.escape(alike[0])}(?![\w$])", name, after)
+    return after

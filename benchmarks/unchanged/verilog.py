@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.unchanged.rewriting import inlined, same_but_for_names
+from benchmarks.unchanged.rewriting import inlined, same_but_for_names, with_names_of
 
 _MODULE = re.compile(r"^module (\w+) ?\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\w+) (?:#\(.*?^  \) )?(\w+) \($", re.MULTILINE | re.DOTALL)
@@ -206,6 +206,7 @@ def _pair(
         return Pair(path, *texts, "instances of one module became instances of several")
     if texts[0] == texts[1] or same_but_for_names(*texts):
         return None
+    texts = texts[0], with_names_of(*texts)
     reasons = [
         f"ports of {name} differ"
         for (one, other), name in names.items()
