@@ -18,6 +18,8 @@ RTL = "rtl"
 PACED = "rtl-paced"
 """The RTL over the slow link of `chip_link_rate`."""
 
+_SIMULATORS = (RTL, PACED, GOLDEN)
+
 
 def rtl_link(config: Config, rate: float = 1) -> Link:
     """A simulation of the emitted Verilog that shows its progress on a terminal."""
@@ -38,14 +40,12 @@ def paced_link(config: Config) -> Link:
 def _transport(url: SplitResult) -> Connection:
     if url.netloc or url.path or url.query:
         raise RowforgeError(f"target {url.scheme}: takes nothing after it, not {url.geturl()!r}")
-    return Connection(for_config=_SIMULATORS[url.scheme])
-
-
-_SIMULATORS: dict[str, Callable[[Config], Link]] = {
-    RTL: rtl_link,
-    PACED: paced_link,
-    GOLDEN: FunctionalAccelerator,
-}
+    links: dict[str, Callable[[Config], Link]] = {
+        RTL: rtl_link,
+        PACED: paced_link,
+        GOLDEN: FunctionalAccelerator,
+    }
+    return Connection(for_config=links[url.scheme])
 
 
 @cache

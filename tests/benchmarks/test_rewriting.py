@@ -109,7 +109,7 @@ def test_a_level_more_is_proved_equal_and_a_mistake_in_it_is_not():
         (pair,) = compare(before, after).unlike
         assert not pair.reason
         assert "inner" not in pair.after
-        assert equivalent([pair.before], [pair.after], seconds=60) is same
+        assert equivalent([pair.before], [pair.after], seconds=300) is same
 
 
 def test_names_of_a_level_do_not_meet_those_of_its_parent():

@@ -73,8 +73,9 @@ NETLIST = {"pe.weight_zero_points": True, "pe.filter_spad": 4096, "pe.psum_spad"
 
 
 def passes_on_the_netlist():
-    case = {"config": NETLIST, "seed": "netlist", "passes": 12}
-    block = partial(DensePE, Config.of(NETLIST))
+    config = Config.of(NETLIST)
+    case = {"config": config.as_dict(), "seed": "netlist", "passes": 12}
+    block = partial(DensePE, config)
     simulate(block, "pe_bench", case, test="random_passes", netlist=True)
 
 
