@@ -147,6 +147,12 @@ class RtlLink:
         self._results = np.concatenate([self._results, words])
         self._cycles += cycles
 
+    def reset(self) -> None:
+        """Reset the accelerator, whatever it does; words that are queued or not taken are lost."""
+        self._engine.reset()
+        self._pending.clear()
+        self._results = self._results[:0]
+
     def cycles(self) -> int:
         """Clock cycles from the first word of the last program to its last result."""
         return self._cycles

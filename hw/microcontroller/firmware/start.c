@@ -48,8 +48,10 @@ void go(void) {
         run();
 }
 #else
-// Memories hold anything at first; `begin` sets what has to be known.
+// Memories hold anything at first; `begin` sets what has to be known. The array has a reset of its
+// own, so that a reset of all finds it where it was: in the middle of a pass, or at another number.
 __attribute__((noreturn, used)) static void reset(void) {
+    set(REGISTER_RESET, 1);
     s.begun = 0;
     run();
 }

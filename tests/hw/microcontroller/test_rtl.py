@@ -7,8 +7,10 @@ from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.config import Config
+from hw.arch.program import Send
 from sim.golden import run_graph
 from sim.link import RtlLink
+from sw_driver.protocol.errors import LinkError
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
 
@@ -50,11 +52,23 @@ def test_layers_are_exact(config, stall_seed):
     specs = [program.tensors[index] for index in program.inputs]
     arrays = {x.name: rng.integers(-128, 128, x.shape).astype(x.dtype) for x in specs}
     link = RtlLink(config, stall_seed=stall_seed, patience=1_000_000, optimise=OPTIMISE)
-    outcome = Runtime(link, config).run(program, arrays)
     wanted = run_graph(graph, {x.key: arrays[x.name] for x in specs})
-    for index in program.outputs:
-        output = program.tensors[index]
-        np.testing.assert_array_equal(
-            outcome.tensors[index], wanted[output.key].reshape(output.shape)
-        )
+    for turn in range(3):
+        outcome = Runtime(link, config).run(program, arrays)
+        for index in program.outputs:
+            output = program.tensors[index]
+            np.testing.assert_array_equal(
+                outcome.tensors[index], wanted[output.key].reshape(output.shape)
+            )
+        if turn == 1:
+            _stop_in_the_middle(link, program)
+        link.reset()
     link.close()
+
+
+def _stop_in_the_middle(link, program):
+    """Send the program but for its last words, and let it get stuck where it then is."""
+    words = np.concatenate([step.words for step in program.steps if isinstance(step, Send)])
+    link.send(words[:-40])
+    with pytest.raises(LinkError):
+        link.receive(1 << 12)
