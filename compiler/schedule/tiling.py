@@ -106,14 +106,15 @@ def find_tiling(
     for choice in choices:
         if choice.groups <= too_few:
             continue
-        if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
+        # Ties are broken by the order of the bounds; one more search is not worth it.
+        if best is not None and (choice.figure[0] >= best.figure[0] or tried >= _MOST_TRIED):
             break
         found = _searched(space, operation, choice, goal)
         if found is None:
             too_few = choice.groups
             continue
         tried += 1
-        if best is None or found.figure < best.figure:
+        if best is None or found.figure[0] < best.figure[0]:
             best = found
     return best
 
