@@ -8,7 +8,13 @@ from hw.arch.config import LINK_WORD_BITS, Config
 
 SPARING = "sparing cycles"
 
-_HOST_ENERGY, _GLB_ENERGY, _ARRAY_ENERGY = 200, 6, 2  # a word's, in register file accesses
+PRICES = {Level.NETWORK: 2, Level.BUFFER: 6, Level.LINK: 200}
+"""What a 16-bit access costs at each level, in accesses of a register file.
+
+The normalised table of the Eyeriss papers. MACs and scratchpads are left out: their accesses are
+not counted yet.
+"""
+
 _TIES = 1e-4  # weight of the figure that breaks ties
 _SPARED = 3e-3  # cycles that `SPARING` gives for a buffer word less
 _BUFFER_SHARE = 1e-3  # of a link word, what a buffer word weighs in `traffic`
@@ -34,9 +40,9 @@ def objective(name: str, config: Config, cycles: Any, glb: Any, filters: Any) ->
     if name == "traffic":
         return streamed + _BUFFER_SHARE * glb + _BUFFER_SHARE * _TIES * cycles
     if name == "energy":
-        filter_energy = _GLB_ENERGY if config.buffer.weight_memory else _HOST_ENERGY
-        moved = _GLB_ENERGY * glb + filter_energy * filters + _ARRAY_ENERGY * (glb + filters)
-        return moved + _TIES * cycles
+        source = PRICES[Level.BUFFER if config.buffer.weight_memory else Level.LINK]
+        moved = PRICES[Level.BUFFER] * glb + source * filters
+        return moved + PRICES[Level.NETWORK] * (glb + filters) + _TIES * cycles
     waits = _SLOW_LINK * streamed / config.link.rate if config.link.rate < 1 else 0
     return cycles + waits + (_SPARED if name == SPARING else _TIES) * glb
 

@@ -67,15 +67,15 @@ def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTili
     """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
     if operation.multiplier or operation.raw:
         return None
-    schedules = sorted(_schedules(space, operation, goal), key=lambda schedule: schedule.least[0])
+    schedules = sorted(_schedules(space, operation, goal), key=lambda schedule: schedule.least)
     best: ChunkTiling | None = None
     for schedule in schedules[:_MOST_TRIED]:
         if best is not None and (
-            best.figure[0] <= schedule.least[0] or good_enough(goal, operation, best)
+            best.figure <= schedule.least or good_enough(goal, operation, best)
         ):
             break
         found = _weighed(space, operation, schedule, goal)
-        if found is not None and (best is None or found.figure[0] < best.figure[0]):
+        if found is not None and (best is None or found.figure < best.figure):
             best = found
     return best
 

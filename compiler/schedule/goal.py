@@ -2,20 +2,22 @@
 
 from typing import TypeAlias
 
+from compiler.mapper.objective import PRICES
 from compiler.stream.traffic import Transfers
 from hw.arch.accesses import Accesses, Level
 from hw.arch.accesses.sizes import access_bits
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 
-Figure: TypeAlias = tuple[float, float, float]
-"""What is to be small, and two figures that break ties, in this order."""
+Figure: TypeAlias = tuple[float, ...]
+"""What is to be small, then what breaks ties.
+
+Nothing breaks ties of `cycles`: the schedule found first stays, which is that of the smaller lower
+bound. A schedule of fewer words at equal cycles here may cost cycles in the layers that follow.
+"""
 
 OBJECTIVES = ("cycles", "traffic", "energy", "edp")
 
-# A 16-bit access at each level in register-file accesses: the normalised table of the Eyeriss
-# papers. Spads and MACs are left out: a schedule changes them little, and a mapping not at all.
-_PRICES = {Level.NETWORK: 2, Level.BUFFER: 6, Level.LINK: 200}
-_UNIT_BITS = 16
+_UNIT_BITS = 16  # of an access to which the prices belong
 _NONE = Accesses()
 
 
@@ -30,8 +32,8 @@ class Goal:
     config : Config
         `link.rate` prices transfers.
     objective : "cycles", "traffic", "energy" or "edp"
-        Cycles over a link of the configuration's rate, ties by link words; link words, then words
-        of the buffer; energy by the normalised table; the product of energy and cycles of a layer.
+        Cycles over a link of the configuration's rate; link words, then words of the buffer; energy
+        by the normalised table; the product of energy and cycles of a layer.
     """
 
     def __init__(self, config: Config, objective: str) -> None:
@@ -46,7 +48,7 @@ class Goal:
         """The figure of transfers beside so many cycles of computing, with accesses on the chip."""
         cycles, link = self.cycles(moves, computing), moves.words
         if self.objective == "cycles":
-            return (cycles, link, accesses.words(Level.BUFFER))
+            return (cycles,)
         if self.objective == "traffic":
             return (link, accesses.words(Level.BUFFER), cycles)
         energy = self._energy(link, accesses)
@@ -56,7 +58,7 @@ class Goal:
         """A figure with link words that a schedule causes before or after the layer."""
         cycles = words / self._rate
         if self.objective == "cycles":
-            return (figure[0] + cycles, figure[1] + words, figure[2])
+            return (figure[0] + cycles,)
         if self.objective == "traffic":
             return (figure[0] + words, figure[1], figure[2] + cycles)
         energy = self._energy(words, _NONE)
@@ -67,9 +69,9 @@ class Goal:
 
     def _energy(self, link_words: int, accesses: Accesses) -> float:
         """In accesses of a register file."""
-        total = link_words * 64 / _UNIT_BITS * _PRICES[Level.LINK]
+        total = link_words * LINK_WORD_BITS / _UNIT_BITS * PRICES[Level.LINK]
         for access, words in accesses.items():
-            if access.level in _PRICES:
+            if access.level in PRICES:
                 bits = access_bits(self.config, access)
-                total += words * bits / _UNIT_BITS * _PRICES[access.level]
+                total += words * bits / _UNIT_BITS * PRICES[access.level]
         return total

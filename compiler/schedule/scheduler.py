@@ -171,7 +171,7 @@ class Scheduler:
         tiling = None
         if chunks is None or not self._good_enough(operation, chunks):
             tiling = self._best_tiling(position, operation, operands, output)
-        if chunks is not None and (tiling is None or chunks.figure[0] < tiling[0][0]):
+        if chunks is not None and (tiling is None or chunks.figure < tiling[0]):
             return self._run_chunks(operation, operands[0], output, chunks)
         if tiling is None:
             raise RowforgeError(self._refusal(operation))
@@ -253,7 +253,7 @@ class Scheduler:
                 continue
             later = self._later(operands, output, kept)
             cost = self.goal.beyond(tiling.figure, later)
-            if best is None or cost[0] < best[0][0]:
+            if best is None or cost < best[0]:
                 best = (cost, tiling)
         return best
 

@@ -106,15 +106,14 @@ def find_tiling(
     for choice in choices:
         if choice.groups <= too_few:
             continue
-        # Ties are broken by the order of the bounds; one more search is not worth it.
-        if best is not None and (choice.figure[0] >= best.figure[0] or tried >= _MOST_TRIED):
+        if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
             break
         found = _searched(space, operation, choice, goal)
         if found is None:
             too_few = choice.groups
             continue
         tried += 1
-        if best is None or found.figure[0] < best.figure[0]:
+        if best is None or found.figure < best.figure:
             best = found
     return best
 

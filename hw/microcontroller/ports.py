@@ -49,6 +49,8 @@ class Registers(Block):
         m = Module()
         inner = Module()
         inner.submodules.array = array = PEArray(self.config)
+        # The array's reset is the firmware's alone, and the firmware gives it first of all, after
+        # a reset of the whole design too: otherwise the array would go on with the pass it was in.
         m.submodules.core = ResetReplacer(self._written("RESET"))(inner)
         issued = Signal(2)
         with m.If(self._written("ISSUE")):
