@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Conv
+from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import INTEGER_RANGES
@@ -113,7 +114,7 @@ def make_case(seed: int, index: int) -> Case:
             "wrap": wrap,
             "dump": bool(rng.random() < 0.5),
             "profile": bool(rng.random() < 0.3),
-            "objective": str(rng.choice(["cycles", "cycles", "traffic", "energy"])),
+            "objective": str(rng.choice(OBJECTIVES)),
         },
         stall_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.5 else None,
     )

@@ -46,6 +46,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "one layer", "several layers", "residual", "several outputs", "tiles through the host",
         "channels in chunks", "two buffers of an operand", "two buffers of the output",
         "dump", "no dump", "profile", "objective cycles", "objective traffic", "objective energy",
+        "objective edp",
         "random stalls", "no stalls", "run twice",
     ),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 
 from compiler.ir.graph import Graph
+from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from tests.campaigns.fuzz.builder import GraphBuilder
@@ -57,7 +58,7 @@ def make_case(seed: int, index: int) -> NetworkCase:
             "wrap": False,
             "dump": False,
             "profile": bool(rng.random() < 0.2),
-            "objective": str(rng.choice(["cycles", "cycles", "traffic", "energy"])),
+            "objective": str(rng.choice(OBJECTIVES)),
         },
         stall_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.5 else None,
         simulated=simulated,
