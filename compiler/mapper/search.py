@@ -73,6 +73,7 @@ def _plan(
         if found is None:
             return None, crowded
         made = (table.block(*placed, (begin, end)) for placed in found[1])
-        blocks += [hold(config, shape, block, psum_beats) for block in made]
+        for block in made:
+            blocks += hold(config, shape, block, psum_beats)
         begin = end
     return Plan(shape=shape, blocks=tuple(blocks)), crowded

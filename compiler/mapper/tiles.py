@@ -67,13 +67,8 @@ class Tiles:
 
     def costs(self, down: NDArray[np.int64] | int = 1) -> NDArray[np.float64]:
         """Cost of each so many times below one another, with the sets of filters that it takes."""
-        total = down * self.waves
-        most = np.maximum(down, self.waves)
-        least = np.minimum(down, self.waves)
-        over = np.where(least <= self.held, least, 1)
-        for better in (most, total):
-            over = np.where(better <= self.held, better, over)
-        costs: NDArray[np.float64] = down * self.cost + total // over * self.once
+        sets = -(-down * self.waves // np.maximum(self.held, 1))
+        costs: NDArray[np.float64] = down * self.cost + sets * self.once
         return costs
 
     def cheapest(self) -> "Tiles":
