@@ -201,7 +201,7 @@ class Decoder(Block):
         with self._state(m, s, "DESCRIPTOR"):
             with m.If(s.position == s.expected):
                 m.next = "CHECK"
-            with m.Elif(~is_conv | self.engine.walk_idle):
+            with m.Elif(~is_conv | self.engine.conv_ready):
                 m.d.comb += [
                     self.command.ready.eq(1),
                     self.engine.descriptor.en.eq(self.command.valid & is_conv),

@@ -19,7 +19,8 @@ def control_port(config: Config) -> Signature:
 
     Members
     -------
-    descriptor, start_conv, walk_idle : words of a CONV descriptor; begin; the walk is over
+    descriptor, start_conv : words of a CONV descriptor, while `conv_ready`; begin
+    conv_ready, walk_idle : no CONV waits for another's walk to end; all walks are over
     rows, cols, params, table, memory : words or entries of the tables and the weight memory
     vector, start_vector, vector_busy : descriptor of VECTOR; begin; under way
     region, load, loading : a box of the buffer; begin to load; under way
@@ -28,7 +29,7 @@ def control_port(config: Config) -> Signature:
     store_failed, store_status, store_value : the block ended badly; only `flush` helps
     load_words, filters : payload streams; block : the data block
     quiet : array, post-processor and vector engine are idle
-    unfinished : CONV commands that have begun and not written all results, at most three
+    unfinished : CONV commands that have begun and not written all results, at most four
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
     counter_index, counter : a counter's place in its block, its value while `hold`;
@@ -60,6 +61,7 @@ def control_port(config: Config) -> Signature:
             ),
             "start_conv": Out(1),
             "walk_idle": In(1),
+            "conv_ready": In(1),
             "rows": Out(pattern(config.control.row_patterns, row_pattern_words(config.array.rows))),
             "cols": Out(pattern(config.control.col_patterns, col_pattern_words(config.array.cols))),
             "params": Out(Signature({"en": Out(1), "channel": Out(16), "data": Out(PARAM_LAYOUT)})),
@@ -91,7 +93,7 @@ def control_port(config: Config) -> Signature:
             "block": In(word),
             "filters": Out(word),
             "quiet": In(1),
-            "unfinished": In(2),
+            "unfinished": In(3),
             "surplus": In(1),
             "progress": In(1),
             "counter_index": Out(ceil_log2(len(COUNTERS.fields))),

@@ -79,6 +79,7 @@ class Engine(Block):
             p.reader.written_window.eq(p.writer.written_window),
             p.ifmaps.quiet.eq((p.writer.done == p.ifmaps.done) & ~post_busy & ~p.vector.busy),
             control.walk_idle.eq(sequencer.idle),
+            control.conv_ready.eq(sequencer.ready),
         ]
         # The decoder does not ask within two cycles after it has begun something.
         m.d["sync" if self.config.control.pipeline else "comb"] += control.quiet.eq(
@@ -109,11 +110,11 @@ class Engine(Block):
             ]
 
     def _count_commands(self, m: Module, p: "_Parts") -> None:
-        """CONV commands that have begun and not written all results: three at the most.
+        """CONV commands that have begun and not written all results: four at the most.
 
-        The walk of one must end before the next begins, and two passes are under way beside it.
+        One waits for the walk of another to end, and two passes are under way beside it.
         """
-        pending = Signal(2)
+        pending = Signal(3)
         m.d.comb += self.control.unfinished.eq(pending)
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 

@@ -59,7 +59,7 @@ struct State {
 
 class Accelerator {
   public:
-    // What a cycle began: a CONV command, a pass.
+    // What a cycle began: the walk of a CONV command, a pass.
     struct Events {
         bool started, issued;
     };
@@ -104,7 +104,7 @@ class Accelerator {
         // what the registers say
         const bool pipeline = config.control.pipeline != 0;
         const int issued = s.sequencer.issued;
-        const bool walk_idle = s.sequencer.walker.idle();
+        const bool walk_idle = s.sequencer.next.idle(s.sequencer.walker.idle());
         const bool post_busy = s.post.busy() || s.writer.item_valid();
         const bool vector_busy = s.vector.busy();
         const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
@@ -177,6 +177,7 @@ class Accelerator {
 
         // the decoder
         const Decoder::Engine engine{walk_idle,
+                                     s.sequencer.next.ready(),
                                      pipeline ? s.was_quiet : quiet,
                                      s.loader.busy,
                                      s.storer.busy(),
@@ -234,7 +235,8 @@ class Accelerator {
             s.array.behind = s.array.rows * s.array.cols;
             s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
         }
-        s.sequencer.clock(act.start_conv, free, issue, rows, row_words_, columns, column_words_);
+        const bool started = s.sequencer.next.starts(act.start_conv);
+        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free, issue, rows, row_words_, columns, column_words_);
         s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
@@ -254,7 +256,7 @@ class Accelerator {
         }
         ++cycles;
         ++stepped;
-        return {act.start_conv, issue};
+        return {started, issue};
     }
 
   private:
@@ -268,7 +270,6 @@ class Accelerator {
     }
     // What the registers of the started units take over.
     void begin(const Decoder::Actions& act, const Region& region) {
-        if (act.start_conv) s.sequencer.walker.load(s.decoder.descriptor);
         if (act.start_vector) s.vector.command = Vector::unpack(s.decoder.descriptor);
         if (act.load) s.loader.walk.region = region;
         const int64_t opcode = s.decoder.header.opcode;

@@ -17,7 +17,7 @@ struct Decoder {
 
     // What the engine tells in a cycle.
     struct Engine {
-        bool walk_idle, quiet, loading, storing, vector_busy, prefetch_ready, load_ready;
+        bool walk_idle, conv_ready, quiet, loading, storing, vector_busy, prefetch_ready, load_ready;
         int unfinished;  // CONV commands
     };
     // What the decoder does in a cycle.
@@ -25,6 +25,7 @@ struct Decoder {
         bool word = false;    // takes a word of the stream
         bool result = false;  // gives a word of the result stream
         bool filter = false, load_word = false;  // payload words moved
+        bool conv_word = false;  // that word is of a CONV descriptor
         bool start_conv = false, start_vector = false, load = false, store = false;
         bool start_payload = false;  // of a command that fills a table
         bool hold = false, clear = false;
@@ -60,8 +61,9 @@ struct Decoder {
             case kDescriptor:
                 if (position == descriptor_words(int(header.opcode))) {
                     state = kCheck;
-                } else if (header.opcode != Opcode::CONV || e.walk_idle) {
+                } else if (header.opcode != Opcode::CONV || e.conv_ready) {
                     if ((a.word = word)) {
+                        a.conv_word = header.opcode == Opcode::CONV;
                         descriptor[position] = read();
                         ++position;
                     }
