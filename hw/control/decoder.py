@@ -7,6 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
@@ -24,7 +25,6 @@ from hw.arch.commands import (
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.decoder_state import (
@@ -342,7 +342,7 @@ class Decoder(Block):
             "STATUS": (ResultBlock.STATUS, 1, s.value),
             "COUNTERS": (
                 ResultBlock.COUNTERS,
-                len(COUNTERS.fields),
+                len(counter_block(self.config).fields),
                 self.engine.counter,
             ),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),

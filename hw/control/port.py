@@ -4,9 +4,9 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import ADDRESS, REGION, VECTOR, col_pattern_words, row_pattern_words
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.counters import COUNTERS
 from hw.base.layouts import layout
 from hw.engines.tables import compact
 from hw.engines.weights import weight_words
@@ -94,7 +94,7 @@ def control_port(config: Config) -> Signature:
             "older_done": In(1),
             "surplus": In(1),
             "progress": In(1),
-            "counter_index": Out(ceil_log2(len(COUNTERS.fields))),
+            "counter_index": Out(ceil_log2(len(counter_block(config).fields))),
             "counter": In(LINK_WORD_BITS),
             "clear": Out(1),
             "hold": Out(1),

@@ -27,8 +27,8 @@ class DensePE(PE):
     windows. In the last round of a window each psum is added to the one that comes up the chain (or
     from the buffer) and leaves; the next window's first round overwrites its slot. Where the
     activation stands for zero, a step leaves its slot alone, neither read nor written, unless it
-    begins the sum or sends it. Passes follow each other without a bubble when filters and ifmaps are there; with `control.pipeline` a PE
-    rests a cycle between them.
+    begins the sum or sends it. Passes follow each other without a bubble when filters and ifmaps
+    are there; with `control.pipeline` a PE rests a cycle between them.
 
     Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
@@ -116,6 +116,13 @@ class DensePE(PE):
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
         ]
+        if config.control.access_counters:
+            m.d.comb += [
+                self.ifmap_spad_reads.eq(ifmap.step),
+                self.ifmap_spad_writes.eq(ifmap.put),
+                self.filter_spad_reads.eq(filters.fetches),
+                self.filter_spad_writes.eq(self.filters.valid & self.filters.ready),
+            ]
         return m
 
     def _fetch(self, m: Module, issued: "_Fetched", advance: Signal, zero: Signal) -> "_Fetched":
@@ -187,9 +194,7 @@ class DensePE(PE):
         The psum scratchpad is addressed by it, and nothing toggles there then.
         """
         step = stage.step
-        m.d.sync += [
-            following[name].eq(step[name]) for name, _ in step.shape() if name != "slot"
-        ]
+        m.d.sync += [following[name].eq(step[name]) for name, _ in step.shape() if name != "slot"]
         with m.If(stage.valid & (_reads_psum(step) | _writes_psum(step))):
             m.d.sync += following.slot.eq(step.slot)
 
@@ -260,6 +265,15 @@ class DensePE(PE):
             self.blocked_in.eq(needs.room & ~have),
             self.blocked_out.eq(needs.room & have & ~output.input.ready),
         ]
+        if config.control.access_counters:
+            sends = output.input.valid & output.input.ready
+            m.d.comb += [
+                self.psum_spad_reads.eq(last.valid & advance & _reads_psum(step)),
+                self.psum_spad_writes.eq(write.en),
+                self.psum_hops.eq(sends & needs.below),
+                self.psums_fed.eq(sends & needs.column),
+                self.psums_collected.eq(sends & step.tail),
+            ]
         for k in range(config.pe.macs):
             sent = output.input.payload.psums[k]
             m.submodules[f"adder_{k}"] = adder = GatedAdder(width=config.array.psum_width)

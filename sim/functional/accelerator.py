@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
@@ -30,7 +31,6 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
 from sim.functional.contents import Contents
@@ -290,17 +290,20 @@ class FunctionalAccelerator:
         first, count = self._index(descriptor, params.entries)
         self.state.hazards.fill(params.name, first, count)
         params.fill(first, unpack_records(PARAM, payload))
+        self.state.count(link_table_words=len(payload))
 
     def _table(self, descriptor: list[int], payload: Words, tag: int) -> None:
         table = self.state.table
         first, count = self._index(descriptor, table.entries)
         self.state.hazards.fill(table.name, first, count)
         table.fill(first, unpack_records(TABLE, payload))
+        self.state.count(link_table_words=len(payload))
 
     def _memory(self, descriptor: list[int], payload: Words, tag: int) -> None:
         first, count = self._index(descriptor, len(self.state.filters))
         self.state.hazards.fill("weight memory", first, count)
         self.state.filters[first : first + count] = payload
+        self.state.count(link_memory_words=len(payload))
 
     def _region(self, descriptor: list[int]) -> Ints:
         """The addresses of a box, in order."""
@@ -324,6 +327,7 @@ class FunctionalAccelerator:
         self.state.hazards.overwrite(address)
         if self.state.contents is not None:
             self.state.contents.load(address, REGION.unpack(descriptor))
+        self.state.count(link_load_words=len(payload), glb_load_writes=len(address))
         width = self.config.buffer.width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(
@@ -335,7 +339,9 @@ class FunctionalAccelerator:
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+        words = to_link_words(self.state.memory.store(address))
+        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
+        self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         run_convolution(self.state, decode_convolution(descriptor), payload, tag)
@@ -350,7 +356,9 @@ class FunctionalAccelerator:
         self.state.hazards.computed()  # the next command begins after it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        block = counter_block(self.config)
+        counted = {field.name: self.state.counters[field.name] for field in block.fields}
+        self._reply(ResultBlock.COUNTERS, block.pack(counted), tag=tag)
         self.state.clear_counters()
 
     def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:

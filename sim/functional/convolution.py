@@ -9,6 +9,7 @@ from hw.arch.commands import CHANNEL
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints, filter_words, psum_words
 from numerics.gemmlowp import wrap
+from sim.functional.accesses import array_accesses
 from sim.functional.array import (
     check_constants,
     compute,
@@ -61,8 +62,13 @@ def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, t
                 require(position + length <= len(payload), "the command carries too few filters")
                 filters = payload[position : position + length]
                 position += length
-            state.count(passes=1, filter_words=length)
+            state.count(
+                passes=1,
+                filter_words=length,
+                filter_words_resident=length if constants["resident"] else 0,
+            )
             _run_pass(state, constants, each, rows, columns, filters, tag)
+    state.count(link_filter_words=len(payload))
     require(
         position == len(payload),
         f"the command carries {len(payload)} words of filters, its passes use {position}",
@@ -104,6 +110,8 @@ def _run_pass(
     values = compute(config, constants, rows, columns, weights, windows)
     sums = _Sums(constants, each.bases, rows, columns, values)
     zero = (rows.segments["first"] != 0) & each.first
+    if config.control.access_counters:
+        state.count(**array_accesses(config, constants, rows, columns, windows, zero))
     done = (rows.segments["last"] != 0) & each.last
     _accumulate(state, sums, zero, done)
     if done.any():

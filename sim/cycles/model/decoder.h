@@ -18,12 +18,14 @@ struct Decoder {
     // What the engine tells in a cycle.
     struct Engine {
         bool walk_idle, quiet, older_done, loading, storing, vector_busy, prefetch_ready, load_ready;
+        int counters;  // words of a counter block
     };
     // What the decoder does in a cycle.
     struct Actions {
         bool word = false;    // takes a word of the stream
         bool result = false;  // gives a word of the result stream
         bool filter = false, load_word = false;  // payload words moved
+        bool table_word = false, memory_word = false;
         bool start_conv = false, start_vector = false, load = false, store = false;
         bool start_payload = false;  // of a command that fills a table
         bool hold = false, clear = false;
@@ -75,6 +77,9 @@ struct Decoder {
             case kPayload:
                 if (left == 0) state = kHeader;
                 else if ((a.word = word)) --left;
+                a.table_word = a.word && (header.opcode == Opcode::PARAMS ||
+                                          header.opcode == Opcode::TABLE);
+                a.memory_word = a.word && header.opcode == Opcode::MEMORY;
                 break;
             case kFilters:
                 if (left == 0) state = kHeader;
@@ -103,7 +108,7 @@ struct Decoder {
                 counted = !a.result;
                 if (a.result) {
                     const bool status = header.opcode == Opcode::END;
-                    if (++position == (status ? 1 : kCounters)) {
+                    if (++position == (status ? 1 : e.counters)) {
                         a.clear = !status;
                         state = status ? kDone : kHeader;
                     }
