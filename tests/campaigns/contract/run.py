@@ -1,8 +1,8 @@
 """The contract over random layers: `python -m tests.campaigns.contract.run --n 300`.
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
-is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract, also
-by a single access counted differently, or if fewer layers or configurations than asked for were
+is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract or a
+single access was counted differently, or if fewer layers or configurations than asked for were
 compared; the last lines say which of these.
 """
 
