@@ -139,6 +139,7 @@ struct PEArray {
         pe.diagonal = uint8_t(constants.diagonal ? constants.channels : 0);
         pe.windows = uint16_t(constants.windows);
         pe.filter_rows = uint16_t(constants.filter_beats);
+        pe.release = table.release;
         pe.place = uint8_t((line.head ? kHead : 0) | (line.first && table.first ? kZero : 0) |
                            (line.tail ? kTail : 0));
     }
