@@ -300,6 +300,11 @@ class Decoder(Block):
             m.d.comb += self.engine.params.en.eq(
                 taken & entry_done & (s.header.opcode == Opcode.PARAMS)
             )
+            tables = set(table_commands(self.config)) - {Opcode.ROWS, Opcode.COLS, Opcode.MEMORY}
+            if self.config.control.access_counters:
+                m.d.comb += self.engine.table_word.eq(
+                    taken & Cat(s.header.opcode == opcode for opcode in sorted(tables)).any()
+                )
             with m.If(taken):
                 m.d.sync += [
                     s.low.eq(self.command.payload),

@@ -34,6 +34,7 @@ def control_port(config: Config) -> Signature:
     counter_index, counter : a counter's place in its block, its value while `hold`;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
+    table_word : one of parameters or the vector engine's tables, with `control.access_counters`
     """
     word = stream.Signature(LINK_WORD_BITS)
 
@@ -100,5 +101,6 @@ def control_port(config: Config) -> Signature:
             "hold": Out(1),
             "link_in": Out(1),
             "link_out": Out(1),
+            **({"table_word": Out(1)} if config.control.access_counters else {}),
         }
     )

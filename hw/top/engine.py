@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import bits_for, exact_log2
 
 from hw.arch.accesses import counter_block
-from hw.arch.commands import PARAM
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.array.array import PEArray
 from hw.array.tables import fill_constants
@@ -295,7 +294,6 @@ class Engine(Block):
             gains |= {
                 "ifmap_words_sent": bits_for(config.noc.ifmap),
                 "glb_act_write_lanes": bits_for(config.lanes),
-                "link_table_words": bits_for(PARAM.words + 1),
             }
         widths = tuple(
             (field.name, gains.get(field.name, 1)) for field in counter_block(config).fields
@@ -327,7 +325,6 @@ class Engine(Block):
             m.d.sync += heading.eq(1)
         with m.Elif(_fires(control.block)):
             m.d.sync += heading.eq(0)
-        tables = Mux(control.params.en, PARAM.words, 0) + control.table.en
         return {
             "ifmap_words_sent": Mux(_fires(sent), operands, 0),
             "filter_words_resident": _fires(p.filters.words) & p.filters.resident,
@@ -335,7 +332,7 @@ class Engine(Block):
             "glb_vector_reads": p.vector.responses.valid,
             "glb_load_writes": _fires(p.loader.write),
             "glb_store_reads": _fires(p.storer.port.request),
-            "link_table_words": tables,
+            "link_table_words": control.table_word,
             "link_filter_words": _fires(control.filters),
             "link_memory_words": control.memory.en,
             "link_load_words": _fires(control.load_words),

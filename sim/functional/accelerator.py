@@ -52,6 +52,14 @@ _INDEXED = frozenset(
     }
 )
 
+# The counter of a command's payload; patterns count as commands.
+_COUNTED = {
+    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    Opcode.MEMORY: "link_memory_words",
+    Opcode.CONV: "link_filter_words",
+    Opcode.LOAD: "link_load_words",
+}
+
 
 class _CommandError(Exception):
     """The stream is refused with a status block."""
@@ -216,6 +224,8 @@ class FunctionalAccelerator:
             return False
         self._take(size)
         payload = self._take(header["length"])
+        if opcode in _COUNTED:
+            self.state.count(**{_COUNTED[opcode]: len(payload)})
         self._wait(header, opcode)
         if self.state.contents is not None:
             self.state.contents.command(header["tag"])
@@ -291,20 +301,17 @@ class FunctionalAccelerator:
         first, count = self._index(descriptor, params.entries)
         self.state.hazards.fill(params.name, first, count)
         params.fill(first, unpack_records(PARAM, payload))
-        self.state.count(link_table_words=len(payload))
 
     def _table(self, descriptor: list[int], payload: Words, tag: int) -> None:
         table = self.state.table
         first, count = self._index(descriptor, table.entries)
         self.state.hazards.fill(table.name, first, count)
         table.fill(first, unpack_records(TABLE, payload))
-        self.state.count(link_table_words=len(payload))
 
     def _memory(self, descriptor: list[int], payload: Words, tag: int) -> None:
         first, count = self._index(descriptor, len(self.state.filters))
         self.state.hazards.fill("weight memory", first, count)
         self.state.filters[first : first + count] = payload
-        self.state.count(link_memory_words=len(payload))
 
     def _region(self, descriptor: list[int]) -> Ints:
         """The addresses of a box, in order."""
@@ -328,7 +335,7 @@ class FunctionalAccelerator:
         self.state.hazards.overwrite(address)
         if self.state.contents is not None:
             self.state.contents.load(address, REGION.unpack(descriptor))
-        self.state.count(link_load_words=len(payload), glb_load_writes=len(address))
+        self.state.count(glb_load_writes=len(address))
         width = self.config.buffer.width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(

@@ -54,7 +54,6 @@ def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, t
             _run_pass(state, constants, each, rows, columns, filters, tag)
             if each.release:
                 state.held = None
-    state.count(link_filter_words=len(payload))
     stream.check_end()
 
 

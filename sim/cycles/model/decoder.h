@@ -77,9 +77,9 @@ struct Decoder {
             case kPayload:
                 if (left == 0) state = kHeader;
                 else if ((a.word = word)) --left;
-                a.table_word = a.word && (header.opcode == Opcode::PARAMS ||
-                                          header.opcode == Opcode::TABLE);
                 a.memory_word = a.word && header.opcode == Opcode::MEMORY;
+                a.table_word = a.word && !a.memory_word && header.opcode != Opcode::ROWS &&
+                               header.opcode != Opcode::COLS;
                 break;
             case kFilters:
                 if (left == 0) state = kHeader;
