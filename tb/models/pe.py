@@ -38,6 +38,7 @@ def pass_config(fields: dict[str, int]) -> dict[str, int]:
     f = fields
     span = f["channels"] if f["diagonal"] else 1
     flags = {name: f[name] for name in ("active", "head", "zero", "tail", "windows")}
+    flags["release"] = 1
     shift = {"window_shift": f["window_shift"]} if "window_shift" in f else {}
     return {
         **flags,
