@@ -300,11 +300,8 @@ class Decoder(Block):
             m.d.comb += self.engine.params.en.eq(
                 taken & entry_done & (s.header.opcode == Opcode.PARAMS)
             )
-            tables = set(table_commands(self.config)) - {Opcode.ROWS, Opcode.COLS, Opcode.MEMORY}
             if self.config.control.access_counters:
-                m.d.comb += self.engine.table_word.eq(
-                    taken & Cat(s.header.opcode == opcode for opcode in sorted(tables)).any()
-                )
+                m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
             with m.If(taken):
                 m.d.sync += [
                     s.low.eq(self.command.payload),
@@ -342,14 +339,11 @@ class Decoder(Block):
 
     def _results(self, m: Module, s: DecoderState) -> None:
         """Result blocks: a header, then words from wherever they come."""
+        counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
             "STATUS": (ResultBlock.STATUS, 1, s.value),
-            "COUNTERS": (
-                ResultBlock.COUNTERS,
-                len(counter_block(self.config).fields),
-                self.engine.counter,
-            ),
+            "COUNTERS": (ResultBlock.COUNTERS, counters.words, self.engine.counter),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block
