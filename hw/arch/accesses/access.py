@@ -35,6 +35,7 @@ class DataType(StrEnum):
     IFMAP = "ifmap"
     FILTER = "filter"
     PSUM = "psum"
+    HOP = "hop"  # psums that a PE takes from the one below
     OFMAP = "ofmap"
     COMMAND = "command"  # with row and column patterns, and headers of results
     TABLE = "table"  # parameters of channels and tables of the vector engine
@@ -50,7 +51,7 @@ class Direction(StrEnum):
 
     At the MACs, WRITE counts products added to a psum. On a network, READ counts words taken from
     its source, each once however many PEs take it, and WRITE words delivered: ifmaps and filters to
-    each PE, psums by a PE to the one above or out of the array. At the buffer, LOAD writes ifmaps
+    each PE, hops to the PE above, psums out of the array. At the buffer, LOAD writes ifmaps
     and STORE reads ofmaps. On the link, READ is the stream towards the accelerator, WRITE the
     stream of its results.
     """

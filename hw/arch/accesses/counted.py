@@ -96,8 +96,8 @@ def _array(config: Config, n: Mapping[str, int]) -> _Counts:
         yield Access(level, DataType.FILTER, _WRITE), n["filter_spad_writes"] * row
     yield Access(Level.NETWORK, DataType.IFMAP, _READ), n["ifmap_words_sent"]
     yield Access(Level.NETWORK, DataType.PSUM, _READ), n["psums_fed"] * word
-    sent = n["psum_hops"] + n["psums_collected"]
-    yield Access(Level.NETWORK, DataType.PSUM, _WRITE), sent * word
+    yield Access(Level.NETWORK, DataType.PSUM, _WRITE), n["psums_collected"] * word
+    yield Access(Level.NETWORK, DataType.HOP, _WRITE), n["psum_hops"] * word
 
 
 def _weights(config: Config) -> int:

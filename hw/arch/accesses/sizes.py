@@ -13,7 +13,7 @@ def access_bits(config: Config, access: Access) -> int:
     """Bits of a word of this kind of access."""
     if access.level is Level.LINK:
         return LINK_WORD_BITS
-    if access.data is DataType.PSUM:
+    if access.data in (DataType.PSUM, DataType.HOP):
         return config.array.psum_width
     return config.array.data_width
 

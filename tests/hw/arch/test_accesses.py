@@ -12,6 +12,7 @@ from hw.arch.accesses import (
     Direction,
     Level,
     Tally,
+    access_bits,
     counted_accesses,
     counter_block,
     glb_bytes,
@@ -87,6 +88,10 @@ def test_bytes_follow_the_width_of_each_type() -> None:
     assert glb_bytes(config, accesses) == (3 * 20 + 5 * 16) // 8
     assert resident_bytes(config, accesses) == 14
     assert link_bytes(config, accesses) == 16
+    for level in (Level.SPAD, Level.NETWORK):
+        assert access_bits(config, Access(level, DataType.PSUM, WRITE)) == 20
+        assert access_bits(config, Access(level, DataType.HOP, WRITE)) == 20
+        assert access_bits(config, Access(level, DataType.FILTER, WRITE)) == 16
 
 
 def test_a_counter_block_becomes_accesses() -> None:
@@ -116,7 +121,8 @@ COUNTED = {
     "network.filter.read": {"filter_words": 4},
     "network.filter.write": {"filter_spad_writes": 4},
     "network.psum.read": {"psums_fed": 2},
-    "network.psum.write": {"psum_hops": 2, "psums_collected": 2},
+    "network.psum.write": {"psums_collected": 2},
+    "network.hop.write": {"psum_hops": 2},
     "buffer.ifmap.read": {"glb_ifmap_words": 2, "glb_vector_reads": 8},
     "buffer.ifmap.write": {"glb_load_writes": 8},
     "buffer.psum.read": {"glb_psum_read_beats": 8},
