@@ -4,9 +4,9 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import ADDRESS, REGION, VECTOR, col_pattern_words, row_pattern_words
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.counters import COUNTERS
 from hw.base.layouts import layout
 from hw.engines.tables import compact
 from hw.engines.weights import weight_words
@@ -35,6 +35,7 @@ def control_port(config: Config) -> Signature:
     counter_index, counter : a counter's place in its block, its value while `hold`;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
+    table_word : one of parameters or the vector engine's tables, with `control.access_counters`
     """
     word = stream.Signature(LINK_WORD_BITS)
 
@@ -96,11 +97,12 @@ def control_port(config: Config) -> Signature:
             "unfinished": In(3),
             "surplus": In(1),
             "progress": In(1),
-            "counter_index": Out(ceil_log2(len(COUNTERS.fields))),
+            "counter_index": Out(ceil_log2(len(counter_block(config).fields))),
             "counter": In(LINK_WORD_BITS),
             "clear": Out(1),
             "hold": Out(1),
             "link_in": Out(1),
             "link_out": Out(1),
+            **({"table_word": Out(1)} if config.control.access_counters else {}),
         }
     )

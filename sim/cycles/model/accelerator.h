@@ -158,6 +158,7 @@ class Accelerator {
                                      s.array.ifmap_ready(s.tables, pixel_beat);
         const bool pixel_sent =
             pipeline ? pixels.valid() && s.ifmap_queue.ready(2) : pixel_delivered;
+        const int operands = pixel_sent ? pixels.front().more + 1 : 0;
         const int fed_column = s.reader.column();
         const bool fed = fed_column >= 0 &&
                          s.array.feeders[fed_column].queue.ready(int(config.noc.column_fifo));
@@ -184,8 +185,9 @@ class Accelerator {
                                      vector_busy,
                                      s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
                                      s.loader.ready(config, load_granted),
-                                     s.pending};
-        const bool block_valid = s.storer.result_valid(config);
+                                     s.pending,
+                                     config.control.access_counters ? kCounters : kCountersAlways};
+        const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
         const bool result_valid = block_valid || s.decoder.result_valid();
         const bool block_sent = block_valid && s.link.result_ready();
         const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
@@ -253,6 +255,17 @@ class Accelerator {
             n[Counter::link_out_words] += act.result || block_sent;
             n[Counter::filter_words] += filter_word;
             n[Counter::passes] += issue;
+            n[Counter::ifmap_words_sent] += operands;
+            n[Counter::filter_words_resident] += filter_word && filter.resident;
+            if (item.valid) n[Counter::glb_act_write_lanes] += lanes(item);
+            n[Counter::glb_vector_reads] += vector_granted;
+            n[Counter::glb_load_writes] += load_granted;
+            n[Counter::glb_store_reads] += store_granted;
+            n[Counter::link_filter_words] += act.filter;
+            n[Counter::link_load_words] += act.load_word;
+            n[Counter::link_table_words] += act.table_word;
+            n[Counter::link_memory_words] += act.memory_word;
+            n[Counter::link_store_words] += block_sent && !heading;
         }
         ++cycles;
         ++stepped;
@@ -263,6 +276,11 @@ class Accelerator {
     State& s = state;
     int row_words_ = 0, column_words_ = 0;
 
+    // Activations that an item writes.
+    int lanes(const Item& item) const {
+        const int results = __builtin_popcount(item.mask & ((1 << config.post.units) - 1));
+        return item.raw ? results * int(32 / config.array.data_width) : results;
+    }
     bool one_behind(int issued) const {
         for (int done : {s.filters.done, s.ifmaps.done, s.reader.done, s.writer.done})
             if (((issued - done) & 3) > 1) return false;
@@ -297,6 +315,17 @@ class Accelerator {
         n[Counter::stall_filter] = a.starved_filter;
         n[Counter::stall_psum_in] = a.blocked_in;
         n[Counter::stall_psum_out] = a.blocked_out;
+        n[Counter::ifmap_spad_reads] = a.ifmap_reads;
+        n[Counter::ifmap_spad_writes] = a.ifmap_writes;
+        n[Counter::filter_spad_reads] = a.filter_reads;
+        n[Counter::filter_spad_writes] = a.filter_writes;
+        // A step reads and writes its slot, but the first one of a sum does not read, and the last
+        // one, which sends, does not write.
+        const int64_t sent = a.hops + a.collected;
+        n[Counter::psum_spad_reads] = n[Counter::psum_spad_writes] = a.computed - sent;
+        n[Counter::psum_hops] = a.hops;
+        n[Counter::psums_fed] = a.fed;
+        n[Counter::psums_collected] = a.collected;
         blocks.push_back(n);
         n = CounterBlock{};
         s.activity = Activity{};
