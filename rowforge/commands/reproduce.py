@@ -3,13 +3,27 @@
 import argparse
 import json
 import sys
+from typing import Any
 
 from compiler.options import CompileOptions
-from rowforge.options import add_config, add_objective, required_config
+from hw.arch.errors import RowforgeError
+from rowforge import reproduction
+from rowforge.chip import report as chip_report
+from rowforge.configs import preset
+from rowforge.energy.export import export_accesses
+from rowforge.options import (
+    add_config,
+    add_energy_options,
+    add_objective,
+    chosen_config,
+    chosen_technology,
+    required_config,
+)
 from rowforge.reports.published import PUBLISHED
-from rowforge.reproduction import failures, reproduce, text
 
 WRONG = 1
+CHIP = "eyeriss_v1"
+OURS, CHIPS = "ours", "chip"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network", metavar="|".join(PUBLISHED), help=f"CONV layers of a network: {batches}"
     )
-    add_config(parser)
+    add_config(parser, required=False)
     add_objective(parser)
+    parser.add_argument(
+        "--schedule",
+        choices=(OURS, CHIPS),
+        default=OURS,
+        help="chip: count what the chip's own mappings access, without a program, in place of our "
+        f"schedule; for the configuration {CHIP} only (default: %(default)s)",
+    )
     parser.add_argument(
         "--exact",
         action="store_true",
@@ -36,22 +57,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", metavar="L,...", help="only these layers, by name or counted from 1"
     )
+    add_energy_options(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
-    options = CompileOptions(objective=args.objective)
-    report = reproduce(
+    if args.schedule == CHIPS:
+        return _run_chip(args)
+    config = required_config(args)
+    report = reproduction.reproduce(
         args.network,
-        required_config(args),
-        options,
+        config,
+        CompileOptions(objective=args.objective),
         layers=args.layers,
         exact=args.exact,
         rtl=args.rtl,
+        prices=chosen_technology(args),
     )
-    print(json.dumps(report, indent=1) if args.json else text(report))
-    wrong = failures(report)
+    if args.export_accesses is not None:
+        export_accesses(args.export_accesses, config, report)
+    _print(args, report, reproduction.text)
+    wrong = reproduction.failures(report)
     if wrong:
         sys.stderr.write(f"rowforge: {'; '.join(wrong)}\n")
     return WRONG if wrong else 0
+
+
+def _run_chip(args: argparse.Namespace) -> int:
+    config = preset(CHIP)
+    if (chosen_config(args) or config) != config:
+        raise RowforgeError(f"--schedule chip counts the chip: leave out --config, or use {CHIP}")
+    for name in ("exact", "rtl"):
+        if getattr(args, name):
+            raise RowforgeError(f"--schedule chip makes no program that --{name} could count")
+    prices = chosen_technology(args)
+    report = chip_report.chip_schedule(args.network, config, prices, layers=args.layers)
+    if args.export_accesses is not None:
+        export_accesses(args.export_accesses, config, report)
+    _print(args, report, chip_report.text)
+    return 0
+
+
+def _print(args: argparse.Namespace, report: dict[str, Any], text: Any) -> None:
+    layer_energy = args.technology is not None
+    print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))

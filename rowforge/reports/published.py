@@ -8,6 +8,7 @@ read and written, filters apart; DRAM traffic is run-length coded; 1 MB = 10^6 b
 from dataclasses import dataclass
 
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 
 CORE_MHZ = 200
 LINK_RATE = 0.3
@@ -77,6 +78,13 @@ PUBLISHED = {
         total=Measured(4309.5, 3755.2, 158, 11035.8, 321.1, 0.586),
     ),
 }
+
+
+def published_network(name: str) -> PublishedNetwork:
+    """The published table of a network; `RowforgeError` if there is none."""
+    if name not in PUBLISHED:
+        raise RowforgeError(f"network must be one of {', '.join(PUBLISHED)}, not {name!r}")
+    return PUBLISHED[name]
 
 
 def cycles_in_ms(cycles: int) -> float:
