@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 2
+COMMAND_SET_VERSION = 3
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""
@@ -274,6 +274,9 @@ CONSTANTS = Struct(
         Field("after", 1, "earlier commands hold partial sums: never start at zero"),
         Field("before", 1, "later commands add to the sums: never finish"),
         Field("accumulate", LOOPS, "loops that run over channels and filter rows (bit l: loop l)"),
+        Field("held", LOOPS, "loops over which filters stay in the PEs (bit l: loop l)"),
+        Field("reuse", 1, "the PEs still hold the filters of the command before: none are sent"),
+        Field("keep", 1, "no pass releases its filters: the next command reuses them"),
         Field("resident", 1, "filters come from the weight memory"),
         Field("sync", 1, "the first pass reads ifmaps only when all earlier work is done"),
     ),
