@@ -95,8 +95,15 @@ class ChipLayer:
 
         A skipped product leaves filter and psum scratchpads alone.
         """
+        return self._tally(round(self.batch * self.shape.macs * self.zeros))
+
+    @cached_property
+    def dense_tally(self) -> LayerTally:
+        """The same where no product is skipped."""
+        return self._tally(0)
+
+    def _tally(self, gated: int) -> LayerTally:
         macs = self.batch * self.shape.macs
-        gated = round(macs * self.zeros)
         accesses = Accesses.of(
             {
                 Access(Level.LINK, DataType.FILTER, _READ): ceil(self.filter_bytes / _LINK_BYTES),

@@ -9,6 +9,7 @@ from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge import reproduction
 from rowforge.chip import report as chip_report
+from rowforge.chip import study
 from rowforge.configs import preset
 from rowforge.energy.export import export_accesses
 from rowforge.options import (
@@ -24,13 +25,16 @@ from rowforge.reports.published import PUBLISHED
 WRONG = 1
 CHIP = "eyeriss_v1"
 OURS, CHIPS = "ours", "chip"
+ENERGY = "energy"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which table, for which configuration, how far."""
     batches = ", ".join(f"{name} at batch {table.batch}" for name, table in PUBLISHED.items())
     parser.add_argument(
-        "network", metavar="|".join(PUBLISHED), help=f"CONV layers of a network: {batches}"
+        "network",
+        metavar="|".join((*PUBLISHED, ENERGY)),
+        help=f"CONV layers of a network: {batches}; or published figures of energy beside ours",
     )
     add_config(parser, required=False)
     add_objective(parser)
@@ -63,6 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
+    if args.network == ENERGY:
+        return _run_energy(args)
     if args.schedule == CHIPS:
         return _run_chip(args)
     config = required_config(args)
@@ -96,6 +102,19 @@ def _run_chip(args: argparse.Namespace) -> int:
     if args.export_accesses is not None:
         export_accesses(args.export_accesses, config, report)
     _print(args, report, chip_report.text)
+    return 0
+
+
+def _run_energy(args: argparse.Namespace) -> int:
+    for name in ("layers", "exact", "rtl", "technology", "export_accesses"):
+        if getattr(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise RowforgeError(f"reproduce energy has figures of its own and takes no {option}")
+    if args.schedule == CHIPS:
+        raise RowforgeError("reproduce energy has both schedules: leave out --schedule chip")
+    options = CompileOptions(objective=args.objective)
+    report = study.energy_study(required_config(args), options)
+    print(json.dumps(report, indent=1) if args.json else study.text(report))
     return 0
 
 
