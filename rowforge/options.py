@@ -16,7 +16,7 @@ from hw.arch.energy import (
 from hw.arch.errors import RowforgeError
 from hw.emit.prefix import PREFIX, check_prefix
 from rowforge.configs import load_config, preset, preset_names
-from rowforge.energy.export import check_export
+from rowforge.outputs import check_energy_files
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -55,12 +55,25 @@ def add_objective(parser: argparse.ArgumentParser) -> None:
 
 
 def add_energy_options(parser: argparse.ArgumentParser) -> None:
-    """`--technology` and `--export-accesses`, of everything that reports energy."""
+    """`--technology` and files about energy, of everything that reports it."""
     parser.add_argument(
         "--technology",
         metavar="NAME|F.toml",
         help="prices of accesses: a table by name or from a file, whose energy is also shown layer "
         f"by layer: {', '.join(technology_names())} (default: {DEFAULT_TECHNOLOGY})",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="F.svg",
+        help="draw the energy of levels and layers as stacked bars",
+    )
+    parser.add_argument(
+        "--roofline",
+        type=Path,
+        metavar="F.svg",
+        help="draw MACs a cycle over MACs a link byte, layer by layer, under the roofs of "
+        "multipliers and link",
     )
     parser.add_argument(
         "--export-accesses",
@@ -74,10 +87,9 @@ def add_energy_options(parser: argparse.ArgumentParser) -> None:
 def chosen_technology(args: argparse.Namespace) -> Technology:
     """The table that the options name; `RowforgeError` if there is none or it is wrong.
 
-    Also refuses, before anything runs, a name for exported accesses that says no form.
+    Also refuses, before anything runs, names of files that do not say what they hold.
     """
-    if args.export_accesses is not None:
-        check_export(args.export_accesses)
+    check_energy_files(args)
     if args.technology is None:
         return technology()
     if args.technology.endswith(".toml"):

@@ -5,7 +5,6 @@ import json
 
 from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
-from rowforge.energy.export import export_accesses
 from rowforge.estimation import estimate, text
 from rowforge.options import (
     add_config,
@@ -14,6 +13,7 @@ from rowforge.options import (
     chosen_technology,
     required_config,
 )
+from rowforge.outputs import write_energy_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
     options = CompileOptions(objective=args.objective)
     table = chosen_technology(args)
     report = estimate(args.model, config, options, batch=args.batch, table=table)
-    if args.export_accesses is not None:
-        export_accesses(args.export_accesses, config, report)
+    write_energy_files(args, config, report)
     layer_energy = args.technology is not None
     print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))
     return 0

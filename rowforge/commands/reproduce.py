@@ -11,7 +11,6 @@ from rowforge import reproduction
 from rowforge.chip import report as chip_report
 from rowforge.chip import study
 from rowforge.configs import preset
-from rowforge.energy.export import export_accesses
 from rowforge.options import (
     add_config,
     add_energy_options,
@@ -20,6 +19,7 @@ from rowforge.options import (
     chosen_technology,
     required_config,
 )
+from rowforge.outputs import write_energy_files
 from rowforge.reports.published import PUBLISHED
 
 WRONG = 1
@@ -81,8 +81,7 @@ def run(args: argparse.Namespace) -> int:
         rtl=args.rtl,
         prices=chosen_technology(args),
     )
-    if args.export_accesses is not None:
-        export_accesses(args.export_accesses, config, report)
+    write_energy_files(args, config, report)
     _print(args, report, reproduction.text)
     wrong = reproduction.failures(report)
     if wrong:
@@ -99,14 +98,13 @@ def _run_chip(args: argparse.Namespace) -> int:
             raise RowforgeError(f"--schedule chip makes no program that --{name} could count")
     prices = chosen_technology(args)
     report = chip_report.chip_schedule(args.network, config, prices, layers=args.layers)
-    if args.export_accesses is not None:
-        export_accesses(args.export_accesses, config, report)
+    write_energy_files(args, config, report)
     _print(args, report, chip_report.text)
     return 0
 
 
 def _run_energy(args: argparse.Namespace) -> int:
-    for name in ("layers", "exact", "rtl", "technology", "export_accesses"):
+    for name in ("layers", "exact", "rtl", "technology", "export_accesses", "picture", "roofline"):
         if getattr(args, name):
             option = f"--{name.replace('_', '-')}"
             raise RowforgeError(f"reproduce energy has figures of its own and takes no {option}")

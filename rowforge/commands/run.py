@@ -12,7 +12,6 @@ from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, TensorSpec
 from rowforge.energy.document import add_energy
-from rowforge.energy.export import export_accesses
 from rowforge.energy.layer_tally import layer_tally
 from rowforge.options import (
     add_compile,
@@ -23,6 +22,7 @@ from rowforge.options import (
     compile_options,
     required_config,
 )
+from rowforge.outputs import write_energy_files
 from rowforge.reports.energy_text import energy_text
 from rowforge.reports.report import edge_sentence, report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
@@ -86,8 +86,7 @@ def run(args: argparse.Namespace) -> int:
         write_arrays(args.output, result.outputs)
     document = report(compiled.program, result.counters, result.cycles, result.edge_values)
     _add_energy(document, compiled.program, result, prices)
-    if args.export_accesses is not None:
-        export_accesses(args.export_accesses, compiled.program.config, document)
+    write_energy_files(args, compiled.program.config, document)
     told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
