@@ -15,6 +15,7 @@ GATES_PSUMS = False
 
 _READ, _WRITE = Direction.READ, Direction.WRITE
 _NONE = Fraction(0)
+_PORTION_LOOPS = 4  # of `compiler.nest.task.Portion`
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class PeWork:
     q, S : channels and taps of a filter row in a PE
     reuse : filters that use an ifmap word in a PE; in a depthwise layer those of one channel
     F, U, D : windows of a pass, stride and dilation along a row
-    held : batch items for which the filters of a PE stay
+    held : passes for which the filters of a PE stay
     depthwise : a filter has the taps of one channel only
     """
 
@@ -132,22 +133,26 @@ def layer_tally(
 def _works(layer: Layer) -> dict[PeWork, Fraction]:
     """How the parts of a mapping work, with their shares of the layer's products."""
     parts = layer.mapping.get("parts", ())
-    waves: defaultdict[Hashable, int] = defaultdict(int)
+    whole_of: dict[Hashable, list[int]] = {}
     for part in parts:
-        key = _box(part)
-        waves[key] = max(waves[key], _chosen(part)[1])
+        ends = [end for _, end in _spans(part)]
+        before = whole_of.get(_box(part), ends)
+        whole_of[_box(part)] = [max(pair) for pair in zip(before, ends, strict=True)]
     weights: defaultdict[PeWork, Fraction] = defaultdict(Fraction)
     for part in parts:
-        begin, end = _chosen(part)
-        weights[_work(part)] += Fraction(part_macs(part) * (end - begin), waves[_box(part)])
+        steps = prod(end - begin for begin, end in _spans(part))
+        weights[_work(part)] += Fraction(part_macs(part) * steps, prod(whole_of[_box(part)]))
     whole = sum(weights.values())
     return {work: layer.macs * weight / whole for work, weight in weights.items()}
 
 
-def _chosen(part: Mapping[str, Any]) -> tuple[int, int]:
-    """Waves of the box that the part computes; (0, 1): all of them."""
-    begin, end = part["block"]["chosen"] or (0, 1)
-    return begin, end
+def _spans(part: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Which of the box's waves, and of the steps of its sums, the part computes.
+
+    (0, 1) stands for all; otherwise another part of the same box has the last ones.
+    """
+    chosen, portion = part["block"]["chosen"], part["portion"]
+    return [chosen or (0, 1), *(portion or [(0, 1)] * _PORTION_LOOPS)]
 
 
 def _box(part: Mapping[str, Any]) -> Hashable:
@@ -180,5 +185,19 @@ def _work(part: Mapping[str, Any]) -> PeWork:
         F=mapping["windows"],
         U=shape["stride"][1],
         D=shape["dilation"][1],
+        held=_held(part),
         depthwise=shape["multiplier"] > 0,
     )
+
+
+def _held(part: Mapping[str, Any]) -> int:
+    """Waves over items, output rows and output columns for which filters stay."""
+    block, mapping = part["block"], part["block"]["mapping"]
+    rows, columns = (end - begin for begin, end in (block["rows"], block["columns"]))
+    counts = (
+        part["shape"]["N"] // mapping["cn"],
+        rows // (mapping["fold"]["ue"] * mapping["ce"]),
+        columns // mapping["windows"],
+    )
+    held = block["held"]
+    return prod(count for count, stays in zip(counts, held, strict=True) if stays)
