@@ -233,7 +233,6 @@ def _study(results: Results) -> str:
     figures = report["figures"]
     layers = study.layer_rows(report)
     reasons = "\n".join(f"- *{figure['name']}*: {figure['why']}." for figure in figures)
-    types = ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in report["types"].items())
     return "\n\n".join(
         (
             markdown_table(study.FIGURE_COLUMNS, figures),
@@ -242,7 +241,7 @@ def _study(results: Results) -> str:
             "Energy in 10^9 MACs at batch 16 by the rule of ISCA 2016 (four accesses of a register "
             "file for each MAC, nothing skipped), ours beside the published:",
             markdown_table(study.LAYER_COLUMNS, layers),
-            f"Share of AlexNet's energy by type, our schedule, zeros skipped: {types}.",
+            *study.sentences(report),
             origin(name, results[name]),
         )
     )

@@ -36,3 +36,6 @@ ISCA_LAYERS = {
     "fc8": LayerEnergy(0.07, 0.84, 0.26),
 }
 """AlexNet's layers."""
+
+ASILOMAR_TYPES = {"MACs": 0.10, "ifmap": 0.25, "filter": 0.22, "psum and ofmap": 0.43}
+"""Of GoogLeNet's energy, by Asilomar 2017: shares of products and of each type of data."""

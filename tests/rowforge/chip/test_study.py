@@ -45,7 +45,10 @@ def test_the_chips_schedule_agrees_where_counts_can_tell(study):
 
 @pytest.mark.slow
 def test_shares_are_shares(study):
-    assert sum(study["types"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(study["types"]["ours"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(study["types"]["published"].values()) == 1
+    assert set(study["types"]["published"]) < set(study["types"]["ours"])
+    assert 0.25 < study["bits"]["8"] / study["bits"]["16"] < 1
     for entry in study["figures"]:
         assert entry["why"] and entry["source"]
         if "share" in entry["name"]:
@@ -58,7 +61,8 @@ def test_shares_are_shares(study):
 
 
 @pytest.mark.slow
-def test_the_command_prints_both_forms(capsys, study):
+def test_the_command_prints_both_forms(capsys, study, monkeypatch):
+    monkeypatch.setattr("rowforge.commands.reproduce.study.energy_study", lambda *given: study)
     arguments = ("reproduce", "energy", "--preset", "eyeriss_v1")
     assert rowforge(capsys, *arguments, "--json").document == json.loads(json.dumps(study))
     out = rowforge(capsys, *arguments).out
