@@ -91,6 +91,11 @@ class Portion:
         return self.chunks, self.rows, self.taps, self.passes
 
     @property
+    def continues(self) -> bool:
+        """Iterations of the loops come before it, and have left sums of every unit."""
+        return any(first > 0 for first, _ in self.loops[:-1])
+
+    @property
     def count(self) -> int:
         """Steps."""
         return prod(last - first for first, last in self.loops)
