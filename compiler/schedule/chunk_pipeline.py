@@ -96,7 +96,10 @@ class ChunkPipeline:
             commands = list(self._finishing(job) if finishes else self._accumulating(job))
             for index, command in enumerate(commands):
                 self._emit(job, command)
-                self._prefetch(number * count + chunk + 1, len(commands) - index)
+                # The first command comes while the chunk before is still being computed, whose
+                # buffer the next one takes: loading would wait for it.
+                if index or len(commands) == 1:
+                    self._prefetch(number * count + chunk + 1, len(commands) - index)
 
     # ---- commands -------------------------------------------------------------------------------
 

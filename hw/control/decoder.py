@@ -224,7 +224,7 @@ class Decoder(Block):
         all_done = computed & stored
         settled = (
             (~s.header.fence | all_done)
-            & (~s.header.older | self.engine.older_done)
+            & ((s.header.older == 0) | (self.engine.unfinished <= s.header.older))
             & (~s.header.stored | stored)
         )
         length = s.header.length

@@ -28,7 +28,7 @@ def control_port(config: Config) -> Signature:
     store_failed, store_status, store_value : the block ended badly; only `flush` helps
     load_words, filters : payload streams; block : the data block
     quiet : array, post-processor and vector engine are idle
-    older_done : every CONV but the newest has written its results
+    unfinished : CONV commands that have begun and not written all results, at most three
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
     counter_index, counter : a counter's place in its block, its value while `hold`;
@@ -91,7 +91,7 @@ def control_port(config: Config) -> Signature:
             "block": In(word),
             "filters": Out(word),
             "quiet": In(1),
-            "older_done": In(1),
+            "unfinished": In(2),
             "surplus": In(1),
             "progress": In(1),
             "counter_index": Out(ceil_log2(len(COUNTERS.fields))),

@@ -114,7 +114,7 @@ class Engine(Block):
         The walk of one must end before the next begins, and two passes are under way beside it.
         """
         pending = Signal(2)
-        m.d.comb += self.control.older_done.eq(pending <= 1)
+        m.d.comb += self.control.unfinished.eq(pending)
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
     def _weights(self, m: Module, p: "_Parts") -> None:

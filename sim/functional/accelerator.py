@@ -230,7 +230,7 @@ class FunctionalAccelerator:
         if header["fence"] or opcode in (Opcode.END, Opcode.COUNTERS):
             hazards.barrier()
         if header["older"]:
-            hazards.older()
+            hazards.older(header["older"])
         if header["stored"] or opcode is Opcode.STORE:
             hazards.stored()
         if opcode is Opcode.VECTOR:

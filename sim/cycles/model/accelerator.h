@@ -178,12 +178,12 @@ class Accelerator {
         // the decoder
         const Decoder::Engine engine{walk_idle,
                                      pipeline ? s.was_quiet : quiet,
-                                     s.pending <= 1,
                                      s.loader.busy,
                                      s.storer.busy(),
                                      vector_busy,
                                      s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
-                                     s.loader.ready(config, load_granted)};
+                                     s.loader.ready(config, load_granted),
+                                     s.pending};
         const bool block_valid = s.storer.result_valid(config);
         const bool result_valid = block_valid || s.decoder.result_valid();
         const bool block_sent = block_valid && s.link.result_ready();

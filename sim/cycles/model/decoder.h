@@ -17,7 +17,8 @@ struct Decoder {
 
     // What the engine tells in a cycle.
     struct Engine {
-        bool walk_idle, quiet, older_done, loading, storing, vector_busy, prefetch_ready, load_ready;
+        bool walk_idle, quiet, loading, storing, vector_busy, prefetch_ready, load_ready;
+        int unfinished;  // CONV commands
     };
     // What the decoder does in a cycle.
     struct Actions {
@@ -120,7 +121,7 @@ struct Decoder {
   private:
     void dispatch(const Engine& e, Actions& a) {
         const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
-        const bool settled = (!header.fence || all_done) && (!header.older || e.older_done) &&
+        const bool settled = (!header.fence || all_done) && (!header.older || e.unfinished <= header.older) &&
                              (!header.stored || !e.storing);
         switch (header.opcode) {
             case Opcode::END:
