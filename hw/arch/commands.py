@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 2
+COMMAND_SET_VERSION = 3
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""
@@ -40,6 +40,7 @@ class Opcode(IntEnum):
     COUNTERS = 10  # answer with a counter block, then clear the counters
     IDENTIFY = 11  # answer with the identity block
     MEMORY = 12  # payload: words into the weight memory
+    SHORT_PARAMS = 13  # payload: requantisation parameters in half the words
 
 
 class ResultBlock(IntEnum):
@@ -105,7 +106,7 @@ INDEX = Struct(
         Field("first", 24, "first entry that the payload fills (pattern, row, table or word)"),
         Field("count", 24, "entries (MEMORY: words)"),
     ),
-    "Descriptor of ROWS, COLS, PARAMS, TABLE and MEMORY.",
+    "Descriptor of ROWS, COLS, PARAMS, SHORT_PARAMS, TABLE and MEMORY.",
 )
 
 REGION = Struct(
@@ -196,26 +197,6 @@ COLUMNS = Struct(
         Field("groups", ID, "filter column tags in use"),
     ),
     "First word of a column pattern; every column entry follows.",
-)
-
-PARAM = Struct(
-    "param",
-    (
-        Field("bias", 32, "added to the accumulator", signed=True),
-        Field("multiplier", 32, "fixed-point multiplier, or a float32 scale in rounding mode ORT"),
-        Field("addend", 32, "added to the product in rounding mode AFFINE; 0 in the others"),
-        Field("shift", 7, "left shift, negative: right shift", signed=True),
-    ),
-    "Requantisation of one channel.",
-)
-
-TABLE = Struct(
-    "table",
-    (
-        Field("left", 32, "addend for a left operand of this stored value", signed=True),
-        Field("right", 32, "addend for a right operand of this stored value", signed=True),
-    ),
-    "Entry of the ADD tables, indexed by the stored 8 bits of the operand.",
 )
 
 OUTPUT = (
@@ -359,6 +340,7 @@ DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.COUNTERS: 0,
     Opcode.IDENTIFY: 0,
     Opcode.MEMORY: INDEX.words,
+    Opcode.SHORT_PARAMS: INDEX.words,
 }
 
 

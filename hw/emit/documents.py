@@ -17,6 +17,7 @@ from hw.arch.config.file import config_hash, render_toml
 from hw.arch.config.identity import VERSIONS
 from hw.arch.config.section import as_number
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.registers import MEANINGS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
@@ -44,8 +45,10 @@ RECORDS: tuple[Struct, ...] = (
     commands.SEGMENT,
     commands.COLUMNS,
     commands.COLUMN,
-    commands.PARAM,
-    commands.TABLE,
+    PARAM,
+    SHIFTS,
+    SHORT_PARAM,
+    TABLE,
     commands.CONSTANTS,
     commands.BASES,
     commands.LOOP,

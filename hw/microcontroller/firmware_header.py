@@ -19,14 +19,12 @@ from hw.arch.commands import (
     LOOPS,
     MAGIC,
     OUTPUT,
-    PARAM,
     PATTERN,
     REGION,
     RESULT,
     ROW,
     SEGMENT,
     SLOT,
-    TABLE,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -39,6 +37,7 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, SHIFTS, TABLE
 from hw.arch.fields import WORD_BITS, Field, Struct
 from hw.arch.program.layout import psum_capacity
 from hw.microcontroller.registers import ACTIVITY, ACTIVITY_BITS, MAP, RAM, REGISTERS, STATUS_BITS
@@ -146,6 +145,7 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "COLUMN_PATTERN_WORDS": col_pattern_words(config.array.cols),
         "PARAM_ENTRIES": config.post.channels,
         "TABLE_ENTRIES": _TABLE_ENTRIES,
+        "SHIFTS_GROUP": len(SHIFTS.fields),
         "WEIGHT_WORDS": config.buffer.weight_memory * 8 // WORD_BITS,
         "LINK_WIDTH": config.link.width,
         "ACTIVITY_MASK": (1 << ACTIVITY_BITS) - 1,

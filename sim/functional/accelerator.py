@@ -13,10 +13,8 @@ from hw.arch.commands import (
     HEADER,
     INDEX,
     MAGIC,
-    PARAM,
     REGION,
     RESULT,
-    TABLE,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -31,8 +29,16 @@ from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.program import Program, Words
-from hw.arch.program.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
+from hw.arch.program.layout import (
+    Ints,
+    from_link_words,
+    link_words,
+    to_link_words,
+    unpack_records,
+    unpack_short_params,
+)
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
@@ -47,6 +53,7 @@ _INDEXED = frozenset(
         Opcode.ROWS,
         Opcode.COLS,
         Opcode.PARAMS,
+        Opcode.SHORT_PARAMS,
         Opcode.TABLE,
         Opcode.MEMORY,
     }
@@ -101,6 +108,7 @@ class FunctionalAccelerator:
             Opcode.ROWS: self._rows,
             Opcode.COLS: self._columns,
             Opcode.PARAMS: self._params,
+            Opcode.SHORT_PARAMS: self._short_params,
             Opcode.TABLE: self._table,
             Opcode.LOAD: self._load,
             Opcode.STORE: self._store,
@@ -241,6 +249,9 @@ class FunctionalAccelerator:
             return REGION.unpack(descriptor)["words"]
         if opcode not in _INDEXED:
             return 0
+        count = INDEX.unpack(descriptor)["count"]
+        if opcode is Opcode.SHORT_PARAMS:
+            return short_params_words(count)
         entry = {
             Opcode.ROWS: row_pattern_words(self.config.array.rows),
             Opcode.COLS: col_pattern_words(self.config.array.cols),
@@ -248,7 +259,7 @@ class FunctionalAccelerator:
             Opcode.TABLE: TABLE.words,
             Opcode.MEMORY: 1,
         }[opcode]
-        return INDEX.unpack(descriptor)["count"] * entry
+        return count * entry
 
     def _reply(
         self,
@@ -286,10 +297,17 @@ class FunctionalAccelerator:
                 self.state.columns[number] = decode_columns(self.config, words)
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        self._fill_params(descriptor, unpack_records(PARAM, payload))
+
+    def _short_params(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        count = INDEX.unpack(descriptor)["count"]
+        self._fill_params(descriptor, unpack_short_params(payload, count))
+
+    def _fill_params(self, descriptor: list[int], values: dict[str, Ints]) -> None:
         params = self.state.params
         first, count = self._index(descriptor, params.entries)
         self.state.hazards.fill(params.name, first, count)
-        params.fill(first, unpack_records(PARAM, payload))
+        params.fill(first, values)
 
     def _table(self, descriptor: list[int], payload: Words, tag: int) -> None:
         table = self.state.table

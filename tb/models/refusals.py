@@ -18,6 +18,7 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.entries import PARAM, short_params_words
 from tb.models.program import ALL, Phase
 from tb.models.streams import WordStream
 
@@ -105,9 +106,22 @@ def _table_address(config: Config) -> tuple[list[int], Status, int]:
 
 def _param_address(config: Config) -> tuple[list[int], Status, int]:
     values = {"first": config.post.channels - 1, "count": 2}
-    length = 2 * commands.PARAM.words
+    length = 2 * PARAM.words
     words = _command(Opcode.PARAMS, INDEX, values, length=length)
     return words + [0] * length, Status.BAD_ADDRESS, config.post.channels + 1
+
+
+def _short_param_length(config: Config) -> tuple[list[int], Status, int]:
+    length = short_params_words(2) - 1
+    words = _command(Opcode.SHORT_PARAMS, INDEX, {"first": 0, "count": 2}, length=length)
+    return words + [0] * length, Status.BAD_LENGTH, length
+
+
+def _short_param_address(config: Config) -> tuple[list[int], Status, int]:
+    first = config.post.channels - 1
+    length = short_params_words(2)
+    words = _command(Opcode.SHORT_PARAMS, INDEX, {"first": first, "count": 2}, length=length)
+    return words + [0] * length, Status.BAD_ADDRESS, first + 2
 
 
 def _load_address(config: Config) -> tuple[list[int], Status, int]:
@@ -164,6 +178,8 @@ REFUSALS: dict[str, Refusal] = {
     "STORE with a payload": _store_length,
     "column pattern out of range": _table_address,
     "parameter out of range": _param_address,
+    "wrong length of short parameters": _short_param_length,
+    "short parameter out of range": _short_param_address,
     "LOAD out of range": _load_address,
     "STORE out of range": _store_address,
     "unknown vector operation": _vector_operation,

@@ -54,14 +54,22 @@ class WordStream:
                 payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
         return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
 
-    def params(self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, **options):
-        """Parameters from row `first` on; by default the output is accumulator + bias."""
+    def params(
+        self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, short=True, **options
+    ):
+        """Parameters from row `first` on; by default the output is accumulator + bias.
+
+        `short`: as SHORT_PARAMS, unless there is an addend.
+        """
         units = self.config.post.units
         bias = np.atleast_1d(bias)
         bias = np.concatenate([bias, np.zeros(-len(bias) % units, dtype=np.int64)])
         full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift, addend)]
-        payload = layout.pack_params(bias, *full)
-        return self.indexed(Opcode.PARAMS, first * units, len(bias), payload, **options)
+        opcode, payload = Opcode.PARAMS, layout.pack_params(bias, *full)
+        brief = layout.short_params(payload) if short else None
+        if brief is not None:
+            opcode, payload = Opcode.SHORT_PARAMS, brief
+        return self.indexed(opcode, first * units, len(bias), payload, **options)
 
     def load(self, view, address, *, raw=False, **options):
         """A whole tensor view, planes one after another."""

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from hw.arch.commands import ADDRESS, PARAM
+from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
+from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, short_params_words
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.program.program import Box, Words
@@ -305,6 +306,33 @@ def unpack_records(struct: Struct, words: Words) -> dict[str, Ints]:
         else:
             result[field.name] = (shifted >> np.uint64(right)).view(np.int64)
     return result
+
+
+def short_params(words: Words) -> Words | None:
+    """The payload of SHORT_PARAMS for a payload of PARAMS; None if an entry has an addend."""
+    values = unpack_records(PARAM, words)
+    if values.pop("addend").any():
+        return None
+    shift = values.pop("shift")
+    group = len(SHIFTS.fields)
+    shifts = np.pad(shift, (0, -len(shift) % group)).reshape(-1, group).T
+    columns = dict(zip(SHIFTS.offsets, shifts, strict=True))
+    parts = np.zeros((shifts.shape[1], 1 + group), dtype=np.uint64)
+    parts[:, 0] = pack_records(SHIFTS, columns)
+    entries = pack_records(SHORT_PARAM, values)
+    parts[:, 1:] = np.pad(entries, (0, -len(entries) % group)).reshape(-1, group)
+    return parts.reshape(-1)[: short_params_words(len(entries))]
+
+
+def unpack_short_params(words: Words, count: int) -> dict[str, Ints]:
+    """The fields of `PARAM` of so many entries, from the payload of SHORT_PARAMS."""
+    group = len(SHIFTS.fields)
+    parts = np.pad(words, (0, -len(words) % (1 + group))).reshape(-1, 1 + group)
+    shifts = np.stack(list(unpack_records(SHIFTS, parts[:, 0]).values()), axis=1)
+    values = unpack_records(SHORT_PARAM, parts[:, 1:].reshape(-1)[:count])
+    # A shift comes in a whole byte, and the hardware keeps the bits that `PARAM` has.
+    shift = (shifts.reshape(-1)[:count] + 64) % 128 - 64
+    return {**values, "addend": np.zeros_like(shift), "shift": shift}
 
 
 def pack_params(

@@ -54,18 +54,30 @@ static const struct {
 
 // Fill entries of a memory with the payload, if the command is one that does so.
 static u32 fill(u32 opcode) {
+    u32 brief = opcode == OPCODE_SHORT_PARAMS; // entries without an addend, shifts ahead of eight
+    u32 shifts[2];
+    if (brief)
+        opcode = OPCODE_PARAMS;
     for (u32 i = 0; i < sizeof MEMORIES / sizeof *MEMORIES; i++) {
         if (MEMORIES[i].opcode != opcode)
             continue;
         unpack(INDEX_LAYOUT, s.words, &s.now.index, 1);
         u32 first = s.now.index.first, count = s.now.index.count, size = MEMORIES[i].size;
-        check_length(count * size);
+        check_length(brief ? count + (count + SHIFTS_GROUP - 1) / SHIFTS_GROUP : count * size);
         if (first + count > MEMORIES[i].entries)
             fail(STATUS_BAD_ADDRESS, first + count);
         s.rows_held = s.columns_held = NONE;
         u32 *to = MEMORIES[i].memory + first * size * 2;
-        for (u32 words = count * size; words; words--, to += 2)
+        for (u32 words = brief ? count : count * size; words; words--, to += 2) {
+            if (brief && !(words - count & SHIFTS_GROUP - 1))
+                take(shifts);
             take(to);
+            if (brief) {
+                to += 2;
+                to[0] = 0;
+                to[1] = ((u8 *)shifts)[count - words & SHIFTS_GROUP - 1];
+            }
+        }
         return 1;
     }
     return 0;

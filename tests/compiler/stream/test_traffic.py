@@ -70,7 +70,11 @@ def test_commands_tables_and_filters_are_those_of_the_stream() -> None:
             for words in commands(step.words, dry=False):
                 header = HEADER.unpack([int(words[0])])
                 payload = header["length"] if header["opcode"] == Opcode.CONV else 0
-                table = header["opcode"] in (Opcode.PARAMS, Opcode.TABLE)
+                table = header["opcode"] in (
+                    Opcode.PARAMS,
+                    Opcode.SHORT_PARAMS,
+                    Opcode.TABLE,
+                )
                 sent[DataType.FILTER] += payload
                 sent[DataType.TABLE if table else DataType.COMMAND] += len(words) - payload
         elif isinstance(step, Load | Store):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from hw.arch.commands import COLUMN, LOOP, PARAM, REGION, SLOT
+from hw.arch.commands import COLUMN, LOOP, REGION, SLOT
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, short_params_words
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, layout
 
@@ -103,6 +104,24 @@ def test_refusals():
         layout.pack_params([0, 0], [1, 1], [0, 64])
     with pytest.raises(RowforgeError, match="param has no field 'scale'"):
         layout.pack_records(PARAM, {"scale": [1]})
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_short_params_hold_all_but_the_addend(count):
+    rng = np.random.default_rng(count)
+    columns = {
+        "bias": rng.integers(-(1 << 31), 1 << 31, count),
+        "multiplier": rng.integers(0, 1 << 32, count),
+        "shift": rng.integers(-64, 64, count),
+    }
+    words = layout.pack_params(**columns)
+    short = layout.short_params(words)
+    assert len(short) == short_params_words(count) == count + -(-count // 8)
+    values = layout.unpack_short_params(short, count)
+    assert not values.pop("addend").any()
+    for name, column in columns.items():
+        assert (values[name] == column).all()
+    assert layout.short_params(layout.pack_params(**columns, addend=np.eye(1, count)[0])) is None
 
 
 @pytest.mark.parametrize(

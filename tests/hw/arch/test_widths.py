@@ -2,12 +2,12 @@
 
 import pytest
 
-from hw.arch import commands, counters
+from hw.arch import commands, counters, entries
 from hw.arch.fields import Struct
 
 STRUCTS = {
     value.name: value
-    for module in (commands, counters)
+    for module in (commands, entries, counters)
     for value in vars(module).values()
     if isinstance(value, Struct)
 }
@@ -25,6 +25,8 @@ WIDTHS = {
     "column": [1, 6, 10, 20, 13, 20],
     "columns": [6, 6],
     "param": [-32, 32, 32, -7],
+    "shifts": [-8, -8, -8, -8, -8, -8, -8, -8],
+    "short_param": [-32, 32],
     "table": [-32, -32],
     "conv_constants": [
         8,

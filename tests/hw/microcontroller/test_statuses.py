@@ -12,10 +12,8 @@ from hw.arch.commands import (
     DESCRIPTOR_WORDS,
     INDEX,
     MAGIC,
-    PARAM,
     REGION,
     RESULT,
-    TABLE,
     VECTOR,
     Opcode,
     Rounding,
@@ -28,6 +26,7 @@ from hw.arch.commands import (
 )
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
+from hw.arch.entries import PARAM, TABLE
 from sim.functional import FunctionalAccelerator
 from sw_driver.protocol.errors import LinkError
 from tests.hw.microcontroller.cases import CONFIG
@@ -80,6 +79,8 @@ AS_THE_EXECUTOR = {
     "length of TABLE": begin(HASH) + index(Opcode.TABLE, 0, 2, 2 * TABLE.words + 1),
     "row pattern": begin(HASH) + index(Opcode.ROWS, 0, 1, 5),
     "parameter": begin(HASH) + index(Opcode.PARAMS, 63, 2, 2 * PARAM.words),
+    "length of SHORT_PARAMS": begin(HASH) + index(Opcode.SHORT_PARAMS, 0, 9, 10),
+    "short parameter": begin(HASH) + index(Opcode.SHORT_PARAMS, 63, 2, 3),
     "table entry": begin(HASH) + index(Opcode.TABLE, 256, 1, TABLE.words),
     "weight memory": begin(HASH) + index(Opcode.MEMORY, 128, 1, 1),
     "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
