@@ -27,9 +27,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
 from hw.arch.program.layout import (
-    box_words,
     channels_per_word,
-    link_words,
     pack_params,
     region,
     short_params,
@@ -239,8 +237,9 @@ class StreamBuilder:
             row_stride=surface.row_stride,
             plane_stride=surface.plane_stride,
             raw=surface.raw,
+            load=opcode is Opcode.LOAD,
         )
-        length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
+        length = fields["words"]
         payload = length if opcode is Opcode.LOAD else 0
         words = self._header(opcode, REGION.pack(fields), payload, wait)
         return np.array(words, dtype=np.uint64), length

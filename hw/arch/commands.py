@@ -118,7 +118,10 @@ REGION = Struct(
         Field("planes", 12, "planes"),
         Field("row_stride", ADDRESS, "words from row to row"),
         Field("plane_stride", ADDRESS, "words from plane to plane"),
-        Field("words", 24, "64-bit words that the box takes on the link"),
+        Field("words", 22, "64-bit words that the box takes on the link"),
+        Field(
+            "channels", 2, "LOAD: channels of a pixel, which follow without gaps; 0: whole words"
+        ),
     ),
     "Descriptor of LOAD and STORE: a box of buffer words, row by row, plane by plane.",
 )

@@ -29,6 +29,7 @@ from hw.arch.config import Config
 from hw.arch.config.file import config_words
 from hw.arch.counters import COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
+from hw.arch.program.layout import MOST_SPREAD
 
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
 """Properties of `Config` that the model reads besides the fields."""
@@ -70,7 +71,8 @@ def records_header() -> str:
         _lengths(),
         _ranks(),
         f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
-        f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTERS.fields)};\n",
+        f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTERS.fields)};\n"
+        f"constexpr int kMostSpread = {MOST_SPREAD};\n",
     ]
     return "\n".join(parts)
 

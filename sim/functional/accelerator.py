@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.arch.commands import (
     ADDRESS,
@@ -30,11 +31,11 @@ from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.fields import WORD_BITS
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
     from_link_words,
-    link_words,
     to_link_words,
     unpack_records,
     unpack_short_params,
@@ -324,8 +325,9 @@ class FunctionalAccelerator:
         """The addresses of a box, in order."""
         region = REGION.unpack(descriptor)
         size = region["planes"] * region["rows"] * region["run"]
+        bits = region["channels"] * self.config.array.data_width or self.config.buffer.width
         require(
-            region["words"] == link_words(self.config, size),
+            region["words"] == -(-size * bits // WORD_BITS),
             f"a box of {size} buffer words does not take {region['words']} link words",
         )
         plane, row, word = np.indices((region["planes"], region["rows"], region["run"]))
@@ -340,13 +342,21 @@ class FunctionalAccelerator:
         address = self._region(descriptor)
         require(len(np.unique(address)) == len(address), "the region covers a word twice")
         self.state.hazards.overwrite(address)
+        region = REGION.unpack(descriptor)
         if self.state.contents is not None:
-            self.state.contents.load(address, REGION.unpack(descriptor))
+            self.state.contents.load(address, region)
+        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
+
+    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
+        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
+        lanes = self.config.lanes
+        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
         width = self.config.buffer.width // 8
-        image = from_link_words(payload, len(address) * width)
-        self.state.memory.load(
-            address, np.frombuffer(image, dtype=np.uint8).reshape(len(address), width)
-        )
+        taken = channels * self.config.array.data_width // 8 or width
+        words = np.zeros((count, width), dtype=np.uint8)
+        image = from_link_words(payload, count * taken)
+        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
+        return words
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)

@@ -74,12 +74,16 @@ class WordStream:
     def load(self, view, address, *, raw=False, **options):
         """A whole tensor view, planes one after another."""
         box = Box(*((0, size) for size in view.shape))
-        payload = layout.pack_box(self.config, view, box, raw=raw)
+        payload = layout.pack_load(self.config, view, box, raw=raw)
         return self.command(
-            Opcode.LOAD, commands.REGION, self.region(box, address, raw), payload=payload, **options
+            Opcode.LOAD,
+            commands.REGION,
+            self.region(box, address, raw, load=True),
+            payload=payload,
+            **options,
         )
 
-    def region(self, box, address, raw=False):
+    def region(self, box, address, raw=False, *, load=False):
         _, rows, columns, _ = layout.box_shape(box)
         return layout.region(
             self.config,
@@ -88,6 +92,7 @@ class WordStream:
             row_stride=columns,
             plane_stride=rows * columns,
             raw=raw,
+            load=load,
         )
 
     def store(self, shape, address, *, raw=False, **options):

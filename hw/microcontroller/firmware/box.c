@@ -6,6 +6,7 @@ void move_box(u32 store) {
     u32 left = region->words; // link words to come
     u32 word[2] = {0, 0};
     u32 half = 0;
+    u32 bytes = 0; // of `word` that are to be spread
     u32 status = STATUS_BAD_LENGTH, value = OPCODE_STORE; // of a STORE that ends badly
     if (store)
         send_header(BLOCK_DATA, 0, left);
@@ -20,6 +21,21 @@ void move_box(u32 store) {
                     status = STATUS_BAD_ADDRESS;
                     value = address;
                     goto bad;
+                }
+                if (region->channels) {
+                    u32 pixel = 0;
+                    for (u32 lane = 0; lane < region->channels; lane++) {
+                        if (!bytes) {
+                            if (!left)
+                                goto bad;
+                            take(word);
+                            left--;
+                            bytes = 8;
+                        }
+                        pixel |= (u32)((u8 *)word)[8 - bytes--] << 8 * lane;
+                    }
+                    *at = pixel;
+                    continue;
                 }
                 if (!half && !left)
                     goto bad; // the box is larger than announced

@@ -75,6 +75,34 @@ def test_16_bit_boxes():
     assert (layout.unpack_box(config, words, box, "int16") == view).all()
 
 
+@pytest.mark.parametrize("data_width, dtype", [(8, "uint8"), (16, "int16")])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_few_channels_are_loaded_without_gaps(data_width, dtype, channels):
+    config = Config.of({"array.data_width": data_width, "noc.filter": 4})
+    view = np.random.default_rng(channels).integers(0, 100, (2, 3, 5, channels)).astype(dtype)
+    box = Box((0, 2), (1, 3), (1, 5), (0, channels))
+    words = layout.pack_load(config, view, box)
+    image = view[:, 1:3, 1:5].astype(view.dtype.newbyteorder("<")).tobytes()
+    assert words.tobytes().rstrip(b"\0") == image.rstrip(b"\0")
+    fields = layout.region(config, box, address=0, row_stride=4, plane_stride=8, load=True)
+    assert fields["channels"] == channels
+    assert fields["words"] == len(words) == layout.load_words(config, box) == -(-len(image) // 8)
+
+
+def test_other_boxes_are_loaded_as_they_are_stored():
+    config = Config()
+    view = np.arange(2 * 3 * 4, dtype=np.int8).reshape(1, 2, 3, 4)
+    box = Box((0, 1), (0, 2), (0, 3), (0, 4))
+    assert (layout.pack_load(config, view, box) == layout.pack_box(config, view, box)).all()
+    narrow = Config.of({"buffer.width": 32, "noc.ifmap": 2, "post.units": 2})
+    few, three = Box((0, 1), (0, 2), (0, 3), (0, 3)), view[..., :3]
+    assert layout.spread_channels(narrow, few) == 3
+    assert layout.spread_channels(narrow, few, raw=True) == 0
+    wide = three.astype(np.int32)
+    packed = layout.pack_box(narrow, wide, few, raw=True)
+    assert (layout.pack_load(narrow, wide, few, raw=True) == packed).all()
+
+
 def test_region_names_the_same_words():
     config = Config()
     box = Box((0, 2), (1, 4), (2, 7), (0, 17))

@@ -83,6 +83,7 @@ AS_THE_EXECUTOR = {
     "short parameter": begin(HASH) + index(Opcode.SHORT_PARAMS, 63, 2, 3),
     "table entry": begin(HASH) + index(Opcode.TABLE, 256, 1, TABLE.words),
     "weight memory": begin(HASH) + index(Opcode.MEMORY, 128, 1, 1),
+    "words for channels": begin(HASH) + region(Opcode.LOAD, length=3, run=9, words=3, channels=2),
     "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
     "operation": begin(HASH) + vector(op=5),
     "mode": begin(HASH) + vector(op=VectorOp.MAX, mode=7),
