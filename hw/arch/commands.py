@@ -126,82 +126,6 @@ REGION = Struct(
     "Descriptor of LOAD and STORE: a box of buffer words, row by row, plane by plane.",
 )
 
-ROW = Struct(
-    "row",
-    (
-        Field("active", 1, "the row computes in this pass"),
-        Field("head", 1, "first row of a segment: takes its psum from the buffer or from zero"),
-        Field("tail", 1, "last row of a segment: its psum leaves the column"),
-        Field("first", 1, "head only: may start at zero (no earlier partial sum)"),
-        Field("fid", ID, "filter row tag"),
-        Field("iid", ID, "ifmap row tag (slot)"),
-        Field("ioff", TAG, "ifmap column tag of this row less that of its column"),
-    ),
-    "A PE row in a row pattern.",
-)
-
-SLOT = Struct(
-    "slot",
-    (
-        Field("address", ADDRESS, "words from the pass's ifmap address to the first row and pixel"),
-        Field("lane", 4, "lane of the group's first channel in a buffer word"),
-        Field("x", 12, "pixels added to the pass's first column (tap offset)", signed=True),
-        Field("tag", TAG, "column tag of the first ifmap row"),
-        Field("outer", 8, "outer steps"),
-        Field("outer_step", 8, "ifmap rows between outer steps"),
-        Field("inner", 8, "inner steps in an outer step"),
-        Field("inner_step", 8, "ifmap rows between inner steps"),
-        Field("outer_words", ADDRESS, "buffer words between outer steps"),
-        Field("inner_words", ADDRESS, "buffer words between inner steps"),
-    ),
-    "An ifmap channel group that a pass streams, and which of its rows.",
-)
-
-SEGMENT = Struct(
-    "segment",
-    (
-        Field("head", ID, "row of the segment's head"),
-        Field("first", 1, "no earlier partial sum exists"),
-        Field("last", 1, "the sum is complete after this segment"),
-        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
-        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
-        Field("output", ADDRESS, "words added to the pass's output address"),
-    ),
-    "A segment of the psum chains in a row pattern, bottom to top.",
-)
-
-PATTERN = Struct(
-    "pattern",
-    (
-        Field("slots", ID, "ifmap slots in use"),
-        Field("segments", ID, "segments in use"),
-        Field("filters", ID, "filter row tags in use"),
-    ),
-    "First word of a row pattern; every row, slot and segment entry follows.",
-)
-
-COLUMN = Struct(
-    "column",
-    (
-        Field("active", 1, "the column computes in this pass"),
-        Field("tid", ID, "filter column tag (filter group)"),
-        Field("base", TAG, "ifmap column tag of the column's first filter row"),
-        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
-        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
-        Field("output", ADDRESS, "words added to the pass's output address"),
-    ),
-    "A PE column in a column pattern.",
-)
-
-COLUMNS = Struct(
-    "columns",
-    (
-        Field("columns", ID, "active columns, from column 0"),
-        Field("groups", ID, "filter column tags in use"),
-    ),
-    "First word of a column pattern; every column entry follows.",
-)
-
 OUTPUT = (
     Field("mode", 3, "rounding mode (`Rounding`)"),
     Field("param", 16, "parameter memory row of output channel 0 (wraps)"),
@@ -345,16 +269,6 @@ DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.MEMORY: INDEX.words,
     Opcode.SHORT_PARAMS: INDEX.words,
 }
-
-
-def row_pattern_words(rows: int) -> int:
-    """Words of one row pattern: header, rows, slots, segments."""
-    return PATTERN.words + rows * (ROW.words + SLOT.words + SEGMENT.words)
-
-
-def col_pattern_words(cols: int) -> int:
-    """Words of one column pattern: header, columns."""
-    return COLUMNS.words + cols * COLUMN.words
 
 
 def checksum(header: int, descriptor: Sequence[int]) -> int:

@@ -271,11 +271,14 @@ class Decoder(Block):
     def _payload(self, m: Module, s: DecoderState, size) -> None:
         """Words that belong to the command."""
         with self._state(m, s, "PAYLOAD"):
-            with m.If(s.left == 0):
+            wrong = s.patterns_misfit(self.command.payload, self.command.valid, size)
+            with m.If(wrong):
+                self._fail(m, s, Status.BAD_LENGTH, s.left)
+            with m.Elif(s.left == 0):
                 m.next = "HEADER"
             with m.Else():
                 m.d.comb += self.command.ready.eq(1)
-            taken = self.command.valid & (s.left != 0)
+            taken = self.command.valid & (s.left != 0) & ~wrong
             s.fill_tables(m, self.engine, self.command.payload, size, taken)
         with self._state(m, s, "FILTERS"):
             m.d.comb += [

@@ -14,11 +14,10 @@ from hw.arch.commands import (
     Opcode,
     Rounding,
     VectorOp,
-    col_pattern_words,
-    row_pattern_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
+from hw.arch.patterns import PATTERN, col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
 from hw.engines.weights import weight_words
 from hw.post.processor import MODES_OF_WIDTH
@@ -30,6 +29,7 @@ BUFFERED = max(VECTOR.words, REGION.words, INDEX.words)
 def table_commands(config: Config) -> dict[Opcode, tuple[int, int]]:
     """Words of an entry and number of entries for every command that fills a table.
 
+    Those of a pattern are the most that it may have: its first word says how many there are.
     SHORT_PARAMS has eight entries after each word of shifts: its words are those of a whole group.
     """
     tables = {
@@ -74,6 +74,7 @@ class DecoderState:
     `announced`: whether the header on the stream is one, and its descriptor words; `expected`,
     `position`: descriptor words to come and taken, also words of a block sent; `sum`: checksum so
     far; `left`: payload words to come; `entry`, `part`: place in a table command's payload;
+    `is_pattern`, `pattern_words`: it consists of patterns, and the present one has so many words;
     `status`, `value`: what to report; `block`: header of a result block; `guest`: the program only
     wants to know who is there.
     """
@@ -94,6 +95,8 @@ class DecoderState:
         self.entry = Signal(24)
         self.part = Signal(8)
         self.low = Signal(LINK_WORD_BITS)
+        self.pattern_words = Signal(PATTERN.fields[0].width)
+        self.is_pattern = Signal()
         self.status = Signal(8)
         self.value = Signal(LINK_WORD_BITS)
         self.stuck = Signal()
@@ -112,6 +115,8 @@ class DecoderState:
         # A product would take a multiplier: the sizes have few bits among them.
         places = [bit for bit in range(len(size)) if any(n >> bit & 1 for n, _ in tables.values())]
         count, group = self.index.count, len(SHIFTS.fields)
+        opcode = self.header.opcode
+        m.d.comb += self.is_pattern.eq((opcode == Opcode.ROWS) | (opcode == Opcode.COLS))
         m.d.sync += [
             needed.eq(
                 Mux(
@@ -122,7 +127,7 @@ class DecoderState:
             ),
             facts.size.eq(size),
             facts.end.eq(self.index.first + self.index.count),
-            facts.misfit.eq(self.left != needed),
+            facts.misfit.eq((self.left != needed) & ~self.is_pattern),
             facts.beyond.eq(facts.end > capacity),
         ]
         return facts
@@ -151,7 +156,9 @@ class DecoderState:
 
     def fill_tables(self, m: Module, engine, word: Value, size: Value, taken: Value) -> None:
         """A word of the payload is `taken`: it fills an entry of `size` words, or a part of it."""
-        opcode, last = self.header.opcode, self.part + 1 == size
+        opcode = self.header.opcode
+        announced = Mux(self.part == 0, layout(PATTERN)(word).words, self.pattern_words)
+        last = self.part + 1 == Mux(self.is_pattern, announced, size)
         entry_done = Mux(opcode == Opcode.SHORT_PARAMS, self.part != 0, last)
         m.d.comb += [
             engine.rows.en.eq(taken & (opcode == Opcode.ROWS)),
@@ -168,9 +175,21 @@ class DecoderState:
                 self.part.eq(Mux(last, 0, self.part + 1)),
                 self.entry.eq(self.entry + entry_done),
                 self.low.eq(word),
+                self.pattern_words.eq(announced),
             ]
             with m.If((opcode == Opcode.SHORT_PARAMS) & (self.part != 0)):
                 m.d.sync += self.low.eq(self.low >> SHIFTS.fields[0].width)
+
+    def patterns_misfit(self, word: Value, present: Value, size: Value) -> Value:
+        """The patterns of the payload are not those that were announced.
+
+        They are fewer, words follow the last one, or one has no words or more than `size`; `word`
+        is the next one if it is `present`.
+        """
+        words = layout(PATTERN)(word).words
+        wrong = present & (self.part == 0) & ((words == 0) | (words > size))
+        complete = self.entry == self.index.count
+        return self.is_pattern & Mux(self.left == 0, ~complete, complete | wrong)
 
     def watch(self, m: Module, alive) -> None:
         """Raise `stuck` after `control.watchdog` cycles in a row that are not `alive`."""

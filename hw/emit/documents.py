@@ -19,6 +19,7 @@ from hw.arch.config.section import as_number
 from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
 from hw.arch.fields import WORD_BITS, Struct
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
 from hw.arch.registers import MEANINGS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
@@ -39,12 +40,12 @@ RECORDS: tuple[Struct, ...] = (
     commands.BEGIN,
     commands.INDEX,
     commands.REGION,
-    commands.PATTERN,
-    commands.ROW,
-    commands.SLOT,
-    commands.SEGMENT,
-    commands.COLUMNS,
-    commands.COLUMN,
+    PATTERN,
+    ROW,
+    SLOT,
+    SEGMENT,
+    COLUMNS,
+    COLUMN,
     PARAM,
     SHIFTS,
     SHORT_PARAM,

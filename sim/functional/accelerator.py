@@ -23,8 +23,6 @@ from hw.arch.commands import (
     Status,
     VectorOp,
     checksum,
-    col_pattern_words,
-    row_pattern_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
@@ -32,6 +30,7 @@ from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.fields import WORD_BITS
+from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
@@ -44,15 +43,14 @@ from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
 from sim.functional.nest import decode_convolution
-from sim.functional.patterns import decode_columns, decode_rows
+from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
+_SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
 _INDEXED = frozenset(
     {
-        Opcode.ROWS,
-        Opcode.COLS,
         Opcode.PARAMS,
         Opcode.SHORT_PARAMS,
         Opcode.TABLE,
@@ -217,7 +215,7 @@ class FunctionalAccelerator:
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
             raise _CommandError(Status.BAD_CHECKSUM, total)
-        if opcode is not Opcode.CONV and header["length"] != self._length(opcode, descriptor):
+        if opcode not in _SELF_MEASURED and header["length"] != self._length(opcode, descriptor):
             self._take(size)
             raise _CommandError(Status.BAD_LENGTH, header["length"])
         if len(self._input) < size + header["length"]:
@@ -254,8 +252,6 @@ class FunctionalAccelerator:
         if opcode is Opcode.SHORT_PARAMS:
             return short_params_words(count)
         entry = {
-            Opcode.ROWS: row_pattern_words(self.config.array.rows),
-            Opcode.COLS: col_pattern_words(self.config.array.cols),
             Opcode.PARAMS: PARAM.words,
             Opcode.TABLE: TABLE.words,
             Opcode.MEMORY: 1,
@@ -286,16 +282,29 @@ class FunctionalAccelerator:
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.control.row_patterns)
-        for number, words in enumerate(payload.reshape(count, -1), start=first):
+        limit, most = self.config.control.row_patterns, row_pattern_words(self.config.array.rows)
+        for number, words in self._patterns(descriptor, payload, limit, most):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.control.col_patterns)
-        for number, words in enumerate(payload.reshape(count, -1), start=first):
+        limit, most = self.config.control.col_patterns, col_pattern_words(self.config.array.cols)
+        for number, words in self._patterns(descriptor, payload, limit, most):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
+
+    def _patterns(
+        self, descriptor: list[int], payload: Words, limit: int, most: int
+    ) -> list[tuple[int, Words]]:
+        """Places and words of a command's patterns, each as long as its first word says.
+
+        `limit`: places; `most`: words of the longest pattern.
+        """
+        first, count = self._index(descriptor, limit)
+        patterns, left = split_patterns(payload, count, most)
+        if left is not None:
+            raise _CommandError(Status.BAD_LENGTH, left)
+        return list(enumerate(patterns, start=first))
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._fill_params(descriptor, unpack_records(PARAM, payload))

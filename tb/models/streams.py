@@ -5,6 +5,7 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import Opcode, Rounding
 from hw.arch.config.file import config_hash
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
 from hw.arch.program import Box, layout
 
 IDENTITY_PARAM = {"bias": 0, "multiplier": 1 << 30, "shift": 1}  # output = accumulator
@@ -34,24 +35,30 @@ class WordStream:
         """Row patterns: dicts of `filters` and lists `rows`, `slots`, `segments` of field dicts."""
         payload = []
         for pattern in patterns:
-            parts = [pattern[name] for name in ("rows", "slots", "segments")]
-            header = {"slots": len(parts[1]), "segments": len(parts[2])}
-            payload += commands.PATTERN.pack({"filters": pattern.get("filters", 1), **header})
-            structs = (commands.ROW, commands.SLOT, commands.SEGMENT)
-            for struct, entries in zip(structs, parts, strict=True):
-                for i in range(self.config.array.rows):
-                    payload += struct.pack(entries[i] if i < len(entries) else {})
+            entries = pack_rows([ROW.pack(row) for row in pattern["rows"]])
+            for struct, name in ((SLOT, "slots"), (SEGMENT, "segments")):
+                for fields in pattern[name]:
+                    entries += struct.pack(fields)
+            header = {name: len(pattern[name]) for name in ("rows", "slots", "segments")}
+            header |= {"words": 1 + len(entries), "filters": pattern.get("filters", 1)}
+            payload += [*PATTERN.pack(header), *entries]
         return self.indexed(Opcode.ROWS, first, len(patterns), payload, **options)
 
     def columns(self, *patterns, first=0, **options):
-        """Column patterns: dicts of `groups` and `columns`, a list of field dicts."""
+        """Column patterns: dicts of `groups` and `columns`, a list of field dicts.
+
+        `psum` of column j is j times that of column 1, or 0 in all.
+        """
         payload = []
         for pattern in patterns:
             entries = [{"active": 1, **entry} for entry in pattern["columns"]]
-            header = {"columns": len(entries), "groups": pattern.get("groups", 1)}
-            payload += commands.COLUMNS.pack(header)
-            for i in range(self.config.array.cols):
-                payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
+            psums = [entry.pop("psum", 0) for entry in entries]
+            step = psums[1] if len(psums) > 1 else 0
+            assert psums == [step * j for j in range(len(psums))]
+            header = {"columns": len(entries), "groups": pattern.get("groups", 1), "psum": step}
+            payload += COLUMNS.pack({"words": 1 + len(entries), **header})
+            for entry in entries:
+                payload += COLUMN.pack(entry)
         return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
 
     def params(

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from hw.arch.commands import COLUMN, LOOP, REGION, SLOT
+from hw.arch.commands import LOOP, REGION
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, short_params_words
 from hw.arch.errors import RowforgeError
+from hw.arch.patterns import COLUMN, SLOT
 from hw.arch.program import Box, layout
 
 INT8 = [

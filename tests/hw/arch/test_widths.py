@@ -2,12 +2,12 @@
 
 import pytest
 
-from hw.arch import commands, counters, entries
+from hw.arch import commands, counters, entries, patterns
 from hw.arch.fields import Struct
 
 STRUCTS = {
     value.name: value
-    for module in (commands, entries, counters)
+    for module in (commands, entries, patterns, counters)
     for value in vars(module).values()
     if isinstance(value, Struct)
 }
@@ -21,9 +21,9 @@ WIDTHS = {
     "row": [1, 1, 1, 1, 6, 6, 10],
     "slot": [20, 4, -12, 10, 8, 8, 8, 8, 20, 20],
     "segment": [6, 1, 1, 20, 13, 20],
-    "pattern": [6, 6, 6],
-    "column": [1, 6, 10, 20, 13, 20],
-    "columns": [6, 6],
+    "pattern": [8, 6, 6, 6, 6],
+    "column": [1, 6, 10, 13, 20],
+    "columns": [8, 6, 6, 20],
     "param": [-32, 32, 32, -7],
     "shifts": [-8, -8, -8, -8, -8, -8, -8, -8],
     "short_param": [-32, 32],
