@@ -3,6 +3,7 @@
 from functools import lru_cache
 from math import ceil
 
+from compiler.mapper.hold import hold
 from compiler.mapper.legal import refusal
 from compiler.mapper.objective import SPARING, plan_objective
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
@@ -71,6 +72,8 @@ def _plan(
         found = cover.best(shape.E, shape.lanes) if cover is not None else None
         if found is None:
             return None, crowded
-        blocks += [table.block(*placed, (begin, end)) for placed in found[1]]
+        made = (table.block(*placed, (begin, end)) for placed in found[1])
+        for block in made:
+            blocks += hold(config, shape, block, psum_beats)
         begin = end
     return Plan(shape=shape, blocks=tuple(blocks)), crowded

@@ -124,7 +124,8 @@ class MappedBlock:
     equal if they cover the same box in the same way.
 
     Ranges are half open, in output rows, output columns and filters of the nest; all items.
-    `chosen`: of a linear mapping, only these of its waves; None: all.
+    `chosen`: of a linear mapping, only these of its waves; None: all. `held`: whether filters stay
+    in the PEs over the waves of (items, output rows, output columns), see `mapper.hold`.
     """
 
     mapping: Mapping
@@ -133,6 +134,7 @@ class MappedBlock:
     filters: tuple[int, int]
     load: Cost = field(default=Cost(), compare=False)
     chosen: tuple[int, int] | None = None
+    held: tuple[bool, bool, bool] = (False, False, False)
 
     def waves(self, shape: ConvShape) -> tuple[int, int, int, int]:
         """Loop counts of a grid over (items, output rows, output columns, filters)."""

@@ -75,19 +75,25 @@ class Table:
     def _grid_tiles(self, some: Candidates, cost: WaveCost) -> Tiles:
         each = some.p // max(self.kind.multiplier, 1)
         filters = some.cm * each * some.of_folds(lambda fold: fold.um)
+        waves = self.kind.N // some.cn
+        wave, once = self._figures(cost)
         return Tiles(
             rows=some.ce * some.of_folds(lambda fold: fold.ue),
             filters=filters,
-            cost=self._figures(cost) * (self.kind.N // some.cn),
+            cost=wave * waves,
             tail=filters % self.unit != 0,
             index=np.arange(len(some)),
+            once=once,
+            waves=waves,
+            held=np.full(len(some), _ENDLESS),
         )
 
-    def _figures(self, cost: WaveCost) -> NDArray[np.float64]:
-        figures: NDArray[np.float64] = objective(
-            self.aim, self.config, cost.cycles, cost.glb, cost.filters
-        )
-        return figures
+    def _figures(self, cost: WaveCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What a wave costs, and its filters, which several waves may share."""
+        nothing = np.zeros_like(cost.cycles)
+        each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
+        once = objective(self.aim, self.config, nothing, nothing, cost.filters)
+        return np.asarray(each, dtype=np.float64), np.asarray(once, dtype=np.float64)
 
     def cover(self, psum_beats: int) -> Cover | None:
         """Covers with the mappings whose psums fit so many beats; None if there are none at all."""
@@ -95,12 +101,21 @@ class Table:
             return None
         if psum_beats not in self._covers:
             self._covers[psum_beats] = Cover(
-                self._tiles.where(self._cost.psum_beats <= psum_beats),
+                self._held(psum_beats).where(self._cost.psum_beats <= psum_beats),
                 block_overhead(self.config),
                 self.unit,
                 lambda rows, filters: self._fitted(rows, filters, psum_beats),
             )
         return self._covers[psum_beats]
+
+    def _held(self, psum_beats: int) -> Tiles:
+        """The tiles of a nest that may use so many beats."""
+        waiting = self._cost.psum_beats
+        if self.kind.partial:  # its psums have their place in any case
+            waiting = np.zeros_like(waiting)
+        held = np.where(waiting > 0, psum_beats // np.maximum(waiting, 1), _ENDLESS)
+        several = self._some.of_folds(lambda fold: len(fold.runs)) > 1
+        return replace(self._tiles, held=np.where(several, 1, held))
 
     def least(self, rows: int, filters: int) -> float:
         """About the least cycles of an output row of a filter (channel) in such a rectangle."""
@@ -134,7 +149,12 @@ class Table:
         if found is None:
             return []
         some, um = found.some, found.some.of_folds(lambda fold: fold.um)
-        narrow, wide = self._figures(found.cost), self._figures(found.wide)
+        (narrow, filters_), (wide, more_) = (
+            self._figures(cost) for cost in (found.cost, found.wide)
+        )
+        # Filters move on from wave to wave and stay over items alone.
+        sets = self._sets(found, psum_beats)
+        narrow, wide = narrow * self.kind.N + filters_ * sets, wide * self.kind.N + more_ * sets
         groups = filters // (some.p * um)
         fits = (groups >= 2) & (found.wide.psum_beats <= psum_beats)
         tiles = []
@@ -144,12 +164,18 @@ class Table:
             # Waves of partial nests come in commands of as many patterns as there are.
             if not self.kind.partial and not self._patterns_fit(ce, count):
                 continue
-            cost = float((count - more) * narrow[at] + more * wide[at]) * self.kind.N
+            cost = float((count - more) * narrow[at] + more * wide[at])
             tiles.append(Tile(rows, each * int(some.p[at] * um[at]), cost, False, at))
         best = sorted(tiles, key=lambda tile: tile.cost / tile.filters)[:_MOST_FITTED]
         first = len(self._measured)
         self._measured += [(found, tile.index) for tile in best]
         return [replace(tile, index=-1 - first - i) for i, tile in enumerate(best)]
+
+    def _sets(self, found: _Linear, psum_beats: int) -> Ints:
+        """How often linear mappings send the filters of a wave."""
+        waiting = found.wide.psum_beats
+        free = self.kind.partial | (waiting == 0)
+        return np.where(free | (self.kind.N * waiting <= psum_beats), 1, self.kind.N)
 
     def _patterns_fit(self, ce: int, waves: int) -> bool:
         period, _ = linear_period(ce, self.config.array.cols)
@@ -175,7 +201,8 @@ class Table:
         if not groups:
             return None
         found = self._weighed(Candidates.joined(groups))
-        rates = self._figures(found.cost) / found.some.p / found.some.of_folds(lambda f: f.units)
+        rates = self._figures(found.cost)[0] / found.some.p
+        rates = rates / found.some.of_folds(lambda fold: fold.units)
         firsts = np.flatnonzero(np.diff(found.some.fold, prepend=-1))
         best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
         return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))

@@ -16,6 +16,8 @@ _WIDTH = 10  # tiles tried for a rectangle, most promising first
 class Tile:
     """A mapping seen from outside: it covers `rows` x `filters` at `cost` a time.
 
+    once : what is added for every set of filters that is sent; they serve `waves` waves of
+        items, and stay in the PEs over up to `held` waves
     tail : usable only where its filters end with the layer's (an odd number of them)
     index : names the mapping for whoever made the tile
     """
@@ -25,6 +27,9 @@ class Tile:
     cost: float
     tail: bool
     index: int
+    once: float = 0.0
+    waves: int = 1
+    held: int = 1
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Tiles:
     cost: NDArray[np.float64]
     tail: NDArray[np.bool_]
     index: NDArray[np.int64]
+    once: NDArray[np.float64]
+    waves: NDArray[np.int64]
+    held: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,15 +56,24 @@ class Tiles:
             cost=float(self.cost[at]),
             tail=bool(self.tail[at]),
             index=int(self.index[at]),
+            once=float(self.once[at]),
+            waves=int(self.waves[at]),
+            held=int(self.held[at]),
         )
 
     def where(self, chosen: NDArray[Any]) -> "Tiles":
         """Some of them, by numbers or by a mask."""
         return Tiles(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
+    def costs(self, down: NDArray[np.int64] | int = 1) -> NDArray[np.float64]:
+        """Cost of each so many times below one another, with the sets of filters that it takes."""
+        sets = -(-down * self.waves // np.maximum(self.held, 1))
+        costs: NDArray[np.float64] = down * self.cost + sets * self.once
+        return costs
+
     def cheapest(self) -> "Tiles":
         """The cheapest of each size, in the order in which the sizes come."""
-        order = np.lexsort((self.cost, self.tail, self.filters, self.rows))
+        order = np.lexsort((self.costs(), self.tail, self.filters, self.rows))
         sizes = np.stack([self.rows, self.filters, self.tail])[:, order]
         new = np.ones(len(order), dtype=bool)
         new[1:] = (sizes[:, 1:] != sizes[:, :-1]).any(axis=0)
@@ -137,7 +154,7 @@ class Cover:
         at = np.flatnonzero(fits)
         some = self.tiles.where(at)
         down, across = rows // some.rows, filters // some.filters
-        main = down * across * some.cost + self.penalty
+        main = across * some.costs(down) + self.penalty
         covered = down * across * some.rows * some.filters
         bound = main + (rows * filters - covered) * self.rate
         for i in np.argsort(bound, kind="stable").tolist():

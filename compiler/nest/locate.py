@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import accumulate, product
+from math import prod
 from typing import Any
 
 from compiler.mapper.columns import ColumnTask, filter_groups
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Run, tap_ranges
-from compiler.nest.waves import WaveLoops, unrolled_loops, wave_loops
+from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Run
+from compiler.nest.task import Portion
+from compiler.nest.waves import WaveLoops, loop_order, wave_loops
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
@@ -24,6 +26,7 @@ class Part:
     flat : width of the image whose pixels the nest takes as rows of its own length, or 0
     pixel : first of these pixels
     finishes : its results are outputs; otherwise later parts add to them
+    portion : of the accumulation; None: all of it
     """
 
     command: int
@@ -33,6 +36,7 @@ class Part:
     shape: ConvShape
     block: MappedBlock
     finishes: bool = True
+    portion: Portion | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for a program file."""
@@ -49,8 +53,10 @@ class Part:
                 "columns": block.columns,
                 "filters": block.filters,
                 "chosen": block.chosen,
+                "held": block.held,
             },
             "finishes": self.finishes,
+            "portion": None if self.portion is None else self.portion.loops,
         }
 
     @classmethod
@@ -79,9 +85,11 @@ class Part:
                 rows=tuple(block["rows"]),
                 columns=tuple(block["columns"]),
                 filters=tuple(block["filters"]),
-                chosen=None if block.get("chosen") is None else tuple(block["chosen"]),
+                chosen=None if block["chosen"] is None else tuple(block["chosen"]),
+                held=tuple(block["held"]),
             ),
-            finishes=values.get("finishes", True),
+            finishes=values["finishes"],
+            portion=None if values["portion"] is None else Portion.of(values["portion"]),
         )
 
 
@@ -198,25 +206,31 @@ def _places(config: Config, part: Part, at: tuple[int, int, int, int]) -> list[V
     task = _task(part, loops, at)
     if task is None:
         return []
-    cut = unrolled_loops(shape, block, loops.counts)
-    command = _mixed(task.index[:cut], loops.counts[:cut])
-    wave = _mixed(task.index[cut:], loops.counts[cut:])
-    turns_each = (shape.R if fold.row_loop else 1) * (
-        tap_ranges(shape, fold.span) if fold.tap_loop else 1
+    order = loop_order(shape, block, loops.counts)
+    command, outside, held = (
+        _mixed([task.index[i] for i in chosen], [loops.counts[i] for i in chosen])
+        for chosen in (order.commands, order.outside, order.held)
     )
+    waves = prod(loops.counts[i] for i in order.held)
     places = []
     for number, run in enumerate(fold.runs):
         passes = fold_run(shape, fold, run, config.array.rows)
-        turns = run.chunks * turns_each
-        for turn, (index, row_pass) in product(range(turns), enumerate(passes)):
-            for segment, chain in enumerate(row_pass.chains):
+        all_of_it = Portion.whole(shape, fold, run, len(passes))
+        portion = part.portion or all_of_it
+        for step in product(*(range(*span) for span in portion.loops)):
+            for segment, chain in enumerate(passes[step[-1]].chains):
                 if (chain.ue, chain.um) != task.unit:
                     continue
-                ends = number == len(fold.runs) - 1 and turn == turns - 1 and chain.last
+                at_end = all(
+                    i == last - 1
+                    for i, (_, last) in zip(step[:-1], all_of_it.loops[:-1], strict=True)
+                )
+                ends = number == len(fold.runs) - 1 and at_end and chain.last
+                turn = outside * portion.count + portion.number(step)
                 places.append(
                     ValuePlace(
                         command=part.command + command * len(fold.runs) + number,
-                        number=(wave * turns + turn) * len(passes) + index,
+                        number=turn * waves + held,
                         segment=segment,
                         rows=(chain.head, chain.tail),
                         column=task.column,

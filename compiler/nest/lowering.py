@@ -24,11 +24,11 @@ from compiler.nest.patterns import (
     wave_psums,
 )
 from compiler.nest.task import ConvTask
-from compiler.nest.waves import unrolled_loops, wave_loops, wave_parts
+from compiler.nest.waves import loop_order, wave_loops, wave_parts
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, wrapped
-from compiler.stream.resident import Filters
+from compiler.stream.resident import NOTHING, Filters
 from compiler.stream.stream import Nest, StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.program import Words
@@ -84,7 +84,7 @@ class Lowering:
 
     def at(self, task: ConvTask) -> "Lowering":
         """The same block for operands that differ in their addresses, psums and values alone."""
-        self.commands, self.held  # made here, once for all copies
+        self.commands, self.waiting  # made here, once for all copies
         moved = copy(self)
         moved.task = task
         moved.__dict__.pop("bank", None)
@@ -108,15 +108,17 @@ class Lowering:
         runs = self.fold.runs
         found = []
         loops = self._wave_loops()
-        cut = unrolled_loops(self.shape, self.block, [loop.count for loop in loops])
-        outer, kept = loops[:cut], loops[cut:]
+        order = loop_order(self.shape, self.block, [loop.count for loop in loops])
+        outer, outside, held = (
+            [loops[index] for index in part] for part in (order.commands, order.outside, order.held)
+        )
         for indices in product(*(range(loop.count) for loop in outer)):
             moved: dict[str, int] = {}
             for loop, index in zip(outer, indices, strict=True):
                 for name, step in loop.steps.items():
                     moved[name] = moved.get(name, 0) + index * step
             for number, run in enumerate(runs):
-                found.append(self._command(run, number, moved, kept))
+                found.append(self._command(run, number, moved, (outside, held)))
         return found
 
     # ---- loops ----------------------------------------------------------------------------------
@@ -153,16 +155,19 @@ class Lowering:
             outer,
             inner,
         )
-        if self.task.psums is not None:
-            beats = wave_psums(self.config, mapping)
-            for count, step in zip(reversed(waves.counts), reversed(steps_), strict=True):
+        held = [*self.block.held, False, False]
+        beats = wave_psums(self.config, mapping)
+        for count, step, stays in zip(*map(reversed, (waves.counts, steps_, held)), strict=True):
+            if self.task.psums is not None or (stays and self._waits):
                 step["psum"] = beats
                 beats *= count
         return [
-            Loop(count=count, steps=step) for count, step in zip(waves.counts, steps_, strict=True)
+            Loop(count=count, steps=step, held=stays)
+            for count, step, stays in zip(waves.counts, steps_, held, strict=True)
         ]
 
-    def _chunk_loops(self, run: Run) -> list[Loop]:
+    def _accumulation(self, run: Run) -> list[Loop]:
+        """Loops over channels, filter rows, tap ranges and passes."""
         shape, fold, source = self.shape, self.fold, self.task.source
         planes = run.groups * fold.q // self.config.lanes
         y, x = shape.dilation[0], fold.span * shape.dilation[1]
@@ -182,27 +187,47 @@ class Lowering:
                 steps={"x": x, "ifmap": x, "tap": 1},
                 accumulate=True,
             ),
+            Loop(count=len(self._passes(run)), steps={"rows": 1, "pass": 1}),
         ]
+
+    def _passes(self, run: Run) -> tuple[RowPass, ...]:
+        return fold_run(self.shape, self.fold, run, self.config.array.rows)
+
+    def _portion(self, run: Run) -> tuple[list[Loop], dict[str, int]]:
+        """The loops of the accumulation as far as the task wants them, and where they begin."""
+        loops, moved = self._accumulation(run), dict[str, int]()
+        if self.task.portion is None:
+            return loops, moved
+        found = []
+        for loop, (first, last) in zip(loops, self.task.portion.loops, strict=True):
+            found.append(replace(loop, count=last - first))
+            for name, step in loop.steps.items():
+                moved[name] = moved.get(name, 0) + first * step
+        return found, moved
 
     # ---- one command ----------------------------------------------------------------------------
 
     def _command(
-        self, run: Run, number: int, moved: Mapping[str, int], kept: list[Loop]
+        self,
+        run: Run,
+        number: int,
+        moved: Mapping[str, int],
+        around: tuple[list[Loop], list[Loop]],
     ) -> _Command:
+        """`moved`: how far loops that are commands have come; `around`: loops outside, inside."""
         task, runs = self.task, self.fold.runs
-        passes = fold_run(self.shape, self.fold, run, self.config.array.rows)
-        loops = [
-            *kept,
-            *(loop for loop in self._chunk_loops(run) if loop.count > 1),
-            Loop(count=len(passes), steps={"rows": 1, "pass": 1}),
-        ]
-        loops = [loop for loop in loops if loop.count > 1]
+        accumulation, begin = self._portion(run)
+        moved = {name: moved.get(name, 0) + begin.get(name, 0) for name in {**moved, **begin}}
+        outside, held_loops = around
+        loops = [loop for loop in (*outside, *accumulation, *held_loops) if loop.count > 1]
         place = replace(NestOperands.of(task.source, task.target), moves=task.moves)
-        records, mask = loop_records([_without_counters(loop) for loop in loops])
+        records, masks = loop_records([_without_counters(loop) for loop in loops])
         held = task.psums
         constants = {
             **self._constants(),
-            "accumulate": mask,
+            **masks,
+            "reuse": task.reuse,
+            "keep": task.keep,
             "after": number > 0 or (held is not None and held.after),
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
@@ -218,7 +243,7 @@ class Lowering:
             ),
             moved=moved,
             loops=loops,
-            length=self._length(passes, loops, moved, constants["filter_beats"]),
+            length=self._length(run, loops, moved, constants["filter_beats"]),
         )
 
     def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
@@ -296,43 +321,58 @@ class Lowering:
         return tag_span(self.shape, self.fold, self.mapping.ce)
 
     @cached_property
-    def held(self) -> tuple[Span, ...]:
+    def _waits(self) -> bool:
+        """Whether sums take several passes."""
+        return (
+            self.task.psums is not None
+            or len(self.fold.runs) > 1
+            or any(loop.count > 1 for loop in self._accumulation(self.fold.runs[0]))
+        )
+
+    @cached_property
+    def waiting(self) -> tuple[Span, ...]:
         """Buffer words in which psums wait."""
         config, psums = self.config, self.task.psums
-        loops = self._chunk_loops(self.fold.runs[0])
-        waits = (
-            psums is not None
-            or len(self.fold.runs) > 1
-            or len(fold_run(self.shape, self.fold, self.fold.runs[0], config.array.rows)) > 1
-            or any(loop.count > 1 for loop in loops)
-        )
-        beats = wave_psums(config, self.mapping) if psums is None else psums.total
-        return ((psum_floor(config, beats), config.buffer.banks * config.buffer.depth),) * waits
+        counts = zip(self.block.held, self.waves.counts, strict=False)
+        waves = prod(count for stays, count in counts if stays)
+        beats = waves * wave_psums(config, self.mapping) if psums is None else psums.total
+        return (
+            (psum_floor(config, beats), config.buffer.banks * config.buffer.depth),
+        ) * self._waits
 
     def _access(self) -> BufferAccess:
         config, task = self.config, self.task
         unfinished = task.psums is not None and task.psums.before
         written = (task.target.extent(config),) if task.written is None else task.written
-        return BufferAccess((task.source.extent(config),), () if unfinished else written, self.held)
-
-    def _length(
-        self, passes: Sequence[RowPass], loops: Sequence[Loop], moved: Mapping[str, int], beats: int
-    ) -> int:
-        """Words of filters of all passes."""
-        held = [wave.groups for wave in self.waves.waves]
-        if not any("wave" in loop.steps for loop in loops):
-            held = [held[moved.get("wave", 0)]]
-        each = sum(
-            filter_words(self.config, len(row_pass.filters) * groups * beats)
-            for row_pass in passes
-            for groups in held
+        return BufferAccess(
+            (task.source.extent(config),), () if unfinished else written, self.waiting
         )
-        return each * prod(loop.count for loop in loops) // (len(passes) * len(held))
+
+    def _length(self, run: Run, loops: Sequence[Loop], moved: Mapping[str, int], beats: int) -> int:
+        """Words of filters of all passes that are sent some."""
+        if self.task.reuse:
+            return 0
+        passes = self._passes(run)
+        if self.task.portion is not None:
+            passes = passes[slice(*self.task.portion.passes)]
+        groups = [wave.groups for wave in self.waves.waves]
+        if not any("wave" in loop.steps for loop in loops):
+            groups = [groups[moved.get("wave", 0)]]
+        each = sum(
+            filter_words(self.config, len(row_pass.filters) * count * beats)
+            for row_pass in passes
+            for count in groups
+        )
+        times = prod(loop.count for loop in loops if not loop.held)
+        return each * times // (len(passes) * len(groups))
 
     def _filters(self, item: _Command) -> Filters:
-        """Filters of all passes; equal passes are packed once."""
+        """Filters of all passes that are sent some; equal passes are packed once."""
         run, moved, loops = item.run, item.moved, item.loops
-        passes = fold_run(self.shape, self.fold, run, self.config.array.rows)
+        if self.task.reuse:
+            counts = tuple(loop.count for loop in loops)
+            return Filters(counts, (False,) * len(counts), (NOTHING,))
+        passes = self._passes(run)
         names = ("band", "wave", "group", "tap", "row", "pass")
         start = {name: moved.get(name, 0) for name in names}
         start["group"] += run.first
@@ -355,7 +395,8 @@ class Lowering:
                     (at["group"], at["tap"], at["row"]),
                 )
             )
-        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks))
+        held = sum(loop.held for loop in loops)
+        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks), held)
 
 
 def _without_counters(loop: Loop) -> Loop:

@@ -1,11 +1,13 @@
 """What a convolution nest computes with: operands, arithmetic, where psums and results go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
+from compiler.mapper.space import ConvShape, Fold, Run, tap_ranges
 from compiler.stream.hazards import Span
 from compiler.stream.surface import Surface
 
@@ -27,6 +29,8 @@ class ConvTask:
     psums : where psums are kept from command to command; None: nowhere
     moves : see `Placement`
     written : buffer words that the results take; None: those of `target`
+    portion : of the accumulation; None: all of it
+    reuse, keep : the filters are those that the command before has left in the PEs; they stay there
     """
 
     weights: Array
@@ -46,6 +50,62 @@ class ConvTask:
     psums: "KeptPsums | None" = None
     moves: tuple[int, ...] = ()
     written: tuple[Span, ...] | None = None
+    portion: "Portion | None" = None
+    reuse: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """Some of the steps in which a wave accumulates; half-open ranges of each loop.
+
+    chunks, rows, taps : of the loops over channels, filter rows and tap ranges, 0 to 1 where there
+        is no loop
+    passes : of the row patterns
+    """
+
+    chunks: Span
+    rows: Span
+    taps: Span
+    passes: Span
+
+    @classmethod
+    def whole(cls, shape: ConvShape, fold: Fold, run: Run, passes: int) -> "Portion":
+        """All steps of a run that has so many row patterns."""
+        return cls(
+            chunks=(0, run.chunks),
+            rows=(0, shape.R if fold.row_loop else 1),
+            taps=(0, tap_ranges(shape, fold.span) if fold.tap_loop else 1),
+            passes=(0, passes),
+        )
+
+    @classmethod
+    def of(cls, loops: Sequence[Sequence[int]]) -> "Portion":
+        """From the ranges in the order of the loops."""
+        chunks, rows, taps, passes = ((first, last) for first, last in loops)
+        return cls(chunks=chunks, rows=rows, taps=taps, passes=passes)
+
+    @property
+    def loops(self) -> tuple[Span, Span, Span, Span]:
+        """The ranges in the order of the loops."""
+        return self.chunks, self.rows, self.taps, self.passes
+
+    @property
+    def continues(self) -> bool:
+        """Iterations of the loops come before it, and have left sums of every unit."""
+        return any(first > 0 for first, _ in self.loops[:-1])
+
+    @property
+    def count(self) -> int:
+        """Steps."""
+        return prod(last - first for first, last in self.loops)
+
+    def number(self, step: Sequence[int]) -> int:
+        """Which of the steps it is, in the order of the nest."""
+        number = 0
+        for index, (first, last) in zip(step, self.loops, strict=True):
+            number = number * (last - first) + index - first
+        return number
 
 
 @dataclass(frozen=True, kw_only=True)

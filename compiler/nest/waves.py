@@ -12,27 +12,37 @@ from compiler.mapper.columns import (
     linear_waves,
 )
 from compiler.mapper.folding import fold_run
-from compiler.mapper.space import ConvShape, MappedBlock, Mapping, tap_ranges
+from compiler.mapper.hold import accumulating
+from compiler.mapper.space import ConvShape, MappedBlock, Mapping
 from hw.arch.commands import LOOPS
 from hw.arch.config import Config
 
 
-def unrolled_loops(shape: ConvShape, block: MappedBlock, counts: Sequence[int]) -> int:
-    """How many of the wave loops, outermost first, become commands of their own.
+@dataclass(frozen=True)
+class LoopOrder:
+    """The order of a block's wave loops, by their places in `WaveLoops.counts`.
 
-    `counts` are the iterations of the wave loops; those of one iteration do not matter.
+    commands : become commands of their own, outermost first
+    outside : loops of the nest around those that accumulate
+    held : loops inside the passes, over which filters stay in the PEs
     """
+
+    commands: tuple[int, ...]
+    outside: tuple[int, ...]
+    held: tuple[int, ...]
+
+
+def loop_order(shape: ConvShape, block: MappedBlock, counts: Sequence[int]) -> LoopOrder:
+    """The order of the wave loops of `counts` iterations; one of one iteration does not matter."""
     fold = block.mapping.fold
+    held = tuple(index for index, chosen in enumerate(block.held) if chosen and counts[index] > 1)
+    rest = [index for index in range(len(counts)) if index not in held]
     if len(fold.runs) > 1:
-        return len(counts)
-    inner = (
-        fold.runs[0].chunks > 1,
-        fold.row_loop and shape.R > 1,
-        fold.tap_loop and tap_ranges(shape, fold.span) > 1,
-    )
-    keep = LOOPS - 1 - sum(inner)  # one loop is for the passes
-    real = [index for index, count in enumerate(counts) if count > 1]
-    return 0 if len(real) <= keep else real[len(real) - keep]
+        return LoopOrder(tuple(rest), (), held)
+    keep = LOOPS - 1 - accumulating(shape, block) - len(held)  # one loop is for the passes
+    real = [place for place, index in enumerate(rest) if counts[index] > 1]
+    cut = 0 if len(real) <= keep else real[-keep] if keep else len(rest)
+    return LoopOrder(tuple(rest[:cut]), tuple(rest[cut:]), held)
 
 
 @dataclass(frozen=True)

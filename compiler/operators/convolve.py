@@ -192,7 +192,7 @@ class ConvOperation(Operation):
             channels = M // self.multiplier
         elif self.follows_channels:
             filters = self.target[3] // node.groups * self.together
-            count, M = M // filters, filters
+            count, M = max(M // filters, 1), min(M, filters)
         shape = ConvShape(
             N=items,
             M=M,
@@ -204,7 +204,7 @@ class ConvOperation(Operation):
             stride=node.stride,
             dilation=node.dilation,
             multiplier=self.multiplier,
-            exact=count > 1 or chunk > 0,
+            exact=count > 1 or 0 < chunk < channels,
             partial=chunk > 0,
         )
         return shape, count
@@ -291,7 +291,9 @@ class ConvOperation(Operation):
         assert task.psums is not None
         origin = (tile.items[0], tile.rows[0], tile.columns[0], tile.channels[0])
         done = not task.psums.before
-        self.parts.append(Part(stream.conv_commands, origin, 0, 0, shape, block, finishes=done))
+        self.parts.append(
+            Part(stream.conv_commands, origin, 0, 0, shape, block, done, task.portion)
+        )
         self._lowering(stream, shape, block, task).emit()
 
     def _lowering(
@@ -302,6 +304,7 @@ class ConvOperation(Operation):
         assert psums is not None
         key = (
             *(shape, block, task.y, task.x, task.output["param"], task.moves, psums.after),
+            *(task.portion, task.reuse, task.keep, source.item_stride, source.items),
             *(psums.before, psums.total, source.height, source.width, source.row_stride),
             *(source.plane_stride, target.row_stride, target.plane_stride, target.item_stride),
         )

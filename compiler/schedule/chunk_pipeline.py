@@ -2,27 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
-from compiler.mapper.space import MappedBlock, Plan
+from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.patterns import wave_psums
-from compiler.nest.task import ConvTask, KeptPsums
+from compiler.nest.task import ConvTask, KeptPsums, Portion
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, size_of
+from compiler.schedule.chunk_endings import ending
 from compiler.schedule.chunk_waves import (
-    block_pieces,
-    block_waves,
+    Wave,
+    filter_waves,
     finished_groups,
     group_span,
     plan_psums,
     result_places,
+    single_waves,
     touched_groups,
     wave_shape,
 )
 from compiler.schedule.chunks import ChunkTiling, chunk_boxes, chunk_plan
+from compiler.schedule.pieces import pieces
 from compiler.schedule.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import check_count, tiles
-from compiler.stream.hazards import Span
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from hw.arch.program import Box
@@ -31,8 +34,9 @@ from hw.arch.program import Box
 class ChunkPipeline:
     """Tile after tile, chunk after chunk; the next chunk is loaded while one is computed.
 
-    In the last chunk of a tile every wave is a command of its own, and what it completes is stored
-    after the next wave.
+    A command has the waves of one set of filters, which stay in the PEs from wave to wave. In the
+    last chunk of a tile the pass that finishes sums is a command for every wave, and what it
+    completes is stored after the next one. After every command come pieces of the next chunk.
 
     Parameters
     ----------
@@ -62,11 +66,11 @@ class ChunkPipeline:
             for box in chunk_boxes(operation.reach(tile, 0), tiling.chunk)
         ]
         self.loaded = 0
+        self.pieces: list[Operand] = []
         self.finished: list[tuple[Box, Surface]] = []
 
     def run(self) -> int:
         """Emits everything; returns the number of tiles."""
-        self._load()
         for number in range(len(self.tiles)):
             self._tile(number)
         self.stream.computing = False
@@ -76,8 +80,6 @@ class ChunkPipeline:
     def _tile(self, number: int) -> None:
         tile = self.tiles[number]
         plan = chunk_plan(self.operation, size_of(tile), self.tiling.chunk)
-        starts = plan_psums(self.config, plan.shape, plan)
-        places = iter(result_places(self.config, plan).waves)
         count = len(self.boxes) // len(self.tiles)
         common = self.operation.tile_task(self.stream, tile, self._place(number * count))
         for chunk in range(count):
@@ -88,40 +90,68 @@ class ChunkPipeline:
                 source=part.surface,
                 weights=common.weights[..., first : first + self.tiling.chunk],
             )
-            for block, start in zip(plan.blocks, starts, strict=False):
-                job = _Job(plan, tile, part, task, chunk > 0, chunk < count - 1, starts[-1])
-                if job.before:
-                    self._accumulate(job, block, start)
-                else:
-                    self._finish(job, block, start, places)
+            finishes = chunk == count - 1
+            total = plan_psums(self.config, plan.shape, plan)[-1]
+            job = _Job(plan, tile, task, chunk > 0, total)
+            commands = list(self._finishing(job) if finishes else self._accumulating(job))
+            for index, command in enumerate(commands):
+                self._emit(job, command)
+                self._prefetch(number * count + chunk + 1, len(commands) - index)
 
-    def _accumulate(self, job: "_Job", block: MappedBlock, start: int) -> None:
+    # ---- commands -------------------------------------------------------------------------------
+
+    def _accumulating(self, job: "_Job") -> Iterator["_Command"]:
         """A chunk that is not the last: psums go back to the buffer."""
-        # No result leaves before the last chunk: the address is never used.
-        nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(block)), 0)
-        for piece, wave in block_pieces(self.config, job.plan.shape, block):
-            self._emit(job, piece, nowhere, start, wave)
-            self._store()
+        for part, psum in self._filter_waves(job):
+            yield self._unfinished(job, part, psum, None)
 
-    def _finish(
-        self, job: "_Job", block: MappedBlock, start: int, places: Iterator[tuple[int, ...]]
-    ) -> None:
-        """The last chunk of a block, wave by wave."""
-        for index, wave in enumerate(block_waves(job.plan.shape, block)):
-            shape = wave_shape(wave)
-            surfaces = [self.results.surface(0, shape, at=first) for first in next(places)]
-            target = self._target(wave, surfaces)
-            self._emit(job, wave, target, start, index)
-            self._store()
-            self.finished = [
-                (_results(job.tile, replace(wave, filters=group_span(wave, group))), surface)
-                for group, surface in zip(finished_groups(wave), surfaces, strict=False)
-            ]
+    def _finishing(self, job: "_Job") -> Iterator["_Command"]:
+        """The last chunk: what finishes sums comes wave by wave."""
+        shape = job.plan.shape
+        places = iter(result_places(self.config, job.plan).waves)
+        for part, psum in self._filter_waves(job):
+            cut = ending(self.config, shape, part)
+            for portion in cut.before:
+                yield self._unfinished(job, cut.share(part, portion), psum, portion)
+            waves = single_waves(shape, cut.share(part, cut.last))
+            beats = wave_psums(self.config, part.mapping)
+            for index, wave in enumerate(waves):
+                firsts = next(places)
+                yield _Command(
+                    shape=replace(shape, N=part.mapping.cn),
+                    wave=wave,
+                    target=self._target(wave.block, firsts),
+                    psum=psum + index * beats,
+                    portion=cut.last,
+                    finishes=True,
+                    reuse=cut.shared and index > 0,
+                    keep=cut.shared and index < len(waves) - 1,
+                )
 
-    def _target(self, wave: MappedBlock, surfaces: Sequence[Surface]) -> "_Target":
+    def _filter_waves(self, job: "_Job") -> Iterator[tuple[MappedBlock, int]]:
+        """(waves with filters in common, first psum beat of the first of them)."""
+        shape = job.plan.shape
+        starts = plan_psums(self.config, shape, job.plan)
+        for block, start in zip(job.plan.blocks, starts, strict=False):
+            psum = start
+            for part in filter_waves(shape, block):
+                yield part, psum
+                waves = len(single_waves(shape, part))
+                psum += waves * wave_psums(self.config, block.mapping)
+
+    def _unfinished(
+        self, job: "_Job", part: MappedBlock, psum: int, portion: Portion | None
+    ) -> "_Command":
+        # No result leaves: the address is never used.
+        nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(part)), 0)
+        return _Command(job.plan.shape, Wave(0, part), nowhere, psum, portion)
+
+    def _target(self, wave: MappedBlock, firsts: Sequence[int]) -> "_Target":
         """Where a wave leaves the results of its filter groups."""
+        shape = wave_shape(wave)
+        surfaces = [self.results.surface(0, shape, at=first) for first in firsts]
         first = surfaces[0]
-        words = surface_words(self.config, wave_shape(wave))
+        words = surface_words(self.config, (1, *shape[1:]))
         moves = tuple(
             surface.address - first.address - index * words
             for index, surface in enumerate(surfaces)
@@ -130,34 +160,51 @@ class ChunkPipeline:
             replace(first, channels=first.channels * len(surfaces)),
             group_span(wave, touched_groups(wave)[0])[0],
             moves if any(moves) else (),
-            tuple(surface.extent(self.config) for surface in surfaces),
+            tuple(surfaces),
         )
 
-    def _emit(
-        self, job: "_Job", block: MappedBlock, target: "_Target", start: int, wave: int
-    ) -> None:
-        """One command; its waves are those from number `wave` of the block on."""
-        held = KeptPsums(
-            first=start + wave * wave_psums(self.config, block.mapping),
-            total=job.psums,
-            after=job.after,
-            before=job.before,
-        )
+    def _emit(self, job: "_Job", command: "_Command") -> None:
+        """One command, then the STORE of what the one before has finished."""
+        block, target, source = command.wave.block, command.target, job.task.source
+        portion = command.portion
+        items = command.shape.N
+        address = source.address + command.wave.item * source.item_stride
         task = replace(
             job.task,
+            source=replace(source, address=address, items=items),
             target=target.surface,
             corner=(block.rows[0], block.columns[0], target.lane),
-            psums=held,
+            psums=KeptPsums(
+                first=command.psum,
+                total=job.psums,
+                after=job.after or (portion is not None and portion.continues),
+                before=not command.finishes,
+            ),
             moves=target.moves,
-            written=target.written,
+            written=tuple(surface.extent(self.config) for surface in target.surfaces),
+            portion=portion,
+            reuse=command.reuse,
+            keep=command.keep,
         )
-        self.operation.emit_chunk(self.stream, job.plan.shape, block, job.tile, task)
+        first = job.tile.items[0] + command.wave.item
+        box = replace(job.tile, items=(first, first + items))
+        self.operation.emit_chunk(self.stream, command.shape, block, box, task)
         self.stream.computing = True
-        if self.loaded < len(self.boxes) and job.part.box is self.boxes[self.loaded - 1]:
-            self._load()
+        self._store()
+        if command.finishes:
+            self.finished = [
+                (_results(box, replace(block, filters=group_span(block, group))), surface)
+                for group, surface in zip(finished_groups(block), target.surfaces, strict=False)
+            ]
+
+    # ---- transfers ------------------------------------------------------------------------------
 
     def _part(self, number: int) -> Operand:
-        """A chunk that is in the buffer."""
+        """A chunk that is in the buffer; what is not there yet is loaded now."""
+        if number == self.loaded:
+            self.stream.computing = False
+            self._load(self.pieces or [self._place(number)])
+            self.pieces, self.loaded = [], number + 1
         if not self.loaded - self.inputs.count <= number < self.loaded:
             raise AssertionError(f"chunk {number} is read with {self.loaded} chunks loaded")
         return self._place(number)
@@ -166,11 +213,23 @@ class ChunkPipeline:
         box = self.boxes[number]
         return Operand(box, self.inputs.surface(number, size_of(box)))
 
-    def _load(self) -> None:
-        """The next chunk, into the buffer that the one before the present has left."""
-        part = self._place(self.loaded)
-        self.stream.load(self.source, part.box, part.surface)
-        self.loaded += 1
+    def _prefetch(self, number: int, left: int) -> None:
+        """Pieces of a chunk that is to be there after so many commands, this one included.
+
+        They go into the buffer that the chunk before the present one has left.
+        """
+        if number == len(self.boxes) or self.loaded > number:
+            return
+        if not self.pieces:
+            self.pieces = list(pieces(self.config, self._place(number), left))
+        count = ceil(len(self.pieces) / left)
+        self._load(self.pieces[:count])
+        self.pieces = self.pieces[count:]
+        self.loaded += not self.pieces
+
+    def _load(self, parts: Sequence[Operand]) -> None:
+        for part in parts:
+            self.stream.load(self.source, part.box, part.surface)
 
     def _store(self) -> None:
         for box, surface in self.finished:
@@ -182,26 +241,45 @@ class ChunkPipeline:
 class _Job:
     """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
-    after, before : earlier, later chunks add to the same psums; psums : beats of all blocks
+    after : earlier chunks have added to the same psums; psums : beats of all blocks
     """
 
     plan: Plan
     tile: Box
-    part: Operand
     task: ConvTask
     after: bool
-    before: bool
     psums: int
 
 
 @dataclass(frozen=True)
 class _Target:
-    """Where a command leaves results, from filter `lane` of the tile on; see `ConvTask`."""
+    """Where a command leaves results, from filter `lane` of the tile on; see `ConvTask`.
+
+    surfaces : of each filter group
+    """
 
     surface: Surface
     lane: int
     moves: tuple[int, ...] = ()
-    written: tuple[Span, ...] | None = None
+    surfaces: tuple[Surface, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command: waves with filters in common, all of them or one; see `ConvTask`.
+
+    shape : of the nest, with the items of the waves; psum : first beat
+    finishes : sums become results
+    """
+
+    shape: ConvShape
+    wave: Wave
+    target: _Target
+    psum: int
+    portion: Portion | None
+    finishes: bool = False
+    reuse: bool = False
+    keep: bool = False
 
 
 def _results(tile: Box, wave: MappedBlock) -> Box:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from compiler.mapper.columns import ColumnWave, column_waves, filter_groups
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
@@ -26,40 +27,51 @@ class ResultPlaces:
     total: int
 
 
-def block_waves(shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
-    """The waves of a block as blocks, in the order of their psums."""
-    for column in _spans(block.columns, block.mapping.windows):
-        if block.mapping.linear:
-            count = count_waves(shape, block)
-            part = replace(block, columns=column, load=block.load.share(1, count))
-            for wave in range(len(_linear(block))):
-                yield replace(part, chosen=(wave, wave + 1))
-        else:
-            yield from _grid(shape, block, column)
+@dataclass(frozen=True)
+class Wave:
+    """One wave: the block that it covers, and its first item in the nest."""
+
+    item: int
+    block: MappedBlock
 
 
-def block_pieces(
-    config: Config, shape: ConvShape, block: MappedBlock
-) -> Iterator[tuple[MappedBlock, int]]:
-    """A block as few commands: (piece, number of its first wave)."""
-    if not block.mapping.linear:
-        yield block, 0
+def filter_waves(shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
+    """The block in parts whose waves have their filters in common."""
+    mapping = block.mapping
+    if mapping.linear:
+        waves = len(_linear(block))
+        for wave in range(waves):
+            yield replace(block, chosen=(wave, wave + 1), load=block.load.share(1, waves))
         return
-    each, count = len(_linear(block)), count_waves(shape, block)
-    for index, column in enumerate(_spans(block.columns, block.mapping.windows)):
-        for first in range(0, each, config.control.col_patterns):
-            last = min(first + config.control.col_patterns, each)
-            load = block.load.share(last - first, count)
-            piece = replace(block, columns=column, chosen=(first, last), load=load)
-            yield piece, index * each + first
+    lanes = _spans(block.filters, mapping.fold.um * mapping.cm * mapping.p)
+    for lane in lanes:
+        yield replace(block, filters=lane, load=block.load.share(1, len(lanes)))
+
+
+def single_waves(shape: ConvShape, block: MappedBlock) -> list[Wave]:
+    """The waves of such a part, in the order of their psums: items, rows, columns."""
+    mapping = block.mapping
+    places = list(
+        product(
+            range(0, shape.N, mapping.cn),
+            _spans(block.rows, mapping.fold.ue * mapping.ce),
+            _spans(block.columns, mapping.windows),
+        )
+    )
+    load = block.load.share(1, len(places))
+    alone = (False, False, False)
+    return [
+        Wave(item, replace(block, rows=rows, columns=columns, held=alone, load=load))
+        for item, rows, columns in places
+    ]
 
 
 def count_waves(shape: ConvShape, block: MappedBlock) -> int:
     """Waves of a block."""
-    _, down, across, deep = block.waves(shape)
+    items, down, across, deep = block.waves(shape)
     if block.mapping.linear:
-        return across * len(_linear(block))
-    return down * across * deep
+        return items * across * len(_linear(block))
+    return items * down * across * deep
 
 
 def plan_psums(config: Config, shape: ConvShape, plan: Plan) -> list[int]:
@@ -76,7 +88,7 @@ def wave_shape(block: MappedBlock) -> Shape4:
     rows, columns, filters = (b - a for a, b in (block.rows, block.columns, block.filters))
     if block.mapping.linear:
         filters = _group_filters(block)
-    return 1, rows, columns, filters
+    return block.mapping.cn, rows, columns, filters
 
 
 def result_places(config: Config, plan: Plan) -> ResultPlaces:
@@ -85,16 +97,18 @@ def result_places(config: Config, plan: Plan) -> ResultPlaces:
     leaving: list[Span] = []
     total = 0
     for block in plan.blocks:
-        open_: dict[int, Span] = {}
-        for wave in block_waves(plan.shape, block):
-            words = surface_words(config, wave_shape(wave))
-            touched = touched_groups(wave)
-            for group in touched:
-                if group not in open_:
-                    open_[group] = _gap(words, [*leaving, *open_.values()])
-                    total = max(total, open_[group][1])
-            places.append(tuple(open_[group][0] for group in touched))
-            leaving = [open_.pop(group) for group in finished_groups(wave)]
+        open_: dict[tuple[int, Span, Span, int], Span] = {}
+        for part in filter_waves(plan.shape, block):
+            for wave in single_waves(plan.shape, part):
+                where = wave.item, wave.block.rows, wave.block.columns
+                words = surface_words(config, wave_shape(wave.block))
+                touched = touched_groups(wave.block)
+                for group in touched:
+                    if (*where, group) not in open_:
+                        open_[*where, group] = _gap(words, [*leaving, *open_.values()])
+                        total = max(total, open_[*where, group][1])
+                places.append(tuple(open_[*where, group][0] for group in touched))
+                leaving = [open_.pop((*where, group)) for group in finished_groups(wave.block)]
     return ResultPlaces(tuple(places), total)
 
 
@@ -146,16 +160,6 @@ def _linear(block: MappedBlock) -> tuple[ColumnWave, ...]:
 def _chosen(block: MappedBlock) -> ColumnWave:
     assert block.chosen is not None
     return _linear(block)[block.chosen[0]]
-
-
-def _grid(shape: ConvShape, block: MappedBlock, column: tuple[int, int]) -> Iterator[MappedBlock]:
-    mapping = block.mapping
-    rows = mapping.fold.ue * mapping.ce
-    filters = mapping.fold.um * mapping.cm * mapping.p
-    load = block.load.share(1, count_waves(shape, block))
-    for row in _spans(block.rows, rows):
-        for lane in _spans(block.filters, filters):
-            yield replace(block, rows=row, columns=column, filters=lane, load=load)
 
 
 def _spans(span: tuple[int, int], step: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ where a band of rows with all its channels leaves no space in the buffer.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from math import ceil
+from math import ceil, prod
 
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
@@ -24,7 +24,7 @@ from hw.arch.config import LINK_WORD_BITS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
-_MOST_FILTERS = 3  # numbers of filters tried for a band, largest first
+_MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
 _MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
@@ -36,7 +36,7 @@ _GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 class ChunkTiling:
     """A schedule by chunks.
 
-    size : of an output tile, one item; chunk : channels of a chunk, a divisor of all
+    size : of an output tile; chunk : channels of a chunk, a divisor of all
     ifmap_words : buffer words of one chunk; there are two buffers
     result_words : buffer words for finished results
     groups : psum groups that the tiles use; total : estimated cycles; figure : by the goal
@@ -103,13 +103,13 @@ class _Schedule:
 def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_Schedule]:
     """Schedules whose chunks and psums fit the buffer."""
     config = operation.config
-    parts: dict[tuple[int, int, int, int], int] = {}
+    parts: dict[tuple[int, ...], int] = {}
     for size, chunk in dict.fromkeys(_choices(operation)):
-        beats = size[1] * size[2] * ceil(size[3] / config.psum_beat)
+        beats = prod(size[:3]) * ceil(size[3] / config.psum_beat)
         groups = ceil(beats / (2 * config.buffer.depth))
         if groups > config.psum_groups:
             continue
-        key = (size[1], size[2], size[3] if operation.follows_channels else 0, chunk)
+        key = (*size[:3], size[3] if operation.follows_channels else 0, chunk)
         if key not in parts:
             parts[key] = operand_words(config, operation, size, 0, channels=chunk)
         part = parts[key]
@@ -143,27 +143,34 @@ def _least(
 def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
     """Tiles whose psums may fit the buffer, and chunks."""
     config = operation.config
-    _, E, F, M = operation.target
+    N, E, F, M = operation.target
     per_nest = M // operation.node.groups * operation.together
     M = per_nest if operation.follows_channels else M
-    step = M if operation.follows_channels else config.lanes
+    step = config.lanes
     psums = 2 * config.psum_groups * config.buffer.depth * config.psum_beat
     channels = operation.nest_shape((1, 1, 1, M))[0].C
     chunks = [n for n in range(config.lanes, channels, config.lanes) if channels % n == 0]
-    for columns, rows in product(even_parts(F)[:_MOST_ACROSS], even_parts(E)):
+    chunks.append(channels)
+    items = [n for n in range(N, 0, -1) if N % n == 0]
+    for columns, rows, batch in product(even_parts(F)[:_MOST_ACROSS], even_parts(E), items):
         if rows < min(E, _FEW_ROWS) and columns < F:
             continue
-        if not operation.countable((1, rows, columns, 1)):
+        if batch > 1 and columns < F:
+            continue  # items come together before columns are cut
+        if not operation.countable((batch, rows, columns, 1)):
             continue
         even = [ceil(part / step) * step for part in even_parts(M)]
+        if operation.follows_channels:  # a tile lies in one nest
+            even = [part for part in even if M % part == 0]
         full = range(
             M // (step * config.array.cols) * step * config.array.cols, 0, -step * config.array.cols
         )
-        for counts in (even, full):
-            fits = [n for n in dict.fromkeys(counts) if n * rows * columns <= psums and n <= M]
-            for filters, chunk in product(fits[:_MOST_FILTERS], chunks[:_MOST_CHUNKS]):
+        for counts in (even,) if operation.follows_channels else (even, full):
+            pixels = batch * rows * columns
+            fits = [n for n in dict.fromkeys(counts) if n * pixels <= psums and n <= M]
+            for filters, chunk in product(fits[:_MOST_FILTERS], chunks):
                 if filters <= operation.most_channels:
-                    yield (1, rows, columns, filters), chunk
+                    yield (batch, rows, columns, filters), chunk
 
 
 def _weighed(

@@ -1,11 +1,12 @@
 """Runs the tiles of an operator: parts come and results leave while other tiles are computed."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from math import ceil
 
 from compiler.operators.operation import Operand, Operation, part_window, size_of
+from compiler.schedule.pieces import pieces
 from compiler.schedule.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, check_count, part_words, tiles
@@ -126,15 +127,15 @@ class TilePipeline:
             return
         left = feed.first[feed.loaded] - number  # tiles until then, this one included
         if not feed.pieces:
-            feed.pieces = list(_pieces(self.stream, self._place(feed, feed.loaded), left))
+            feed.pieces = list(pieces(self.config, self._place(feed, feed.loaded), left))
         self._load(feed, ceil(len(feed.pieces) / left))
 
     def _load(self, feed: _Feed, count: int | None) -> None:
         """So many pieces of the next part; None: all that is missing of it."""
-        pieces = feed.pieces or [self._place(feed, feed.loaded)]
-        for piece in islice(pieces, count):
+        parts = feed.pieces or [self._place(feed, feed.loaded)]
+        for piece in islice(parts, count):
             self.stream.load(feed.tensor, piece.box, piece.surface)
-        feed.pieces = [] if count is None else pieces[count:]
+        feed.pieces = [] if count is None else parts[count:]
         if not feed.pieces:
             feed.loaded += 1
 
@@ -168,28 +169,3 @@ def _slots(space: Space, words: Sequence[int], counts: Sequence[int]) -> list[Sl
         found.append(Slots(space.config, start, size, count))
         start = found[-1].end
     return found
-
-
-def _pieces(stream: StreamBuilder, part: Operand, count: int) -> Iterator[Operand]:
-    """About `count` pieces of a part: items, or channel blocks of one item."""
-    surface, box = part.surface, part.box
-    if surface.items > 1:
-        each = ceil(surface.items / count)
-        for first in range(0, surface.items, each):
-            last = min(first + each, surface.items)
-            items = (box.items[0] + first, box.items[0] + last)
-            address = surface.address + first * surface.item_stride
-            yield Operand(
-                replace(box, items=items), replace(surface, items=last - first, address=address)
-            )
-        return
-    lanes = stream.config.lanes
-    each = ceil(surface.channels / lanes / count) * lanes
-    for first in range(0, surface.channels, each):
-        last = min(first + each, surface.channels)
-        rows, columns = (0, surface.height), (0, surface.width)
-        channels = (box.channels[0] + first, box.channels[0] + last)
-        yield Operand(
-            replace(box, channels=channels),
-            surface.window(stream.config, rows, columns, (first, last)),
-        )

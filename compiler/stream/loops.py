@@ -10,6 +10,8 @@ from hw.arch.commands import BASES, LOOP, LOOPS
 class Loop:
     """A loop of the nest: what every step adds to the bases as seen from outside.
 
+    `accumulate`: over channels or filter rows; `held`: filters stay in the PEs.
+
     The records hold something else: when a loop steps, what the loops inside it have added stays
     and is taken back by the step.
     """
@@ -17,13 +19,14 @@ class Loop:
     count: int
     steps: Mapping[str, int] = field(default_factory=dict)
     accumulate: bool = False
+    held: bool = False
 
 
 _ONCE = LOOP.pack({"count": 1})
 
 
-def loop_records(loops: Sequence[Loop]) -> tuple[list[list[int]], int]:
-    """(six LOOP records, the `accumulate` mask) for loops given outermost first."""
+def loop_records(loops: Sequence[Loop]) -> tuple[list[list[int]], dict[str, int]]:
+    """(six LOOP records, `accumulate` and `held` masks) for loops given outermost first."""
     padded = [Loop(count=1)] * (LOOPS - len(loops)) + list(loops)
     records = []
     for index, loop in enumerate(padded):
@@ -35,8 +38,11 @@ def loop_records(loops: Sequence[Loop]) -> tuple[list[list[int]], int]:
             for name, step in inner.steps.items():
                 steps[name] = steps.get(name, 0) - (inner.count - 1) * step
         records.append(LOOP.pack({**wrapped(steps), "count": loop.count}))
-    mask = sum(1 << index for index, loop in enumerate(padded) if loop.accumulate)
-    return records, mask
+    masks = {
+        name: sum(1 << index for index, loop in enumerate(padded) if getattr(loop, name))
+        for name in ("accumulate", "held")
+    }
+    return records, masks
 
 
 def wrapped(bases: Mapping[str, int]) -> dict[str, int]:

@@ -29,20 +29,23 @@ class Filters:
     depends : for each of them, whether the filters change when it steps
     blocks : filters of the passes, one for each combination of the loops that they depend on, in
         the order of the nest
+    held : innermost loops over which they stay in the PEs
     """
 
     counts: tuple[int, ...]
     depends: tuple[bool, ...]
     blocks: tuple[Words, ...]
+    held: int = 0
 
     @cached_property
     def order(self) -> list[int]:
-        """The block of every pass."""
-        ranks = np.zeros(self.counts or (1,), dtype=np.int64)
-        for axis, step in enumerate(self._steps(1)):
-            shape = [1] * len(self.counts)
-            shape[axis] = self.counts[axis]
-            ranks = ranks + step * np.arange(self.counts[axis]).reshape(shape)
+        """The block of every pass that is sent one."""
+        sent = self.counts[: len(self.counts) - self.held]
+        ranks = np.zeros(sent or (1,), dtype=np.int64)
+        for axis, (count, step) in enumerate(zip(sent, self._steps(1), strict=False)):
+            shape = [1] * len(sent)
+            shape[axis] = count
+            ranks = ranks + step * np.arange(count).reshape(shape)
         return [int(rank) for rank in ranks.reshape(-1)]
 
     @property

@@ -141,6 +141,7 @@ class PEArray(Block):
             pe.config.head.eq(line.head),
             pe.config.zero.eq(line.first & table.zero),
             pe.config.tail.eq(line.tail),
+            pe.config.release.eq(table.release),
         ]
 
     def _count(self, m: Module, pes) -> None:

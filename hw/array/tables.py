@@ -29,8 +29,8 @@ class ColumnTable(data.StructLayout):
 class ArrayTable(data.StructLayout):
     """One pass table as the array sees it.
 
-    `zero`: the pass may start psums at zero; `constants`: the constant part of a PE's `PassConfig`;
-    `psums`: what the psum network must know.
+    `zero`: the pass may start psums at zero; `release`: its filters are not needed again;
+    `constants`: the constant part of a PE's `PassConfig`; `psums`: what the psum network must know.
     """
 
     def __init__(self, config: Config):
@@ -39,6 +39,7 @@ class ArrayTable(data.StructLayout):
                 "rows": data.ArrayLayout(RowTable(config), config.array.rows),
                 "cols": data.ArrayLayout(ColumnTable(config), config.array.cols),
                 "zero": 1,
+                "release": 1,
                 "constants": pe_kind(config).pass_config(config),
                 "psums": psum_network(config).pass_config(config),
             }

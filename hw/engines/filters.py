@@ -19,20 +19,21 @@ class FilterEngine(Block):
     """For every filter row tag, column tag and beat of a pass: the next beat of the stream.
 
     One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
+    A pass that is not `fresh` is sent none and is done at once.
 
     Timing
     ------
-    A pass with two beats, both of one word.
+    A pass with two beats, both of one word, then one that is sent none.
 
-        cycle                       0  1  2  3  4  5
-        issued                      0  1  1  1  1  1
-        words.valid                 1  1  1  1  1  1
-        words.ready                 0  0  0  1  0  0
-        beats.valid                 0  1  1  1  0  0
-        beats.payload.tag           .  0  1  1  .  .
-        beats.payload.payload.last  .  1  1  1  .  .
-        beats.ready                 1  1  0  1  1  1
-        done                        0  0  0  0  1  1
+        cycle                       0  1  2  3  4  5  6
+        issued                      0  1  1  1  1  2  2
+        words.valid                 1  1  1  1  1  1  1
+        words.ready                 0  0  0  1  0  0  0
+        beats.valid                 0  1  1  1  0  0  0
+        beats.payload.tag           .  0  1  1  .  .  .
+        beats.payload.payload.last  .  1  1  1  .  .  .
+        beats.ready                 1  1  0  1  1  1  1
+        done                        0  0  0  0  1  1  2
 
     Members
     -------
@@ -89,9 +90,11 @@ class FilterEngine(Block):
         part = Signal(range(max(per_word, 2)))
         finished = loops["fid"].ends
         payload = self.beats.payload
-        busy = self.issued != self.done
+        issued, busy = Signal(), Signal()  # a pass is to be done, with filters of its own
         opened = Signal()  # the place in the weight memory has been sought
         m.d.comb += [
+            issued.eq(self.issued != self.done),
+            busy.eq(issued & table.fresh),
             self.resident.eq(busy & table.constants.resident),
             self.seek.eq(self.resident & ~opened),
             self.address.eq(table.bases.weights),
@@ -111,6 +114,8 @@ class FilterEngine(Block):
             m.d.sync += part.eq(Mux(finished | (part == per_word - 1), 0, part + 1))
             with m.If(finished):
                 m.d.sync += [self.done.eq(self.done + 1), opened.eq(0)]
+        with m.If(issued & ~table.fresh):
+            m.d.sync += self.done.eq(self.done + 1)
         with m.If(self.seek):
             m.d.sync += opened.eq(1)
         return m

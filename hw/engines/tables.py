@@ -72,6 +72,8 @@ class PassTable(data.StructLayout):
                 "bases": compact(BASES, config),
                 "first": 1,
                 "last": 1,
+                "fresh": 1,
+                "release": 1,
                 "sync": 1,
                 "closing": 1,
                 **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.array.rows)),

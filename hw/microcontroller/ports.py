@@ -93,6 +93,7 @@ class Registers(Block):
                 table.constants.windows.eq(wdata[:16]),
                 table.constants.single.eq(wdata[:16] == 1),
                 table.zero.eq(wdata[31]),
+                table.release.eq(wdata[30]),
             ]
         for bank in array.tables:
             m.d.comb += bank.eq(table)

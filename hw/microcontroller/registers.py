@@ -61,7 +61,8 @@ MAP = (
     RegisterGroup(
         "WINDOWS",
         0x3C,
-        "write: windows in bits 0 to 15, bit 31: the pass may start psums at zero",
+        "write: windows in bits 0 to 15, bit 30: the pass releases its filters, bit 31: it may "
+        "start psums at zero",
     ),
     RegisterGroup(
         "COLUMN",

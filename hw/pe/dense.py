@@ -103,7 +103,7 @@ class DensePE(PE):
             ifmap.rewind.eq(walk.window_done),
             filters.step.eq(issue),
             filters.rewind.eq(walk.window_done),
-            filters.release.eq(walk.pass_done),
+            filters.release.eq(walk.pass_done & walk.release),
             filters.enable.eq(issue & ~zero),
         ]
         issued = _Fetched(issue, walk.operation, ifmap.word, filters.weights)

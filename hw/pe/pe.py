@@ -28,21 +28,24 @@ class PassConfig(data.StructLayout):
     """What a PE must know of a pass: its place in a psum chain, and the constants of its kind.
 
     `active`: computes in this pass; `head`: the first of its psum chain; `zero`: a head that starts
-    at zero; `tail`: the last of its chain. The constants are the same for all PEs of a pass.
+    at zero; `tail`: the last of its chain; `release`: the filters are not needed after this pass.
+    The constants are the same for all PEs of a pass.
     """
 
     def __init__(self, constants: Mapping[str, ShapeLike]):
-        super().__init__({**dict.fromkeys(("active", "head", "zero", "tail"), 1), **constants})
+        place = dict.fromkeys(("active", "head", "zero", "tail", "release"), 1)
+        super().__init__({**place, **constants})
 
 
 class PE(Block):
     """The ports and promises that all kinds of PE share; `hw.pe.kinds` has the kinds.
 
-    A PE computes one pass after the other. In each it takes its filters and the ifmap words of its
-    windows, and sends for every window the psums of its slots, `pe.macs` in a word, in the order
-    of the slots. To each it adds the psum of the PE below it or, as a head that does not start at
-    zero, of the column. Sums wrap; the order of the words is the same for all kinds, so networks,
-    feeders and collectors need not know the kind.
+    A PE computes one pass after the other. In each it takes its filters, or has them still from the
+    pass before if that one did not `release` them, and the ifmap words of its windows, and sends
+    for every window the psums of its slots, `pe.macs` in a word, in the order of the slots. To each
+    it adds the psum of the PE below it or, as a head that does not start at zero, of the column.
+    Sums wrap; the order of the words is the same for all kinds, so networks, feeders and collectors
+    need not know the kind.
 
     What a PE may assume
         `config` holds while `config_pass` is one more than `started`, and `config_pass` does not

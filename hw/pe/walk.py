@@ -56,6 +56,8 @@ class WindowWalk(Block):
         The step is the last one of its ifmap word, window, pass.
     word_free : out, 1
         The ifmap word is not needed by the next window.
+    release : out, 1
+        The pass's filters are not needed after it.
     """
 
     def __init__(self, config: Config):
@@ -71,6 +73,7 @@ class WindowWalk(Block):
                 "window_done": Out(1),
                 "pass_done": Out(1),
                 "word_free": Out(1),
+                "release": Out(1),
             }
         )
         self.parameters = config
@@ -99,6 +102,7 @@ class WindowWalk(Block):
         self._words(m, current, round_done, last_window)
         m.d.comb += [
             self.pass_done.eq(self.window_done & last_window),
+            self.release.eq(current.release),
             self.operation.head.eq(current.head),
             self.operation.zero_start.eq(current.zero),
             self.operation.tail.eq(current.tail),

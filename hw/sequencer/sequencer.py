@@ -211,6 +211,8 @@ class Sequencer(Block):
                 *(table.bases[f.name].eq(walker.bases[f.name]) for f in BASES.fields),
                 table.first.eq(walker.first),
                 table.last.eq(walker.last),
+                table.fresh.eq(walker.fresh),
+                table.release.eq(walker.release),
                 table.sync.eq(walker.opening & walker.constants.sync),
                 table.closing.eq(walker.closing),
             ]

@@ -44,7 +44,7 @@ class NestWalker(Block):
     idle : out, 1
         No pass is left.
     ready : out, 1
-        `bases`, `first` and `last` are those of a pass.
+        `bases` and what is said of the pass below are those of a pass.
     next : in, 1
         Go on to the next pass.
     constants : out, compact(CONSTANTS)
@@ -53,6 +53,9 @@ class NestWalker(Block):
         Where this pass begins in the buffer and in the filters.
     first, last : out, 1
         The pass is at the beginning, at the end of a sum: its psums start at zero, are complete.
+    fresh, release : out, 1
+        The pass is sent filters, else those of the pass before are still there; PEs forget them
+        after it.
     opening, closing : out, 1
         The pass is the first, the last one of the command.
     """
@@ -77,6 +80,8 @@ class NestWalker(Block):
                 "bases": Out(compact(BASES)),
                 "first": Out(1),
                 "last": Out(1),
+                "fresh": Out(1),
+                "release": Out(1),
                 "opening": Out(1),
                 "closing": Out(1),
             }
@@ -123,10 +128,12 @@ class NestWalker(Block):
         indices = Array(Signal(16, name=f"index_{i}") for i in range(LOOPS))
         at_first = Signal(LOOPS)
         at_last = Signal(LOOPS)
-        mask = constants.accumulate
+        mask, held = constants.accumulate, constants.held
         m.d.comb += [
             self.first.eq(~constants.after & (at_first | ~mask).all()),
             self.last.eq(~constants.before & (at_last | ~mask).all()),
+            self.fresh.eq(~constants.reuse & (at_first | ~held).all()),
+            self.release.eq(~constants.keep & (at_last | ~held).all()),
             self.closing.eq(at_last.all()),
         ]
         index = indices[loop]

@@ -268,6 +268,7 @@ class Engine(Block):
                 target.rows.eq(source.rows),
                 target.cols.eq(source.cols),
                 target.zero.eq(source.first),
+                target.release.eq(source.release),
             ]
             fill_constants(m, self.config, target, source.constants)
 

@@ -167,6 +167,7 @@ class FunctionalAccelerator:
         except _CommandError as error:
             self._reply(ResultBlock.STATUS, [error.value], status=error.status)
             self._begun = False
+            self.state.held = None
             self.state.hazards.barrier()
             return True
 
@@ -394,5 +395,6 @@ class FunctionalAccelerator:
         self._reply(ResultBlock.IDENTITY, identity_words(self.config), tag=tag)
 
     def _end(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        require(self.state.held is None, "filters stay in the PEs after the end of the program")
         self._reply(ResultBlock.STATUS, [Status.OK], tag=tag)
         self._begun = False

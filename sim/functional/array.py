@@ -6,16 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.config import Config
-from hw.arch.program import Words
-from hw.arch.program.layout import Ints, unpack_filters
+from hw.arch.program.layout import Ints
 from sim.functional.errors import require
+from sim.functional.filters import multiplier_results
 from sim.functional.ifmaps import Windows
 from sim.functional.patterns import Columns, Rows
-
-
-def multiplier_results(config: Config, constants: Mapping[str, int]) -> int:
-    """Psums that one ifmap word contributes to."""
-    return constants["steps"] * config.pe.macs - constants["odd"]
 
 
 def check_constants(config: Config, constants: Mapping[str, int]) -> None:
@@ -82,23 +77,6 @@ def _check_operands(config: Config, constants: Mapping[str, int]) -> None:
     if config.weight_width == config.array.data_width:
         plain = constants["weight_signed"] and not constants["weight_zero"]
         require(plain, "the configuration has no weight zero points and no unsigned weights")
-
-
-def decode_filters(
-    config: Config, constants: Mapping[str, int], words: Words, filters: int, groups: int
-) -> NDArray[np.float64]:
-    """Weights of a pass, shape (filter row tag, filter column tag, taps, psums of a word)."""
-    stored = unpack_filters(
-        config,
-        words,
-        filters * groups * constants["filter_beats"],
-        signed=bool(constants["weight_signed"]),
-    ).reshape(filters, groups, -1)
-    taps, steps = constants["taps"], constants["steps"] * config.pe.macs
-    weights = stored[..., : taps * steps].reshape(filters, groups, taps, steps)
-    weights = weights[..., : multiplier_results(config, constants)] - constants["weight_zero"]
-    result: NDArray[np.float64] = weights.astype(np.float64)
-    return result
 
 
 def compute(

@@ -12,10 +12,9 @@ from numerics.gemmlowp import wrap
 from sim.functional.array import (
     check_constants,
     compute,
-    decode_filters,
-    multiplier_results,
 )
 from sim.functional.errors import place, require
+from sim.functional.filters import PassFilters, multiplier_results
 from sim.functional.ifmaps import Windows, pass_windows
 from sim.functional.nest import ConvDescriptor, Pass, walk
 from sim.functional.patterns import Columns, Rows
@@ -49,24 +48,56 @@ def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, t
     if constants["sync"]:
         state.hazards.computed()
     state.hazards.next_command()
-    position = 0
+    stream = _FilterStream(state, convolution, payload)
     for each in walk(convolution):
         with place(f"pass {each.number}"):
             rows, columns = _patterns(state, each.bases)
-            beats = rows.filters * columns.groups * constants["filter_beats"]
-            length = filter_words(state.config, beats)
-            if constants["resident"]:
-                filters = _resident(state, each.bases["weights"], length)
-            else:
-                require(position + length <= len(payload), "the command carries too few filters")
-                filters = payload[position : position + length]
-                position += length
-            state.count(passes=1, filter_words=length)
+            filters = stream.filters(each, rows, columns)
+            state.count(passes=1)
             _run_pass(state, constants, each, rows, columns, filters, tag)
-    require(
-        position == len(payload),
-        f"the command carries {len(payload)} words of filters, its passes use {position}",
-    )
+            if each.release:
+                state.held = None
+    stream.check_end()
+
+
+class _FilterStream:
+    """The filters of a CONV command, pass by pass."""
+
+    def __init__(self, state: State, convolution: ConvDescriptor, payload: Words) -> None:
+        self._state, self._constants, self._payload = state, convolution.constants, payload
+        self._position = 0
+
+    def filters(self, each: Pass, rows: Rows, columns: Columns) -> PassFilters:
+        """What the PEs hold in a pass: sent with it, or left there by the pass before."""
+        state, constants = self._state, self._constants
+        if each.fresh:
+            require(state.held is None, "the filters of the pass before are still in the PEs")
+            length = filter_words(
+                state.config, rows.filters * columns.groups * constants["filter_beats"]
+            )
+            words = self._words(each, length)
+            state.count(filter_words=length)
+            state.held = PassFilters.sent(state.config, constants, rows, columns, words)
+        held = state.held
+        require(held is not None, "the pass reuses filters, and the PEs hold none")
+        assert held is not None
+        held.check(constants, rows, columns)
+        return held
+
+    def _words(self, each: Pass, length: int) -> Words:
+        if self._constants["resident"]:
+            return _resident(self._state, each.bases["weights"], length)
+        begin, self._position = self._position, self._position + length
+        require(self._position <= len(self._payload), "the command carries too few filters")
+        return self._payload[begin : self._position]
+
+    def check_end(self) -> None:
+        """Every word was for some pass."""
+        require(
+            self._position == len(self._payload),
+            f"the command carries {len(self._payload)} words of filters, "
+            f"its passes use {self._position}",
+        )
 
 
 def _patterns(state: State, bases: Mapping[str, int]) -> tuple[Rows, Columns]:
@@ -93,15 +124,14 @@ def _run_pass(
     each: Pass,
     rows: Rows,
     columns: Columns,
-    filters: Words,
+    filters: PassFilters,
     tag: int,
 ) -> None:
     config = state.config
     state.hazards.next_pass()
-    weights = decode_filters(config, constants, filters, rows.filters, columns.groups)
     windows = pass_windows(state, constants, each.bases, rows, columns)
     _count_products(state, constants, windows)
-    values = compute(config, constants, rows, columns, weights, windows)
+    values = compute(config, constants, rows, columns, filters.weights, windows)
     sums = _Sums(constants, each.bases, rows, columns, values)
     zero = (rows.segments["first"] != 0) & each.first
     done = (rows.segments["last"] != 0) & each.last

@@ -10,12 +10,17 @@ from sim.functional.errors import require
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass: its number in the command, its bases, and its place in the accumulation."""
+    """A pass: its number in the command, its bases, and its place in the accumulation.
+
+    `fresh`: it is sent filters; `release`: PEs forget them after it.
+    """
 
     number: int
     bases: Mapping[str, int]
     first: bool
     last: bool
+    fresh: bool
+    release: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def walk(convolution: ConvDescriptor) -> Iterator[Pass]:
     counts = [loop["count"] for loop in loops]
     require(all(counts), f"the iteration counts of the nest must be at least 1, not {counts}")
     adding = [i for i in range(LOOPS) if constants["accumulate"] >> i & 1]
+    holding = [i for i in range(LOOPS) if constants["held"] >> i & 1]
     index = [0] * LOOPS
     bases = dict(convolution.bases)
     number = 0
@@ -60,6 +66,8 @@ def walk(convolution: ConvDescriptor) -> Iterator[Pass]:
             bases=dict(bases),
             first=not constants["after"] and all(index[i] == 0 for i in adding),
             last=not constants["before"] and all(index[i] == counts[i] - 1 for i in adding),
+            fresh=not constants["reuse"] and all(index[i] == 0 for i in holding),
+            release=not constants["keep"] and all(index[i] == counts[i] - 1 for i in holding),
         )
         number += 1
         open_loops = [i for i in range(LOOPS) if index[i] < counts[i] - 1]

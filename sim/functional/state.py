@@ -11,6 +11,7 @@ from hw.arch.program import Words
 from hw.arch.program.layout import Ints
 from sim.functional.contents import Contents
 from sim.functional.errors import require
+from sim.functional.filters import PassFilters
 from sim.functional.hazards import HazardCheck
 from sim.functional.memory import BufferMemory
 from sim.functional.patterns import Columns, Rows
@@ -75,6 +76,7 @@ class RecordMemory:
 class State:
     """The accelerator's state; `filters` is the weight memory in 64-bit words.
 
+    `held`: what the pass before has left in the PEs; None: it has released its filters.
     `contents` says what buffer words hold, if the program's steps are known.
     """
 
@@ -87,6 +89,7 @@ class State:
     table: RecordMemory = field(init=False)
     filters: Words = field(init=False)
     counters: dict[str, int] = field(init=False)
+    held: PassFilters | None = None
     trace: list[TraceRecord] | None = None
     contents: Contents | None = None
 

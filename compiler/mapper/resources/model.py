@@ -24,13 +24,14 @@ class ArrayModel:
 
     Attributes
     ----------
-    resources, accesses : those of its parts, one part after the other
+    resources, once, accesses : those of its parts, one part after the other
     overhead : cycles of a pass beyond its busiest resource
     """
 
     def __init__(self, config: Config) -> None:
         self._parts = [kinds[str(config.value(field))](config) for field, kinds in KINDS.items()]
         self.resources: tuple[str, ...] = sum((part.resources for part in self._parts), ())
+        self.once: tuple[str, ...] = sum((part.once for part in self._parts), ())
         self.accesses: tuple[Access, ...] = sum((part.accesses for part in self._parts), ())
         self.overhead = sum(part.overhead for part in self._parts)
 

@@ -18,6 +18,7 @@ class MulticastNetworks(ResourceKind):
     """
 
     resources = ("ifmap", "filter", "psum_in", "psum_out")
+    once = ("filter",)
     accesses = (
         Access(Level.BUFFER, DataType.IFMAP, Direction.READ),
         Access(Level.BUFFER, DataType.PSUM, Direction.READ),

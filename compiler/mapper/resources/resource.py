@@ -19,11 +19,13 @@ class ResourceKind(ABC):
     Attributes
     ----------
     resources : names of its resources, as they stand in reports; of no other part's kind
+    once : those that a pass needs only if it is sent filters of its own
     accesses : the accesses that it counts, which no other part's kind counts
     config : the configuration that it belongs to
     """
 
     resources: ClassVar[tuple[str, ...]]
+    once: ClassVar[tuple[str, ...]] = ()
     accesses: ClassVar[tuple[Access, ...]] = ()
 
     def __init__(self, config: Config) -> None:

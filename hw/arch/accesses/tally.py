@@ -1,6 +1,6 @@
 """Amounts by key that are added up, multiplied and shared out: `Tally`."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from operator import add
 from typing import Generic, Self, TypeVar
 
@@ -67,6 +67,13 @@ class Tally(Generic[Key]):
     def share(self, part: int, whole: int) -> Self:
         """The share part / whole of every amount, rounded down."""
         return type(self)(self.keys, [amount * part // whole for amount in self.amounts])
+
+    def divided(self, divisor: int, chosen: Callable[[Key], bool]) -> Self:
+        """The amounts of the chosen keys divided, rounded down; those of others as they are."""
+        divided = (
+            amount // divisor if chosen(key) else amount for key, amount in self.items()
+        )
+        return type(self)(self.keys, divided)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, type(self)):

@@ -33,18 +33,20 @@ static void issue(void) {
     } ends = {{constants->steps - 2, constants->psums - 2, constants->taps - span - 1,
                constants->advance - 1}};
     set(REGISTER_ENDS, ends.all);
-    set(REGISTER_WINDOWS, constants->windows | s.first << 31);
+    set(REGISTER_WINDOWS, constants->windows | s.release << 30 | s.first << 31);
     set(REGISTER_ISSUE, 1);
 }
 
 static void run_pass(void) {
     await(READY_BEGUN | READY_SETTLED); // nobody needs the table of the pass before
     hold_patterns();
-    announce_filters();
+    if (s.fresh)
+        announce_filters();
     issue();
     begin_psums();
     s.events[COUNTER_PASSES]++;
-    send_filters();
+    if (s.fresh)
+        send_filters();
     send_ifmaps();
     wait(READY_DRAINED);
 }
@@ -61,12 +63,18 @@ void convolve(void) {
     do {
         s.first = !constants->after;
         s.last = !constants->before;
+        s.fresh = !constants->reuse;
+        s.release = !constants->keep;
         for (u32 i = 0; i < LOOPS; i++) {
+            u32 later = s.index[i] != 0;
+            u32 goes_on = s.index[i] + 1 != s.now.conv.loops[i].count;
             if (constants->accumulate >> i & 1) {
-                if (s.index[i])
-                    s.first = 0;
-                if (s.index[i] + 1 != s.now.conv.loops[i].count)
-                    s.last = 0;
+                s.first &= !later;
+                s.last &= !goes_on;
+            }
+            if (constants->held >> i & 1) {
+                s.fresh &= !later;
+                s.release &= !goes_on;
             }
         }
         run_pass();

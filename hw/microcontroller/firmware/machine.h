@@ -68,6 +68,7 @@ struct state {
     union descriptor now;
     u32 drained; // READY_DRAINED or 0
     u32 first, last; // of the pass: psums may start at zero, may be finished
+    u32 fresh, release; // filters are sent, are not needed after it
     u32 rows_held, columns_held; // the patterns below, by number
     struct pattern pattern;
     struct columns columns;

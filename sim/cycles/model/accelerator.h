@@ -89,6 +89,8 @@ class Accelerator {
         table.bases = walker.bases;
         table.first = walker.first();
         table.last = walker.last();
+        table.fresh = walker.fresh();
+        table.release = walker.release();
         table.sync = walker.opening && walker.constants.sync;
         table.closing = walker.closing();
         table.rows = &row_patterns[row_patterns.at(walker.bases.rows)];
@@ -222,7 +224,7 @@ class Accelerator {
         s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident);
-        s.filters.clock(config, s.tables, filter, filter_sent);
+        s.filters.clock(config, s.tables, issued, filter, filter_sent);
         if (pipeline)
             s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},
                                  filter_delivered);

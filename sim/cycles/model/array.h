@@ -135,6 +135,7 @@ struct PEArray {
         pe.advance = uint8_t(constants.advance);
         pe.diagonal = uint8_t(constants.diagonal ? constants.channels : 0);
         pe.windows = uint16_t(constants.windows);
+        pe.release = table.release;
         pe.place = uint8_t((line.head ? kHead : 0) | (line.first && table.first ? kZero : 0) |
                            (line.tail ? kTail : 0));
     }

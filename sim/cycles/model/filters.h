@@ -19,6 +19,7 @@ struct FilterEngine {
         Offer o;
         if (issued == done) return o;
         const PassTable& table = table_behind(tables, done);
+        if (!table.fresh) return o;
         o.resident = table.constants.resident;
         o.seek = o.resident && !opened;
         o.valid = (o.resident ? resident_valid : prefetched) && !o.seek;
@@ -30,7 +31,12 @@ struct FilterEngine {
     bool ends_word(const Config& config, const Tables& tables) const {
         return part == parts(config) - 1 || nest.ends(0, limits(tables));
     }
-    void clock(const Config& config, const Tables& tables, const Offer& offered, bool step) {
+    void clock(const Config& config, const Tables& tables, int issued, const Offer& offered,
+               bool step) {
+        if (issued != done && !table_behind(tables, done).fresh) {
+            done = (done + 1) & 3;
+            return;
+        }
         if (offered.seek) {
             opened = true;
             resident_valid = true;

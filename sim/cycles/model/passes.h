@@ -68,7 +68,7 @@ class PassFacts {
         d.add(constants, t_.rows->content.low, t_.rows->content.high);
         d.add(t_.columns->content.low, t_.columns->content.high);
         d.add(uint64_t(t_.first), uint64_t(t_.last), uint64_t(t_.sync), uint64_t(t_.closing),
-              uint64_t(exact));
+              uint64_t(exact), uint64_t(t_.fresh) | uint64_t(t_.release) << 1);
         d.add(grouped ? uint64_t(t_.bases.psum & 1) : uint64_t(t_.bases.psum + 2));
         if (grouped) d.add(uint64_t(psums().low >> 1) / uint64_t(config_.buffer.depth));
         if (exact)

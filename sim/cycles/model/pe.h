@@ -33,6 +33,7 @@ struct Pe {
     uint8_t steps = 0, taps = 0, advance = 0, diagonal = 0;  // diagonal: channels, 0 if it is not
     uint8_t step = 0, tap = 0;
     uint8_t place = 0;      // head, zero, tail
+    bool release = false;   // filters leave with the pass
     uint8_t operation = 0;  // what the step shown puts into the pipeline
     bool running = false;
     uint8_t started = 0;
@@ -133,7 +134,7 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
             pe.window = last_window ? 0 : uint16_t(pe.window + 1);
         }
         if (word_done) pe.show_step();
-        if (pass_done) {
+        if (pass_done && pe.release) {
             pe.complete &= uint8_t(~(1 << pe.reading));
             moves.freed_half = true;
             pe.reading ^= 1;

@@ -100,7 +100,8 @@ struct PatternMemory {
 struct PassTable {
     Constants constants;
     Bases bases;
-    bool first = false, last = false, sync = false, closing = false;
+    bool first = false, last = false, fresh = false, release = false, sync = false,
+         closing = false;
     const RowPattern* rows = nullptr;
     const ColumnPattern* columns = nullptr;
 };

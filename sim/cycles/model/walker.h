@@ -41,6 +41,18 @@ struct NestWalker {
         return !constants.before;
     }
 
+    bool holds(int i) const { return (constants.held >> i) & 1; }
+    bool fresh() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (holds(i) && !at_first(i)) return false;
+        return !constants.reuse;
+    }
+    bool release() const {
+        for (int i = 0; i < kLoops; ++i)
+            if (holds(i) && !at_last(i)) return false;
+        return !constants.keep;
+    }
+
     // Goes on to the next pass at once; returns the cycles that this takes, 0 if there is none.
     int skip() {
         int i = kLoops - 1;

@@ -84,6 +84,9 @@ def test_a_cover_of_tiles_is_exact() -> None:
         cost=np.array([10.0, 6.0, 2.0]),
         tail=np.zeros(3, dtype=bool),
         index=np.arange(3),
+        once=np.zeros(3),
+        waves=np.ones(3, dtype=np.int64),
+        held=np.ones(3, dtype=np.int64),
     )
     found = Cover(tiles, 0.0, 4).best(9, 20)
     assert found is not None

@@ -110,8 +110,8 @@ def test_loop_records_step_the_bases_as_the_hardware_does() -> None:
         Loop(count=2, steps={"channel": 8}, accumulate=True),
         Loop(count=4, steps={"rows": 1, "ifmap": 5}),
     ]
-    records, mask = loop_records(loops)
-    assert mask == 1 << (LOOPS - 2)
+    records, masks = loop_records(loops)
+    assert masks == {"accumulate": 1 << (LOOPS - 2), "held": 0}
     fields = [LOOP.unpack(record) for record in records]
     counts = [field["count"] for field in fields]
     bases = {item.name: 0 for item in BASES.fields}

@@ -76,9 +76,9 @@ def pe_problems(kind: type[PE], config: Config) -> list[str]:
     }
     wrong = [] if dict(pe.signature.members) == wanted else ["its ports"]
     constants = kind.pass_constants(config, Signal(PassTable(config)).constants)
-    if {"active", "head", "zero", "tail", *constants} != {name for name, _ in shape}:
+    if {"active", "head", "zero", "tail", "release", *constants} != {name for name, _ in shape}:
         wrong.append("its pass configuration")
-    if any(shape[name].width != 1 for name in ("active", "head", "zero", "tail")):
+    if any(shape[name].width != 1 for name in ("active", "head", "zero", "tail", "release")):
         wrong.append("its flags")
     events = data.StructLayout(dict.fromkeys(kind.EVENTS, 4))
     if set(kind.counted(config, Signal(events))) != set(PE_COUNTERS):

@@ -95,7 +95,12 @@ DRAWN = [
     ),
     (
         partial(FilterEngine, Config.of({"noc.filter": 4})),
-        {"tables.1.filters": 1, "tables.1.groups": 2, "tables.1.constants.filter_beats": 1},
+        {
+            "tables.1.filters": 1,
+            "tables.1.groups": 2,
+            "tables.1.constants.filter_beats": 1,
+            "tables.1.fresh": 1,
+        },
     ),
     (
         partial(IfmapEngine, Config.of({"noc.ifmap": 1})),

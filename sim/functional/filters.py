@@ -1,0 +1,83 @@
+"""The filters of a pass: sent with it, from the weight memory, or still in the PEs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config import Config
+from hw.arch.program import Words
+from hw.arch.program.layout import unpack_filters
+from sim.functional.errors import require
+from sim.functional.patterns import Columns, Rows
+
+_SHARED = ("taps", "steps", "odd", "diagonal", "filter_beats", "weight_zero", "weight_signed")
+
+
+@dataclass(frozen=True)
+class PassFilters:
+    """What the PEs hold.
+
+    weights : [filter row tag, filter column tag, taps, psums of a word]
+    shared : constants that all passes with these filters have in common
+    rows, columns : the tags of active PE rows and columns; -1 where a row is not active
+    """
+
+    weights: NDArray[np.float64]
+    shared: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    @classmethod
+    def sent(
+        cls,
+        config: Config,
+        constants: Mapping[str, int],
+        rows: Rows,
+        columns: Columns,
+        words: Words,
+    ) -> "PassFilters":
+        """Filters that come with a pass, `words` of the link."""
+        weights = decode_filters(config, constants, words, rows.filters, columns.groups)
+        return cls(weights, *_place(constants, rows, columns))
+
+    def check(self, constants: Mapping[str, int], rows: Rows, columns: Columns) -> None:
+        """A pass that is sent none uses those of the pass before, in the same PEs."""
+        require(
+            _place(constants, rows, columns) == (self.shared, self.rows, self.columns),
+            "the pass reuses filters that other PEs hold, or that were made for other constants",
+        )
+
+
+def _place(
+    constants: Mapping[str, int], rows: Rows, columns: Columns
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    tags = np.where(rows.rows["active"] != 0, rows.rows["fid"], -1)
+    return (
+        tuple(constants[name] for name in _SHARED),
+        tuple(tags.tolist()),
+        tuple(columns.columns["tid"].tolist()),
+    )
+
+
+def multiplier_results(config: Config, constants: Mapping[str, int]) -> int:
+    """Psums that one ifmap word contributes to."""
+    return constants["steps"] * config.pe.macs - constants["odd"]
+
+
+def decode_filters(
+    config: Config, constants: Mapping[str, int], words: Words, filters: int, groups: int
+) -> NDArray[np.float64]:
+    """Weights of a pass, shape (filter row tag, filter column tag, taps, psums of a word)."""
+    stored = unpack_filters(
+        config,
+        words,
+        filters * groups * constants["filter_beats"],
+        signed=bool(constants["weight_signed"]),
+    ).reshape(filters, groups, -1)
+    taps, steps = constants["taps"], constants["steps"] * config.pe.macs
+    weights = stored[..., : taps * steps].reshape(filters, groups, taps, steps)
+    weights = weights[..., : multiplier_results(config, constants)] - constants["weight_zero"]
+    result: NDArray[np.float64] = weights.astype(np.float64)
+    return result
