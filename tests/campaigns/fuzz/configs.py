@@ -25,6 +25,7 @@ KINDS = (
     "noc.pipeline",
     "control.pipeline",
     "buffer.width",
+    "buffer.filters",
     "pe.weight_zero_points",
     "pe.zero_gating",
     "post.units",
@@ -38,6 +39,7 @@ _ALL = 0  # banks: both kinds of data reach all
 # Fields that came later are dealt by themselves: configurations named before keep all others.
 _LATER = ("control.pipeline", "control.map_bits", "control.kind")
 _LATEST = ("link.rate",)
+_NEWEST = ("buffer.filters",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -66,6 +68,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "buffer.psum_banks": (_ALL, 2, 6),
     "buffer.filter_prefetch": (64, 72, 256, 2048),
     "buffer.weight_memory": (0, 0, 1024),
+    "buffer.filters": (False, True, True),
     "pe.weight_zero_points": (False, True),
     "pe.zero_gating": (True, False),
     "post.units": (1, 2, 4, 8, 8),
@@ -88,8 +91,10 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, later, latest = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3))
-    source = {**dict.fromkeys(_LATER, later), **dict.fromkeys(_LATEST, latest)}
+    rng, *others = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4))
+    source: dict[str, np.random.Generator] = {}
+    for names, other in zip((_LATER, _LATEST, _NEWEST), others, strict=True):
+        source |= dict.fromkeys(names, other)
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
