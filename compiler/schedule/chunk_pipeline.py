@@ -112,8 +112,8 @@ class ChunkPipeline:
         for part, psum in self._filter_waves(job):
             cut = ending(self.config, shape, part)
             for portion in cut.before:
-                yield self._unfinished(job, part, psum, portion)
-            waves = single_waves(shape, part)
+                yield self._unfinished(job, cut.share(part, portion), psum, portion)
+            waves = single_waves(shape, cut.share(part, cut.last))
             beats = wave_psums(self.config, part.mapping)
             for index, wave in enumerate(waves):
                 firsts = next(places)

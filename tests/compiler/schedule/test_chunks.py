@@ -13,7 +13,7 @@ from compiler.operators.convolve import ConvOperation
 from compiler.options import CompileOptions
 from compiler.schedule import scheduler as schedule
 from compiler.schedule.chunk_waves import (
-    block_waves,
+    filter_waves,
     finished_groups,
     result_places,
     touched_groups,
@@ -108,7 +108,7 @@ def test_places_of_results_are_taken_again_when_they_have_left():
     fold = Fold(q=8, span=1, runs=(Run(first=0, groups=1),))
     mapping = Mapping(fold=fold, p=8, ce=3, cm=2, cn=1, windows=2, width=2)
     block = MappedBlock(mapping=mapping, rows=(0, 3), columns=(0, 2), filters=(0, 16), load=Cost())
-    waves = list(block_waves(shape, block))
+    waves = list(filter_waves(shape, block))
     assert [wave.chosen for wave in waves] == [(0, 1), (1, 2), (2, 3)]
     assert [list(touched_groups(wave)) for wave in waves] == [[0], [0, 1], [1]]
     assert [list(finished_groups(wave)) for wave in waves] == [[], [0], [1]]
