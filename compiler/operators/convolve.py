@@ -342,6 +342,7 @@ class ConvOperation(Operation):
             signed=self.signed,
             window_shift=node.stage.window if isinstance(node.stage, WindowStage) else 0,
             output=stage_output(node.stage),
+            key=(first, shape.M),
         )
 
     def _nest_weights(self, first: int, count: int) -> NDArray[Any]:

@@ -121,19 +121,17 @@ class Contents:
 
 def _loads(program: Program) -> Iterator[Load | None]:
     """The steps of the LOAD commands of a program, in order; None: filters, among other words."""
-    begun = 0
-    for step in program.steps:
+    for number, step in enumerate(program.steps):
         if isinstance(step, Load):
             yield step
         elif isinstance(step, Send):
-            position = 0 if begun else 1 + BEGIN.words
+            position = 0 if number else 1 + BEGIN.words
             while position < len(step.words):
                 header = HEADER.unpack([int(step.words[position])])
                 opcode = Opcode(header["opcode"])
                 if opcode is Opcode.LOAD:
                     yield None
                 position += 1 + DESCRIPTOR_WORDS[opcode] + header["length"]
-        begun += 1
 
 
 def _described(holding: Holding, names: Sequence[str]) -> str:
