@@ -1,6 +1,6 @@
 """Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +17,7 @@ from compiler.mapper.resources.work import filter_beats, multiply_steps
 from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
 from compiler.nest.command_filters import CommandFilters
 from compiler.nest.filters import FilterBank, filter_bank
-from compiler.nest.images import depends
+from compiler.nest.images import FilterImage, depends
 from compiler.nest.patterns import (
     NestOperands,
     column_pattern,
@@ -45,6 +45,16 @@ def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[
             emitted.append((stream.conv_commands, part))
             Lowering(stream, plan.shape, part, task).emit()
     return emitted
+
+
+def nest_images(
+    stream: StreamBuilder, plan: Plan, task: ConvTask
+) -> Iterator[tuple[list[FilterImage], tuple[Span, ...]]]:
+    """Of every block that `lower_nest` would emit: the images of its commands, where psums wait."""
+    for block in plan.blocks:
+        for part in wave_parts(stream.config, plan.shape, block):
+            lowering = Lowering(stream, plan.shape, part, task)
+            yield lowering.images(), lowering.waiting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +115,7 @@ class Lowering:
             access = self._access()
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
-                image = filters.image(self._constants()["filter_beats"])
+                image = filters.image(self._beats)
                 place = self.task.buffered(image)
                 if place is not None:
                     access = replace(access, filters=((place, place + image.words),))
@@ -113,6 +123,14 @@ class Lowering:
                     changes = [depends(loop) for loop in item.loops]
                     tail = from_memory(tail, counts, changes, place, image.stride)
             self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+
+    def images(self) -> list[FilterImage]:
+        """Of the commands that are sent filters."""
+        return [self._filters(item).image(self._beats) for item in self.commands if item.length]
+
+    @cached_property
+    def _beats(self) -> int:
+        return int(self._constants()["filter_beats"])
 
     @cached_property
     def commands(self) -> list[_Command]:
