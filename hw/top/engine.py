@@ -16,6 +16,7 @@ from hw.control.box_loader import BoxLoader
 from hw.control.box_storer import BoxStorer
 from hw.control.counters import Counters
 from hw.control.port import control_port
+from hw.control.unmasker import Unmasker
 from hw.engines.filter_reader import FilterReader
 from hw.engines.filters import FilterEngine
 from hw.engines.ifmaps import IfmapEngine
@@ -213,12 +214,24 @@ class Engine(Block):
     def _boxes(self, m: Module, p: "_Parts") -> None:
         """LOAD and STORE."""
         control, loader, storer = self.control, p.loader, p.storer
-        connect(m, flipped(control.load_words), loader.payload)
+        if p.unmasker is None:
+            connect(m, flipped(control.load_words), loader.payload)
+            m.d.comb += control.loading.eq(loader.busy)
+        else:
+            connect(m, flipped(control.load_words), p.unmasker.code)
+            connect(m, p.unmasker.words, loader.payload)
+            m.d.comb += [
+                p.unmasker.start.eq(control.load),
+                p.unmasker.coded.eq(control.region.coded),
+                p.unmasker.filling.eq(loader.busy),
+                p.unmasker.last.eq(control.load_last),
+                control.load_bad.eq(p.unmasker.bad),
+                control.loading.eq(loader.busy | p.unmasker.busy),
+            ]
         connect(m, storer.result, flipped(control.block))
         m.d.comb += [
             loader.region.eq(control.region),
             loader.start.eq(control.load),
-            control.loading.eq(loader.busy),
             control.overrun.eq(loader.overrun),
             control.address.eq(loader.address),
             storer.region.eq(control.region),
@@ -386,6 +399,9 @@ class _Parts:
         m.submodules.array = self.array = PEArray(config)
         m.submodules.buffer = self.buffer = GlobalBuffer(config)
         m.submodules.box_loader = self.loader = BoxLoader(config)
+        self.unmasker = Unmasker(config) if config.link.decodes else None
+        if self.unmasker is not None:
+            m.submodules.unmasker = self.unmasker
         m.submodules.box_storer = self.storer = BoxStorer(config)
         m.submodules.post_processor = self.post = PostProcessor(config, acc_width=width)
         m.submodules.vector = self.vector = VectorEngine(config, acc_width=width)

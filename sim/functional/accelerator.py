@@ -29,9 +29,11 @@ from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
 from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
+from hw.arch.program.coding import unmask
 from hw.arch.program.layout import (
     Ints,
     from_link_words,
@@ -224,7 +226,14 @@ class FunctionalAccelerator:
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
             raise _CommandError(Status.BAD_CHECKSUM, total)
-        if opcode not in _SELF_MEASURED and header["length"] != self._length(opcode, descriptor):
+        if opcode in (Opcode.LOAD, Opcode.STORE) and (
+            REGION.unpack(descriptor)["coded"] and not self._decodes(opcode)
+        ):
+            self._take(size)
+            raise _CommandError(Status.BAD_FIELD, 1)
+        if opcode not in _SELF_MEASURED and header["length"] != self._length(
+            opcode, header, descriptor
+        ):
             self._take(size)
             raise _CommandError(Status.BAD_LENGTH, header["length"])
         if len(self._input) < size + header["length"]:
@@ -253,10 +262,15 @@ class FunctionalAccelerator:
         if opcode is Opcode.VECTOR:
             hazards.computed()
 
-    def _length(self, opcode: Opcode, descriptor: list[int]) -> int:
+    def _decodes(self, opcode: Opcode) -> bool:
+        """Whether the command takes codes."""
+        return opcode is Opcode.LOAD and self.config.link.decodes
+
+    def _length(self, opcode: Opcode, header: dict[str, int], descriptor: list[int]) -> int:
         """Payload words that a command must have."""
         if opcode is Opcode.LOAD:
-            return REGION.unpack(descriptor)["words"]
+            region = REGION.unpack(descriptor)
+            return max(header["length"], 1) if region["coded"] else region["words"]
         if opcode not in _INDEXED:
             return 0
         count = INDEX.unpack(descriptor)["count"]
@@ -365,8 +379,16 @@ class FunctionalAccelerator:
         region = REGION.unpack(descriptor)
         if self.state.contents is not None:
             self.state.contents.load(address, region)
+        if region["coded"]:
+            payload = self._unmasked(payload, region["words"])
         self.state.count(glb_load_writes=len(address))
         self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
+
+    def _unmasked(self, code: Words, count: int) -> Words:
+        try:
+            return unmask(code, count, self.config.array.data_width)
+        except RowforgeError:
+            raise _CommandError(Status.BAD_CODE, Opcode.LOAD) from None
 
     def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
         """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""

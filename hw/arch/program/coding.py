@@ -1,13 +1,14 @@
 """Codes of activations: a significance bitmask, exact both ways, and the chip's run-length code.
 
-The bitmask leaves out elements of one value, which stands for zero. Of every `MASK_WORDS` link
+The bitmask leaves out elements of one value, which stands for zero and is the code's first element.
+Of every `MASK_WORDS` link
 words (the last ones of a transfer may be fewer) the code has a mask with a bit for each of their
 elements, the first in the lowest bit, then the elements whose bit is set. Masks and elements are
 a sequence of elements without gaps, packed into link words; zeros fill the last of these, and a
 check word ends the code:
 
     elements    a  0  0  b | 0  0  0  0 | ..    (the value that is left out is 0)
-    code        mask  mask  a  b | ..  | .. 0  0 | check
+    code        0  mask  mask  a | b  ..  | .. 0  0 | check
 
 A group's mask is whole even where words are missing; its other bits are 0.
 """
@@ -45,22 +46,24 @@ def mask_code(words: Words, width: int, zero: int = 0) -> Words:
     masks = np.packbits(significant, axis=1, bitorder="little").view(elements.dtype)
     starts = _starts(significant, masks.shape[1])
     sequence = np.zeros(starts[-1], dtype=elements.dtype)
+    sequence[0] = _stored(zero, width)
     places = starts[:-1, None] + np.arange(masks.shape[1])
     sequence[places] = masks
     kept = np.ones(len(sequence), dtype=bool)
+    kept[0] = False
     kept[places] = False
     sequence[kept] = elements[significant.reshape(-1)[: len(elements)]]
     return _with_check(_packed(sequence))
 
 
-def unmask(code: Words, count: int, width: int, zero: int = 0) -> Words:
+def unmask(code: Words, count: int, width: int) -> Words:
     """The link words of which `code` is the code: the inverse of `mask_code`.
 
     Parameters
     ----------
     code : with its check word
     count : link words to come, at least one
-    width, zero : as for `mask_code`
+    width : bits of an element, 8 or 16
 
     Raises
     ------
@@ -72,9 +75,10 @@ def unmask(code: Words, count: int, width: int, zero: int = 0) -> Words:
         raise RowforgeError(f"a code of {len(code)} link words is damaged: its check is wrong")
     per_word = WORD_BITS // width
     sequence = _elements(code[:-_CHECK_WORDS], width)
-    result = np.full(count * per_word, _stored(zero, width), dtype=sequence.dtype)
+    zero = sequence[0]
+    result = np.full(count * per_word, zero, dtype=sequence.dtype)
     mask_size = _mask_elements(width)
-    place = 0
+    place = 1
     for first in range(0, len(result), MASK_WORDS * per_word):
         group = result[first : first + MASK_WORDS * per_word]
         bits = np.unpackbits(sequence[place : place + mask_size].view(np.uint8), bitorder="little")
@@ -86,12 +90,24 @@ def unmask(code: Words, count: int, width: int, zero: int = 0) -> Words:
             raise RowforgeError(f"a code is damaged: it ends before {count} link words do")
         if significant.size and significant[-1] >= len(group):
             raise RowforgeError(f"a code is damaged: a mask names more than {count} link words")
-        if (values == result.dtype.type(_stored(zero, width))).any():
+        if (values == zero).any():
             raise RowforgeError("a code is damaged: an element that is left out has a place")
         group[significant] = values
     if len(sequence) - place >= per_word or sequence[place:].any():
         raise RowforgeError(f"a code is damaged: it goes on after {count} link words")
     return np.frombuffer(result.tobytes(), dtype="<u8").astype(np.uint64)
+
+
+def commonest(words: Words, width: int) -> int:
+    """The stored value that most elements have, and which a code should leave out."""
+    return int(np.bincount(_elements(words, width)).argmax())
+
+
+def significant_counts(words: Words, width: int, zero: int) -> NDArray[np.uint8]:
+    """How many elements of each link word have a place in the code: what its timing depends on."""
+    elements = _elements(words, width).reshape(-1, WORD_BITS // width)
+    found = elements != elements.dtype.type(_stored(zero, width))
+    return found.sum(axis=1, dtype=np.uint8)
 
 
 def mask_words(words: Words, width: int, zero: int = 0) -> int:
@@ -143,7 +159,7 @@ def _significant(elements: NDArray[Any], width: int, zero: int) -> NDArray[np.bo
 def _starts(significant: NDArray[np.bool_], mask_size: int) -> NDArray[np.int64]:
     """Where each group begins in the sequence, and where the sequence ends."""
     sizes = mask_size + significant.sum(axis=1, dtype=np.int64)
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+    return 1 + np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
 
 
 def _packed(sequence: NDArray[Any]) -> Words:

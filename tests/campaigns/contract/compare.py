@@ -86,7 +86,7 @@ def compare(case: Case) -> ProgramResult:
         run = Runtime(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
-    model = predict(program, rate=program.config.link.rate)
+    model = predict(program, rate=program.config.link.rate, values=run.tensors)
     executed = Runtime(FunctionalAccelerator(program.config), program.config)
     accesses = executed.run(program, case.inputs[0]).counters
     assert set(model.layers) == set(run.counters) == set(accesses)

@@ -24,7 +24,7 @@ def test_every_length_comes_back(width, zero, zeros):
         words = activations(rng, count, width, zeros, zero)
         code = mask_code(words, width, zero)
         assert len(code) == mask_words(words, width, zero)
-        assert (unmask(code, count, width, zero) == words).all()
+        assert (unmask(code, count, width) == words).all()
 
 
 @pytest.mark.parametrize("width", [8, 16])
@@ -32,16 +32,16 @@ def test_every_length_comes_back(width, zero, zeros):
 def test_a_mask_costs_a_bit_an_element(width, share):
     words = activations(np.random.default_rng(1), 10_000, width, share)
     elements = words.view(f"u{width // 8}")
-    bits = elements.size + width * np.count_nonzero(elements)
+    bits = width + elements.size + width * np.count_nonzero(elements)
     assert mask_words(words, width) - 1 == -(-bits // 64)
 
 
 def test_the_layout_is_the_documented_one():
-    """Mask in elements of its own, elements without gaps, the check word last."""
+    """Zero, mask in elements of its own, elements without gaps, the check word last."""
     words = np.array([0x0000_0000_BEEF_0000, 0x0007_0000_0000_0000], dtype=np.uint64)
     code = mask_code(words, 16)
-    assert [int(word) for word in code[:-1]] == [0x0007_BEEF_0000_0082]
-    assert int(code[-1]) == 0x000F_7DDE_0000_0104
+    assert [int(word) for word in code[:-1]] == [0xBEEF_0000_0082_0000, 7]
+    assert int(code[-1]) == 0xFBBC00000208000C
 
 
 @pytest.mark.parametrize("width", [8, 16])
@@ -90,8 +90,8 @@ def test_the_check_word_is_that_of_a_rotated_register():
         (17, lambda code: code, "ends before 17"),
         (1, lambda code: code, "more than 1 "),
         (2, lambda code: np.insert(code, 2, np.uint64(0)), "goes on after 2"),
-        (2, lambda code: code ^ np.array([0xFFFF << 32, 0, 0], dtype=np.uint64), "has a place"),
-        (2, lambda code: code ^ np.array([1, 0, 0], dtype=np.uint64), "has a place"),
+        (2, lambda code: code ^ np.array([0xFFFF << 48, 0, 0], dtype=np.uint64), "has a place"),
+        (2, lambda code: code ^ np.array([1 << 16, 0, 0], dtype=np.uint64), "has a place"),
         (2, lambda code: code ^ np.array([0, 1 << 63, 0], dtype=np.uint64), "goes on"),
     ],
 )
