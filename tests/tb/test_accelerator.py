@@ -136,7 +136,10 @@ def busy_start(config: Config, random: Random) -> list[int]:
 @pytest.mark.parametrize("width", [8, 16])
 def test_refusals(width, stall):
     """Every refusal, at rest and in the middle of work; the program after it runs."""
-    config = Config.of({**RECOVERY, "array.data_width": width, "noc.filter": 4})
+    coding = "mask" if stall else "none"
+    config = Config.of(
+        {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
+    )
     random = Random(f"{width} {stall}")
     phases = []
     for name in REFUSALS:
