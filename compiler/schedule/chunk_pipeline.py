@@ -55,7 +55,7 @@ class ChunkPipeline:
         self.stream, self.operation, self.tiling = stream, operation, tiling
         self.config = stream.config
         self.source, self.target = tensors
-        self.inputs = Slots(self.config, space.top, tiling.ifmap_words, 2)
+        self.inputs = Slots(self.config, space.top, tiling.ifmap_words, tiling.buffers)
         self.results = Slots(self.config, self.inputs.end, tiling.result_words, 1)
         space.check_fits(self.results.end, tiling.groups)
         check_count(operation, tiling.size)
@@ -96,10 +96,7 @@ class ChunkPipeline:
             commands = list(self._finishing(job) if finishes else self._accumulating(job))
             for index, command in enumerate(commands):
                 self._emit(job, command)
-                # The first command comes while the chunk before is still being computed, whose
-                # buffer the next one takes: loading would wait for it.
-                if index or len(commands) == 1:
-                    self._prefetch(number * count + chunk + 1, len(commands) - index)
+                self._prefetch(number * count + chunk + 1, len(commands) - index)
 
     # ---- commands -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
@@ -24,7 +25,6 @@ from hw.arch.commands import (
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.decoder_state import (
@@ -201,7 +201,7 @@ class Decoder(Block):
         with self._state(m, s, "DESCRIPTOR"):
             with m.If(s.position == s.expected):
                 m.next = "CHECK"
-            with m.Elif(~is_conv | self.engine.walk_idle):
+            with m.Elif(~is_conv | self.engine.conv_ready):
                 m.d.comb += [
                     self.command.ready.eq(1),
                     self.engine.descriptor.en.eq(self.command.valid & is_conv),
@@ -300,6 +300,8 @@ class Decoder(Block):
             m.d.comb += self.engine.params.en.eq(
                 taken & entry_done & (s.header.opcode == Opcode.PARAMS)
             )
+            if self.config.control.access_counters:
+                m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
             with m.If(taken):
                 m.d.sync += [
                     s.low.eq(self.command.payload),
@@ -337,14 +339,11 @@ class Decoder(Block):
 
     def _results(self, m: Module, s: DecoderState) -> None:
         """Result blocks: a header, then words from wherever they come."""
+        counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
             "STATUS": (ResultBlock.STATUS, 1, s.value),
-            "COUNTERS": (
-                ResultBlock.COUNTERS,
-                len(COUNTERS.fields),
-                self.engine.counter,
-            ),
+            "COUNTERS": (ResultBlock.COUNTERS, counters.words, self.engine.counter),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block

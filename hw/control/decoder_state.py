@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.utils import bits_for
 
 from hw.arch.commands import (
@@ -96,6 +96,13 @@ class DecoderState:
         self.stuck = Signal()
         tables = {Opcode.TABLE, Opcode.MEMORY}
         self.unsupported = tables - set(table_commands(config))
+
+    @property
+    def fills_table(self) -> Value:
+        """The payload is for a table of parameters or of the vector engine."""
+        others = {Opcode.ROWS, Opcode.COLS, Opcode.MEMORY}
+        tables = sorted(set(table_commands(self.config)) - others)
+        return Cat(self.header.opcode == opcode for opcode in tables).any()
 
     def table_facts(self, m: Module) -> TableFacts:
         """Two ranks of registers: the descriptor is complete two cycles before it is looked at."""

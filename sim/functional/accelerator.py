@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
@@ -30,7 +31,6 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
 from sim.functional.contents import Contents
@@ -51,6 +51,14 @@ _INDEXED = frozenset(
         Opcode.MEMORY,
     }
 )
+
+# The counter of a command's payload; patterns count as commands.
+_COUNTED = {
+    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    Opcode.MEMORY: "link_memory_words",
+    Opcode.CONV: "link_filter_words",
+    Opcode.LOAD: "link_load_words",
+}
 
 
 class _CommandError(Exception):
@@ -216,6 +224,8 @@ class FunctionalAccelerator:
             return False
         self._take(size)
         payload = self._take(header["length"])
+        if opcode in _COUNTED:
+            self.state.count(**{_COUNTED[opcode]: len(payload)})
         self._wait(header, opcode)
         if self.state.contents is not None:
             self.state.contents.command(header["tag"])
@@ -325,6 +335,7 @@ class FunctionalAccelerator:
         self.state.hazards.overwrite(address)
         if self.state.contents is not None:
             self.state.contents.load(address, REGION.unpack(descriptor))
+        self.state.count(glb_load_writes=len(address))
         width = self.config.buffer.width // 8
         image = from_link_words(payload, len(address) * width)
         self.state.memory.load(
@@ -336,7 +347,9 @@ class FunctionalAccelerator:
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+        words = to_link_words(self.state.memory.store(address))
+        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
+        self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         run_convolution(self.state, decode_convolution(descriptor), payload, tag)
@@ -351,7 +364,9 @@ class FunctionalAccelerator:
         self.state.hazards.computed()  # the next command begins after it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        block = counter_block(self.config)
+        counted = {field.name: self.state.counters[field.name] for field in block.fields}
+        self._reply(ResultBlock.COUNTERS, block.pack(counted), tag=tag)
         self.state.clear_counters()
 
     def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:
