@@ -16,7 +16,6 @@ from hw.arch.commands import (
     CONSTANTS,
     DESCRIPTOR_WORDS,
     INDEX,
-    PARAM,
     REGION,
     VECTOR,
     Opcode,
@@ -25,8 +24,15 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
-from hw.arch.program.layout import box_words, channels_per_word, link_words, pack_params, region
+from hw.arch.program.layout import (
+    box_words,
+    channels_per_word,
+    pack_params,
+    region,
+    short_params,
+)
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
@@ -44,7 +50,7 @@ _SYNC, _RESIDENT = (
 )
 
 
-_TABLES = (Opcode.PARAMS, Opcode.TABLE)
+_TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,11 @@ class StreamBuilder:
         size = len(words) // PARAM.words
         first, busy = self._params.place(key, size // units)
         descriptor = INDEX.pack({"first": first * units, "count": size})
-        self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
+        short = short_params(words)
+        if short is None:
+            self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
+        else:
+            self._command(Opcode.SHORT_PARAMS, descriptor, short, wait=Wait(fence=busy))
         return first
 
     def table(self, words: Words) -> None:
@@ -230,8 +240,9 @@ class StreamBuilder:
             row_stride=surface.row_stride,
             plane_stride=surface.plane_stride,
             raw=surface.raw,
+            load=opcode is Opcode.LOAD,
         )
-        length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
+        length = fields["words"]
         payload = length if opcode is Opcode.LOAD else 0
         words = self._header(opcode, REGION.pack(fields), payload, wait)
         return np.array(words, dtype=np.uint64), length

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,6 @@ from hw.arch.commands import (
     DESCRIPTOR_WORDS,
     HEADER,
     MAGIC,
-    PARAM,
     REGION,
     VECTOR,
     Opcode,
@@ -106,22 +105,10 @@ class Decoder(Block):
             self.engine.tag.eq(s.header.tag),
             self.engine.descriptor.index.eq(s.position),
             self.engine.descriptor.data.eq(self.command.payload),
-            self.engine.rows.pattern.eq(s.index.first + s.entry),
-            self.engine.rows.index.eq(s.part),
-            self.engine.rows.data.eq(self.command.payload),
-            self.engine.cols.pattern.eq(s.index.first + s.entry),
-            self.engine.cols.index.eq(s.part),
-            self.engine.cols.data.eq(self.command.payload),
-            self.engine.params.channel.eq(s.index.first + s.entry),
-            self.engine.memory.index.eq(s.index.first + s.entry),
-            self.engine.memory.data.eq(self.command.payload),
-            self.engine.table.index.eq(s.index.first + s.entry),
-            self.engine.table.data.eq(self.command.payload),
             self.engine.filters.payload.eq(self.command.payload),
             self.engine.load_words.payload.eq(self.command.payload),
         ]
-        param = layout(PARAM)(Cat(s.low, self.command.payload))
-        m.d.comb += [self.engine.params.data[f.name].eq(param[f.name]) for f in PARAM.fields]
+        s.route_entries(m, self.engine, self.command.payload)
 
     @contextmanager
     def _state(self, m: Module, s: DecoderState, name: str) -> Iterator[None]:
@@ -283,32 +270,18 @@ class Decoder(Block):
 
     def _payload(self, m: Module, s: DecoderState, size) -> None:
         """Words that belong to the command."""
-        entry_done = s.part + 1 == size
         with self._state(m, s, "PAYLOAD"):
-            with m.If(s.left == 0):
+            wrong = s.patterns_misfit(self.command.payload, self.command.valid, size)
+            with m.If(wrong):
+                self._fail(m, s, Status.BAD_LENGTH, s.left)
+            with m.Elif(s.left == 0):
                 m.next = "HEADER"
             with m.Else():
                 m.d.comb += self.command.ready.eq(1)
-            taken = self.command.valid & (s.left != 0)
-            for opcode, port in (
-                (Opcode.ROWS, self.engine.rows),
-                (Opcode.COLS, self.engine.cols),
-                (Opcode.TABLE, self.engine.table),
-                (Opcode.MEMORY, self.engine.memory),
-            ):
-                m.d.comb += port.en.eq(taken & (s.header.opcode == opcode))
-            m.d.comb += self.engine.params.en.eq(
-                taken & entry_done & (s.header.opcode == Opcode.PARAMS)
-            )
+            taken = self.command.valid & (s.left != 0) & ~wrong
+            s.fill_tables(m, self.engine, self.command.payload, size, taken)
             if self.config.control.access_counters:
                 m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
-            with m.If(taken):
-                m.d.sync += [
-                    s.low.eq(self.command.payload),
-                    s.left.eq(s.left - 1),
-                    s.part.eq(Mux(entry_done, 0, s.part + 1)),
-                    s.entry.eq(s.entry + entry_done),
-                ]
         with self._state(m, s, "FILTERS"):
             m.d.comb += [
                 self.engine.filters.valid.eq(self.command.valid & (s.left != 0)),

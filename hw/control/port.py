@@ -5,8 +5,9 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
 from hw.arch.accesses import counter_block
-from hw.arch.commands import ADDRESS, REGION, VECTOR, col_pattern_words, row_pattern_words
+from hw.arch.commands import ADDRESS, REGION, VECTOR
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
 from hw.engines.tables import compact
 from hw.engines.weights import weight_words

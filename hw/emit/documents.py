@@ -17,7 +17,9 @@ from hw.arch.config import Config
 from hw.arch.config.file import config_hash, render_toml
 from hw.arch.config.identity import VERSIONS
 from hw.arch.config.section import as_number
+from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
 from hw.arch.fields import WORD_BITS, Struct
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
 from hw.arch.registers import MEANINGS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION, version_text
 
@@ -38,14 +40,16 @@ _RECORDS: tuple[Struct, ...] = (
     commands.BEGIN,
     commands.INDEX,
     commands.REGION,
-    commands.PATTERN,
-    commands.ROW,
-    commands.SLOT,
-    commands.SEGMENT,
-    commands.COLUMNS,
-    commands.COLUMN,
-    commands.PARAM,
-    commands.TABLE,
+    PATTERN,
+    ROW,
+    SLOT,
+    SEGMENT,
+    COLUMNS,
+    COLUMN,
+    PARAM,
+    SHIFTS,
+    SHORT_PARAM,
+    TABLE,
     commands.CONSTANTS,
     commands.BASES,
     commands.LOOP,

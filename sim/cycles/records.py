@@ -6,19 +6,13 @@ from hw.arch.commands import (
     ADDRESS,
     BASES,
     CHANNEL,
-    COLUMN,
-    COLUMNS,
     CONSTANTS,
     DESCRIPTOR_WORDS,
     HEADER,
     INDEX,
     LOOP,
     LOOPS,
-    PATTERN,
     REGION,
-    ROW,
-    SEGMENT,
-    SLOT,
     TAG,
     VECTOR,
     Opcode,
@@ -29,6 +23,8 @@ from hw.arch.config import Config
 from hw.arch.config.file import config_words
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
+from hw.arch.program.layout import MOST_SPREAD
 
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
 """Properties of `Config` that the model reads besides the fields."""
@@ -74,7 +70,8 @@ def records_header() -> str:
         _ranks(),
         f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
         f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTER_NAMES)};\n"
-        f"constexpr int kCountersAlways = {len(COUNTERS.fields)};\n",
+        f"constexpr int kCountersAlways = {len(COUNTERS.fields)};\n"
+        f"constexpr int kMostSpread = {MOST_SPREAD}, kRowBits = {ROW_BITS};\n",
     ]
     return "\n".join(parts)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw.arch.commands import PARAM, TABLE
 from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
+from hw.arch.entries import PARAM, TABLE
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints
 from sim.functional.contents import Contents

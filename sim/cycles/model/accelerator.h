@@ -80,8 +80,6 @@ class Accelerator {
         s.link.parts = int(64 / c.link.width);
         s.link.rate = rate * s.link.parts;
         s.array.reset(c);
-        row_words_ = int(Pattern::kWords + c.array.rows * (Row::kWords + Slot::kWords + Segment::kWords));
-        column_words_ = int(Columns::kWords + c.array.cols * Column::kWords);
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
     // The pass table of the pass that the walker shows.
@@ -203,6 +201,8 @@ class Accelerator {
         const bool shown = s.sequencer.walker.ready();
         const int rows = shown ? row_patterns.at(bases.rows) : -1;
         const int columns = shown ? column_patterns.at(bases.columns) : -1;
+        const int row_words = shown ? int(row_patterns[rows].head.words) : 0;
+        const int column_words = shown ? int(column_patterns[columns].head.words) : 0;
         const bool issue = s.sequencer.issues(free, rows, columns);
 
         // the clock edge
@@ -238,7 +238,8 @@ class Accelerator {
             s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
         }
         const bool started = s.sequencer.next.starts(act.start_conv);
-        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free, issue, rows, row_words_, columns, column_words_);
+        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free,
+                          issue, rows, row_words, columns, column_words);
         s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
@@ -274,7 +275,6 @@ class Accelerator {
 
   private:
     State& s = state;
-    int row_words_ = 0, column_words_ = 0;
 
     // Activations that an item writes.
     int lanes(const Item& item) const {
@@ -295,14 +295,13 @@ class Accelerator {
             fill_patterns(opcode == Opcode::ROWS);
     }
     void fill_patterns(bool rows) {
-        const int64_t first = Index::unpack(s.decoder.descriptor).first;
-        const int size = rows ? row_words_ : column_words_;
-        const int64_t count = s.decoder.header.length / size;
-        for (int64_t i = 0; i < count; ++i) {
+        const Index index = Index::unpack(s.decoder.descriptor);
+        for (int64_t i = 0; i < index.count; ++i) {
             const uint64_t* words = s.stream.words + s.stream.position;
-            if (rows) row_patterns.write(int(first + i), words, int(config.array.rows));
-            else column_patterns.write(int(first + i), words, int(config.array.cols));
-            s.stream.position += size;
+            const int place = int(index.first + i);
+            if (rows) row_patterns.write(place, words, int(config.array.rows));
+            else column_patterns.write(place, words, int(config.array.cols));
+            s.stream.position += Pattern::unpack(words).words;
         }
         (rows ? s.sequencer.row_loader : s.sequencer.column_loader).forget();
     }

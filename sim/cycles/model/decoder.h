@@ -138,6 +138,7 @@ struct Decoder {
             case Opcode::ROWS:
             case Opcode::COLS:
             case Opcode::PARAMS:
+            case Opcode::SHORT_PARAMS:
             case Opcode::TABLE:
             case Opcode::MEMORY:
                 if (!settled || !e.walk_idle) break;

@@ -13,7 +13,7 @@ from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.commands import HEADER, Opcode
 from hw.arch.config import Config
 from hw.arch.program import Load, Program, Send, Store
-from hw.arch.program.layout import box_words, link_words
+from hw.arch.program.layout import box_words, link_words, load_words
 from sim.cycles.stream import commands
 
 CONFIG = Config.of({"array.rows": 2, "array.cols": 2, "buffer.depth": 64})
@@ -38,11 +38,12 @@ def compiled(**options: bool) -> Program:
 
 def moved(program: Program, kind: type[Load | Store], tensors: set[int]) -> int:
     """Payload words of the loads or stores of some tensors."""
-    return sum(
-        link_words(CONFIG, box_words(CONFIG, step.box))
-        for step in program.steps
-        if isinstance(step, kind) and step.tensor in tensors
-    )
+    boxes = [
+        step.box for step in program.steps if isinstance(step, kind) and step.tensor in tensors
+    ]
+    if kind is Load:
+        return sum(load_words(CONFIG, box) for box in boxes)
+    return sum(link_words(CONFIG, box_words(CONFIG, box)) for box in boxes)
 
 
 def test_tensors_count_by_their_role() -> None:
@@ -77,6 +78,7 @@ def test_loads_and_stores_are_counted_at_the_buffer() -> None:
 _PAYLOADS = {
     Opcode.CONV: DataType.FILTER,
     Opcode.PARAMS: DataType.TABLE,
+    Opcode.SHORT_PARAMS: DataType.TABLE,
     Opcode.TABLE: DataType.TABLE,
 }
 

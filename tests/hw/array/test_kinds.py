@@ -9,9 +9,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.arch.commands import COLUMN, ROW
 from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
+from hw.arch.patterns import COLUMN, ROW
 from hw.array.array import PEArray
 from hw.array.tables import ArrayTable
 from hw.base.unused import mark_used
