@@ -10,7 +10,7 @@ from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LOADED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     CONSTANTS,
@@ -208,6 +208,7 @@ class StreamBuilder:
         """
         self._ask()
         words = length * LINK_WORD_BITS // self.config.buffer.width
+        self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
         wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
@@ -34,7 +33,6 @@ from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
-    from_link_words,
     to_link_words,
     unpack_records,
     unpack_short_params,
@@ -49,18 +47,11 @@ from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
-_INDEXED = frozenset(
-    {
-        Opcode.PARAMS,
-        Opcode.SHORT_PARAMS,
-        Opcode.TABLE,
-        Opcode.MEMORY,
-    }
-)
+_INDEXED = frozenset({Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY})
 
 # The counter of a command's payload; patterns count as commands.
 _COUNTED = {
-    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    **dict.fromkeys(_INDEXED, "link_table_words"),
     Opcode.MEMORY: "link_memory_words",
     Opcode.CONV: "link_filter_words",
     Opcode.LOAD: "link_load_words",
@@ -366,18 +357,7 @@ class FunctionalAccelerator:
         if self.state.contents is not None:
             self.state.contents.load(address, region)
         self.state.count(glb_load_writes=len(address))
-        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
-
-    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
-        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
-        lanes = self.config.lanes
-        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
-        width = self.config.buffer.width // 8
-        taken = channels * self.config.array.data_width // 8 or width
-        words = np.zeros((count, width), dtype=np.uint8)
-        image = from_link_words(payload, count * taken)
-        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
-        return words
+        self.state.memory.load(address, payload, region["channels"])
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
