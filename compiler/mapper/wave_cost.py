@@ -17,8 +17,8 @@ from compiler.mapper.resources.model import ArrayModel, array_model
 from compiler.mapper.resources.work import Ints, PassWork, multiply_steps, psum_beats
 from compiler.mapper.space import ConvShape
 from hw.arch.accesses import Accesses, DataType, Level, Tally
-from hw.arch.commands import col_pattern_words, row_pattern_words
 from hw.arch.config import Config
+from hw.arch.patterns import col_pattern_words, row_pattern_words
 
 _DESCRIPTOR = 50  # words of a CONV command besides its filters, and its start
 

@@ -112,17 +112,18 @@ class Lowering:
             bases["columns"] = bases.get("columns", 0) + columns
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            access = self._access()
+            access, read = self._access(), 0
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
                 image = filters.image(self._beats)
                 place = self.task.buffered(image)
                 if place is not None:
+                    read = image.read
                     access = replace(access, filters=((place, place + image.words),))
                     counts = [loop.count for loop in item.loops]
                     changes = [depends(loop) for loop in item.loops]
                     tail = from_memory(tail, counts, changes, place, image.stride)
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access, read)
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters."""

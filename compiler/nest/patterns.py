@@ -9,8 +9,9 @@ from compiler.mapper.legal import tag_span
 from compiler.mapper.space import ConvShape, Mapping, Run
 from compiler.stream.stream import PatternWords
 from compiler.stream.surface import Surface
-from hw.arch.commands import ADDRESS, COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
+from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
 from hw.arch.program.layout import psum_beats
 
 _CACHED = 4096  # patterns kept for layers and tiles that need the same
@@ -66,40 +67,34 @@ def _row_pattern(
 ) -> PatternWords:
     slots = {key: index for index, key in enumerate(row_pass.slots)}
     filters = {key: index for index, key in enumerate(row_pass.filters)}
-    words = PATTERN.pack(
-        {"slots": len(slots), "segments": len(row_pass.chains), "filters": len(filters)}
-    )
     heads = {chain.head: chain for chain in row_pass.chains}
     tails = {chain.tail for chain in row_pass.chains}
-    for row in range(config.array.rows):
-        if row >= len(row_pass.items):
-            words += ROW.pack({})
-            continue
-        item = row_pass.items[row]
+    rows = []
+    for row, item in enumerate(row_pass.items):
         offset = item.ue * mapping.ce * shape.stride[0] + item.row * shape.dilation[0]
-        words += ROW.pack(
-            {
-                "active": 1,
-                "head": row in heads,
-                "tail": row in tails,
-                "first": row in heads and heads[row].first,
-                "fid": filters[item.um, item.group, item.tap, item.row],
-                "iid": slots[row_pass.slot_of(item)],
-                "ioff": offset,
-            }
-        )
-    slot_words = [
-        _slot(config, shape, mapping, run, place, *pair) for pair in row_pass.slots.items()
-    ]
-    segment_words = [_segment(config, mapping, place, chain) for chain in row_pass.chains]
-    words += _padded(slot_words, config.array.rows, SLOT.words)
-    words += _padded(segment_words, config.array.rows, SEGMENT.words)
-    return tuple(words)
-
-
-def _padded(entries: list[list[int]], count: int, size: int) -> list[int]:
-    flat = [word for entry in entries for word in entry]
-    return flat + [0] * ((count - len(entries)) * size)
+        fields = {
+            "active": 1,
+            "head": row in heads,
+            "tail": row in tails,
+            "first": row in heads and heads[row].first,
+            "fid": filters[item.um, item.group, item.tap, item.row],
+            "iid": slots[row_pass.slot_of(item)],
+            "ioff": offset,
+        }
+        rows.append(ROW.pack(fields))
+    words = pack_rows(rows)
+    for pair in row_pass.slots.items():
+        words += _slot(config, shape, mapping, run, place, *pair)
+    for chain in row_pass.chains:
+        words += _segment(config, mapping, place, chain)
+    header = {
+        "words": PATTERN.words + len(words),
+        "rows": len(rows),
+        "slots": len(slots),
+        "segments": len(row_pass.chains),
+        "filters": len(filters),
+    }
+    return (*PATTERN.pack(header), *words)
 
 
 def _slot(
@@ -164,10 +159,18 @@ def column_pattern(
     config: Config, shape: ConvShape, mapping: Mapping, wave: ColumnWave, place: NestOperands
 ) -> PatternWords:
     """The pattern of a wave; filter groups count from the first of the wave loop it is in."""
-    words = COLUMNS.pack({"columns": len(wave.tasks), "groups": wave.groups})
+    count = len(wave.tasks)
+    words = COLUMNS.pack(
+        {
+            "words": COLUMNS.words + count * COLUMN.words,
+            "columns": count,
+            "groups": wave.groups,
+            "psum": column_psums(config, mapping),
+        }
+    )
     tags = tag_span(shape, mapping.fold, mapping.ce)
     _, step = mapping.steps
-    for index, task in enumerate(wave.tasks):
+    for task in wave.tasks:
         output = task.row * place.target_row + task.item * place.target_item
         output += place.moves[task.group] if place.moves else 0
         words += COLUMN.pack(
@@ -175,10 +178,8 @@ def column_pattern(
                 "active": 1,
                 "tid": task.group,
                 "base": task.row * shape.stride[0] + task.item * tags,
-                "psum": index * column_psums(config, mapping),
                 "channel": (wave.first + task.group) * step * mapping.p,
                 "output": output % (1 << ADDRESS),
             }
         )
-    words += [0] * ((config.array.cols - len(wave.tasks)) * COLUMN.words)
     return tuple(words)

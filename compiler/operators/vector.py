@@ -31,9 +31,10 @@ from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
-from hw.arch.commands import TABLE, VECTOR, VectorOp
+from hw.arch.commands import VECTOR, VectorOp
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
+from hw.arch.entries import TABLE
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 from hw.arch.program.layout import pack_records

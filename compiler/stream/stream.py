@@ -10,13 +10,12 @@ from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LayerTraffic, LinkCounter
-from hw.arch.accesses import DataType, Direction
+from compiler.stream.traffic import LOADED, PLACED, STORED, LayerTraffic, LinkCounter
+from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     CONSTANTS,
     DESCRIPTOR_WORDS,
     INDEX,
-    PARAM,
     REGION,
     VECTOR,
     Opcode,
@@ -25,8 +24,14 @@ from hw.arch.commands import (
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
+from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
-from hw.arch.program.layout import box_words, link_words, pack_params, region
+from hw.arch.program.layout import (
+    box_words,
+    pack_params,
+    region,
+    short_params,
+)
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
@@ -45,7 +50,7 @@ _SYNC, _RESIDENT, _BUFFERED = (
 )
 _MOST_RUN = next(item.high for item in REGION.fields if item.name == "run")
 
-_TABLES = (Opcode.PARAMS, Opcode.TABLE)
+_TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,11 @@ class StreamBuilder:
         size = len(words) // PARAM.words
         first, busy = self._params.place(key, size // units)
         descriptor = INDEX.pack({"first": first * units, "count": size})
-        self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
+        short = short_params(words)
+        if short is None:
+            self._command(Opcode.PARAMS, descriptor, words, wait=Wait(fence=busy))
+        else:
+            self._command(Opcode.SHORT_PARAMS, descriptor, short, wait=Wait(fence=busy))
         return first
 
     def table(self, words: Words) -> None:
@@ -174,11 +183,17 @@ class StreamBuilder:
     # ---- work ---------------------------------------------------------------------------------
 
     def conv(
-        self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
+        self,
+        nest: Nest,
+        length: int,
+        filters: Callable[[], Filters],
+        access: BufferAccess,
+        read: int = 0,
     ) -> None:
         """A CONV command with its filters, `length` words if they are streamed.
 
-        If `access` names buffer words of filters, they are there, and `nest` says where.
+        If `access` names buffer words of filters, they are there, and `nest` says where; the passes
+        read as much of them as `read` words of the link.
         """
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
@@ -188,7 +203,7 @@ class StreamBuilder:
         constants = nest.constants | _SYNC if sync else nest.constants
         if access.filters:
             constants = constants | _BUFFERED
-            self._link.stay(self.layer, length)
+            self._link.stay(self.layer, read)
             length = 0
         self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
         self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
@@ -218,6 +233,8 @@ class StreamBuilder:
             }
             self._append(self._header(Opcode.LOAD, REGION.pack(fields), part, wait))
             self._count(part, DataType.FILTER)
+            weights = LINK_WORD_BITS // self.config.array.data_width
+            self._link.at_buffer(self.layer, PLACED, part * weights)
             if not self.dry:
                 self._words.append(payload[first : first + part])
             wait = NO_WAIT
@@ -236,6 +253,7 @@ class StreamBuilder:
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
+            self._at_buffer(LOADED, part, surface)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))
             wait = NO_WAIT
@@ -250,6 +268,7 @@ class StreamBuilder:
             self._count(len(words))
             self._count(1, direction=Direction.WRITE)
             self._count(length, DataType.OUTPUT, Direction.WRITE, tensor=tensor)
+            self._at_buffer(STORED, part, surface)
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
@@ -263,11 +282,16 @@ class StreamBuilder:
             row_stride=surface.row_stride,
             plane_stride=surface.plane_stride,
             raw=surface.raw,
+            load=opcode is Opcode.LOAD,
         )
-        length = link_words(self.config, box_words(self.config, box, raw=surface.raw))
+        length = fields["words"]
         payload = length if opcode is Opcode.LOAD else 0
         words = self._header(opcode, REGION.pack(fields), payload, wait)
         return np.array(words, dtype=np.uint64), length
+
+    def _at_buffer(self, access: Access, box: Box, surface: Surface) -> None:
+        words = box_words(self.config, box, raw=surface.raw)
+        self._link.at_buffer(self.layer, access, words * self.config.lanes)
 
     def query(self) -> None:
         """Asks for the counters of the layer.
@@ -349,7 +373,7 @@ class StreamBuilder:
         wait: Wait = NO_WAIT,
     ) -> None:
         data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
-        self._append(self._header(opcode, descriptor, len(payload), wait), data)
+        self._append(self._header(opcode, descriptor, len(payload), wait))
         self._append(payload, data)
 
     def _header(

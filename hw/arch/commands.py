@@ -40,6 +40,7 @@ class Opcode(IntEnum):
     COUNTERS = 10  # answer with a counter block, then clear the counters
     IDENTIFY = 11  # answer with the identity block
     MEMORY = 12  # payload: words into the weight memory
+    SHORT_PARAMS = 13  # payload: requantisation parameters in half the words
 
 
 class ResultBlock(IntEnum):
@@ -70,10 +71,10 @@ HEADER = Struct(
     (
         Field("opcode", 5, "what to do (`Opcode`)"),
         Field("fence", 1, "start only when all earlier work is done"),
-        Field("older", 1, "start only when every CONV but the newest is done"),
+        Field("older", 2, "0, or start only when every CONV but so many newest ones is done"),
         Field("stored", 1, "start only when every STORE is done"),
         Field("tag", 16, "layer number, repeated in result blocks"),
-        Field("length", 24, "payload words after the descriptor"),
+        Field("length", 23, "payload words after the descriptor"),
         Field("checksum", 16, "folded sum of the header (with 0 here) and the descriptor words"),
     ),
     "The first word of a command.",
@@ -105,7 +106,7 @@ INDEX = Struct(
         Field("first", 24, "first entry that the payload fills (pattern, row, table or word)"),
         Field("count", 24, "entries (MEMORY: words)"),
     ),
-    "Descriptor of ROWS, COLS, PARAMS, TABLE and MEMORY.",
+    "Descriptor of ROWS, COLS, PARAMS, SHORT_PARAMS, TABLE and MEMORY.",
 )
 
 REGION = Struct(
@@ -117,105 +118,12 @@ REGION = Struct(
         Field("planes", 12, "planes"),
         Field("row_stride", ADDRESS, "words from row to row"),
         Field("plane_stride", ADDRESS, "words from plane to plane"),
-        Field("words", 24, "64-bit words that the box takes on the link"),
+        Field("words", 22, "64-bit words that the box takes on the link"),
+        Field(
+            "channels", 2, "LOAD: channels of a pixel, which follow without gaps; 0: whole words"
+        ),
     ),
     "Descriptor of LOAD and STORE: a box of buffer words, row by row, plane by plane.",
-)
-
-ROW = Struct(
-    "row",
-    (
-        Field("active", 1, "the row computes in this pass"),
-        Field("head", 1, "first row of a segment: takes its psum from the buffer or from zero"),
-        Field("tail", 1, "last row of a segment: its psum leaves the column"),
-        Field("first", 1, "head only: may start at zero (no earlier partial sum)"),
-        Field("fid", ID, "filter row tag"),
-        Field("iid", ID, "ifmap row tag (slot)"),
-        Field("ioff", TAG, "ifmap column tag of this row less that of its column"),
-    ),
-    "A PE row in a row pattern.",
-)
-
-SLOT = Struct(
-    "slot",
-    (
-        Field("address", ADDRESS, "words from the pass's ifmap address to the first row and pixel"),
-        Field("lane", 4, "lane of the group's first channel in a buffer word"),
-        Field("x", 12, "pixels added to the pass's first column (tap offset)", signed=True),
-        Field("tag", TAG, "column tag of the first ifmap row"),
-        Field("outer", 8, "outer steps"),
-        Field("outer_step", 8, "ifmap rows between outer steps"),
-        Field("inner", 8, "inner steps in an outer step"),
-        Field("inner_step", 8, "ifmap rows between inner steps"),
-        Field("outer_words", ADDRESS, "buffer words between outer steps"),
-        Field("inner_words", ADDRESS, "buffer words between inner steps"),
-    ),
-    "An ifmap channel group that a pass streams, and which of its rows.",
-)
-
-SEGMENT = Struct(
-    "segment",
-    (
-        Field("head", ID, "row of the segment's head"),
-        Field("first", 1, "no earlier partial sum exists"),
-        Field("last", 1, "the sum is complete after this segment"),
-        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
-        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
-        Field("output", ADDRESS, "words added to the pass's output address"),
-    ),
-    "A segment of the psum chains in a row pattern, bottom to top.",
-)
-
-PATTERN = Struct(
-    "pattern",
-    (
-        Field("slots", ID, "ifmap slots in use"),
-        Field("segments", ID, "segments in use"),
-        Field("filters", ID, "filter row tags in use"),
-    ),
-    "First word of a row pattern; every row, slot and segment entry follows.",
-)
-
-COLUMN = Struct(
-    "column",
-    (
-        Field("active", 1, "the column computes in this pass"),
-        Field("tid", ID, "filter column tag (filter group)"),
-        Field("base", TAG, "ifmap column tag of the column's first filter row"),
-        Field("psum", ADDRESS, "psum beats added to the pass's psum address"),
-        Field("channel", CHANNEL, "channels added to the pass's first output channel"),
-        Field("output", ADDRESS, "words added to the pass's output address"),
-    ),
-    "A PE column in a column pattern.",
-)
-
-COLUMNS = Struct(
-    "columns",
-    (
-        Field("columns", ID, "active columns, from column 0"),
-        Field("groups", ID, "filter column tags in use"),
-    ),
-    "First word of a column pattern; every column entry follows.",
-)
-
-PARAM = Struct(
-    "param",
-    (
-        Field("bias", 32, "added to the accumulator", signed=True),
-        Field("multiplier", 32, "fixed-point multiplier, or a float32 scale in rounding mode ORT"),
-        Field("addend", 32, "added to the product in rounding mode AFFINE; 0 in the others"),
-        Field("shift", 7, "left shift, negative: right shift", signed=True),
-    ),
-    "Requantisation of one channel.",
-)
-
-TABLE = Struct(
-    "table",
-    (
-        Field("left", 32, "addend for a left operand of this stored value", signed=True),
-        Field("right", 32, "addend for a right operand of this stored value", signed=True),
-    ),
-    "Entry of the ADD tables, indexed by the stored 8 bits of the operand.",
 )
 
 OUTPUT = (
@@ -363,17 +271,8 @@ DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.COUNTERS: 0,
     Opcode.IDENTIFY: 0,
     Opcode.MEMORY: INDEX.words,
+    Opcode.SHORT_PARAMS: INDEX.words,
 }
-
-
-def row_pattern_words(rows: int) -> int:
-    """Words of one row pattern: header, rows, slots, segments."""
-    return PATTERN.words + rows * (ROW.words + SLOT.words + SEGMENT.words)
-
-
-def col_pattern_words(cols: int) -> int:
-    """Words of one column pattern: header, columns."""
-    return COLUMNS.words + cols * COLUMN.words
 
 
 def checksum(header: int, descriptor: Sequence[int]) -> int:
@@ -388,7 +287,7 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
 
 
 def command(
-    opcode: Opcode, descriptor: Sequence[int] = (), *, length: int = 0, tag: int = 0, **waits: bool
+    opcode: Opcode, descriptor: Sequence[int] = (), *, length: int = 0, tag: int = 0, **waits: int
 ) -> list[int]:
     """Header and descriptor words of a command whose payload of `length` words follows.
 

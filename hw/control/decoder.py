@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
@@ -14,7 +15,6 @@ from hw.arch.commands import (
     DESCRIPTOR_WORDS,
     HEADER,
     MAGIC,
-    PARAM,
     REGION,
     VECTOR,
     Opcode,
@@ -24,7 +24,6 @@ from hw.arch.commands import (
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.decoder_state import (
@@ -106,22 +105,10 @@ class Decoder(Block):
             self.engine.tag.eq(s.header.tag),
             self.engine.descriptor.index.eq(s.position),
             self.engine.descriptor.data.eq(self.command.payload),
-            self.engine.rows.pattern.eq(s.index.first + s.entry),
-            self.engine.rows.index.eq(s.part),
-            self.engine.rows.data.eq(self.command.payload),
-            self.engine.cols.pattern.eq(s.index.first + s.entry),
-            self.engine.cols.index.eq(s.part),
-            self.engine.cols.data.eq(self.command.payload),
-            self.engine.params.channel.eq(s.index.first + s.entry),
-            self.engine.memory.index.eq(s.index.first + s.entry),
-            self.engine.memory.data.eq(self.command.payload),
-            self.engine.table.index.eq(s.index.first + s.entry),
-            self.engine.table.data.eq(self.command.payload),
             self.engine.filters.payload.eq(self.command.payload),
             self.engine.load_words.payload.eq(self.command.payload),
         ]
-        param = layout(PARAM)(Cat(s.low, self.command.payload))
-        m.d.comb += [self.engine.params.data[f.name].eq(param[f.name]) for f in PARAM.fields]
+        s.route_entries(m, self.engine, self.command.payload)
 
     @contextmanager
     def _state(self, m: Module, s: DecoderState, name: str) -> Iterator[None]:
@@ -201,7 +188,7 @@ class Decoder(Block):
         with self._state(m, s, "DESCRIPTOR"):
             with m.If(s.position == s.expected):
                 m.next = "CHECK"
-            with m.Elif(~is_conv | self.engine.walk_idle):
+            with m.Elif(~is_conv | self.engine.conv_ready):
                 m.d.comb += [
                     self.command.ready.eq(1),
                     self.engine.descriptor.en.eq(self.command.valid & is_conv),
@@ -224,7 +211,7 @@ class Decoder(Block):
         all_done = computed & stored
         settled = (
             (~s.header.fence | all_done)
-            & (~s.header.older | self.engine.older_done)
+            & ((s.header.older == 0) | (self.engine.unfinished <= s.header.older))
             & (~s.header.stored | stored)
         )
         length = s.header.length
@@ -283,30 +270,18 @@ class Decoder(Block):
 
     def _payload(self, m: Module, s: DecoderState, size) -> None:
         """Words that belong to the command."""
-        entry_done = s.part + 1 == size
         with self._state(m, s, "PAYLOAD"):
-            with m.If(s.left == 0):
+            wrong = s.patterns_misfit(self.command.payload, self.command.valid, size)
+            with m.If(wrong):
+                self._fail(m, s, Status.BAD_LENGTH, s.left)
+            with m.Elif(s.left == 0):
                 m.next = "HEADER"
             with m.Else():
                 m.d.comb += self.command.ready.eq(1)
-            taken = self.command.valid & (s.left != 0)
-            for opcode, port in (
-                (Opcode.ROWS, self.engine.rows),
-                (Opcode.COLS, self.engine.cols),
-                (Opcode.TABLE, self.engine.table),
-                (Opcode.MEMORY, self.engine.memory),
-            ):
-                m.d.comb += port.en.eq(taken & (s.header.opcode == opcode))
-            m.d.comb += self.engine.params.en.eq(
-                taken & entry_done & (s.header.opcode == Opcode.PARAMS)
-            )
-            with m.If(taken):
-                m.d.sync += [
-                    s.low.eq(self.command.payload),
-                    s.left.eq(s.left - 1),
-                    s.part.eq(Mux(entry_done, 0, s.part + 1)),
-                    s.entry.eq(s.entry + entry_done),
-                ]
+            taken = self.command.valid & (s.left != 0) & ~wrong
+            s.fill_tables(m, self.engine, self.command.payload, size, taken)
+            if self.config.control.access_counters:
+                m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
         with self._state(m, s, "FILTERS"):
             m.d.comb += [
                 self.engine.filters.valid.eq(self.command.valid & (s.left != 0)),
@@ -337,14 +312,11 @@ class Decoder(Block):
 
     def _results(self, m: Module, s: DecoderState) -> None:
         """Result blocks: a header, then words from wherever they come."""
+        counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
             "STATUS": (ResultBlock.STATUS, 1, s.value),
-            "COUNTERS": (
-                ResultBlock.COUNTERS,
-                len(COUNTERS.fields),
-                self.engine.counter,
-            ),
+            "COUNTERS": (ResultBlock.COUNTERS, counters.words, self.engine.counter),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block

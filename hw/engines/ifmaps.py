@@ -7,8 +7,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
 
-from hw.arch.commands import ADDRESS, SLOT, TAG
+from hw.arch.commands import ADDRESS, TAG
 from hw.arch.config import Config
+from hw.arch.patterns import SLOT
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import Begin, LoopCounter, nest

@@ -5,12 +5,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
 
-from hw.arch.commands import ADDRESS, COLUMN, SEGMENT
+from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
+from hw.arch.patterns import SEGMENT
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
-from hw.engines.tables import PassTable, compact
+from hw.engines.tables import PassTable, column_entry, compact
 from hw.glb.ports import Reader, read_port
 from hw.noc.psums import FeederBeat
 from hw.noc.tags import row_bits
@@ -55,7 +56,7 @@ class PsumReader(Block):
         That segment, in the same cycle.
     column_index : out, ceil_log2(max(config.array.cols, 2))
         Number of the column entry to be read.
-    column : in, compact(COLUMN, config)
+    column : in, column_entry(config)
         That entry, in the same cycle.
     written_pass : in, 2
         Number modulo 4 of the last pass that the psum writer has finished.
@@ -77,7 +78,7 @@ class PsumReader(Block):
                 "segment_index": Out(ceil_log2(max(config.array.rows, 2))),
                 "segment": In(compact(SEGMENT, config)),
                 "column_index": Out(ceil_log2(max(config.array.cols, 2))),
-                "column": In(compact(COLUMN, config)),
+                "column": In(column_entry(config)),
                 "written_pass": In(2),
                 "written_window": In(config.control.map_bits),
                 "port": Out(read_port(config.banks_per_beat * config.buffer.width)),

@@ -7,12 +7,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2, exact_log2
 
-from hw.arch.commands import ADDRESS, CHANNEL, COLUMN, SEGMENT, Rounding
+from hw.arch.commands import ADDRESS, CHANNEL, Rounding
 from hw.arch.config import Config
+from hw.arch.patterns import SEGMENT
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.nest import nest
-from hw.engines.tables import PassTable, compact
+from hw.engines.tables import PassTable, column_entry, compact
 from hw.glb.ports import act_address_bits, psum_write_layout
 from hw.noc.psums import CollectorBeat
 from hw.post.items import item_layout
@@ -61,7 +62,7 @@ class PsumWriter(Block):
         That segment, in the same cycle.
     column_index : out, ceil_log2(max(config.array.cols, 2))
         Number of the column entry to be read.
-    column : in, compact(COLUMN, config)
+    column : in, column_entry(config)
         That entry, in the same cycle.
     written_window : out, config.control.map_bits
         Windows of the present pass whose psums are in the buffer.
@@ -87,7 +88,7 @@ class PsumWriter(Block):
                 "segment_index": Out(ceil_log2(max(config.array.rows, 2))),
                 "segment": In(compact(SEGMENT, config)),
                 "column_index": Out(ceil_log2(max(config.array.cols, 2))),
-                "column": In(compact(COLUMN, config)),
+                "column": In(column_entry(config)),
                 "written_window": Out(config.control.map_bits),
                 "closed": Out(1),
                 "columns": In(stream.Signature(CollectorBeat(config))).array(config.array.cols),

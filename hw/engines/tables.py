@@ -9,6 +9,7 @@ from amaranth.utils import bits_for, ceil_log2
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.config import Config
 from hw.arch.fields import Struct
+from hw.arch.patterns import COLUMN
 from hw.array.tables import ColumnTable, RowTable
 from hw.base.block import Block
 from hw.glb.ports import act_address_bits, psum_address_bits
@@ -44,6 +45,23 @@ def compact(struct: Struct, config: Config | None = None) -> data.StructLayout:
     )
 
 
+def column_entry(config: Config) -> data.StructLayout:
+    """What the psum engines know of a column; in words of the buffer and beats of psums.
+
+    Members
+    -------
+    psum : added to the pass's psum address
+    channel, output : as in `COLUMN`
+    """
+    members = dict(compact(COLUMN, config).members)
+    return data.StructLayout(
+        {
+            "psum": psum_address_bits(config),
+            **{name: members[name] for name in ("channel", "output")},
+        }
+    )
+
+
 class PassTable(data.StructLayout):
     """One pass: constants and bases of the command, place in the nest, patterns in registers."""
 
@@ -71,16 +89,14 @@ class EntryTable(Block):
 
     Members
     -------
-    write : in, {en: 1, bank: 1, index: ceil_log2(max(entries, 2)), data: compact(struct, config)}
+    write : in, {en: 1, bank: 1, index: ceil_log2(max(entries, 2)), data: shape}
         Fills an entry of the table `bank`.
-    reads : in, ports times {bank: 1, index: ceil_log2(max(entries, 2)), data: in compact(struct,
-            config)}
+    reads : in, ports times {bank: 1, index: ceil_log2(max(entries, 2)), data: in shape}
         Read ports; `data` in the same cycle.
     """
 
-    def __init__(self, struct: Struct, config: Config, *, entries: int, ports: int = 1):
+    def __init__(self, shape: data.StructLayout, *, entries: int, ports: int = 1):
         index = ceil_log2(max(entries, 2))
-        shape = compact(struct, config)
         super().__init__(
             {
                 "write": In(

@@ -8,8 +8,6 @@ from hw.arch.commands import (
     BASES,
     BEGIN,
     CHANNEL,
-    COLUMN,
-    COLUMNS,
     COMMAND_SET_VERSION,
     CONSTANTS,
     DESCRIPTOR_WORDS,
@@ -19,27 +17,30 @@ from hw.arch.commands import (
     LOOPS,
     MAGIC,
     OUTPUT,
-    PARAM,
-    PATTERN,
     REGION,
     RESULT,
-    ROW,
-    SEGMENT,
-    SLOT,
-    TABLE,
     VECTOR,
     Opcode,
     ResultBlock,
     Rounding,
     Status,
     VectorOp,
-    col_pattern_words,
-    row_pattern_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.identity import identity_words
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, SHIFTS, TABLE
 from hw.arch.fields import WORD_BITS, Field, Struct
+from hw.arch.patterns import (
+    COLUMN,
+    COLUMNS,
+    PATTERN,
+    ROW,
+    SEGMENT,
+    SLOT,
+    col_pattern_words,
+    row_pattern_words,
+)
 from hw.arch.program.layout import psum_capacity
 from hw.microcontroller.registers import ACTIVITY, ACTIVITY_BITS, MAP, RAM, REGISTERS, STATUS_BITS
 
@@ -138,6 +139,7 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "CHANNEL_MASK": (1 << CHANNEL) - 1,
         "CHECKSUM_MASK": _mask(HEADER, "checksum"),
         "VERSION_MASK": _mask(BEGIN, "version"),
+        "PATTERN_LENGTH_MASK": _mask(PATTERN, "words"),
         "PATTERN_MASK": _mask(BASES, "rows"),
         "WEIGHTS_MASK": _mask(BASES, "weights"),
         "PARAM_MASK": _mask(VECTOR, "param"),
@@ -147,6 +149,7 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "COLUMN_PATTERN_WORDS": col_pattern_words(config.array.cols),
         "PARAM_ENTRIES": config.post.channels,
         "TABLE_ENTRIES": _TABLE_ENTRIES,
+        "SHIFTS_GROUP": len(SHIFTS.fields),
         "WEIGHT_WORDS": config.buffer.weight_memory * 8 // WORD_BITS,
         "LINK_WIDTH": config.link.width,
         "ACTIVITY_MASK": (1 << ACTIVITY_BITS) - 1,

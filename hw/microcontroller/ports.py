@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
 
-from hw.arch.commands import COLUMN, ROW
 from hw.arch.config import Config
+from hw.arch.patterns import COLUMN, ROW
 from hw.array.array import PEArray
 from hw.base.block import Block, ResetReplacer
 from hw.base.layouts import layout
@@ -81,7 +81,7 @@ class Registers(Block):
                 m.d.sync += _copied(table.rows[row], layout(ROW)(Cat(wdata, Const(0, 32))))
         for col in range(config.array.cols):
             with m.If(self._written("COLUMN", col)):
-                m.d.sync += _copied(table.cols[col], layout(COLUMN)(Cat(wdata, Const(0, 96))))
+                m.d.sync += _copied(table.cols[col], layout(COLUMN)(Cat(wdata, Const(0, 32))))
         ends = ("step_end", "slot_end", "last_tap", "last_free")
         with m.If(self._written("ENDS")):
             m.d.sync += (

@@ -5,8 +5,9 @@ from collections.abc import Set
 from amaranth.hdl import Mux, Shape, Value, signed
 from amaranth.lib import data
 
-from hw.arch.commands import ADDRESS, PARAM, Rounding
+from hw.arch.commands import ADDRESS, Rounding
 from hw.arch.config import Config
+from hw.arch.entries import PARAM
 from hw.post.items import item_layout
 
 ZERO_POINT_BITS = 10

@@ -5,29 +5,32 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS
+from hw.arch.patterns import PATTERN
 from hw.base.block import Block
+from hw.base.layouts import layout
 from hw.base.memory import Ram
 
 
 class PatternLoader(Block):
-    """Memory of `patterns` x `words` link words.
+    """Memory of patterns of at least two words, and at most `words`.
 
-    A copy takes `words` + 2 cycles; one that the table already holds takes none.
+    The first field of a pattern's first word says how many words it has (`PATTERN`, `COLUMNS`). A
+    copy takes two cycles more; one that the table already holds takes none.
 
     Timing
     ------
-    Pattern 1 is written and copied; asked for again, it is there.
+    Pattern 1, of two words, is written and copied; asked for again, it is there.
 
         cycle          0  1  2  3  4  5  6  7
         write.en       1  1  0  0  0  0  0  0
         write.pattern  1  1  .  .  .  .  .  .
         write.index    0  1  .  .  .  .  .  .
-        write.data     5  6  .  .  .  .  .  .
+        write.data     2  6  .  .  .  .  .  .
         copy           0  0  1  1  1  1  0  1
         pattern        .  .  1  1  1  1  1  1
         word.en        0  0  0  1  1  0  0  0
         word.index     .  .  .  0  1  .  .  .
-        word.data      .  .  .  5  6  .  .  .
+        word.data      .  .  .  2  6  .  .  .
         current        0  0  0  0  0  1  1  1
 
     Members
@@ -81,6 +84,7 @@ class PatternLoader(Block):
         held = [Signal.like(self.pattern, name=f"held_{bank}") for bank in range(2)]
         valid = Signal(2)
         position = Signal(range(self.words + 1))
+        last = Signal(range(self.words + 1), init=self.words)  # word after the pattern's end
         reading = Signal()
         m.d.comb += [
             self.current.eq((held[0] == self.pattern) & valid[0]),
@@ -93,13 +97,16 @@ class PatternLoader(Block):
         ]
         with m.If(self.bank):
             m.d.comb += self.current.eq((held[1] == self.pattern) & valid[1])
-        m.d.comb += reading.eq(self.copy & ~self.current & (position != self.words))
+        m.d.comb += reading.eq(self.copy & ~self.current & (position < last))
         # The memory answers a cycle later, and so does what says where the word belongs.
         m.d.sync += [self.word.en.eq(reading), self.word.index.eq(position)]
         with m.If(reading):
             m.d.sync += position.eq(position + 1)
-        with m.If(self.word.en & (self.word.index == self.words - 1)):
-            m.d.sync += [position.eq(0), valid.bit_select(self.bank, 1).eq(1)]
+        # The length is known while the second word is read.
+        with m.If(self.word.en & (self.word.index == 0)):
+            m.d.sync += last.eq(layout(PATTERN)(ram.read.data).words)
+        with m.If(self.word.en & (self.word.index + 1 == last)):
+            m.d.sync += [position.eq(0), last.eq(self.words), valid.bit_select(self.bank, 1).eq(1)]
             with m.If(self.bank):
                 m.d.sync += held[1].eq(self.pattern)
             with m.Else():

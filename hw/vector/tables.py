@@ -4,7 +4,7 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.commands import TABLE
+from hw.arch.entries import TABLE
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.base.memory import Ram

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
@@ -13,10 +15,8 @@ from hw.arch.commands import (
     HEADER,
     INDEX,
     MAGIC,
-    PARAM,
     REGION,
     RESULT,
-    TABLE,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -24,33 +24,47 @@ from hw.arch.commands import (
     Status,
     VectorOp,
     checksum,
-    col_pattern_words,
-    row_pattern_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.fields import WORD_BITS
+from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
-from hw.arch.program.layout import Ints, from_link_words, link_words, to_link_words, unpack_records
+from hw.arch.program.layout import (
+    Ints,
+    from_link_words,
+    to_link_words,
+    unpack_records,
+    unpack_short_params,
+)
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
 from sim.functional.nest import decode_convolution
-from sim.functional.patterns import decode_columns, decode_rows
+from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
+_SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
 _INDEXED = frozenset(
     {
-        Opcode.ROWS,
-        Opcode.COLS,
         Opcode.PARAMS,
+        Opcode.SHORT_PARAMS,
         Opcode.TABLE,
         Opcode.MEMORY,
     }
 )
+
+# The counter of a command's payload; patterns count as commands.
+_COUNTED = {
+    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    Opcode.MEMORY: "link_memory_words",
+    Opcode.CONV: "link_filter_words",
+    Opcode.LOAD: "link_load_words",
+}
 
 
 class _CommandError(Exception):
@@ -101,6 +115,7 @@ class FunctionalAccelerator:
             Opcode.ROWS: self._rows,
             Opcode.COLS: self._columns,
             Opcode.PARAMS: self._params,
+            Opcode.SHORT_PARAMS: self._short_params,
             Opcode.TABLE: self._table,
             Opcode.LOAD: self._load,
             Opcode.STORE: self._store,
@@ -209,13 +224,15 @@ class FunctionalAccelerator:
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
             raise _CommandError(Status.BAD_CHECKSUM, total)
-        if opcode is not Opcode.CONV and header["length"] != self._length(opcode, descriptor):
+        if opcode not in _SELF_MEASURED and header["length"] != self._length(opcode, descriptor):
             self._take(size)
             raise _CommandError(Status.BAD_LENGTH, header["length"])
         if len(self._input) < size + header["length"]:
             return False
         self._take(size)
         payload = self._take(header["length"])
+        if opcode in _COUNTED:
+            self.state.count(**{_COUNTED[opcode]: len(payload)})
         self._wait(header, opcode)
         if self.state.contents is not None:
             self.state.contents.command(header["tag"])
@@ -230,7 +247,7 @@ class FunctionalAccelerator:
         if header["fence"] or opcode in (Opcode.END, Opcode.COUNTERS):
             hazards.barrier()
         if header["older"]:
-            hazards.older()
+            hazards.older(header["older"])
         if header["stored"] or opcode is Opcode.STORE:
             hazards.stored()
         if opcode is Opcode.VECTOR:
@@ -242,14 +259,15 @@ class FunctionalAccelerator:
             return REGION.unpack(descriptor)["words"]
         if opcode not in _INDEXED:
             return 0
+        count = INDEX.unpack(descriptor)["count"]
+        if opcode is Opcode.SHORT_PARAMS:
+            return short_params_words(count)
         entry = {
-            Opcode.ROWS: row_pattern_words(self.config.array.rows),
-            Opcode.COLS: col_pattern_words(self.config.array.cols),
             Opcode.PARAMS: PARAM.words,
             Opcode.TABLE: TABLE.words,
             Opcode.MEMORY: 1,
         }[opcode]
-        return INDEX.unpack(descriptor)["count"] * entry
+        return count * entry
 
     def _reply(
         self,
@@ -275,22 +293,42 @@ class FunctionalAccelerator:
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.control.row_patterns)
-        for number, words in enumerate(payload.reshape(count, -1), start=first):
+        limit, most = self.config.control.row_patterns, row_pattern_words(self.config.array.rows)
+        for number, words in self._patterns(descriptor, payload, limit, most):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        first, count = self._index(descriptor, self.config.control.col_patterns)
-        for number, words in enumerate(payload.reshape(count, -1), start=first):
+        limit, most = self.config.control.col_patterns, col_pattern_words(self.config.array.cols)
+        for number, words in self._patterns(descriptor, payload, limit, most):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
 
+    def _patterns(
+        self, descriptor: list[int], payload: Words, limit: int, most: int
+    ) -> list[tuple[int, Words]]:
+        """Places and words of a command's patterns, each as long as its first word says.
+
+        `limit`: places; `most`: words of the longest pattern.
+        """
+        first, count = self._index(descriptor, limit)
+        patterns, left = split_patterns(payload, count, most)
+        if left is not None:
+            raise _CommandError(Status.BAD_LENGTH, left)
+        return list(enumerate(patterns, start=first))
+
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        self._fill_params(descriptor, unpack_records(PARAM, payload))
+
+    def _short_params(self, descriptor: list[int], payload: Words, tag: int) -> None:
+        count = INDEX.unpack(descriptor)["count"]
+        self._fill_params(descriptor, unpack_short_params(payload, count))
+
+    def _fill_params(self, descriptor: list[int], values: dict[str, Ints]) -> None:
         params = self.state.params
         first, count = self._index(descriptor, params.entries)
         self.state.hazards.fill(params.name, first, count)
-        params.fill(first, unpack_records(PARAM, payload))
+        params.fill(first, values)
 
     def _table(self, descriptor: list[int], payload: Words, tag: int) -> None:
         table = self.state.table
@@ -307,8 +345,9 @@ class FunctionalAccelerator:
         """The addresses of a box, in order."""
         region = REGION.unpack(descriptor)
         size = region["planes"] * region["rows"] * region["run"]
+        bits = region["channels"] * self.config.array.data_width or self.config.buffer.width
         require(
-            region["words"] == link_words(self.config, size),
+            region["words"] == -(-size * bits // WORD_BITS),
             f"a box of {size} buffer words does not take {region['words']} link words",
         )
         plane, row, word = np.indices((region["planes"], region["rows"], region["run"]))
@@ -323,20 +362,31 @@ class FunctionalAccelerator:
         address = self._region(descriptor)
         require(len(np.unique(address)) == len(address), "the region covers a word twice")
         self.state.hazards.overwrite(address)
+        region = REGION.unpack(descriptor)
         if self.state.contents is not None:
-            self.state.contents.load(address, REGION.unpack(descriptor))
+            self.state.contents.load(address, region)
+        self.state.count(glb_load_writes=len(address))
+        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
+
+    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
+        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
+        lanes = self.config.lanes
+        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
         width = self.config.buffer.width // 8
-        image = from_link_words(payload, len(address) * width)
-        self.state.memory.load(
-            address, np.frombuffer(image, dtype=np.uint8).reshape(len(address), width)
-        )
+        taken = channels * self.config.array.data_width // 8 or width
+        words = np.zeros((count, width), dtype=np.uint8)
+        image = from_link_words(payload, count * taken)
+        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
+        return words
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+        words = to_link_words(self.state.memory.store(address))
+        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
+        self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         run_convolution(self.state, decode_convolution(descriptor), payload, tag)
@@ -351,7 +401,9 @@ class FunctionalAccelerator:
         self.state.hazards.computed()  # the next command begins after it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        block = counter_block(self.config)
+        counted = {field.name: self.state.counters[field.name] for field in block.fields}
+        self._reply(ResultBlock.COUNTERS, block.pack(counted), tag=tag)
         self.state.clear_counters()
 
     def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:

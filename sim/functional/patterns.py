@@ -5,17 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from hw.arch.commands import (
-    COLUMN,
-    COLUMNS,
-    PATTERN,
-    ROW,
-    SEGMENT,
-    SLOT,
-    col_pattern_words,
-    row_pattern_words,
-)
 from hw.arch.config import Config
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT, row_words
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints, unpack_records
 from sim.functional.errors import place, require
@@ -49,32 +40,70 @@ class Columns:
     columns: dict[str, Ints]
 
 
-def _first(fields: dict[str, Ints], count: int) -> dict[str, Ints]:
-    return {name: column[:count] for name, column in fields.items()}
+def _check_length(words: Words, wanted: int) -> None:
+    require(
+        len(words) == wanted,
+        f"a pattern with these entries must have {wanted} words, not {len(words)}",
+    )
+
+
+def _rows(config: Config, words: Words, count: int) -> dict[str, Ints]:
+    """Fields of `ROW` of every PE row from the first `count` entries; the others are 0."""
+    halves = np.stack([words & np.uint64((1 << ROW_BITS) - 1), words >> np.uint64(ROW_BITS)], 1)
+    given = unpack_records(ROW, halves.reshape(-1)[:count])
+    return {name: np.pad(column, (0, config.array.rows - count)) for name, column in given.items()}
+
+
+def split_patterns(words: Words, count: int, most: int) -> tuple[list[Words], int | None]:
+    """The patterns of a payload, each as long as its first word says.
+
+    Parameters
+    ----------
+    words : Words
+    count : int
+        How many patterns there should be.
+    most : int
+        Words of the longest one.
+
+    Returns
+    -------
+    patterns : list of Words
+    left : int or None
+        Words that are left where the payload cannot be what it should be; None if it is.
+    """
+    patterns: list[Words] = []
+    for _ in range(count):
+        size = PATTERN.unpack([int(words[0])])["words"] if len(words) else 0
+        if not 1 <= size <= most:
+            return patterns, len(words)
+        if size > len(words):
+            return patterns, 0
+        patterns.append(words[:size])
+        words = words[size:]
+    return patterns, len(words) or None
 
 
 def decode_rows(config: Config, words: Words) -> Rows:
     """A row pattern from its words; `SemanticsError` if it contradicts itself."""
-    assert len(words) == row_pattern_words(config.array.rows)
     header = PATTERN.unpack([int(word) for word in words[: PATTERN.words]])
-    tables, position = [], PATTERN.words
-    for struct in (ROW, SLOT, SEGMENT):
-        end = position + config.array.rows * struct.words
-        tables.append(unpack_records(struct, words[position:end]))
-        position = end
-    rows, slots, segments = tables
-    for name in ("slots", "segments"):
+    for name in ("rows", "slots", "segments"):
         require(
             1 <= header[name] <= config.array.rows,
             f"a row pattern must use 1 to {config.array.rows} {name}, not {header[name]}",
         )
+    first_slot = PATTERN.words + row_words(header["rows"])
+    first_segment = first_slot + header["slots"] * SLOT.words
+    _check_length(words, first_segment + header["segments"] * SEGMENT.words)
+    rows = _rows(config, words[PATTERN.words : first_slot], header["rows"])
+    slots = unpack_records(SLOT, words[first_slot:first_segment])
+    segments = unpack_records(SEGMENT, words[first_segment:])
     require(header["filters"] >= 1, "a row pattern must use at least one filter row tag")
     pattern = Rows(
         filters=header["filters"],
         rows=rows,
-        slots=_first(slots, header["slots"]),
-        segments=_first(segments, header["segments"]),
-        tails=_tails(config, rows, segments["head"][: header["segments"]]),
+        slots=slots,
+        segments=segments,
+        tails=_tails(config, rows, segments["head"]),
     )
     _check_rows(pattern)
     return pattern
@@ -123,21 +152,16 @@ def _check_rows(pattern: Rows) -> None:
 
 def decode_columns(config: Config, words: Words) -> Columns:
     """A column pattern from its words; `SemanticsError` if it contradicts itself."""
-    assert len(words) == col_pattern_words(config.array.cols)
     header = COLUMNS.unpack([int(word) for word in words[: COLUMNS.words]])
     count = header["columns"]
-    columns = unpack_records(COLUMN, words[COLUMNS.words :])
     require(
         1 <= count <= config.array.cols,
         f"a column pattern must use 1 to {config.array.cols} columns, not {count}",
     )
-    require(
-        (columns["active"] == (np.arange(config.array.cols) < count)).all(),
-        f"just the first {count} columns must be active",
-    )
-    tids = columns["tid"][:count]
-    require(
-        int(tids.max()) < header["groups"],
-        f"column tag tid {int(tids.max())} must be below {header['groups']}",
-    )
-    return Columns(groups=header["groups"], count=count, columns=_first(columns, count))
+    _check_length(words, COLUMNS.words + count * COLUMN.words)
+    columns = unpack_records(COLUMN, words[COLUMNS.words :])
+    require(columns.pop("active").all(), f"all of the first {count} columns must be active")
+    last = int(columns["tid"].max())
+    require(last < header["groups"], f"column tag tid {last} must be below {header['groups']}")
+    columns["psum"] = header["psum"] * np.arange(count)
+    return Columns(groups=header["groups"], count=count, columns=columns)

@@ -266,7 +266,7 @@ class MappedConvolution:
         loops, accumulate = self.loops()
         output = s.N * layout.channel_blocks(self.config, s.C) * s.H * s.W
         stream.rows(*self.patterns(), first=rows).columns(self.columns(), first=column)
-        stream.params(**self.params)
+        stream.params(**self.params, short=self.random.random() < 0.75)
         stream.load(self.x, 0, fence=True)
         bases = {
             "y": -s.pad,

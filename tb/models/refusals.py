@@ -18,6 +18,8 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.patterns import row_pattern_words
 from tb.models.program import ALL, Phase
 from tb.models.streams import WordStream
 
@@ -83,9 +85,35 @@ def _checksum(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _table_length(config: Config) -> tuple[list[int], Status, int]:
-    length = commands.row_pattern_words(config.array.rows) + 1
-    words = _command(Opcode.ROWS, INDEX, {"first": 0, "count": 1}, length=length)
+    length = 2 * TABLE.words + 1
+    words = _command(Opcode.TABLE, INDEX, {"first": 0, "count": 2}, length=length)
     return words + [0] * length, Status.BAD_LENGTH, length
+
+
+def _patterns(words: list[int], count: int, left: int) -> tuple[list[int], Status, int]:
+    """ROWS with these words that claims `count` patterns; `left` of them when it is refused."""
+    command = _command(Opcode.ROWS, INDEX, {"first": 0, "count": count}, length=len(words))
+    return [*command, *words], Status.BAD_LENGTH, left
+
+
+def _long_pattern(config: Config) -> tuple[list[int], Status, int]:
+    return _patterns([row_pattern_words(config.array.rows) + 1, 1, 2], 1, 3)
+
+
+def _empty_pattern(config: Config) -> tuple[list[int], Status, int]:
+    return _patterns([2, 1, 0, 5], 2, 2)
+
+
+def _cut_pattern(config: Config) -> tuple[list[int], Status, int]:
+    return _patterns([2, 1, 4, 1, 2], 2, 0)
+
+
+def _missing_pattern(config: Config) -> tuple[list[int], Status, int]:
+    return _patterns([2, 1], 2, 0)
+
+
+def _surplus_of_patterns(config: Config) -> tuple[list[int], Status, int]:
+    return _patterns([2, 1, 2, 1, 5], 1, 3)
 
 
 def _load_length(config: Config) -> tuple[list[int], Status, int]:
@@ -98,16 +126,28 @@ def _store_length(config: Config) -> tuple[list[int], Status, int]:
 
 def _table_address(config: Config) -> tuple[list[int], Status, int]:
     first = config.control.col_patterns
-    length = commands.col_pattern_words(config.array.cols)
-    words = _command(Opcode.COLS, INDEX, {"first": first, "count": 1}, length=length)
-    return words + [0] * length, Status.BAD_ADDRESS, first + 1
+    words = _command(Opcode.COLS, INDEX, {"first": first, "count": 1}, length=2)
+    return [*words, 2, 1], Status.BAD_ADDRESS, first + 1
 
 
 def _param_address(config: Config) -> tuple[list[int], Status, int]:
     values = {"first": config.post.channels - 1, "count": 2}
-    length = 2 * commands.PARAM.words
+    length = 2 * PARAM.words
     words = _command(Opcode.PARAMS, INDEX, values, length=length)
     return words + [0] * length, Status.BAD_ADDRESS, config.post.channels + 1
+
+
+def _short_param_length(config: Config) -> tuple[list[int], Status, int]:
+    length = short_params_words(2) - 1
+    words = _command(Opcode.SHORT_PARAMS, INDEX, {"first": 0, "count": 2}, length=length)
+    return words + [0] * length, Status.BAD_LENGTH, length
+
+
+def _short_param_address(config: Config) -> tuple[list[int], Status, int]:
+    first = config.post.channels - 1
+    length = short_params_words(2)
+    words = _command(Opcode.SHORT_PARAMS, INDEX, {"first": first, "count": 2}, length=length)
+    return words + [0] * length, Status.BAD_ADDRESS, first + 2
 
 
 def _load_address(config: Config) -> tuple[list[int], Status, int]:
@@ -160,10 +200,17 @@ REFUSALS: dict[str, Refusal] = {
     "command that was not built": _unbuilt,
     "wrong checksum": _checksum,
     "wrong length of a table": _table_length,
+    "pattern that no place holds": _long_pattern,
+    "pattern without words": _empty_pattern,
+    "pattern that is cut off": _cut_pattern,
+    "pattern that does not come": _missing_pattern,
+    "words after the last pattern": _surplus_of_patterns,
     "wrong length of LOAD": _load_length,
     "STORE with a payload": _store_length,
     "column pattern out of range": _table_address,
     "parameter out of range": _param_address,
+    "wrong length of short parameters": _short_param_length,
+    "short parameter out of range": _short_param_address,
     "LOAD out of range": _load_address,
     "STORE out of range": _store_address,
     "unknown vector operation": _vector_operation,

@@ -1,25 +1,14 @@
 """Random CONV descriptors and patterns, and the pass tables that they lead to."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from random import Random
 from typing import Any
 
-from hw.arch.commands import (
-    BASES,
-    COLUMN,
-    COLUMNS,
-    CONSTANTS,
-    LOOP,
-    LOOPS,
-    PATTERN,
-    ROW,
-    SEGMENT,
-    SLOT,
-)
+from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS
 from hw.arch.config import Config
 from hw.arch.fields import Struct
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
 from sim.functional.nest import Pass, decode_convolution, walk
 
 Record = dict[str, int]
@@ -85,25 +74,32 @@ class Pattern:
     entries: dict[str, list[Record]]
 
 
-def _pattern(random: Random, header: Struct, kinds: Iterable[tuple[Struct, int]]) -> Pattern:
-    head = random_record(header, random)
-    words = header.pack(head)
-    entries: dict[str, list[Record]] = {}
-    for struct, count in kinds:
-        entries[struct.name] = [random_record(struct, random) for _ in range(count)]
-        for entry in entries[struct.name]:
-            words += struct.pack(entry)
-    return Pattern(words, head, entries)
-
-
 def random_rows(config: Config, random: Random) -> Pattern:
-    """A row pattern with any contents."""
-    return _pattern(random, PATTERN, ((s, config.array.rows) for s in (ROW, SLOT, SEGMENT)))
+    """A row pattern with any entries, and any number of them."""
+    counts = {n: random.randint(1, config.array.rows) for n in ("rows", "slots", "segments")}
+    structs = {"rows": ROW, "slots": SLOT, "segments": SEGMENT}
+    entries = {
+        structs[name].name: [random_record(structs[name], random) for _ in range(count)]
+        for name, count in counts.items()
+    }
+    words = pack_rows([ROW.pack(entry) for entry in entries["row"]])
+    for struct in (SLOT, SEGMENT):
+        words += [word for entry in entries[struct.name] for word in struct.pack(entry)]
+    header = random_record(PATTERN, random, words=1 + len(words), **counts)
+    return Pattern([*PATTERN.pack(header), *words], header, entries)
 
 
 def random_columns(config: Config, random: Random) -> Pattern:
-    """A column pattern with any contents."""
-    return _pattern(random, COLUMNS, ((COLUMN, config.array.cols),))
+    """A column pattern with any entries, and any number of them."""
+    count = random.randint(1, config.array.cols)
+    columns = [random_record(COLUMN, random) for _ in range(count)]
+    header = random_record(COLUMNS, random, words=1 + count, columns=count)
+    words = COLUMNS.pack(header)
+    for entry in columns:
+        words += COLUMN.pack(entry)
+    for place, entry in enumerate(columns):
+        entry["psum"] = place * header["psum"] % (1 << ADDRESS)
+    return Pattern(words, header, {"column": columns})
 
 
 def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Pattern) -> Any:
@@ -117,8 +113,8 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "last": int(item.last),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
         "closing": int(number == len(descriptor.passes) - 1),
-        **rows.header,
-        **columns.header,
+        **{name: rows.header[name] for name in ("slots", "segments", "filters")},
+        **{name: columns.header[name] for name in ("columns", "groups")},
         "rows": rows.entries["row"],
         "cols": [{n: entry[n] for n in wanted} for entry in columns.entries["column"]],
     }

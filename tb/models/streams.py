@@ -5,6 +5,7 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import Opcode, Rounding
 from hw.arch.config.file import config_hash
+from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
 from hw.arch.program import Box, layout
 
 IDENTITY_PARAM = {"bias": 0, "multiplier": 1 << 30, "shift": 1}  # output = accumulator
@@ -34,44 +35,62 @@ class WordStream:
         """Row patterns: dicts of `filters` and lists `rows`, `slots`, `segments` of field dicts."""
         payload = []
         for pattern in patterns:
-            parts = [pattern[name] for name in ("rows", "slots", "segments")]
-            header = {"slots": len(parts[1]), "segments": len(parts[2])}
-            payload += commands.PATTERN.pack({"filters": pattern.get("filters", 1), **header})
-            structs = (commands.ROW, commands.SLOT, commands.SEGMENT)
-            for struct, entries in zip(structs, parts, strict=True):
-                for i in range(self.config.array.rows):
-                    payload += struct.pack(entries[i] if i < len(entries) else {})
+            entries = pack_rows([ROW.pack(row) for row in pattern["rows"]])
+            for struct, name in ((SLOT, "slots"), (SEGMENT, "segments")):
+                for fields in pattern[name]:
+                    entries += struct.pack(fields)
+            header = {name: len(pattern[name]) for name in ("rows", "slots", "segments")}
+            header |= {"words": 1 + len(entries), "filters": pattern.get("filters", 1)}
+            payload += [*PATTERN.pack(header), *entries]
         return self.indexed(Opcode.ROWS, first, len(patterns), payload, **options)
 
     def columns(self, *patterns, first=0, **options):
-        """Column patterns: dicts of `groups` and `columns`, a list of field dicts."""
+        """Column patterns: dicts of `groups` and `columns`, a list of field dicts.
+
+        `psum` of column j is j times that of column 1, or 0 in all.
+        """
         payload = []
         for pattern in patterns:
             entries = [{"active": 1, **entry} for entry in pattern["columns"]]
-            header = {"columns": len(entries), "groups": pattern.get("groups", 1)}
-            payload += commands.COLUMNS.pack(header)
-            for i in range(self.config.array.cols):
-                payload += commands.COLUMN.pack(entries[i] if i < len(entries) else {})
+            psums = [entry.pop("psum", 0) for entry in entries]
+            step = psums[1] if len(psums) > 1 else 0
+            assert psums == [step * j for j in range(len(psums))]
+            header = {"columns": len(entries), "groups": pattern.get("groups", 1), "psum": step}
+            payload += COLUMNS.pack({"words": 1 + len(entries), **header})
+            for entry in entries:
+                payload += COLUMN.pack(entry)
         return self.indexed(Opcode.COLS, first, len(patterns), payload, **options)
 
-    def params(self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, **options):
-        """Parameters from row `first` on; by default the output is accumulator + bias."""
+    def params(
+        self, bias, multiplier=1 << 30, shift=1, addend=0, *, first=0, short=True, **options
+    ):
+        """Parameters from row `first` on; by default the output is accumulator + bias.
+
+        `short`: as SHORT_PARAMS, unless there is an addend.
+        """
         units = self.config.post.units
         bias = np.atleast_1d(bias)
         bias = np.concatenate([bias, np.zeros(-len(bias) % units, dtype=np.int64)])
         full = [np.resize(np.atleast_1d(value), len(bias)) for value in (multiplier, shift, addend)]
-        payload = layout.pack_params(bias, *full)
-        return self.indexed(Opcode.PARAMS, first * units, len(bias), payload, **options)
+        opcode, payload = Opcode.PARAMS, layout.pack_params(bias, *full)
+        brief = layout.short_params(payload) if short else None
+        if brief is not None:
+            opcode, payload = Opcode.SHORT_PARAMS, brief
+        return self.indexed(opcode, first * units, len(bias), payload, **options)
 
     def load(self, view, address, *, raw=False, **options):
         """A whole tensor view, planes one after another."""
         box = Box(*((0, size) for size in view.shape))
-        payload = layout.pack_box(self.config, view, box, raw=raw)
+        payload = layout.pack_load(self.config, view, box, raw=raw)
         return self.command(
-            Opcode.LOAD, commands.REGION, self.region(box, address, raw), payload=payload, **options
+            Opcode.LOAD,
+            commands.REGION,
+            self.region(box, address, raw, load=True),
+            payload=payload,
+            **options,
         )
 
-    def region(self, box, address, raw=False):
+    def region(self, box, address, raw=False, *, load=False):
         _, rows, columns, _ = layout.box_shape(box)
         return layout.region(
             self.config,
@@ -80,6 +99,7 @@ class WordStream:
             row_stride=columns,
             plane_stride=rows * columns,
             raw=raw,
+            load=load,
         )
 
     def store(self, shape, address, *, raw=False, **options):

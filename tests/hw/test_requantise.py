@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from hw.arch.commands import PARAM, Rounding
+from hw.arch.commands import Rounding
+from hw.arch.entries import PARAM
 from hw.arch.errors import RowforgeError
 from hw.arch.reciprocal import MAX_COUNT, reciprocal
 from hw.post.layouts import lane_config_layout

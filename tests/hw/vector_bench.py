@@ -8,7 +8,8 @@ import numpy as np
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
-from hw.arch.commands import TABLE, VECTOR, VectorOp
+from hw.arch.commands import VECTOR, VectorOp
+from hw.arch.entries import TABLE
 from hw.vector.vector import VectorEngine
 
 WINDOWED = (VectorOp.MAX, VectorOp.SUM)

@@ -58,7 +58,8 @@ def words(build):
 
 def box_command(opcode, box, address, *, fence=False):
     _, rows, columns, _ = (stop - start for start, stop in vars(box).values())
-    fields = region(CONFIG, box, address=address, row_stride=columns, plane_stride=rows * columns)
+    strides = {"row_stride": columns, "plane_stride": rows * columns}
+    fields = region(CONFIG, box, address=address, **strides, load=opcode is Opcode.LOAD)
     descriptor = commands.REGION.pack(fields)
     length = fields["words"] if opcode is Opcode.LOAD else 0
     command = commands.command(opcode, descriptor, length=length, fence=fence)

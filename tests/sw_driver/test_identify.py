@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from hw.arch.commands import ResultBlock, Status
+from hw.arch.commands import COMMAND_SET_VERSION, ResultBlock, Status
 from hw.arch.config.identity import VERSIONS, identity_words
 from hw.arch.errors import RowforgeError
 from sim.functional import FunctionalAccelerator
@@ -35,9 +35,17 @@ def test_another_generator_warns():
 @pytest.mark.parametrize(
     "reply, kind, words",
     [
-        (answer(command_set=99), RowforgeError, "command set 99, this version 2: generate it"),
+        (
+            answer(command_set=99),
+            RowforgeError,
+            f"command set 99, this version {COMMAND_SET_VERSION}: generate it",
+        ),
         (answer(fields=3), RowforgeError, "3 configuration fields"),
-        (status(Status.BAD_VERSION, 1), RowforgeError, "command set is not version 2"),
+        (
+            status(Status.BAD_VERSION, 1),
+            RowforgeError,
+            f"command set is not version {COMMAND_SET_VERSION}",
+        ),
         (status(Status.WATCHDOG, 1), errors.WatchdogError, "watchdog"),
         (
             block(ResultBlock.DATA, [1]),

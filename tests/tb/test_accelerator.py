@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 
 from hw.arch import commands
@@ -38,6 +39,7 @@ CONFIGS = {
         "array.data_width": 16,
         "array.psum_width": 24,
         "noc.filter": 4,
+        "control.access_counters": True,
     },
     "16 bits, two macs": {
         "array.rows": 2,
@@ -64,6 +66,7 @@ CONFIGS = {
         "control.pipeline": 1,
         "link.width": 16,
         "pe.zero_gating": False,
+        "control.access_counters": True,
     },
     "odd widths": {
         "array.rows": 2,
@@ -199,3 +202,34 @@ def test_boxes_walk_backwards():
     stream.command(Opcode.LOAD, commands.REGION, down, payload=words)
     stream.command(Opcode.STORE, commands.REGION, down, fence=True)
     run(config, [program.executed(config, stream)], seed="down", stall=0.3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"buffer.width": 32, "noc.ifmap": 2, "post.units": 2},
+        {"buffer.width": 128},
+        {"array.data_width": 16, "noc.filter": 4, "array.psum_width": 24},
+    ],
+    ids=["narrow", "wide", "16 bits"],
+)
+def test_few_channels_are_spread_over_buffer_words(values):
+    """Boxes of every number of channels and pixels; what their words hold comes back whole."""
+    config = Config.of(RECOVERY | values)
+    stream, random = WordStream(config), np.random.default_rng(5)
+    per_word = 64 // config.array.data_width
+    for channels in (1, 2, 3):
+        for pixels in (1, per_word // channels, per_word + 1, 4 * per_word + 3):
+            view = random.integers(0, 100, (1, 2, pixels, channels)).astype(
+                f"int{config.array.data_width}"
+            )
+            stream.load(np.full((1, 2, pixels, config.lanes), 77, view.dtype), 0, fence=True)
+            stream.load(view, 0, fence=True).store((1, 2, pixels, config.lanes), 0)
+            whole = np.zeros((1, 2, pixels, config.lanes), view.dtype)
+            whole[..., :channels] = view
+            stream.load(whole, 100, fence=True).store(whole.shape, 100)
+    phase = program.executed(config, stream)
+    places = program.block_places(phase.expected, ResultBlock.DATA)
+    for spread, plain in zip(places[::2], places[1::2], strict=True):
+        assert phase.expected[spread] == phase.expected[plain]
+    run(config, [phase], seed="spread", stall=0.3)

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from hw.arch.commands import ADDRESS, PARAM
+from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
+from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, short_params_words
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.program.program import Box, Words
@@ -19,6 +20,7 @@ from hw.arch.program.program import Box, Words
 Ints: TypeAlias = NDArray[np.int64]
 
 RAW_BITS = 32
+MOST_SPREAD = 3  # channels of a pixel that LOAD spreads over a buffer word
 _LINK_BYTES = WORD_BITS // 8
 _LINK_WORD = np.dtype("<u8")
 
@@ -72,6 +74,21 @@ def link_words(config: Config, buffer_words: int) -> int:
     return -(-buffer_words * config.buffer.width // WORD_BITS)
 
 
+def spread_channels(config: Config, box: Box, *, raw: bool = False) -> int:
+    """Channels of a pixel that LOAD takes without gaps; 0 for a box of which it takes whole words.
+
+    They lie in the first lanes of a buffer word, and the others are 0.
+    """
+    channels = box_shape(box)[3]
+    return channels if channels <= MOST_SPREAD and channels < config.lanes and not raw else 0
+
+
+def load_words(config: Config, box: Box, *, raw: bool = False) -> int:
+    """64-bit words of a LOAD's payload."""
+    bits = spread_channels(config, box, raw=raw) * config.array.data_width
+    return -(-box_words(config, box, raw=raw) * (bits or config.buffer.width) // WORD_BITS)
+
+
 def region(
     config: Config,
     box: Box,
@@ -80,15 +97,18 @@ def region(
     row_stride: int,
     plane_stride: int,
     raw: bool = False,
+    load: bool = False,
 ) -> dict[str, int]:
     """The `REGION` of a box: a run is a row of pixels, a plane a channel block of an item.
 
     Planes are ordered by item, then channel block: items lie `blocks * plane_stride` words apart.
-    The strides count modulo 2^ADDRESS.
+    The strides count modulo 2^ADDRESS. `load`: of LOAD, not of STORE.
     """
     items, rows, columns, channels = box_shape(box)
+    moved = load_words if load else _stored_words
     return {
-        "words": link_words(config, box_words(config, box, raw=raw)),
+        "words": moved(config, box, raw=raw),
+        "channels": spread_channels(config, box, raw=raw) if load else 0,
         "address": address,
         "run": columns,
         "rows": rows,
@@ -96,6 +116,10 @@ def region(
         "row_stride": row_stride % (1 << ADDRESS),
         "plane_stride": plane_stride % (1 << ADDRESS),
     }
+
+
+def _stored_words(config: Config, box: Box, *, raw: bool) -> int:
+    return link_words(config, box_words(config, box, raw=raw))
 
 
 def element_type(config: Config, dtype: DTypeLike, *, raw: bool = False) -> np.dtype[Any]:
@@ -108,7 +132,7 @@ def element_type(config: Config, dtype: DTypeLike, *, raw: bool = False) -> np.d
 
 
 def pack_box(config: Config, view: NDArray[Any], box: Box, *, raw: bool = False) -> Words:
-    """Link words of a box of a tensor, as LOAD's payload and STORE's data block hold it.
+    """Link words of a box of a tensor, as STORE's data block holds it; LOAD's: `pack_load`.
 
     Order: item, channel block, row, column, lane. The box's first channel lies in lane 0; lanes
     after its last channel are 0.
@@ -138,6 +162,18 @@ def pack_box(config: Config, view: NDArray[Any], box: Box, *, raw: bool = False)
     padded[..., :channels] = part
     split = padded.reshape(items, rows, columns, blocks, lanes)
     return to_link_words(split.transpose(0, 3, 1, 2, 4))
+
+
+def pack_load(config: Config, view: NDArray[Any], box: Box, *, raw: bool = False) -> Words:
+    """LOAD's payload for a box of a tensor, with the parameters of `pack_box`.
+
+    It is what `pack_box` gives but for a box of few channels (`spread_channels`), whose elements
+    follow one another without gaps: item, row, column, channel.
+    """
+    if not spread_channels(config, box, raw=raw):
+        return pack_box(config, view, box, raw=raw)
+    kind = element_type(config, view.dtype)
+    return to_link_words(view[_index(box, view.shape)].astype(kind))
 
 
 def unpack_box(
@@ -305,6 +341,33 @@ def unpack_records(struct: Struct, words: Words) -> dict[str, Ints]:
         else:
             result[field.name] = (shifted >> np.uint64(right)).view(np.int64)
     return result
+
+
+def short_params(words: Words) -> Words | None:
+    """The payload of SHORT_PARAMS for a payload of PARAMS; None if an entry has an addend."""
+    values = unpack_records(PARAM, words)
+    if values.pop("addend").any():
+        return None
+    shift = values.pop("shift")
+    group = len(SHIFTS.fields)
+    shifts = np.pad(shift, (0, -len(shift) % group)).reshape(-1, group).T
+    columns = dict(zip(SHIFTS.offsets, shifts, strict=True))
+    parts = np.zeros((shifts.shape[1], 1 + group), dtype=np.uint64)
+    parts[:, 0] = pack_records(SHIFTS, columns)
+    entries = pack_records(SHORT_PARAM, values)
+    parts[:, 1:] = np.pad(entries, (0, -len(entries) % group)).reshape(-1, group)
+    return parts.reshape(-1)[: short_params_words(len(entries))]
+
+
+def unpack_short_params(words: Words, count: int) -> dict[str, Ints]:
+    """The fields of `PARAM` of so many entries, from the payload of SHORT_PARAMS."""
+    group = len(SHIFTS.fields)
+    parts = np.pad(words, (0, -len(words) % (1 + group))).reshape(-1, 1 + group)
+    shifts = np.stack(list(unpack_records(SHIFTS, parts[:, 0]).values()), axis=1)
+    values = unpack_records(SHORT_PARAM, parts[:, 1:].reshape(-1)[:count])
+    # A shift comes in a whole byte, and the hardware keeps the bits that `PARAM` has.
+    shift = (shifts.reshape(-1)[:count] + 64) % 128 - 64
+    return {**values, "addend": np.zeros_like(shift), "shift": shift}
 
 
 def pack_params(

@@ -6,6 +6,8 @@ void move_box(u32 store) {
     u32 left = region->words; // link words to come
     u32 word[2] = {0, 0};
     u32 half = 0;
+    u32 bytes = 0; // of `word` that no lane has yet
+    u32 lanes = region->channels ? region->channels : 4;
     u32 status = STATUS_BAD_LENGTH, value = OPCODE_STORE; // of a STORE that ends badly
     if (store)
         send_header(BLOCK_DATA, 0, left);
@@ -21,20 +23,26 @@ void move_box(u32 store) {
                     value = address;
                     goto bad;
                 }
+                if (!store) {
+                    *at = 0;
+                    for (u8 *lane = (u8 *)at; lane < (u8 *)at + lanes; lane++) {
+                        if (!bytes) {
+                            if (!left)
+                                goto bad; // the box is larger than announced
+                            take(word);
+                            left--;
+                            bytes = 8;
+                        }
+                        *lane = ((u8 *)word)[8 - bytes--];
+                    }
+                    continue;
+                }
                 if (!half && !left)
-                    goto bad; // the box is larger than announced
-                if (store) {
-                    word[half] = *at;
-                    if (half) {
-                        send(word[0], word[1]);
-                        left--;
-                    }
-                } else {
-                    if (!half) {
-                        take(word);
-                        left--;
-                    }
-                    *at = word[half];
+                    goto bad;
+                word[half] = *at;
+                if (half) {
+                    send(word[0], word[1]);
+                    left--;
                 }
                 half ^= 1;
             }

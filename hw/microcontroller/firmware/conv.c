@@ -1,28 +1,31 @@
 // CONV: the walk over the passes.
 #include "machine.h"
 
-// Unpack the pass's patterns, unless they are those of the pass before.
+// Unpack the pass's patterns and fill their part of the array's table, unless they are those of the
+// pass before.
 static void hold_patterns(void) {
     u32 rows = s.now.conv.bases.rows & PATTERN_MASK;
     u32 columns = s.now.conv.bases.columns & PATTERN_MASK;
     if (rows != s.rows_held) {
         s.rows_held = rows;
         const u32 *words = unpack(PATTERN_LAYOUT, row_patterns[rows], &s.pattern, 1);
-        s.row_entries = words;
-        words = unpack(SLOT_LAYOUT, words + ROWS * ROW_WORDS * 2, s.slots, ROWS);
-        unpack(SEGMENT_LAYOUT, words, s.segments, ROWS);
+        for (u32 i = 0; i < ROWS; i++)
+            set(REGISTER_ROW + 4 * i, i < s.pattern.rows ? words[i] : 0);
+        words = unpack(SLOT_LAYOUT, words + (s.pattern.rows + 1 & ~1u), s.slots, s.pattern.slots);
+        unpack(SEGMENT_LAYOUT, words, s.segments, s.pattern.segments);
     }
     if (columns != s.columns_held) {
         s.columns_held = columns;
-        s.column_entries = unpack(COLUMNS_LAYOUT, column_patterns[columns], &s.columns, 1);
-        unpack(COLUMN_LAYOUT, s.column_entries, s.column, COLS);
+        const u32 *words = unpack(COLUMNS_LAYOUT, column_patterns[columns], &s.columns, 1);
+        for (u32 i = 0; i < COLS; i++)
+            set(REGISTER_COLUMN + 4 * i, i < s.columns.columns ? words[2 * i] : 0);
+        unpack(COLUMN_LAYOUT, words, s.column, s.columns.columns);
     }
 }
 
-// Fill the array's table, as `pass_constants` says, and let the pass begin.
+// Fill the rest of the array's table, as `pass_constants` says, and let the pass begin.
 static void issue(void) {
     const struct conv_constants *constants = &s.now.conv.constants;
-    await(READY_BEGUN | READY_SETTLED);
     u32 span = constants->diagonal ? constants->channels : 1;
     union {
         u8 end[4];
@@ -31,14 +34,11 @@ static void issue(void) {
                constants->advance - 1}};
     set(REGISTER_ENDS, ends.all);
     set(REGISTER_WINDOWS, constants->windows | s.release << 30 | s.first << 31);
-    for (u32 i = 0; i < COLS; i++)
-        set(REGISTER_COLUMN + 4 * i, s.column_entries[i * COLUMN_WORDS * 2]);
-    for (u32 i = 0; i < ROWS; i++)
-        set(REGISTER_ROW + 4 * i, s.row_entries[i * ROW_WORDS * 2]);
     set(REGISTER_ISSUE, 1);
 }
 
 static void run_pass(void) {
+    await(READY_BEGUN | READY_SETTLED); // nobody needs the table of the pass before
     hold_patterns();
     if (s.fresh)
         announce_filters();

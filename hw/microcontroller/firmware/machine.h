@@ -52,6 +52,7 @@ struct walk {
     u32 windows; // to come, this one included
     u32 segment, column, psum;
     u32 beats, pixels;         // of the window: added to psum and output addresses
+    u32 columns;               // of the column: added to psum addresses
     u32 beat, output, channel; // of psum 0
     u32 head;                  // the segment's
     u32 fresh;                 // its sum starts at zero
@@ -69,7 +70,6 @@ struct state {
     u32 first, last; // of the pass: psums may start at zero, may be finished
     u32 fresh, release; // filters are sent, are not needed after it
     u32 rows_held, columns_held; // the patterns below, by number
-    const u32 *row_entries, *column_entries; // as they came
     struct pattern pattern;
     struct columns columns;
     struct walk feed, collect;

@@ -41,31 +41,60 @@ static void check_length(u32 expected) {
         fail(STATUS_BAD_LENGTH, s.header.length);
 }
 
-// The memories that commands fill: words of an entry, entries.
+// The memories that commands fill: words of an entry, where, entries.
 static const struct {
-    u32 opcode, *memory, size, entries;
+    u16 opcode, size;
+    u32 *memory, entries;
 } MEMORIES[] = {
-    {OPCODE_ROWS, row_patterns[0], ROW_PATTERN_WORDS, ROW_PATTERNS},
-    {OPCODE_COLS, column_patterns[0], COLUMN_PATTERN_WORDS, COLUMN_PATTERNS},
-    {OPCODE_PARAMS, params[0], PARAM_WORDS, PARAM_ENTRIES},
-    {OPCODE_TABLE, tables[0], TABLE_WORDS, TABLE_ENTRIES},
-    {OPCODE_MEMORY, weights[0], 1, WEIGHT_WORDS},
+    {OPCODE_ROWS, ROW_PATTERN_WORDS, row_patterns[0], ROW_PATTERNS},
+    {OPCODE_COLS, COLUMN_PATTERN_WORDS, column_patterns[0], COLUMN_PATTERNS},
+    {OPCODE_PARAMS, PARAM_WORDS, params[0], PARAM_ENTRIES},
+    {OPCODE_TABLE, TABLE_WORDS, tables[0], TABLE_ENTRIES},
+    {OPCODE_MEMORY, 1, weights[0], WEIGHT_WORDS},
 };
 
 // Fill entries of a memory with the payload, if the command is one that does so.
 static u32 fill(u32 opcode) {
+    u32 brief = opcode == OPCODE_SHORT_PARAMS; // entries without an addend, shifts ahead of eight
+    if (brief)
+        opcode = OPCODE_PARAMS;
+    u32 measured = opcode <= OPCODE_COLS; // patterns, which say how long they are
     for (u32 i = 0; i < sizeof MEMORIES / sizeof *MEMORIES; i++) {
         if (MEMORIES[i].opcode != opcode)
             continue;
         unpack(INDEX_LAYOUT, s.words, &s.now.index, 1);
         u32 first = s.now.index.first, count = s.now.index.count, size = MEMORIES[i].size;
-        check_length(count * size);
+        u32 left = s.header.length;
+        if (!measured)
+            check_length(brief ? count + (count + SHIFTS_GROUP - 1) / SHIFTS_GROUP : count * size);
         if (first + count > MEMORIES[i].entries)
             fail(STATUS_BAD_ADDRESS, first + count);
         s.rows_held = s.columns_held = NONE;
         u32 *to = MEMORIES[i].memory + first * size * 2;
-        for (u32 words = count * size; words; words--, to += 2)
-            take(to);
+        for (u32 entry = 0; entry < count; entry++, to += size * 2) {
+            u32 words = size, place = 0;
+            if (brief) {
+                if (!(entry & SHIFTS_GROUP - 1))
+                    take(s.words);
+                to[2] = 0;
+                to[3] = ((u8 *)s.words)[entry & SHIFTS_GROUP - 1];
+                words = 1;
+            }
+            do {
+                if (measured && !left)
+                    goto bad;
+                take(to + 2 * place);
+                if (measured && !place) {
+                    words = to[0] & PATTERN_LENGTH_MASK;
+                    if (words - 1 >= size)
+                        goto bad;
+                }
+                left--;
+            } while (++place < words);
+        }
+        if (measured && left)
+        bad:
+            fail(STATUS_BAD_LENGTH, left);
         return 1;
     }
     return 0;

@@ -18,7 +18,7 @@ static void enter(struct walk *walk) {
     const struct segment *segment = &s.segments[walk->segment];
     const struct column *column = &s.column[walk->column];
     walk->psum = 0;
-    walk->beat = bases->psum + segment->psum + column->psum + walk->beats;
+    walk->beat = bases->psum + segment->psum + walk->columns + walk->beats;
     walk->output = bases->output + segment->output + column->output + walk->pixels;
     walk->channel = bases->channel + segment->channel + column->channel;
     walk->head = segment->head;
@@ -29,8 +29,9 @@ static void enter(struct walk *walk) {
 // Go on to the next column, segment or window; returns whether there is one.
 static SMALL u32 advance(struct walk *walk) {
     const struct conv_constants *constants = &s.now.conv.constants;
+    walk->columns += s.columns.psum;
     if (++walk->column == s.columns.columns) {
-        walk->column = 0;
+        walk->column = walk->columns = 0;
         if (++walk->segment == s.pattern.segments) {
             walk->segment = 0;
             walk->beats += constants->psum_beats;
@@ -46,7 +47,7 @@ static SMALL u32 advance(struct walk *walk) {
 void begin_psums(void) {
     s.drained = 0;
     for (struct walk *walk = &s.feed; walk <= &s.collect; walk++) {
-        walk->segment = walk->column = walk->beats = walk->pixels = 0;
+        walk->segment = walk->column = walk->columns = walk->beats = walk->pixels = 0;
         walk->windows = s.now.conv.constants.windows;
         enter(walk);
     }

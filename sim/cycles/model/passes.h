@@ -155,7 +155,7 @@ class PassFacts {
         for (int i = 0; i < t_.rows->head.segments; ++i)
             for (int j = 0; j < t_.columns->head.columns; ++j) {
                 const Segment& segment = t_.rows->segments[i];
-                const Column& column = t_.columns->columns[j];
+                const auto& column = t_.columns->columns[j];
                 const int64_t at =
                     Span::signed_address(segment.output) + Span::signed_address(column.output);
                 const int64_t channel = (t_.bases.channel + segment.channel + column.channel) &

@@ -24,13 +24,18 @@ struct RowPattern {
     Digest content;
 
     RowPattern(const uint64_t* words, int count) {
-        const int size = Pattern::kWords + count * (Row::kWords + Slot::kWords + Segment::kWords);
-        for (int i = 0; i < size; ++i) content.add(words[i]);
         head = Pattern::unpack(words);
+        for (int i = 0; i < head.words; ++i) content.add(words[i]);
         words += Pattern::kWords;
-        for (int i = 0; i < count; ++i, words += Row::kWords) rows.push_back(Row::unpack(words));
-        for (int i = 0; i < count; ++i, words += Slot::kWords) slots.push_back(Slot::unpack(words));
-        for (int i = 0; i < count; ++i, words += Segment::kWords)
+        rows.resize(count);
+        for (int i = 0; i < head.rows; ++i) {
+            const uint64_t half = words[i / 2] >> (i % 2 * kRowBits);
+            rows[i] = Row::unpack(&half);
+        }
+        words += (head.rows + 1) / 2;
+        for (int i = 0; i < head.slots; ++i, words += Slot::kWords)
+            slots.push_back(Slot::unpack(words));
+        for (int i = 0; i < head.segments; ++i, words += Segment::kWords)
             segments.push_back(Segment::unpack(words));
         for (int i = 0; i < count; ++i) {
             if (!rows[i].active) continue;
@@ -44,19 +49,23 @@ struct RowPattern {
 
 // A column pattern, decoded. Sets of columns are bit masks.
 struct ColumnPattern {
+    struct Entry : Column {
+        int64_t psum = 0;  // psum beats added to the pass's psum address
+    };
     Columns head;
-    std::vector<Column> columns;
+    std::vector<Entry> columns;
     uint32_t active = 0;
     std::array<uint32_t, kMaxTags> with_tid{};
     std::array<uint32_t, 1 << kTagBits> with_base{};
     Digest content;
 
     ColumnPattern(const uint64_t* words, int count) {
-        for (int i = 0; i < Columns::kWords + count * Column::kWords; ++i) content.add(words[i]);
         head = Columns::unpack(words);
+        for (int i = 0; i < head.words; ++i) content.add(words[i]);
         words += Columns::kWords;
-        for (int i = 0; i < count; ++i, words += Column::kWords)
-            columns.push_back(Column::unpack(words));
+        columns.resize(count);
+        for (int i = 0; i < head.columns; ++i, words += Column::kWords)
+            columns[i] = {Column::unpack(words), i * head.psum};
         for (int i = 0; i < count; ++i) {
             if (!columns[i].active) continue;
             active |= 1u << i;

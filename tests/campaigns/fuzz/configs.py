@@ -31,6 +31,7 @@ KINDS = (
     "post.units",
     "link.width",
     "control.kind",
+    "control.access_counters",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
@@ -39,7 +40,8 @@ _ALL = 0  # banks: both kinds of data reach all
 # Fields that came later are dealt by themselves: configurations named before keep all others.
 _LATER = ("control.pipeline", "control.map_bits", "control.kind")
 _LATEST = ("link.rate",)
-_NEWEST = ("buffer.filters",)
+_NEWEST = ("control.access_counters",)
+_LAST = ("buffer.filters",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -79,6 +81,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "link.width": (64, 64, 8, 64, 16, 64, 32),
     "control.kind": ("engines", "engines", "microcontroller", *("engines",) * 6),
     "link.rate": (1, 0.3, 1, 0.5, 0.125, 1, 0.9),
+    "control.access_counters": (False, True, False),
     "control.watchdog": (1 << 18, 1 << 20),
 }
 
@@ -91,10 +94,12 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, *others = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4))
-    source: dict[str, np.random.Generator] = {}
-    for names, other in zip((_LATER, _LATEST, _NEWEST), others, strict=True):
-        source |= dict.fromkeys(names, other)
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in range(1, 6))
+    source = {
+        name: stream
+        for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST), added, strict=True)
+        for name in names
+    }
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
@@ -119,6 +124,7 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
         v["control.kind"] = "engines"
     if v["control.kind"] == "microcontroller":
         v |= {name: min(v[name], most) for name, most in OF_MICROCONTROLLER.items()}
+        v["control.access_counters"] = False
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
     generous = rng.random(3) < (0.85, 0.85, 0.85)
     width, K = v["array.data_width"], v["pe.macs"]

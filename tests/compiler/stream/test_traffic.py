@@ -13,7 +13,7 @@ from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.commands import HEADER, Opcode
 from hw.arch.config import Config
 from hw.arch.program import Load, Program, Send, Store
-from hw.arch.program.layout import box_words, link_words
+from hw.arch.program.layout import box_words, link_words, load_words
 from sim.cycles.stream import commands
 
 CONFIG = Config.of({"array.rows": 2, "array.cols": 2, "buffer.depth": 64})
@@ -38,11 +38,12 @@ def compiled(**options: bool) -> Program:
 
 def moved(program: Program, kind: type[Load | Store], tensors: set[int]) -> int:
     """Payload words of the loads or stores of some tensors."""
-    return sum(
-        link_words(CONFIG, box_words(CONFIG, step.box))
-        for step in program.steps
-        if isinstance(step, kind) and step.tensor in tensors
-    )
+    boxes = [
+        step.box for step in program.steps if isinstance(step, kind) and step.tensor in tensors
+    ]
+    if kind is Load:
+        return sum(load_words(CONFIG, box) for box in boxes)
+    return sum(link_words(CONFIG, box_words(CONFIG, box)) for box in boxes)
 
 
 def test_tensors_count_by_their_role() -> None:
@@ -62,6 +63,26 @@ def test_tensors_count_by_their_role() -> None:
     assert words.words(data=DataType.INPUT, direction=WRITE) == 0
 
 
+def test_loads_and_stores_are_counted_at_the_buffer() -> None:
+    program = compiled()
+    for data, direction, kind in (
+        (DataType.IFMAP, WRITE, Load),
+        (DataType.OFMAP, READ, Store),
+    ):
+        access = Access(Level.BUFFER, data, direction)
+        words = sum(box_words(CONFIG, step.box) for step in program.steps if isinstance(step, kind))
+        counted = sum(layer.accesses[access] for layer in program.layers)
+        assert counted == words * CONFIG.lanes > 0
+
+
+_PAYLOADS = {
+    Opcode.CONV: DataType.FILTER,
+    Opcode.PARAMS: DataType.TABLE,
+    Opcode.SHORT_PARAMS: DataType.TABLE,
+    Opcode.TABLE: DataType.TABLE,
+}
+
+
 def test_commands_tables_and_filters_are_those_of_the_stream() -> None:
     program = compiled()
     sent: Counter[DataType] = Counter()
@@ -69,10 +90,9 @@ def test_commands_tables_and_filters_are_those_of_the_stream() -> None:
         if isinstance(step, Send) and step.layer >= 0:
             for words in commands(step.words, dry=False):
                 header = HEADER.unpack([int(words[0])])
-                payload = header["length"] if header["opcode"] == Opcode.CONV else 0
-                table = header["opcode"] in (Opcode.PARAMS, Opcode.TABLE)
-                sent[DataType.FILTER] += payload
-                sent[DataType.TABLE if table else DataType.COMMAND] += len(words) - payload
+                data = _PAYLOADS.get(Opcode(header["opcode"]), DataType.COMMAND)
+                sent[data] += header["length"]
+                sent[DataType.COMMAND] += len(words) - header["length"]
         elif isinstance(step, Load | Store):
             sent[DataType.COMMAND] += len(step.words)
     words = link(program)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from hw.arch.commands import COLUMN, LOOP, PARAM, REGION, SLOT
+from hw.arch.commands import LOOP, REGION
 from hw.arch.config import Config
 from hw.arch.counters import COUNTERS
+from hw.arch.entries import PARAM, short_params_words
 from hw.arch.errors import RowforgeError
+from hw.arch.patterns import COLUMN, SLOT
 from hw.arch.program import Box, layout
 
 INT8 = [
@@ -74,6 +76,34 @@ def test_16_bit_boxes():
     assert (layout.unpack_box(config, words, box, "int16") == view).all()
 
 
+@pytest.mark.parametrize("data_width, dtype", [(8, "uint8"), (16, "int16")])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_few_channels_are_loaded_without_gaps(data_width, dtype, channels):
+    config = Config.of({"array.data_width": data_width, "noc.filter": 4})
+    view = np.random.default_rng(channels).integers(0, 100, (2, 3, 5, channels)).astype(dtype)
+    box = Box((0, 2), (1, 3), (1, 5), (0, channels))
+    words = layout.pack_load(config, view, box)
+    image = view[:, 1:3, 1:5].astype(view.dtype.newbyteorder("<")).tobytes()
+    assert words.tobytes().rstrip(b"\0") == image.rstrip(b"\0")
+    fields = layout.region(config, box, address=0, row_stride=4, plane_stride=8, load=True)
+    assert fields["channels"] == channels
+    assert fields["words"] == len(words) == layout.load_words(config, box) == -(-len(image) // 8)
+
+
+def test_other_boxes_are_loaded_as_they_are_stored():
+    config = Config()
+    view = np.arange(2 * 3 * 4, dtype=np.int8).reshape(1, 2, 3, 4)
+    box = Box((0, 1), (0, 2), (0, 3), (0, 4))
+    assert (layout.pack_load(config, view, box) == layout.pack_box(config, view, box)).all()
+    narrow = Config.of({"buffer.width": 32, "noc.ifmap": 2, "post.units": 2})
+    few, three = Box((0, 1), (0, 2), (0, 3), (0, 3)), view[..., :3]
+    assert layout.spread_channels(narrow, few) == 3
+    assert layout.spread_channels(narrow, few, raw=True) == 0
+    wide = three.astype(np.int32)
+    packed = layout.pack_box(narrow, wide, few, raw=True)
+    assert (layout.pack_load(narrow, wide, few, raw=True) == packed).all()
+
+
 def test_region_names_the_same_words():
     config = Config()
     box = Box((0, 2), (1, 4), (2, 7), (0, 17))
@@ -103,6 +133,24 @@ def test_refusals():
         layout.pack_params([0, 0], [1, 1], [0, 64])
     with pytest.raises(RowforgeError, match="param has no field 'scale'"):
         layout.pack_records(PARAM, {"scale": [1]})
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 40])
+def test_short_params_hold_all_but_the_addend(count):
+    rng = np.random.default_rng(count)
+    columns = {
+        "bias": rng.integers(-(1 << 31), 1 << 31, count),
+        "multiplier": rng.integers(0, 1 << 32, count),
+        "shift": rng.integers(-64, 64, count),
+    }
+    words = layout.pack_params(**columns)
+    short = layout.short_params(words)
+    assert len(short) == short_params_words(count) == count + -(-count // 8)
+    values = layout.unpack_short_params(short, count)
+    assert not values.pop("addend").any()
+    for name, column in columns.items():
+        assert (values[name] == column).all()
+    assert layout.short_params(layout.pack_params(**columns, addend=np.eye(1, count)[0])) is None
 
 
 @pytest.mark.parametrize(

@@ -2,29 +2,31 @@
 
 import pytest
 
-from hw.arch import commands, counters
+from hw.arch import commands, counters, entries, patterns
 from hw.arch.fields import Struct
 
 STRUCTS = {
     value.name: value
-    for module in (commands, counters)
+    for module in (commands, entries, patterns, counters)
     for value in vars(module).values()
     if isinstance(value, Struct)
 }
 # Negative: a signed field. What differs needs a new version of the command set.
 WIDTHS = {
-    "header": [5, 1, 1, 1, 16, 24, 16],
+    "header": [5, 1, 2, 1, 16, 23, 16],
     "result": [8, 8, 16, 24],
     "begin": [16, 64],
     "index": [24, 24],
-    "region": [20, 16, 16, 12, 20, 20, 24],
+    "region": [20, 16, 16, 12, 20, 20, 22, 2],
     "row": [1, 1, 1, 1, 6, 6, 10],
     "slot": [20, 4, -12, 10, 8, 8, 8, 8, 20, 20],
     "segment": [6, 1, 1, 20, 13, 20],
-    "pattern": [6, 6, 6],
-    "column": [1, 6, 10, 20, 13, 20],
-    "columns": [6, 6],
+    "pattern": [8, 6, 6, 6, 6],
+    "column": [1, 6, 10, 13, 20],
+    "columns": [8, 6, 6, 20],
     "param": [-32, 32, 32, -7],
+    "shifts": [-8, -8, -8, -8, -8, -8, -8, -8],
+    "short_param": [-32, 32],
     "table": [-32, -32],
     "conv_constants": [
         8,
@@ -62,6 +64,9 @@ WIDTHS = {
         1,
         1,
         6,
+        6,
+        1,
+        1,
         1,
         1,
     ],

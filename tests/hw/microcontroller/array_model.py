@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw.arch.commands import COLUMN, ROW
 from hw.arch.config import Config
+from hw.arch.patterns import COLUMN, ROW
 from hw.microcontroller.registers import ACTIVITY, MAP
 
 OFFSETS = {register.name: register.offset for register in MAP}

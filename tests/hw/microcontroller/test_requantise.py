@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.arch.commands import PARAM, Rounding
+from hw.arch.commands import Rounding
+from hw.arch.entries import PARAM
 from hw.post.processor import MODES_OF_WIDTH
 from tb.models.rounding_reference import (
     Config,

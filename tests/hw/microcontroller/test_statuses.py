@@ -12,22 +12,20 @@ from hw.arch.commands import (
     DESCRIPTOR_WORDS,
     INDEX,
     MAGIC,
-    PARAM,
     REGION,
     RESULT,
-    TABLE,
     VECTOR,
     Opcode,
     Rounding,
     Status,
     VectorOp,
     begin,
-    col_pattern_words,
     command,
-    row_pattern_words,
 )
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
+from hw.arch.entries import PARAM, TABLE
+from hw.arch.patterns import COLUMNS, PATTERN
 from sim.functional import FunctionalAccelerator
 from sw_driver.protocol.errors import LinkError
 from tests.hw.microcontroller.cases import CONFIG
@@ -42,6 +40,12 @@ def index(opcode: Opcode, first: int, count: int, length: int) -> list[int]:
     """A command that fills a memory with `length` words of 0."""
     descriptor = INDEX.pack({"first": first, "count": count})
     return command(opcode, descriptor, length=length) + [0] * length
+
+
+def payload(opcode: Opcode, words: list[int], count: int = 1) -> list[int]:
+    """A command that fills `count` entries from 0 on with these words."""
+    descriptor = INDEX.pack({"first": 0, "count": count})
+    return command(opcode, descriptor, length=len(words)) + words
 
 
 def region(opcode: Opcode, *, length: int = 0, tag: int = 0, **fields: int) -> list[int]:
@@ -79,9 +83,18 @@ AS_THE_EXECUTOR = {
     "length of PARAMS": begin(HASH) + index(Opcode.PARAMS, 0, 2, 2 * PARAM.words - 1),
     "length of TABLE": begin(HASH) + index(Opcode.TABLE, 0, 2, 2 * TABLE.words + 1),
     "row pattern": begin(HASH) + index(Opcode.ROWS, 0, 1, 5),
+    "place of a pattern": begin(HASH) + index(Opcode.COLS, CONFIG.control.col_patterns, 1, 2),
+    "long pattern": begin(HASH) + payload(Opcode.ROWS, [200, 0, 0]),
+    "pattern without words": begin(HASH) + payload(Opcode.ROWS, [2, 1, 0, 5], 2),
+    "pattern that is cut off": begin(HASH) + payload(Opcode.ROWS, [2, 1, 4, 1, 2], 2),
+    "pattern that does not come": begin(HASH) + payload(Opcode.COLS, [2, 1], 2),
+    "words after the last pattern": begin(HASH) + payload(Opcode.COLS, [2, 1, 2, 1, 5]),
     "parameter": begin(HASH) + index(Opcode.PARAMS, 63, 2, 2 * PARAM.words),
+    "length of SHORT_PARAMS": begin(HASH) + index(Opcode.SHORT_PARAMS, 0, 9, 10),
+    "short parameter": begin(HASH) + index(Opcode.SHORT_PARAMS, 63, 2, 3),
     "table entry": begin(HASH) + index(Opcode.TABLE, 256, 1, TABLE.words),
     "weight memory": begin(HASH) + index(Opcode.MEMORY, 128, 1, 1),
+    "words for channels": begin(HASH) + region(Opcode.LOAD, length=3, run=9, words=3, channels=2),
     "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
     "operation": begin(HASH) + vector(op=5),
     "mode": begin(HASH) + vector(op=VectorOp.MAX, mode=7),
@@ -212,7 +225,7 @@ def test_a_pass_that_never_ends_is_stuck(tmp_path: Path) -> None:
     ones = dict.fromkeys(("windows", "steps", "taps", "psums", "channels", "advance"), 1)
     rest = [0] * (DESCRIPTOR_WORDS[Opcode.CONV] - CONSTANTS.words)
     convolution = command(Opcode.CONV, CONSTANTS.pack(ones) + rest)
-    patterns = index(Opcode.ROWS, 0, 1, row_pattern_words(CONFIG.array.rows))
-    patterns += index(Opcode.COLS, 0, 1, col_pattern_words(CONFIG.array.cols))
+    patterns = payload(Opcode.ROWS, PATTERN.pack({"words": 2, "segments": 1}) + [0])
+    patterns += payload(Opcode.COLS, COLUMNS.pack({"words": 2, "columns": 1}) + [0])
     header, values = stuck(begin(HASH) + patterns + convolution, tmp_path)
     assert (header["status"], values) == (Status.WATCHDOG, [Opcode.CONV])

@@ -97,6 +97,12 @@ def _column(number, **fields):
     return lambda c, b, loops, rows, columns: columns["columns"][number].update(fields)
 
 
+def _one_psum(c, b, loops, rows, columns):
+    """All columns keep their psums in one place."""
+    for column in columns["columns"]:
+        column["psum"] = 0
+
+
 def _slot(**fields):
     return lambda c, b, loops, rows, columns: rows[0]["slots"][0].update(fields)
 
@@ -133,9 +139,9 @@ def _base(**fields):
         (lambda: small(_row(first=0)), "segment 0 and its head row 0 differ"),
         (lambda: small(_row(active=0)), "is not active"),
         (lambda: small(_column(1, tid=1)), "tid 1 must be below 1"),
-        (lambda: small(_column(1, active=0)), "just the first 4 columns must be active"),
+        (lambda: small(_column(1, active=0)), "all of the first 4 columns must be active"),
         (lambda: small(_column(1, output=0)), "is written twice"),
-        (lambda: small(_column(1, psum=0), before=1), "psum beat 0 is written twice"),
+        (lambda: small(_one_psum, before=1), "psum beat 0 is written twice"),
         (lambda: small(_column(3, base=1023), item_tag=1), "tag 1023 receive 0"),
         (lambda: small(_base(psum=4090), before=1), "psum beat 40.* is after the 2048 beats"),
         (lambda: small(_base(output=0)), "is written while earlier work may still read it"),
@@ -165,7 +171,7 @@ def test_missing_waits_for_a_store_are_seen():
     """STORE goes on beside later commands, which may not write what it reads."""
     x = values((1, 4, 4, 8))
     start = WordStream(CONFIG).load(x, 0).store((1, 4, 4, 8), 0, fence=False).words
-    for waits, fine in (({}, False), ({"older": True}, False), ({"stored": True}, True)):
+    for waits, fine in (({}, False), ({"older": 1}, False), ({"stored": True}, True)):
         stream = WordStream(CONFIG)
         stream.words = [*start]
         words = stream.load(x, 8, **waits).end().array()
@@ -182,8 +188,9 @@ def test_older_convolutions_are_told_from_the_newest():
     constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=6, q=4)
     for address, waits, fine in (
         (0, {}, False),
-        (0, {"older": True}, True),
-        (3000, {"older": True}, False),
+        (0, {"older": 1}, True),
+        (3000, {"older": 1}, False),
+        (0, {"older": 2}, False),
     ):
         stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(6, int))
         stream.load(x[None], 0).load(x[None], 3000)
@@ -215,8 +222,9 @@ def test_psums_written_late_may_not_be_read_early():
     x, w = values((4, 4, 8), 17), values((1, 1, 8, 4), 18)
     constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=4, q=4)
     loops[3]["psum"] = -1
+    bases["psum"] = 10
     for number, column in enumerate(columns["columns"]):
-        column["psum"] = 10 + 100 * number
+        column["psum"] = 100 * number
     stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(4, int))
     stream.load(x[None], 0).conv(constants, bases, loops, filters)
     with pytest.raises(SemanticsError, match="psum|read as a psum"):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from hw.arch import commands
 from hw.arch.commands import Opcode, Rounding, VectorOp
 from hw.arch.config import Config
+from hw.arch.entries import TABLE
 from hw.arch.program import layout
 from hw.arch.reciprocal import reciprocal
 from sim.functional import FunctionalAccelerator
@@ -31,7 +31,7 @@ def test_add_looks_up_both_tables():
     tables = values((256, 2), 23, -500, 500, np.int64) * 2
 
     def prepare(stream):
-        payload = layout.pack_records(commands.TABLE, {"left": tables[:, 0], "right": tables[:, 1]})
+        payload = layout.pack_records(TABLE, {"left": tables[:, 0], "right": tables[:, 1]})
         stream.indexed(Opcode.TABLE, 0, 256, payload).params([50], shift=-2)
 
     vector = {"right": 200, "right_row_stride": 6, "right_plane_stride": 30}
