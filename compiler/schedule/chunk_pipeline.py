@@ -241,7 +241,8 @@ class ChunkPipeline:
 class _Job:
     """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
-    number : of the tile; after : earlier chunks have added to the same psums; psums : beats of all blocks
+    number : of the tile; after : earlier chunks have added to the same psums
+    psums : beats of all blocks
     """
 
     plan: Plan

@@ -109,7 +109,7 @@ class LinkCounter:
         self._on_chip[layer, RESIDENT] += words * self._per_word
 
     def at_buffer(self, layer: int, access: Access, words: int) -> None:
-        """LOAD writes or STORE reads so many activations of the buffer: `LOADED`, `STORED`, `PLACED`."""
+        """LOAD writes or STORE reads so many words at the buffer: `LOADED`, `STORED`, `PLACED`."""
         self._on_chip[layer, access] += words
 
     def traffic(self, outputs: Collection[int]) -> dict[int, LayerTraffic]:

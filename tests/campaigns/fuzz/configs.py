@@ -94,7 +94,7 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in range(1, 6))
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4, 5))
     source = {
         name: stream
         for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST), added, strict=True)
