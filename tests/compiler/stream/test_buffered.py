@@ -90,7 +90,7 @@ def test_filters_are_loaded_in_parts_that_a_command_can_describe(dry: bool, widt
     links = 40_000 * (width // 32)
     words = np.arange(links, dtype=np.uint64)
     stream.load_filters(7, links, lambda: words)
-    _, step, _ = stream.finish()
+    _, step = stream.finish()
     loads = []
     for each in commands(step.words, dry=dry):  # type: ignore[union-attr]
         if int(each[0]) & 0x1F == Opcode.LOAD:
