@@ -115,11 +115,11 @@ def place_filters_of(
     after = goal.figure(
         replace(
             moves,
-            filters=total - kept + links - first,
-            exposed=moves.exposed + first + _LOAD_WORDS * len(places),
+            filters=total - kept + links - (first if moves.words else 0) + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + (first if moves.words else 0),
             reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
         ),
         computing,
         Accesses.of({RESIDENT: kept * LINK_WORD_BITS // config.array.data_width}),
     )
-    return places if after < before else {}
+    return places if after <= before else {}
