@@ -69,10 +69,12 @@ def test_filters_that_are_needed_again_cross_the_link_once() -> None:
     assert not any(layer.accesses[READ] for layer in streamed.layers)
 
 
-def test_a_fast_link_does_not_pay_for_what_hides_behind_computing() -> None:
-    """With cycles as the goal, these layers stream: nothing waits for their filters."""
-    cycles = [predict(small_program("cycles", **{"buffer.filters": on})) for on in (False, True)]
-    assert cycles[0].cycles == cycles[1].cycles
+def test_cycles_suffer_little_where_a_fast_link_hides_filters_anyway() -> None:
+    """With cycles as the goal the buffer serves where it costs none by the estimate."""
+    cycles = [
+        predict(small_program("cycles", **{"buffer.filters": on})).cycles for on in (False, True)
+    ]
+    assert cycles[1] <= 1.01 * cycles[0]
 
 
 @pytest.mark.parametrize("width", [64, 128])
