@@ -116,12 +116,8 @@ def place_filters_of(
     after = goal.figure(
         replace(
             moves,
-            filters=total
-            - kept
-            + links
-            - (first if moves.words else 0)
-            + _LOAD_WORDS * len(places),
-            exposed=moves.exposed + (first if moves.words else 0),
+            filters=total - kept + links - exposed + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + exposed,
             reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
         ),
         computing,
