@@ -97,6 +97,7 @@ class ArrayModel:
         self.segments: list[Segment] = []
         self.shape: Shape | None = None
         self.products = 0
+        self.released = True  # the pass before has left no filters in the PEs
         self.activity = dict.fromkeys(ACTIVITY, 0)
 
     # ---- passes -------------------------------------------------------------------------------
@@ -118,6 +119,8 @@ class ArrayModel:
         rows = {i: ROW.unpack([self._table("ROW", i)]) for i in range(self.config.array.rows)}
         rows = {i: row for i, row in rows.items() if row["active"]}
         self.segments = self._segments(rows, bool(windows >> 31))
+        before = {} if self.released else self.columns
+        self.released = bool(windows >> 30 & 1)
         self.columns = {}
         for j in range(self.config.array.cols):
             column = COLUMN.unpack([self._table("COLUMN", j)])
@@ -133,6 +136,10 @@ class ArrayModel:
                         for i, row in rows.items()
                     }
                 )
+        for j, column in before.items():
+            for i, pe in column.pes.items():
+                self.columns[j].pes[i].filters = pe.filters
+                self.columns[j].pes[i].loaded = pe.loaded
 
     def _segments(self, rows: dict[int, dict[str, int]], zero: bool) -> list[Segment]:
         segments, head = [], None
