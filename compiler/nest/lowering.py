@@ -25,11 +25,12 @@ from compiler.nest.patterns import (
 )
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts
+from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, wrapped
 from compiler.stream.resident import NOTHING, Filters
-from compiler.stream.stream import Nest, StreamBuilder
+from compiler.stream.stream import StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.program import Words
 from hw.arch.program.layout import filter_words, psum_floor

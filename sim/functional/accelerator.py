@@ -10,12 +10,12 @@ from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
     COMMAND_SET_VERSION,
-    DESCRIPTOR_WORDS,
     HEADER,
     INDEX,
     MAGIC,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -23,6 +23,7 @@ from hw.arch.commands import (
     Status,
     VectorOp,
     checksum,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
@@ -42,7 +43,7 @@ from hw.arch.program.layout import (
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
-from sim.functional.nest import decode_convolution
+from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
@@ -99,6 +100,7 @@ class FunctionalAccelerator:
         self._begun = False
         self._guest = False  # the program only wants to know who is there
         self._number = 0
+        self._convolution: ConvDescriptor | None = None  # of the CONV before
         self._unsupported = {Opcode.TABLE} if config.array.data_width != 8 else set()
         if not config.buffer.weight_memory:
             self._unsupported |= {Opcode.MEMORY}
@@ -186,7 +188,7 @@ class FunctionalAccelerator:
         if fields["hash"] != self._hash and not self._guest:
             raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
         self._begun = True
-        self._number = 0
+        self._number, self._convolution = 0, None
         if self.state.contents is not None:
             self.state.contents.begin()
         return True
@@ -209,10 +211,12 @@ class FunctionalAccelerator:
         if self._guest and opcode not in (Opcode.IDENTIFY, Opcode.END):
             self._take(1)
             raise _CommandError(Status.BAD_CONFIGURATION, opcode)
-        size = 1 + DESCRIPTOR_WORDS[opcode]
+        size = 1 + descriptor_words(opcode, self._input[1 : 1 + START.words].tolist())
         if len(self._input) < size:
             return False
         descriptor = self._input[1:size].tolist()
+        if len(descriptor) < descriptor_words(opcode, descriptor):
+            return False
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
             raise _CommandError(Status.BAD_CHECKSUM, total)
@@ -376,7 +380,8 @@ class FunctionalAccelerator:
         self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        run_convolution(self.state, decode_convolution(descriptor), payload, tag)
+        self._convolution = decode_convolution(descriptor, self._convolution)
+        run_convolution(self.state, self._convolution, payload, tag)
 
     def _vector(self, descriptor: list[int], payload: Words, tag: int) -> None:
         vector = VECTOR.unpack(descriptor)

@@ -70,9 +70,7 @@ class Tally(Generic[Key]):
 
     def divided(self, divisor: int, chosen: Callable[[Key], bool]) -> Self:
         """The amounts of the chosen keys divided, rounded down; those of others as they are."""
-        divided = (
-            amount // divisor if chosen(key) else amount for key, amount in self.items()
-        )
+        divided = (amount // divisor if chosen(key) else amount for key, amount in self.items())
         return type(self)(self.keys, divided)
 
     def __eq__(self, other: object) -> bool:

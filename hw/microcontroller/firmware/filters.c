@@ -4,7 +4,7 @@
 #define BEATS_PER_WORD (8 / NOC_FILTER)
 
 void announce_filters(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 beats = s.pattern.filters * s.columns.groups * constants->filter_beats;
     u32 words = (beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD;
     s.events[COUNTER_FILTER_WORDS] += words;
@@ -16,9 +16,9 @@ void announce_filters(void) {
 }
 
 void send_filters(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 filters = s.pattern.filters, groups = s.columns.groups;
-    const u32 *resident = weights[s.now.conv.bases.weights & WEIGHTS_MASK];
+    const u32 *resident = weights[s.conv.bases.weights & WEIGHTS_MASK];
 #if WEIGHT_ZERO_POINTS
     u32 flip = constants->weight_signed << 7, zero = flip + constants->weight_zero;
 #endif
