@@ -10,9 +10,10 @@ from hw.arch.config.file import render_toml
 from rowforge.configs import preset
 
 CHIP, INT8 = "eyeriss_v1", "eyeriss_v1_int8"
-MODEL, RTL, TINY = "model", "rtl", "tiny"
+MODEL, ENERGY, RTL, TINY = "model", "energy", "rtl", "tiny"
 GROUPS = {
     MODEL: "by the mapper's model, in two or three minutes",
+    ENERGY: "accesses and energy beside the published ones, in a minute",
     RTL: "the CONV layers of AlexNet and crops of VGG-16's on the RTL, in about an hour",
     TINY: "the MLPerf Tiny models on the RTL, in some minutes; needs --models",
 }
@@ -106,6 +107,20 @@ BENCHMARKS = (
         Benchmark(name=f"{name}_int8", arguments=("estimate", name), preset=INT8)
         for name in NETWORKS
     ),
+    Benchmark(
+        name="alexnet_energy",
+        group=ENERGY,
+        arguments=("reproduce", "alexnet", "--objective", "energy"),
+    ),
+    *(
+        Benchmark(
+            name=f"{name}_chip",
+            group=ENERGY,
+            arguments=("reproduce", name, "--schedule", "chip"),
+        )
+        for name in ("alexnet", "vgg16")
+    ),
+    Benchmark(name="energy_study", group=ENERGY, arguments=("reproduce", "energy")),
     Benchmark(name="alexnet_rtl", group=RTL, arguments=("reproduce", "alexnet", "--rtl")),
     Benchmark(
         name="vgg16_rtl",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from benchmarks.results import ROOT
 
-PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "layers.md")
+PAGES = tuple(ROOT / "docs" / name for name in ("performance.md", "layers.md", "energy.md"))
 _MARKED = re.compile(r"<!-- table: (?P<name>[^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
 
 

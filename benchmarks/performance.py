@@ -1,6 +1,7 @@
-"""Measures, keeps the results in docs/results/, renders docs/performance.md and docs/layers.md.
+"""Measures, keeps the results in docs/results/, renders the pages of figures and their pictures.
 
 python -m benchmarks.performance                        # all that the model tells, in minutes
+python -m benchmarks.performance --group energy         # what is accessed, and what it costs
 python -m benchmarks.performance --group rtl            # the published networks on the RTL
 python -m benchmarks.performance --group tiny --models FOLDER
 python -m benchmarks.performance alexnet vgg16          # some measurements by name
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.commands import BENCHMARKS, GROUPS, MODEL, TINY, Benchmark
+from benchmarks.energy_tables import energy_pictures, energy_tables
 from benchmarks.page import PAGES, render_all
 from benchmarks.results import BenchmarkError, load_all, measure, save
 from benchmarks.tables import tables
@@ -40,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def render_page() -> None:
-    """Bring the page up to date with the kept results."""
-    for page, text in zip(PAGES, render_all(tables(load_all())), strict=True):
-        page.write_text(text, encoding="utf-8")
+    """Bring pages and pictures up to date with the kept results."""
+    results = load_all()
+    texts = render_all({**tables(results), **energy_tables(results)})
+    for path, text in (*zip(PAGES, texts, strict=True), *energy_pictures(results).items()):
+        path.write_text(text, encoding="utf-8")
 
 
 def _chosen(names: Sequence[str], group: str) -> list[Benchmark]:

@@ -11,8 +11,12 @@ from compiler.options import DEFAULTS, CompileOptions
 from compiler.stream.traffic import Transfers
 from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
+from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
+from rowforge.energy.document import add_energy
+from rowforge.energy.layer_tally import layer_tally
+from rowforge.reports.energy_text import energy_text
 from rowforge.reports.published import chip_link_rate
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
@@ -30,6 +34,7 @@ def estimate(
     options: CompileOptions = DEFAULTS,
     *,
     batch: int | None = None,
+    table: Technology | None = None,
 ) -> dict[str, Any]:
     """The report of a model file or of a built-in shape list, without making a program.
 
@@ -39,6 +44,7 @@ def estimate(
     config : Config
     options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
+    table : prices of accesses, the normalised ones if None
 
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
@@ -47,9 +53,14 @@ def estimate(
         raise RowforgeError(UNMODELLED)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
-    layers = estimate_graph(_graph(model, config, batch), config, options)
+    graph = _graph(model, config, batch)
+    layers = estimate_graph(graph, config, options)
     progress.clear()
-    return document(config, [estimate_row(config, layer) for layer in layers])
+    report = document(config, [estimate_row(config, layer) for layer in layers])
+    tallies = [layer_tally(layer) for layer in layers]
+    items = graph.tensors[graph.inputs[0]].shape[0]
+    add_energy(config, report, tallies, table or technology(), inferences=items)
+    return report
 
 
 def _graph(model: str, config: Config, batch: int | None) -> Graph:
@@ -170,10 +181,12 @@ def idle_text(report: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {reason}" for name, reason in idle if reason]
 
 
-def text(report: Mapping[str, Any]) -> str:
-    """The report for a reader."""
+def text(report: Mapping[str, Any], *, layer_energy: bool = False) -> str:
+    """The report for a reader; `layer_energy`: with the energy of every layer."""
     rows = text_rows(report)
     parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
     if lines := idle_text(report):
         parts.append("\n".join(["idle PEs:", *(f"  {line}" for line in lines)]))
+    if energy := energy_text(report, layers=layer_energy):
+        parts.append(energy)
     return "\n\n".join(parts)

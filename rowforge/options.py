@@ -6,9 +6,17 @@ from pathlib import Path
 from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
 from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
+from hw.arch.energy import (
+    DEFAULT_TECHNOLOGY,
+    Technology,
+    read_technology,
+    technology,
+    technology_names,
+)
 from hw.arch.errors import RowforgeError
 from hw.emit.prefix import PREFIX, check_prefix
 from rowforge.configs import load_config, preset, preset_names
+from rowforge.outputs import check_energy_files
 
 
 def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -44,6 +52,49 @@ def add_objective(parser: argparse.ArgumentParser) -> None:
         help="what schedules and mappings minimise: cycles over a link of link.rate, words moved, "
         "energy, or its product with cycles (default: %(default)s)",
     )
+
+
+def add_energy_options(parser: argparse.ArgumentParser) -> None:
+    """`--technology` and files about energy, of everything that reports it."""
+    parser.add_argument(
+        "--technology",
+        metavar="NAME|F.toml",
+        help="prices of accesses: a table by name or from a file, whose energy is also shown layer "
+        f"by layer: {', '.join(technology_names())} (default: {DEFAULT_TECHNOLOGY})",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="F.svg",
+        help="draw the energy of levels and layers as stacked bars",
+    )
+    parser.add_argument(
+        "--roofline",
+        type=Path,
+        metavar="F.svg",
+        help="draw MACs a cycle over MACs a link byte, layer by layer, under the roofs of "
+        "multipliers and link",
+    )
+    parser.add_argument(
+        "--export-accesses",
+        type=Path,
+        metavar="FILE",
+        help="write the counts of accesses: .yaml as Accelergy's action counts, .json by layer as "
+        "ZigZag's word accesses",
+    )
+
+
+def chosen_technology(args: argparse.Namespace) -> Technology:
+    """The table that the options name; `RowforgeError` if there is none or it is wrong.
+
+    Also refuses, before anything runs, names of files that do not say what they hold.
+    """
+    check_energy_files(args)
+    if args.technology is None:
+        return technology()
+    if args.technology.endswith(".toml"):
+        return read_technology(Path(args.technology))
+    return technology(args.technology)
 
 
 def add_prefix(parser: argparse.ArgumentParser) -> None:

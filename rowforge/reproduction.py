@@ -7,16 +7,20 @@ from typing import Any
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.networks import choose_layers, conv_layers
 from hw.arch.config import Config
+from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
+from rowforge.energy.document import add_energy
+from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.estimation import estimate_row, estimate_total
+from rowforge.reports.energy_text import energy_text
 from rowforge.reports.published import (
     PES,
-    PUBLISHED,
     Measured,
     PublishedNetwork,
     chip_link_rate,
     cycles_in_ms,
     cycles_of_ms,
+    published_network,
 )
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
@@ -32,13 +36,6 @@ RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact mod
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
 
 
-def published_network(name: str) -> PublishedNetwork:
-    """The published table of a network; `RowforgeError` if there is none."""
-    if name not in PUBLISHED:
-        raise RowforgeError(f"network must be one of {', '.join(PUBLISHED)}, not {name!r}")
-    return PUBLISHED[name]
-
-
 def reproduce(
     name: str,
     config: Config,
@@ -47,6 +44,7 @@ def reproduce(
     layers: str | None = None,
     exact: bool = False,
     rtl: bool = False,
+    prices: Technology | None = None,
 ) -> dict[str, Any]:
     """Our figures beside the published ones.
 
@@ -63,6 +61,8 @@ def reproduce(
     exact : count cycles by the exact model in place of the mapper's estimate, over both links; a
         second for a million cycles
     rtl : also run the layers on the RTL with random data, large ones cropped
+    prices : of accesses, the normalised ones if None. Products of activations that are zero are
+        skipped, by the published shares.
     """
     table = published_network(name)
     if config.control.microcontroller:
@@ -81,7 +81,14 @@ def reproduce(
         total["rtl"] = _rtl_total([row["rtl"] for row in rows])
     counts = COUNTS + (EXACT if exact else ESTIMATED)
     counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
-    return {"counts": counts, "layers": rows, "total": total}
+    document = {"counts": counts, "layers": rows, "total": total}
+    tallies = [_tally(work, table.layers[work.shape.name]) for work in works]
+    add_energy(config, document, tallies, prices or technology(), inferences=table.batch)
+    return document
+
+
+def _tally(work: Workload, measured: Measured) -> LayerTally:
+    return layer_tally(work.layer, gated_macs=round(work.layer.macs * measured.zeros))
 
 
 def _rows(
@@ -256,10 +263,11 @@ def rtl_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def text(report: Mapping[str, Any]) -> str:
-    """The report for a reader."""
+def text(report: Mapping[str, Any], *, layer_energy: bool = False) -> str:
+    """The report for a reader; `layer_energy`: with the energy of every layer."""
     rows = text_rows(report)
     parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
     if runs := rtl_rows(report):
         parts.append(text_table(used(RTL_COLUMNS, runs), runs))
+    parts.append(energy_text(report, layers=layer_energy))
     return "\n\n".join(parts)

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
 from hw.arch.config.file import RECOMPILE, config_hash, differences
-from hw.arch.counters import COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
 from hw.arch.program.layout import box_words, link_words, pack_load, store_box
@@ -113,7 +113,8 @@ class Runtime:
             words = program.memory_stream()
             self.link.send(words)
             results = ResultReader(self.link)
-            results.expect(ResultBlock.COUNTERS, COUNTERS.words, lambda words: None)
+            counters = counter_block(program.config).words
+            results.expect(ResultBlock.COUNTERS, counters, lambda words: None)
             results.receive_until(results.expect(ResultBlock.STATUS, 1, lambda words: None))
             self._memory = image
             return len(words)
@@ -228,7 +229,7 @@ class _Run:
                 self._link.send(step.words)
                 self._results.expect(
                     ResultBlock.COUNTERS,
-                    COUNTERS.words,
+                    counter_block(self._program.config).words,
                     lambda words: self._count(step.layer, words),
                 )
             case Host():
@@ -263,8 +264,9 @@ class _Run:
 
     def _count(self, layer: int, words: Words) -> None:
         """Add a counter block to what the layer has already."""
-        total = self.counters.setdefault(layer, dict.fromkeys(COUNTERS.offsets, 0))
-        for name, value in COUNTERS.unpack(words.tolist()).items():
+        block = counter_block(self._program.config)
+        total = self.counters.setdefault(layer, dict.fromkeys(block.offsets, 0))
+        for name, value in block.unpack(words.tolist()).items():
             total[name] += value
 
     def _host(self, step: Host) -> None:

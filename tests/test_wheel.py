@@ -41,6 +41,7 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
         "rowforge/models/digits_test.npz",
         "sim/rtl_harness.cpp",
         "hw/arch/commands.py",
+        "hw/arch/energy/technologies/normalised.toml",
         "tb/README.md",
         "tb/standalone/Makefile",
     ):

@@ -5,14 +5,16 @@ from typing import Any
 from compiler.mapper.space import Plan
 from hw.arch.accesses import DataType, Level
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.energy import technology
 
 SPARING = "sparing cycles"
 
-PRICES = {Level.NETWORK: 2, Level.BUFFER: 6, Level.LINK: 200}
-"""What a 16-bit access costs at each level, in accesses of a register file.
+PRICES = {
+    level: technology().level_price(level) for level in (Level.NETWORK, Level.BUFFER, Level.LINK)
+}
+"""What a 16-bit access costs at each level, by the normalised table (`hw.arch.energy`).
 
-The normalised table of the Eyeriss papers. MACs and scratchpads are left out: their accesses are
-not counted yet.
+MACs and scratchpads are left out: the mapper does not count their accesses.
 """
 
 _TIES = 1e-4  # weight of the figure that breaks ties

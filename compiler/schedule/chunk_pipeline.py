@@ -55,7 +55,7 @@ class ChunkPipeline:
         self.stream, self.operation, self.tiling = stream, operation, tiling
         self.config = stream.config
         self.source, self.target = tensors
-        self.inputs = Slots(self.config, space.top, tiling.ifmap_words, 2)
+        self.inputs = Slots(self.config, space.top, tiling.ifmap_words, tiling.buffers)
         self.results = Slots(self.config, self.inputs.end, tiling.result_words, 1)
         space.check_fits(self.results.end, tiling.groups)
         check_count(operation, tiling.size)

@@ -37,7 +37,8 @@ class ChunkTiling:
     """A schedule by chunks.
 
     size : of an output tile; chunk : channels of a chunk, a divisor of all
-    ifmap_words : buffer words of one chunk; there are two buffers
+    ifmap_words : buffer words of one chunk
+    buffers : for chunks; with three, loading never waits for the chunk before the present one
     result_words : buffer words for finished results
     groups : psum groups that the tiles use; total : estimated cycles; figure : by the goal
     """
@@ -45,6 +46,7 @@ class ChunkTiling:
     size: Shape4
     chunk: int
     ifmap_words: int
+    buffers: int
     result_words: int
     groups: int
     total: int
@@ -208,6 +210,7 @@ def _weighed(
         size=size,
         chunk=chunk,
         ifmap_words=part,
+        buffers=3 if 3 * part + results <= space.limit(groups) else 2,
         result_words=results,
         groups=groups,
         total=goal.cycles(moves, computing),

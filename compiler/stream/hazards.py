@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+MOST_NEWER = 3  # CONV commands that a wait for older ones may leave
+
 Span: TypeAlias = tuple[int, int]  # half-open range of buffer words
 
 
@@ -29,13 +31,16 @@ class BufferAccess:
 
 @dataclass(frozen=True)
 class Wait:
-    """Flags of a header: wait for everything, for all CONV but the newest, for all STORE."""
+    """Flags of a header: wait for everything, for CONV commands, for all STORE.
+
+    older : for all CONV but so many newest ones; 0: for none
+    """
 
     fence: bool = False
-    older: bool = False
+    older: int = 0
     stored: bool = False
 
-    def flags(self) -> dict[str, bool]:
+    def flags(self) -> dict[str, int]:
         """The flags by name."""
         return {"fence": self.fence, "older": self.older, "stored": self.stored}
 
@@ -60,9 +65,10 @@ class HazardTracker:
     def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""
         stored = any(each.conflicts(access) for each in self._stores)
-        newest = bool(self._convs) and self._convs[-1][0].conflicts(access)
-        older = any(each.conflicts(access) for each, _ in self._convs[:-1])
-        return Wait(fence=newest, older=older and not newest, stored=stored and not newest)
+        newer = self._newer([each.conflicts(access) for each, _ in self._convs])
+        if newer == 0:
+            return Wait(fence=True)
+        return Wait(older=newer or 0, stored=stored)
 
     def wait_conv(self, access: BufferAccess) -> tuple[Wait, bool]:
         """What a CONV has to wait for, and whether it needs `sync`: it reads what the newest makes.
@@ -70,16 +76,22 @@ class HazardTracker:
         A CONV that must wait for older ones only is held back whole: they end soon.
         """
         stored = any(each.conflicts(access) for each in self._stores)
-        sync = bool(self._convs) and self._convs[-1][1] and self._convs[-1][0].conflicts(access)
-        older = any(open_ and each.conflicts(access) for each, open_ in self._convs[:-1])
-        return Wait(older=older and not sync, stored=stored), sync
+        newer = self._newer([open_ and each.conflicts(access) for each, open_ in self._convs])
+        return Wait(older=newer or 0, stored=stored), newer == 0
+
+    @staticmethod
+    def _newer(conflicts: list[bool]) -> int | None:
+        """CONV commands after the newest one that conflicts, as far as a header can tell."""
+        if not any(conflicts):
+            return None
+        return min(conflicts[::-1].index(True), MOST_NEWER)
 
     def waited(self, wait: Wait) -> None:
         """A command with these flags has been emitted."""
         if wait.fence:
             self._convs.clear()
         if wait.older:
-            del self._convs[:-1]
+            del self._convs[: -wait.older]
         if wait.fence or wait.stored:
             self._stores.clear()
 

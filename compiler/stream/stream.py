@@ -11,8 +11,8 @@ from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LayerTraffic, LinkCounter
-from hw.arch.accesses import DataType, Direction
+from compiler.stream.traffic import LOADED, STORED, LayerTraffic, LinkCounter
+from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     INDEX,
     REGION,
@@ -26,6 +26,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
 from hw.arch.program.layout import (
+    box_words,
     channels_per_word,
     pack_params,
     region,
@@ -171,6 +172,7 @@ class StreamBuilder:
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
+            self._at_buffer(LOADED, part, surface)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))
             wait = NO_WAIT
@@ -185,6 +187,7 @@ class StreamBuilder:
             self._count(len(words))
             self._count(1, direction=Direction.WRITE)
             self._count(length, DataType.OUTPUT, Direction.WRITE, tensor=tensor)
+            self._at_buffer(STORED, part, surface)
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
@@ -204,6 +207,10 @@ class StreamBuilder:
         payload = length if opcode is Opcode.LOAD else 0
         words = self._header(opcode, REGION.pack(fields), payload, wait)
         return np.array(words, dtype=np.uint64), length
+
+    def _at_buffer(self, access: Access, box: Box, surface: Surface) -> None:
+        words = box_words(self.config, box, raw=surface.raw)
+        self._link.at_buffer(self.layer, access, words * self.config.lanes)
 
     def query(self) -> None:
         """Asks for the counters of the layer.
@@ -291,7 +298,7 @@ class StreamBuilder:
         wait: Wait = NO_WAIT,
     ) -> None:
         data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
-        self._append(self._header(opcode, descriptor, len(payload), wait), data)
+        self._append(self._header(opcode, descriptor, len(payload), wait))
         self._append(payload, data)
 
     def _header(

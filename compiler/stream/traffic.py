@@ -12,6 +12,10 @@ from hw.arch.config import LINK_WORD_BITS, Config
 RESIDENT = Access(Level.BUFFER, DataType.FILTER, Direction.READ)
 """Filters that the weight memory holds, as `hw.arch.accesses.resident_bytes` counts them."""
 
+LOADED = Access(Level.BUFFER, DataType.IFMAP, Direction.WRITE)
+STORED = Access(Level.BUFFER, DataType.OFMAP, Direction.READ)
+"""What LOAD and STORE move at the buffer."""
+
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
 
@@ -54,8 +58,8 @@ class Transfers:
 class LayerTraffic:
     """What the commands of a layer move.
 
-    accesses : link words by type and direction, and filters that are read on the chip in their
-        place
+    accesses : link words by type and direction, filters that are read on the chip in their place,
+        and what LOAD and STORE move at the buffer
     transfers : when the link words move
     """
 
@@ -79,7 +83,7 @@ class LinkCounter:
     def __init__(self, config: Config) -> None:
         self._per_word = LINK_WORD_BITS // config.array.data_width  # weights of a link word
         self._moved: defaultdict[tuple[Any, ...], int] = defaultdict(int)  # fields of `_Moved`
-        self._resident: defaultdict[int, int] = defaultdict(int)
+        self._on_chip: defaultdict[tuple[int, Access], int] = defaultdict(int)
 
     def count(
         self,
@@ -99,7 +103,11 @@ class LinkCounter:
 
     def stay(self, layer: int, words: int) -> None:
         """Filters that would be so many link words are read on the chip."""
-        self._resident[layer] += words
+        self._on_chip[layer, RESIDENT] += words * self._per_word
+
+    def at_buffer(self, layer: int, access: Access, words: int) -> None:
+        """LOAD writes or STORE reads so many activations of the buffer: `LOADED`, `STORED`."""
+        self._on_chip[layer, access] += words
 
     def traffic(self, outputs: Collection[int]) -> dict[int, LayerTraffic]:
         """What was counted, by layer; the program is complete.
@@ -125,8 +133,8 @@ class LinkCounter:
             data = DataType.SPILL if (kind.tensor, kind.direction) in spills else kind.data
             words[kind.layer][Access(Level.LINK, data, kind.direction)] += count
             times[kind.layer][_time(kind)] += count
-        for layer, count in self._resident.items():
-            words[layer][RESIDENT] += count * self._per_word
+        for (layer, access), count in self._on_chip.items():
+            words[layer][access] += count
         return {
             layer: LayerTraffic(Accesses.of(found), Transfers(**times[layer]))
             for layer, found in words.items()

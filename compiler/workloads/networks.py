@@ -1,9 +1,9 @@
 """Shape lists of well-known networks, as graphs of convolutions without weights of their own.
 
-Sources: AlexNet (Krizhevsky 2012, grouped), VGG-16 (Simonyan 2015), ResNet-50 v1 (He 2016),
-MobileNetV1 (Howard 2017), FastDepth (Wofk 2019, pruned). Only multiply-accumulate layers are
-listed; one that does not fit after its predecessor (pooling, upsampling, branches) reads an input
-of its own.
+Sources: AlexNet (Krizhevsky 2012, grouped), VGG-16 (Simonyan 2015), GoogLeNet (Szegedy 2015),
+ResNet-50 v1 (He 2016), MobileNetV1 (Howard 2017), FastDepth (Wofk 2019, pruned). Only
+multiply-accumulate layers are listed; one that does not fit after its predecessor (pooling,
+upsampling, branches) reads an input of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,6 +36,36 @@ def vgg16() -> Iterator[LayerShape]:
     yield LayerShape("fc6", 7, 512, 4096, 7)
     yield LayerShape("fc7", 1, 4096, 4096, 1)
     yield LayerShape("fc8", 1, 4096, 1000, 1)
+
+
+def googlenet() -> Iterator[LayerShape]:
+    """Without the two auxiliary classifiers of training."""
+    yield LayerShape("conv1", 224, 3, 64, 7, 2, 3)
+    yield LayerShape("conv2_reduce", 56, 64, 64, 1)
+    yield LayerShape("conv2", 56, 64, 192, 3, 1, 1)
+    # 1 x 1, before 3 x 3, 3 x 3, before 5 x 5, 5 x 5, after pooling
+    stages = {
+        28: ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
+        14: (
+            *((192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64)),
+            *((112, 144, 288, 32, 64, 64), (256, 160, 320, 32, 128, 128)),
+        ),
+        7: ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
+    }
+    C = 192
+    for stage, (H, blocks) in enumerate(stages.items(), start=3):
+        for letter, (one, reduce3, three, reduce5, five, pooled) in zip(
+            "abcde", blocks, strict=False
+        ):
+            name = f"inception{stage}{letter}"
+            yield LayerShape(f"{name}_1x1", H, C, one, 1)
+            yield LayerShape(f"{name}_reduce3", H, C, reduce3, 1)
+            yield LayerShape(f"{name}_3x3", H, reduce3, three, 3, 1, 1)
+            yield LayerShape(f"{name}_reduce5", H, C, reduce5, 1)
+            yield LayerShape(f"{name}_5x5", H, reduce5, five, 5, 1, 2)
+            yield LayerShape(f"{name}_pooled", H, C, pooled, 1)
+            C = one + three + five + pooled
+    yield LayerShape("fc", 1, C, 1000, 1)
 
 
 def resnet50() -> Iterator[LayerShape]:
@@ -107,6 +137,7 @@ def fastdepth() -> Iterator[LayerShape]:
 NETWORKS = {
     "alexnet": alexnet,
     "vgg16": vgg16,
+    "googlenet": googlenet,
     "resnet50": resnet50,
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v1_0.5_128": mobilenet_v1_small,

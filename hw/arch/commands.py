@@ -71,10 +71,10 @@ HEADER = Struct(
     (
         Field("opcode", 5, "what to do (`Opcode`)"),
         Field("fence", 1, "start only when all earlier work is done"),
-        Field("older", 1, "start only when every CONV but the newest is done"),
+        Field("older", 2, "0, or start only when every CONV but so many newest ones is done"),
         Field("stored", 1, "start only when every STORE is done"),
         Field("tag", 16, "layer number, repeated in result blocks"),
-        Field("length", 24, "payload words after the descriptor"),
+        Field("length", 23, "payload words after the descriptor"),
         Field("checksum", 16, "folded sum of the header (with 0 here) and the descriptor words"),
     ),
     "The first word of a command.",
@@ -314,7 +314,7 @@ def checksum(header: int, descriptor: Sequence[int]) -> int:
 
 
 def command(
-    opcode: Opcode, descriptor: Sequence[int] = (), *, length: int = 0, tag: int = 0, **waits: bool
+    opcode: Opcode, descriptor: Sequence[int] = (), *, length: int = 0, tag: int = 0, **waits: int
 ) -> list[int]:
     """Header and descriptor words of a command whose payload of `length` words follows.
 

@@ -26,3 +26,31 @@ COUNTERS = Struct(
     ),
     "Payload of a counter block: what happened since the last COUNTERS command (or reset).",
 )
+"""The counters of every accelerator."""
+
+ACCESS_COUNTERS = tuple(
+    Field(name, _WIDTH, doc)
+    for name, doc in (
+        ("ifmap_spad_reads", "operands read from ifmap scratchpads, once for all steps of a word"),
+        ("ifmap_spad_writes", "operands written to ifmap scratchpads, one for each PE"),
+        ("filter_spad_reads", "rows of noc.filter weights read from filter scratchpads"),
+        ("filter_spad_writes", "such rows written, one for each PE"),
+        ("psum_spad_reads", "words of pe.macs psums read from psum scratchpads"),
+        ("psum_spad_writes", "such words written, the zeros that begin a sum included"),
+        ("psum_hops", "such words that a PE took from the one below"),
+        ("psums_fed", "such words that PEs took from the buffer"),
+        ("psums_collected", "such words that left the array"),
+        ("ifmap_words_sent", "operands sent on the ifmap network, each once"),
+        ("filter_words_resident", "64-bit words of filters read from the weight memory"),
+        ("glb_act_write_lanes", "activations written to the buffer with results"),
+        ("glb_vector_reads", "buffer words that the vector engine read"),
+        ("glb_load_writes", "buffer words written by LOAD"),
+        ("glb_store_reads", "buffer words read by STORE"),
+        ("link_table_words", "payload of PARAMS and TABLE, 64-bit words"),
+        ("link_filter_words", "payload of CONV"),
+        ("link_memory_words", "payload of MEMORY"),
+        ("link_load_words", "payload of LOAD"),
+        ("link_store_words", "payload of data blocks"),
+    )
+)
+"""Counters of single kinds of access, which `control.access_counters` adds to the block."""

@@ -20,7 +20,7 @@ class ActivityCount(data.StructLayout):
 
     def __init__(self, config: Config):
         pes = range(config.array.rows * config.array.cols + 1)
-        super().__init__(dict.fromkeys(pe_kind(config).EVENTS, pes))
+        super().__init__(dict.fromkeys(pe_kind(config).events(config), pes))
 
 
 class PEArray(Block):
@@ -147,7 +147,7 @@ class PEArray(Block):
     def _count(self, m: Module, pes) -> None:
         """Sum the PEs' events by column, then over the columns, with registers before, between and
         after."""
-        for name in pe_kind(self.config).EVENTS:
+        for name in pe_kind(self.config).events(self.config):
             sums = []
             for col in range(self.config.array.cols):
                 events = Signal(

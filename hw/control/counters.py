@@ -7,14 +7,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.arch.config import LINK_WORD_BITS
-from hw.arch.counters import COUNTERS
 from hw.base.block import Block
 
 COUNTER_BITS = 48
 
 
 class Counters(Block):
-    """One counter for every field of `COUNTERS`, each adding its increment every cycle.
+    """One counter for every name in `widths`, in this order, each adding its increment every cycle.
 
     A counter has a few low bits of its own. They are added to its sum, in a memory, once in as many
     cycles as there are counters: one adder serves all of them.
@@ -27,7 +26,7 @@ class Counters(Block):
         Set all counters to zero.
     hold : in, 1
         Stand still, to be read.
-    index : in, ceil_log2(len(COUNTERS.fields))
+    index : in, ceil_log2(len(widths))
         Place in the counter block.
     value : out, LINK_WORD_BITS
         While `hold`, the counter at that place, a cycle after `index`.
@@ -39,7 +38,7 @@ class Counters(Block):
                 "increments": In(data.StructLayout(dict(widths))),
                 "clear": In(1),
                 "hold": In(1),
-                "index": In(ceil_log2(len(COUNTERS.fields))),
+                "index": In(ceil_log2(len(widths))),
                 "value": Out(LINK_WORD_BITS),
             }
         )
@@ -47,7 +46,7 @@ class Counters(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        names = [field.name for field in COUNTERS.fields]
+        names = list(self.widths)
         turns = ceil_log2(len(names))
         m.submodules.sums = sums = Memory(shape=COUNTER_BITS, depth=1 << turns, init=[])
         read, write = sums.read_port(domain="comb"), sums.write_port()

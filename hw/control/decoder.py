@@ -7,6 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
@@ -25,7 +26,6 @@ from hw.arch.commands import (
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.control.decoder_state import (
@@ -189,7 +189,7 @@ class Decoder(Block):
         with self._state(m, s, "DESCRIPTOR"):
             with m.If(s.position == s.expected):
                 m.next = "CHECK"
-            with m.Elif(~is_conv | self.engine.walk_idle):
+            with m.Elif(~is_conv | self.engine.conv_ready):
                 m.d.comb += [
                     self.command.ready.eq(1),
                     self.engine.descriptor.en.eq(self.command.valid & is_conv),
@@ -214,7 +214,7 @@ class Decoder(Block):
         all_done = computed & stored
         settled = (
             (~s.header.fence | all_done)
-            & (~s.header.older | self.engine.older_done)
+            & ((s.header.older == 0) | (self.engine.unfinished <= s.header.older))
             & (~s.header.stored | stored)
         )
         length = s.header.length
@@ -283,6 +283,8 @@ class Decoder(Block):
                 m.d.comb += self.command.ready.eq(1)
             taken = self.command.valid & (s.left != 0) & ~wrong
             s.fill_tables(m, self.engine, self.command.payload, size, taken)
+            if self.config.control.access_counters:
+                m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
         with self._state(m, s, "FILTERS"):
             m.d.comb += [
                 self.engine.filters.valid.eq(self.command.valid & (s.left != 0)),
@@ -313,14 +315,11 @@ class Decoder(Block):
 
     def _results(self, m: Module, s: DecoderState) -> None:
         """Result blocks: a header, then words from wherever they come."""
+        counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
             "STATUS": (ResultBlock.STATUS, 1, s.value),
-            "COUNTERS": (
-                ResultBlock.COUNTERS,
-                len(COUNTERS.fields),
-                self.engine.counter,
-            ),
+            "COUNTERS": (ResultBlock.COUNTERS, counters.words, self.engine.counter),
             "IDENTITY": (ResultBlock.IDENTITY, len(identity), identity[s.position]),
         }
         header = s.block

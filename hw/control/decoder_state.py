@@ -106,6 +106,13 @@ class DecoderState:
         tables = {Opcode.TABLE, Opcode.MEMORY}
         self.unsupported = tables - set(table_commands(config))
 
+    @property
+    def fills_table(self) -> Value:
+        """The payload is for a table of parameters or of the vector engine."""
+        others = {Opcode.ROWS, Opcode.COLS, Opcode.MEMORY}
+        tables = sorted(set(table_commands(self.config)) - others)
+        return Cat(self.header.opcode == opcode for opcode in tables).any()
+
     def table_facts(self, m: Module) -> TableFacts:
         """Two ranks of registers: the descriptor is complete two cycles before it is looked at."""
         size, needed, capacity = Signal(8), Signal(40), Signal(25)

@@ -4,9 +4,9 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import ADDRESS, REGION, VECTOR
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.counters import COUNTERS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
 from hw.engines.tables import compact
@@ -20,7 +20,8 @@ def control_port(config: Config) -> Signature:
 
     Members
     -------
-    descriptor, start_conv, walk_idle : words of a CONV descriptor; begin; the walk is over
+    descriptor, start_conv : words of a CONV descriptor, while `conv_ready`; begin
+    conv_ready, walk_idle : no CONV waits for another's walk to end; all walks are over
     rows, cols, params, table, memory : words or entries of the tables and the weight memory
     vector, start_vector, vector_busy : descriptor of VECTOR; begin; under way
     region, load, loading : a box of the buffer; begin to load; under way
@@ -29,12 +30,13 @@ def control_port(config: Config) -> Signature:
     store_failed, store_status, store_value : the block ended badly; only `flush` helps
     load_words, filters : payload streams; block : the data block
     quiet : array, post-processor and vector engine are idle
-    older_done : every CONV but the newest has written its results
+    unfinished : CONV commands that have begun and not written all results, at most four
     surplus : filter words wait that no pass has taken
     progress : something moved in this cycle, for the watchdog
     counter_index, counter : a counter's place in its block, its value while `hold`;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
+    table_word : one of parameters or the vector engine's tables, with `control.access_counters`
     """
     word = stream.Signature(LINK_WORD_BITS)
 
@@ -61,6 +63,7 @@ def control_port(config: Config) -> Signature:
             ),
             "start_conv": Out(1),
             "walk_idle": In(1),
+            "conv_ready": In(1),
             "rows": Out(pattern(config.control.row_patterns, row_pattern_words(config.array.rows))),
             "cols": Out(pattern(config.control.col_patterns, col_pattern_words(config.array.cols))),
             "params": Out(Signature({"en": Out(1), "channel": Out(16), "data": Out(PARAM_LAYOUT)})),
@@ -92,14 +95,15 @@ def control_port(config: Config) -> Signature:
             "block": In(word),
             "filters": Out(word),
             "quiet": In(1),
-            "older_done": In(1),
+            "unfinished": In(3),
             "surplus": In(1),
             "progress": In(1),
-            "counter_index": Out(ceil_log2(len(COUNTERS.fields))),
+            "counter_index": Out(ceil_log2(len(counter_block(config).fields))),
             "counter": In(LINK_WORD_BITS),
             "clear": Out(1),
             "hold": Out(1),
             "link_in": Out(1),
             "link_out": Out(1),
+            **({"table_word": Out(1)} if config.control.access_counters else {}),
         }
     )

@@ -11,12 +11,12 @@ from enum import IntEnum
 from typing import Any
 
 from hw.arch import commands, frames
+from hw.arch.accesses import counter_block
 from hw.arch.commands import COMMAND_SET_VERSION, DESCRIPTOR_WORDS, LOOPS, MAGIC, Opcode
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash, render_toml
 from hw.arch.config.identity import VERSIONS
 from hw.arch.config.section import as_number
-from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
 from hw.arch.fields import WORD_BITS, Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT
@@ -34,7 +34,7 @@ ENUMS: tuple[type[IntEnum], ...] = (
     Register,
 )
 
-RECORDS: tuple[Struct, ...] = (
+_RECORDS: tuple[Struct, ...] = (
     commands.HEADER,
     commands.RESULT,
     commands.BEGIN,
@@ -55,11 +55,15 @@ RECORDS: tuple[Struct, ...] = (
     commands.LOOP,
     commands.START,
     commands.VECTOR,
-    COUNTERS,
     VERSIONS,
     frames.FRAME,
     frames.LINK_STATUS,
 )
+
+
+def records(config: Config) -> tuple[Struct, ...]:
+    """Every record that a driver meets."""
+    return (*_RECORDS, counter_block(config))
 
 
 def descriptor(opcode: Opcode) -> tuple[tuple[Struct, int], ...]:
@@ -110,7 +114,7 @@ def render_json(config: Config) -> str:
             register.name: {"address": int(register), **asdict(MEANINGS[register])}
             for register in Register
         },
-        "records": {record.name: _record_document(record) for record in RECORDS},
+        "records": {record.name: _record_document(record) for record in records(config)},
     }
     return json.dumps(document, indent=1) + "\n"
 
@@ -175,7 +179,7 @@ def render_header(config: Config, name: str) -> str:
         lines += [define(kind.__name__, item.name, str(int(item))) for item in kind]
     lines += ["", "/* Words of the descriptor after the header of each command */"]
     lines += [define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
-    for record in RECORDS:
+    for record in records(config):
         lines += ["", f"/* {record.name}: {record.doc} */"]
         lines += [define(record.name, *constant) for constant in _record_constants(record)]
     return "\n".join([*lines, "", f"#endif /* {guard} */", ""])
@@ -237,7 +241,7 @@ def render_markdown(config: Config, name: str) -> str:
         rows = ((item.name, str(int(item))) for item in kind)
         lines += ["", f"### {kind.__name__}", "", *_table(("name", "value"), rows)]
     lines += ["", "## Records", "", "Words of 64 bits, least significant first."]
-    for record in RECORDS:
+    for record in records(config):
         lines += ["", f"### {record.name}", "", record.doc, "", *_record_table(record)]
     return "\n".join(lines) + "\n"
 

@@ -25,9 +25,10 @@ class DensePE(PE):
     Each cycle a PE that lacks nothing issues one multiply step: `pe.macs` products of one ifmap
     word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
     windows. In the last round of a window each psum is added to the one that comes up the chain (or
-    from the buffer) and leaves; the next window's first round overwrites its slot. Passes follow
-    each other without a bubble when filters and ifmaps are there; with `control.pipeline` a PE
-    rests a cycle between them.
+    from the buffer) and leaves; the next window's first round overwrites its slot. Where the
+    activation stands for zero, a step leaves its slot alone, neither read nor written, unless it
+    begins the sum or sends it. Passes follow each other without a bubble when filters and ifmaps
+    are there; with `control.pipeline` a PE rests a cycle between them.
 
     Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
     multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
@@ -115,6 +116,13 @@ class DensePE(PE):
             self.starved_ifmap.eq(walk.running & ~ifmap.available & advance),
             self.starved_filter.eq(walk.running & ~filters.loaded & ifmap.available & advance),
         ]
+        if config.control.access_counters:
+            m.d.comb += [
+                self.ifmap_spad_reads.eq(ifmap.step),
+                self.ifmap_spad_writes.eq(ifmap.put),
+                self.filter_spad_reads.eq(filters.fetches),
+                self.filter_spad_writes.eq(self.filters.valid & self.filters.ready),
+            ]
         return m
 
     def _fetch(self, m: Module, issued: "_Fetched", advance: Signal, zero: Signal) -> "_Fetched":
@@ -162,9 +170,10 @@ class DensePE(PE):
         valid = Signal(name="multiplied")
         step = Signal(MultiplyStep(config), name="done", reset_less=True)
         with m.If(advance):
-            m.d.sync += [valid.eq(fetched.valid), step.eq(fetched.step)]
+            m.d.sync += valid.eq(fetched.valid)
             with m.If(fetched.valid & ~fetched.step.zero):
                 m.d.sync += Cat(products).eq(self._products(m, fetched.word, fetched.weights))
+            self._hand_on(m, fetched, step)
         multiplied = _Multiplied(valid, step, products)
         if config.array.data_width == 8:
             return fetched, multiplied
@@ -172,10 +181,22 @@ class DensePE(PE):
         shifted_valid = Signal()
         shifted_step = Signal(MultiplyStep(config), name="shifted_operation", reset_less=True)
         with m.If(advance):
-            m.d.sync += [shifted_valid.eq(valid), shifted_step.eq(step)]
+            m.d.sync += shifted_valid.eq(valid)
             for k in range(config.pe.macs):
                 m.d.sync += shifted[k].eq(products[k] >> step.window_shift)
+            self._hand_on(m, multiplied, shifted_step)
         return multiplied, _Multiplied(shifted_valid, shifted_step, shifted)
+
+    @staticmethod
+    def _hand_on(m: Module, stage: "_Stage", following: data.View) -> None:
+        """A step goes to the next stage; the slot stands still for one that leaves the psums alone.
+
+        The psum scratchpad is addressed by it, and nothing toggles there then.
+        """
+        step = stage.step
+        m.d.sync += [following[name].eq(step[name]) for name, _ in step.shape() if name != "slot"]
+        with m.If(stage.valid & (_reads_psum(step) | _writes_psum(step))):
+            m.d.sync += following.slot.eq(step.slot)
 
     def _needs(self, m: Module, before: "_Stage", advance: Signal) -> "_Needs":
         """What the last stage will need of its neighbours, from the stage before it.
@@ -238,12 +259,21 @@ class DensePE(PE):
             write.addr.eq(step.slot),
             # Without `advance`, which comes late: only a step that sends can be held, and it does
             # not write.
-            write.en.eq(last.valid & ~step.last),
+            write.en.eq(last.valid & _writes_psum(step)),
             self.fired.eq(last.valid & advance & ~step.zero),
             self.gated.eq(last.valid & advance & step.zero),
             self.blocked_in.eq(needs.room & ~have),
             self.blocked_out.eq(needs.room & have & ~output.input.ready),
         ]
+        if config.control.access_counters:
+            sends = output.input.valid & output.input.ready
+            m.d.comb += [
+                self.psum_spad_reads.eq(last.valid & advance & _reads_psum(step)),
+                self.psum_spad_writes.eq(write.en),
+                self.psum_hops.eq(sends & needs.below),
+                self.psums_fed.eq(sends & needs.column),
+                self.psums_collected.eq(sends & step.tail),
+            ]
         for k in range(config.pe.macs):
             sent = output.input.payload.psums[k]
             m.submodules[f"adder_{k}"] = adder = GatedAdder(width=config.array.psum_width)
@@ -261,6 +291,16 @@ class DensePE(PE):
                     )
                 ),
             ]
+
+
+def _reads_psum(step: data.View) -> Value:
+    """A step needs what its slot holds: to add a product to it, or to send it."""
+    return ~step.first & (step.last | ~step.zero)
+
+
+def _writes_psum(step: data.View) -> Value:
+    """A step changes its slot: with the first term of a sum, even if that is zero, or a product."""
+    return ~step.last & (step.first | ~step.zero)
 
 
 @dataclass(frozen=True)

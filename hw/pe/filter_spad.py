@@ -15,7 +15,8 @@ class FilterSpad(Block):
 
     A row of the memory is one beat; rows of the two halves alternate. Reading walks the words of
     the current half; `rewind` starts the round over. The weights of a read appear in the next
-    cycle.
+    cycle. The memory is read once for all words of a row that are wanted in one round: its output
+    keeps the row.
 
     Timing
     ------
@@ -46,7 +47,9 @@ class FilterSpad(Block):
     release : in, 1
         With `step`: this half is done with, go to the other one.
     enable : in, 1
-        Read the words at the present position (low: the last ones stay).
+        Show the words at the present position (low: the last ones stay).
+    fetches : out, 1
+        The memory is read in this cycle: `enable` shows the first words of their row in the round.
     weights : out, array of config.pe.macs signed config.weight_width
         The words read.
     """
@@ -60,6 +63,7 @@ class FilterSpad(Block):
                 "rewind": In(1),
                 "release": In(1),
                 "enable": In(1),
+                "fetches": Out(1),
                 "weights": Out(data.ArrayLayout(signed(config.weight_width), config.pe.macs)),
             }
         )
@@ -110,18 +114,22 @@ class FilterSpad(Block):
         group = Signal(range(max(groups, 2)))
         shown = Signal.like(group)  # the group that the words read belong to
         row_end = Signal()
+        kept = Signal()  # the memory's output is the present row
         m.d.comb += [
-            ram.read.en.eq(self.enable),
+            self.fetches.eq(self.enable & ~kept),
+            ram.read.en.eq(self.fetches),
             ram.read.addr.eq(Cat(reading, row)),
             row_end.eq(group == groups - 1),
         ]
         with m.If(self.enable):
             # The group goes with the row that was read: a cycle later, and held when reading is.
-            m.d.sync += shown.eq(group)
+            m.d.sync += [shown.eq(group), kept.eq(1)]
         with m.If(self.step):
             m.d.sync += group.eq(Mux(row_end, 0, group + 1))
         with m.If(self.step & row_end):
             m.d.sync += row.eq(row + 1)
+        with m.If(self.step & (row_end | self.rewind)):
+            m.d.sync += kept.eq(0)
         with m.If(self.step & self.rewind):  # apart from the others: a reset of the registers
             m.d.sync += [group.eq(0), row.eq(0)]
         width = config.pe.macs * config.weight_width

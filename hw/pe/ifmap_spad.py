@@ -40,6 +40,8 @@ class IfmapSpad(Block):
         The operand at the read position.
     available : out, 1
         It has arrived.
+    put : out, 1
+        A word is written in this cycle.
     step : in, 1
         The word at the read position is used up, go to the next one.
     free : in, 1
@@ -54,6 +56,7 @@ class IfmapSpad(Block):
                 "beats": In(stream.Signature(IfmapBeat(config))),
                 "word": Out(signed(config.operand_width)),
                 "available": Out(1),
+                "put": Out(1),
                 "step": In(1),
                 "free": In(1),
                 "rewind": In(1),
@@ -73,11 +76,10 @@ class IfmapSpad(Block):
         write, read, oldest, kept = (
             Signal(position, name=n) for n in ("write", "read", "oldest", "kept")
         )
-        put = Signal()
         room = Signal()
         m.d.comb += [
             writing.addr.eq(write.index),
-            writing.en.eq(put),
+            writing.en.eq(self.put),
             reading.addr.eq(read.index),
             self.word.eq(reading.data),
             self.available.eq(read.as_value() != write.as_value()),
@@ -85,8 +87,8 @@ class IfmapSpad(Block):
             room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
             kept.eq(self._after(oldest, self.free)),
         ]
-        self._unpack(m, writing.data, put, room)
-        with m.If(put):
+        self._unpack(m, writing.data, room)
+        with m.If(self.put):
             m.d.sync += write.eq(self._after(write))
         with m.If(self.step):
             m.d.sync += [
@@ -104,17 +106,17 @@ class IfmapSpad(Block):
         wraps = (index == depth - 1) & step
         return Cat(Mux(wraps, 0, index + step)[: len(index)], position.lap ^ wraps)
 
-    def _unpack(self, m: Module, target: Value, put: Signal, room: Signal) -> None:
+    def _unpack(self, m: Module, target: Value, room: Signal) -> None:
         """Take the words of a beat one by one while there is room."""
         beat = self.beats.payload
-        m.d.comb += put.eq(self.beats.valid & room)
+        m.d.comb += self.put.eq(self.beats.valid & room)
         if self.config.noc.ifmap == 1:
             word = beat.words[0]
             m.d.comb += self.beats.ready.eq(room)
         else:
             position = Signal(range(self.config.noc.ifmap))
             word = beat.words[position]
-            m.d.comb += self.beats.ready.eq(put & (position == beat.more))
-            with m.If(put):
+            m.d.comb += self.beats.ready.eq(self.put & (position == beat.more))
+            with m.If(self.put):
                 m.d.sync += position.eq(Mux(position == beat.more, 0, position + 1))
         m.d.comb += target.eq(word)

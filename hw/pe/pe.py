@@ -23,6 +23,19 @@ PE_COUNTERS = (
 )
 """The counters of `COUNTERS` that add up what PEs do."""
 
+PE_ACCESSES = (
+    "ifmap_spad_reads",
+    "ifmap_spad_writes",
+    "filter_spad_reads",
+    "filter_spad_writes",
+    "psum_spad_reads",
+    "psum_spad_writes",
+    "psum_hops",
+    "psums_fed",
+    "psums_collected",
+)
+"""Those of `ACCESS_COUNTERS` likewise: each grows by the PEs that access so in a cycle."""
+
 
 class PassConfig(data.StructLayout):
     """What a PE must know of a pass: its place in a psum chain, and the constants of its kind.
@@ -88,12 +101,20 @@ class PE(Block):
         A running PE lacks an ifmap word, a filter.
     blocked_in, blocked_out : out, 1
         A psum that it needs has not come; one of its own cannot leave.
+    ifmap_spad_reads, ifmap_spad_writes : out, 1, if config.control.access_counters
+        An operand is read for the last time in its window; one is written.
+    filter_spad_reads, filter_spad_writes : out, 1, if config.control.access_counters
+        A row of weights is read, written.
+    psum_spad_reads, psum_spad_writes : out, 1, if config.control.access_counters
+        A psum word is read, written.
+    psum_hops, psums_fed, psums_collected : out, 1, if config.control.access_counters
+        A psum word comes from below, comes from the column, is there for the collector.
 
     Attributes
     ----------
     EVENTS : tuple of str
-        Outputs of one bit each whose cycles the array adds up over all PEs. A kind may add to
-        those above, and documents all its members then.
+        Outputs of one bit each whose cycles the array adds up over all PEs, as it does those of
+        `PE_ACCESSES`. A kind may add to those above, and documents all its members then.
     PROGRESS : tuple of str
         Those events that show the watchdog a stream which is not stuck.
     """
@@ -120,7 +141,7 @@ class PE(Block):
                 "below": In(stream.Signature(ChainWord(config))),
                 "column": In(stream.Signature(PsumWord(config))),
                 "output": Out(stream.Signature(ChainWord(config))),
-                **{event: Out(1) for event in self.EVENTS},
+                **{event: Out(1) for event in self.events(config)},
             }
         )
         self.parameters = config
@@ -129,6 +150,11 @@ class PE(Block):
     def module_name(self) -> str:
         """`pe` for every kind: a design has one, and flows of boards treat that module apart."""
         return "pe"
+
+    @classmethod
+    def events(cls, config: Config) -> tuple[str, ...]:
+        """The outputs that are added up over the PEs of a configuration."""
+        return (*cls.EVENTS, *(PE_ACCESSES if config.control.access_counters else ()))
 
     @classmethod
     @abstractmethod
@@ -142,10 +168,11 @@ class PE(Block):
 
     @classmethod
     def counted(cls, config: Config, activity: data.View) -> dict[str, Value]:
-        """By how much each of `PE_COUNTERS` grows in a cycle in which so many PEs tell each event.
+        """By how much each counter of PEs grows in a cycle in which so many PEs tell each event.
 
         A step multiplies in all `pe.macs` multipliers.
         """
+        accesses = PE_ACCESSES if config.control.access_counters else ()
         return {
             "pe_active_cycles": activity.running,
             "macs": (activity.fired + activity.gated) * config.pe.macs,
@@ -154,4 +181,5 @@ class PE(Block):
             "stall_filter": activity.starved_filter,
             "stall_psum_in": activity.blocked_in,
             "stall_psum_out": activity.blocked_out,
+            **{name: activity[name] for name in accesses},
         }

@@ -24,6 +24,7 @@ from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.engines.tables import EntryTable, PassTable, column_entry, compact
 from hw.sequencer.loader import PatternLoader
+from hw.sequencer.next_command import NextCommand, descriptor_port
 from hw.sequencer.walker import WORDS, NestWalker
 
 _ROWS, _SLOTS, _SEGMENTS = range(3)  # parts of a row pattern, in order
@@ -61,10 +62,12 @@ class Sequencer(Block):
 
     Members
     -------
-    descriptor : in, {en: 1, data: LINK_WORD_BITS, index: ceil_log2(WORDS)}
-        Words of a CONV descriptor, while `idle`.
+    descriptor : in, descriptor_port(WORDS)
+        Words of a CONV descriptor, while `ready`.
     start : in, 1
-        Begin.
+        Begin when the walk under way is over.
+    ready : out, 1
+        A CONV descriptor can be taken: none waits.
     rows : in, {en: 1, data: LINK_WORD_BITS, pattern: ceil_log2(config.control.row_patterns), index:
             ceil_log2(row_pattern_words(config.array.rows))}
         Words of the row patterns, while `idle`.
@@ -91,7 +94,7 @@ class Sequencer(Block):
             column_entry(config)}
         Read ports of the column entries, for the same.
     idle : out, 1
-        The walk is over; its last passes may still be under way.
+        All walks are over; their last passes may still be under way.
     """
 
     def __init__(self, config: Config):
@@ -108,8 +111,9 @@ class Sequencer(Block):
 
         super().__init__(
             {
-                "descriptor": In(Signature({**word, "index": Out(ceil_log2(WORDS))})),
+                "descriptor": In(descriptor_port(WORDS)),
                 "start": In(1),
+                "ready": Out(1),
                 "rows": In(
                     Signature(
                         {
@@ -153,7 +157,9 @@ class Sequencer(Block):
         m.submodules.col_loader = cols = PatternLoader(
             patterns=config.control.col_patterns, words=col_pattern_words(config.array.cols)
         )
-        connect(m, flipped(self.descriptor), walker.write)
+        m.submodules.next_command = following = NextCommand(words=WORDS)
+        connect(m, flipped(self.descriptor), following.input)
+        connect(m, following.output, walker.write)
         connect(m, flipped(self.rows), rows.write)
         connect(m, flipped(self.cols), cols.write)
         bank = Signal()
@@ -165,8 +171,11 @@ class Sequencer(Block):
                 self._array_left(m, issue)
                 & Cat(((self.issued - self.done[name])[:2] <= 1) for name in ENGINES).all()
             ),
-            walker.start.eq(self.start),
-            self.idle.eq(walker.idle),
+            following.start.eq(self.start),
+            following.walker_idle.eq(walker.idle),
+            walker.start.eq(following.walker_start),
+            self.ready.eq(following.ready),
+            self.idle.eq(following.idle),
         ]
         for loader, pattern in ((rows, walker.bases.rows), (cols, walker.bases.columns)):
             m.d.comb += [

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, Signature
-from amaranth.utils import ceil_log2
+from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import BASES, CONSTANTS, DESCRIPTOR_WORDS, LOOP, LOOPS, START, Opcode
 from hw.arch.config import LINK_WORD_BITS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.engines.tables import compact
+from hw.sequencer.next_command import descriptor_port
 
 WORDS = DESCRIPTOR_WORDS[Opcode.CONV]
 
@@ -37,7 +37,7 @@ class NestWalker(Block):
 
     Members
     -------
-    write : in, {en: 1, index: ceil_log2(WORDS), data: LINK_WORD_BITS}
+    write : in, descriptor_port(WORDS)
         Writes descriptor words while `idle`; those that are not written are as before.
     start : in, 1
         Begin with the first pass.
@@ -63,15 +63,7 @@ class NestWalker(Block):
     def __init__(self):
         super().__init__(
             {
-                "write": In(
-                    Signature(
-                        {
-                            "en": Out(1),
-                            "index": Out(ceil_log2(WORDS)),
-                            "data": Out(LINK_WORD_BITS),
-                        }
-                    )
-                ),
+                "write": In(descriptor_port(WORDS)),
                 "start": In(1),
                 "idle": Out(1),
                 "ready": Out(1),

@@ -1,12 +1,12 @@
 """Everything after the command decoder: sequencer, engines, array, buffer, post-processing."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import bits_for, exact_log2
 
+from hw.arch.accesses import counter_block
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.counters import COUNTERS
 from hw.array.array import PEArray
 from hw.array.tables import fill_constants
 from hw.base.block import Block
@@ -25,7 +25,6 @@ from hw.glb.arbiter import ReadArbiter, WriteArbiter
 from hw.glb.buffer import GlobalBuffer
 from hw.glb.ports import act_write_layout
 from hw.pe.kinds import pe_kind
-from hw.pe.pe import PE_COUNTERS
 from hw.post.processor import PostProcessor
 from hw.sequencer.sequencer import Sequencer
 from hw.vector.reader import REQUEST
@@ -79,6 +78,7 @@ class Engine(Block):
             p.reader.written_window.eq(p.writer.written_window),
             p.ifmaps.quiet.eq((p.writer.done == p.ifmaps.done) & ~post_busy & ~p.vector.busy),
             control.walk_idle.eq(sequencer.idle),
+            control.conv_ready.eq(sequencer.ready),
         ]
         # The decoder does not ask within two cycles after it has begun something.
         m.d["sync" if self.config.control.pipeline else "comb"] += control.quiet.eq(
@@ -109,12 +109,12 @@ class Engine(Block):
             ]
 
     def _count_commands(self, m: Module, p: "_Parts") -> None:
-        """CONV commands that have begun and not written all results: three at the most.
+        """CONV commands that have begun and not written all results: four at the most.
 
-        The walk of one must end before the next begins, and two passes are under way beside it.
+        One waits for the walk of another to end, and two passes are under way beside it.
         """
-        pending = Signal(2)
-        m.d.comb += self.control.older_done.eq(pending <= 1)
+        pending = Signal(3)
+        m.d.comb += self.control.unfinished.eq(pending)
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
     def _weights(self, m: Module, p: "_Parts") -> None:
@@ -273,12 +273,13 @@ class Engine(Block):
             fill_constants(m, self.config, target, source.constants)
 
     def _count(self, m: Module, p: "_Parts") -> None:
-        """What the counters count; see `COUNTERS`."""
+        """What the counters count; see `counter_block`."""
         config, control = self.config, self.control
         kind, activity = pe_kind(config), p.array.activity
+        of_pes = kind.counted(config, activity)
         events = {
             "cycles": 1,
-            **kind.counted(config, activity),
+            **of_pes,
             "glb_ifmap_words": _fires(p.ifmaps.port.request),
             "glb_psum_read_beats": _fires(p.reader.port.request),
             "glb_psum_write_beats": _fires(p.writer.psums),
@@ -288,9 +289,15 @@ class Engine(Block):
             "filter_words": _fires(p.filters.words),
             "passes": p.issue_event(m),
         }
-        pes = bits_for(config.multipliers)
+        gains = dict.fromkeys(of_pes, bits_for(config.multipliers))
+        if config.control.access_counters:
+            events |= self._accesses(m, p)
+            gains |= {
+                "ifmap_words_sent": bits_for(config.noc.ifmap),
+                "glb_act_write_lanes": bits_for(config.lanes),
+            }
         widths = tuple(
-            (field.name, pes if field.name in PE_COUNTERS else 1) for field in COUNTERS.fields
+            (field.name, gains.get(field.name, 1)) for field in counter_block(config).fields
         )
         m.submodules.counters = counters = Counters(widths=widths)
         m.d.comb += [counters.increments[name].eq(event) for name, event in events.items()]
@@ -309,6 +316,29 @@ class Engine(Block):
                 ).any()
             ),
         ]
+
+    def _accesses(self, m: Module, p: "_Parts") -> dict[str, ValueLike]:
+        """What those of `ACCESS_COUNTERS` count that are not the PEs'."""
+        control, writes, sent = self.control, p.post.writes, p.ifmaps.beats
+        operands = sent.payload.payload.more + 1 if self.config.noc.ifmap > 1 else 1
+        heading = Signal()  # the next word of the data block is its header
+        with m.If(control.store):
+            m.d.sync += heading.eq(1)
+        with m.Elif(_fires(control.block)):
+            m.d.sync += heading.eq(0)
+        return {
+            "ifmap_words_sent": Mux(_fires(sent), operands, 0),
+            "filter_words_resident": _fires(p.filters.words) & p.filters.resident,
+            "glb_act_write_lanes": Mux(_fires(writes), sum(writes.payload.mask), 0),
+            "glb_vector_reads": p.vector.responses.valid,
+            "glb_load_writes": _fires(p.loader.write),
+            "glb_store_reads": _fires(p.storer.port.request),
+            "link_table_words": control.table_word,
+            "link_filter_words": _fires(control.filters),
+            "link_memory_words": control.memory.en,
+            "link_load_words": _fires(control.load_words),
+            "link_store_words": _fires(control.block) & ~heading,
+        }
 
 
 def _fires(port: stream.Interface):

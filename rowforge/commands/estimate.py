@@ -6,7 +6,14 @@ import json
 from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
 from rowforge.estimation import estimate, text
-from rowforge.options import add_config, add_objective, required_config
+from rowforge.options import (
+    add_config,
+    add_energy_options,
+    add_objective,
+    chosen_technology,
+    required_config,
+)
+from rowforge.outputs import write_energy_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=int, metavar="N", help="items of a shape list's tensors (default 1)"
     )
     add_objective(parser)
+    add_energy_options(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one object")
 
 
@@ -28,6 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """Estimate, print."""
     config = required_config(args)
     options = CompileOptions(objective=args.objective)
-    report = estimate(args.model, config, options, batch=args.batch)
-    print(json.dumps(report, indent=1) if args.json else text(report))
+    table = chosen_technology(args)
+    report = estimate(args.model, config, options, batch=args.batch, table=table)
+    write_energy_files(args, config, report)
+    layer_energy = args.technology is not None
+    print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))
     return 0

@@ -4,18 +4,26 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, TensorSpec
+from rowforge.energy.document import add_energy
+from rowforge.energy.layer_tally import layer_tally
 from rowforge.options import (
     add_compile,
     add_config,
+    add_energy_options,
     chosen_config,
+    chosen_technology,
     compile_options,
     required_config,
 )
+from rowforge.outputs import write_energy_files
+from rowforge.reports.energy_text import energy_text
 from rowforge.reports.report import edge_sentence, report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
 from rowforge.running.execution import Result, run_program
@@ -61,11 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dump", type=Path, metavar="T.npz", help="every tensor of the first input"
     )
     parser.add_argument("--json", action="store_true", help="print the report as one object")
+    add_energy_options(parser)
     add_compile(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile if need be, run, write, report."""
+    prices = chosen_technology(args)
     compiled = _open(args)
     _check_paths(args, compiled.program)
     inputs = _random_inputs(compiled.program) if args.input is None else read_arrays(args.input)
@@ -75,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None and result.difference is None:
         write_arrays(args.output, result.outputs)
     document = report(compiled.program, result.counters, result.cycles, result.edge_values)
+    _add_energy(document, compiled.program, result, prices)
+    write_energy_files(args, compiled.program.config, document)
     told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
@@ -82,9 +94,23 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"rowforge: {told}\n")
     else:
         print(table(document))
+        if energy := energy_text(document, layers=args.technology is not None):
+            print(f"\n{energy}")
         if told:
             print(told)
     return _verdict(args, result)
+
+
+def _add_energy(
+    document: dict[str, Any], program: Program, result: Result, prices: Technology
+) -> None:
+    """The accesses of the first input; the counters tell how many of its products were skipped."""
+    tallies = [
+        layer_tally(layer, gated_macs=result.counters.get(index, {}).get("gated_macs"))
+        for index, layer in enumerate(program.layers)
+    ]
+    items = program.tensors[program.inputs[0]].view[0]
+    add_energy(program.config, document, tallies, prices, inferences=items)
 
 
 def _open(args: argparse.Namespace) -> Compiled:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-_INK, _FAINT, _GOOD, _BAD, _BAR = "#1f2933", "#7b8794", "#0a7d4f", "#c81e1e", "#2b6cb0"
+from rowforge.reports.svg import FAINT, INK, document, text
+
+_GOOD, _BAD, _BAR = "#0a7d4f", "#c81e1e", "#2b6cb0"
 _WIDTH, _MARGIN = 860, 30
 _PIXEL, _GAP = 8, 17  # of a digit, between digits
 _BAR_HEIGHT, _BAR_STEP, _LABEL, _FIGURES = 16, 24, 190, 150
@@ -31,16 +32,7 @@ def picture(
     """
     digits, height = _digits(images, read, labels, 64)
     bars, height = _bars([row for row in rows if row["cycles"]], height + 46)
-    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(_MARGIN, 34, caption, size=18),
-        *digits,
-        *bars,
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    return document(_WIDTH, height, [text(_MARGIN, 34, caption, size=18), *digits, *bars])
 
 
 def _digits(
@@ -59,7 +51,12 @@ def _digits(
         right = read[number] == labels[number]
         said = f"{read[number]}" if right else f"{read[number]}, not {labels[number]}"
         parts.append(
-            _text(x + width // 2, y + height + 18, said, fill=_GOOD if right else _BAD, bold=True)
+            text(
+                *(x + width // 2, y + height + 18, said),
+                fill=_GOOD if right else _BAD,
+                bold=True,
+                anchor="middle",
+            )
         )
     return parts, top + -(-len(images) // across) * (height + 34)
 
@@ -72,13 +69,13 @@ def _pixels(image: NDArray[np.int8]) -> Iterable[str]:
         if ink > 0:
             yield (
                 f'<rect x="{x * _PIXEL}" y="{y * _PIXEL}" width="{_PIXEL}" height="{_PIXEL}" '
-                f'fill="{_INK}" fill-opacity="{ink:.2f}"/>'
+                f'fill="{INK}" fill-opacity="{ink:.2f}"/>'
             )
 
 
 def _bars(rows: Sequence[Mapping[str, Any]], top: int) -> tuple[list[str], int]:
     """A bar for the cycles of each layer; and where they end."""
-    parts = [_text(_MARGIN, top - 16, "cycles of a digit on the RTL, layer by layer", size=15)]
+    parts = [text(_MARGIN, top - 16, "cycles of a digit on the RTL, layer by layer", size=15)]
     room = _WIDTH - 2 * _MARGIN - _LABEL - _FIGURES
     longest = max((row["cycles"] for row in rows), default=1)
     for number, row in enumerate(rows):
@@ -87,18 +84,11 @@ def _bars(rows: Sequence[Mapping[str, Any]], top: int) -> tuple[list[str], int]:
         busy = row["utilization"]
         figures = f"{row['cycles']:,}" + (f", {100 * busy:.0f} % of the PEs" if busy else "")
         parts += [
-            _text(_MARGIN, y + 13, row["name"], fill=_FAINT),
+            text(_MARGIN, y + 13, row["name"], fill=FAINT),
             f'<rect x="{x}" y="{y}" width="{width}" height="{_BAR_HEIGHT}" fill="{_BAR}" '
             'fill-opacity="0.3"/>',
             f'<rect x="{x}" y="{y}" width="{round(width * (busy or 0))}" '
             f'height="{_BAR_HEIGHT}" fill="{_BAR}"/>',
-            _text(x + width + 8, y + 13, figures),
+            text(x + width + 8, y + 13, figures),
         ]
     return parts, top + len(rows) * _BAR_STEP + _MARGIN
-
-
-def _text(
-    x: int, y: int, said: str, *, size: int = 13, fill: str = _INK, bold: bool = False
-) -> str:
-    weight = ' font-weight="bold" text-anchor="middle"' if bold else ""
-    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{fill}"{weight}>{escape(said)}</text>'

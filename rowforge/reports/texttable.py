@@ -46,8 +46,8 @@ def used(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(column.text(row) for row in rows)]
 
 
-def text_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Lines of text: titles, a line for each row, the last one (the total) apart."""
+def text_table(columns: Sequence[Column], rows: Sequence[Row], *, total: bool = True) -> str:
+    """Lines of text: titles, a line for each row; if it is a `total`, the last one apart."""
     cells = [[column.title for column in columns]]
     cells += [[column.text(row) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
@@ -59,6 +59,8 @@ def text_table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
         ]
         lines.append("  ".join(parts).rstrip())
     rule = "-" * max(len(line) for line in lines)
+    if not total:
+        return "\n".join([lines[0], rule, *lines[1:]])
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 

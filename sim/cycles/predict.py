@@ -1,20 +1,28 @@
 """The cycles of a program, layer by layer: `predict`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from hw.arch.accesses import counter_block
+from hw.arch.config import Config
 from hw.arch.config.section import per_mille
-from hw.arch.counters import COUNTERS
+from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
-from sim.cycles.records import config_values
+from sim.cycles.records import COUNTER_NAMES, config_values
 from sim.cycles.stream import command_stream
 
-UNKNOWN = frozenset({"gated_macs"})
-"""Counters that depend on data: the model leaves them out."""
+UNGATED = frozenset({"filter_spad_reads", "psum_spad_reads", "psum_spad_writes"})
+"""Counters that depend on data where zeros are gated: the model counts as if there were none."""
+
+
+def unknown(config: Config) -> frozenset[str]:
+    """Counters that depend on data: the model cannot say what they will be."""
+    return frozenset({"gated_macs"}) | (UNGATED if config.pe.zero_gating else frozenset())
+
 
 UNMODELLED = (
     'control.kind must be "engines" where cycles are predicted: the model knows nothing of '
@@ -32,12 +40,16 @@ class Prediction:
     Attributes
     ----------
     layers : by layer index, the counters of the layer by name, as a COUNTERS command after every
-        layer gives them (`compile_graph(profile=True)`); none without such commands
+        layer gives them (`compile_graph(profile=True)`), but for the `unknown` ones; none without
+        such commands
+    accesses : by layer index likewise, those of `ACCESS_COUNTERS`, whether or not the configuration
+        has them; `UNGATED` as if no activation were zero
     cycles : from the first command word accepted to the last result word accepted
     stepped : those of them that were simulated one by one
     """
 
     layers: dict[int, dict[str, int]]
+    accesses: dict[int, dict[str, int]]
     cycles: int
     stepped: int = field(default=0, compare=False)
 
@@ -92,19 +104,28 @@ def predict(
                 raise RowforgeError(f"the program {program.name} does not end")
         if ended < 0:
             raise RowforgeError(library.rowforge_model_error(handle).decode())
-        blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTERS.fields)), np.int64)
+        blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTER_NAMES)), np.int64)
         library.rowforge_model_read(handle, blocks.ctypes.data)
         cycles = int(library.rowforge_model_cycles(handle))
         stepped = int(library.rowforge_model_stepped(handle))
     finally:
         library.rowforge_model_destroy(handle)
-    layers: dict[int, dict[str, int]] = {}
+    totals: dict[int, dict[str, int]] = {}
     for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
-        total = layers.setdefault(layer, dict.fromkeys(_NAMES, 0))
-        for name, value in zip(COUNTERS.offsets, block, strict=True):
-            if name not in UNKNOWN:
-                total[name] += value
-    return Prediction(layers, cycles, stepped)
+        total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
+        for name, value in zip(COUNTER_NAMES, block, strict=True):
+            total[name] += value
+    known = counter_block(program.config).offsets.keys() - unknown(program.config)
+    return Prediction(
+        layers={layer: _only(known, total) for layer, total in totals.items()},
+        accesses={layer: _only(_ACCESSES, total) for layer, total in totals.items()},
+        cycles=cycles,
+        stepped=stepped,
+    )
 
 
-_NAMES = [field.name for field in COUNTERS.fields if field.name not in UNKNOWN]
+_ACCESSES = frozenset(field.name for field in ACCESS_COUNTERS)
+
+
+def _only(names: Set[str], counters: dict[str, int]) -> dict[str, int]:
+    return {name: value for name, value in counters.items() if name in names}

@@ -23,13 +23,16 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_words
-from hw.arch.counters import COUNTERS
+from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
 from hw.arch.program.layout import MOST_SPREAD
 
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
 """Properties of `Config` that the model reads besides the fields."""
+
+COUNTER_NAMES = tuple(field.name for field in (*COUNTERS.fields, *ACCESS_COUNTERS))
+"""What the model counts, in its order, whether or not a configuration has the counters."""
 
 POST_RANKS = {8: 12, 16: 9}
 """Register ranks of the post-processor in front of its packer, by data width."""
@@ -65,11 +68,12 @@ def records_header() -> str:
         *(_record(struct) for struct in _STRUCTS),
         _bases_add(),
         *(_enum(kind.__name__, kind) for kind in (Opcode, Rounding, VectorOp)),
-        _enum("Counter", {field.name: i for i, field in enumerate(COUNTERS.fields)}),
+        _enum("Counter", {name: i for i, name in enumerate(COUNTER_NAMES)}),
         _lengths(),
         _ranks(),
         f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
-        f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTERS.fields)};\n"
+        f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTER_NAMES)};\n"
+        f"constexpr int kCountersAlways = {len(COUNTERS.fields)};\n"
         f"constexpr int kMostSpread = {MOST_SPREAD}, kRowBits = {ROW_BITS};\n",
     ]
     return "\n".join(parts)

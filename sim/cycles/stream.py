@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     BEGIN,
     HEADER,
@@ -14,11 +15,10 @@ from hw.arch.commands import (
     Opcode,
     descriptor_words,
 )
-from hw.arch.counters import COUNTERS
+from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
 
 _WITH_PAYLOAD = (Opcode.ROWS, Opcode.COLS)
-_RESULTS = {Opcode.END: 2, Opcode.COUNTERS: 1 + COUNTERS.words}
 
 
 @dataclass
@@ -41,6 +41,7 @@ class CommandStream:
 
 @dataclass
 class _Builder:
+    config: Config
     dry: bool
     parts: list[Words] = field(default_factory=list)
     total: int = 0
@@ -84,7 +85,10 @@ class _Builder:
         size = _command_words(words)
         self.parts.append(words if opcode in _WITH_PAYLOAD else words[:size])
         self.total += size + header["length"]
-        self.results += _RESULTS.get(opcode, 0)
+        if opcode is Opcode.END:
+            self.results += 2
+        if opcode is Opcode.COUNTERS:
+            self.results += 1 + counter_block(self.config).words
         if opcode is Opcode.STORE:
             region = REGION.unpack([int(word) for word in words[1:size]])
             self.results += 1 + region["words"]
@@ -110,7 +114,7 @@ def _command_words(words: Words) -> int:
 
 def command_stream(program: Program, *, dry: bool = False) -> CommandStream:
     """The stream of a program's first run; `dry`: the filters are left out of its steps."""
-    builder = _Builder(dry)
+    builder = _Builder(program.config, dry)
     for step in program.steps:
         builder.step(step)
     return CommandStream(

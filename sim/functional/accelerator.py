@@ -1,10 +1,10 @@
 """The executor as a link: words go in, result words come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
@@ -28,14 +28,12 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
-from hw.arch.counters import COUNTERS
 from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
-    from_link_words,
     to_link_words,
     unpack_records,
     unpack_short_params,
@@ -43,6 +41,7 @@ from hw.arch.program.layout import (
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
+from sim.functional.memory import loaded_words
 from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
@@ -50,14 +49,15 @@ from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
-_INDEXED = frozenset(
-    {
-        Opcode.PARAMS,
-        Opcode.SHORT_PARAMS,
-        Opcode.TABLE,
-        Opcode.MEMORY,
-    }
-)
+_INDEXED = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY)
+
+# The counter of a command's payload; patterns count as commands.
+_COUNTED = {
+    **dict.fromkeys(_INDEXED, "link_table_words"),
+    Opcode.MEMORY: "link_memory_words",
+    Opcode.CONV: "link_filter_words",
+    Opcode.LOAD: "link_load_words",
+}
 
 
 class _CommandError(Exception):
@@ -227,6 +227,8 @@ class FunctionalAccelerator:
             return False
         self._take(size)
         payload = self._take(header["length"])
+        if opcode in _COUNTED:
+            self.state.count(**{_COUNTED[opcode]: len(payload)})
         self._wait(header, opcode)
         if self.state.contents is not None:
             self.state.contents.command(header["tag"])
@@ -241,7 +243,7 @@ class FunctionalAccelerator:
         if header["fence"] or opcode in (Opcode.END, Opcode.COUNTERS):
             hazards.barrier()
         if header["older"]:
-            hazards.older()
+            hazards.older(header["older"])
         if header["stored"] or opcode is Opcode.STORE:
             hazards.stored()
         if opcode is Opcode.VECTOR:
@@ -287,29 +289,25 @@ class FunctionalAccelerator:
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.row_patterns, row_pattern_words(self.config.array.rows)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.row_patterns)
+        most = row_pattern_words(self.config.array.rows)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.col_patterns, col_pattern_words(self.config.array.cols)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.col_patterns)
+        most = col_pattern_words(self.config.array.cols)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
 
-    def _patterns(
-        self, descriptor: list[int], payload: Words, limit: int, most: int
-    ) -> list[tuple[int, Words]]:
-        """Places and words of a command's patterns, each as long as its first word says.
-
-        `limit`: places; `most`: words of the longest pattern.
-        """
-        first, count = self._index(descriptor, limit)
-        patterns, left = split_patterns(payload, count, most)
+    def _patterns(self, index: tuple[int, int], payload: Words, most: int) -> Iterator[Words]:
+        """A command's patterns, each as long as its first word says, at most `most`."""
+        patterns, left = split_patterns(payload, index[1], most)
         if left is not None:
             raise _CommandError(Status.BAD_LENGTH, left)
-        return list(enumerate(patterns, start=first))
+        yield from patterns
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._fill_params(descriptor, unpack_records(PARAM, payload))
@@ -359,25 +357,18 @@ class FunctionalAccelerator:
         region = REGION.unpack(descriptor)
         if self.state.contents is not None:
             self.state.contents.load(address, region)
-        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
-
-    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
-        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
-        lanes = self.config.lanes
-        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
-        width = self.config.buffer.width // 8
-        taken = channels * self.config.array.data_width // 8 or width
-        words = np.zeros((count, width), dtype=np.uint8)
-        image = from_link_words(payload, count * taken)
-        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
-        return words
+        self.state.count(glb_load_writes=len(address))
+        words = loaded_words(self.config, payload, len(address), region["channels"])
+        self.state.memory.load(address, words)
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        self._reply(ResultBlock.DATA, to_link_words(self.state.memory.store(address)), tag=tag)
+        words = to_link_words(self.state.memory.store(address))
+        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
+        self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._convolution = decode_convolution(descriptor, self._convolution)
@@ -393,7 +384,9 @@ class FunctionalAccelerator:
         self.state.hazards.computed()  # the next command begins after it
 
     def _counters(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        self._reply(ResultBlock.COUNTERS, COUNTERS.pack(self.state.counters), tag=tag)
+        block = counter_block(self.config)
+        counted = {field.name: self.state.counters[field.name] for field in block.fields}
+        self._reply(ResultBlock.COUNTERS, block.pack(counted), tag=tag)
         self.state.clear_counters()
 
     def _identify(self, descriptor: list[int], payload: Words, tag: int) -> None:

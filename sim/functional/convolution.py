@@ -9,10 +9,7 @@ from hw.arch.commands import CHANNEL
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints, filter_words, psum_words
 from numerics.gemmlowp import wrap
-from sim.functional.array import (
-    check_constants,
-    compute,
-)
+from sim.functional.array import array_accesses, check_constants, compute
 from sim.functional.errors import place, require
 from sim.functional.filters import PassFilters, multiplier_results
 from sim.functional.ifmaps import Windows, pass_windows
@@ -76,7 +73,11 @@ class _FilterStream:
                 state.config, rows.filters * columns.groups * constants["filter_beats"]
             )
             words = self._words(each, length)
-            state.count(filter_words=length)
+            state.count(
+                filter_words=length,
+                filter_words_resident=length if constants["resident"] else 0,
+                filter_spad_writes=rows.active.size * columns.count * constants["filter_beats"],
+            )
             state.held = PassFilters.sent(state.config, constants, rows, columns, words)
         held = state.held
         require(held is not None, "the pass reuses filters, and the PEs hold none")
@@ -134,6 +135,8 @@ def _run_pass(
     values = compute(config, constants, rows, columns, filters.weights, windows)
     sums = _Sums(constants, each.bases, rows, columns, values)
     zero = (rows.segments["first"] != 0) & each.first
+    if config.control.access_counters:
+        state.count(**array_accesses(config, constants, rows, columns, windows, zero))
     done = (rows.segments["last"] != 0) & each.last
     _accumulate(state, sums, zero, done)
     if done.any():

@@ -19,6 +19,7 @@ from sim.functional.errors import require
 Flags: TypeAlias = NDArray[np.bool_]
 
 _NEVER = -1
+_MOST_NEWER = 3  # CONV commands that a wait for older ones may leave
 
 
 class HazardCheck:
@@ -39,7 +40,7 @@ class HazardCheck:
         self._read_window = np.zeros(beats, dtype=np.int64)
         self._tables: dict[tuple[str, int], int] = {}  # the last pass that uses an entry
         self._number = 0
-        self._newest = 0  # first pass of the newest CONV
+        self._firsts = [0] * _MOST_NEWER  # first pass of the newest CONV commands, the newest last
 
     # ---- who waits for whom -------------------------------------------------------------------
 
@@ -51,14 +52,15 @@ class HazardCheck:
     def computed(self) -> None:
         """All CONV commands are done."""
         self._number += 1  # no pass follows another directly any more
-        self._newest = self._number
-        self.older()
+        self._firsts = [self._number] * _MOST_NEWER
+        self.older(1)
 
-    def older(self) -> None:
-        """All CONV commands but the newest are done."""
+    def older(self, newest: int) -> None:
+        """All CONV commands but so many newest ones are done."""
+        first = self._firsts[-newest]
         for last in (self._read, self._written, self._psum):
-            last[last < self._newest] = _NEVER
-        self._tables = {key: last for key, last in self._tables.items() if last >= self._newest}
+            last[last < first] = _NEVER
+        self._tables = {key: last for key, last in self._tables.items() if last >= first}
 
     def stored(self) -> None:
         """All STORE commands are done."""
@@ -66,7 +68,7 @@ class HazardCheck:
 
     def next_command(self) -> None:
         """A CONV begins; it may overlap the one before."""
-        self._newest = self._number + 1
+        self._firsts = [*self._firsts[1:], self._number + 1]
 
     def next_pass(self) -> None:
         """A pass begins; it may overlap the one before."""

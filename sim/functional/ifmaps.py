@@ -115,7 +115,10 @@ def _read(
     stored = state.memory.read_lanes(words, lane, signed=bool(constants["signed"]))
     operands = np.zeros(address.shape, dtype=np.int64)
     operands[exists] = stored - constants["zero"]
-    state.count(glb_ifmap_words=int(exists.sum()) * constants["pixel_beats"])
+    state.count(
+        glb_ifmap_words=int(exists.sum()) * constants["pixel_beats"],
+        ifmap_words_sent=operands.size,
+    )
     return operands
 
 

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.arch.program.layout import Ints, psum_capacity, psum_slot_bits, psum_words
+from hw.arch.program import Words
+from hw.arch.program.layout import (
+    Ints,
+    from_link_words,
+    psum_capacity,
+    psum_slot_bits,
+    psum_words,
+)
 from numerics.gemmlowp import wrap
 from sim.functional.errors import require
 
@@ -128,3 +135,17 @@ class BufferMemory:
         image = np.zeros((*slots.shape[:-1], config.buffer.width), dtype=np.uint8)
         image[..., : slot * config.psums_per_word] = bits.reshape(*slots.shape[:-1], -1)
         return np.packbits(image, axis=-1, bitorder="little")
+
+
+def loaded_words(config: Config, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
+    """Bytes of the buffer words that a LOAD writes, shape (count, bytes of a word).
+
+    `channels` as in `REGION`. Raises `SemanticsError` for more of them than a word has lanes.
+    """
+    lanes = config.lanes
+    require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
+    taken = (channels * config.array.data_width or config.buffer.width) // 8
+    words = np.zeros((count, config.buffer.width // 8), dtype=np.uint8)
+    image = from_link_words(payload, count * taken)
+    words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
+    return words

@@ -63,6 +63,7 @@ def finish(
     words = np.broadcast_to(words, acc.shape)
     lanes = np.broadcast_to(element % config.lanes, acc.shape)
     _check_distinct(words * config.lanes + lanes, config.lanes)
+    state.count(glb_act_write_lanes=acc.size * parts)
     for part in range(parts):
         state.memory.write_lanes(words, lanes + part, values >> (part * config.array.data_width))
     if state.contents is not None:

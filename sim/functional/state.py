@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.counters import COUNTERS
+from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.entries import PARAM, TABLE
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints
@@ -105,8 +105,8 @@ class State:
         self.clear_counters()
 
     def clear_counters(self) -> None:
-        """All counters 0."""
-        self.counters = {item.name: 0 for item in COUNTERS.fields}
+        """All counters 0, those of accesses too, which not every configuration tells."""
+        self.counters = {item.name: 0 for item in (*COUNTERS.fields, *ACCESS_COUNTERS)}
 
     def count(self, **events: int) -> None:
         """Add to counters."""

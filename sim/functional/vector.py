@@ -70,6 +70,7 @@ class _ReadLog:
     def read_some(self, operand: str, address: Ints, order: Ints, *, signed: bool) -> Ints:
         """The same for some output pixels, whose numbers are `order`."""
         memory = self._state.memory
+        self._state.count(glb_vector_reads=address.size)
         words = memory.activation_address(address)
         self._state.hazards.check_read(words)
         if self._state.contents is not None:

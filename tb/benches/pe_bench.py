@@ -1,5 +1,6 @@
 """One PE: random passes back to back, with and without stalls."""
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -8,6 +9,7 @@ import cocotb
 from hw.arch.config import Config
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
 from hw.pe.passes import DensePass
+from hw.pe.pe import PE_ACCESSES
 from tb import codec
 from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
 from tb.models import pe as model
@@ -78,8 +80,10 @@ class Activity:
     unless its psum is blocked, for one reason at a time.
     """
 
-    def __init__(self, dut: Any):
+    def __init__(self, dut: Any, config: Config):
         self._dut = dut
+        self._accesses = PE_ACCESSES if config.control.access_counters else ()
+        self.accesses = dict.fromkeys(self._accesses, 0)
         self.counts = dict.fromkeys(EVENTS, 0)
         self.held_running = 0
         self.cycles: list[int] = []
@@ -99,6 +103,8 @@ class Activity:
         self.now = now = {name for name in EVENTS if int(getattr(self._dut, name).value)}
         for name in now:
             self.counts[name] += 1
+        for name in self._accesses:
+            self.accesses[name] += int(getattr(self._dut, name).value)
         blocked = now & {"blocked_in", "blocked_out"}
         starved = now & {"starved_ifmap", "starved_filter"}
         assert len(now & {"fired", "gated"}) + len(blocked) <= 1, now
@@ -144,7 +150,7 @@ class PeBench:
         self.feeder = PassFeeder(
             dut, DensePass(config), list(passes), Stalls((seed, "pass"), rate())
         )
-        self.activity = Activity(dut)
+        self.activity = Activity(dut, config)
         self.bench.add(self.ifmap, self.filters, self.below, self.column)
         self.bench.add(self.output, self.feeder, self.activity)
         self._load(random, stalled)
@@ -214,6 +220,11 @@ class PeBench:
         gated = zeros if self.config.pe.zero_gating else 0
         assert (self.activity.gated, self.activity.fired) == (gated, steps - gated)
         self.activity.check(steps)
+        if self.config.control.access_counters:
+            sums = Counter[str]()
+            for item in self.passes:
+                sums.update(model.pass_accesses(self.config, item))
+            assert self.activity.accesses == dict(sums)
 
 
 @cocotb.test()

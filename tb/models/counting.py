@@ -1,8 +1,8 @@
 """What the counters that depend on time must at least agree on."""
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
-from hw.arch.counters import COUNTERS
 from tb.models.program import block_places
 
 _STALLS = ("stall_ifmap", "stall_filter", "stall_psum_in", "stall_psum_out")
@@ -14,13 +14,14 @@ def check_counters(config: Config, got: list[int], expected: list[int]) -> None:
     Words on the link are counted before the decoder takes them: one header may be early. The first
     block also counts the end of the program before.
     """
+    block = counter_block(config)
     places = block_places(expected, ResultBlock.COUNTERS)
     moved = block_places(expected, ResultBlock.DATA)
     for number, place in enumerate(places):
-        counted = COUNTERS.unpack(got[place])
+        counted = block.unpack(got[place])
         _check_steps(config, counted)
         if number:
-            wanted = COUNTERS.unpack(expected[place])
+            wanted = block.unpack(expected[place])
             for name in ("link_in_words", "link_out_words"):
                 assert abs(counted[name] - wanted[name]) <= 1, (name, counted, wanted)
             data = moved[number - 1]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.config import Config
+from hw.pe.pe import PE_ACCESSES
 
 Ints = NDArray[np.int64]
 
@@ -37,6 +38,7 @@ def pass_config(fields: dict[str, int]) -> dict[str, int]:
     f = fields
     span = f["channels"] if f["diagonal"] else 1
     flags = {name: f[name] for name in ("active", "head", "zero", "tail", "windows")}
+    flags["release"] = 1
     shift = {"window_shift": f["window_shift"]} if "window_shift" in f else {}
     return {
         **flags,
@@ -91,6 +93,34 @@ def zero_steps(item: PePass) -> int:
         return 0
     words = (item.ifmap[w * f["advance"] :][: f["taps"]] for w in range(f["windows"]))
     return sum(int((operands == 0).sum()) for operands in words) * f["steps"]
+
+
+def pass_accesses(config: Config, item: PePass) -> dict[str, int]:
+    """What a pass counts as `PE_ACCESSES`: step by step, in the order in which a PE goes."""
+    counts = dict.fromkeys(PE_ACCESSES, 0)
+    f = item.fields
+    if not f["active"]:
+        return counts
+    span = f["channels"] if f["diagonal"] else 1
+    for window in range(f["windows"]):
+        row_read = -1
+        for tap, operand in enumerate(item.ifmap[window * f["advance"] :][: f["taps"]].tolist()):
+            works = bool(operand) or not config.pe.zero_gating
+            first, last = tap < span, tap >= f["taps"] - span
+            for step in range(f["steps"]):
+                row = (tap * f["steps"] + step) * config.pe.macs // config.noc.filter
+                counts["filter_spad_reads"] += works and row != row_read
+                row_read = row if works else row_read
+                counts["psum_spad_reads"] += not first and (last or works)
+                counts["psum_spad_writes"] += not last and (first or works)
+        counts["ifmap_spad_reads"] += f["taps"]
+    counts["ifmap_spad_writes"] = len(item.ifmap)
+    counts["filter_spad_writes"] = len(filter_beats(config, item))
+    sent = len(run_pass(config, item))
+    counts["psum_hops"] = sent if not f["head"] else 0
+    counts["psums_fed"] = sent if f["head"] and not f["zero"] else 0
+    counts["psums_collected"] = sent if f["tail"] else 0
+    return counts
 
 
 def operands(config: Config, rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:

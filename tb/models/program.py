@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from hw.arch.accesses import counter_block
 from hw.arch.commands import RESULT, Opcode, ResultBlock, Status
 from hw.arch.config import Config
-from hw.arch.counters import COUNTERS
+from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.program import Box, layout
 from sim.functional import FunctionalAccelerator
 from tb.models.mapping import MappedConvolution
@@ -23,6 +24,7 @@ COUNTED = (
     "glb_psum_write_beats",
     "filter_words",
     "passes",
+    *(field.name for field in ACCESS_COUNTERS),
 )
 """Counters that do not depend on time."""
 
@@ -67,7 +69,7 @@ def executed(config: Config, stream: WordStream) -> Phase:
         assert not done or fields["status"] == Status.OK
         expected += [*header, *block]
         if fields["block"] == ResultBlock.COUNTERS:
-            names = [item.name for item in COUNTERS.fields]
+            names = [item.name for item in counter_block(config).fields]
             masks += [ALL, *(ALL if name in COUNTED else 0 for name in names)]
         else:
             masks += [ALL] * (1 + len(block))

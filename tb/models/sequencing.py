@@ -114,6 +114,8 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "bases": dict(item.bases),
         "first": int(item.first),
         "last": int(item.last),
+        "fresh": int(item.fresh),
+        "release": int(item.release),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
         "closing": int(number == len(descriptor.passes) - 1),
         **{name: rows.header[name] for name in ("slots", "segments", "filters")},

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import performance, results
 from benchmarks.commands import BENCHMARKS, CHIP, Benchmark, named
+from benchmarks.energy_tables import BARS, ROOFLINE, energy_pictures, energy_tables
 from benchmarks.page import PAGES, marks, render, render_all
 from benchmarks.resources import fifos, resources
 from benchmarks.results import RESULTS, BenchmarkError, load_all, measure, path_of, save
@@ -18,6 +19,7 @@ from tests.rowforge.support import MODEL
 
 RESULT_KEYS = {"command", "changes", "commit", "date", "tools", "seconds", "report"}
 KEPT = load_all()
+CONFIGURED = ("resources", "technologies", "prices")
 
 
 # ---- what is kept -------------------------------------------------------------------------------
@@ -25,7 +27,14 @@ KEPT = load_all()
 
 def test_the_pages_agree_with_the_results():
     texts = [page.read_text(encoding="utf-8") for page in PAGES]
-    assert render_all(tables(KEPT)) == texts
+    assert render_all({**tables(KEPT), **energy_tables(KEPT)}) == texts
+
+
+def test_the_pictures_agree_with_the_results():
+    pictures = energy_pictures(KEPT)
+    assert set(pictures) == {BARS, ROOFLINE}
+    for path, picture in pictures.items():
+        assert path.read_text(encoding="utf-8") == picture
 
 
 def test_there_are_results_of_what_the_page_is_about():
@@ -44,6 +53,9 @@ def test_a_result_says_what_made_it(name):
     assert re.fullmatch(r"[0-9a-f]{12}(\+changes)?", result["commit"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result["date"])
     assert {"rowforge", "python", "numpy"} <= set(result["tools"])
+    if named(name).arguments == ("reproduce", "energy"):
+        assert all(figure["why"] for figure in result["report"]["figures"])
+        return
     assert result["report"]["total"]["macs"] == sum(
         layer["macs"] or 0 for layer in result["report"]["layers"]
     )
@@ -121,12 +133,14 @@ def test_a_table_without_a_place_and_a_place_without_a_table_are_errors():
     with pytest.raises(KeyError):
         render("<!-- table: x -->\n<!-- end -->", {})
     with pytest.raises(ValueError, match="no mark for the tables nothing"):
-        render_all({**tables({}), "nothing": ""})
+        render_all({**tables({}), **energy_tables({}), "nothing": ""})
 
 
 def test_results_that_are_missing_are_not_invented():
-    found = tables({})
-    assert all("measured yet" in text for name, text in found.items() if name != "resources")
+    found = {**tables({}), **energy_tables({})}
+    measured = {name: text for name, text in found.items() if name not in CONFIGURED}
+    assert all("measured yet" in text for text in measured.values())
+    assert energy_pictures({}) == {}
     places = [name for page in PAGES for name in marks(page.read_text(encoding="utf-8"))]
     assert sorted(found) == sorted(places)
 

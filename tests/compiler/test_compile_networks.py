@@ -18,6 +18,7 @@ from tests.compiler.mapper.test_mapper import preset
 _MACS = {
     "alexnet": 724_406_816,
     "vgg16": 15_470_264_320,
+    "googlenet": 1_582_671_872,
     "resnet50": 3_857_973_248,
     "mobilenet_v1": 568_740_352,
     "mobilenet_v1_0.5_128": 49_160_192,
@@ -28,6 +29,13 @@ _MACS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_have_the_published_size(name: str) -> None:
     assert network_graph(name).macs == _MACS[name]
+
+
+def test_googlenet_has_the_published_layers_and_weights() -> None:
+    """57 convolutions with 6.0 million weights (V. Sze et al., Proc. IEEE 105(12), 2017)."""
+    layers = conv_layers("googlenet")
+    weights = sum(layer.M * layer.C * layer.R**2 for layer in layers)
+    assert (len(layers), round(weights / 1e6, 1)) == (57, 6.0)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -5,12 +5,14 @@ import pytest
 
 from hw.arch.program.file import load_program
 from rowforge.configs import preset
+from rowforge.energy.document import KEYS
 from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sw_driver.accelerator import Connection, register_transport
 from tests.rowforge.support import DIGITS, MODEL, FaultyLink, rowforge
 
 LAYER_KEYS = {
+    *KEYS,
     "edge_values",
     "name",
     "op",
@@ -26,6 +28,7 @@ LAYER_KEYS = {
     "mapping",
 }
 TOTAL_KEYS = {
+    *KEYS,
     "edge_values",
     "macs",
     "cycles",

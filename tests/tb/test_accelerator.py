@@ -39,6 +39,7 @@ CONFIGS = {
         "array.data_width": 16,
         "array.psum_width": 24,
         "noc.filter": 4,
+        "control.access_counters": True,
     },
     "16 bits, two macs": {
         "array.rows": 2,
@@ -65,6 +66,7 @@ CONFIGS = {
         "control.pipeline": 1,
         "link.width": 16,
         "pe.zero_gating": False,
+        "control.access_counters": True,
     },
     "odd widths": {
         "array.rows": 2,

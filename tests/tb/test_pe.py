@@ -49,6 +49,25 @@ CONFIGS = {
         "array.psum_width": 24,
         "pe.zero_gating": False,
     },
+    "accesses": {"control.access_counters": True, "pe.psum_spad": 8, "noc.filter": 4},
+    "accesses, two macs": {
+        "control.access_counters": True,
+        "control.pipeline": 1,
+        "pe.macs": 2,
+        "noc.filter": 8,
+    },
+    "accesses, 16 bits, no gating": {
+        "control.access_counters": True,
+        "array.data_width": 16,
+        "noc.filter": 4,
+        "pe.zero_gating": False,
+    },
+    "accesses, 16 bits": {
+        "control.access_counters": True,
+        "array.data_width": 16,
+        "noc.filter": 2,
+        "pe.psum_spad": 6,
+    },
     "registers": {"control.pipeline": 1, "control.map_bits": 10, "pe.filter_spad": 64},
     "minimal, two macs": {
         "pe.macs": 2,

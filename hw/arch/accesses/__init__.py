@@ -1,6 +1,7 @@
 """Accesses: which words move at which level, in one vocabulary for all that count them."""
 
 from hw.arch.accesses.access import Access, Accesses, DataType, Direction, Level
+from hw.arch.accesses.block import counter_block
 from hw.arch.accesses.counted import counted_accesses
 from hw.arch.accesses.sizes import access_bits, glb_bytes, link_bytes, resident_bytes
 from hw.arch.accesses.tally import Tally
@@ -13,6 +14,7 @@ __all__ = [
     "Level",
     "Tally",
     "access_bits",
+    "counter_block",
     "counted_accesses",
     "glb_bytes",
     "link_bytes",

@@ -35,9 +35,11 @@ class DataType(StrEnum):
     IFMAP = "ifmap"
     FILTER = "filter"
     PSUM = "psum"
+    HOP = "hop"  # psums that a PE takes from the one below
     OFMAP = "ofmap"
     COMMAND = "command"  # with row and column patterns, and headers of results
     TABLE = "table"  # parameters of channels and tables of the vector engine
+    RESIDENT = "resident"  # filters on their way to the weight memory
     INPUT = "input"
     OUTPUT = "output"
     SPILL = "spill"
@@ -48,8 +50,10 @@ class Direction(StrEnum):
     """Which way a word goes, seen from the array: a level is read to bring words nearer to it.
 
     At the MACs, WRITE counts products added to a psum. On a network, READ counts words taken from
-    its source, each once however many PEs take it, and WRITE words delivered. On the link, READ is
-    the stream towards the accelerator, WRITE the stream of its results.
+    its source, each once however many PEs take it, and WRITE words delivered: ifmaps and filters to
+    each PE, hops to the PE above, psums out of the array. At the buffer, LOAD writes ifmaps
+    and STORE reads ofmaps. On the link, READ is the stream towards the accelerator, WRITE the
+    stream of its results.
     """
 
     READ = "read"

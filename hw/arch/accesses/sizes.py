@@ -2,23 +2,35 @@
 
 from collections.abc import Callable
 
-from hw.arch.accesses.access import Access, Accesses, DataType, Level
+from hw.arch.accesses.access import Access, Accesses, DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
+
+_MOVED = ((DataType.IFMAP, Direction.WRITE), (DataType.OFMAP, Direction.READ))
+"""What LOAD and STORE do at the buffer."""
 
 
 def access_bits(config: Config, access: Access) -> int:
     """Bits of a word of this kind of access."""
     if access.level is Level.LINK:
         return LINK_WORD_BITS
-    if access.data is DataType.PSUM:
+    if access.data in (DataType.PSUM, DataType.HOP):
         return config.array.psum_width
     return config.array.data_width
 
 
 def glb_bytes(config: Config, accesses: Accesses) -> int:
-    """Bytes read from and written to the global buffer, filters apart; rounded down."""
+    """Bytes that array and vector engine read from and write to the buffer; rounded down.
+
+    Not filters, and not what LOAD writes and STORE reads.
+    """
     return _bytes(
-        config, accesses, lambda a: a.level is Level.BUFFER and a.data is not DataType.FILTER
+        config,
+        accesses,
+        lambda a: (
+            a.level is Level.BUFFER
+            and a.data is not DataType.FILTER
+            and (a.data, a.direction) not in _MOVED
+        ),
     )
 
 
@@ -29,7 +41,13 @@ def link_bytes(config: Config, accesses: Accesses) -> int:
 
 def resident_bytes(config: Config, accesses: Accesses) -> int:
     """Bytes of filters read on the chip, which would cross the link otherwise."""
-    return _bytes(config, accesses, lambda a: a.level is Level.BUFFER and a.data is DataType.FILTER)
+    return _bytes(
+        config,
+        accesses,
+        lambda a: (
+            a.level is Level.BUFFER and a.data is DataType.FILTER and a.direction is Direction.READ
+        ),
+    )
 
 
 def _bytes(config: Config, accesses: Accesses, counts: Callable[[Access], bool]) -> int:

@@ -160,6 +160,7 @@ class ControlConfig(Section):
     watchdog: int = number(
         "cycles without progress before a stream counts as stuck", 64, 1 << 30, 1 << 20
     )
+    access_counters: bool = flag("count the accesses of every level and type of data", False)
 
     @property
     def microcontroller(self) -> bool:

@@ -59,7 +59,7 @@ struct State {
 
 class Accelerator {
   public:
-    // What a cycle began: a CONV command, a pass.
+    // What a cycle began: the walk of a CONV command, a pass.
     struct Events {
         bool started, issued;
     };
@@ -102,7 +102,7 @@ class Accelerator {
         // what the registers say
         const bool pipeline = config.control.pipeline != 0;
         const int issued = s.sequencer.issued;
-        const bool walk_idle = s.sequencer.walker.idle();
+        const bool walk_idle = s.sequencer.next.idle(s.sequencer.walker.idle());
         const bool post_busy = s.post.busy() || s.writer.item_valid();
         const bool vector_busy = s.vector.busy();
         const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
@@ -156,6 +156,7 @@ class Accelerator {
                                      s.array.ifmap_ready(s.tables, pixel_beat);
         const bool pixel_sent =
             pipeline ? pixels.valid() && s.ifmap_queue.ready(2) : pixel_delivered;
+        const int operands = pixel_sent ? pixels.front().more + 1 : 0;
         const int fed_column = s.reader.column();
         const bool fed = fed_column >= 0 &&
                          s.array.feeders[fed_column].queue.ready(int(config.noc.column_fifo));
@@ -175,14 +176,16 @@ class Accelerator {
 
         // the decoder
         const Decoder::Engine engine{walk_idle,
+                                     s.sequencer.next.ready(),
                                      pipeline ? s.was_quiet : quiet,
-                                     s.pending <= 1,
                                      s.loader.busy,
                                      s.storer.busy(),
                                      vector_busy,
                                      s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
-                                     s.loader.ready(config, load_granted)};
-        const bool block_valid = s.storer.result_valid(config);
+                                     s.loader.ready(config, load_granted),
+                                     s.pending,
+                                     config.control.access_counters ? kCounters : kCountersAlways};
+        const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
         const bool result_valid = block_valid || s.decoder.result_valid();
         const bool block_sent = block_valid && s.link.result_ready();
         const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
@@ -234,7 +237,8 @@ class Accelerator {
             s.array.behind = s.array.rows * s.array.cols;
             s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
         }
-        s.sequencer.clock(act.start_conv, free, issue, rows, row_words, columns, column_words);
+        const bool started = s.sequencer.next.starts(act.start_conv);
+        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free, issue, rows, row_words, columns, column_words);
         s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
@@ -251,15 +255,31 @@ class Accelerator {
             n[Counter::link_out_words] += act.result || block_sent;
             n[Counter::filter_words] += filter_word;
             n[Counter::passes] += issue;
+            n[Counter::ifmap_words_sent] += operands;
+            n[Counter::filter_words_resident] += filter_word && filter.resident;
+            if (item.valid) n[Counter::glb_act_write_lanes] += lanes(item);
+            n[Counter::glb_vector_reads] += vector_granted;
+            n[Counter::glb_load_writes] += load_granted;
+            n[Counter::glb_store_reads] += store_granted;
+            n[Counter::link_filter_words] += act.filter;
+            n[Counter::link_load_words] += act.load_word;
+            n[Counter::link_table_words] += act.table_word;
+            n[Counter::link_memory_words] += act.memory_word;
+            n[Counter::link_store_words] += block_sent && !heading;
         }
         ++cycles;
         ++stepped;
-        return {act.start_conv, issue};
+        return {started, issue};
     }
 
   private:
     State& s = state;
 
+    // Activations that an item writes.
+    int lanes(const Item& item) const {
+        const int results = __builtin_popcount(item.mask & ((1 << config.post.units) - 1));
+        return item.raw ? results * int(32 / config.array.data_width) : results;
+    }
     bool one_behind(int issued) const {
         for (int done : {s.filters.done, s.ifmaps.done, s.reader.done, s.writer.done})
             if (((issued - done) & 3) > 1) return false;
@@ -267,7 +287,6 @@ class Accelerator {
     }
     // What the registers of the started units take over.
     void begin(const Decoder::Actions& act, const Region& region) {
-        if (act.start_conv) s.sequencer.walker.load(s.decoder.descriptor);
         if (act.start_vector) s.vector.command = Vector::unpack(s.decoder.descriptor);
         if (act.load) s.loader.walk.region = region;
         const int64_t opcode = s.decoder.header.opcode;
@@ -294,6 +313,17 @@ class Accelerator {
         n[Counter::stall_filter] = a.starved_filter;
         n[Counter::stall_psum_in] = a.blocked_in;
         n[Counter::stall_psum_out] = a.blocked_out;
+        n[Counter::ifmap_spad_reads] = a.ifmap_reads;
+        n[Counter::ifmap_spad_writes] = a.ifmap_writes;
+        n[Counter::filter_spad_reads] = a.filter_reads;
+        n[Counter::filter_spad_writes] = a.filter_writes;
+        // A step reads and writes its slot, but the first one of a sum does not read, and the last
+        // one, which sends, does not write.
+        const int64_t sent = a.hops + a.collected;
+        n[Counter::psum_spad_reads] = n[Counter::psum_spad_writes] = a.computed - sent;
+        n[Counter::psum_hops] = a.hops;
+        n[Counter::psums_fed] = a.fed;
+        n[Counter::psums_collected] = a.collected;
         blocks.push_back(n);
         n = CounterBlock{};
         s.activity = Activity{};

@@ -97,6 +97,7 @@ struct PEArray {
                 issued, collected, col, tail_row, arrived, drained_column == col,
                 int(config.pe.macs), int(config.noc.psum_out), int(config.noc.column_fifo),
                 config.control.pipeline != 0);
+            activity.collected += tail_taken;
             const int fed_row = feeder.row();
             bool column_taken = false, taken_above = false;
             for (int row = rows - 1; row >= 0; --row) {
@@ -109,7 +110,9 @@ struct PEArray {
                 const bool below = row > 0 && column[row - 1].chain_word();
                 const PeMoves moves =
                     clock_pe(pe, limits, below, fed_row == row, taken, pending,
-                             [&] { configure(pe, newest, row, col); }, activity);
+                             [&] { configure(config, pe, newest, row, col); }, activity);
+                activity.hops += moves.took_below;
+                activity.fed += moves.took_column;
                 taken_above = moves.took_below;
                 column_taken |= moves.took_column;
                 behind -= moves.began;
@@ -121,12 +124,12 @@ struct PEArray {
                          column_taken, int(config.pe.macs));
         }
         deliver(config, tables, ifmap, filter, pipeline ? ifmap_was : ifmap_busy,
-                pipeline ? filter_was : filter_busy);
+                pipeline ? filter_was : filter_busy, activity);
     }
 
   private:
     // The pass that a PE begins.
-    static void configure(Pe& pe, const PassTable& table, int row, int col) {
+    static void configure(const Config& config, Pe& pe, const PassTable& table, int row, int col) {
         const Constants& constants = table.constants;
         const Row& line = table.rows->rows[row];
         pe.running = line.active && ((table.columns->active >> col) & 1);
@@ -135,17 +138,20 @@ struct PEArray {
         pe.advance = uint8_t(constants.advance);
         pe.diagonal = uint8_t(constants.diagonal ? constants.channels : 0);
         pe.windows = uint16_t(constants.windows);
+        pe.filter_rows = uint16_t(constants.filter_beats);
         pe.release = table.release;
         pe.place = uint8_t((line.head ? kHead : 0) | (line.first && table.first ? kZero : 0) |
                            (line.tail ? kTail : 0));
     }
     void deliver(const Config& config, const Tables& tables, const IfmapBeat* ifmap,
-                 const FilterBeat* filter, const uint32_t* ifmap_was, const uint32_t* filter_was) {
+                 const FilterBeat* filter, const uint32_t* ifmap_was, const uint32_t* filter_was,
+                 Activity& activity) {
         const int depth = int(config.pe.ifmap_fifo);
         ifmap_network.clock(
             ifmap != nullptr, ifmap ? tables[ifmap->bank].rows->with_iid[ifmap->row] : 0,
             ifmap_targets, uint8_t(ifmap ? ifmap->more : 0), ifmap_was,
             [&](int row, uint32_t columns, uint8_t more) {
+                activity.ifmap_writes += __builtin_popcount(columns) * (more + 1);
                 for (; columns; columns &= columns - 1) {
                     const int col = __builtin_ctz(columns);
                     Pe& pe = pes[col * rows + row];
@@ -157,6 +163,7 @@ struct PEArray {
             filter != nullptr, filter ? tables[filter->bank].rows->with_fid[filter->row] : 0,
             filter_targets, uint8_t(filter ? filter->last : 0), filter_was,
             [&](int row, uint32_t columns, uint8_t last) {
+                activity.filter_writes += __builtin_popcount(columns);
                 if (!last) return;
                 for (; columns; columns &= columns - 1) {
                     const int col = __builtin_ctz(columns);

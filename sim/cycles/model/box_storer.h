@@ -14,6 +14,7 @@ struct BoxStorer {
     Reader<uint8_t> reader;  // label: 1 for the box's last word
 
     bool busy() const { return state != kIdle; }
+    bool heading() const { return state == kHeader; }
     bool read_valid(const Config& config) const {
         return reader.asks(config.control.pipeline != 0, asking);
     }

@@ -18,13 +18,17 @@ struct Decoder {
 
     // What the engine tells in a cycle.
     struct Engine {
-        bool walk_idle, quiet, older_done, loading, storing, vector_busy, prefetch_ready, load_ready;
+        bool walk_idle, conv_ready, quiet, loading, storing, vector_busy, prefetch_ready, load_ready;
+        int unfinished;  // CONV commands
+        int counters;  // words of a counter block
     };
     // What the decoder does in a cycle.
     struct Actions {
         bool word = false;    // takes a word of the stream
         bool result = false;  // gives a word of the result stream
         bool filter = false, load_word = false;  // payload words moved
+        bool conv_word = false;  // that word is of a CONV descriptor
+        bool table_word = false, memory_word = false;
         bool start_conv = false, start_vector = false, load = false, store = false;
         bool start_payload = false;  // of a command that fills a table
         bool hold = false, clear = false;
@@ -61,8 +65,9 @@ struct Decoder {
             case kDescriptor:
                 if (position == expected) {
                     state = kCheck;
-                } else if (header.opcode != Opcode::CONV || e.walk_idle) {
+                } else if (header.opcode != Opcode::CONV || e.conv_ready) {
                     if ((a.word = word)) {
+                        a.conv_word = header.opcode == Opcode::CONV;
                         descriptor[position] = read();
                         ++position;
                         if (header.opcode == Opcode::CONV && position == Start::kWords)
@@ -79,6 +84,9 @@ struct Decoder {
             case kPayload:
                 if (left == 0) state = kHeader;
                 else if ((a.word = word)) --left;
+                a.memory_word = a.word && header.opcode == Opcode::MEMORY;
+                a.table_word = a.word && !a.memory_word && header.opcode != Opcode::ROWS &&
+                               header.opcode != Opcode::COLS;
                 break;
             case kFilters:
                 if (left == 0) state = kHeader;
@@ -107,7 +115,7 @@ struct Decoder {
                 counted = !a.result;
                 if (a.result) {
                     const bool status = header.opcode == Opcode::END;
-                    if (++position == (status ? 1 : kCounters)) {
+                    if (++position == (status ? 1 : e.counters)) {
                         a.clear = !status;
                         state = status ? kDone : kHeader;
                     }
@@ -129,7 +137,7 @@ struct Decoder {
     }
     void dispatch(const Engine& e, Actions& a) {
         const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
-        const bool settled = (!header.fence || all_done) && (!header.older || e.older_done) &&
+        const bool settled = (!header.fence || all_done) && (!header.older || e.unfinished <= header.older) &&
                              (!header.stored || !e.storing);
         switch (header.opcode) {
             case Opcode::END:

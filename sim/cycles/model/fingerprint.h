@@ -40,6 +40,9 @@ class Fingerprint {
               uint64_t(decoder.header.stored), uint64_t(decoder.position), uint64_t(s.pending));
         d.add(uint64_t(s.link.in_part), uint64_t(s.link.out_part), uint64_t(s.link.credit),
               uint64_t(s.link.offered));
+        const NextCommand& next = s.sequencer.next;
+        d.add(uint64_t(next.kept), uint64_t(next.waits), uint64_t(next.copied),
+              uint64_t(next.words), uint64_t(next.place));
         for (const PatternLoader* loader : {&s.sequencer.row_loader, &s.sequencer.column_loader})
             d.add(uint64_t(loader->position), uint64_t(loader->arriving),
                   uint64_t(loader->arriving_index));

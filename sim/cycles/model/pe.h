@@ -4,10 +4,13 @@
 
 #include "records.h"
 
-// Counts of PEs in each state, summed over the cycles; names as in hw/array/array.py.
+// Counts of PEs in each state, summed over the cycles, names as in hw/array/array.py; and of what
+// they access, as if no activation were zero: operands, rows of filters, psum words.
 struct Activity {
     int64_t running = 0, computed = 0, starved_ifmap = 0, starved_filter = 0, blocked_in = 0,
             blocked_out = 0;
+    int64_t ifmap_reads = 0, ifmap_writes = 0, filter_reads = 0, filter_writes = 0;
+    int64_t hops = 0, fed = 0, collected = 0;
 
     Activity& operator+=(const Activity& b) { return plus(b, 1); }
     Activity operator-(const Activity& b) const { return Activity(*this).plus(b, -1); }
@@ -20,6 +23,13 @@ struct Activity {
         starved_filter += times * b.starved_filter;
         blocked_in += times * b.blocked_in;
         blocked_out += times * b.blocked_out;
+        ifmap_reads += times * b.ifmap_reads;
+        ifmap_writes += times * b.ifmap_writes;
+        filter_reads += times * b.filter_reads;
+        filter_writes += times * b.filter_writes;
+        hops += times * b.hops;
+        fed += times * b.fed;
+        collected += times * b.collected;
         return *this;
     }
 };
@@ -30,6 +40,7 @@ enum Operation : uint8_t { kValid = 1, kLast = 2, kHead = 4, kZero = 8, kTail = 
 struct Pe {
     // the pass under way
     uint16_t windows = 0, window = 0;
+    uint16_t filter_rows = 0;  // of the filter scratchpad, in a window
     uint8_t steps = 0, taps = 0, advance = 0, diagonal = 0;  // diagonal: channels, 0 if it is not
     uint8_t step = 0, tap = 0;
     uint8_t place = 0;      // head, zero, tail
@@ -130,6 +141,8 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
             ++pe.tap;
         }
         if (rewind) {
+            activity.ifmap_reads += pe.taps;
+            activity.filter_reads += pe.filter_rows;
             pe.tap = 0;
             pe.window = last_window ? 0 : uint16_t(pe.window + 1);
         }

@@ -1,10 +1,12 @@
 // hw/sequencer/sequencer.py: fills the pass tables, one pass ahead of the engines.
 #pragma once
 #include "loader.h"
+#include "next_command.h"
 #include "tables.h"
 #include "walker.h"
 
 struct Sequencer {
+    NextCommand next;
     NestWalker walker;
     PatternLoader row_loader, column_loader;
     int issued = 0;  // number of the newest pass modulo 4
@@ -17,12 +19,16 @@ struct Sequencer {
         return walker.ready() && free && row_loader.current(bank(), rows) &&
                column_loader.current(bank(), columns);
     }
-    void clock(bool start, bool free, bool issue, int rows, int row_words, int columns,
+    // `word`: of a descriptor, `start`: of a CONV, by the decoder, which has it in `descriptor`.
+    void clock(bool word, bool start, const uint64_t* descriptor, bool free, bool issue, int rows, int row_words, int columns,
                int column_words) {
         const bool copy = walker.ready() && free;
         row_loader.clock(copy, bank(), rows, row_words);
         column_loader.clock(copy, bank(), columns, column_words);
-        walker.clock(start, issue);
+        const bool walker_idle = walker.idle(), begins = next.starts(start);
+        if (begins) walker.load(next.waits ? next.descriptor : descriptor);
+        walker.clock(begins, issue);
+        next.clock(walker_idle, word, start, descriptor);
         if (issue) issued = (issued + 1) & 3;
     }
 };

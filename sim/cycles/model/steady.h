@@ -204,6 +204,7 @@ class SteadyState {
         state.link.credit = there.credit;
         state.link.offered = there.offered;
         state.sequencer.walker = s_.sequencer.walker;
+        state.sequencer.next = s_.sequencer.next;
         state.tables[bank] = newest;
         state.tables[bank ^ 1] = previous;
         for (int i = 0; i < 2; ++i) {

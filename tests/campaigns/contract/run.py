@@ -1,8 +1,9 @@
 """The contract over random layers: `python -m tests.campaigns.contract.run --n 300`.
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
-is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract, or
-if fewer layers or configurations than asked for were compared; the last lines say which of these.
+is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract or a
+single access was counted differently, or if fewer layers or configurations than asked for were
+compared; the last lines say which of these.
 """
 
 import argparse
@@ -41,6 +42,8 @@ class Campaign:
         for layer in result.layers:
             if not layer.holds:
                 self.beyond.append(f"{label} {layer.name}: {layer.model} for {layer.rtl} cycles")
+            if layer.others:
+                self.beyond.append(f"{label} {layer.name}: {layer.others}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

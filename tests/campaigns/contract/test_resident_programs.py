@@ -8,9 +8,10 @@ import pytest
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
-from hw.arch.accesses import link_bytes, resident_bytes
+from hw.arch.accesses import counter_block, link_bytes, resident_bytes
 from hw.arch.commands import begin, command
 from hw.arch.config import Config
+from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.program.file import load_program, save_program
 from rowforge.reports.report import report, table
 from sim.cycles import predict
@@ -147,6 +148,27 @@ def streamed_for(of):
     words[: len(BEGIN_WORDS)] = of.steps[0].words[: len(BEGIN_WORDS)]
     steps = (replace(streamed.steps[0], words=words), *streamed.steps[1:])
     return replace(streamed, config=of.config, steps=steps)
+
+
+@pytest.mark.slow
+def test_filling_the_memory_is_counted():
+    config = CONFIG.with_values(
+        {"buffer.weight_memory": SIZES["all"], "control.access_counters": True}
+    )
+    of = compile_graph(graph(), config, CompileOptions(profile=True, dump=True))
+    block = counter_block(config)
+    told = []
+    for link in (
+        FunctionalAccelerator(config),
+        RtlLink(config, patience=100_000, optimise=OPTIMISE),
+    ):
+        link.send(of.memory_stream())
+        told.append(block.unpack(link.receive(1 + block.words).tolist()[1:]))
+        link.close()
+    assert len(of.memory)
+    for name in (field.name for field in ACCESS_COUNTERS):
+        wanted = len(of.memory) if name == "link_memory_words" else 0
+        assert told[0][name] == told[1][name] == wanted, name
 
 
 def test_after_an_error_the_memory_is_filled_again():

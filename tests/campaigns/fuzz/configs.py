@@ -30,6 +30,7 @@ KINDS = (
     "post.units",
     "link.width",
     "control.kind",
+    "control.access_counters",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
@@ -38,6 +39,7 @@ _ALL = 0  # banks: both kinds of data reach all
 # Fields that came later are dealt by themselves: configurations named before keep all others.
 _LATER = ("control.pipeline", "control.map_bits", "control.kind")
 _LATEST = ("link.rate",)
+_NEWEST = ("control.access_counters",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -76,6 +78,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "link.width": (64, 64, 8, 64, 16, 64, 32),
     "control.kind": ("engines", "engines", "microcontroller", *("engines",) * 6),
     "link.rate": (1, 0.3, 1, 0.5, 0.125, 1, 0.9),
+    "control.access_counters": (False, True, False),
     "control.watchdog": (1 << 18, 1 << 20),
 }
 
@@ -88,8 +91,12 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, later, latest = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3))
-    source = {**dict.fromkeys(_LATER, later), **dict.fromkeys(_LATEST, latest)}
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4))
+    source = {
+        name: stream
+        for names, stream in zip((_LATER, _LATEST, _NEWEST), added, strict=True)
+        for name in names
+    }
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
@@ -114,6 +121,7 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
         v["control.kind"] = "engines"
     if v["control.kind"] == "microcontroller":
         v |= {name: min(v[name], most) for name, most in OF_MICROCONTROLLER.items()}
+        v["control.access_counters"] = False
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
     generous = rng.random(3) < (0.85, 0.85, 0.85)
     width, K = v["array.data_width"], v["pe.macs"]

@@ -68,13 +68,24 @@ def test_older_convolutions_are_waited_for_alone() -> None:
     hazards = HazardTracker()
     hazards.conv(BufferAccess(reads=((0, 4),)), synced=False)
     hazards.conv(BufferAccess(reads=((8, 12),)), synced=False)
-    assert hazards.wait(BufferAccess(writes=((0, 1),))) == Wait(older=True)
-    assert hazards.wait_conv(BufferAccess(writes=((0, 1),))) == (Wait(older=True), False)
+    assert hazards.wait(BufferAccess(writes=((0, 1),))) == Wait(older=1)
+    assert hazards.wait_conv(BufferAccess(writes=((0, 1),))) == (Wait(older=1), False)
     assert hazards.wait(BufferAccess(writes=((0, 9),))) == Wait(fence=True)
-    hazards.waited(Wait(older=True))
+    hazards.waited(Wait(older=1))
     assert hazards.wait(BufferAccess(writes=((0, 1),))) == NO_WAIT
     hazards.computed()
     assert hazards.wait(BufferAccess(writes=((0, 9),))) == NO_WAIT
+
+
+def test_only_as_many_convolutions_are_waited_for_as_conflict() -> None:
+    hazards = HazardTracker()
+    for word in range(5):
+        hazards.conv(BufferAccess(reads=((word, word + 1),)), synced=False)
+    waits = [hazards.wait(BufferAccess(writes=((word, word + 1),))) for word in range(5)]
+    assert waits == [Wait(older=3), Wait(older=3), Wait(older=2), Wait(older=1), Wait(fence=True)]
+    hazards.waited(Wait(older=2))
+    assert hazards.wait(BufferAccess(writes=((0, 3),))) == NO_WAIT
+    assert hazards.wait(BufferAccess(writes=((3, 4),))) == Wait(older=1)
 
 
 def test_a_store_is_waited_for() -> None:
@@ -99,7 +110,7 @@ def test_a_sync_serves_later_convolutions_only() -> None:
     hazards.conv(BufferAccess(writes=((0, 8),)), synced=False)
     hazards.conv(BufferAccess(reads=((0, 8),)), synced=True)
     assert hazards.wait_conv(BufferAccess(reads=((0, 8),))) == (NO_WAIT, False)
-    assert hazards.wait(BufferAccess(reads=((0, 8),))) == Wait(older=True)
+    assert hazards.wait(BufferAccess(reads=((0, 8),))) == Wait(older=1)
     hazards.waited(Wait(fence=True))
     assert hazards.wait(BufferAccess(reads=((0, 8),))) == NO_WAIT
 

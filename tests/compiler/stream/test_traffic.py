@@ -63,6 +63,26 @@ def test_tensors_count_by_their_role() -> None:
     assert words.words(data=DataType.INPUT, direction=WRITE) == 0
 
 
+def test_loads_and_stores_are_counted_at_the_buffer() -> None:
+    program = compiled()
+    for data, direction, kind in (
+        (DataType.IFMAP, WRITE, Load),
+        (DataType.OFMAP, READ, Store),
+    ):
+        access = Access(Level.BUFFER, data, direction)
+        words = sum(box_words(CONFIG, step.box) for step in program.steps if isinstance(step, kind))
+        counted = sum(layer.accesses[access] for layer in program.layers)
+        assert counted == words * CONFIG.lanes > 0
+
+
+_PAYLOADS = {
+    Opcode.CONV: DataType.FILTER,
+    Opcode.PARAMS: DataType.TABLE,
+    Opcode.SHORT_PARAMS: DataType.TABLE,
+    Opcode.TABLE: DataType.TABLE,
+}
+
+
 def test_commands_tables_and_filters_are_those_of_the_stream() -> None:
     program = compiled()
     sent: Counter[DataType] = Counter()
@@ -70,14 +90,9 @@ def test_commands_tables_and_filters_are_those_of_the_stream() -> None:
         if isinstance(step, Send) and step.layer >= 0:
             for words in commands(step.words, dry=False):
                 header = HEADER.unpack([int(words[0])])
-                payload = header["length"] if header["opcode"] == Opcode.CONV else 0
-                table = header["opcode"] in (
-                    Opcode.PARAMS,
-                    Opcode.SHORT_PARAMS,
-                    Opcode.TABLE,
-                )
-                sent[DataType.FILTER] += payload
-                sent[DataType.TABLE if table else DataType.COMMAND] += len(words) - payload
+                data = _PAYLOADS.get(Opcode(header["opcode"]), DataType.COMMAND)
+                sent[data] += header["length"]
+                sent[DataType.COMMAND] += len(words) - header["length"]
         elif isinstance(step, Load | Store):
             sent[DataType.COMMAND] += len(step.words)
     words = link(program)

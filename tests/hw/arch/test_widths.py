@@ -13,7 +13,7 @@ STRUCTS = {
 }
 # Negative: a signed field. What differs needs a new version of the command set.
 WIDTHS = {
-    "header": [5, 1, 1, 1, 16, 24, 16],
+    "header": [5, 1, 2, 1, 16, 23, 16],
     "result": [8, 8, 16, 24],
     "begin": [16, 64],
     "index": [24, 24],
@@ -64,6 +64,9 @@ WIDTHS = {
         1,
         1,
         6,
+        6,
+        1,
+        1,
         1,
         1,
     ],

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hw.arch.config import Config
-from hw.arch.counters import COUNTERS
+from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.patterns import COLUMN, ROW
 from hw.array.array import PEArray
 from hw.array.tables import ArrayTable
@@ -27,11 +27,12 @@ from hw.pe import kinds as pe_kinds
 from hw.pe.dense import DensePE
 from hw.pe.kinds import PES
 from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
-from hw.pe.pe import PE, PE_COUNTERS
+from hw.pe.pe import PE, PE_ACCESSES, PE_COUNTERS
 from tests.hw.members import problems
 
 CONFIGS = {
     "default": Config(),
+    "accesses": Config.of({"control.access_counters": True}),
     "two macs": Config.of({"pe.macs": 2, "control.pipeline": 1, "array.rows": 3}),
     "16 bits": Config.of(
         {"array.data_width": 16, "noc.filter": 4, "noc.psum_in": 2, "noc.pipeline": 1}
@@ -72,7 +73,7 @@ def pe_problems(kind: type[PE], config: Config) -> list[str]:
         "below": In(stream.Signature(ChainWord(config))),
         "column": In(stream.Signature(PsumWord(config))),
         "output": Out(stream.Signature(ChainWord(config))),
-        **{event: Out(1) for event in kind.EVENTS},
+        **{event: Out(1) for event in kind.events(config)},
     }
     wrong = [] if dict(pe.signature.members) == wanted else ["its ports"]
     constants = kind.pass_constants(config, Signal(PassTable(config)).constants)
@@ -80,8 +81,9 @@ def pe_problems(kind: type[PE], config: Config) -> list[str]:
         wrong.append("its pass configuration")
     if any(shape[name].width != 1 for name in ("active", "head", "zero", "tail", "release")):
         wrong.append("its flags")
-    events = data.StructLayout(dict.fromkeys(kind.EVENTS, 4))
-    if set(kind.counted(config, Signal(events))) != set(PE_COUNTERS):
+    events = data.StructLayout(dict.fromkeys(kind.events(config), 4))
+    accesses = PE_ACCESSES if config.control.access_counters else ()
+    if set(kind.counted(config, Signal(events))) != {*PE_COUNTERS, *accesses}:
         wrong.append("its counters")
     if not set(kind.PROGRESS) <= set(kind.EVENTS) or not kind.PROGRESS:
         wrong.append("its progress")
@@ -175,6 +177,7 @@ def test_every_kind_of_psum_network_has_its_ports(kind, config):
 
 def test_the_counters_of_pes_exist():
     assert set(PE_COUNTERS) <= {field.name for field in COUNTERS.fields}
+    assert set(PE_ACCESSES) <= {field.name for field in ACCESS_COUNTERS}
 
 
 class LonelyPE(DensePE):

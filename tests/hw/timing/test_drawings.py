@@ -31,6 +31,7 @@ from hw.post.packer import Packer
 from hw.post.requantise import Requantiser
 from hw.post.right_shifter import RightShifter
 from hw.sequencer.loader import PatternLoader
+from hw.sequencer.next_command import NextCommand
 from hw.sequencer.sequencer import Sequencer
 from hw.sequencer.walker import NestWalker
 from hw.vector.address import WindowWalker
@@ -148,6 +149,7 @@ DRAWN = [
     ),
     (partial(WeightMemory, depth=4), {}),
     (partial(PatternLoader, patterns=2, words=2), {}),
+    (partial(NextCommand, words=3), {}),
     (partial(NestWalker), {}),
     (
         partial(Packer, Config.of({"post.units": 8, "noc.psum_in": 8, "noc.psum_out": 8})),

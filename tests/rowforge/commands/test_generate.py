@@ -66,6 +66,22 @@ def test_the_chips_own_array(capsys, tmp_path):
 
 
 @pytest.mark.slow
+def test_counters_of_accesses_are_there_if_asked_for(capsys, tmp_path):
+    config, out = tmp_path / "counting.toml", tmp_path / "out"
+    config.write_text("[array]\nrows = 2\ncols = 2\n[control]\naccess_counters = true\n")
+    assert rowforge(capsys, "generate", "--config", config, "-o", out).status == 0
+    assert lint(out) == []
+    assert "psum_spad_reads" in (out / "rowforge.v").read_text()
+    assert "ROWFORGE_COUNTERS_LINK_STORE_WORDS_WORD" in (out / "rowforge.h").read_text()
+
+
+@pytest.mark.slow
+def test_without_counters_of_accesses_nothing_is_left_of_them(tiny):
+    assert "psum_spad_reads" not in (tiny / "rowforge.v").read_text()
+    assert "LINK_STORE_WORDS" not in (tiny / "rowforge.h").read_text()
+
+
+@pytest.mark.slow
 def test_the_asic_options(capsys, tmp_path):
     outcome = rowforge(
         capsys,

@@ -40,7 +40,7 @@ def moved(program: Program, kind: type[Load | Store], number: int, by: int) -> P
     header = HEADER.unpack(step.words[:1].tolist())
     fields = REGION.unpack(step.words[1:].tolist())
     fields["address"] += by
-    flags = {name: bool(header[name]) for name in ("fence", "older", "stored")}
+    flags = {name: header[name] for name in ("fence", "older", "stored")}
     words = command(
         Opcode(header["opcode"]),
         REGION.pack(fields),

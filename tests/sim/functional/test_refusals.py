@@ -171,7 +171,7 @@ def test_missing_waits_for_a_store_are_seen():
     """STORE goes on beside later commands, which may not write what it reads."""
     x = values((1, 4, 4, 8))
     start = WordStream(CONFIG).load(x, 0).store((1, 4, 4, 8), 0, fence=False).words
-    for waits, fine in (({}, False), ({"older": True}, False), ({"stored": True}, True)):
+    for waits, fine in (({}, False), ({"older": 1}, False), ({"stored": True}, True)):
         stream = WordStream(CONFIG)
         stream.words = [*start]
         words = stream.load(x, 8, **waits).end().array()
@@ -188,8 +188,9 @@ def test_older_convolutions_are_told_from_the_newest():
     constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=6, q=4)
     for address, waits, fine in (
         (0, {}, False),
-        (0, {"older": True}, True),
-        (3000, {"older": True}, False),
+        (0, {"older": 1}, True),
+        (3000, {"older": 1}, False),
+        (0, {"older": 2}, False),
     ):
         stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(np.zeros(6, int))
         stream.load(x[None], 0).load(x[None], 3000)

@@ -1,0 +1,1 @@
+"""The published chip's own schedule: its mappings, and what they access without a program."""

@@ -1,0 +1,1 @@
+"""Energy of layers: their accesses at every level, priced and reported."""

@@ -1,0 +1,88 @@
+"""`rowforge reproduce energy`: published figures of energy beside ours."""
+
+import json
+
+import pytest
+
+from rowforge.chip.published_energy import ISCA_LAYERS
+from rowforge.chip.study import FIGURE_COLUMNS, energy_study
+from rowforge.configs import preset
+from tests.rowforge.support import rowforge
+
+
+@pytest.fixture(scope="module")
+def study():
+    return energy_study(preset("eyeriss_v1"))
+
+
+def figure(study, begin):
+    (found,) = [entry for entry in study["figures"] if entry["name"].startswith(begin)]
+    return found
+
+
+@pytest.mark.slow
+def test_products_and_register_files_are_the_published_ones_layer_by_layer(study):
+    """By the same rule these do not depend on the schedule; DRAM does."""
+    assert [row["name"] for row in study["layers"]] == list(ISCA_LAYERS)
+    for row in study["layers"]:
+        ours, published = row["ours"], row["published"]
+        assert ours["mac"] == pytest.approx(published["mac"], abs=0.006)
+        assert ours["rf"] == pytest.approx(published["rf"], abs=0.011)
+        assert ours["dram"] >= 0.7 * published["dram"]
+
+
+@pytest.mark.slow
+def test_the_chips_schedule_agrees_where_counts_can_tell(study):
+    pes, networks = figure(study, "PEs' share"), figure(study, "networks' share")
+    assert pes["chip"] == pytest.approx(pes["published"], rel=0.02)
+    assert networks["chip"] == pytest.approx(networks["published"], rel=0.25)
+    saved, dram = figure(study, "power of the PEs"), figure(study, "DRAM accesses")
+    assert saved["chip"] == pytest.approx(saved["published"], rel=0.15)
+    assert dram["chip"] == dram["published"]
+    rest = figure(study, "register files")
+    assert rest["chip"] > rest["published"]
+
+
+@pytest.mark.slow
+def test_shares_are_shares(study):
+    assert sum(study["types"]["ours"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(study["types"]["published"].values()) == 1
+    assert set(study["types"]["published"]) < set(study["types"]["ours"])
+    assert 0.25 < study["bits"]["8"] / study["bits"]["16"] < 1
+    for entry in study["figures"]:
+        assert entry["why"] and entry["source"]
+        if "share" in entry["name"]:
+            assert 0 < entry["ours"] < 1
+    both = [figure(study, f"{part}' share")["ours"] for part in ("PEs", "networks")]
+    assert sum(both) + figure(study, "buffer's share")["ours"] == pytest.approx(1, abs=1e-3)
+    image, conv = figure(study, "energy of an image"), figure(study, "the same of the CONV")
+    of_all = figure(study, "CONV layers' share of the energy, zeros skipped")
+    assert conv["ours"] / image["ours"] == pytest.approx(of_all["ours"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_command_prints_both_forms(capsys, study, monkeypatch):
+    monkeypatch.setattr("rowforge.commands.reproduce.study.energy_study", lambda *given: study)
+    arguments = ("reproduce", "energy", "--preset", "eyeriss_v1")
+    assert rowforge(capsys, *arguments, "--json").document == json.loads(json.dumps(study))
+    out = rowforge(capsys, *arguments).out
+    for column in FIGURE_COLUMNS:
+        assert column.title in out
+    for entry in study["figures"]:
+        assert entry["name"] in out
+        assert entry["why"].split()[0] in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["--preset"]),
+        (["--preset", "eyeriss_v1_int8"], ["array.data_width must be 16", "8"]),
+        (["--preset", "eyeriss_v1", "--rtl"], ["--rtl"]),
+        (["--preset", "eyeriss_v1", "--layers", "1"], ["--layers"]),
+        (["--preset", "eyeriss_v1", "--technology", "timeloop_45nm"], ["--technology"]),
+        (["--preset", "eyeriss_v1", "--schedule", "chip"], ["--schedule"]),
+    ],
+)
+def test_bad_use_is_one_sentence(capsys, arguments, words):
+    rowforge(capsys, "reproduce", "energy", *arguments).assert_refused(*words)

@@ -1,0 +1,1 @@
+"""Tests of energy and accesses of layers."""
