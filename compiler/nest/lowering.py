@@ -1,9 +1,9 @@
 """Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import product
 from math import ceil, prod
 
@@ -15,7 +15,9 @@ from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
 from compiler.mapper.resources.work import filter_beats, multiply_steps
 from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
-from compiler.nest.filters import FilterBank, filter_bank, pass_filters
+from compiler.nest.command_filters import CommandFilters
+from compiler.nest.filters import FilterBank, filter_bank
+from compiler.nest.images import FilterImage, depends
 from compiler.nest.patterns import (
     NestOperands,
     column_pattern,
@@ -29,11 +31,11 @@ from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, wrapped
-from compiler.stream.resident import NOTHING, Filters
+from compiler.stream.resident import from_memory
 from compiler.stream.stream import StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.program import Words
-from hw.arch.program.layout import filter_words, psum_floor
+from hw.arch.program.layout import psum_floor
 
 
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
@@ -44,6 +46,16 @@ def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[
             emitted.append((stream.conv_commands, part))
             Lowering(stream, plan.shape, part, task).emit()
     return emitted
+
+
+def nest_images(
+    stream: StreamBuilder, plan: Plan, task: ConvTask
+) -> Iterator[tuple[list[FilterImage], tuple[Span, ...]]]:
+    """Of every block that `lower_nest` would emit: the images of its commands, where psums wait."""
+    for block in plan.blocks:
+        for part in wave_parts(stream.config, plan.shape, block):
+            lowering = Lowering(stream, plan.shape, part, task)
+            yield lowering.images(), lowering.waiting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +112,26 @@ class Lowering:
             bases["rows"] = bases.get("rows", 0) + rows
             bases["columns"] = bases.get("columns", 0) + columns
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
-            nest = Nest(item.constants, [*tail, *item.records])
-            self.stream.conv(nest, item.length, partial(self._filters, item), self._access())
+            tail += item.records
+            access = self._access()
+            filters = self._filters(item)
+            if self.task.buffered is not None and item.length:
+                image = filters.image(self._beats)
+                place = self.task.buffered(image)
+                if place is not None:
+                    access = replace(access, filters=((place, place + image.words),))
+                    counts = [loop.count for loop in item.loops]
+                    changes = [depends(loop) for loop in item.loops]
+                    tail = from_memory(tail, counts, changes, place, image.stride)
+            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+
+    def images(self) -> list[FilterImage]:
+        """Of the commands that are sent filters."""
+        return [self._filters(item).image(self._beats) for item in self.commands if item.length]
+
+    @cached_property
+    def _beats(self) -> int:
+        return int(self._constants()["filter_beats"])
 
     @cached_property
     def commands(self) -> list[_Command]:
@@ -233,7 +263,7 @@ class Lowering:
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
         check_counts(self.config, CONSTANTS, constants)
-        return _Command(
+        command = _Command(
             run=run,
             constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),
             records=[word for record in records for word in record],
@@ -244,8 +274,10 @@ class Lowering:
             ),
             moved=moved,
             loops=loops,
-            length=self._length(run, loops, moved, constants["filter_beats"]),
+            length=0,
         )
+        length = self._filters(command).length(constants["filter_beats"])
+        return replace(command, length=length)
 
     def _patterns(self, run: Run) -> tuple[tuple[int, ...], ...]:
         """Row patterns of a chunk; a depthwise block has them for every lane its waves start at."""
@@ -349,55 +381,19 @@ class Lowering:
             (task.source.extent(config),), () if unfinished else written, self.waiting
         )
 
-    def _length(self, run: Run, loops: Sequence[Loop], moved: Mapping[str, int], beats: int) -> int:
-        """Words of filters of all passes that are sent some."""
-        if self.task.reuse:
-            return 0
-        passes = self._passes(run)
-        if self.task.portion is not None:
-            passes = passes[slice(*self.task.portion.passes)]
-        groups = [wave.groups for wave in self.waves.waves]
-        if not any("wave" in loop.steps for loop in loops):
-            groups = [groups[moved.get("wave", 0)]]
-        each = sum(
-            filter_words(self.config, len(row_pass.filters) * count * beats)
-            for row_pass in passes
-            for count in groups
+    def _filters(self, item: "_Command") -> CommandFilters:
+        """The filters that the passes of a command are sent."""
+        return CommandFilters(
+            self.config,
+            self.shape,
+            self.block,
+            self.task,
+            self.waves.waves,
+            run=item.run,
+            moved=item.moved,
+            loops=item.loops,
+            bank=lambda: self.bank,
         )
-        times = prod(loop.count for loop in loops if not loop.held)
-        return each * times // (len(passes) * len(groups))
-
-    def _filters(self, item: _Command) -> Filters:
-        """Filters of all passes that are sent some; equal passes are packed once."""
-        run, moved, loops = item.run, item.moved, item.loops
-        if self.task.reuse:
-            counts = tuple(loop.count for loop in loops)
-            return Filters(counts, (False,) * len(counts), (NOTHING,))
-        passes = self._passes(run)
-        names = ("band", "wave", "group", "tap", "row", "pass")
-        start = {name: moved.get(name, 0) for name in names}
-        start["group"] += run.first
-        depends = [any(name in loop.steps for name in names) for loop in loops]
-        inner = [loop for loop, needed in zip(loops, depends, strict=True) if needed]
-        blocks = []
-        for indices in product(*(range(loop.count) for loop in inner)):
-            at = dict(start)
-            for loop, index in zip(inner, indices, strict=True):
-                for name in names:
-                    at[name] += index * loop.steps.get(name, 0)
-            blocks.append(
-                pass_filters(
-                    self.config,
-                    self.bank,
-                    self.mapping,
-                    passes[at["pass"]],
-                    self.waves.waves[at["wave"]],
-                    at["band"],
-                    (at["group"], at["tap"], at["row"]),
-                )
-            )
-        held = sum(loop.held for loop in loops)
-        return Filters(tuple(loop.count for loop in loops), tuple(depends), tuple(blocks), held)
 
 
 def _without_counters(loop: Loop) -> Loop:

@@ -1,6 +1,6 @@
 """What a convolution nest computes with: operands, arithmetic, where psums and results go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from compiler.mapper.space import ConvShape, Fold, Run, tap_ranges
+from compiler.nest.images import FilterPlaces
 from compiler.stream.hazards import Span
 from compiler.stream.surface import Surface
 
@@ -31,6 +32,8 @@ class ConvTask:
     written : buffer words that the results take; None: those of `target`
     portion : of the accumulation; None: all of it
     reuse, keep : the filters are those that the command before has left in the PEs; they stay there
+    buffered : which commands take their filters from the global buffer, and where; None: none
+    key : names the weights: equal for tasks of a layer that have equal ones
     """
 
     weights: Array
@@ -53,6 +56,8 @@ class ConvTask:
     portion: "Portion | None" = None
     reuse: bool = False
     keep: bool = False
+    buffered: FilterPlaces | None = None
+    key: Hashable = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -15,8 +15,9 @@ from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.flat import flat_plans, flat_task
+from compiler.nest.images import FilterImage, FilterPlaces
 from compiler.nest.locate import Part
-from compiler.nest.lowering import Lowering, lower_nest
+from compiler.nest.lowering import Lowering, lower_nest, nest_images
 from compiler.nest.task import ConvTask
 from compiler.operators.operation import (
     Fetched,
@@ -47,6 +48,16 @@ class _Weights:
 
     values: NDArray[Any]
     zero: int
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """A nest of a tile; `pixel`, `width`: the first pixel and the row of a flat one, else 0."""
+
+    task: ConvTask
+    plan: Plan
+    pixel: int
+    width: int
 
 
 def fetched_by(config: Config, load: Cost) -> Fetched:
@@ -86,6 +97,7 @@ class ConvOperation(Operation):
                 f"not {config.post.channels}"
             )
         self.parts: list[Part] = []
+        self.buffered: FilterPlaces | None = None  # of the commands that `emit` appends
         self.least_cycles = node.macs // config.multipliers
         geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
         self.signature = (self.sources, self.target, geometry, self.raw)
@@ -252,23 +264,50 @@ class ConvOperation(Operation):
         target: Surface,
         psum_beats: int,
     ) -> None:
+        first, last = tile.channels
+        param = stream.packed_params(self._tile_params(first, last))
+        for nest in self._nests(tile, parts, target, psum_beats):
+            task = replace(nest.task, buffered=self.buffered)
+            task = replace(task, output={**task.output, "param": param})
+            starts = (tile.items[0], tile.rows[0], tile.columns[0], first + task.channel)
+            emitted = lower_nest(stream, nest.plan, task)
+            self.parts += [
+                Part(command, starts, nest.width, nest.pixel, nest.plan.shape, block)
+                for command, block in emitted
+            ]
+
+    def filter_images(
+        self,
+        stream: StreamBuilder,
+        tile: Box,
+        parts: Sequence[Operand],
+        target: Surface,
+        psum_beats: int,
+    ) -> tuple[list[FilterImage], int]:
+        """Images of the commands that `emit` would append, and the lowest word of their psums."""
+        images: list[FilterImage] = []
+        floor = self.config.buffer.banks * self.config.buffer.depth
+        for nest in self._nests(tile, parts, target, psum_beats):
+            task = replace(nest.task, output={**nest.task.output, "param": 0})
+            for found, psums in nest_images(stream, nest.plan, task):
+                images += found
+                floor = min([floor, *(begin for begin, _ in psums)])
+        return images, floor
+
+    def _nests(
+        self, tile: Box, parts: Sequence[Operand], target: Surface, psum_beats: int
+    ) -> Iterator[_Nest]:
+        """The nests of a tile, their tasks without parameters."""
         shape, count = self.nest_shape(size_of(tile))
         reach = self.reach(tile, 0)
         source = part_window(self.config, parts[0], reach)
-        first, last = tile.channels
-        param = stream.packed_params(self._tile_params(first, last))
         flat = self._flat_tile(size_of(tile)) and source.contiguous and target.contiguous
         plans = self._plans(shape, psum_beats, flat=flat)
         for index in range(count):
             task = self._task(tile, reach, source, target, index, shape)
-            task = replace(task, output={**task.output, "param": param})
-            starts = (tile.items[0], tile.rows[0], tile.columns[0], first + task.channel)
             for plan, pixel in plans:
-                emitted = lower_nest(stream, plan, flat_task(task, plan, pixel) if flat else task)
-                self.parts += [
-                    Part(command, starts, self.target[2] if flat else 0, pixel, plan.shape, block)
-                    for command, block in emitted
-                ]
+                placed = flat_task(task, plan, pixel) if flat else task
+                yield _Nest(placed, plan, pixel, self.target[2] if flat else 0)
 
     def _tile_params(self, first: int, last: int) -> Words:
         """Output stages of these channels."""
@@ -342,6 +381,7 @@ class ConvOperation(Operation):
             signed=self.signed,
             window_shift=node.stage.window if isinstance(node.stage, WindowStage) else 0,
             output=stage_output(node.stage),
+            key=(first, shape.M),
         )
 
     def _nest_weights(self, first: int, count: int) -> NDArray[Any]:

@@ -56,7 +56,7 @@ class ChunkPipeline:
         self.config = stream.config
         self.source, self.target = tensors
         self.inputs = Slots(self.config, space.top, tiling.ifmap_words, tiling.buffers)
-        self.results = Slots(self.config, self.inputs.end, tiling.result_words, 1)
+        self.results = Slots(self.config, self.inputs.end, tiling.result_words, tiling.areas)
         space.check_fits(self.results.end, tiling.groups)
         check_count(operation, tiling.size)
         self.tiles = list(tiles(operation, tiling.size))
@@ -92,7 +92,7 @@ class ChunkPipeline:
             )
             finishes = chunk == count - 1
             total = plan_psums(self.config, plan.shape, plan)[-1]
-            job = _Job(plan, tile, task, chunk > 0, total)
+            job = _Job(plan, number, tile, task, chunk > 0, total)
             commands = list(self._finishing(job) if finishes else self._accumulating(job))
             for index, command in enumerate(commands):
                 self._emit(job, command)
@@ -120,7 +120,7 @@ class ChunkPipeline:
                 yield _Command(
                     shape=replace(shape, N=part.mapping.cn),
                     wave=wave,
-                    target=self._target(wave.block, firsts),
+                    target=self._target(job.number, wave.block, firsts),
                     psum=psum + index * beats,
                     portion=cut.last,
                     finishes=True,
@@ -146,10 +146,10 @@ class ChunkPipeline:
         nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(part)), 0)
         return _Command(job.plan.shape, Wave(0, part), nowhere, psum, portion)
 
-    def _target(self, wave: MappedBlock, firsts: Sequence[int]) -> "_Target":
+    def _target(self, number: int, wave: MappedBlock, firsts: Sequence[int]) -> "_Target":
         """Where a wave leaves the results of its filter groups."""
         shape = wave_shape(wave)
-        surfaces = [self.results.surface(0, shape, at=first) for first in firsts]
+        surfaces = [self.results.surface(number, shape, at=first) for first in firsts]
         first = surfaces[0]
         words = surface_words(self.config, (1, *shape[1:]))
         moves = tuple(
@@ -241,10 +241,12 @@ class ChunkPipeline:
 class _Job:
     """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
-    after : earlier chunks have added to the same psums; psums : beats of all blocks
+    number : of the tile; after : earlier chunks have added to the same psums
+    psums : beats of all blocks
     """
 
     plan: Plan
+    number: int
     tile: Box
     task: ConvTask
     after: bool

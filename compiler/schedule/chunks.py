@@ -39,7 +39,9 @@ class ChunkTiling:
     size : of an output tile; chunk : channels of a chunk, a divisor of all
     ifmap_words : buffer words of one chunk
     buffers : for chunks; with three, loading never waits for the chunk before the present one
-    result_words : buffer words for finished results
+    result_words : buffer words for finished results of a tile
+    areas : of so many words; two where every chunk ends a tile, so that its results have left
+        when the tile after the next one comes
     groups : psum groups that the tiles use; total : estimated cycles; figure : by the goal
     """
 
@@ -48,6 +50,7 @@ class ChunkTiling:
     ifmap_words: int
     buffers: int
     result_words: int
+    areas: int
     groups: int
     total: int
     figure: Figure
@@ -196,7 +199,9 @@ def _weighed(
         psums = max(psums, plan_psums(config, shape, plan)[-1])
         results = max(results, result_places(config, plan).total)
     groups = ceil(psums / (2 * config.buffer.depth))
-    if groups > config.psum_groups or 2 * part + results > space.limit(groups):
+    areas = 1 if chunks > 1 else 2
+    rest = space.limit(groups) - areas * results
+    if groups > config.psum_groups or 2 * part > rest:
         return None
     bands = sum(schedule.counts.values())
     moves = Transfers(
@@ -210,8 +215,9 @@ def _weighed(
         size=size,
         chunk=chunk,
         ifmap_words=part,
-        buffers=3 if 3 * part + results <= space.limit(groups) else 2,
+        buffers=3 if 3 * part <= rest else 2,
         result_words=results,
+        areas=areas,
         groups=groups,
         total=goal.cycles(moves, computing),
         figure=goal.figure(moves, computing, fetched.accesses),

@@ -11,12 +11,14 @@ from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, Shape4, whole
 from compiler.schedule.chunk_pipeline import ChunkPipeline
 from compiler.schedule.chunks import ChunkTiling, find_chunks, good_enough
+from compiler.schedule.filter_store import hold_filters
 from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.space import Space
 from compiler.schedule.tile_pipeline import TilePipeline
 from compiler.schedule.tiling import Tiling, find_tiling, full_size, part_words
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
+from compiler.stream.traffic import Transfers
 from hw.arch.errors import RowforgeError
 
 _T = TypeVar("_T", Tiling, ChunkTiling)
@@ -129,6 +131,19 @@ class Scheduler:
         parts = [value.part for value in operands]
         surface = output.surface
         assert surface is not None
+        if isinstance(operation, ConvOperation):
+            tile = whole(operation.target)
+            computing = operation.cycles(full_size(operation), beats)
+            hold_filters(
+                self.stream,
+                self.goal,
+                operation,
+                [(tile, parts, surface)],
+                (self.space.top, self.space.limit(0)),
+                beats,
+                Transfers(),
+                computing,
+            )
         operation.emit(self.stream, whole(operation.target), parts, surface, beats)
         return True
 
@@ -290,7 +305,9 @@ class Scheduler:
             for value, stays in zip((*operands, output), tiling.resident, strict=True)
         ]
         tensors = [value.tensor for value in (*operands, output)]
-        pipeline = TilePipeline(self.stream, operation, tiling, kept, tensors, self.space)
+        pipeline = TilePipeline(
+            self.stream, operation, tiling, kept, tensors, self.space, self.goal
+        )
         count = pipeline.run()
         if not tiling.resident[-1]:
             output.on_host = True

@@ -1,11 +1,16 @@
 """Runs the tiles of an operator: parts come and results leave while other tiles are computed."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import ceil
 
+from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, part_window, size_of
+from compiler.schedule.filter_store import hold_filters
+from compiler.schedule.goal import Goal
 from compiler.schedule.pieces import pieces
 from compiler.schedule.slots import Slots
 from compiler.schedule.space import Space
@@ -45,6 +50,7 @@ class TilePipeline:
     kept : for each operand, then the output: the resident tensor, or None
     tensors : their host tensors
     space : what lies in the buffer besides
+    goal : decides which filters the buffer holds beside the tiles
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class TilePipeline:
         kept: Sequence[Operand | None],
         tensors: Sequence[int],
         space: Space,
+        goal: Goal,
     ) -> None:
         self.stream, self.operation, self.kept = stream, operation, kept
         self.config = stream.config
@@ -70,6 +77,7 @@ class TilePipeline:
         ]
         self.target, self.places = tensors[-1], slots[-1]
         self.finished: tuple[Box, Surface] | None = None
+        self._hold_filters(space, tiling, goal)
 
     def run(self) -> int:
         """Emits everything; returns the number of tiles."""
@@ -86,6 +94,33 @@ class TilePipeline:
         self.stream.computing = False
         self._store()
         return len(self.tiles)
+
+    # ---- filters --------------------------------------------------------------------------------
+
+    def _hold_filters(self, space: Space, tiling: Tiling, goal: Goal) -> None:
+        """Filters that tiles need again stay in what the tiles leave of the buffer."""
+        operation = self.operation
+        if not isinstance(operation, ConvOperation):
+            return
+        jobs = []
+        for number, tile in enumerate(self.tiles):
+            parts = [self._part_of(index, number) for index in range(len(self.feeds))]
+            jobs.append((tile, parts, self._surface(number, tile)))
+        counts = Counter(size_of(tile) for tile in self.tiles)
+        computing = sum(n * operation.cycles(size, self.beats) for size, n in counts.items())
+        begin = max(space.top, self.places.end)
+        end = space.limit(0)
+        hold_filters(
+            self.stream, goal, operation, jobs, (begin, end), self.beats, tiling.moves, computing
+        )
+
+    def _part_of(self, index: int, number: int) -> Operand:
+        """Where the part of an operand that a tile needs will be."""
+        resident, feed = self.kept[index], self.feeds[index]
+        if feed is None:
+            assert resident is not None
+            return resident
+        return self._place(feed, bisect_right(feed.first, number) - 1)
 
     # ---- operands -------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ from compiler.stream.resident import NOTHING, Filters
 from hw.arch.commands import BASES, CONSTANTS, LOOP, LOOPS, START, Opcode, command
 from hw.arch.program import Words
 
-_SYNC, _RESIDENT = (
-    np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64) for name in ("sync", "resident")
-)
+_FLAGS = {
+    name: np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64)
+    for name in ("sync", "resident", "buffered")
+}
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Nest:
     constants: Words
     tail: Sequence[int]
 
-    def synced(self) -> "Nest":
-        """With the flag `sync`."""
-        return replace(self, constants=self.constants | _SYNC)
+    def flagged(self, name: str) -> "Nest":
+        """With this flag of the constants."""
+        return replace(self, constants=self.constants | _FLAGS[name])
 
     @property
     def loops(self) -> list[list[int]]:
@@ -56,8 +57,8 @@ class Nest:
 class ConvCommand:
     """A CONV command of a program.
 
-    `filters` is None in a dry stream; `length` counts their words on the link; `hidden`: the array
-    computes while its descriptor is moved.
+    `filters` is None in a dry stream, or where they lie in the global buffer; `length` counts their
+    words on the link. `hidden`: the array computes while its descriptor is moved.
     """
 
     nest: Nest
@@ -71,7 +72,8 @@ class ConvCommand:
         """The command with its filters in the weight memory from word `first` on, if it is one."""
         if first is None or self.filters is None:
             return self
-        nest = Nest(self.nest.constants | _RESIDENT, self.filters.descriptor(self.nest.tail, first))
+        tail = self.filters.descriptor(self.nest.tail, first)
+        nest = replace(self.nest.flagged("resident"), tail=tail)
         return replace(self, nest=nest, filters=None, length=0)
 
     def head(self, before: Nest | None) -> Words:

@@ -10,19 +10,28 @@ Span: TypeAlias = tuple[int, int]  # half-open range of buffer words
 
 @dataclass(frozen=True)
 class BufferAccess:
-    """Buffer words that a command reads and writes as activations, and those it keeps psums in."""
+    """Buffer words that a command reads and writes as activations, and those it keeps psums in.
+
+    `filters` are read too, but before that which `sync` waits for is done.
+    """
 
     reads: tuple[Span, ...] = ()
     writes: tuple[Span, ...] = ()
     psums: tuple[Span, ...] = ()
+    filters: tuple[Span, ...] = ()
+
+    @property
+    def all_reads(self) -> tuple[Span, ...]:
+        """What is read, filters included."""
+        return self.reads + self.filters
 
     def conflicts(self, later: "BufferAccess") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
         return (
-            _overlap(self.writes, later.reads)
-            or _overlap(self.psums, later.reads)
-            or _overlap(self.reads, later.writes)
-            or _overlap(self.reads, later.psums)
+            _overlap(self.writes, later.all_reads)
+            or _overlap(self.psums, later.all_reads)
+            or _overlap(self.all_reads, later.writes)
+            or _overlap(self.all_reads, later.psums)
             or _overlap(self.writes, later.writes)
             or _overlap(self.writes, later.psums)
             or _overlap(self.psums, later.writes)
@@ -73,8 +82,12 @@ class HazardTracker:
     def wait_conv(self, access: BufferAccess) -> tuple[Wait, bool]:
         """What a CONV has to wait for, and whether it needs `sync`: it reads what the newest makes.
 
-        A CONV that must wait for older ones only is held back whole: they end soon.
+        A CONV that must wait for older ones only is held back whole: they end soon. One whose
+        filters an unfinished CONV overwrites is held back too, for `sync` does not hold filters.
         """
+        early = BufferAccess(filters=access.filters)
+        if any(each.conflicts(early) for each, _ in self._convs):
+            return Wait(fence=True), False
         stored = any(each.conflicts(access) for each in self._stores)
         newer = self._newer([open_ and each.conflicts(access) for each, open_ in self._convs])
         return Wait(older=newer or 0, stored=stored), newer == 0

@@ -1,6 +1,6 @@
 """The command stream under construction: steps, tables, fences."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ import numpy as np
 from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
-from compiler.stream.surface import Surface
+from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
 from compiler.stream.traffic import LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
@@ -21,21 +21,16 @@ from hw.arch.commands import (
     begin,
     command,
 )
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
-from hw.arch.program.layout import (
-    box_words,
-    channels_per_word,
-    pack_params,
-    region,
-    short_params,
-)
+from hw.arch.program.layout import box_words, pack_params, region, short_params
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
+_MOST_RUN = next(item.high for item in REGION.fields if item.name == "run")
 _TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
 
 
@@ -138,15 +133,22 @@ class StreamBuilder:
     def conv(
         self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
     ) -> None:
-        """A CONV command with its filters, `length` words if they are streamed."""
+        """A CONV command with its filters, `length` words if they are streamed.
+
+        If `access` names buffer words of filters, they are there, and `nest` says where.
+        """
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
         self._waited(wait)
-        held = None if self.dry else filters()
+        held = None if self.dry or access.filters else filters()
         assert held is None or held.length == length
+        if access.filters:
+            nest = nest.flagged("buffered")
+            self._link.stay(self.layer, length)
+            length = 0
         self._words.append(
             ConvCommand(
-                nest=nest.synced() if sync else nest,
+                nest=nest.flagged("sync") if sync else nest,
                 filters=held,
                 length=length,
                 wait=wait,
@@ -158,6 +160,32 @@ class StreamBuilder:
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
 
+    def load_filters(self, address: int, length: int, filters: Callable[[], Words]) -> None:
+        """Brings filters into the buffer, from word `address` on: `length` words of the link.
+
+        They are part of the program. `length` is that of whole buffer words; where a buffer word
+        has 128 bits it is even.
+        """
+        self._ask()
+        words = length * LINK_WORD_BITS // self.config.buffer.width
+        wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
+        payload = NOTHING if self.dry else filters()
+        assert self.dry or len(payload) == length
+        most = _MOST_RUN * self.config.buffer.width // LINK_WORD_BITS & ~1
+        for first in range(0, length, most):
+            part = min(most, length - first)
+            fields = {
+                "address": address + first * LINK_WORD_BITS // self.config.buffer.width,
+                "run": part * LINK_WORD_BITS // self.config.buffer.width,
+                **dict.fromkeys(("rows", "planes"), 1),
+                "words": part,
+            }
+            self._append(self._header(Opcode.LOAD, REGION.pack(fields), part, wait))
+            self._count(part, DataType.FILTER)
+            if not self.dry:
+                self._words.append(payload[first : first + part])
+            wait = NO_WAIT
+
     def vector(self, fields: Mapping[str, int], access: BufferAccess) -> None:
         """A VECTOR command."""
         self._ask()
@@ -168,7 +196,7 @@ class StreamBuilder:
         """Brings a box of a host tensor into the buffer."""
         self._ask()
         wait = self._hazards.wait(BufferAccess(writes=(surface.extent(self.config),)))
-        for part, place in _movable(self.config, box, surface):
+        for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
@@ -182,7 +210,7 @@ class StreamBuilder:
         self._ask()
         access = BufferAccess(reads=(surface.extent(self.config),))
         wait = self._hazards.wait(access)
-        for part, place in _movable(self.config, box, surface):
+        for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)
             self._count(len(words))
             self._count(1, direction=Direction.WRITE)
@@ -252,10 +280,11 @@ class StreamBuilder:
         """The steps, now that all candidates for the weight memory are known."""
         pending = [step for step in self._steps if isinstance(step, _Pending)]
         convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
-        filters = [conv.filters for conv in convs if conv.filters is not None]
+        candidates = [conv for conv in convs if conv.filters is not None]
+        filters = [conv.filters for conv in candidates if conv.filters is not None]
         placement = place_filters(self.config, filters)
         self.memory = placement.memory
-        places = {id(convs[number]): first for number, first in placement.first.items()}
+        places = {id(candidates[number]): first for number, first in placement.first.items()}
         for conv in convs:
             if id(conv) in places:
                 self._link.stay(conv.layer, conv.length)
@@ -346,24 +375,3 @@ def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend
     columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
     size = -(-len(columns[0]) // config.post.units) * config.post.units
     return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
-
-
-def _movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:
-    """The box in parts of whole items, or of channel blocks, that one command can describe."""
-    most = REGION.fields[[item.name for item in REGION.fields].index("planes")].high
-    items, blocks = surface.items, surface.blocks(config)
-    if items * blocks <= most:
-        yield box, surface
-    elif items > 1:
-        for item in range(items):
-            at = box.items[0] + item
-            moved = replace(surface, items=1, address=surface.address + item * surface.item_stride)
-            yield from _movable(config, replace(box, items=(at, at + 1)), moved)
-    else:
-        lanes = channels_per_word(config, raw=surface.raw)
-        rows, columns = (0, surface.height), (0, surface.width)
-        for first in range(0, surface.channels, most * lanes):
-            last = min(first + most * lanes, surface.channels)
-            channels = (box.channels[0] + first, box.channels[0] + last)
-            part = surface.window(config, rows, columns, (first, last))
-            yield replace(box, channels=channels), part

@@ -1,8 +1,11 @@
 """Where a tensor, or a tile of one, lies in the global buffer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from hw.arch.commands import REGION
 from hw.arch.config import Config
+from hw.arch.program import Box
 from hw.arch.program.layout import channel_blocks, channels_per_word
 
 
@@ -90,3 +93,24 @@ def surface_words(config: Config, shape: tuple[int, int, int, int], *, raw: bool
     """Buffer words of a dense surface."""
     items, height, width, channels = shape
     return items * height * width * channel_blocks(config, channels, raw=raw)
+
+
+def movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:
+    """A box at a surface in parts that one command can describe: whole items, or channel blocks."""
+    most = REGION.fields[[item.name for item in REGION.fields].index("planes")].high
+    items, blocks = surface.items, surface.blocks(config)
+    if items * blocks <= most:
+        yield box, surface
+    elif items > 1:
+        for item in range(items):
+            at = box.items[0] + item
+            moved = replace(surface, items=1, address=surface.address + item * surface.item_stride)
+            yield from movable(config, replace(box, items=(at, at + 1)), moved)
+    else:
+        lanes = channels_per_word(config, raw=surface.raw)
+        rows, columns = (0, surface.height), (0, surface.width)
+        for first in range(0, surface.channels, most * lanes):
+            last = min(first + most * lanes, surface.channels)
+            channels = (box.channels[0] + first, box.channels[0] + last)
+            part = surface.window(config, rows, columns, (first, last))
+            yield replace(box, channels=channels), part

@@ -186,6 +186,7 @@ CONSTANTS = Struct(
         Field("reuse", 1, "the PEs still hold the filters of the command before: none are sent"),
         Field("keep", 1, "no pass releases its filters: the next command reuses them"),
         Field("resident", 1, "filters come from the weight memory"),
+        Field("buffered", 1, "filters come from the global buffer"),
         Field("sync", 1, "the first pass reads ifmaps only when all earlier work is done"),
     ),
     "What is the same in all passes of a CONV command.",
@@ -202,7 +203,7 @@ BASES = Struct(
         Field("channel", CHANNEL, "first output channel of the pass"),
         Field("rows", 8, "row pattern"),
         Field("columns", 8, "column pattern"),
-        Field("weights", 24, "weight memory word"),
+        Field("weights", 24, "weight memory word, or buffer word, of the first filters"),
     ),
     "What changes from pass to pass. All of them wrap: a step backwards is a large number.",
 )

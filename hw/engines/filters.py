@@ -8,6 +8,7 @@ from hw.arch.commands import BASES
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block
 from hw.base.layouts import of_bank
+from hw.engines.filter_reader import filter_extent
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable
 from hw.noc.tags import filter_bus
@@ -17,6 +18,9 @@ BASES_WEIGHTS = next(field.width for field in BASES.fields if field.name == "wei
 
 class FilterEngine(Block):
     """For every filter row tag, column tag and beat of a pass: the next beat of the stream.
+
+    The words come from one of three sources, which the command names: the command stream, the
+    weight memory, or the global buffer. A memory is sought once a pass, before its first word.
 
     One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
     A pass that is not `fresh` is sent none and is done at once.
@@ -45,10 +49,16 @@ class FilterEngine(Block):
         Number modulo 4 of the last pass finished here.
     resident : out, 1
         The words are those of the weight memory, not of the command stream.
+    buffered : out, 1
+        The words are those of the global buffer.
     seek : out, 1
-        The weight memory is to go on from `address`.
+        The memory that is meant is to go on from `address`.
     address : out, BASES_WEIGHTS
-        A word of the weight memory.
+        A word of that memory.
+    extent : out, filter_extent(config)
+        How many filters the pass is sent.
+    last : out, 1
+        The beat on offer, and so the word that is taken with it, is the pass's last.
     words : in, stream of LINK_WORD_BITS
         Filter words.
     beats : out, stream of filter_bus(config)
@@ -62,8 +72,11 @@ class FilterEngine(Block):
                 "issued": In(2),
                 "done": Out(2),
                 "resident": Out(1),
+                "buffered": Out(1),
                 "seek": Out(1),
                 "address": Out(BASES_WEIGHTS),
+                "extent": Out(filter_extent(config)),
+                "last": Out(1),
                 "words": In(stream.Signature(LINK_WORD_BITS)),
                 "beats": Out(stream.Signature(filter_bus(config))),
             }
@@ -76,28 +89,26 @@ class FilterEngine(Block):
         bank = ~self.done[0]
         table = of_bank(m, self.tables, bank, "table")
         step = Signal()
-        loops = nest(
-            m,
-            step,
-            {
-                "fid": table.filters,
-                "tid": table.groups,
-                "beat": table.constants.filter_beats,
-            },
-        )
+        extent = self.extent
+        loops = nest(m, step, {"fid": extent.filters, "tid": extent.groups, "beat": extent.beats})
         beat_bits = config.noc.filter * config.array.data_width
         per_word = LINK_WORD_BITS // beat_bits
         part = Signal(range(max(per_word, 2)))
         finished = loops["fid"].ends
         payload = self.beats.payload
         issued, busy = Signal(), Signal()  # a pass is to be done, with filters of its own
-        opened = Signal()  # the place in the weight memory has been sought
+        opened = Signal()  # the place in the memory has been sought
         m.d.comb += [
             issued.eq(self.issued != self.done),
             busy.eq(issued & table.fresh),
             self.resident.eq(busy & table.constants.resident),
-            self.seek.eq(self.resident & ~opened),
+            self.buffered.eq(busy & table.constants.buffered),
+            self.seek.eq((self.resident | self.buffered) & ~opened),
             self.address.eq(table.bases.weights),
+            extent.filters.eq(table.filters),
+            extent.groups.eq(table.groups),
+            extent.beats.eq(table.constants.filter_beats),
+            self.last.eq(finished),
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),
             step.eq(self.beats.valid & self.beats.ready),
             # What is left of a word after the pass's last beat is dropped with it.

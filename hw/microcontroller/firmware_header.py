@@ -139,6 +139,7 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "COLS": config.array.cols,
         "NOC_FILTER": config.noc.filter,
         "WEIGHT_ZERO_POINTS": int(config.pe.weight_zero_points),
+        "BUFFER_FILTERS": int(config.buffer.filters),
         "GLB_BANKS": config.buffer.banks,
         "GLB_DEPTH": config.buffer.depth,
         "BUFFER_WORDS": words,

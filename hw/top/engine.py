@@ -16,6 +16,7 @@ from hw.control.box_loader import BoxLoader
 from hw.control.box_storer import BoxStorer
 from hw.control.counters import Counters
 from hw.control.port import control_port
+from hw.engines.filter_reader import FilterReader
 from hw.engines.filters import FilterEngine
 from hw.engines.ifmaps import IfmapEngine
 from hw.engines.psum_reader import PsumReader
@@ -118,31 +119,45 @@ class Engine(Block):
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
     def _weights(self, m: Module, p: "_Parts") -> None:
-        """Filters come from the stream through the prefetch FIFO, or from the weight memory."""
+        """Filters come from the stream through the prefetch FIFO, or from a memory."""
         prefetch = DeepQueue(
             width=LINK_WORD_BITS, depth=self.config.buffer.filter_prefetch // WEIGHT_BYTES
         )
         m.submodules.prefetch = prefetch
         connect(m, flipped(self.control.filters), prefetch.input)
-        words = prefetch.output
-        m.d.comb += self.control.surplus.eq(words.valid)
+        m.d.comb += self.control.surplus.eq(prefetch.output.valid)
+        sources = []  # those in place of the stream, each with the signal that says so
         depth = weight_words(self.config)
-        if not depth:
-            connect(m, words, p.filters.words)
-        else:
+        if depth:
             m.submodules.weight_memory = memory = WeightMemory(depth=depth)
-            resident = memory.words
             connect(m, flipped(self.control.memory), memory.write)
             m.d.comb += [
-                memory.seek.eq(p.filters.seek),
+                memory.seek.eq(p.filters.seek & p.filters.resident),
                 memory.address.eq(p.filters.address),
-                p.filters.words.payload.eq(
-                    Mux(p.filters.resident, resident.payload, words.payload)
-                ),
-                p.filters.words.valid.eq(Mux(p.filters.resident, resident.valid, words.valid)),
-                resident.ready.eq(p.filters.words.ready & p.filters.resident),
-                words.ready.eq(p.filters.words.ready & ~p.filters.resident),
             ]
+            sources.append((p.filters.resident, memory.words))
+        if p.filter_reader is not None:
+            m.d.comb += [
+                p.filter_reader.seek.eq(p.filters.seek & p.filters.buffered),
+                p.filter_reader.address.eq(p.filters.address),
+                p.filter_reader.extent.eq(p.filters.extent),
+                p.filter_reader.last.eq(p.filters.last),
+            ]
+            sources.append((p.filters.buffered, p.filter_reader.words))
+        words = p.filters.words
+        m.d.comb += [
+            words.payload.eq(prefetch.output.payload),
+            words.valid.eq(prefetch.output.valid),
+            prefetch.output.ready.eq(words.ready),
+        ]
+        for chosen, source in sources:
+            with m.If(chosen):
+                m.d.comb += [
+                    words.payload.eq(source.payload),
+                    words.valid.eq(source.valid),
+                    prefetch.output.ready.eq(0),
+                    source.ready.eq(words.ready),
+                ]
         connect(m, p.filters.beats, p.array.filters)
         connect(m, p.ifmaps.beats, p.array.ifmap)
         for col in range(self.config.array.cols):
@@ -152,19 +167,29 @@ class Engine(Block):
     def _buffer(self, m: Module, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""
         config = self.config
-        reads = ReadArbiter(clients=3, width=config.buffer.width)
+        # Ifmaps before filters: they are of the pass under way, filters of the next one. Nobody
+        # starves. PEs that wait for filters take no ifmaps, so that the few requests that may be
+        # under way are soon answered, and the port is free; filters end with the pass; a VECTOR
+        # finds neither of them at work. Only a STORE waits for all, and nothing waits for it but
+        # commands that have not begun.
+        readers = [p.ifmaps.port]
+        if p.filter_reader is not None:
+            readers.append(p.filter_reader.port)
+        reads = ReadArbiter(clients=len(readers) + 2, width=config.buffer.width)
         writes = WriteArbiter(act_write_layout(config))
         m.submodules.read_arbiter = reads
         m.submodules.write_arbiter = writes
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
-        connect(m, p.ifmaps.port, reads.clients[0])
-        connect(m, p.storer.port, reads.clients[2])
+        *first, vector, last = reads.clients
+        for port, client in zip(readers, first, strict=True):
+            connect(m, port, client)
+        connect(m, p.storer.port, last)
         connect(m, p.post.writes, writes.first)
         connect(m, p.loader.write, writes.second)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
-        vector, asked = reads.clients[1], self._vector_requests(m, p)
+        asked = self._vector_requests(m, p)
         granted = Signal()
         m.d.comb += [
             vector.request.valid.eq(asked.valid),
@@ -352,6 +377,9 @@ class _Parts:
         width = accumulator_width(config)
         m.submodules.sequencer = self.sequencer = Sequencer(config)
         m.submodules.filter_engine = self.filters = FilterEngine(config)
+        self.filter_reader = FilterReader(config) if config.buffer.filters else None
+        if self.filter_reader is not None:
+            m.submodules.filter_reader = self.filter_reader
         m.submodules.ifmap_engine = self.ifmaps = IfmapEngine(config)
         m.submodules.psum_reader = self.reader = PsumReader(config)
         m.submodules.psum_writer = self.writer = PsumWriter(config)

@@ -53,7 +53,7 @@ class _Builder:
     def step(self, step: Step) -> None:
         match step:
             case Send():
-                self._send(step.words)
+                self._send(step.words, dry=self.dry)
             case Load():
                 self._wait(step.tensor)
                 self._send(step.words)
@@ -72,11 +72,11 @@ class _Builder:
         if tensor in self.stored:
             self.gates.append((self.total, self.stored.pop(tensor)))
 
-    def _send(self, words: Words) -> None:
+    def _send(self, words: Words, *, dry: bool = True) -> None:
         if not self.total:
             self.total = 1 + BEGIN.words
             words = words[self.total :]
-        for command in commands(words, dry=self.dry):
+        for command in commands(words, dry=dry):
             self._command(command)
 
     def _command(self, words: Words) -> None:
@@ -95,12 +95,15 @@ class _Builder:
 
 
 def commands(words: Words, *, dry: bool) -> Iterator[Words]:
-    """The commands in a step's words; the payload of LOAD is not there, `dry`: nor that of CONV."""
+    """The commands in a step's words; `dry`: the payloads of CONV and LOAD are not there.
+
+    Those of a Load step never are. In words that a step sends, a LOAD brings filters.
+    """
     position = 0
     while position < len(words):
         header = HEADER.unpack([int(words[position])])
         opcode = Opcode(header["opcode"])
-        payload = 0 if opcode is Opcode.CONV and dry else header["length"]
+        payload = 0 if opcode in (Opcode.CONV, Opcode.LOAD) and dry else header["length"]
         size = _command_words(words[position:]) + payload
         yield words[position : position + size]
         position += size

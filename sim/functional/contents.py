@@ -2,18 +2,20 @@
 
 Hazards see when a word is read; they do not see that it holds something else than the reader wants.
 A program's LOAD steps name the tensor and the box that they bring, and a header's tag names the
-layer that computes. So each word is known to hold either an item of a tensor, laid out from some
-origin with some strides, or a result of some layer. A command that reads an operand reads one such
+layer that computes. So each word is known to hold an item of a tensor, laid out from some origin
+with some strides, filters of some layer, which a LOAD brings that is no step of its own, or a
+result of some layer. A command that reads an operand reads one such
 thing: if a part overran its slot and the next part took its last words, it reads two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
+from hw.arch.commands import BEGIN, DESCRIPTOR_WORDS, HEADER, Opcode
 from hw.arch.config import Config
-from hw.arch.program import Load, Program
+from hw.arch.program import Load, Program, Send
 from hw.arch.program.layout import Ints, box_shape, channel_blocks
 from sim.functional.errors import require
 
@@ -35,7 +37,7 @@ class Contents:
     def __init__(self, config: Config, program: Program):
         self._config = config
         self._names = [spec.name for spec in program.tensors]
-        self._loads = [step for step in program.steps if isinstance(step, Load)]
+        self._loads = list(_loads(program))
         self._held = np.full(config.buffer.banks * config.buffer.depth, _NOTHING, dtype=np.int64)
         self._numbers: dict[Holding, int] = {}
         self._holdings: list[Holding] = [("nothing of this program",)]
@@ -64,6 +66,9 @@ class Contents:
         require(self._next < len(self._loads), "the program has no LOAD step for this command")
         step = self._loads[self._next]
         self._next += 1
+        if step is None:
+            self._held[address] = self._number(("filters", self._layer))
+            return
         box, lanes = step.box, self._config.lanes
         items, _, _, channels = box_shape(box)
         row, plane = region["row_stride"], region["plane_stride"]
@@ -114,11 +119,28 @@ class Contents:
         return _described(self._holdings[number], self._names)
 
 
+def _loads(program: Program) -> Iterator[Load | None]:
+    """The steps of the LOAD commands of a program, in order; None: filters, among other words."""
+    for number, step in enumerate(program.steps):
+        if isinstance(step, Load):
+            yield step
+        elif isinstance(step, Send):
+            position = 0 if number else 1 + BEGIN.words
+            while position < len(step.words):
+                header = HEADER.unpack([int(step.words[position])])
+                opcode = Opcode(header["opcode"])
+                if opcode is Opcode.LOAD:
+                    yield None
+                position += 1 + DESCRIPTOR_WORDS[opcode] + header["length"]
+
+
 def _described(holding: Holding, names: Sequence[str]) -> str:
     """A holding in words."""
     match holding:
         case ("tensor", int(tensor), item, origin, *_):
             return f"tensor {names[tensor]}, item {item}, laid out from word {origin} on"
+        case ("filters", layer):
+            return f"filters of layer {layer}"
         case ("result", layer):
             return f"a result of layer {layer}"
     return " ".join(map(str, holding))

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
-from hw.arch.commands import CHANNEL
+from hw.arch.commands import ADDRESS, CHANNEL
+from hw.arch.config import LINK_WORD_BITS
 from hw.arch.program import Words
-from hw.arch.program.layout import Ints, filter_words, psum_words
+from hw.arch.program.layout import Ints, filter_words, psum_words, to_link_words
 from numerics.gemmlowp import wrap
 from sim.functional.array import array_accesses, check_constants, compute
 from sim.functional.errors import place, require
@@ -38,16 +40,24 @@ class _Sums:
 
 
 def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, tag: int) -> None:
-    """Execute a CONV command whose filters are `payload` (or in the weight memory)."""
+    """Execute a CONV command whose filters are `payload` (or in a memory)."""
     constants = convolution.constants
     check_constants(state.config, constants)
     check_output(state, constants)
+    _check_source(state, constants)
+    if constants["sync"] and constants["buffered"]:
+        # Filters do not wait for what `sync` waits for.
+        for each in walk(convolution):
+            if each.fresh:
+                words = _filter_words(state, constants, each)
+                state.hazards.check_read(_buffer_words(state, each.bases["weights"], words))
     if constants["sync"]:
         state.hazards.computed()
     state.hazards.next_command()
     stream = _FilterStream(state, convolution, payload)
     for each in walk(convolution):
         with place(f"pass {each.number}"):
+            state.hazards.next_pass()
             rows, columns = _patterns(state, each.bases)
             filters = stream.filters(each, rows, columns)
             state.count(passes=1)
@@ -69,9 +79,7 @@ class _FilterStream:
         state, constants = self._state, self._constants
         if each.fresh:
             require(state.held is None, "the filters of the pass before are still in the PEs")
-            length = filter_words(
-                state.config, rows.filters * columns.groups * constants["filter_beats"]
-            )
+            length = _filter_words(state, constants, each)
             words = self._words(each, length)
             state.count(
                 filter_words=length,
@@ -88,6 +96,8 @@ class _FilterStream:
     def _words(self, each: Pass, length: int) -> Words:
         if self._constants["resident"]:
             return _resident(self._state, each.bases["weights"], length)
+        if self._constants["buffered"]:
+            return _buffered(self._state, each.bases["weights"], length)
         begin, self._position = self._position, self._position + length
         require(self._position <= len(self._payload), "the command carries too few filters")
         return self._payload[begin : self._position]
@@ -119,6 +129,37 @@ def _resident(state: State, first: int, length: int) -> Words:
     return state.filters[first : first + length]
 
 
+def _filter_words(state: State, constants: Mapping[str, int], each: Pass) -> int:
+    """Link words that the filters of a pass are."""
+    rows, columns = _patterns(state, each.bases)
+    return filter_words(state.config, rows.filters * columns.groups * constants["filter_beats"])
+
+
+def _check_source(state: State, constants: Mapping[str, int]) -> None:
+    require(
+        state.config.buffer.filters or not constants["buffered"],
+        "filters come from the global buffer, and buffer.filters is false",
+    )
+    require(
+        not (constants["resident"] and constants["buffered"]),
+        "filters come both from the weight memory and from the global buffer",
+    )
+
+
+def _buffer_words(state: State, first: int, length: int) -> Ints:
+    """Addresses of the buffer words that hold so many link words."""
+    count = ceil(length * LINK_WORD_BITS / state.config.buffer.width)
+    return state.memory.activation_address(first % (1 << ADDRESS) + np.arange(count))
+
+
+def _buffered(state: State, first: int, length: int) -> Words:
+    words = _buffer_words(state, first, length)
+    state.hazards.read(words)
+    if state.contents is not None:
+        state.contents.read("filters", words)
+    return to_link_words(state.memory.read_bytes(words))[:length]
+
+
 def _run_pass(
     state: State,
     constants: Mapping[str, int],
@@ -129,7 +170,6 @@ def _run_pass(
     tag: int,
 ) -> None:
     config = state.config
-    state.hazards.next_pass()
     windows = pass_windows(state, constants, each.bases, rows, columns)
     _count_products(state, constants, windows)
     values = compute(config, constants, rows, columns, filters.weights, windows)

@@ -84,6 +84,11 @@ class BufferMemory:
         self._bytes[address] = image
         self._kind[address] = _ACTIVATION
 
+    def read_bytes(self, address: Ints) -> NDArray[np.uint8]:
+        """Whole words as bytes, which were written as activations are; addresses were checked."""
+        self._check_kind(address, _ACTIVATION)
+        return self._bytes[address]
+
     def store(self, address: Ints) -> NDArray[np.uint8]:
         """Whole words as bytes, whatever was written to them."""
         unwritten = self._kind[address] == _UNWRITTEN

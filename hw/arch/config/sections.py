@@ -78,6 +78,7 @@ class BufferConfig(Section):
     psum_banks: int = number("banks that psums reach, from the top; 0: all", 0, 64, 0)
     filter_prefetch: int = number("filter prefetch FIFO, bytes", 64, 1 << 20, 2048)
     weight_memory: int = number("on-chip weight memory, bytes; 0: streamed", 0, 1 << 24, 0)
+    filters: bool = flag("filters may also come from the global buffer", False)
 
     def _check(self) -> None:
         for name in ("act_banks", "psum_banks"):

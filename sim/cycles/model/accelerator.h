@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "decoder.h"
 #include "deep_queue.h"
+#include "filter_reader.h"
 #include "filters.h"
 #include "ifmaps.h"
 #include "link.h"
@@ -37,6 +38,7 @@ struct State {
     Tables tables;
     FilterEngine filters;
     DeepQueue prefetch;
+    FilterReader filter_reader;  // with `buffer.filters` only
     // in front of the Y buses, with `control.pipeline` only (hw/noc/multicast.py)
     ItemQueue<IfmapBeat, 2> ifmap_queue;
     ItemQueue<FilterBeat, 2> filter_queue;
@@ -131,20 +133,29 @@ class Accelerator {
         const bool pixel_asks = pixels.asks(pipeline, pixel.valid);
         const bool pixel_read =
             pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
+        const auto& weights = s.filter_reader.reader;
+        const int weight_address = s.filter_reader.active ? s.filter_reader.address(s.filters, s.tables) : 0;
+        const bool weight_read = weights.asks(pipeline, s.filter_reader.offers());
         const bool vector_read = s.vector.request_valid(config);
         const bool store_read = s.storer.read_valid(config);
-        bool pixel_granted = false, vector_granted = false, store_granted = false;
+        bool pixel_granted = false, weight_granted = false, vector_granted = false,
+             store_granted = false;
         if (pixel_read)
             pixel_granted = buffer.grant(
                 true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
                                                         : pixel.address));
+        else if (weight_read)
+            weight_granted = buffer.grant(
+                true, buffer.act_banks(config, pipeline ? weights.requests.front().address
+                                                        : weight_address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request(config)));
         else if (store_read)
             store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
 
         // what the streams between the blocks do
-        const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid());
+        const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid(),
+                                            s.filter_reader.word_valid(config));
         const FilterBeat filter_beat = pipeline ? s.filter_queue.front() : filter.beat;
         const bool filter_delivered = (pipeline ? s.filter_queue.valid() : filter.valid) &&
                                       s.array.filters_ready(s.tables, filter_beat);
@@ -226,7 +237,11 @@ class Accelerator {
                                 pixel_delivered);
         s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
-        s.prefetch.clock(act.filter, filter_word && !filter.resident);
+        s.prefetch.clock(act.filter, filter_word && !filter.resident && !filter.buffered);
+        if (config.buffer.filters && issued != s.filters.done)
+            s.filter_reader.clock(config, s.filters.limits(s.tables), filter.seek && filter.buffered,
+                                  weight_granted, weight_address, filter_word && filter.buffered,
+                                  filter_word && s.filters.ends_pass(s.tables));
         s.filters.clock(config, s.tables, issued, filter, filter_sent);
         if (pipeline)
             s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},
@@ -238,7 +253,8 @@ class Accelerator {
             s.counters[Counter::glb_ifmap_words] += PassFacts(config, table).ifmap_words();
         }
         const bool started = s.sequencer.next.starts(act.start_conv);
-        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free, issue, rows, row_words, columns, column_words);
+        s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free,
+                          issue, rows, row_words, columns, column_words);
         s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;

@@ -81,6 +81,13 @@ class Fingerprint {
             d.add(uint64_t(b.row) | uint64_t(b.tag) << 8 | bank(b.bank) << 24 |
                   uint64_t(b.last) << 32);
         }
+        const auto& b = s.filter_reader;
+        d.add(uint64_t(b.active) | uint64_t(b.second) << 1, uint64_t(b.part), uint64_t(b.read));
+        nest(b.nest);
+        reader(b.reader, [](const FilterReader::Label&) {});
+        if (exact_)
+            for (int k = 0; k < b.reader.requests.level; ++k)
+                d.add(uint64_t(b.reader.requests.items[k].address));
         const auto& i = s.ifmaps;
         d.add(behind(i.done), uint64_t(i.loaded), uint64_t(i.pixel), uint64_t(i.outer_pixel));
         nest(i.nest);

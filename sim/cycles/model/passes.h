@@ -47,6 +47,7 @@ class PassFacts {
     BankUse banks() const {
         BankUse use;
         for (int i = 0; i < t_.rows->head.slots; ++i) use.reads |= act_banks(reads(i));
+        if (t_.constants.buffered && t_.fresh) use.reads |= act_banks(filters());
         if (t_.last) use.writes = act_banks(writes());
         const Span psum = psums();
         if (same_group(psum)) {
@@ -73,7 +74,8 @@ class PassFacts {
         if (grouped) d.add(uint64_t(psums().low >> 1) / uint64_t(config_.buffer.depth));
         if (exact)
             d.add(uint64_t(t_.bases.ifmap), uint64_t(t_.bases.x), uint64_t(t_.bases.y),
-                  uint64_t(t_.bases.output), uint64_t(t_.bases.channel));
+                  uint64_t(t_.bases.output), uint64_t(t_.bases.channel),
+                  t_.constants.buffered ? uint64_t(t_.bases.weights) : 0);
         return d;
     }
     bool touches(uint64_t shared) const {
@@ -126,6 +128,15 @@ class PassFacts {
         span.steps(c.items - 1, c.item_stride);
         span.steps((s.lane + c.channels) / config_.lanes + 1, c.plane_stride);
         return span;
+    }
+    // Buffer words that hold the filters.
+    Span filters() const {
+        const int64_t bits = config_.noc.filter * config_.array.data_width * t_.rows->head.filters *
+                             t_.columns->head.groups * t_.constants.filter_beats;
+        const int64_t unit = std::max<int64_t>(64, config_.buffer.width);
+        const int64_t words = (bits + unit - 1) / unit * (unit / config_.buffer.width);
+        const int64_t first = origin(t_.bases.weights);
+        return {first, first + words - 1};
     }
     Span writes() const {
         const Constants& c = t_.constants;

@@ -25,6 +25,7 @@ KINDS = (
     "noc.pipeline",
     "control.pipeline",
     "buffer.width",
+    "buffer.filters",
     "pe.weight_zero_points",
     "pe.zero_gating",
     "post.units",
@@ -40,6 +41,7 @@ _ALL = 0  # banks: both kinds of data reach all
 _LATER = ("control.pipeline", "control.map_bits", "control.kind")
 _LATEST = ("link.rate",)
 _NEWEST = ("control.access_counters",)
+_LAST = ("buffer.filters",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -68,6 +70,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "buffer.psum_banks": (_ALL, 2, 6),
     "buffer.filter_prefetch": (64, 72, 256, 2048),
     "buffer.weight_memory": (0, 0, 1024),
+    "buffer.filters": (False, True, True),
     "pe.weight_zero_points": (False, True),
     "pe.zero_gating": (True, False),
     "post.units": (1, 2, 4, 8, 8),
@@ -91,10 +94,10 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4))
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4, 5))
     source = {
         name: stream
-        for names, stream in zip((_LATER, _LATEST, _NEWEST), added, strict=True)
+        for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST), added, strict=True)
         for name in names
     }
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}

@@ -148,7 +148,7 @@ def test_psums_of_a_tile_fit_the_buffer():
     operation = ConvOperation(config, node, True, "cycles")
     found = find_chunks(Space(config), operation, Goal(config, "cycles"))
     assert found is not None
-    words = 2 * found.ifmap_words + found.result_words
+    words = found.buffers * found.ifmap_words + found.areas * found.result_words
     assert words <= Space(config).limit(found.groups)
     assert found.total < 1.12 * operation.least_cycles
 

@@ -41,6 +41,7 @@ CONFIG = Config.of(
         "control.row_patterns": 4,
         "control.col_patterns": 4,
         "buffer.weight_memory": 1024,
+        "buffer.filters": True,
         "link.width": 32,
         "control.watchdog": 1 << 14,
     }
@@ -66,6 +67,7 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "control.row_patterns": (2, 5, 16),
     "control.col_patterns": (2, 3, 8),
     "buffer.weight_memory": (0, 0, 1024),
+    "buffer.filters": (True, False),
     "pe.weight_zero_points": (True, False),
     "control.map_bits": (8, 10, 16),
     "link.width": (8, 16, 32),

@@ -1,0 +1,156 @@
+"""The filter reader: the filters of a pass out of the global buffer, as words of the link."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import bits_for
+
+from hw.arch.commands import CONSTANTS
+from hw.arch.config import LINK_WORD_BITS, Config
+from hw.base.block import Block
+from hw.engines.nest import nest
+from hw.glb.ports import Reader, act_address_bits, read_port
+
+FILTER_BEATS = next(field.width for field in CONSTANTS.fields if field.name == "filter_beats")
+
+
+def filter_extent(config: Config) -> data.StructLayout:
+    """How many filters a pass is sent: filter row tags, filter column tags, beats of each."""
+    return data.StructLayout(
+        {
+            "filters": bits_for(config.array.rows),
+            "groups": bits_for(config.array.cols),
+            "beats": FILTER_BEATS,
+        }
+    )
+
+
+class FilterReader(Block):
+    """After `seek`, exactly the words that hold the pass's filters, from buffer word `address` on.
+
+    The filters lie in the buffer as they would come on the link. A buffer word of 128 bits holds
+    two words of the link, the lower one first, of which a pass may need only one at its end; with
+    32 bits a word of the link takes two. Nothing is read for a pass that has not been sought, so
+    no word can be older than the LOAD that filled it. Requests run ahead of the words taken: one a
+    cycle at most, up to four under way. The first word comes three cycles after `seek` (with
+    `control.pipeline` four; with buffer words of 32 bits one more).
+
+    Timing
+    ------
+    A pass of four beats, two in a word, from buffer word 5 on.
+
+        cycle                 0  1  2  3  4  5  6  7
+        seek                  1  0  0  0  0  0  0  0
+        address               5  .  .  .  .  .  .  .
+        extent.filters        2  2  2  2  2  2  2  2
+        extent.groups         1  1  1  1  1  1  1  1
+        extent.beats          2  2  2  2  2  2  2  2
+        port.request.valid    0  1  0  1  0  0  0  0
+        port.request.payload  .  5  .  6  .  .  .  .
+        port.request.ready    1  1  1  1  1  1  1  1
+        port.data             .  .  7  .  8  .  .  .
+        words.valid           0  0  0  1  1  1  1  0
+        words.payload         .  .  .  7  7  8  8  .
+        words.ready           0  0  0  0  1  0  1  0
+        last                  0  0  0  0  0  0  1  0
+
+    Members
+    -------
+    seek : in, 1
+        A pass begins; every word of the pass before has been taken.
+    address : in, act_address_bits(config)
+        Buffer word that its filters begin with.
+    extent : in, filter_extent(config)
+        How many they are; constant from `seek` until the last word is taken.
+    last : in, 1
+        The word that is taken is the pass's last.
+    words : out, stream of LINK_WORD_BITS
+        Words of filters.
+    port : out, read_port(config.buffer.width)
+        Read port of the buffer.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(
+            {
+                "seek": In(1),
+                "address": In(act_address_bits(config)),
+                "extent": In(filter_extent(config)),
+                "last": In(1),
+                "words": Out(stream.Signature(LINK_WORD_BITS)),
+                "port": Out(read_port(config.buffer.width)),
+            }
+        )
+        self.config = config
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.reader = reader = Reader(
+            0, width=config.buffer.width, pipeline=config.control.pipeline
+        )
+        connect(m, reader.port, flipped(self.port))
+        self._ask(m, reader.input)
+        self._answer(m, reader.output)
+        return m
+
+    def _ask(self, m: Module, requests: stream.Interface) -> None:
+        """Requests for the words that the pass's beats begin."""
+        config = self.config
+        unit = max(LINK_WORD_BITS, config.buffer.width)
+        beats = unit // (config.noc.filter * config.array.data_width)
+        reads = unit // config.buffer.width
+        active, step = Signal(), Signal()
+        loops = nest(
+            m,
+            step,
+            {"fid": self.extent.filters, "tid": self.extent.groups, "beat": self.extent.beats},
+        )
+        finished = loops["fid"].ends
+        part, read = Signal(range(max(beats, 2))), Signal(range(max(reads, 2)))
+        place = Signal.like(self.address)
+        fires = requests.valid & requests.ready
+        m.d.comb += [
+            requests.valid.eq(active & (part == 0)),
+            requests.payload.address.eq(place),
+            step.eq(active & ((part != 0) | (fires & (read == reads - 1)))),
+        ]
+        with m.If(fires):
+            m.d.sync += [place.eq(place + 1), read.eq(Mux(read == reads - 1, 0, read + 1))]
+        with m.If(step):
+            m.d.sync += part.eq(Mux(finished | (part == beats - 1), 0, part + 1))
+            with m.If(finished):
+                m.d.sync += active.eq(0)
+        with m.If(self.seek):
+            m.d.sync += [active.eq(1), place.eq(self.address)]
+
+    def _answer(self, m: Module, answers: stream.Interface) -> None:
+        """Words of the link from words of the buffer."""
+        width, words = self.config.buffer.width, self.words
+        read = answers.payload.data
+        second = Signal()  # the other half of a word is next
+        if width < LINK_WORD_BITS:
+            low = Signal(width)
+            m.d.comb += [
+                words.valid.eq(answers.valid & second),
+                words.payload.eq(Cat(low, read)),
+                answers.ready.eq(words.ready | ~second),
+            ]
+            with m.If(answers.valid & answers.ready):
+                m.d.sync += second.eq(~second)
+                with m.If(~second):
+                    m.d.sync += low.eq(read)
+        elif width == LINK_WORD_BITS:
+            m.d.comb += [
+                words.valid.eq(answers.valid),
+                words.payload.eq(read),
+                answers.ready.eq(words.ready),
+            ]
+        else:
+            m.d.comb += [
+                words.valid.eq(answers.valid),
+                words.payload.eq(read.word_select(second, LINK_WORD_BITS)),
+                answers.ready.eq(words.ready & (second | self.last)),
+            ]
+            with m.If(words.valid & words.ready):
+                m.d.sync += second.eq(~(second | self.last))
