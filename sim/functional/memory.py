@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.program import Words
-from hw.arch.program.layout import Ints, from_link_words, psum_capacity, psum_slot_bits, psum_words
+from hw.arch.program.layout import (
+    Ints,
+    from_link_words,
+    psum_capacity,
+    psum_slot_bits,
+    psum_words,
+)
 from numerics.gemmlowp import wrap
 from sim.functional.errors import require
 
