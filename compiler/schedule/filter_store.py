@@ -110,16 +110,17 @@ def place_filters_of(
     total, kept = sum(sent.values()), sum(sent[key] for key in places)
     links = sum(known[key].links for key in places)
     first = next(image.links for image in images if image.key in places)
+    exposed = first if moves.words else 0
     config = goal.config
     before = goal.figure(replace(moves, filters=total), computing)
     after = goal.figure(
         replace(
             moves,
-            filters=total - kept + links - first,
-            exposed=moves.exposed + first + _LOAD_WORDS * len(places),
+            filters=total - kept + links - exposed + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + exposed,
             reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
         ),
         computing,
         Accesses.of({RESIDENT: kept * LINK_WORD_BITS // config.array.data_width}),
     )
-    return places if after < before else {}
+    return places if after <= before else {}

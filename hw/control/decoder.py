@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -16,10 +16,12 @@ from hw.arch.commands import (
     HEADER,
     MAGIC,
     REGION,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
     Status,
+    descriptor_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
@@ -121,10 +123,9 @@ class Decoder(Block):
     def _opcodes(self, m: Module, s: DecoderState) -> None:
         """Descriptor length of the header on the stream."""
         with m.Switch(layout(HEADER)(self.command.payload).opcode):
-            for opcode, words in DESCRIPTOR_WORDS.items():
-                if opcode not in s.unsupported:
-                    with m.Case(opcode):
-                        m.d.comb += [s.known.eq(1), s.announced.eq(words)]
+            for opcode in set(DESCRIPTOR_WORDS) - s.unsupported:
+                with m.Case(opcode):
+                    m.d.comb += [s.known.eq(1), s.announced.eq(descriptor_words(opcode, ()))]
 
     def _fail(self, m: Module, s: DecoderState, status: Status, value) -> None:
         m.d.sync += [s.status.eq(status), s.value.eq(value), s.position.eq(0)]
@@ -195,6 +196,8 @@ class Decoder(Block):
                 ]
                 with m.If(self.command.valid):
                     m.d.sync += [s.position.eq(s.position + 1), s.sum.eq(s.sum + sum(quarters))]
+                    with m.If(is_conv & (s.position == START.words - 1)):
+                        m.d.sync += s.expected.eq(s.nest_words(word))
                     for i, target in enumerate(s.words):
                         with m.If(s.position == i):
                             m.d.sync += target.eq(word)
@@ -305,14 +308,11 @@ class Decoder(Block):
             with m.If(self.engine.load_words.valid & self.engine.load_words.ready):
                 m.d.sync += s.left.eq(s.left - 1)
             # The box and its words must end together; words of a code come ahead.
-            bad: Value = Const(0)
             ends = (self.engine.loading == (s.left == 0)) & ~self.engine.region.coded
-            if self.config.link.decodes:
-                m.d.comb += self.engine.load_last.eq(s.left == 1)
-                bad = self.engine.load_bad
+            m.d.comb += self.engine.load_last.eq(s.left == 1)
             with m.If(self.engine.overrun):
                 self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
-            with m.Elif(bad):
+            with m.Elif(self.engine.bad_code):
                 self._fail(m, s, Status.BAD_CODE, Opcode.LOAD)
             with m.Elif(ends):
                 self._fail(m, s, Status.BAD_LENGTH, s.left)

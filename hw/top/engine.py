@@ -16,7 +16,6 @@ from hw.control.box_loader import BoxLoader
 from hw.control.box_storer import BoxStorer
 from hw.control.counters import Counters
 from hw.control.port import control_port
-from hw.control.unmasker import Unmasker
 from hw.engines.filter_reader import FilterReader
 from hw.engines.filters import FilterEngine
 from hw.engines.ifmaps import IfmapEngine
@@ -214,32 +213,20 @@ class Engine(Block):
     def _boxes(self, m: Module, p: "_Parts") -> None:
         """LOAD and STORE."""
         control, loader, storer = self.control, p.loader, p.storer
-        if p.unmasker is None:
-            connect(m, flipped(control.load_words), loader.payload)
-            m.d.comb += control.loading.eq(loader.busy)
-        else:
-            connect(m, flipped(control.load_words), p.unmasker.code)
-            connect(m, p.unmasker.words, loader.payload)
-            m.d.comb += [
-                p.unmasker.start.eq(control.load),
-                p.unmasker.coded.eq(control.region.coded),
-                p.unmasker.filling.eq(loader.busy),
-                p.unmasker.last.eq(control.load_last),
-                control.load_bad.eq(p.unmasker.bad),
-                control.loading.eq(loader.busy | p.unmasker.busy),
-            ]
+        connect(m, flipped(control.load_words), loader.payload)
         connect(m, storer.result, flipped(control.block))
         m.d.comb += [
             loader.region.eq(control.region),
             loader.start.eq(control.load),
-            control.overrun.eq(loader.overrun),
-            control.address.eq(loader.address),
+            loader.last.eq(control.load_last),
+            control.loading.eq(loader.busy),
+            control.bad_code.eq(loader.bad_code),
+            Cat(control.overrun, control.address).eq(Cat(loader.overrun, loader.address)),
             storer.region.eq(control.region),
             storer.tag.eq(control.tag),
             storer.start.eq(control.store),
             control.storing.eq(storer.busy),
-            control.store_failed.eq(storer.failed),
-            control.store_status.eq(storer.status),
+            Cat(control.store_failed, control.store_status).eq(Cat(storer.failed, storer.status)),
             control.store_value.eq(storer.value),
         ]
 
@@ -367,6 +354,9 @@ class Engine(Block):
         return {
             "ifmap_words_sent": Mux(_fires(sent), operands, 0),
             "filter_words_resident": _fires(p.filters.words) & p.filters.resident,
+            "glb_filter_reads": (
+                _fires(p.filter_reader.port.request) if p.filter_reader is not None else 0
+            ),
             "glb_act_write_lanes": Mux(_fires(writes), sum(writes.payload.mask), 0),
             "glb_vector_reads": p.vector.responses.valid,
             "glb_load_writes": _fires(p.loader.write),
@@ -399,9 +389,6 @@ class _Parts:
         m.submodules.array = self.array = PEArray(config)
         m.submodules.buffer = self.buffer = GlobalBuffer(config)
         m.submodules.box_loader = self.loader = BoxLoader(config)
-        self.unmasker = Unmasker(config) if config.link.decodes else None
-        if self.unmasker is not None:
-            m.submodules.unmasker = self.unmasker
         m.submodules.box_storer = self.storer = BoxStorer(config)
         m.submodules.post_processor = self.post = PostProcessor(config, acc_width=width)
         m.submodules.vector = self.vector = VectorEngine(config, acc_width=width)

@@ -1,9 +1,8 @@
 """The executor as a link: words go in, result words come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
@@ -11,12 +10,12 @@ from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
     COMMAND_SET_VERSION,
-    DESCRIPTOR_WORDS,
     HEADER,
     INDEX,
     MAGIC,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -24,58 +23,40 @@ from hw.arch.commands import (
     Status,
     VectorOp,
     checksum,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
 from hw.arch.entries import PARAM, TABLE, short_params_words
-from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
-from hw.arch.program.coding import unmask
 from hw.arch.program.layout import (
     Ints,
-    from_link_words,
     to_link_words,
     unpack_records,
     unpack_short_params,
 )
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
-from sim.functional.errors import place, require
-from sim.functional.nest import decode_convolution
+from sim.functional.errors import CommandError, place, require
+from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
-_INDEXED = frozenset(
-    {
-        Opcode.PARAMS,
-        Opcode.SHORT_PARAMS,
-        Opcode.TABLE,
-        Opcode.MEMORY,
-    }
-)
+_INDEXED = frozenset({Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY})
 
 # The counter of a command's payload; patterns count as commands.
 _COUNTED = {
-    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    **dict.fromkeys(_INDEXED, "link_table_words"),
     Opcode.MEMORY: "link_memory_words",
     Opcode.CONV: "link_filter_words",
     Opcode.LOAD: "link_load_words",
 }
-
-
-class _CommandError(Exception):
-    """The stream is refused with a status block."""
-
-    def __init__(self, status: Status, value: int):
-        super().__init__(status.name, value)
-        self.status = status
-        self.value = value
 
 
 class FunctionalAccelerator:
@@ -109,6 +90,7 @@ class FunctionalAccelerator:
         self._begun = False
         self._guest = False  # the program only wants to know who is there
         self._number = 0
+        self._convolution: ConvDescriptor | None = None  # of the CONV before
         self._unsupported = {Opcode.TABLE} if config.array.data_width != 8 else set()
         if not config.buffer.weight_memory:
             self._unsupported |= {Opcode.MEMORY}
@@ -174,7 +156,7 @@ class FunctionalAccelerator:
         """Execute what stands first in the input; whether that may have to be repeated."""
         try:
             return self._command() if self._begun else self._begin()
-        except _CommandError as error:
+        except CommandError as error:
             self._reply(ResultBlock.STATUS, [error.value], status=error.status)
             self._begun = False
             self.state.held = None
@@ -188,15 +170,15 @@ class FunctionalAccelerator:
             version = BEGIN.unpack([int(self._input[1]), 0])["version"]
             if version != COMMAND_SET_VERSION:
                 self._take(2)
-                raise _CommandError(Status.BAD_VERSION, version)
+                raise CommandError(Status.BAD_VERSION, version)
         if len(self._input) <= BEGIN.words:
             return False
         fields = BEGIN.unpack(self._take(1 + BEGIN.words).tolist()[1:])
         self._guest = fields["hash"] == ANY_CONFIGURATION
         if fields["hash"] != self._hash and not self._guest:
-            raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
+            raise CommandError(Status.BAD_CONFIGURATION, fields["hash"])
         self._begun = True
-        self._number = 0
+        self._number, self._convolution = 0, None
         if self.state.contents is not None:
             self.state.contents.begin()
         return True
@@ -214,28 +196,25 @@ class FunctionalAccelerator:
         header = HEADER.unpack([word])
         if header["opcode"] not in set(Opcode) - self._unsupported:
             self._take(1)
-            raise _CommandError(Status.UNKNOWN_COMMAND, header["opcode"])
+            raise CommandError(Status.UNKNOWN_COMMAND, header["opcode"])
         opcode = Opcode(header["opcode"])
         if self._guest and opcode not in (Opcode.IDENTIFY, Opcode.END):
             self._take(1)
-            raise _CommandError(Status.BAD_CONFIGURATION, opcode)
-        size = 1 + DESCRIPTOR_WORDS[opcode]
+            raise CommandError(Status.BAD_CONFIGURATION, opcode)
+        size = 1 + descriptor_words(opcode, self._input[1 : 1 + START.words].tolist())
         if len(self._input) < size:
             return False
         descriptor = self._input[1:size].tolist()
+        if len(descriptor) < descriptor_words(opcode, descriptor):
+            return False
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
-            raise _CommandError(Status.BAD_CHECKSUM, total)
-        if opcode in (Opcode.LOAD, Opcode.STORE) and (
-            REGION.unpack(descriptor)["coded"] and not self._decodes(opcode)
-        ):
-            self._take(size)
-            raise _CommandError(Status.BAD_FIELD, 1)
+            raise CommandError(Status.BAD_CHECKSUM, total)
         if opcode not in _SELF_MEASURED and header["length"] != self._length(
-            opcode, header, descriptor
+            opcode, header["length"], descriptor
         ):
             self._take(size)
-            raise _CommandError(Status.BAD_LENGTH, header["length"])
+            raise CommandError(Status.BAD_LENGTH, header["length"])
         if len(self._input) < size + header["length"]:
             return False
         self._take(size)
@@ -262,15 +241,14 @@ class FunctionalAccelerator:
         if opcode is Opcode.VECTOR:
             hazards.computed()
 
-    def _decodes(self, opcode: Opcode) -> bool:
-        """Whether the command takes codes."""
-        return opcode is Opcode.LOAD and self.config.link.decodes
-
-    def _length(self, opcode: Opcode, header: dict[str, int], descriptor: list[int]) -> int:
-        """Payload words that a command must have."""
+    def _length(self, opcode: Opcode, length: int, descriptor: list[int]) -> int:
+        """Payload words that a command must have, which announces `length`."""
+        if opcode in (Opcode.LOAD, Opcode.STORE) and (region := REGION.unpack(descriptor))["coded"]:
+            if opcode is Opcode.STORE or not self.config.link.decodes:
+                raise CommandError(Status.BAD_FIELD, region["coded"])
+            return max(length, 1)
         if opcode is Opcode.LOAD:
-            region = REGION.unpack(descriptor)
-            return max(header["length"], 1) if region["coded"] else region["words"]
+            return region["words"]
         if opcode not in _INDEXED:
             return 0
         count = INDEX.unpack(descriptor)["count"]
@@ -303,33 +281,29 @@ class FunctionalAccelerator:
         index = INDEX.unpack(descriptor)
         first, count = index["first"], index["count"]
         if first + count > limit:
-            raise _CommandError(Status.BAD_ADDRESS, first + count)
+            raise CommandError(Status.BAD_ADDRESS, first + count)
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.row_patterns, row_pattern_words(self.config.array.rows)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.row_patterns)
+        most = row_pattern_words(self.config.array.rows)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.col_patterns, col_pattern_words(self.config.array.cols)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.col_patterns)
+        most = col_pattern_words(self.config.array.cols)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
 
-    def _patterns(
-        self, descriptor: list[int], payload: Words, limit: int, most: int
-    ) -> list[tuple[int, Words]]:
-        """Places and words of a command's patterns, each as long as its first word says.
-
-        `limit`: places; `most`: words of the longest pattern.
-        """
-        first, count = self._index(descriptor, limit)
-        patterns, left = split_patterns(payload, count, most)
+    def _patterns(self, index: tuple[int, int], payload: Words, most: int) -> Iterator[Words]:
+        """A command's patterns, each as long as its first word says, at most `most`."""
+        patterns, left = split_patterns(payload, index[1], most)
         if left is not None:
-            raise _CommandError(Status.BAD_LENGTH, left)
-        return list(enumerate(patterns, start=first))
+            raise CommandError(Status.BAD_LENGTH, left)
+        yield from patterns
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._fill_params(descriptor, unpack_records(PARAM, payload))
@@ -369,7 +343,7 @@ class FunctionalAccelerator:
         address: Ints = (start + word).reshape(-1) % (1 << ADDRESS)
         outside = address >= self.state.memory.activation_words
         if outside.any():
-            raise _CommandError(Status.BAD_ADDRESS, int(address[outside][0]))
+            raise CommandError(Status.BAD_ADDRESS, int(address[outside][0]))
         return address
 
     def _load(self, descriptor: list[int], payload: Words, tag: int) -> None:
@@ -379,27 +353,8 @@ class FunctionalAccelerator:
         region = REGION.unpack(descriptor)
         if self.state.contents is not None:
             self.state.contents.load(address, region)
-        if region["coded"]:
-            payload = self._unmasked(payload, region["words"])
         self.state.count(glb_load_writes=len(address))
-        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
-
-    def _unmasked(self, code: Words, count: int) -> Words:
-        try:
-            return unmask(code, count, self.config.array.data_width)
-        except RowforgeError:
-            raise _CommandError(Status.BAD_CODE, Opcode.LOAD) from None
-
-    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
-        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
-        lanes = self.config.lanes
-        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
-        width = self.config.buffer.width // 8
-        taken = channels * self.config.array.data_width // 8 or width
-        words = np.zeros((count, width), dtype=np.uint8)
-        image = from_link_words(payload, count * taken)
-        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
-        return words
+        self.state.memory.load(address, payload, region)
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
@@ -411,14 +366,15 @@ class FunctionalAccelerator:
         self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        run_convolution(self.state, decode_convolution(descriptor), payload, tag)
+        self._convolution = decode_convolution(descriptor, self._convolution)
+        run_convolution(self.state, self._convolution, payload, tag)
 
     def _vector(self, descriptor: list[int], payload: Words, tag: int) -> None:
         vector = VECTOR.unpack(descriptor)
         if vector["op"] not in list(VectorOp):
-            raise _CommandError(Status.BAD_FIELD, vector["op"])
+            raise CommandError(Status.BAD_FIELD, vector["op"])
         if vector["mode"] not in list(Rounding):
-            raise _CommandError(Status.BAD_FIELD, vector["mode"])
+            raise CommandError(Status.BAD_FIELD, vector["mode"])
         run_vector(self.state, vector)
         self.state.hazards.computed()  # the next command begins after it
 
