@@ -12,7 +12,6 @@ from compiler.workloads.networks import choose_layers, conv_layers
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
-from rowforge.chip.coding import before_pooling
 from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.estimation import estimate_row, estimate_total
@@ -21,6 +20,7 @@ from rowforge.reports.published import (
     PES,
     Measured,
     PublishedNetwork,
+    before_pooling,
     chip_link_rate,
     cycles_in_ms,
     cycles_of_ms,
@@ -33,14 +33,16 @@ from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
 from sim.cycles.predict import UNMODELLED
+from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
 COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the "
 ESTIMATED, EXACT = "estimate", "exact model"
 RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact model"
 CODED = (
-    "coded bytes are what a link with codes would carry: of values drawn with the published shares "
-    "of zeros, outputs likewise and not computed"
+    "coded bytes are what a link with codes both ways would carry (LOAD has them with link.coding, "
+    "STORE has none): of values drawn with the published shares of zeros, outputs likewise and not "
+    "computed"
 )
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
 _CODED = ("link_bytes_coded", "link_bytes_run_length")
@@ -116,8 +118,9 @@ def _rows(
     rows = []
     for number, work in enumerate(works, start=1):
         progress.show(f"{work.shape.name} ({number} of {len(works)})")
-        row = _row(work, table.layers[work.shape.name], exact=exact)
-        rows.append(row | _coded(work, shares_of_zeros(table, work, shapes), row["link_bytes"]))
+        data = _data(work, shares_of_zeros(table, work, shapes))
+        row = _row(work, table.layers[work.shape.name], data, exact=exact)
+        rows.append(row | _coded(work, data, row["link_bytes"]))
     progress.clear()
     return rows
 
@@ -125,13 +128,18 @@ def _rows(
 # ---- the published side -----------------------------------------------------------------------
 
 
-def _row(work: Workload, measured: Measured, *, exact: bool) -> dict[str, Any]:
-    """A layer's line: the estimate's, with `exact` but for both counts of cycles."""
+def _row(work: Workload, measured: Measured, data: Values, *, exact: bool) -> dict[str, Any]:
+    """A layer's line: the estimate's, with `exact` but for both counts of cycles.
+
+    These are of codes of the input in `data` where `link.coding` has them.
+    """
     if not exact:
         row = estimate_row(work.config, work.layer)
     else:
-        row = estimate_row(work.config, replace(work.layer, model_cycles=work.exact_cycles()))
-        row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config))
+        row = estimate_row(
+            work.config, replace(work.layer, model_cycles=work.exact_cycles(1, data))
+        )
+        row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config), data)
     _compare(row, _published(measured, work.layer.macs))
     return row
 
@@ -160,16 +168,19 @@ def shares_of_zeros(
     return own, before_pooling(zeros) if pooled else zeros
 
 
-def _coded(work: Workload, shares: tuple[float, float], link_bytes: int) -> dict[str, Any]:
-    """What the link of a row would carry with codes, and the shares of zeros of the data drawn."""
-    program = work.program
-    width = work.config.array.data_width
+def _data(work: Workload, shares: tuple[float, float]) -> Values:
+    """An input and an output of the layer with about these shares of zeros, by tensor index."""
+    program, width = work.program, work.config.array.data_width
     tensors = (program.inputs[0], program.outputs[0])
-    data = {
+    return {
         tensor: sparse_values(program.tensors[tensor].view, width, share, _SEED + number)
         for number, (tensor, share) in enumerate(zip(tensors, shares, strict=True))
     }
-    traffic = coded_traffic(program, data)
+
+
+def _coded(work: Workload, data: Values, link_bytes: int) -> dict[str, Any]:
+    """What the link of a row would carry with codes, and the shares of zeros of the data drawn."""
+    traffic = coded_traffic(work.program, data)
     found = {"link_bytes_coded": traffic.masked, "link_bytes_run_length": traffic.run_length}
     return {
         **{
@@ -177,8 +188,8 @@ def _coded(work: Workload, shares: tuple[float, float], link_bytes: int) -> dict
             for key, words in found.items()
         },
         "zeros": {
-            name: round(1 - np.count_nonzero(data[tensor]) / data[tensor].size, 4)
-            for name, tensor in zip(("input", "output"), tensors, strict=True)
+            name: round(1 - np.count_nonzero(values) / values.size, 4)
+            for name, values in zip(("input", "output"), data.values(), strict=True)
         },
     }
 

@@ -13,8 +13,8 @@ class Unmasker(Block):
     """Decodes the payload of a LOAD (`hw.arch.program.coding`), or passes it on as it is.
 
     Two link words of the code lie in a window of elements, from which masks and words are taken.
-    A word leaves every cycle as long as its elements are there, and a mask takes a cycle between the
-    words. A word of the code comes in while the window holds no more elements than one.
+    A word leaves every cycle as long as its elements are there, and a mask takes a cycle between
+    the words. A word of the code comes in while the window holds no more elements than one.
 
     Members
     -------

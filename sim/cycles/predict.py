@@ -90,9 +90,9 @@ def predict(
         raise RowforgeError(UNMODELLED)
     library = model_library()
     stream = command_stream(program, dry=dry, values=values)
-    values = np.array(config_values(program.config), dtype=np.int64)
+    numbers = np.array(config_values(program.config), dtype=np.int64)
     handle = library.rowforge_model_create(
-        values.ctypes.data,
+        numbers.ctypes.data,
         stream.words.ctypes.data,
         stream.counts.ctypes.data,
         stream.total,

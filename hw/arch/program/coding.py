@@ -107,7 +107,8 @@ def significant_counts(words: Words, width: int, zero: int) -> NDArray[np.uint8]
     """How many elements of each link word have a place in the code: what its timing depends on."""
     elements = _elements(words, width).reshape(-1, WORD_BITS // width)
     found = elements != elements.dtype.type(_stored(zero, width))
-    return found.sum(axis=1, dtype=np.uint8)
+    counts: NDArray[np.uint8] = found.sum(axis=1, dtype=np.uint8)
+    return counts
 
 
 def mask_words(words: Words, width: int, zero: int = 0) -> int:
