@@ -9,7 +9,7 @@ from compiler.mapper.columns import ColumnWave
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.space import ConvShape, MappedBlock, Run
 from compiler.nest.filters import FilterBank, pass_filters
-from compiler.nest.images import FILTER_STEPS, FilterImage, depends, filter_image
+from compiler.nest.images import FILTER_STEPS, FilterImage, depends, filter_image, image_unit
 from compiler.nest.task import ConvTask
 from compiler.stream.loops import Loop
 from compiler.stream.resident import NOTHING, Filters
@@ -42,13 +42,17 @@ class CommandFilters:
         """Link words of filters of all passes that are sent some; `beats`: of a PE in a pass."""
         if self.task.reuse:
             return 0
-        lengths = self._lengths(beats)
+        return self._total(self._lengths(beats))
+
+    def _total(self, lengths: Sequence[int]) -> int:
+        """The sum over all passes that are sent filters."""
         times = prod(loop.count for loop in self.loops if not loop.held)
         return sum(lengths) * times // len(lengths)
 
     def image(self, beats: int) -> FilterImage:
         """The filters as the buffer holds them; the command is sent some."""
         shape, mapping = self.shape, self.block.mapping
+        lengths, unit = self._lengths(beats), image_unit(self.config)
         weights = self.task.key, self.task.portion, self.block.filters, self.run
         order = shape.C, shape.R, shape.S, shape.multiplier, mapping.p, mapping.fold, mapping.steps
         return filter_image(
@@ -56,8 +60,9 @@ class CommandFilters:
             (weights, order, tuple(self.waves)),
             self.loops,
             self.moved,
-            max(self._lengths(beats)),
-            self.length(beats),
+            max(lengths),
+            self._total(lengths),
+            self._total([-(-length // unit) * unit for length in lengths]),
             self.made,
         )
 

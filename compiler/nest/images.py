@@ -23,6 +23,7 @@ class FilterImage:
     words : buffer words that it takes; links : words of the link that bring it
     stride : buffer words from the filters of a pass to those of the next
     sent : words of the link that the command takes if its filters are streamed
+    read : the words that it reads of the buffer otherwise, in words of the link
     filters : makes the filters; a dry stream never does
     """
 
@@ -31,6 +32,7 @@ class FilterImage:
     links: int
     stride: int
     sent: int
+    read: int
     filters: Callable[[], Filters]
 
 
@@ -53,13 +55,14 @@ def filter_image(
     moved: Mapping[str, int],
     longest: int,
     sent: int,
+    read: int,
     filters: Callable[[], Filters],
 ) -> FilterImage:
     """The image of a command.
 
     key : equal for commands that take their filters from equal weights in the same way
     moved : how far loops that are commands have come
-    longest : link words of the pass that is sent most
+    longest : link words of the pass that is sent most; sent, read : see `FilterImage`
     """
     unit = image_unit(config)
     stride = -(-longest // unit) * unit
@@ -74,6 +77,7 @@ def filter_image(
         links=links,
         stride=stride * LINK_WORD_BITS // config.buffer.width,
         sent=sent,
+        read=read,
         filters=filters,
     )
 

@@ -30,7 +30,7 @@ from compiler.nest.waves import loop_order, wave_loops, wave_parts
 from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
-from compiler.stream.loops import Loop, loop_records, wrapped
+from compiler.stream.loops import Loop, loop_records, recorded, wrapped
 from compiler.stream.resident import from_memory
 from compiler.stream.stream import StreamBuilder
 from hw.arch.commands import BASES, CONSTANTS
@@ -113,17 +113,18 @@ class Lowering:
             bases["columns"] = bases.get("columns", 0) + columns
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            access = self._access()
+            access, read = self._access(), 0
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
                 image = filters.image(self._beats)
                 place = self.task.buffered(image)
                 if place is not None:
+                    read = image.read
                     access = replace(access, filters=((place, place + image.words),))
                     counts = [loop.count for loop in item.loops]
                     changes = [depends(loop) for loop in item.loops]
                     tail = from_memory(tail, counts, changes, place, image.stride)
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access, read)
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters."""
@@ -252,7 +253,7 @@ class Lowering:
         outside, held_loops = around
         loops = [loop for loop in (*outside, *accumulation, *held_loops) if loop.count > 1]
         place = replace(NestOperands.of(task.source, task.target), moves=task.moves)
-        records, masks = loop_records([_without_counters(loop) for loop in loops])
+        records, masks = loop_records([recorded(loop) for loop in loops])
         held = task.psums
         constants = {
             **self._constants(),
@@ -394,9 +395,3 @@ class Lowering:
             loops=item.loops,
             bank=lambda: self.bank,
         )
-
-
-def _without_counters(loop: Loop) -> Loop:
-    """The loop as the hardware knows it."""
-    steps_ = {name: step for name, step in loop.steps.items() if name in BASES.offsets}
-    return replace(loop, steps=steps_)

@@ -110,17 +110,14 @@ def place_filters_of(
     total, kept = sum(sent.values()), sum(sent[key] for key in places)
     links = sum(known[key].links for key in places)
     first = next(image.links for image in images if image.key in places)
+    exposed = first if moves.words else 0
     config = goal.config
     before = goal.figure(replace(moves, filters=total), computing)
     after = goal.figure(
         replace(
             moves,
-            filters=total
-            - kept
-            + links
-            - (first if moves.words else 0)
-            + _LOAD_WORDS * len(places),
-            exposed=moves.exposed + (first if moves.words else 0),
+            filters=total - kept + links - exposed + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + exposed,
             reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
         ),
         computing,

@@ -11,7 +11,7 @@ from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LOADED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     INDEX,
@@ -131,11 +131,17 @@ class StreamBuilder:
     # ---- work ---------------------------------------------------------------------------------
 
     def conv(
-        self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
+        self,
+        nest: Nest,
+        length: int,
+        filters: Callable[[], Filters],
+        access: BufferAccess,
+        read: int = 0,
     ) -> None:
         """A CONV command with its filters, `length` words if they are streamed.
 
-        If `access` names buffer words of filters, they are there, and `nest` says where.
+        If `access` names buffer words of filters, they are there, and `nest` says where; the passes
+        read as much of them as `read` words of the link.
         """
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
@@ -144,7 +150,7 @@ class StreamBuilder:
         assert held is None or held.length == length
         if access.filters:
             nest = nest.flagged("buffered")
-            self._link.stay(self.layer, length)
+            self._link.stay(self.layer, read)
             length = 0
         self._words.append(
             ConvCommand(
@@ -168,6 +174,7 @@ class StreamBuilder:
         """
         self._ask()
         words = length * LINK_WORD_BITS // self.config.buffer.width
+        self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
         wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length

@@ -41,7 +41,6 @@ from hw.arch.program.layout import (
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
-from sim.functional.memory import loaded_words
 from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
@@ -49,7 +48,7 @@ from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
-_INDEXED = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY)
+_INDEXED = frozenset({Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY})
 
 # The counter of a command's payload; patterns count as commands.
 _COUNTED = {
@@ -358,8 +357,7 @@ class FunctionalAccelerator:
         if self.state.contents is not None:
             self.state.contents.load(address, region)
         self.state.count(glb_load_writes=len(address))
-        words = loaded_words(self.config, payload, len(address), region["channels"])
-        self.state.memory.load(address, words)
+        self.state.memory.load(address, payload, region["channels"])
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)

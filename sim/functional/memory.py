@@ -79,9 +79,16 @@ class BufferMemory:
         )
         self._kind[address] = _ACTIVATION
 
-    def load(self, address: Ints, image: NDArray[np.uint8]) -> None:
-        """Write whole words, image of shape (words, bytes of a word)."""
-        self._bytes[address] = image
+    def load(self, address: Ints, payload: Words, channels: int) -> None:
+        """Write whole words out of link words; `channels` as in `REGION`."""
+        lanes = self.config.lanes
+        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
+        width = self.config.buffer.width // 8
+        taken = channels * self.config.array.data_width // 8 or width
+        words = np.zeros((len(address), width), dtype=np.uint8)
+        image = from_link_words(payload, words.size // width * taken)
+        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(-1, taken)
+        self._bytes[address] = words
         self._kind[address] = _ACTIVATION
 
     def read_bytes(self, address: Ints) -> NDArray[np.uint8]:
@@ -140,17 +147,3 @@ class BufferMemory:
         image = np.zeros((*slots.shape[:-1], config.buffer.width), dtype=np.uint8)
         image[..., : slot * config.psums_per_word] = bits.reshape(*slots.shape[:-1], -1)
         return np.packbits(image, axis=-1, bitorder="little")
-
-
-def loaded_words(config: Config, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
-    """Bytes of the buffer words that a LOAD writes, shape (count, bytes of a word).
-
-    `channels` as in `REGION`. Raises `SemanticsError` for more of them than a word has lanes.
-    """
-    lanes = config.lanes
-    require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
-    taken = (channels * config.array.data_width or config.buffer.width) // 8
-    words = np.zeros((count, config.buffer.width // 8), dtype=np.uint8)
-    image = from_link_words(payload, count * taken)
-    words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
-    return words

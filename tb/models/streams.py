@@ -102,6 +102,14 @@ class WordStream:
             load=load,
         )
 
+    def load_words(self, words, address, **options):
+        """LOAD words as they are, filled up to whole buffer words, from `address` on."""
+        width = self.config.buffer.width
+        words = [*words, *[0] * (-len(words) * 64 % width // 64)]
+        run = len(words) * 64 // width
+        region = {"address": address, "run": run, "rows": 1, "planes": 1, "words": len(words)}
+        return self.command(Opcode.LOAD, commands.REGION, region, payload=words, **options)
+
     def store(self, shape, address, *, raw=False, **options):
         box = Box(*((0, size) for size in shape))
         options = {"fence": True, **options}

@@ -283,6 +283,23 @@ def test_resident_filters():
     assert (unpack(config, words, (1, 1, 1, 9)).reshape(-1) == expected).all()
 
 
+@pytest.mark.parametrize("width", [32, 64, 128])
+def test_filters_from_the_buffer(width):
+    config = CONFIG.with_values({"buffer.filters": True, "buffer.width": width, "noc.ifmap": 4})
+    x, w = values((2, 16), 19), values((16, 9), 20)
+    stream, constants, weights = fully_connected(config, x, w)
+    packed = layout.pack_filters(config, weights)
+    stream.params(np.zeros(9, int)).load_words(packed, 300)
+    stream.conv({**constants, "buffered": 1}, {"output": 64, "weights": 300})
+    stream.store((1, 1, 1, 9), 64)
+    accelerator = FunctionalAccelerator(config)
+    ((_, words),) = run(accelerator, stream)
+    expected = np.clip(x[0].astype(int) @ w, -128, 127)
+    assert (unpack(config, words, (1, 1, 1, 9)).reshape(-1) == expected).all()
+    assert accelerator.state.counters["filter_words"] == len(packed)
+    assert accelerator.state.counters["glb_filter_reads"] == -(-len(packed) * 64 // width)
+
+
 def test_identity():
     stream = WordStream(CONFIG).command(Opcode.IDENTIFY, tag=5)
     ((header, words),) = run(FunctionalAccelerator(CONFIG), stream)
