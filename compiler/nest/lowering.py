@@ -27,7 +27,7 @@ from compiler.nest.patterns import (
 )
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts
-from compiler.stream.conv_command import Nest
+from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, recorded, wrapped

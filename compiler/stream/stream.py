@@ -6,15 +6,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from compiler.stream.conv_command import BUFFERED, SYNC, ConvCommand, Nest
+from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LOADED, PLACED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
-    DESCRIPTOR_WORDS,
     INDEX,
     REGION,
     VECTOR,
@@ -32,7 +31,6 @@ PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
 _MOST_RUN = next(item.high for item in REGION.fields if item.name == "run")
-
 _TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
 
 
@@ -150,13 +148,20 @@ class StreamBuilder:
         self._waited(wait)
         held = None if self.dry or access.filters else filters()
         assert held is None or held.length == length
-        constants = nest.constants | SYNC if sync else nest.constants
         if access.filters:
-            constants = constants | BUFFERED
+            nest = nest.flagged("buffered")
             self._link.stay(self.layer, read)
             length = 0
-        self._words.append(ConvCommand(constants, nest.tail, held, length, wait, self.layer))
-        self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
+        self._words.append(
+            ConvCommand(
+                nest=nest.flagged("sync") if sync else nest,
+                filters=held,
+                length=length,
+                wait=wait,
+                layer=self.layer,
+                hidden=self.computing,
+            )
+        )
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
@@ -169,6 +174,7 @@ class StreamBuilder:
         """
         self._ask()
         words = length * LINK_WORD_BITS // self.config.buffer.width
+        self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
         wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length
@@ -183,8 +189,6 @@ class StreamBuilder:
             }
             self._append(self._header(Opcode.LOAD, REGION.pack(fields), part, wait))
             self._count(part, DataType.FILTER)
-            weights = LINK_WORD_BITS // self.config.array.data_width
-            self._link.at_buffer(self.layer, PLACED, part * weights)
             if not self.dry:
                 self._words.append(payload[first : first + part])
             wait = NO_WAIT
@@ -294,15 +298,22 @@ class StreamBuilder:
             else:
                 self._link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
         steps: list[Step] = []
+        before: Nest | None = None
         for step in self._steps:
-            if isinstance(step, _Pending):
-                parts = [
-                    part.words(places.get(id(part))) if isinstance(part, ConvCommand) else part
-                    for part in step.parts
-                ]
-                steps.append(Send(np.concatenate(parts), step.layer))
-            else:
+            if not isinstance(step, _Pending):
                 steps.append(step)
+                continue
+            parts = []
+            for part in step.parts:
+                if isinstance(part, ConvCommand):
+                    placed = part.placed(places.get(id(part)))
+                    head = placed.head(before)
+                    self._link.count(part.layer, len(head), DataType.COMMAND, hidden=part.hidden)
+                    parts += [head, placed.payload]
+                    before = placed.nest
+                else:
+                    parts.append(part)
+            steps.append(Send(np.concatenate(parts), step.layer))
         return tuple(steps)
 
     # ---- words --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from math import prod
 from random import Random
 from typing import Any
 
-from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS
+from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS, START
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
@@ -50,10 +50,13 @@ def random_descriptor(
             if growth <= room and random.random() < 0.7:
                 steps[name][i] = 1
                 room -= growth
-    words = CONSTANTS.pack(constants) + BASES.pack(random_record(BASES, random, **starts))
-    for i, count in enumerate(counts):
+    given = LOOPS - next((i for i, count in enumerate(counts) if count > 1), LOOPS)
+    given = random.randint(given, LOOPS)
+    bases = random_record(BASES, random, **starts)
+    words = START.pack({**bases, "constants": 1, "loops": given}) + CONSTANTS.pack(constants)
+    for i in reversed(range(LOOPS - given, LOOPS)):
         fixed = {name: steps[name][i] for name in limits}
-        words += LOOP.pack(random_record(LOOP, random, count=count, **fixed))
+        words += LOOP.pack(random_record(LOOP, random, count=counts[i], **fixed))
     return Descriptor(words, constants, list(walk(decode_convolution(words))))
 
 
@@ -111,6 +114,8 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "bases": dict(item.bases),
         "first": int(item.first),
         "last": int(item.last),
+        "fresh": int(item.fresh),
+        "release": int(item.release),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
         "closing": int(number == len(descriptor.passes) - 1),
         **{name: rows.header[name] for name in ("slots", "segments", "filters")},

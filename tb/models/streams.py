@@ -142,12 +142,17 @@ class WordStream:
             **constants,
         }
         values.setdefault("pixel_beats", -(-values["channels"] // config.noc.ifmap))
-        descriptor = commands.CONSTANTS.pack(values) + commands.BASES.pack(dict(bases))
-        for i in range(commands.LOOPS):
-            loop = loops[i] if i < len(loops) else {}
-            descriptor += commands.LOOP.pack(
-                {"count": 1, **{name: wrapped(name, value) for name, value in loop.items()}}
-            )
+        records = [
+            {"count": 1, **{name: wrapped(name, value) for name, value in loop.items()}}
+            for loop in loops
+        ]
+        records += [{"count": 1}] * (commands.LOOPS - len(records))
+        while records and records[0] == {"count": 1}:
+            del records[0]
+        start = {"constants": 1, "loops": len(records)}
+        descriptor = commands.START.pack({**dict(bases), **start}) + commands.CONSTANTS.pack(values)
+        for record in reversed(records):
+            descriptor += commands.LOOP.pack(record)
         payload = [word for weights in filters for word in layout.pack_filters(config, weights)]
         return self.command(Opcode.CONV, values=descriptor, payload=payload, **options)
 
