@@ -260,16 +260,16 @@ REFUSALS: dict[str, Refusal] = {
     "short parameter out of range": _short_param_address,
     "LOAD out of range": _load_address,
     "STORE out of range": _store_address,
+    "unknown vector operation": _vector_operation,
+    "LOAD without its words": _silent_host,
+    "LOAD without its descriptor": _half_descriptor,
+    "CONV without its filters": _missing_filters,
     "damaged code": _damaged_code,
     "code that ends before its box": _code_of_less,
     "code that goes on after its box": _code_of_more,
     "code without words": _code_without_words,
     "code of a check word alone": _lone_check_word,
     "STORE of a code": _coded_store,
-    "unknown vector operation": _vector_operation,
-    "LOAD without its words": _silent_host,
-    "LOAD without its descriptor": _half_descriptor,
-    "CONV without its filters": _missing_filters,
 }
 ANNOUNCED = "STORE out of range"
 """Its data block is under way when the box leaves the buffer; it is sent in full length."""

@@ -152,6 +152,19 @@ def test_refusals(width, stall):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 16])
+def test_damaged_codes(width):
+    """Damaged codes, one after another, with stalls: each ends its own program alone."""
+    config = Config.of(
+        {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": "mask"}
+    )
+    start = commands.begin(config_hash(config))
+    names = [name for name in REFUSALS if "code" in name]
+    phases = [refused(config, name, start) for name in (*names, *reversed(names))]
+    run(config, phases, seed=width, stall=0.3)
+
+
+@pytest.mark.slow
 def test_reset_in_the_middle_of_work():
     """Whatever the accelerator was doing, after a reset it runs the next program."""
     config = Config.of({**RECOVERY, "pe.macs": 2})
