@@ -155,7 +155,6 @@ def _buffer_words(state: State, first: int, length: int) -> Ints:
 def _buffered(state: State, first: int, length: int) -> Words:
     words = _buffer_words(state, first, length)
     state.hazards.read(words)
-    state.count(glb_filter_reads=len(words))
     if state.contents is not None:
         state.contents.read("filters", words)
     return to_link_words(state.memory.read_bytes(words))[:length]
