@@ -156,7 +156,6 @@ def _buffered(state: State, first: int, length: int) -> Words:
     words = _buffer_words(state, first, length)
     state.count(glb_filter_reads=words.size)
     state.hazards.read(words)
-    state.count(glb_filter_reads=len(words))
     if state.contents is not None:
         state.contents.read("filters", words)
     return to_link_words(state.memory.read_bytes(words))[:length]
