@@ -9,7 +9,7 @@ from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS, START
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
-from sim.functional.nest import Pass, decode_convolution, walk
+from sim.functional.nest import ConvDescriptor, Pass, decode_convolution, walk
 
 Record = dict[str, int]
 
@@ -22,11 +22,12 @@ def random_record(struct: Struct, random: Random, **fixed: int) -> Record:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A CONV descriptor: its words, its constants, and the passes that it means."""
+    """A CONV descriptor: its words, its constants, the passes that it means, and all it means."""
 
     words: list[int]
     constants: Record
     passes: list[Pass]
+    meaning: ConvDescriptor
 
 
 def random_descriptor(
@@ -57,7 +58,16 @@ def random_descriptor(
     for i in reversed(range(LOOPS - given, LOOPS)):
         fixed = {name: steps[name][i] for name in limits}
         words += LOOP.pack(random_record(LOOP, random, count=counts[i], **fixed))
-    return Descriptor(words, constants, list(walk(decode_convolution(words))))
+    meaning = decode_convolution(words)
+    return Descriptor(words, constants, list(walk(meaning)), meaning)
+
+
+def random_bases(random: Random, before: Descriptor) -> Descriptor:
+    """A descriptor of bases alone, after `before`: any bases, and patterns that there are."""
+    patterns = {name: before.meaning.bases[name] for name in ("rows", "columns")}
+    words = START.pack(random_record(BASES, random, **patterns))
+    meaning = decode_convolution(words, before.meaning)
+    return Descriptor(words, dict(before.constants), list(walk(meaning)), meaning)
 
 
 def _random_counts(random: Random, most: int) -> list[int]:

@@ -156,6 +156,14 @@ class WordStream:
         payload = [word for weights in filters for word in layout.pack_filters(config, weights)]
         return self.command(Opcode.CONV, values=descriptor, payload=payload, **options)
 
+    def conv_again(self, bases=(), filters=(), **options):
+        """CONV of bases alone: constants and loops are those of the CONV before."""
+        payload = [
+            word for weights in filters for word in layout.pack_filters(self.config, weights)
+        ]
+        values = commands.START.pack(dict(bases))
+        return self.command(Opcode.CONV, values=values, payload=payload, **options)
+
     def vector(self, values, **options):
         width = self.config.array.data_width
         full = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.compile import compile_graph
+from compiler.compile import compile_graph, timing_program
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.accesses import Access, DataType, Direction, Level, counted_accesses
@@ -106,6 +106,16 @@ def test_a_program_file_keeps_filters_that_are_loaded(tmp_path: Path) -> None:
 
 def _values(spec: TensorSpec) -> np.ndarray:
     return np.random.default_rng(3).integers(-99, 99, spec.shape).astype(spec.dtype)
+
+
+def test_a_program_without_filters_takes_the_same_cycles() -> None:
+    graph = layer_graph("small", LAYERS, seed=1)
+    config = Config.of({**SMALL, "buffer.filters": True})
+    options = CompileOptions(profile=True, objective="traffic", wrap=True)
+    program = compile_graph(graph, config, options)
+    dry = timing_program(graph, config, options)
+    assert sum(layer.accesses[READ] for layer in dry.layers) > 0
+    assert predict(dry, dry=True) == predict(program)
 
 
 def test_every_kind_of_layer_reads_them_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from hw.arch.config.identity import parse_identity
 from hw.arch.counters import COUNTERS
 from hw.arch.program import layout
 from sim.functional import FunctionalAccelerator
+from sim.functional.errors import SemanticsError
 from tb.models.streams import WordStream, convolve, filter_words, run, unpack
 from tests.sim.mapping import (
     CONFIG,
@@ -304,3 +305,26 @@ def test_identity():
     ((header, words),) = run(FunctionalAccelerator(CONFIG), stream)
     assert (header["block"], header["tag"]) == (ResultBlock.IDENTITY, 5)
     assert parse_identity(words.tolist()).config == CONFIG
+
+
+def test_a_convolution_of_bases_alone():
+    """The constants and loops of the one before stay, across other commands."""
+    x, w, bias = values((4, 4, 8), 5), values((1, 1, 8, 4), 6), np.arange(4) * 7
+    constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=4, q=4)
+    stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(bias).load(x[None], 0)
+    stream.load(-x[None], 1000).conv(constants, bases, loops, filters)
+    stream.command(Opcode.COUNTERS, fence=True)
+    moved = {**bases, "ifmap": bases["ifmap"] + 1000, "output": bases["output"] + 100}
+    stream.conv_again(moved, filters, fence=True)
+    shape = (1, *expected_int8(x, w, bias).shape)
+    stream.store(shape, bases["output"]).store(shape, bases["output"] + 100)
+    blocks = run(FunctionalAccelerator(CONFIG), stream)
+    words = [words for header, words in blocks if header["block"] == ResultBlock.DATA]
+    for stored, view in zip(words, (x, -x), strict=True):
+        assert (unpack(CONFIG, stored, shape) == expected_int8(view, w, bias)).all()
+
+
+def test_a_convolution_without_constants_needs_one_before():
+    stream = WordStream(CONFIG).conv_again({"output": 1})
+    with pytest.raises(SemanticsError, match="no constants, and there is none before"):
+        FunctionalAccelerator(CONFIG).send(stream.array())
