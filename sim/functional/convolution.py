@@ -154,6 +154,7 @@ def _buffer_words(state: State, first: int, length: int) -> Ints:
 
 def _buffered(state: State, first: int, length: int) -> Words:
     words = _buffer_words(state, first, length)
+    state.count(glb_filter_reads=len(words))
     state.hazards.read(words)
     if state.contents is not None:
         state.contents.read("filters", words)
