@@ -18,7 +18,7 @@ from hw.arch.commands import (
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
-from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.entries import PARAM, short_params_words
 from hw.arch.patterns import row_pattern_words
 from hw.arch.program.coding import mask_code
 from tb.models.program import ALL, Phase
@@ -86,8 +86,8 @@ def _checksum(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _table_length(config: Config) -> tuple[list[int], Status, int]:
-    length = 2 * TABLE.words + 1
-    words = _command(Opcode.TABLE, INDEX, {"first": 0, "count": 2}, length=length)
+    length = 2 * PARAM.words + 1
+    words = _command(Opcode.PARAMS, INDEX, {"first": 0, "count": 2}, length=length)
     return words + [0] * length, Status.BAD_LENGTH, length
 
 
