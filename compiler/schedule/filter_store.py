@@ -87,7 +87,8 @@ def place_filters_of(
     """Places within a span of buffer words for the filters of a layer that are sent repeatedly.
 
     What saves most words of the link for the room that it takes goes first. None have a place if
-    the goal's figure of the layer is not better for it.
+    the goal's figure of the layer is worse for it. The first image is waited for, even where it
+    might be loaded behind the layer before.
 
     Parameters
     ----------
@@ -110,14 +111,13 @@ def place_filters_of(
     total, kept = sum(sent.values()), sum(sent[key] for key in places)
     links = sum(known[key].links for key in places)
     first = next(image.links for image in images if image.key in places)
-    exposed = first if moves.words else 0
     config = goal.config
     before = goal.figure(replace(moves, filters=total), computing)
     after = goal.figure(
         replace(
             moves,
-            filters=total - kept + links - exposed + _LOAD_WORDS * len(places),
-            exposed=moves.exposed + exposed,
+            filters=total - kept + links - first + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + first,
             reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
         ),
         computing,
