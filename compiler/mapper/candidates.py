@@ -33,11 +33,11 @@ class Candidates:
         sizes = [len(values[0]) for _, values in groups]
         columns = [np.repeat(np.arange(len(groups)), sizes)]
         for index in range(5):
-            column = [
-                np.full(size, values[index])
+            parts = [
+                np.broadcast_to(values[index], size)
                 for (_, values), size in zip(groups, sizes, strict=True)
             ]
-            columns.append(np.concatenate([np.zeros(0, dtype=np.int64), *column]).astype(np.int64))
+            columns.append(np.concatenate([np.zeros(0, dtype=np.int64), *parts]).astype(np.int64))
         return cls(tuple(fold for fold, _ in groups), *columns)
 
     def __len__(self) -> int:
@@ -51,6 +51,13 @@ class Candidates:
     def columns(self) -> Ints:
         """Columns in use."""
         return np.where(self.width > 0, self.width, self.ce * self.cm * self.cn)
+
+    def alone(self, index: int) -> "Candidates":
+        """One candidate, by itself."""
+        at = slice(index, index + 1)
+        one = {name: getattr(self, name)[at] for name in ("p", "ce", "cm", "cn", "width")}
+        fold = self.folds[self.fold[index]]
+        return Candidates(folds=(fold,), fold=np.zeros(1, dtype=np.int64), **one)
 
     def mapping(self, index: int, windows: int) -> Mapping:
         """One candidate."""

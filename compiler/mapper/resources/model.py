@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
-
 from compiler.mapper.resources.dense import DensePe
 from compiler.mapper.resources.multicast import MulticastNetworks
 from compiler.mapper.resources.resource import ResourceKind
@@ -35,11 +33,11 @@ class ArrayModel:
         self.accesses: tuple[Access, ...] = sum((part.accesses for part in self._parts), ())
         self.overhead = sum(part.overhead for part in self._parts)
 
-    def demands(self, work: PassWork) -> tuple[Ints, Ints]:
-        """(busy cycles [resource, entry], words [access, entry]) of one pass of every entry."""
+    def demands(self, work: PassWork) -> tuple[list[Ints], list[Ints]]:
+        """(busy cycles of each resource, words of each access) of one pass of every entry."""
         found = [part.demands(work) for part in self._parts]
-        busy = np.stack([row for rows, _ in found for row in rows])
-        return busy, np.stack([row for _, rows in found for row in rows])
+        busy = [row for rows, _ in found for row in rows]
+        return busy, [row for _, rows in found for row in rows]
 
 
 @lru_cache(maxsize=256)
