@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.cache.plans import kept_flat_plans, kept_search
 from compiler.ir.ops import Conv
 from compiler.mapper.cost import Cost
 from compiler.mapper.explain import summary
 from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
-from compiler.nest.flat import flat_plans, flat_task
+from compiler.nest.flat import flat_task
 from compiler.nest.images import FilterImage, FilterPlaces
 from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest, nest_images
@@ -117,7 +118,7 @@ class ConvOperation(Operation):
         each = int(M // node.groups)
         shape = ConvShape(N=1, M=M, C=node.groups, E=1, F=1, R=1, S=1, multiplier=each)
         try:
-            search(config, shape, 0)
+            kept_search(config, shape, 0)
         except RowforgeError:
             return 0
         return each
@@ -225,6 +226,13 @@ class ConvOperation(Operation):
             raise RowforgeError(f"{self.name}: {error}") from None
         return count * sum(plan.cycles for plan, _ in plans)
 
+    def check(self, size: Shape4, psum_beats: int) -> None:
+        shape, _ = self.nest_shape(size)
+        try:
+            kept_search(self.config, shape, psum_beats, self.objective, quick=True)
+        except RowforgeError as error:
+            raise RowforgeError(f"{self.name}: {error}") from None
+
     def least_tile_cycles(self, size: Shape4) -> int:
         shape, count = self.nest_shape(size)
         return count * least_cycles(self.config, shape, self.objective)
@@ -244,8 +252,8 @@ class ConvOperation(Operation):
     def _plans(self, shape: ConvShape, psum_beats: int, *, flat: bool) -> list[tuple[Plan, int]]:
         """Plans and the first pixel that each serves; several for a flat layer."""
         if not flat or shape.E * shape.F == 1:
-            return [(search(self.config, shape, psum_beats, self.aim), 0)]
-        return flat_plans(self.config, shape, psum_beats, self.aim)
+            return [(kept_search(self.config, shape, psum_beats, self.aim), 0)]
+        return kept_flat_plans(self.config, shape, psum_beats, self.aim)
 
     # ---- commands -----------------------------------------------------------------------------
 

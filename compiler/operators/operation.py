@@ -166,6 +166,10 @@ class Operation(ABC):
         `rough` may be faster and too high: good enough to compare tile sizes.
         """
 
+    def check(self, size: Shape4, psum_beats: int) -> None:
+        """Raises `RowforgeError` if no mapping of a tile of this size is legal."""
+        self.cycles(size, psum_beats, rough=True)
+
     def least_tile_cycles(self, size: Shape4) -> int:
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0

@@ -5,11 +5,13 @@ channels are loaded, all filters of the tile pass over them, then come the next 
 where a band of rows with all its channels leaves no space in the buffer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
+from typing import TypeAlias
 
+from compiler.cache.plans import kept_search
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation, fetched_by
@@ -20,9 +22,11 @@ from compiler.schedule.space import Space
 from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import Transfers
-from hw.arch.config import LINK_WORD_BITS
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
+
+Search: TypeAlias = Callable[[Config, ConvShape, int, str], Plan]
 
 _MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
@@ -60,11 +64,13 @@ def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape
     return operation.nest_shape(size, chunk)[0]
 
 
-def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
+def chunk_plan(
+    operation: ConvOperation, size: Shape4, chunk: int, find: Search = kept_search
+) -> Plan:
     """The mapping of every chunk of a tile."""
     config = operation.config
     beats = 2 * config.psum_groups * config.buffer.depth
-    return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
+    return find(config, chunk_shape(operation, size, chunk), beats, operation.aim)
 
 
 def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTiling | None:
@@ -190,7 +196,7 @@ def _weighed(
     for each, count in schedule.counts.items():
         shape = chunk_shape(operation, each, chunk)
         try:
-            plan = chunk_plan(operation, each, chunk)
+            plan = chunk_plan(operation, each, chunk, search)
         except RowforgeError:
             return None
         computing += count * chunks * plan.cycles
