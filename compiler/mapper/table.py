@@ -26,7 +26,7 @@ from hw.arch.config import Config
 _TAG_LIMIT = 1 << TAG
 _ENDLESS = 1 << 14  # output rows and filters of a kind of nest
 _MOST_FITTED = 3  # linear mappings offered for a rectangle
-_LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
+LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
 
@@ -155,7 +155,7 @@ class Table:
         heights, widths, rates = self._rates
         down, across = bisect_right(heights, rows), bisect_right(widths, filters)
         rate = float(rates[down - 1, across - 1]) if down and across else inf
-        return _LINEAR_GAIN * rate if rate < inf else 0.0
+        return LINEAR_GAIN * rate if rate < inf else 0.0
 
     @cached_property
     def _rates(self) -> tuple[list[int], list[int], NDArray[np.float64]]:

@@ -174,6 +174,10 @@ class Operation(ABC):
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
 
+    def ideal_tile_cycles(self, size: Shape4) -> int:
+        """At most `least_tile_cycles` for a tile of this size, found at once."""
+        return 0
+
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         """What a tile takes for which `cycles` found a mapping."""
         return Fetched()

@@ -7,17 +7,18 @@ where a band of rows with all its channels leaves no space in the buffer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import partial
+from itertools import islice, product
 from math import ceil, prod
 from typing import TypeAlias
 
 from compiler.cache.plans import kept_search
-from compiler.mapper.search import least_cycles, search
+from compiler.mapper.search import ideal_cycles, least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation, fetched_by
 from compiler.operators.operation import Fetched, Shape4
 from compiler.schedule.chunk_waves import plan_psums, result_places
-from compiler.schedule.goal import Figure, Goal
+from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.stream.surface import surface_words
@@ -77,9 +78,15 @@ def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTili
     """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
     if operation.multiplier or operation.raw:
         return None
-    schedules = sorted(_schedules(space, operation, goal), key=lambda schedule: schedule.least)
+    schedules = least_first(
+        (
+            (schedule, _least(operation, schedule, goal, ideal_cycles))
+            for schedule in _schedules(space, operation)
+        ),
+        lambda schedule: _with_least(operation, schedule, goal),
+    )
     best: ChunkTiling | None = None
-    for schedule in schedules[:_MOST_TRIED]:
+    for schedule in islice(schedules, _MOST_TRIED):
         if best is not None and (
             best.figure <= schedule.least or good_enough(goal, operation, best)
         ):
@@ -100,17 +107,18 @@ def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> boo
 class _Schedule:
     """Tiles and chunks of which the mappings are not known.
 
-    counts : tiles of each size; part : buffer words of a chunk; least : cycles at least
+    counts : tiles of each size; part : buffer words of a chunk
+    least : the figure that it has at least, once it is known
     """
 
     size: Shape4
     chunk: int
     counts: dict[Shape4, int]
     part: int
-    least: Figure
+    least: Figure = ()
 
 
-def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_Schedule]:
+def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
     """Schedules whose chunks and psums fit the buffer."""
     config = operation.config
     parts: dict[tuple[int, ...], int] = {}
@@ -125,24 +133,29 @@ def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_
         part = parts[key]
         if 2 * part <= space.limit(groups):
             counts = tile_sizes(operation, size)
-            least = _least(operation, counts, size, chunk, part, goal)
-            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, least=least)
+            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part)
+
+
+def _with_least(
+    operation: ConvOperation, schedule: _Schedule, goal: Goal
+) -> tuple[Figure, int, _Schedule]:
+    least = _least(operation, schedule, goal, partial(least_cycles, aim=operation.aim))
+    return least, 0, replace(schedule, least=least)
 
 
 def _least(
     operation: ConvOperation,
-    counts: dict[Shape4, int],
-    size: Shape4,
-    chunk: int,
-    part: int,
+    schedule: _Schedule,
     goal: Goal,
+    cycles: Callable[[Config, ConvShape], int],
 ) -> Figure:
-    """The figure that a schedule has at least."""
+    """The figure that a schedule has at least, if nests have these cycles."""
     config = operation.config
-    shape, _ = operation.nest_shape(size)
+    counts, chunk, part = schedule.counts, schedule.chunk, schedule.part
+    shape, _ = operation.nest_shape(schedule.size)
     bands, chunks = sum(counts.values()), shape.C // chunk
     computing = sum(
-        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
+        count * cycles(config, chunk_shape(operation, each, chunk))
         for each, count in counts.items()
     )
     weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS

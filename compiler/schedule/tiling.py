@@ -1,12 +1,12 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
 
 from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
-from compiler.schedule.goal import Figure, Goal
+from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import Transfers
@@ -96,9 +96,17 @@ def find_tiling(
 
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
-    choices = sorted(
-        _choices(space, operation, resident, free, goal),
-        key=lambda c: (c.figure, c.moves.words, -c.groups),
+    least: dict[Shape4, int] = {}
+
+    def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
+        if choice.size not in least:
+            least[choice.size] = _all_tiles(operation, choice.size, operation.least_tile_cycles)
+        figure = goal.figure(choice.moves, least[choice.size])
+        return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
+
+    choices = least_first(
+        ((choice, choice.figure) for choice in _choices(space, operation, resident, free, goal)),
+        weighed,
     )
     best: Tiling | None = None
     tried = 0
@@ -156,9 +164,13 @@ def _choices(
             if groups >= 0:
                 moves = _moves(operation, resident, slots, size, words, config)
                 if least < 0:
-                    counts = tile_sizes(operation, size).items()
-                    least = sum(n * operation.least_tile_cycles(part) for part, n in counts)
+                    least = _all_tiles(operation, size, operation.ideal_tile_cycles)
                 yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, least))
+
+
+def _all_tiles(operation: Operation, size: Shape4, cycles: Callable[[Shape4], int]) -> int:
+    """Cycles of all tiles of an operator that is cut into tiles of this size."""
+    return sum(count * cycles(part) for part, count in tile_sizes(operation, size).items())
 
 
 def part_words(
