@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import ceil, inf
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,18 +31,25 @@ LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 1
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
 
+_Figures: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What a wave costs by the objective, and its filters, which several waves may share."""
+
+
 @dataclass(frozen=True)
 class _Linear:
     """Linear mappings for a number of output rows, those of the best folds.
 
     um : units of a column along filter groups
     cost : of a wave with as many filter groups as columns over rows; wide : with one more
+    narrow_figures, wide_figures : of these waves, see `Table`
     """
 
     some: Candidates
     um: Ints
     cost: WaveCost
     wide: WaveCost
+    narrow_figures: _Figures
+    wide_figures: _Figures
 
 
 @lru_cache(maxsize=16384)
@@ -119,8 +127,7 @@ class Table:
             held=np.full(len(some), _ENDLESS),
         )
 
-    def _figures(self, cost: WaveCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a wave costs, and its filters, which several waves may share."""
+    def _figures(self, cost: WaveCost) -> _Figures:
         nothing = np.zeros_like(cost.cycles)
         each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
         once = objective(self.aim, self.config, nothing, nothing, cost.filters)
@@ -189,9 +196,7 @@ class Table:
         if found is None:
             return []
         some, um = found.some, found.um
-        (narrow, filters_), (wide, more_) = (
-            self._figures(cost) for cost in (found.cost, found.wide)
-        )
+        (narrow, filters_), (wide, more_) = found.narrow_figures, found.wide_figures
         # Filters move on from wave to wave and stay over items alone.
         sets = self._sets(found, psum_beats)
         narrow, wide = narrow * self.kind.N + filters_ * sets, wide * self.kind.N + more_ * sets
@@ -240,17 +245,18 @@ class Table:
                 groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
         if not groups:
             return None
-        found = self._weighed(Candidates.joined(groups))
-        rates = self._figures(found.cost)[0] / found.some.p
-        rates = rates / found.some.of_folds(lambda fold: fold.units)
-        firsts = np.flatnonzero(np.diff(found.some.fold, prepend=-1))
+        some = Candidates.joined(groups)
+        rates = self._figures(Waves(config, self.kind, some).cost(self.windows))[0] / some.p
+        rates = rates / some.of_folds(lambda fold: fold.units)
+        firsts = np.flatnonzero(np.diff(some.fold, prepend=-1))
         best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
         return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))
 
     def _weighed(self, some: Candidates) -> _Linear:
         waves = Waves(self.config, self.kind, some)
-        costs = (waves.cost(self.windows, more=more) for more in (0, 1))
-        return _Linear(some, some.of_folds(lambda fold: fold.um), *costs)
+        narrow, wide = (waves.cost(self.windows, more=more) for more in (0, 1))
+        figures = (self._figures(cost) for cost in (narrow, wide))
+        return _Linear(some, some.of_folds(lambda fold: fold.um), narrow, wide, *figures)
 
     # ---- blocks ---------------------------------------------------------------------------------
 
@@ -306,10 +312,11 @@ def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates
             ce, cm = _sides(
                 config.array.cols // cn, _most_rows(config, kind, fold, cn), kind.multiplier
             )
-            shape = (len(ce), len(p))
-            legal = np.broadcast_to(~odd, shape) | (cm * fold.um == 1)[:, None]
-            sides = (np.broadcast_to(side[:, None], shape)[legal] for side in (ce, cm))
-            groups.append((fold, (np.broadcast_to(p, shape)[legal], *sides, cn, 0)))
+            filters, sides = np.tile(p, len(ce)), (np.repeat(ce, len(p)), np.repeat(cm, len(p)))
+            if odd.any():
+                legal = ~np.tile(odd, len(ce)) | (sides[1] * fold.um == 1)
+                filters, sides = filters[legal], (sides[0][legal], sides[1][legal])
+            groups.append((fold, (filters, *sides, cn, 0)))
     return Candidates.joined(groups)
 
 

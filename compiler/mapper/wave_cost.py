@@ -33,21 +33,17 @@ class WaveCost:
 
     def __init__(self, waves: "Waves", windows: int, more: int) -> None:
         self._waves, self._windows, self._more = waves, windows, more
-        busy, _ = self._demands()
-        longest, *others = busy
+        longest, *others = waves.model.busy(waves.work(windows, more))
         for row in others:
             longest = np.maximum(longest, row)
         self.cycles = waves.summed(longest + waves.model.overhead)
         self.psum_beats = waves.held * windows
 
-    def _demands(self) -> tuple[list[Ints], list[Ints]]:
-        # Asked again for words, which most tables never need: entries outnumber candidates.
-        return self._waves.model.demands(self._waves.work(self._windows, self._more))
-
     def load(self, index: int) -> Cost:
         """The cost of one candidate."""
         waves = self._waves.alone(index)
-        busy, words = waves.model.demands(waves.work(self._windows, self._more))
+        work = waves.work(self._windows, self._more)
+        busy, words = waves.model.busy(work), waves.model.words(work)
         return Cost(
             cycles=int(self.cycles[index]),
             busy=Tally(waves.model.resources, [int(waves.summed(row)[0]) for row in busy]),
@@ -71,7 +67,8 @@ class WaveCost:
         )
 
     def _of(self, chosen: Sequence[bool]) -> Ints:
-        _, words = self._demands()
+        # Most tables never need words: the work, whose entries outnumber candidates, is made anew.
+        words = self._waves.model.words(self._waves.work(self._windows, self._more))
         rows = [row for row, wanted in zip(words, chosen, strict=True) if wanted]
         return self._waves.summed(sum(rows, np.zeros_like(self._waves.times)))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from compiler.operators.operation import (
     OperationReport,
     Shape4,
     Span,
+    fetched_by,
     map_extent,
     part_window,
     size_of,
@@ -37,8 +37,7 @@ from compiler.operators.params import stage_output, stage_params
 from compiler.operators.weights import stored_weights
 from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
-from hw.arch.accesses import DataType, Direction, Level
-from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
 from numerics.quantisation import Requant, RoundingRule, WindowStage
@@ -52,18 +51,6 @@ class _Nest:
     plan: Plan
     pixel: int
     width: int
-
-
-def fetched_by(config: Config, load: Cost) -> Fetched:
-    """What a load takes besides cycles."""
-    accesses = load.accesses
-    filters = accesses.words(Level.NETWORK, DataType.FILTER)
-    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
-    return Fetched(
-        filters=filters * config.array.data_width // LINK_WORD_BITS,
-        reads=ceil(ifmaps / config.noc.ifmap),
-        accesses=accesses,
-    )
 
 
 class ConvOperation(Operation):

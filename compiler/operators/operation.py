@@ -8,10 +8,11 @@ from functools import cached_property
 from math import ceil
 from typing import Any, TypeAlias
 
+from compiler.mapper.cost import Cost
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Box
 
 Span: TypeAlias = tuple[int, int]  # half open
@@ -62,6 +63,18 @@ class Fetched:
 
     def __mul__(self, times: int) -> "Fetched":
         return Fetched(self.filters * times, self.reads * times, self.accesses * times)
+
+
+def fetched_by(config: Config, load: Cost) -> Fetched:
+    """What a load takes besides cycles."""
+    accesses = load.accesses
+    filters = accesses.words(Level.NETWORK, DataType.FILTER)
+    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
+    return Fetched(
+        filters=filters * config.array.data_width // LINK_WORD_BITS,
+        reads=ceil(ifmaps / config.noc.ifmap),
+        accesses=accesses,
+    )
 
 
 class Operation(ABC):

@@ -15,8 +15,8 @@ from typing import TypeAlias
 from compiler.cache.plans import kept_search
 from compiler.mapper.search import ideal_cycles, least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
-from compiler.operators.convolve import ConvOperation, fetched_by
-from compiler.operators.operation import Fetched, Shape4
+from compiler.operators.convolve import ConvOperation
+from compiler.operators.operation import Fetched, Shape4, fetched_by
 from compiler.schedule.chunk_waves import plan_psums, result_places
 from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
