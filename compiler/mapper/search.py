@@ -7,7 +7,7 @@ from compiler.mapper.hold import hold
 from compiler.mapper.legal import refusal
 from compiler.mapper.objective import SPARING, plan_objective
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
-from compiler.mapper.table import LINEAR_GAIN, kind_of, table_of
+from compiler.mapper.table import kind_of, table_of
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 
@@ -47,11 +47,6 @@ def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
     """Cycles below which hardly any plan for a nest is."""
     table = table_of(config, kind_of(config, shape), shape.F, aim)
     return int(shape.N * shape.E * shape.lanes * table.least(shape.E, shape.lanes))
-
-
-def ideal_cycles(config: Config, shape: ConvShape) -> int:
-    """Cycles at most `least_cycles`, found at once: no multiplier of any PE is ever idle."""
-    return max(int(LINEAR_GAIN * shape.macs / config.multipliers) - 1, 0)
 
 
 def _window_choices(F: int) -> list[int]:

@@ -12,7 +12,7 @@ from compiler.ir.ops import Conv
 from compiler.mapper.cost import Cost
 from compiler.mapper.explain import summary
 from compiler.mapper.objective import SPARING
-from compiler.mapper.search import ideal_cycles, least_cycles, search
+from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.flat import flat_task
 from compiler.nest.images import FilterImage, FilterPlaces
@@ -223,10 +223,6 @@ class ConvOperation(Operation):
     def least_tile_cycles(self, size: Shape4) -> int:
         shape, count = self.nest_shape(size)
         return count * least_cycles(self.config, shape, self.objective)
-
-    def ideal_tile_cycles(self, size: Shape4) -> int:
-        shape, count = self.nest_shape(size)
-        return count * ideal_cycles(self.config, shape)
 
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         shape, count = self.nest_shape(size)

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any, TypeAlias
 
 from compiler.mapper.cost import Cost
+from compiler.mapper.table import LINEAR_GAIN
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
@@ -187,9 +188,12 @@ class Operation(ABC):
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
 
-    def ideal_tile_cycles(self, size: Shape4) -> int:
-        """At most `least_tile_cycles` for a tile of this size, found at once."""
-        return 0
+    def ideal_cycles(self, nests: int) -> int:
+        """At most what `least_tile_cycles` adds up to, found at once: no multiplier is ever idle.
+
+        nests : into how many the output is cut at most; a cycle of each may be rounded off
+        """
+        return max(int(LINEAR_GAIN * self.least_cycles) - nests, 0)
 
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         """What a tile takes for which `cycles` found a mapping."""

@@ -7,13 +7,12 @@ where a band of rows with all its channels leaves no space in the buffer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice, product
 from math import ceil, prod
 from typing import TypeAlias
 
 from compiler.cache.plans import kept_search
-from compiler.mapper.search import ideal_cycles, least_cycles, search
+from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Fetched, Shape4, fetched_by
@@ -79,10 +78,7 @@ def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTili
     if operation.multiplier or operation.raw:
         return None
     schedules = least_first(
-        (
-            (schedule, _least(operation, schedule, goal, ideal_cycles))
-            for schedule in _schedules(space, operation)
-        ),
+        ((found, _ideal(operation, found, goal)) for found in _schedules(space, operation)),
         lambda schedule: _with_least(operation, schedule, goal),
     )
     best: ChunkTiling | None = None
@@ -136,31 +132,39 @@ def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
             yield _Schedule(size=size, chunk=chunk, counts=counts, part=part)
 
 
+def _ideal(operation: ConvOperation, schedule: _Schedule, goal: Goal) -> Figure:
+    """A figure that the least one of a schedule is not below, found at once."""
+    chunks = operation.nest_shape(schedule.size)[0].C // schedule.chunk
+    nests = sum(schedule.counts.values()) * chunks
+    return _figure(operation, schedule, goal, operation.ideal_cycles(nests))
+
+
 def _with_least(
     operation: ConvOperation, schedule: _Schedule, goal: Goal
 ) -> tuple[Figure, int, _Schedule]:
-    least = _least(operation, schedule, goal, partial(least_cycles, aim=operation.aim))
+    """The figure that a schedule has at least; nothing orders those of equal figures."""
+    config, chunk = operation.config, schedule.chunk
+    computing = sum(
+        count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
+        for each, count in schedule.counts.items()
+    )
+    chunks = operation.nest_shape(schedule.size)[0].C // chunk
+    least = _figure(operation, schedule, goal, chunks * computing)
     return least, 0, replace(schedule, least=least)
 
 
-def _least(
-    operation: ConvOperation,
-    schedule: _Schedule,
-    goal: Goal,
-    cycles: Callable[[Config, ConvShape], int],
-) -> Figure:
-    """The figure that a schedule has at least, if nests have these cycles."""
-    config = operation.config
-    counts, chunk, part = schedule.counts, schedule.chunk, schedule.part
+def _figure(operation: ConvOperation, schedule: _Schedule, goal: Goal, computing: int) -> Figure:
+    """The figure of so many cycles of computing with the words that a schedule must move."""
     shape, _ = operation.nest_shape(schedule.size)
-    bands, chunks = sum(counts.values()), shape.C // chunk
-    computing = sum(
-        count * cycles(config, chunk_shape(operation, each, chunk))
-        for each, count in counts.items()
+    bands, chunks = sum(schedule.counts.values()), shape.C // schedule.chunk
+    width = operation.config.array.data_width
+    weights = shape.M * shape.C * shape.R * shape.S * width // LINK_WORD_BITS
+    moves = Transfers(
+        filters=bands * weights,
+        loaded=(bands * chunks - 1) * schedule.part,
+        exposed=schedule.part,
     )
-    weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS
-    moves = Transfers(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
-    return goal.figure(moves, chunks * computing)
+    return goal.figure(moves, computing)
 
 
 def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:

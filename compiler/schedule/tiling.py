@@ -1,6 +1,6 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
@@ -38,9 +38,14 @@ class Tiling:
     figure: Figure
 
 
+def count_tiles(operation: Operation, size: Shape4) -> int:
+    """How many tiles of this size the output has, smaller ones at its ends included."""
+    return prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+
+
 def check_count(operation: Operation, size: Shape4) -> None:
     """Refuses a layer of more tiles than `MAX_TILES`, before any is made."""
-    count = prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+    count = count_tiles(operation, size)
     if count > MAX_TILES:
         raise RowforgeError(
             f"{operation.name}: it takes {count} tiles of the global buffer, at most {MAX_TILES}; "
@@ -100,7 +105,8 @@ def find_tiling(
 
     def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
         if choice.size not in least:
-            least[choice.size] = _all_tiles(operation, choice.size, operation.least_tile_cycles)
+            counts = tile_sizes(operation, choice.size).items()
+            least[choice.size] = sum(n * operation.least_tile_cycles(part) for part, n in counts)
         figure = goal.figure(choice.moves, least[choice.size])
         return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
 
@@ -157,20 +163,14 @@ def _choices(
         if not operation.countable(size):
             continue
         words = part_words(config, operation, resident, size)
-        least = -1
+        # A nest has a channel at least.
+        ideal = operation.ideal_cycles(count_tiles(operation, size) * size[3])
         for slots in product(*moved):
             need = sum(w * count for w, count in zip(words, slots, strict=True))
             groups = space.groups_above(base + need)
             if groups >= 0:
                 moves = _moves(operation, resident, slots, size, words, config)
-                if least < 0:
-                    least = _all_tiles(operation, size, operation.ideal_tile_cycles)
-                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, least))
-
-
-def _all_tiles(operation: Operation, size: Shape4, cycles: Callable[[Shape4], int]) -> int:
-    """Cycles of all tiles of an operator that is cut into tiles of this size."""
-    return sum(count * cycles(part) for part, count in tile_sizes(operation, size).items())
+                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, ideal))
 
 
 def part_words(
