@@ -29,10 +29,10 @@ def kept(
         was found
     code : folders of the project with the code of the search
     """
-    folder = cache_folder()
-    if folder is None:
+    folder, source = cache_folder(), source_digest(code)
+    if folder is None or source is None:
         return find()
-    name = fingerprint(source_digest(code), kind, key)
+    name = fingerprint(source, kind, key)
     entry = folder.read(name)
     if entry is not None:
         return unpack(entry[0])

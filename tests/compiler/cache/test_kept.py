@@ -101,8 +101,10 @@ def test_the_digest_of_a_source_has_every_file(tmp_path: Path) -> None:
     def digest() -> None:
         digests.append(digest_files(tmp_path, ("a",)))
 
-    digest()
+    assert digest_files(tmp_path, ("a",)) is None
     (tmp_path / "a" / "x.py").write_text("1")
+    digest()
+    (tmp_path / "a" / "x.py").write_text("2")
     digest()
     inner.write_text("2")
     digest()
@@ -115,6 +117,15 @@ def test_the_digest_of_a_source_has_every_file(tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "y.py").write_text("5")
     assert digest_files(tmp_path, ("a",)) == digests[-1]
+
+
+def test_nothing_is_kept_of_code_without_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an archive of compiled modules: who knows which version it is?"""
+    monkeypatch.setattr(kept_module, "source_digest", lambda code: None)
+    assert keep(lambda: 1) == 1 and keep(lambda: 2) == 2
+    assert not entries(folder)
 
 
 def test_every_folder_of_the_compiler_counts() -> None:
