@@ -1,7 +1,7 @@
-"""What `make test-quick` leaves out, and where tests keep what they search for."""
+"""What `make test-quick` leaves out, and which tests keep nothing of what they search for."""
 
-import os
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,13 @@ _SEARCHED_ANEW = (
 _QUICK = 16  # of so many cases of a bench one runs
 
 
-# All processes of all runs share a folder of this clone, unless the environment names one.
-_CACHE = os.environ.setdefault("ROWFORGE_CACHE", str(ROOT / "build" / "cache"))
-
-
-@pytest.hookimpl(tryfirst=True)  # before fixtures
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    anew = any(item.path.is_relative_to(ROOT / place) for place in _SEARCHED_ANEW)
-    os.environ["ROWFORGE_CACHE"] = "" if anew else _CACHE
+@pytest.hookimpl(wrapper=True)  # also around fixtures of whole modules
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if not any(item.path.is_relative_to(ROOT / place) for place in _SEARCHED_ANEW):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("compiler.cache.kept.cache_folder", lambda: None)
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -12,7 +12,10 @@ from typing import Any
 from compiler.cache.fingerprint import DIGEST_BYTES
 
 MOVED = "ROWFORGE_CACHE"
-"""The variable of the environment that names another folder; empty: nothing is kept."""
+"""The variable of the environment that names another folder for all that is kept between runs.
+
+Builds of simulators lie there, too. If it is empty, nothing is kept of searches.
+"""
 
 MOST_BYTES = 256 << 20  # of all entries
 _SHARDS = 16  # folders; each is kept small by itself, which makes looking at one of them cheap
@@ -82,10 +85,10 @@ class CacheFolder:
 
 
 def cache_folder() -> CacheFolder | None:
-    """The folder that the environment names, by default the user's; None if nothing is kept.
+    """`searches` in the folder that the environment names; None if nothing is kept.
 
-    `ROWFORGE_CACHE` names it, otherwise it is `rowforge` in `$XDG_CACHE_HOME`, by default in
-    `~/.cache`.
+    `ROWFORGE_CACHE` names that folder, otherwise it is `rowforge` in `$XDG_CACHE_HOME`, by default
+    in `~/.cache`.
     """
     moved = os.environ.get(MOVED)
     if moved is not None:
@@ -100,7 +103,7 @@ def cache_folder() -> CacheFolder | None:
 
 @lru_cache(maxsize=16)
 def _folder(path: str) -> CacheFolder:
-    return CacheFolder(Path(path))
+    return CacheFolder(Path(path) / "searches")
 
 
 def _check(name: str, text: bytes) -> bytes:

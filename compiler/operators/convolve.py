@@ -67,6 +67,7 @@ class ConvOperation(Operation):
         self.target = (node.batch, E, F, M)
         self.raw = isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.RAW
         self.weights = stored_weights(config, node)
+        self._nest_shapes: dict[tuple[Shape4, int], tuple[ConvShape, int]] = {}
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
@@ -176,6 +177,12 @@ class ConvOperation(Operation):
 
         `chunk`: channels of the nest, whose psums are continued by others.
         """
+        key = size, chunk
+        if key not in self._nest_shapes:  # schedules ask for the same ones by the thousand
+            self._nest_shapes[key] = self._nest_shape(size, chunk)
+        return self._nest_shapes[key]
+
+    def _nest_shape(self, size: Shape4, chunk: int) -> tuple[ConvShape, int]:
         node = self.node
         items, E, F, M = size
         _, R, S, C = node.weights.shape

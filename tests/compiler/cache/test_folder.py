@@ -126,10 +126,13 @@ def test_processes_write_side_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"HOME": "/people/me"}, "/people/me/.cache/rowforge"),
-        ({"HOME": "/people/me", "XDG_CACHE_HOME": "/else"}, "/else/rowforge"),
-        ({"HOME": "/people/me", "XDG_CACHE_HOME": "relative"}, "/people/me/.cache/rowforge"),
-        ({"XDG_CACHE_HOME": "/else", "ROWFORGE_CACHE": "/there"}, "/there"),
+        ({"HOME": "/people/me"}, "/people/me/.cache/rowforge/searches"),
+        ({"HOME": "/people/me", "XDG_CACHE_HOME": "/else"}, "/else/rowforge/searches"),
+        (
+            {"HOME": "/people/me", "XDG_CACHE_HOME": "relative"},
+            "/people/me/.cache/rowforge/searches",
+        ),
+        ({"XDG_CACHE_HOME": "/else", "ROWFORGE_CACHE": "/there"}, "/there/searches"),
         ({"XDG_CACHE_HOME": "/else", "ROWFORGE_CACHE": ""}, None),
     ],
 )
