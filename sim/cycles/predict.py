@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.config import Config
@@ -28,6 +30,10 @@ UNMODELLED = (
     'control.kind must be "engines" where cycles are predicted: the model knows nothing of '
     "firmware, and a run with --target rtl counts its cycles"
 )
+
+Masks: TypeAlias = NDArray[np.uint8]
+
+NO_MASKS: Masks = np.zeros(0, np.uint8)
 
 _SLICE = 200_000  # cycles between two chances to interrupt or to report
 _MOST = 1 << 40
@@ -61,6 +67,7 @@ def predict(
     skip: bool = True,
     rate: float = 1,
     values: Values = NO_VALUES,
+    masks: Masks | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
     """Counters and cycles of a program's first run, the host always ready; exact.
@@ -77,17 +84,27 @@ def predict(
     values : mapping of int to array
         By tensor index, what the host loads, which says how long codes are and when their words
         come (`link.coding`); LOADs of other tensors count as raw.
+    masks : array of uint8 or None
+        With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
+        not zero, first word lowest (`sim.functional.executor` collects them). Then all counters are
+        known, and every cycle is stepped through. Without masks zeros take their time, as in a
+        dense PE: a bound.
     progress : callable or None
         Told the cycles so far, now and then.
 
     Raises
     ------
     RowforgeError
-        If no C++ compiler is found, the program never ends, or its configuration has a processor,
+        If masks are given for dense PEs, no C++ compiler is found, the program never ends, or its configuration has a processor,
         whose firmware is not modelled.
     """
     if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
+    if masks is not None and program.config.pe.kind != "skipping":
+        raise RowforgeError(
+            f'pe.kind must be "skipping" where masks of words decide, not "{program.config.pe.kind}"'
+        )
+    bits = NO_MASKS if masks is None else masks
     library = model_library()
     stream = command_stream(program, dry=dry, values=values)
     numbers = np.array(config_values(program.config), dtype=np.int64)
@@ -98,10 +115,14 @@ def predict(
         stream.total,
         stream.gates.ctypes.data,
         len(stream.gates),
+        bits.ctypes.data,
+        8 * len(bits),
         per_mille(rate),
     )
     try:
-        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip)):
+        while not (ended := library.rowforge_model_advance(
+            handle, _SLICE, skip and masks is None
+        )):
             cycles = library.rowforge_model_cycles(handle)
             if progress is not None:
                 progress(cycles)
@@ -120,7 +141,8 @@ def predict(
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
-    known = counter_block(program.config).offsets.keys() - unknown(program.config)
+    hidden = unknown(program.config) if masks is None else frozenset[str]()
+    known = counter_block(program.config).offsets.keys() - hidden
     return Prediction(
         layers={layer: _only(known, total) for layer, total in totals.items()},
         accesses={layer: _only(_ACCESSES, total) for layer, total in totals.items()},

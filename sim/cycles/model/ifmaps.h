@@ -1,8 +1,28 @@
 // hw/engines/ifmaps.py: which pixels of which ifmap rows go to whom, and from where in the buffer.
 #pragma once
+#include <stdexcept>
+
 #include "array.h"
 #include "nest.h"
 #include "reader.h"
+
+// Which of the ifmap words on their way to the PEs are not zero: a bit each, in the order of
+// delivery, the first one lowest; or nothing.
+struct MaskStream {
+    const uint8_t* bits = nullptr;
+    int64_t count = 0, position = 0;
+
+    bool known() const { return count > 0; }
+    // The next so many.
+    int next(int words) {
+        int found = 0;
+        for (int i = 0; i < words; ++i, ++position) {
+            if (position >= count) throw std::runtime_error("the masks of ifmap words end early");
+            found |= ((bits[position >> 3] >> (position & 7)) & 1) << i;
+        }
+        return found;
+    }
+};
 
 struct IfmapEngine {
     enum Level : int { kPo, kPi, kSlot, kItem, kOuter, kInner, kBeat };
@@ -20,6 +40,7 @@ struct IfmapEngine {
     Nest<7> nest;
     Place place;
     Reader<IfmapBeat> reader;
+    MaskStream masks;
 
     // A request to the buffer, or an item that needs none (`outside` the map).
     struct Offer {
@@ -45,7 +66,10 @@ struct IfmapEngine {
         const bool starts = issued != done && !loaded && (!table.sync || quiet);
         const bool entered = reader.takes(pipeline, offered.valid, accepted);
         ReadRequest<IfmapBeat> next;
-        if (entered) next = {offered.address, offered.outside, label(config, table)};
+        if (entered) {
+            next = {offered.address, offered.outside, label(config, table)};
+            if (masks.known()) next.label.nonzero = masks.next(next.label.more + 1);
+        }
         reader.clock(pipeline, entered, next, accepted, taken);
         if (starts) {
             loaded = true;
@@ -66,7 +90,7 @@ struct IfmapEngine {
     IfmapBeat label(const Config& config, const PassTable& table) const {
         const int left = int(table.constants.channels) - place.channel, most = int(config.noc.ifmap);
         return {nest[kSlot], (place.h + place.item_tag) & kTagMask, (done + 1) & 1,
-                (left > most ? most : left) - 1};
+                (left > most ? most : left) - 1, 0};
     }
     // Begin with the slot that the nest shows, at this pixel.
     void enter(const PassTable& table, int at) {
