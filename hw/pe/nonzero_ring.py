@@ -1,6 +1,6 @@
 """The ifmap scratchpad of a PE that skips zeros: a ring of the words that are not zero."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -9,13 +9,6 @@ from hw.arch.config import Config
 from hw.base.block import Block
 from hw.pe.layouts import IfmapBeat
 from hw.pe.ring import after, first_word, ring_position
-
-
-class RingEntry(data.StructLayout):
-    """A word that is not zero; `number`: which of the words that came, modulo a power of two."""
-
-    def __init__(self, config: Config):
-        super().__init__({"word": signed(config.operand_width), "number": number_bits(config)})
 
 
 def number_bits(config: Config) -> int:
@@ -45,12 +38,12 @@ class NonzeroRing(Block):
         valid                  0  1  0  1  1  1  0  0
         word                   .  1  .  3  3  4  .  .
         offset                 .  0  .  2  1  2  .  .
-        lead                   0  1  2  3  3  3  0  0
+        known                  0  1  2  3  2  3  0  0
         step                   0  1  0  1  1  1  0  0
         used                   0  1  0  1  1  1  0  0
         free                   0  1  0  0  1  1  0  0
         rewind                 0  0  0  1  0  1  0  0
-        move                   .  .  .  1  .  3  .  .
+        move                   .  .  .  0  .  2  .  .
 
     Members
     -------
@@ -62,12 +55,8 @@ class NonzeroRing(Block):
         Its operand.
     offset : out, number_bits(config)
         Its place, counted from the window's first word.
-    follows : out, 1
-        There is an entry after it.
-    following : out, number_bits(config)
-        The place of that one.
-    lead : out, number_bits(config)
-        Words that have come, counted from the window's first one.
+    known : out, number_bits(config)
+        The place of the entry after that one; if there is none, of the next word to come.
     put : out, 1
         A word is stored in this cycle.
     step : in, 1
@@ -79,7 +68,7 @@ class NonzeroRing(Block):
     rewind : in, 1
         With `step`: the window is done; go to the oldest entry that is not freed.
     move : in, number_bits(config)
-        With `step` and `rewind`: words from this window's first one to the next window's.
+        With `step` and `rewind`: words between this window's first one and the next window's.
     """
 
     def __init__(self, config: Config):
@@ -90,9 +79,7 @@ class NonzeroRing(Block):
                 "valid": Out(1),
                 "word": Out(signed(config.operand_width)),
                 "offset": Out(bits),
-                "follows": Out(1),
-                "following": Out(bits),
-                "lead": Out(bits),
+                "known": Out(bits),
                 "put": Out(1),
                 "step": In(1),
                 "used": In(1),
@@ -107,81 +94,97 @@ class NonzeroRing(Block):
         m = Module()
         depth = self.config.pe.ifmap_spad
         position = ring_position(depth)
-        # `next`: of the entry after the one that is shown.
-        write, next_, oldest, kept = (
-            Signal(position, name=name) for name in ("write", "next", "oldest", "kept")
+        # `shown` and `next`: of the entry at the read position and of the one after it.
+        write, shown, next_, oldest, kept = (
+            Signal(position, name=name) for name in ("write", "shown", "next", "oldest", "kept")
         )
         bits = number_bits(self.config)
-        count, base, new_base = (Signal(bits, name=name) for name in ("count", "base", "new_base"))
-        incoming, goes_back, taken = Signal(RingEntry(self.config)), Signal(), Signal()
+        count, base, number = (Signal(bits, name=name) for name in ("count", "base", "number"))
+        taken, goes_back = Signal(), Signal()
         m.d.comb += [
-            incoming.number.eq(count),
             kept.eq(after(oldest, depth, self.free & self.used)),
             goes_back.eq(self.step & self.rewind),
-            new_base.eq(Mux(goes_back, base + self.move, base)),
-            self.lead.eq(count - base),
         ]
-        self._take(m, incoming, taken, oldest, write)
-        ahead, back = self._memory(m, incoming, write, next_, kept)
+        word = self._take(m, taken, (oldest, write), (count, base))
+        ahead, back = self._numbers(m, count, write, next_, kept)
+        self._words(m, word, write, shown)
         m.d.comb += [
-            self.follows.eq(next_.as_value() != write.as_value()),
-            self.following.eq(ahead.number - base),
+            self.offset.eq(number - base),
+            self.known.eq(Mux(next_.as_value() == write.as_value(), count, ahead) - base),
         ]
         with m.If(taken):
             m.d.sync += count.eq(count + 1)
         with m.If(self.put):
             m.d.sync += write.eq(after(write, depth))
         with m.If(self.step):
-            m.d.sync += [oldest.eq(kept), base.eq(new_base)]
-        place, entry = Signal(position), Signal(RingEntry(self.config))
-        stored = Signal()  # it is in the memory: not the one that comes now
+            m.d.sync += oldest.eq(kept)
+        with m.If(goes_back):
+            m.d.sync += base.eq((Cat(1, base) + Cat(1, self.move))[1:])  # and one more
+        place, exists, stored = Signal(position), Signal(), Signal()
         m.d.comb += [
             place.eq(Mux(goes_back, kept.as_value(), next_.as_value())),
             stored.eq(place.as_value() != write.as_value()),
-            entry.eq(Mux(stored, Mux(goes_back, back, ahead), incoming)),
+            exists.eq(stored | self.put),  # in the memory, or it comes now
         ]
         with m.If((self.step & (self.used | self.rewind)) | ~self.valid):
             m.d.sync += [
-                self.valid.eq(stored | self.put),
-                self.word.eq(entry.word),
-                self.offset.eq(entry.number - new_base),
-                next_.eq(Mux(stored | self.put, after(place, depth), place.as_value())),
+                self.valid.eq(exists),
+                number.eq(Mux(stored, Mux(goes_back, back, ahead), count)),
+                shown.eq(place),
+                next_.eq(after(place, depth, exists)),
             ]
         return m
 
     def _take(
-        self, m: Module, incoming: data.View, taken: Signal, oldest: data.View, write: data.View
-    ) -> None:
-        """Take the words of a beat one by one: zeros while they can be counted, others while
-        there is room besides.
+        self,
+        m: Module,
+        taken: Signal,
+        ends: tuple[data.View, data.View],
+        numbers: tuple[Signal, Signal],
+    ) -> Value:
+        """Take a word of a beat: a zero if it can be counted, others if there is room besides.
 
-        From `oldest` on, all entries up to `write` may be wanted again by the next window.
+        From `oldest` on, all entries up to `write` may be wanted again by the next window. Returns
+        the word.
         """
+        (oldest, write), (count, base) = ends, numbers
         word, last = first_word(m, self.config, self.beats.payload, taken)
         countable, room, zero = Signal(), Signal(), Signal()
         m.d.comb += [
-            incoming.word.eq(word),
-            zero.eq(incoming.word == 0),
-            countable.eq(~self.lead.all()),
+            zero.eq(word == 0),
+            countable.eq((count + 1)[: len(base)] != base),
             room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
             taken.eq(self.beats.valid & countable & (zero | room)),
             self.put.eq(taken & ~zero),
             self.beats.ready.eq(countable & (zero | room) & last),
         ]
+        return word
 
-    def _memory(
-        self, m: Module, incoming: data.View, write: data.View, ahead: data.View, back: data.View
-    ) -> tuple[data.View, data.View]:
-        """The entries at two positions; `incoming` is written."""
-        shape = RingEntry(self.config)
-        m.submodules.entries = entries = Memory(
-            shape=shape, depth=max(self.config.pe.ifmap_spad, 2), init=[]
-        )
-        writing = entries.write_port()
-        reads = [entries.read_port(domain="comb") for _ in range(2)]
+    def _words(self, m: Module, word: Value, write: data.View, shown: data.View) -> None:
+        """The operands: one is written, one is read."""
+        depth = max(self.config.pe.ifmap_spad, 2)
+        shape = signed(self.config.operand_width)
+        m.submodules.words = words = Memory(shape=shape, depth=depth, init=[])
+        writing, reading = words.write_port(), words.read_port(domain="comb")
         m.d.comb += [
             writing.addr.eq(write.index),
-            writing.data.eq(incoming),
+            writing.data.eq(word),
+            writing.en.eq(self.put),
+            reading.addr.eq(shown.index),
+            self.word.eq(reading.data),
+        ]
+
+    def _numbers(
+        self, m: Module, count: Signal, write: data.View, ahead: data.View, back: data.View
+    ) -> tuple[Value, Value]:
+        """The numbers of the entries at two positions; `count` is written."""
+        depth = max(self.config.pe.ifmap_spad, 2)
+        m.submodules.numbers = numbers = Memory(shape=len(count), depth=depth, init=[])
+        writing = numbers.write_port()
+        reads = [numbers.read_port(domain="comb") for _ in range(2)]
+        m.d.comb += [
+            writing.addr.eq(write.index),
+            writing.data.eq(count),
             writing.en.eq(self.put),
             reads[0].addr.eq(ahead.index),
             reads[1].addr.eq(back.index),

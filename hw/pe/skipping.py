@@ -49,7 +49,7 @@ class SkippingPE(PipelinePE):
             walk.step.eq(issue),
             *(
                 getattr(walk, name).eq(getattr(ring, name))
-                for name in ("valid", "offset", "follows", "following", "lead")
+                for name in ("valid", "offset", "known")
             ),
             ring.step.eq(issue & walk.word_done),
             ring.used.eq(walk.used),

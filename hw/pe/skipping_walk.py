@@ -1,6 +1,6 @@
 """What a PE that skips zeros must know of a pass, and how it walks through it."""
 
-from amaranth.hdl import Module, Mux, Signal, ValueLike
+from amaranth.hdl import Const, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -15,20 +15,21 @@ class SkippingPass(PassConfig):
     """`PassConfig` of a PE that skips zeros.
 
     `step_end`, `slot_end`, `windows`, `single`: see `DensePass`. `last_tap` likewise; it counts
-    only if `diagonal`. `steps`, `taps`, `advance`: those of `CONSTANTS`.
+    only if `diagonal`. `last_word`, `last_free`: the last word of a window, and the last one that
+    the next window does not need. `steps`: those of `CONSTANTS`.
     """
 
     def __init__(self, config: Config):
         slots = config.pe.psum_spad // config.pe.macs
-        words = range(config.pe.ifmap_spad + 1)
+        words = range(max(config.pe.ifmap_spad, 2))
         super().__init__(
             {
                 "step_end": end_shape(slots),
                 "slot_end": end_shape(slots),
                 "last_tap": end_shape(config.pe.ifmap_spad),
                 "steps": range(slots + 1),
-                "taps": words,
-                "advance": words,
+                "last_word": words,
+                "last_free": words,
                 "diagonal": 1,
                 "windows": config.control.map_bits,
                 "single": 1,
@@ -42,7 +43,9 @@ def skipping_constants(config: Config, constants: data.View) -> dict[str, ValueL
     return {
         **segment_ends(config, constants),
         "last_tap": constants.taps - round_words(constants) - 1,
-        **{name: constants[name] for name in ("steps", "taps", "advance", "diagonal", "windows")},
+        "last_word": constants.taps - 1,
+        "last_free": constants.advance - 1,
+        **{name: constants[name] for name in ("steps", "diagonal", "windows")},
         "single": constants.windows == 1,
         "window_shift": constants.window_shift if config.array.data_width == 16 else 0,
     }
@@ -61,14 +64,14 @@ class SkippingWalk(WindowWalk):
     -------
     config, config_pass, started, running, step, operation, word_done, window_done, pass_done,
     word_free, release : see WindowWalk
-    valid, offset, follows, following, lead : in, 1, number_bits(config), 1, and twice that
+    valid, offset, known : in, 1 and twice number_bits(config)
         As a `NonzeroRing` says.
     available : out, 1
         There is something to do: the word at hand, or all words have come.
     used : out, 1
         It is the ring's entry.
     move : out, number_bits(config)
-        Words from this window's first one to the next one's.
+        Words between this window's first one and the next one's.
     index : out, range(config.filter_half // config.pe.macs)
         Which of the pass's weights the step takes, `pe.macs` at a time.
     """
@@ -80,9 +83,7 @@ class SkippingWalk(WindowWalk):
             SkippingPass(config),
             valid=In(1),
             offset=In(bits),
-            follows=In(1),
-            following=In(bits),
-            lead=In(bits),
+            known=In(bits),
             available=Out(1),
             used=Out(1),
             move=Out(bits),
@@ -95,24 +96,22 @@ class SkippingWalk(WindowWalk):
         """Choose the word at hand; tell whether it is the last one of its window."""
         tap = Signal(range(max(self.parameters.pe.ifmap_spad, 2)))  # if `diagonal`
         first, fresh = Signal(init=1), Signal(init=1)  # round of the window; step of the round
-        inside, arrived, last_word = Signal(), Signal(), Signal()
-        here = Signal.like(self.offset)
+        inside, behind, last_word = Signal(), Signal(), Signal()
+        at_hand = self.valid & (self.offset == tap)
         m.d.comb += [
-            inside.eq(self.valid & (self.offset < current.taps)),
-            self.used.eq(Mux(current.diagonal, self.valid & (self.offset == tap), inside)),
-            arrived.eq(
-                Mux(current.diagonal, self.lead > tap, inside | (self.lead >= current.taps))
-            ),
-            self.available.eq(arrived),
-            here.eq(Mux(current.diagonal, tap, self.offset)),
-            self.word_free.eq((here < current.advance) | last_window),
-            self.move.eq(Mux(last_window, current.taps, current.advance)),
+            inside.eq(self.valid & (self.offset <= current.last_word)),
+            # All words have come, of the window or up to the one at hand.
+            behind.eq(self.known > Mux(current.diagonal, tap, current.last_word)),
+            self.used.eq(Mux(current.diagonal, at_hand, inside)),
+            self.available.eq(behind | Mux(current.diagonal, self.valid, inside)),
+            self.word_free.eq((self.offset <= current.last_free) | last_window),
+            self.move.eq(Mux(last_window, current.last_word, current.last_free)),
             self.operation.first.eq(first),
             self.operation.last.eq(last_word),
             self.window_done.eq(last_word & round_done),
         ]
-        self._last(m, current, tap, inside, fresh, last_word)
-        self._index(m, current, here)
+        self._last(m, current, tap, ~inside | behind, fresh, last_word)
+        self._index(m, current)
         with m.If(self.step):
             m.d.sync += fresh.eq(round_done)
         with m.If(self.step & round_done):
@@ -127,37 +126,35 @@ class SkippingWalk(WindowWalk):
         m: Module,
         current: data.View,
         tap: Signal,
-        inside: Signal,
+        ends: Value,
         fresh: Signal,
         last_word: Signal,
     ) -> None:
-        """Whether the round is the window's last, as is known when it begins."""
-        decided, seen, last_begun = Signal(), Signal(), Signal()
-        complete = Signal()  # no entry of the window comes after the one at hand
-        m.d.comb += [
-            complete.eq(
-                Mux(self.follows, self.following, self.lead) >= current.taps
-            ),
-            seen.eq(~inside | complete),
-            last_word.eq(
-                Mux(
-                    current.diagonal,
-                    last_begun | at_once(current.last_tap),
-                    Mux(fresh, seen, decided),
-                )
-            ),
-        ]
+        """Whether the round is the window's last, as is known when it begins: `ends`."""
+        decided, last_begun = Signal(), Signal()
+        m.d.comb += last_word.eq(
+            Mux(
+                current.diagonal,
+                last_begun | at_once(current.last_tap),
+                Mux(fresh, ends, decided),
+            )
+        )
         with m.If(self.step & fresh):
-            m.d.sync += decided.eq(seen)
+            m.d.sync += decided.eq(ends)
         with m.If(self.step & self.word_done):
             m.d.sync += last_begun.eq(last_begun | reaches(tap, current.last_tap))
         with m.If(self.step & self.window_done):
             m.d.sync += last_begun.eq(0)
 
-    def _index(self, m: Module, current: data.View, here: Signal) -> None:
-        """The weights of the step: those of the words before it, and of its own steps so far."""
+    def _index(self, m: Module, current: data.View) -> None:
+        """The weights of the step: those of the words before it, and of its own steps so far.
+
+        The product is a sum of its own: a hard multiplier would be as much as the PE's.
+        """
         slots = max(self.parameters.pe.psum_spad // self.parameters.pe.macs, 2)
+        bits = (self.parameters.pe.ifmap_spad - 1).bit_length()  # of the offset of a word in use
         done = Signal(range(slots))  # steps of the word
-        m.d.comb += self.index.eq(here * current.steps + done)
+        before = sum((Mux(self.offset[i], current.steps << i, 0) for i in range(bits)), Const(0))
+        m.d.comb += self.index.eq(before + done)
         with m.If(self.step):
             m.d.sync += done.eq(Mux(self.word_done, 0, done + 1))

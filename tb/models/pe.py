@@ -41,13 +41,14 @@ def pass_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
     flags["release"] = 1
     shift = {"window_shift": f["window_shift"]} if "window_shift" in f else {}
     if skips(config):
-        kind = {name: f[name] for name in ("steps", "taps", "advance", "diagonal")}
+        kind = {"steps": f["steps"], "diagonal": f["diagonal"], "last_word": f["taps"] - 1}
     else:
-        kind = {"last_free": f["advance"] - 1}
+        kind = {}
     return {
         **flags,
         **shift,
         **kind,
+        "last_free": f["advance"] - 1,
         "step_end": f["steps"] - 2,
         "slot_end": f["steps"] * span - 2,
         "last_tap": f["taps"] - span - 1,
