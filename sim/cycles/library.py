@@ -59,7 +59,7 @@ def _bind(library: Path) -> ctypes.CDLL:
         *(handle, handle, handle, number),
         *(handle, number),
         *(handle, number),
-        ctypes.c_int,
+        *(ctypes.c_int, ctypes.c_int),
     ]
     bound.rowforge_model_destroy.argtypes = [handle]
     bound.rowforge_model_advance.restype = ctypes.c_int

@@ -68,6 +68,7 @@ def predict(
     rate: float = 1,
     values: Values = NO_VALUES,
     masks: Masks | None = None,
+    density: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
     """Counters and cycles of a program's first run, the host always ready; exact.
@@ -89,21 +90,23 @@ def predict(
         not zero, first word lowest (`sim.functional.executor` collects them). Then all counters are
         known, and every cycle is stepped through. Without masks zeros take their time, as in a
         dense PE: a bound.
+    density : float or None
+        In place of masks: the share of words that are not zero, each drawn by itself from a fixed
+        seed. What comes out is an expectation.
     progress : callable or None
         Told the cycles so far, now and then.
 
     Raises
     ------
     RowforgeError
-        If masks are given for dense PEs, no C++ compiler is found, the program never ends, or its configuration has a processor,
+        If masks or a density are given for dense PEs, no C++ compiler is found, the program never ends, or its configuration has a processor,
         whose firmware is not modelled.
     """
     if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
-    if masks is not None and program.config.pe.kind != "skipping":
-        raise RowforgeError(
-            f'pe.kind must be "skipping" where masks of words decide, not "{program.config.pe.kind}"'
-        )
+    skips = masks is not None or density is not None
+    if skips:
+        check_skipping(program.config, density)
     bits = NO_MASKS if masks is None else masks
     library = model_library()
     stream = command_stream(program, dry=dry, values=values)
@@ -117,11 +120,12 @@ def predict(
         len(stream.gates),
         bits.ctypes.data,
         8 * len(bits),
+        -1 if density is None else per_mille(density),
         per_mille(rate),
     )
     try:
         while not (ended := library.rowforge_model_advance(
-            handle, _SLICE, skip and masks is None
+            handle, _SLICE, skip and not skips
         )):
             cycles = library.rowforge_model_cycles(handle)
             if progress is not None:
@@ -141,7 +145,7 @@ def predict(
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
-    hidden = unknown(program.config) if masks is None else frozenset[str]()
+    hidden = unknown(program.config) if not skips else frozenset[str]()
     known = counter_block(program.config).offsets.keys() - hidden
     return Prediction(
         layers={layer: _only(known, total) for layer, total in totals.items()},
@@ -149,6 +153,16 @@ def predict(
         cycles=cycles,
         stepped=stepped,
     )
+
+
+def check_skipping(config: Config, density: float | None = None) -> None:
+    """Refuses what only PEs that skip zeros can be asked for; and a density that is no share."""
+    if config.pe.kind != "skipping":
+        raise RowforgeError(
+            f'pe.kind must be "skipping" where zeros save cycles, not "{config.pe.kind}"'
+        )
+    if density is not None and not 0 <= density <= 1:
+        raise RowforgeError(f"the density must be 0 to 1, not {density:g}")
 
 
 _ACCESSES = frozenset(field.name for field in ACCESS_COUNTERS)

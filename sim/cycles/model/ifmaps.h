@@ -1,5 +1,6 @@
 // hw/engines/ifmaps.py: which pixels of which ifmap rows go to whom, and from where in the buffer.
 #pragma once
+#include <random>
 #include <stdexcept>
 
 #include "array.h"
@@ -7,20 +8,29 @@
 #include "reader.h"
 
 // Which of the ifmap words on their way to the PEs are not zero: a bit each, in the order of
-// delivery, the first one lowest; or nothing.
+// delivery, the first one lowest; or so many of 1,000 words, drawn at random from a fixed seed; or
+// nothing, with `drawn` below 0.
 struct MaskStream {
     const uint8_t* bits = nullptr;
-    int64_t count = 0, position = 0;
+    int64_t count = 0;
+    int drawn = -1;
+    int64_t position = 0;
+    std::minstd_rand random{};
 
-    bool known() const { return count > 0; }
+    bool known() const { return count > 0 || drawn >= 0; }
     // The next so many.
     int next(int words) {
         int found = 0;
-        for (int i = 0; i < words; ++i, ++position) {
-            if (position >= count) throw std::runtime_error("the masks of ifmap words end early");
-            found |= ((bits[position >> 3] >> (position & 7)) & 1) << i;
-        }
+        for (int i = 0; i < words; ++i) found |= int(word()) << i;
         return found;
+    }
+
+  private:
+    bool word() {
+        if (drawn >= 0) return int(random() % 1000) < drawn;
+        if (position >= count) throw std::runtime_error("the masks of ifmap words end early");
+        const int64_t at = position++;
+        return (bits[at >> 3] >> (at & 7)) & 1;
     }
 };
 

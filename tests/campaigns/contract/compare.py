@@ -3,7 +3,7 @@
 The cycle model says all that does not depend on data, the functional one counts the accesses.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
@@ -11,6 +11,7 @@ from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.program import Program
 from sim.cycles import predict
+from sim.cycles.stream import Values
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
 from sw_driver.runtime import Runtime
@@ -47,11 +48,20 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """The layers of a program, and the cycles of the whole run by model and RTL."""
+    """The layers of a program, and the cycles of the whole run by model and RTL.
+
+    dense : cycles of a run on dense PEs, by the model; None if these are dense
+    """
 
     layers: list[LayerResult]
     model: int
     rtl: int
+    dense: int | None = None
+
+    @property
+    def slower(self) -> bool:
+        """PEs that skip zeros take notably longer than dense ones."""
+        return self.dense is not None and self.rtl > self.dense + max(32, 0.01 * self.dense)
 
     @property
     def exact(self) -> bool:
@@ -135,4 +145,11 @@ def compare(case: Case) -> ProgramResult:
         layers.append(
             LayerResult(layer.name, layer.op, predicted["cycles"], counted["cycles"], others)
         )
-    return ProgramResult(layers, model.cycles, run.cycles or 0)
+    dense = _dense_cycles(case, run.tensors) if skips else None
+    return ProgramResult(layers, model.cycles, run.cycles or 0, dense)
+
+
+def _dense_cycles(case: Case, values: Values) -> int:
+    """Of the same case on dense PEs, by the model."""
+    program = compiled(replace(case, config=case.config.with_values({"pe.kind": "dense"})))
+    return predict(program, rate=program.config.link.rate, values=values).cycles
