@@ -47,8 +47,9 @@ def estimate(
     options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     table : prices of accesses, the normalised ones if None
-    density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and the
-        total also have `expected_cycles`, for which the program is made and its cycles are counted
+    density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and
+        the total also have `expected_cycles`, for which the program is made and run by the exact
+        model
 
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.

@@ -47,10 +47,7 @@ class SkippingPE(PipelinePE):
             self.started.eq(walk.started),
             self.running.eq(walk.running),
             walk.step.eq(issue),
-            *(
-                getattr(walk, name).eq(getattr(ring, name))
-                for name in ("valid", "offset", "known")
-            ),
+            *(getattr(walk, name).eq(getattr(ring, name)) for name in ("valid", "offset", "known")),
             ring.step.eq(issue & walk.word_done),
             ring.used.eq(walk.used),
             ring.free.eq(walk.word_free),

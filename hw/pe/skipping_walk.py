@@ -62,10 +62,30 @@ class SkippingWalk(WindowWalk):
 
     Members
     -------
-    config, config_pass, started, running, step, operation, word_done, window_done, pass_done,
-    word_free, release : see WindowWalk
-    valid, offset, known : in, 1 and twice number_bits(config)
-        As a `NonzeroRing` says.
+    config : in, SkippingPass(config)
+        Configuration of the next pass to begin.
+    config_pass : in, 2
+        Its number modulo 4.
+    started : out, 2
+        Number modulo 4 of the pass last begun.
+    running : out, 1
+        A pass is under way.
+    step : in, 1
+        The step shown is issued, go on.
+    operation : out, MultiplyStep(config)
+        What the step is (`zero` is filled in elsewhere).
+    word_done, window_done, pass_done : out, 1
+        The step is the last one of its ifmap word, window, pass.
+    word_free : out, 1
+        The ifmap word is not needed by the next window.
+    release : out, 1
+        The pass's filters are not needed after it.
+    valid : in, 1
+        There is an entry in the ring.
+    offset : in, number_bits(config)
+        Its place in the window.
+    known : in, number_bits(config)
+        The place of the entry after it; if there is none, of the next word to come.
     available : out, 1
         There is something to do: the word at hand, or all words have come.
     used : out, 1
@@ -73,7 +93,7 @@ class SkippingWalk(WindowWalk):
     move : out, number_bits(config)
         Words between this window's first one and the next one's.
     index : out, range(config.filter_half // config.pe.macs)
-        Which of the pass's weights the step takes, `pe.macs` at a time.
+        Which of the pass's weights the step takes, `config.pe.macs` at a time.
     """
 
     def __init__(self, config: Config):

@@ -87,7 +87,7 @@ def predict(
         come (`link.coding`); LOADs of other tensors count as raw.
     masks : array of uint8 or None
         With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
-        not zero, first word lowest (`sim.functional.executor` collects them). Then all counters are
+        not zero, first word lowest (`sim.functional.state` collects them). Then all counters are
         known, and every cycle is stepped through. Without masks zeros take their time, as in a
         dense PE: a bound.
     density : float or None
@@ -99,8 +99,8 @@ def predict(
     Raises
     ------
     RowforgeError
-        If masks or a density are given for dense PEs, no C++ compiler is found, the program never ends, or its configuration has a processor,
-        whose firmware is not modelled.
+        If masks or a density are given for dense PEs, no C++ compiler is found, the program never
+        ends, or its configuration has a processor, whose firmware is not modelled.
     """
     if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
@@ -124,9 +124,7 @@ def predict(
         per_mille(rate),
     )
     try:
-        while not (ended := library.rowforge_model_advance(
-            handle, _SLICE, skip and not skips
-        )):
+        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip and not skips)):
             cycles = library.rowforge_model_cycles(handle)
             if progress is not None:
                 progress(cycles)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
@@ -68,8 +67,6 @@ class FunctionalAccelerator:
     config : Config
     trace : bool
         Keep for every buffer lane which pass, segment, column and window wrote it; see `origin`.
-    masks : bool
-        Keep which ifmap words on their way to the PEs are zero; see `mask_stream`.
     program : Program or None
         The only one that will run: its steps say what the words of the buffer hold, and a command
         that reads two things as one operand is refused. None: any programs, without this check.
@@ -80,22 +77,13 @@ class FunctionalAccelerator:
         From `send`, for a program that breaks a rule which hardware does not check.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        *,
-        trace: bool = False,
-        masks: bool = False,
-        program: Program | None = None,
-    ):
+    def __init__(self, config: Config, *, trace: bool = False, program: Program | None = None):
         self.config = config
         self.state = State(config)
         if program is not None:
             self.state.contents = Contents(config, program)
         if trace:
             self.state.trace = []
-        if masks:
-            self.state.nonzero = []
         self._hash = config_hash(config)
         self._input = np.zeros(0, dtype=np.uint64)
         self._output = np.zeros(0, dtype=np.uint64)
@@ -146,15 +134,6 @@ class FunctionalAccelerator:
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def mask_stream(self) -> NDArray[np.uint8]:
-        """A bit for every ifmap word sent so far, in order, 1: not zero; the first one lowest.
-
-        With `masks` only; `sim.cycles.predict` takes it.
-        """
-        assert self.state.nonzero is not None, "masks were not kept"
-        words = np.concatenate([np.zeros(0, np.bool_), *self.state.nonzero])
-        return np.packbits(words, bitorder="little")
 
     def origin(self, word: int, lane: int) -> Origin | None:
         """What wrote a lane of a buffer word last, if it was a CONV command (needs `trace`)."""

@@ -111,6 +111,19 @@ class State:
         """All counters 0, those of accesses too, which not every configuration tells."""
         self.counters = {item.name: 0 for item in (*COUNTERS.fields, *ACCESS_COUNTERS)}
 
+    def keep_masks(self) -> None:
+        """From now on, keep which ifmap words on their way to the PEs are zero."""
+        self.nonzero = []
+
+    def mask_stream(self) -> NDArray[np.uint8]:
+        """A bit for every ifmap word sent since then, in order, 1: not zero; the first one lowest.
+
+        `sim.cycles.predict` takes it.
+        """
+        assert self.nonzero is not None, "masks were not kept"
+        words = np.concatenate([np.zeros(0, np.bool_), *self.nonzero])
+        return np.packbits(words, bitorder="little")
+
     def count(self, **events: int) -> None:
         """Add to counters."""
         for name, number in events.items():

@@ -7,8 +7,8 @@ from typing import Any
 import cocotb
 
 from hw.arch.config import Config
-from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
 from hw.pe.kinds import pe_kind
+from hw.pe.layouts import ChainWord, FilterBeat, IfmapBeat, PsumWord
 from hw.pe.pe import PE_ACCESSES
 from tb import codec
 from tb.bus import Bench, Sink, Source, Stalls, read_case, stall_rates
@@ -276,6 +276,29 @@ WITHHELD = {
     "output": "blocked_out",
 }
 """What does not come or go, and the event that tells of it."""
+
+
+@cocotb.test()
+async def zeros_take_no_time(dut: Any) -> None:
+    """A PE that skips zeros, of a window whose words have come: max(1, words that are not zero).
+
+    Windows of several sizes with nothing, a single word at every place, and all words not zero.
+    """
+    case = read_case()
+    config = Config.from_dict(case["config"])
+    if not model.skips(config):
+        return
+    random = Random(repr((case["seed"], "zeros")))
+    bench = PeBench(dut, [], config, seed=None)
+    await bench.bench.start()
+    most = min(config.pe.ifmap_spad, config.filter_half // config.pe.macs)
+    for taps in sorted({1, min(2, most), (most + 1) // 2, most}):
+        for places in ([], range(taps), *([place] for place in range(taps))):
+            item = model.single_window(config, random, taps, places)
+            gated = bench.activity.gated
+            await bench.withhold(item, "filters", "starved_filter")
+            steps = bench.activity.gated - gated
+            assert steps == model.gated_steps(config, item)[0], f"{list(places)} of {taps}: {steps}"
 
 
 @cocotb.test()

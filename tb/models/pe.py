@@ -1,5 +1,6 @@
 """A PE without time: what it makes of a pass, and random passes that fit its scratchpads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -201,6 +202,21 @@ def random_pass(config: Config, random: Random, *, active: bool = True, windows:
         item = _draw(config, random, active, windows or random.choice((1, 2, 3, 5)))
         if item is not None:
             return item
+
+
+def single_window(config: Config, random: Random, taps: int, places: Iterable[int]) -> PePass:
+    """A window of so many words; those at `places` are not zero. Nothing is needed besides."""
+    while True:
+        item = random_pass(config, random, windows=1)
+        f = item.fields
+        if f["diagonal"] or f["steps"] * config.pe.macs * taps > config.filter_half:
+            continue
+        f |= {"head": 1, "zero": 1, "taps": taps, "advance": taps, "channels": 1}
+        ifmap = np.zeros(taps, np.int64)
+        ifmap[list(places)] = random.choice((-1, 1, 100))
+        rng = np.random.default_rng(random.getrandbits(32))
+        weights = stored_weights(config, rng, (taps, f["steps"], config.pe.macs))
+        return replace(item, ifmap=ifmap, weights=weights)
 
 
 def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass | None:

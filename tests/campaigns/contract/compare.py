@@ -118,13 +118,14 @@ def compare(case: Case) -> ProgramResult:
     finally:
         link.close()
     skips = skips_zeros(program.config)
-    executor = FunctionalAccelerator(program.config, masks=skips)
+    executor = FunctionalAccelerator(program.config)
+    executor.state.keep_masks()
     accesses = Runtime(executor, program.config).run(program, case.inputs[0]).counters
     model = predict(
         program,
         rate=program.config.link.rate,
         values=run.tensors,
-        masks=executor.mask_stream() if skips else None,
+        masks=executor.state.mask_stream() if skips else None,
     )
     assert set(model.layers) == set(run.counters) == set(accesses)
     layers = []

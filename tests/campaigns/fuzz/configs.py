@@ -102,11 +102,7 @@ def configuration(seed: int, number: int) -> Config:
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
     rng, *added = (np.random.default_rng([seed, block, stream]) for stream in range(1, 8))
-    source = {
-        name: stream
-        for names, stream in zip(_ADDED, added, strict=True)
-        for name in names
-    }
+    source = {name: stream for names, stream in zip(_ADDED, added, strict=True) for name in names}
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)

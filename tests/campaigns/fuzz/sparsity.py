@@ -14,8 +14,10 @@ SHAPES = ("anywhere", "channels", "rows", "columns")
 """What is zero together: single values, or whole channels, rows or columns of an item."""
 
 
-def thinned(rng: np.random.Generator, values: Array, zero: int, density: float, shape: str) -> Array:
-    """The values [..., C] with the zero point in the place of a share of 1 - `density` of them."""
+def thinned(
+    rng: np.random.Generator, values: Array, zero: int, density: float, shape: str
+) -> Array:
+    """The values [..., C] with the zero point in the place of all but a share of `density`."""
     if density == 1:
         return values
     axes = {"channels": values.ndim - 1, "rows": 1, "columns": 2}
