@@ -9,12 +9,32 @@ from compiler.mapper.columns import ColumnWave
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.space import ConvShape, MappedBlock, Run
 from compiler.nest.filters import FilterBank, pass_filters
-from compiler.nest.images import FILTER_STEPS, FilterImage, depends, filter_image
+from compiler.nest.images import FILTER_STEPS, FilterImage, UnitLayout, UnitWalk, depends
 from compiler.nest.task import ConvTask
 from compiler.stream.loops import Loop
 from compiler.stream.resident import NOTHING, Filters
 from hw.arch.config import Config
 from hw.arch.program.layout import filter_words
+
+
+@dataclass(frozen=True)
+class PlacedFilters:
+    """How a command takes its filters from the buffer.
+
+    Attributes
+    ----------
+    image, layout, walk : what lies there, in which order, how row passes find theirs
+    groups : `first_group` of the pattern of every wave
+    stride : `group_stride`
+    start : words from the image to the filters of the first pass
+    """
+
+    image: FilterImage
+    layout: UnitLayout
+    walk: UnitWalk
+    groups: tuple[int, ...]
+    stride: int
+    start: int
 
 
 @dataclass(frozen=True)
@@ -42,38 +62,56 @@ class CommandFilters:
         """Link words of filters of all passes that are sent some; `beats`: of a PE in a pass."""
         if self.task.reuse:
             return 0
-        lengths = self._lengths(beats)
-        times = prod(loop.count for loop in self.loops if not loop.held)
-        return sum(lengths) * times // len(lengths)
+        return self._times(self._lengths(beats))
 
-    def image(self, beats: int) -> FilterImage:
-        """The filters as the buffer holds them; the command is sent some."""
-        shape, mapping = self.shape, self.block.mapping
-        weights = self.task.key, self.task.portion, self.block.filters, self.run
-        order = shape.C, shape.R, shape.S, shape.multiplier, mapping.p, mapping.fold, mapping.steps
-        return filter_image(
-            self.config,
-            (weights, order, tuple(self.waves)),
-            self.loops,
-            self.moved,
-            max(self._lengths(beats)),
-            self.length(beats),
-            self.made,
+    def placed(self, beats: int) -> PlacedFilters | None:
+        """How the command takes them from the buffer; None if they do not lie as passes walk."""
+        shape, block = self.shape, self.block
+        layout = UnitLayout.of(self.config, shape, block, beats)
+        unit_step, column_step = block.mapping.steps
+        walk = layout.walk(self._passes(), unit_step)
+        if walk is None:
+            return None
+        fold, config = block.mapping.fold, self.config
+        order = shape.C, shape.R, shape.S, shape.multiplier, block.mapping.p, fold.q, fold.span
+        image = FilterImage(
+            key=(self.task.key, block.filters, order, layout),
+            words=layout.units * layout.words,
+            links=layout.units * layout.links,
+            sent=self.length(beats),
+            taken=self._times(self._tags()) * filter_words(config, beats),
+            filters=lambda: layout.packed(config, self.bank()),
+        )
+        start = {name: self.moved.get(name, 0) for name in FILTER_STEPS}
+        start["group"] += self.run.first
+        bands = layout.strides["band"] * column_step
+        return PlacedFilters(
+            image=image,
+            layout=layout,
+            walk=walk,
+            groups=tuple(wave.first * bands for wave in self.waves),
+            stride=bands,
+            start=layout.moved(start),
         )
 
     def _lengths(self, beats: int) -> list[int]:
         """Link words of every combination of row pattern and column pattern."""
+        return [filter_words(self.config, tags * beats) for tags in self._tags()]
+
+    def _times(self, each: Sequence[int]) -> int:
+        """Sum over all passes that are sent some, from that of every combination of patterns."""
+        times = prod(loop.count for loop in self.loops if not loop.held)
+        return sum(each) * times // len(each)
+
+    def _tags(self) -> list[int]:
+        """PEs that are sent filters of their own, of every combination of patterns."""
         passes = self._passes()
         if self.task.portion is not None:
             passes = passes[slice(*self.task.portion.passes)]
         groups = [wave.groups for wave in self.waves]
         if not any("wave" in loop.steps for loop in self.loops):
             groups = [groups[self.moved.get("wave", 0)]]
-        return [
-            filter_words(self.config, len(row_pass.filters) * count * beats)
-            for row_pass in passes
-            for count in groups
-        ]
+        return [len(row_pass.filters) * count for row_pass in passes for count in groups]
 
     def _passes(self) -> tuple[RowPass, ...]:
         return fold_run(self.shape, self.block.mapping.fold, self.run, self.config.array.rows)

@@ -15,9 +15,9 @@ from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
 from compiler.mapper.resources.work import filter_beats, multiply_steps
 from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
-from compiler.nest.command_filters import CommandFilters
+from compiler.nest.command_filters import CommandFilters, PlacedFilters
 from compiler.nest.filters import FilterBank, filter_bank
-from compiler.nest.images import FilterImage, depends
+from compiler.nest.images import FilterImage
 from compiler.nest.patterns import (
     NestOperands,
     column_pattern,
@@ -30,9 +30,9 @@ from compiler.nest.waves import loop_order, wave_loops, wave_parts
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, wrapped
-from compiler.stream.resident import from_memory
 from compiler.stream.stream import Nest, StreamBuilder
-from hw.arch.commands import BASES, CONSTANTS
+from hw.arch.commands import ADDRESS, BASES, CONSTANTS
+from hw.arch.patterns import COLUMNS, PATTERN
 from hw.arch.program import Words
 from hw.arch.program.layout import psum_floor
 
@@ -105,28 +105,26 @@ class Lowering:
     def emit(self) -> None:
         """All commands of the block."""
         for item in self.commands:
-            rows = self.stream.row_patterns(item.rows)
-            columns = self.stream.column_patterns(item.columns)
-            bases = self._bases(item.moved)
-            bases["rows"] = bases.get("rows", 0) + rows
-            bases["columns"] = bases.get("columns", 0) + columns
-            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
-            tail += item.records
-            access = self._access()
+            access, bases = self._access(), self._bases(item.moved)
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
-                image = filters.image(self._beats)
-                place = self.task.buffered(image)
-                if place is not None:
+                placed = filters.placed(self._beats)
+                place = self.task.buffered(placed.image) if placed is not None else None
+                if placed is not None and place is not None:
+                    image = placed.image
                     access = replace(access, filters=((place, place + image.words),))
-                    counts = [loop.count for loop in item.loops]
-                    changes = [depends(loop) for loop in item.loops]
-                    tail = from_memory(tail, counts, changes, place, image.stride)
+                    bases["weights"] = place + placed.start
+                    item = _from_buffer(item, placed)
+            bases["rows"] += self.stream.row_patterns(item.rows)
+            bases["columns"] += self.stream.column_patterns(item.columns)
+            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+            tail += item.records
             self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
 
     def images(self) -> list[FilterImage]:
-        """Of the commands that are sent filters."""
-        return [self._filters(item).image(self._beats) for item in self.commands if item.length]
+        """Of the commands that are sent filters and can take them from the buffer."""
+        found = [self._filters(item).placed(self._beats) for item in self.commands if item.length]
+        return [placed.image for placed in found if placed is not None]
 
     @cached_property
     def _beats(self) -> int:
@@ -306,6 +304,8 @@ class Lowering:
             "output": output,
             "channel": task.channel + block.filters[0],
             "psum": task.psums.first if task.psums is not None else 0,
+            "rows": 0,
+            "columns": 0,
         }
         return {name: bases.get(name, 0) + moved.get(name, 0) for name in {**bases, **moved}}
 
@@ -393,6 +393,32 @@ class Lowering:
             loops=item.loops,
             bank=lambda: self.bank,
         )
+
+
+def _from_buffer(item: _Command, placed: PlacedFilters) -> _Command:
+    """The command whose filters lie in the buffer."""
+    fields = {"group_stride": placed.stride % (1 << ADDRESS), "unit_jump": placed.walk.jump}
+    records, _ = loop_records([placed.layout.stepped(loop) for loop in item.loops])
+    walks = placed.walk.passes * (len(item.rows) // len(placed.walk.passes))
+    return replace(
+        item,
+        constants=item.constants | np.array(CONSTANTS.pack(fields), dtype=np.uint64),
+        records=[word for record in records for word in record],
+        rows=tuple(
+            _headed(pattern, PATTERN.pack(walk))
+            for pattern, walk in zip(item.rows, walks, strict=True)
+        ),
+        columns=tuple(
+            _headed(pattern, COLUMNS.pack({"first_group": first % (1 << ADDRESS)}))
+            for pattern, first in zip(item.columns, placed.groups, strict=True)
+        ),
+        length=placed.image.taken,
+    )
+
+
+def _headed(pattern: tuple[int, ...], more: Sequence[int]) -> tuple[int, ...]:
+    """The pattern with more fields in its first word, where they are 0."""
+    return (pattern[0] | more[0], *pattern[1:])
 
 
 def _without_counters(loop: Loop) -> Loop:

@@ -1,11 +1,11 @@
 """Filters that lie in the global buffer while a layer runs: `hold_filters`."""
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from compiler.nest.images import FilterImage, image_unit
+from compiler.nest.images import FilterImage
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand
 from compiler.schedule.goal import Goal
@@ -40,8 +40,7 @@ class FilterStore:
         address = self._places.get(image.key)
         if address is not None and image.key not in self._loaded:
             self._loaded.add(image.key)
-            unit = image_unit(self._stream.config)
-            self._stream.load_filters(address, image.links, lambda: image.filters().packed(unit))
+            self._stream.load_filters(address, image.links, image.filters)
         return address
 
 
@@ -72,7 +71,7 @@ def hold_filters(
         found, floor = operation.filter_images(stream, tile, parts, target, psum_beats)
         images += found
         end = min(end, floor)
-    places = place_filters_of(goal, images, (begin, end), moves, computing)
+    places = place_filters_of(goal, images, (begin, end), moves, computing, stream.free_from)
     if places:
         operation.buffered = FilterStore(stream, places)
 
@@ -83,6 +82,7 @@ def place_filters_of(
     span: tuple[int, int],
     moves: Transfers,
     computing: int,
+    free_from: Callable[[int, tuple[int, int]], int | None],
 ) -> dict[Hashable, int]:
     """Places within a span of buffer words for the filters of a layer that are sent repeatedly.
 
@@ -93,33 +93,44 @@ def place_filters_of(
     ----------
     images : of all CONV commands of the layer, in order
     moves, computing : of the layer with all filters streamed, whose words are counted here
+    free_from : as `StreamBuilder.free_from`
     """
-    sent: Counter[Hashable] = Counter()
+    sent, taken = Counter[Hashable](), Counter[Hashable]()
     for image in images:
         sent[image.key] += image.sent
+        taken[image.key] += image.taken
     known = {image.key: image for image in reversed(images)}
     saved = {key: sent[key] - image.links - _LOAD_WORDS for key, image in known.items()}
-    address, end = span
+    begin, end = span
+    waits = 0  # words of the link that come when the array waits for them
     places: dict[Hashable, int] = {}
     for key in sorted(saved, key=lambda key: -saved[key] / known[key].words):
-        if saved[key] > 0 and address + known[key].words <= end:
-            places[key] = address
-            address += known[key].words
+        image = known[key]
+        if saved[key] <= 0 or begin + image.words > end:
+            continue
+        # What the layer before still uses is left alone where there is room elsewhere: its
+        # computing hides the LOAD then.
+        free = free_from(image.words, (begin, end))
+        places[key] = begin if free is None else free
+        waits += 0 if free is not None else image.links
+        begin = places[key] + image.words
     if not places:
         return {}
     total, kept = sum(sent.values()), sum(sent[key] for key in places)
+    bits = sum(taken[key] for key in places) * LINK_WORD_BITS
     links = sum(known[key].links for key in places)
-    first = next(image.links for image in images if image.key in places)
+    if moves.words:
+        waits = max(waits, next(image.links for image in images if image.key in places))
     config = goal.config
     before = goal.figure(replace(moves, filters=total), computing)
     after = goal.figure(
         replace(
             moves,
-            filters=total - kept + links - (first if moves.words else 0) + _LOAD_WORDS * len(places),
-            exposed=moves.exposed + (first if moves.words else 0),
-            reads=moves.reads + kept * LINK_WORD_BITS // config.buffer.width,
+            filters=total - kept + links - waits + _LOAD_WORDS * len(places),
+            exposed=moves.exposed + waits,
+            reads=moves.reads + bits // config.buffer.width,
         ),
         computing,
-        Accesses.of({RESIDENT: kept * LINK_WORD_BITS // config.array.data_width}),
+        Accesses.of({RESIDENT: bits // config.array.data_width}),
     )
     return places if after <= before else {}

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
+from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Span, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
@@ -180,7 +180,7 @@ class StreamBuilder:
     def conv(
         self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
     ) -> None:
-        """A CONV command with its filters, `length` words if they are streamed.
+        """A CONV command with its filters, `length` words of the link that its passes take.
 
         If `access` names buffer words of filters, they are there, and `nest` says where.
         """
@@ -199,6 +199,13 @@ class StreamBuilder:
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
+
+    def free_from(self, words: int, span: Span) -> int | None:
+        """The first of so many buffer words that no unfinished command uses, within a span.
+
+        None if there are not so many in a row, or if no CONV computes meanwhile.
+        """
+        return self._hazards.free_from(words, span)
 
     def load_filters(self, address: int, length: int, filters: Callable[[], Words]) -> None:
         """Brings filters into the buffer, from word `address` on: `length` words of the link.

@@ -188,6 +188,8 @@ CONSTANTS = Struct(
         Field("resident", 1, "filters come from the weight memory"),
         Field("buffered", 1, "filters come from the global buffer"),
         Field("sync", 1, "the first pass reads ifmaps only when all earlier work is done"),
+        Field("group_stride", ADDRESS, "`buffered`: words from column tag to column tag"),
+        Field("unit_jump", ADDRESS, "`buffered`: words added where a pattern's row tags turn"),
     ),
     "What is the same in all passes of a CONV command.",
 )
@@ -203,7 +205,7 @@ BASES = Struct(
         Field("channel", CHANNEL, "first output channel of the pass"),
         Field("rows", 8, "row pattern"),
         Field("columns", 8, "column pattern"),
-        Field("weights", 24, "weight memory word, or buffer word, of the first filters"),
+        Field("weights", 24, "weight memory word, or buffer word, of the filters"),
     ),
     "What changes from pass to pass. All of them wrap: a step backwards is a large number.",
 )

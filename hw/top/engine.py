@@ -139,7 +139,7 @@ class Engine(Block):
         if p.filter_reader is not None:
             m.d.comb += [
                 p.filter_reader.seek.eq(p.filters.seek & p.filters.buffered),
-                p.filter_reader.address.eq(p.filters.address),
+                p.filter_reader.walk.eq(p.filters.walk),
                 p.filter_reader.extent.eq(p.filters.extent),
                 p.filter_reader.last.eq(p.filters.last),
             ]

@@ -134,7 +134,7 @@ class Accelerator {
         const bool pixel_read =
             pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
         const auto& weights = s.filter_reader.reader;
-        const int weight_address = s.filter_reader.active ? s.filter_reader.address(s.filters, s.tables) : 0;
+        const int weight_address = s.filter_reader.address();
         const bool weight_read = weights.asks(pipeline, s.filter_reader.offers());
         const bool vector_read = s.vector.request_valid(config);
         const bool store_read = s.storer.read_valid(config);
@@ -239,9 +239,10 @@ class Accelerator {
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident && !filter.buffered);
         if (config.buffer.filters && issued != s.filters.done)
-            s.filter_reader.clock(config, s.filters.limits(s.tables), filter.seek && filter.buffered,
-                                  weight_granted, weight_address, filter_word && filter.buffered,
-                                  filter_word && s.filters.ends_pass(s.tables));
+            s.filter_reader.clock(config, table_behind(s.tables, s.filters.done),
+                                  s.filters.limits(s.tables), filter.seek && filter.buffered,
+                                  weight_granted, filter_word && filter.buffered,
+                                  filter_word && s.filters.ends_unit(s.tables));
         s.filters.clock(config, s.tables, issued, filter, filter_sent);
         if (pipeline)
             s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},

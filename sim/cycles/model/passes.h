@@ -131,12 +131,22 @@ class PassFacts {
     }
     // Buffer words that hold the filters.
     Span filters() const {
-        const int64_t bits = config_.noc.filter * config_.array.data_width * t_.rows->head.filters *
-                             t_.columns->head.groups * t_.constants.filter_beats;
-        const int64_t unit = std::max<int64_t>(64, config_.buffer.width);
-        const int64_t words = (bits + unit - 1) / unit * (unit / config_.buffer.width);
-        const int64_t first = origin(t_.bases.weights);
-        return {first, first + words - 1};
+        const int64_t bits =
+            config_.noc.filter * config_.array.data_width * t_.constants.filter_beats;
+        const int64_t least = std::max<int64_t>(64, config_.buffer.width);
+        const int64_t unit = (bits + least - 1) / least * (least / config_.buffer.width);
+        const int64_t first = origin(t_.filters());
+        Span span{first, first};
+        int64_t at = first, left = t_.rows->head.turn;
+        for (int i = 0; i < t_.rows->head.filters; ++i, at += unit, --left) {
+            if (i && left == 0) {
+                at += Span::signed_address(t_.constants.unit_jump);
+                left = t_.rows->head.period;
+            }
+            span.include({at, at + unit - 1});
+        }
+        span.steps(t_.columns->head.groups - 1, t_.constants.group_stride);
+        return span;
     }
     Span writes() const {
         const Constants& c = t_.constants;

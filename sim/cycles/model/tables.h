@@ -104,6 +104,11 @@ struct PassTable {
          closing = false;
     const RowPattern* rows = nullptr;
     const ColumnPattern* columns = nullptr;
+
+    // Buffer word that the first of the pass's filters begins with, if they are there.
+    int64_t filters() const {
+        return bases.weights + rows->head.first_unit + columns->head.first_group;
+    }
 };
 
 // Passes are numbered modulo 4; the table of a pass is chosen by the number's lowest bit.
