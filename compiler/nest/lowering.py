@@ -119,7 +119,8 @@ class Lowering:
             bases["columns"] += self.stream.column_patterns(item.columns)
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+            nest = Nest(item.constants, tail, self.block.load.cycles // len(self.commands))
+            self.stream.conv(nest, item.length, filters.made, access)
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters and can take them from the buffer."""

@@ -1,7 +1,7 @@
 """Filters that lie in the global buffer while a layer runs: `hold_filters`."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -37,11 +37,15 @@ class FilterStore:
 
     def __call__(self, image: FilterImage) -> int | None:
         """As `FilterPlaces`."""
+        self.load(image)
+        return self._places.get(image.key)
+
+    def load(self, image: FilterImage) -> None:
+        """Loads an image that has a place, once."""
         address = self._places.get(image.key)
         if address is not None and image.key not in self._loaded:
             self._loaded.add(image.key)
             self._stream.load_filters(address, image.links, image.filters)
-        return address
 
 
 def hold_filters(
@@ -71,9 +75,13 @@ def hold_filters(
         found, floor = operation.filter_images(stream, tile, parts, target, psum_beats)
         images += found
         end = min(end, floor)
-    places = place_filters_of(goal, images, (begin, end), moves, computing, stream.free_from)
+    places = place_filters_of(goal, images, (begin, end), moves, computing, stream)
     if places:
-        operation.buffered = FilterStore(stream, places)
+        operation.buffered = store = FilterStore(stream, places)
+        if not moves.words:
+            # Tables wait for the commands before, a LOAD need not: it goes first.
+            for image in images:
+                store.load(image)
 
 
 def place_filters_of(
@@ -82,7 +90,7 @@ def place_filters_of(
     span: tuple[int, int],
     moves: Transfers,
     computing: int,
-    free_from: Callable[[int, tuple[int, int]], int | None],
+    stream: StreamBuilder,
 ) -> dict[Hashable, int]:
     """Places within a span of buffer words for the filters of a layer that are sent repeatedly.
 
@@ -93,7 +101,7 @@ def place_filters_of(
     ----------
     images : of all CONV commands of the layer, in order
     moves, computing : of the layer with all filters streamed, whose words are counted here
-    free_from : as `StreamBuilder.free_from`
+    stream : what has been emitted, whose computing hides what is loaded before the first command
     """
     sent, taken = Counter[Hashable](), Counter[Hashable]()
     for image in images:
@@ -102,7 +110,7 @@ def place_filters_of(
     known = {image.key: image for image in reversed(images)}
     saved = {key: sent[key] - image.links - _LOAD_WORDS for key, image in known.items()}
     begin, end = span
-    waits = 0  # words of the link that come when the array waits for them
+    waits, ahead = 0, stream.ahead  # words of the link for which the array waits
     places: dict[Hashable, int] = {}
     for key in sorted(saved, key=lambda key: -saved[key] / known[key].words):
         image = known[key]
@@ -110,9 +118,10 @@ def place_filters_of(
             continue
         # What the layer before still uses is left alone where there is room elsewhere: its
         # computing hides the LOAD then.
-        free = free_from(image.words, (begin, end))
+        free = stream.free_from(image.words, (begin, end))
         places[key] = begin if free is None else free
-        waits += 0 if free is not None else image.links
+        hidden = 0 if free is None else min(ahead, image.links)
+        waits, ahead = waits + image.links - hidden, ahead - hidden
         begin = places[key] + image.words
     if not places:
         return {}

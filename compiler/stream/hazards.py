@@ -105,13 +105,11 @@ class HazardTracker:
         return min(conflicts[::-1].index(True), MOST_NEWER)
 
     def free_from(self, words: int, span: Span) -> int | None:
-        """The first of so many words within a span for which a LOAD waits for nothing, or None.
+        """The first of so many words within a span for which a LOAD hardly waits, or None.
 
-        None too if there is no CONV that could hide the LOAD.
+        At most two of the newest CONV commands are far from done when the link gets to a LOAD.
         """
-        if not self._convs:
-            return None
-        accesses = [each for each, _ in self._convs] + self._stores
+        accesses = [each for each, _ in self._convs[-2:]] + self._stores
         busy = tuple(each for access in accesses for each in access.spans)
         begin, end = span
         for first in sorted({begin, *(last for _, last in busy if last > begin)}):

@@ -167,23 +167,20 @@ class Engine(Block):
     def _buffer(self, m: Module, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""
         config = self.config
-        # Ifmaps before filters: they are of the pass under way, filters of the next one. Nobody
-        # starves. PEs that wait for filters take no ifmaps, so that the few requests that may be
-        # under way are soon answered, and the port is free; filters end with the pass; a VECTOR
-        # finds neither of them at work. Only a STORE waits for all, and nothing waits for it but
-        # commands that have not begun.
-        readers = [p.ifmaps.port]
+        # Filters have a port of their own, which yields where another wants the same bank: ifmaps,
+        # psums and results are of the pass under way, filters of the next one. They do not starve.
+        # PEs that wait for filters take no ifmaps and make no psums, so that the few requests that
+        # may be under way are soon answered, and the bank is free.
         if p.filter_reader is not None:
-            readers.append(p.filter_reader.port)
-        reads = ReadArbiter(clients=len(readers) + 2, width=config.buffer.width)
+            connect(m, p.filter_reader.port, p.buffer.filter_read)
+        reads = ReadArbiter(clients=3, width=config.buffer.width)
         writes = WriteArbiter(act_write_layout(config))
         m.submodules.read_arbiter = reads
         m.submodules.write_arbiter = writes
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
-        *first, vector, last = reads.clients
-        for port, client in zip(readers, first, strict=True):
-            connect(m, port, client)
+        first, vector, last = reads.clients
+        connect(m, p.ifmaps.port, first)
         connect(m, p.storer.port, last)
         connect(m, p.post.writes, writes.first)
         connect(m, p.loader.write, writes.second)

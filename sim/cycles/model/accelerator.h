@@ -144,14 +144,14 @@ class Accelerator {
             pixel_granted = buffer.grant(
                 true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
                                                         : pixel.address));
-        else if (weight_read)
-            weight_granted = buffer.grant(
-                true, buffer.act_banks(config, pipeline ? weights.requests.front().address
-                                                        : weight_address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request(config)));
         else if (store_read)
             store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
+        if (weight_read)
+            weight_granted = buffer.grant(
+                true, buffer.act_banks(config, pipeline ? weights.requests.front().address
+                                                        : weight_address));
 
         // what the streams between the blocks do
         const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid(),

@@ -26,17 +26,21 @@ struct Span {
     }
 };
 
-// Banks that the passes of a command use for reads, results and psums: where two kinds meet, the
-// addresses of a pass matter to its time.
+// Banks that the passes of a command use for ifmaps, results, psums and filters: where two kinds
+// meet, the addresses of a pass matter to its time.
 struct BankUse {
-    uint64_t reads = 0, writes = 0, psums = 0;
+    uint64_t reads = 0, writes = 0, psums = 0, filters = 0;
 
     void include(const BankUse& other) {
         reads |= other.reads;
         writes |= other.writes;
         psums |= other.psums;
+        filters |= other.filters;
     }
-    uint64_t shared() const { return (reads & writes) | (reads & psums) | (writes & psums); }
+    uint64_t all() const { return reads | writes | psums | filters; }
+    uint64_t shared() const {
+        return (reads & writes) | ((reads | writes) & psums) | ((reads | writes | psums) & filters);
+    }
 };
 
 // One pass of a command before it is issued.
@@ -47,7 +51,7 @@ class PassFacts {
     BankUse banks() const {
         BankUse use;
         for (int i = 0; i < t_.rows->head.slots; ++i) use.reads |= act_banks(reads(i));
-        if (t_.constants.buffered && t_.fresh) use.reads |= act_banks(filters());
+        if (t_.constants.buffered && t_.fresh) use.filters = act_banks(filters());
         if (t_.last) use.writes = act_banks(writes());
         const Span psum = psums();
         if (same_group(psum)) {
@@ -63,7 +67,7 @@ class PassFacts {
     // and psums meet.
     Digest signature(uint64_t constants, uint64_t shared) const {
         const BankUse use = banks();
-        const bool exact = ((use.reads | use.writes | use.psums) & shared) != 0;
+        const bool exact = (use.all() & shared) != 0;
         const bool grouped = same_group(psums());
         Digest d;
         d.add(constants, t_.rows->content.low, t_.rows->content.high);
@@ -80,7 +84,7 @@ class PassFacts {
     }
     bool touches(uint64_t shared) const {
         const BankUse use = banks();
-        return ((use.reads | use.writes | use.psums) & shared) != 0;
+        return (use.all() & shared) != 0;
     }
     // Buffer words that the ifmap engine reads in the pass: beats within the map.
     int64_t ifmap_words() const {
