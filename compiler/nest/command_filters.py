@@ -64,8 +64,11 @@ class CommandFilters:
             return 0
         return self._times(self._lengths(beats))
 
-    def placed(self, beats: int) -> PlacedFilters | None:
-        """How the command takes them from the buffer; None if they do not lie as passes walk."""
+    def placed(self, beats: int, cycles: int) -> PlacedFilters | None:
+        """How the command takes them from the buffer; None if they do not lie as passes walk.
+
+        cycles : what the command takes
+        """
         shape, block = self.shape, self.block
         layout = UnitLayout.of(self.config, shape, block, beats)
         unit_step, column_step = block.mapping.steps
@@ -80,6 +83,7 @@ class CommandFilters:
             links=layout.units * layout.links,
             sent=self.length(beats),
             taken=self._times(self._tags()) * filter_words(config, beats),
+            cycles=cycles,
             filters=lambda: layout.packed(config, self.bank()),
         )
         start = {name: self.moved.get(name, 0) for name in FILTER_STEPS}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -46,7 +46,8 @@ class UnitLayout:
     Attributes
     ----------
     words : buffer words of a unit; links : words of the link that bring it
-    bands, groups, ranges, rows : filter groups of the block, channel groups, tap ranges, filter rows
+    bands, groups, ranges, rows : filter groups of the block, channel groups, tap ranges, filter
+        rows
     tap_loop, row_loop : as of the fold
     """
 
@@ -84,7 +85,7 @@ class UnitLayout:
 
     @property
     def strides(self) -> dict[str, int]:
-        """Buffer words from filter group to filter group, and so on, as `FILTER_STEPS` name them."""
+        """Buffer words from filter group to filter group, and so on, by `FILTER_STEPS`."""
         sizes = {"group": self.groups, "tap": self.ranges, "row": self.rows}
         order = ["band"]
         order += ["row"] * self.row_loop + ["tap"] * self.tap_loop + ["group"]
@@ -162,6 +163,7 @@ class FilterImage:
     words : buffer words that it takes; links : words of the link that bring it
     sent : words of the link that the command takes if its filters are streamed
     taken : the same if it takes them from the image
+    cycles : what the command takes
     filters : makes the words of the link; a dry stream never does
     """
 
@@ -170,14 +172,21 @@ class FilterImage:
     links: int
     sent: int
     taken: int
+    cycles: int
     filters: Callable[[], Words]
 
 
-FilterPlaces: TypeAlias = Callable[[FilterImage], int | None]
-"""Tells the buffer word where a command's image lies, or None: its filters are streamed.
+class FilterPlaces(Protocol):
+    """Where the filters of commands lie in the buffer."""
 
-It is asked before the command is emitted, and may load the image then.
-"""
+    def __call__(self, image: FilterImage) -> int | None:
+        """The buffer word where a command's image begins, or None: its filters are streamed.
+
+        It is asked before the command is emitted, and may load the image then.
+        """
+
+    def holds(self, image: FilterImage) -> bool:
+        """Whether an image has a place; loads nothing."""
 
 
 def depends(loop: Loop) -> bool:

@@ -38,12 +38,22 @@ from hw.arch.program.layout import psum_floor
 
 
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
-    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs."""
+    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs.
+
+    Blocks whose filters are streamed go first: they hide what the others load.
+    """
+    places = task.buffered
+    lowerings = [
+        Lowering(stream, plan.shape, part, task)
+        for block in plan.blocks
+        for part in wave_parts(stream.config, plan.shape, block)
+    ]
+    if places is not None:
+        lowerings.sort(key=lambda each: any(places.holds(image) for image in each.images()))
     emitted = []
-    for block in plan.blocks:
-        for part in wave_parts(stream.config, plan.shape, block):
-            emitted.append((stream.conv_commands, part))
-            Lowering(stream, plan.shape, part, task).emit()
+    for lowering in lowerings:
+        emitted.append((stream.conv_commands, lowering.block))
+        lowering.emit()
     return emitted
 
 
@@ -108,7 +118,7 @@ class Lowering:
             access, bases = self._access(), self._bases(item.moved)
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
-                placed = filters.placed(self._beats)
+                placed = filters.placed(self._beats, self._cycles)
                 place = self.task.buffered(placed.image) if placed is not None else None
                 if placed is not None and place is not None:
                     image = placed.image
@@ -119,13 +129,21 @@ class Lowering:
             bases["columns"] += self.stream.column_patterns(item.columns)
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            nest = Nest(item.constants, tail, self.block.load.cycles // len(self.commands))
-            self.stream.conv(nest, item.length, filters.made, access)
+            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters and can take them from the buffer."""
-        found = [self._filters(item).placed(self._beats) for item in self.commands if item.length]
+        found = [
+            self._filters(item).placed(self._beats, self._cycles)
+            for item in self.commands
+            if item.length
+        ]
         return [placed.image for placed in found if placed is not None]
+
+    @property
+    def _cycles(self) -> int:
+        """Of a command, on average."""
+        return self.block.load.cycles // len(self.commands)
 
     @cached_property
     def _beats(self) -> int:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from compiler.nest.images import FilterImage
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand
-from compiler.schedule.goal import Goal
+from compiler.schedule.goal import Figure, Goal
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from compiler.stream.traffic import RESIDENT, Transfers
@@ -36,16 +36,16 @@ class FilterStore:
         self._loaded: set[Hashable] = set()
 
     def __call__(self, image: FilterImage) -> int | None:
-        """As `FilterPlaces`."""
-        self.load(image)
-        return self._places.get(image.key)
-
-    def load(self, image: FilterImage) -> None:
-        """Loads an image that has a place, once."""
+        """The place of an image, which is loaded if it has one; see `FilterPlaces`."""
         address = self._places.get(image.key)
         if address is not None and image.key not in self._loaded:
             self._loaded.add(image.key)
             self._stream.load_filters(address, image.links, image.filters)
+        return address
+
+    def holds(self, image: FilterImage) -> bool:
+        """Whether an image has a place."""
+        return image.key in self._places
 
 
 def hold_filters(
@@ -75,13 +75,9 @@ def hold_filters(
         found, floor = operation.filter_images(stream, tile, parts, target, psum_beats)
         images += found
         end = min(end, floor)
-    places = place_filters_of(goal, images, (begin, end), moves, computing, stream)
+    places = place_filters_of(goal, images, (begin, end), moves, computing)
     if places:
-        operation.buffered = store = FilterStore(stream, places)
-        if not moves.words:
-            # Tables wait for the commands before, a LOAD need not: it goes first.
-            for image in images:
-                store.load(image)
+        operation.buffered = FilterStore(stream, places)
 
 
 def place_filters_of(
@@ -90,56 +86,73 @@ def place_filters_of(
     span: tuple[int, int],
     moves: Transfers,
     computing: int,
-    stream: StreamBuilder,
 ) -> dict[Hashable, int]:
     """Places within a span of buffer words for the filters of a layer that are sent repeatedly.
 
-    What saves most words of the link for the room that it takes goes first. None have a place if
-    the goal's figure of the layer is not better for it.
+    What saves most words of the link for the room that it takes goes first. The array waits for
+    what the layer's first command needs: where everything could have a place, what saves least is
+    streamed, and its commands go first, if the goal's figure is better so. None have a place if it
+    is not better than without.
 
     Parameters
     ----------
     images : of all CONV commands of the layer, in order
     moves, computing : of the layer with all filters streamed, whose words are counted here
-    stream : what has been emitted, whose computing hides what is loaded before the first command
     """
-    sent, taken = Counter[Hashable](), Counter[Hashable]()
-    for image in images:
-        sent[image.key] += image.sent
-        taken[image.key] += image.taken
+    sent = _sums(images, [image.sent for image in images])
     known = {image.key: image for image in reversed(images)}
     saved = {key: sent[key] - image.links - _LOAD_WORDS for key, image in known.items()}
-    begin, end = span
-    waits, ahead = 0, stream.ahead  # words of the link for which the array waits
+    address, end = span
     places: dict[Hashable, int] = {}
     for key in sorted(saved, key=lambda key: -saved[key] / known[key].words):
-        image = known[key]
-        if saved[key] <= 0 or begin + image.words > end:
-            continue
-        # What the layer before still uses is left alone where there is room elsewhere: its
-        # computing hides the LOAD then.
-        free = stream.free_from(image.words, (begin, end))
-        places[key] = begin if free is None else free
-        hidden = 0 if free is None else min(ahead, image.links)
-        waits, ahead = waits + image.links - hidden, ahead - hidden
-        begin = places[key] + image.words
-    if not places:
-        return {}
-    total, kept = sum(sent.values()), sum(sent[key] for key in places)
-    bits = sum(taken[key] for key in places) * LINK_WORD_BITS
-    links = sum(known[key].links for key in places)
-    if moves.words:
-        waits = max(waits, next(image.links for image in images if image.key in places))
+        if saved[key] > 0 and address + known[key].words <= end:
+            places[key] = address
+            address += known[key].words
+    options: list[dict[Hashable, int]] = [{}, places]
+    if places and len(places) == len(known) and not moves.words:
+        least = min(places, key=lambda key: saved[key])
+        options.append({key: place for key, place in places.items() if key != least})
+
+    def weight(option: dict[Hashable, int]) -> tuple[Figure, int]:
+        words = sum(sent.values()) - sum(saved[key] for key in option)
+        return _figure(goal, images, option, moves, computing), words
+
+    return min(options, key=weight)
+
+
+def _sums(images: Sequence[FilterImage], words: Sequence[int]) -> Counter[Hashable]:
+    """Words by key of the image."""
+    sums = Counter[Hashable]()
+    for image, count in zip(images, words, strict=True):
+        sums[image.key] += count
+    return sums
+
+
+def _figure(
+    goal: Goal,
+    images: Sequence[FilterImage],
+    places: Mapping[Hashable, int],
+    moves: Transfers,
+    computing: int,
+) -> Figure:
+    """The goal's figure of the layer if these images have places."""
     config = goal.config
-    before = goal.figure(replace(moves, filters=total), computing)
-    after = goal.figure(
+    placed = [image for image in images if image.key in places]
+    links = sum({image.key: image.links + _LOAD_WORDS for image in placed}.values())
+    others = [image for image in images if image.key not in places]
+    streamed = sum(image.sent for image in others)
+    bits = sum(image.taken for image in placed) * LINK_WORD_BITS
+    waits = placed[0].links if placed else 0
+    if not moves.words:
+        # Streamed commands go first (see `lower_nest`), and the first LOAD comes after theirs.
+        waits = max(0, min(waits, streamed + waits - sum(image.cycles for image in others)))
+    return goal.figure(
         replace(
             moves,
-            filters=total - kept + links - waits + _LOAD_WORDS * len(places),
+            filters=streamed + links - waits,
             exposed=moves.exposed + waits,
             reads=moves.reads + bits // config.buffer.width,
         ),
         computing,
         Accesses.of({RESIDENT: bits // config.array.data_width}),
     )
-    return places if after <= before else {}

@@ -21,11 +21,6 @@ class BufferAccess:
     filters: tuple[Span, ...] = ()
 
     @property
-    def spans(self) -> tuple[Span, ...]:
-        """All that is used."""
-        return self.all_reads + self.writes + self.psums
-
-    @property
     def all_reads(self) -> tuple[Span, ...]:
         """What is read, filters included."""
         return self.reads + self.filters
@@ -103,20 +98,6 @@ class HazardTracker:
         if not any(conflicts):
             return None
         return min(conflicts[::-1].index(True), MOST_NEWER)
-
-    def free_from(self, words: int, span: Span) -> int | None:
-        """The first of so many words within a span for which a LOAD hardly waits, or None.
-
-        At most two of the newest CONV commands are far from done when the link gets to a LOAD.
-        """
-        accesses = [each for each, _ in self._convs[-2:]] + self._stores
-        busy = tuple(each for access in accesses for each in access.spans)
-        begin, end = span
-        for first in sorted({begin, *(last for _, last in busy if last > begin)}):
-            place = (first, first + words)
-            if place[1] <= end and not _overlap((place,), busy):
-                return first
-        return None
 
     def waited(self, wait: Wait) -> None:
         """A command with these flags has been emitted."""

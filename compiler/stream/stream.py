@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Span, Wait
+from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
@@ -33,14 +33,10 @@ PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 @dataclass(frozen=True)
 class Nest:
-    """Records of a CONV command, packed: constants but for `sync`, then bases and loops.
-
-    `cycles`: what it takes, as far as that is known.
-    """
+    """Records of a CONV command, packed: constants but for `sync`, then bases and loops."""
 
     constants: Words
     tail: Sequence[int]
-    cycles: int = 0
 
 
 _SYNC, _RESIDENT, _BUFFERED = (
@@ -102,8 +98,7 @@ class StreamBuilder:
     Decides on its own what a command has to wait for and where table entries are reused.
     `layer` is the index of the layer that the following commands belong to, `conv_commands` the
     number of CONV commands it has so far. `computing` is set by whoever knows that the array has
-    work while the following words are moved. `ahead`: cycles for which the array has work, as far as
-    the newest CONV command goes, when the link gets here. When it is finished, `memory` is what the weight
+    work while the following words are moved. When it is finished, `memory` is what the weight
     memory must hold, and `traffic` what every layer that has commands moves.
     """
 
@@ -113,7 +108,6 @@ class StreamBuilder:
         self.layer = -1
         self.traffic: Mapping[int, LayerTraffic] = {}
         self.computing = False
-        self.ahead = 0
         self.conv_commands = 0
         self._asked: int | None = None  # layer whose counters are still to be asked for
         self.memory = NOTHING
@@ -200,21 +194,11 @@ class StreamBuilder:
             constants = constants | _BUFFERED
             self._link.stay(self.layer, length)
             length = 0
-        # The queue of filters lets the link go on before the last of them are taken.
-        queue = self.config.buffer.filter_prefetch * 8 // LINK_WORD_BITS
-        self.ahead = nest.cycles * min(queue, length) // length if length else nest.cycles
         self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
         self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
-
-    def free_from(self, words: int, span: Span) -> int | None:
-        """The first of so many buffer words that no unfinished command uses, within a span.
-
-        None if there are not so many in a row.
-        """
-        return self._hazards.free_from(words, span)
 
     def load_filters(self, address: int, length: int, filters: Callable[[], Words]) -> None:
         """Brings filters into the buffer, from word `address` on: `length` words of the link.
@@ -227,7 +211,6 @@ class StreamBuilder:
         wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length
-        self.ahead = max(self.ahead - length, 0)
         most = _MOST_RUN * self.config.buffer.width // LINK_WORD_BITS & ~1
         for first in range(0, length, most):
             part = min(most, length - first)
@@ -248,7 +231,6 @@ class StreamBuilder:
         self._ask()
         self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
         self._computed()
-        self.ahead = 0
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
@@ -258,7 +240,6 @@ class StreamBuilder:
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
-            self.ahead = max(self.ahead - length, 0)
             self._at_buffer(LOADED, part, surface)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))

@@ -15,8 +15,9 @@ class GlobalBuffer(Block):
     """`buffer.banks` single-port banks shared by activations and psums.
 
     Four requests a cycle, or five, granted in this order where they want the same bank: psum write,
-    psum read, activation write, activation read, filter read. A psum beat takes `banks_per_beat` neighbouring banks;
-    see docs/architecture.md for the address maps. Read data appears in the next cycle only.
+    psum read, activation write, activation read, filter read. A psum beat takes `banks_per_beat`
+    neighbouring banks; see docs/architecture.md for the address maps. Read data appears in the next
+    cycle only.
 
     Timing
     ------

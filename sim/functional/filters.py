@@ -84,8 +84,8 @@ def unit_places(
     jumps = np.zeros(rows.filters, dtype=np.int64)
     if rows.turn:
         jumps[rows.turn :: rows.period or rows.filters] = constants["unit_jump"]
-    first = bases["weights"] + rows.first_unit + columns.first_group
-    first = first + tags * unit_words(config, constants) + np.cumsum(jumps)
+    begin = bases["weights"] + rows.first_unit + columns.first_group
+    first = begin + tags * unit_words(config, constants) + np.cumsum(jumps)
     places: Ints = first[:, None] + np.arange(columns.groups) * constants["group_stride"]
     return places % (1 << ADDRESS)
 
