@@ -1,8 +1,8 @@
 """Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from math import ceil, prod
@@ -15,7 +15,8 @@ from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
 from compiler.mapper.resources.work import filter_beats, multiply_steps
 from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
-from compiler.nest.command_filters import CommandFilters, PlacedFilters
+from compiler.nest.command import NestCommand
+from compiler.nest.command_filters import CommandFilters
 from compiler.nest.filters import FilterBank, filter_bank
 from compiler.nest.images import FilterImage
 from compiler.nest.patterns import (
@@ -27,13 +28,12 @@ from compiler.nest.patterns import (
 )
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts
+from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
-from compiler.stream.loops import Loop, loop_records, wrapped
-from compiler.stream.stream import Nest, StreamBuilder
-from hw.arch.commands import ADDRESS, BASES, CONSTANTS
-from hw.arch.patterns import COLUMNS, PATTERN
-from hw.arch.program import Words
+from compiler.stream.loops import Loop, loop_records, recorded, wrapped
+from compiler.stream.stream import StreamBuilder
+from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.program.layout import psum_floor
 
 
@@ -67,25 +67,6 @@ def nest_images(
             yield lowering.images(), lowering.waiting
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Command:
-    """What a CONV command of a block holds wherever its operands lie.
-
-    constants, records : packed, `sync` left open; rows, columns : patterns
-    moved : how far the loops that are commands have come; loops : those of the nest
-    length : words of filters
-    """
-
-    run: Run
-    constants: Words
-    records: Sequence[int]
-    rows: tuple[tuple[int, ...], ...]
-    columns: tuple[tuple[int, ...], ...]
-    moved: Mapping[str, int]
-    loops: list[Loop]
-    length: int
-
-
 class Lowering:
     """One block of one nest, which `wave_parts` yielded."""
 
@@ -115,21 +96,22 @@ class Lowering:
     def emit(self) -> None:
         """All commands of the block."""
         for item in self.commands:
-            access, bases = self._access(), self._bases(item.moved)
+            access, bases, read = self._access(), self._bases(item.moved), 0
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
                 placed = filters.placed(self._beats, self._cycles)
                 place = self.task.buffered(placed.image) if placed is not None else None
                 if placed is not None and place is not None:
                     image = placed.image
+                    read = image.taken
                     access = replace(access, filters=((place, place + image.words),))
                     bases["weights"] = place + placed.start
-                    item = _from_buffer(item, placed)
+                    item = item.from_buffer(placed)
             bases["rows"] += self.stream.row_patterns(item.rows)
             bases["columns"] += self.stream.column_patterns(item.columns)
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access)
+            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access, read)
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters and can take them from the buffer."""
@@ -150,7 +132,7 @@ class Lowering:
         return int(self._constants()["filter_beats"])
 
     @cached_property
-    def commands(self) -> list[_Command]:
+    def commands(self) -> list[NestCommand]:
         """The commands but for their bases."""
         runs = self.fold.runs
         found = []
@@ -260,7 +242,7 @@ class Lowering:
         number: int,
         moved: Mapping[str, int],
         around: tuple[list[Loop], list[Loop]],
-    ) -> _Command:
+    ) -> NestCommand:
         """`moved`: how far loops that are commands have come; `around`: loops outside, inside."""
         task, runs = self.task, self.fold.runs
         accumulation, begin = self._portion(run)
@@ -268,7 +250,7 @@ class Lowering:
         outside, held_loops = around
         loops = [loop for loop in (*outside, *accumulation, *held_loops) if loop.count > 1]
         place = replace(NestOperands.of(task.source, task.target), moves=task.moves)
-        records, masks = loop_records([_without_counters(loop) for loop in loops])
+        records, masks = loop_records([recorded(loop) for loop in loops])
         held = task.psums
         constants = {
             **self._constants(),
@@ -279,7 +261,7 @@ class Lowering:
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
         check_counts(self.config, CONSTANTS, constants)
-        command = _Command(
+        command = NestCommand(
             run=run,
             constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),
             records=[word for record in records for word in record],
@@ -399,7 +381,7 @@ class Lowering:
             (task.source.extent(config),), () if unfinished else written, self.waiting
         )
 
-    def _filters(self, item: "_Command") -> CommandFilters:
+    def _filters(self, item: NestCommand) -> CommandFilters:
         """The filters that the passes of a command are sent."""
         return CommandFilters(
             self.config,
@@ -412,35 +394,3 @@ class Lowering:
             loops=item.loops,
             bank=lambda: self.bank,
         )
-
-
-def _from_buffer(item: _Command, placed: PlacedFilters) -> _Command:
-    """The command whose filters lie in the buffer."""
-    fields = {"group_stride": placed.stride % (1 << ADDRESS), "unit_jump": placed.walk.jump}
-    records, _ = loop_records([placed.layout.stepped(loop) for loop in item.loops])
-    walks = placed.walk.passes * (len(item.rows) // len(placed.walk.passes))
-    return replace(
-        item,
-        constants=item.constants | np.array(CONSTANTS.pack(fields), dtype=np.uint64),
-        records=[word for record in records for word in record],
-        rows=tuple(
-            _headed(pattern, PATTERN.pack(walk))
-            for pattern, walk in zip(item.rows, walks, strict=True)
-        ),
-        columns=tuple(
-            _headed(pattern, COLUMNS.pack({"first_group": first % (1 << ADDRESS)}))
-            for pattern, first in zip(item.columns, placed.groups, strict=True)
-        ),
-        length=placed.image.taken,
-    )
-
-
-def _headed(pattern: tuple[int, ...], more: Sequence[int]) -> tuple[int, ...]:
-    """The pattern with more fields in its first word, where they are 0."""
-    return (pattern[0] | more[0], *pattern[1:])
-
-
-def _without_counters(loop: Loop) -> Loop:
-    """The loop as the hardware knows it."""
-    steps_ = {name: step for name, step in loop.steps.items() if name in BASES.offsets}
-    return replace(loop, steps=steps_)

@@ -33,6 +33,7 @@ from compiler.operators.operation import (
     window_reach,
 )
 from compiler.operators.params import stage_output, stage_params
+from compiler.operators.weights import stored_weights
 from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
 from hw.arch.accesses import DataType, Direction, Level
@@ -40,14 +41,6 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
 from numerics.quantisation import Requant, RoundingRule, WindowStage
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """Signed stored weights [M, R, S, C/G] with the zero point that the PEs subtract."""
-
-    values: NDArray[Any]
-    zero: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ class ConvOperation(Operation):
         self.sources = ((node.batch, *node.image),)
         self.target = (node.batch, E, F, M)
         self.raw = isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.RAW
-        self.weights = _stored_weights(config, node)
+        self.weights = stored_weights(config, node)
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
@@ -396,31 +389,3 @@ class ConvOperation(Operation):
             group = (first + index) // each % self.together
             dense[index, ..., group * C : (group + 1) * C] = weights[first + index]
         return dense
-
-
-def _stored_weights(config: Config, node: Conv) -> _Weights:
-    """Weights as the filter scratchpad can take them.
-
-    Less their zero points where that fits the data width; otherwise with one common offset, which
-    the PEs subtract again.
-    """
-    dtype = np.int8 if config.array.data_width == 8 else np.int16
-    if node.weights.dtype == dtype and not np.any(node.weight_zero_point):
-        return _Weights(node.weights, 0)
-    centred = node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1)
-    limits = np.iinfo(dtype)
-    low, high = min(int(centred.min()), 0), max(int(centred.max()), 0)
-    if limits.min <= low and high <= limits.max:
-        return _Weights(centred.astype(dtype), 0)
-    if not config.pe.weight_zero_points:
-        raise RowforgeError(
-            f"{node.name}: pe.weight_zero_points must be true for weights of {low} to {high} less "
-            f"their zero point, not false"
-        )
-    if high - low > limits.max - limits.min:
-        raise RowforgeError(
-            f"{node.name}: weights less their zero points must span "
-            f"{config.array.data_width} bits, not {low} to {high}"
-        )
-    zero = limits.min - low
-    return _Weights((centred + zero).astype(dtype), zero)

@@ -1,7 +1,7 @@
 """The pass nest: loops with the bases they advance, as CONV's records hold them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hw.arch.commands import BASES, LOOP, LOOPS
 
@@ -53,3 +53,9 @@ def wrapped(bases: Mapping[str, int]) -> dict[str, int]:
             value = bases[item.name] & ((1 << item.width) - 1)
             result[item.name] = value - (1 << item.width) if value > item.high else value
     return result
+
+
+def recorded(loop: Loop) -> Loop:
+    """The loop as the hardware knows it."""
+    steps_ = {name: step for name, step in loop.steps.items() if name in BASES.offsets}
+    return replace(loop, steps=steps_)

@@ -6,15 +6,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
 from compiler.stream.surface import Surface, movable
 from compiler.stream.tables import RoundRobin
-from compiler.stream.traffic import LOADED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
-    CONSTANTS,
-    DESCRIPTOR_WORDS,
     INDEX,
     REGION,
     VECTOR,
@@ -31,61 +30,15 @@ from hw.arch.program.layout import box_words, pack_params, region, short_params
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
-@dataclass(frozen=True)
-class Nest:
-    """Records of a CONV command, packed: constants but for `sync`, then bases and loops."""
-
-    constants: Words
-    tail: Sequence[int]
-
-
-_SYNC, _RESIDENT, _BUFFERED = (
-    np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64)
-    for name in ("sync", "resident", "buffered")
-)
 _MOST_RUN = next(item.high for item in REGION.fields if item.name == "run")
-
 _TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
-
-
-@dataclass(frozen=True)
-class _Conv:
-    """A CONV command until it is known whether its filters stay in the weight memory.
-
-    `filters` is None in a dry stream, or where they lie in the global buffer; `length` counts their
-    words on the link.
-    """
-
-    constants: Words
-    tail: Sequence[int]
-    filters: Filters | None
-    length: int
-    wait: Wait
-    layer: int
-
-    def words(self, first: int | None) -> Words:
-        """Header, descriptor and, unless they are in memory from word `first` on, the filters."""
-        constants, tail, length, payload = self.constants, self.tail, self.length, NOTHING
-        if first is not None and self.filters is not None:
-            constants, length = constants | _RESIDENT, 0
-            tail = self.filters.descriptor(tail, first)
-        elif self.filters is not None:
-            payload = self.filters.words
-        header = command(
-            Opcode.CONV,
-            [*constants.tolist(), *tail],
-            length=length,
-            tag=self.layer,
-            **self.wait.flags(),
-        )
-        return np.concatenate([np.array(header, dtype=np.uint64), payload])
 
 
 @dataclass(frozen=True)
 class _Pending:
     """A Send to be: words, and commands of which the filters' place is open."""
 
-    parts: Sequence[Words | _Conv]
+    parts: Sequence[Words | ConvCommand]
     layer: int
 
 
@@ -113,7 +66,7 @@ class StreamBuilder:
         self.memory = NOTHING
         self._link = LinkCounter(config)
         self._steps: list[Step | _Pending] = []
-        self._words: list[Words | _Conv] = []
+        self._words: list[Words | ConvCommand] = []
         self._rows = RoundRobin(config.control.row_patterns)
         self._columns = RoundRobin(config.control.col_patterns)
         self._params = RoundRobin(config.post.channels // config.post.units)
@@ -178,24 +131,37 @@ class StreamBuilder:
     # ---- work ---------------------------------------------------------------------------------
 
     def conv(
-        self, nest: Nest, length: int, filters: Callable[[], Filters], access: BufferAccess
+        self,
+        nest: Nest,
+        length: int,
+        filters: Callable[[], Filters],
+        access: BufferAccess,
+        read: int = 0,
     ) -> None:
         """A CONV command with its filters, `length` words of the link that its passes take.
 
-        If `access` names buffer words of filters, they are there, and `nest` says where.
+        If `access` names buffer words of filters, they are there, and `nest` says where; the passes
+        read as much of them as `read` words of the link.
         """
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
         self._waited(wait)
         held = None if self.dry or access.filters else filters()
         assert held is None or held.length == length
-        constants = nest.constants | _SYNC if sync else nest.constants
         if access.filters:
-            constants = constants | _BUFFERED
-            self._link.stay(self.layer, length)
+            nest = nest.flagged("buffered")
+            self._link.stay(self.layer, read)
             length = 0
-        self._words.append(_Conv(constants, nest.tail, held, length, wait, self.layer))
-        self._count(1 + DESCRIPTOR_WORDS[Opcode.CONV])
+        self._words.append(
+            ConvCommand(
+                nest=nest.flagged("sync") if sync else nest,
+                filters=held,
+                length=length,
+                wait=wait,
+                layer=self.layer,
+                hidden=self.computing,
+            )
+        )
         self._params.use()
         self._hazards.conv(access, synced=sync)
         self.conv_commands += 1
@@ -208,6 +174,7 @@ class StreamBuilder:
         """
         self._ask()
         words = length * LINK_WORD_BITS // self.config.buffer.width
+        self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
         wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length
@@ -319,7 +286,7 @@ class StreamBuilder:
     def _resolved(self) -> tuple[Step, ...]:
         """The steps, now that all candidates for the weight memory are known."""
         pending = [step for step in self._steps if isinstance(step, _Pending)]
-        convs = [part for step in pending for part in step.parts if isinstance(part, _Conv)]
+        convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
         candidates = [conv for conv in convs if conv.filters is not None]
         filters = [conv.filters for conv in candidates if conv.filters is not None]
         placement = place_filters(self.config, filters)
@@ -331,15 +298,22 @@ class StreamBuilder:
             else:
                 self._link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
         steps: list[Step] = []
+        before: Nest | None = None
         for step in self._steps:
-            if isinstance(step, _Pending):
-                parts = [
-                    part.words(places.get(id(part))) if isinstance(part, _Conv) else part
-                    for part in step.parts
-                ]
-                steps.append(Send(np.concatenate(parts), step.layer))
-            else:
+            if not isinstance(step, _Pending):
                 steps.append(step)
+                continue
+            parts = []
+            for part in step.parts:
+                if isinstance(part, ConvCommand):
+                    placed = part.placed(places.get(id(part)))
+                    head = placed.head(before)
+                    self._link.count(part.layer, len(head), DataType.COMMAND, hidden=part.hidden)
+                    parts += [head, placed.payload]
+                    before = placed.nest
+                else:
+                    parts.append(part)
+            steps.append(Send(np.concatenate(parts), step.layer))
         return tuple(steps)
 
     # ---- words --------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ RESIDENT = Access(Level.BUFFER, DataType.FILTER, Direction.READ)
 
 LOADED = Access(Level.BUFFER, DataType.IFMAP, Direction.WRITE)
 STORED = Access(Level.BUFFER, DataType.OFMAP, Direction.READ)
-"""What LOAD and STORE move at the buffer."""
+FILLED = Access(Level.BUFFER, DataType.FILTER, Direction.WRITE)
+"""What LOAD and STORE move at the buffer: tensors, and filters that are read there."""
 
 _HIDDEN = 0.875  # of the computing time, measured with the exact cycle model
 
@@ -106,7 +107,8 @@ class LinkCounter:
         self._on_chip[layer, RESIDENT] += words * self._per_word
 
     def at_buffer(self, layer: int, access: Access, words: int) -> None:
-        """LOAD writes or STORE reads so many activations of the buffer: `LOADED`, `STORED`."""
+        """LOAD writes or STORE reads so many activations of the buffer: `LOADED`, `STORED`,
+        `FILLED`."""
         self._on_chip[layer, access] += words
 
     def traffic(self, outputs: Collection[int]) -> dict[int, LayerTraffic]:

@@ -217,6 +217,21 @@ LOOP = Struct(
 )
 
 
+START = Struct(
+    "conv_start",
+    (
+        *BASES.fields,
+        Field(
+            "loops", 3, "LOOP records that follow, innermost first; other loops have a count of 1"
+        ),
+        Field(
+            "constants", 1, "the constants and these loops follow; 0: those of the CONV before stay"
+        ),
+    ),
+    "How CONV begins: the bases of its first pass, and what follows them.",
+)
+
+
 class VectorOp(IntEnum):
     """What a VECTOR command computes."""
 
@@ -260,7 +275,7 @@ VECTOR = Struct(
     "Descriptor of VECTOR.",
 )
 
-DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
+DESCRIPTOR_WORDS: Mapping[Opcode, int] = {  # of CONV the most, see `descriptor_words`
     Opcode.END: 0,
     Opcode.ROWS: INDEX.words,
     Opcode.COLS: INDEX.words,
@@ -268,13 +283,26 @@ DESCRIPTOR_WORDS: Mapping[Opcode, int] = {
     Opcode.TABLE: INDEX.words,
     Opcode.LOAD: REGION.words,
     Opcode.STORE: REGION.words,
-    Opcode.CONV: CONSTANTS.words + BASES.words + LOOPS * LOOP.words,
+    Opcode.CONV: START.words + CONSTANTS.words + LOOPS * LOOP.words,
     Opcode.VECTOR: VECTOR.words,
     Opcode.COUNTERS: 0,
     Opcode.IDENTIFY: 0,
     Opcode.MEMORY: INDEX.words,
     Opcode.SHORT_PARAMS: INDEX.words,
 }
+
+
+def descriptor_words(opcode: Opcode, following: Sequence[int]) -> int:
+    """Words of a command's descriptor; `following` are those after the header.
+
+    Of CONV at least `START.words` if that are all: the rest is not known before.
+    """
+    if opcode is not Opcode.CONV:
+        return DESCRIPTOR_WORDS[opcode]
+    if len(following) < START.words:
+        return START.words
+    start = START.unpack(following)
+    return START.words + start["constants"] * (CONSTANTS.words + start["loops"] * LOOP.words)
 
 
 def checksum(header: int, descriptor: Sequence[int]) -> int:

@@ -42,6 +42,7 @@ ACCESS_COUNTERS = tuple(
         ("psums_collected", "such words that left the array"),
         ("ifmap_words_sent", "operands sent on the ifmap network, each once"),
         ("filter_words_resident", "64-bit words of filters read from the weight memory"),
+        ("glb_filter_reads", "buffer words of filters read from the global buffer"),
         ("glb_act_write_lanes", "activations written to the buffer with results"),
         ("glb_vector_reads", "buffer words that the vector engine read"),
         ("glb_load_writes", "buffer words written by LOAD"),

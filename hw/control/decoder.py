@@ -16,10 +16,12 @@ from hw.arch.commands import (
     HEADER,
     MAGIC,
     REGION,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
     Status,
+    descriptor_words,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
@@ -121,10 +123,9 @@ class Decoder(Block):
     def _opcodes(self, m: Module, s: DecoderState) -> None:
         """Descriptor length of the header on the stream."""
         with m.Switch(layout(HEADER)(self.command.payload).opcode):
-            for opcode, words in DESCRIPTOR_WORDS.items():
-                if opcode not in s.unsupported:
-                    with m.Case(opcode):
-                        m.d.comb += [s.known.eq(1), s.announced.eq(words)]
+            for opcode in set(DESCRIPTOR_WORDS) - s.unsupported:
+                with m.Case(opcode):
+                    m.d.comb += [s.known.eq(1), s.announced.eq(descriptor_words(opcode, ()))]
 
     def _fail(self, m: Module, s: DecoderState, status: Status, value) -> None:
         m.d.sync += [s.status.eq(status), s.value.eq(value), s.position.eq(0)]
@@ -195,6 +196,8 @@ class Decoder(Block):
                 ]
                 with m.If(self.command.valid):
                     m.d.sync += [s.position.eq(s.position + 1), s.sum.eq(s.sum + sum(quarters))]
+                    with m.If(is_conv & (s.position == START.words - 1)):
+                        m.d.sync += s.expected.eq(s.nest_words(word))
                     for i, target in enumerate(s.words):
                         with m.If(s.position == i):
                             m.d.sync += target.eq(word)

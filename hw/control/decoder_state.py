@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.utils import bits_for, exact_log2
 
 from hw.arch.commands import (
+    CONSTANTS,
     HEADER,
     INDEX,
+    LOOP,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     Rounding,
@@ -138,6 +141,12 @@ class DecoderState:
             facts.beyond.eq(facts.end > capacity),
         ]
         return facts
+
+    def nest_words(self, word: Value) -> Value:
+        """Descriptor words of CONV, by the last word of its `START`."""
+        start = layout(START)(Cat(Const(0, (START.words - 1) * LINK_WORD_BITS), word))
+        loops = sum(Mux(start.loops[bit], LOOP.words << bit, 0) for bit in range(3))
+        return START.words + Mux(start.constants, CONSTANTS.words + loops, 0)
 
     def route_entries(self, m: Module, engine, word: Value) -> None:
         """Words of the payload, as the tables that they may fill see them."""

@@ -53,6 +53,7 @@ _RECORDS: tuple[Struct, ...] = (
     commands.CONSTANTS,
     commands.BASES,
     commands.LOOP,
+    commands.START,
     commands.VECTOR,
     VERSIONS,
     frames.FRAME,
@@ -66,9 +67,9 @@ def records(config: Config) -> tuple[Struct, ...]:
 
 
 def descriptor(opcode: Opcode) -> tuple[tuple[Struct, int], ...]:
-    """The records that follow the header of a command, each with how often."""
+    """The records that follow the header of a command, each with how often at most."""
     if opcode is Opcode.CONV:
-        return ((commands.CONSTANTS, 1), (commands.BASES, 1), (commands.LOOP, LOOPS))
+        return ((commands.START, 1), (commands.CONSTANTS, 1), (commands.LOOP, LOOPS))
     if opcode is Opcode.VECTOR:
         return ((commands.VECTOR, 1),)
     if opcode in (Opcode.LOAD, Opcode.STORE):

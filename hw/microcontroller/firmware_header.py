@@ -10,7 +10,6 @@ from hw.arch.commands import (
     CHANNEL,
     COMMAND_SET_VERSION,
     CONSTANTS,
-    DESCRIPTOR_WORDS,
     HEADER,
     INDEX,
     LOOP,
@@ -19,12 +18,14 @@ from hw.arch.commands import (
     OUTPUT,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
     Rounding,
     Status,
     VectorOp,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.identity import identity_words
@@ -56,6 +57,7 @@ _RECORDS = (
     CONSTANTS,
     BASES,
     LOOP,
+    START,
     VECTOR,
 )
 _SIGNED, _GAP, _WIDTH = 1 << 7, 1 << 6, (1 << 6) - 1
@@ -80,12 +82,21 @@ def render_header(config: Config) -> str:
     for record in _RECORDS:
         lines += _record(record)
     lines += [_getter(struct, field) for struct in (PARAM, TABLE) for field in struct.fields]
-    known = {int(opcode): DESCRIPTOR_WORDS[opcode] for opcode in _opcodes(config)}
+    known = {int(opcode): descriptor_words(opcode, ()) for opcode in _opcodes(config)}
     lines.append(
         _array("u8", "DESCRIPTOR_WORDS", [known.get(i, _UNKNOWN) for i in range(max(Opcode) + 1)])
     )
-    lines.append(_array("u32", "CONFIGURATION", identity_words(config)[3:]))
+    lines.append(_array("u8", "CONFIGURATION", _sevens(identity_words(config)[3:])))
     return "\n".join(lines) + "\n"
+
+
+def _sevens(values: Iterable[int]) -> Iterator[int]:
+    """Numbers as bytes: seven bits each, lowest first, and 128 with all but a number's last."""
+    for value in values:
+        while value >= 128:
+            yield value & 127 | 128
+            value >>= 7
+        yield value
 
 
 def _number(value: int) -> str:
@@ -139,7 +150,6 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "CHANNEL_MASK": (1 << CHANNEL) - 1,
         "CHECKSUM_MASK": _mask(HEADER, "checksum"),
         "VERSION_MASK": _mask(BEGIN, "version"),
-        "PATTERN_LENGTH_MASK": _mask(PATTERN, "words"),
         "PATTERN_MASK": _mask(BASES, "rows"),
         "WEIGHTS_MASK": _mask(BASES, "weights"),
         "PARAM_MASK": _mask(VECTOR, "param"),
@@ -156,8 +166,12 @@ def _configuration(config: Config) -> Iterator[tuple[str, int]]:
         "ACTIVITY_CYCLES": (1 << ACTIVITY_BITS) // (2 * config.array.rows * config.array.cols),
         "WATCHDOG": config.control.watchdog,
         "LOOPS": LOOPS,
+        "BASES_FIELDS": len(BASES.fields),
+        "START_LOOPS": START.offsets["loops"] % 32,
+        "START_CONSTANTS": START.offsets["constants"] % 32,
         "COUNTERS": len(COUNTERS.fields),
-        "DESCRIPTOR_MOST": max(DESCRIPTOR_WORDS.values()),
+        # Of a CONV that claims more loops than there are, too.
+        "DESCRIPTOR_MOST": START.words + CONSTANTS.words + (LOOPS + 1) * LOOP.words,
         "LAST_FILTER_BEAT": 1 << 31,
         "NONE": 0xFFFF_FFFF,
         "UNKNOWN": _UNKNOWN,
@@ -178,7 +192,6 @@ def _identity(config: Config) -> Iterator[tuple[str, int]]:
         yield f"{name}_HIGH", word >> 32
     assert words[0] == MAGIC
     yield "IDENTITY_WORDS", len(words)
-    yield "CONFIGURATION_FIELDS", len(words) - 3
     yield "COMMAND_SET_VERSION", COMMAND_SET_VERSION
 
 

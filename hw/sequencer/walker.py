@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Array, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.arch.commands import BASES, CONSTANTS, DESCRIPTOR_WORDS, LOOP, LOOPS, Opcode
+from hw.arch.commands import BASES, CONSTANTS, DESCRIPTOR_WORDS, LOOP, LOOPS, START, Opcode
+from hw.arch.config import LINK_WORD_BITS
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.engines.tables import compact
@@ -37,7 +38,7 @@ class NestWalker(Block):
     Members
     -------
     write : in, descriptor_port(WORDS)
-        Writes descriptor words while `idle`.
+        Writes descriptor words while `idle`; those that are not written are as before.
     start : in, 1
         Begin with the first pass.
     idle : out, 1
@@ -84,14 +85,18 @@ class NestWalker(Block):
         words = Array(constants.as_value().word_select(i, 64) for i in range(CONSTANTS.words))
         bases = Signal(layout(BASES))
         base_words = [bases.as_value().word_select(i, 64) for i in range(BASES.words)]
-        first_loop_word = CONSTANTS.words + BASES.words
+        first_loop_word = START.words + CONSTANTS.words
+        given = Signal(range(LOOPS + 1), init=LOOPS)  # loops that have a record
+        start = layout(START)(Cat(Const(0, (START.words - 1) * LINK_WORD_BITS), self.write.data))
         with m.If(self.write.en):
-            for i in range(CONSTANTS.words):
-                with m.If(self.write.index == i):
-                    m.d.sync += words[i].eq(self.write.data)
             for i, word in enumerate(base_words):
-                with m.If(self.write.index == CONSTANTS.words + i):
+                with m.If(self.write.index == i):
                     m.d.sync += word.eq(self.write.data)
+            with m.If((self.write.index == START.words - 1) & start.constants):
+                m.d.sync += given.eq(start.loops)
+            for i in range(CONSTANTS.words):
+                with m.If(self.write.index == START.words + i):
+                    m.d.sync += words[i].eq(self.write.data)
         loop = Signal(range(LOOPS))
         entry = Signal(layout(LOOP))
         for i in range(LOOP.words):
@@ -105,12 +110,16 @@ class NestWalker(Block):
             with m.Switch(self.write.index):
                 for number in range(LOOPS):
                     with m.Case(first_loop_word + number * LOOP.words + i):
-                        m.d.comb += [write.addr.eq(number), write.en.eq(self.write.en)]
+                        m.d.comb += [
+                            write.addr.eq(LOOPS - 1 - number),
+                            write.en.eq(self.write.en),
+                        ]
         m.d.comb += [
             *(self.constants[f.name].eq(constants[f.name]) for f in CONSTANTS.fields),
             *(self.bases[f.name].eq(bases[f.name]) for f in BASES.fields),
         ]
-        self._walk(m, _Nest(loop, entry, constants, bases))
+        once = (loop + given < LOOPS) | (entry.count == 1)
+        self._walk(m, _Nest(loop, entry, once, constants, bases))
         return m
 
     def _walk(self, m: Module, nest: "_Nest") -> None:
@@ -138,7 +147,7 @@ class NestWalker(Block):
                 m.d.sync += [
                     index.eq(0),
                     at_first.bit_select(loop, 1).eq(1),
-                    at_last.bit_select(loop, 1).eq(entry.count == 1),
+                    at_last.bit_select(loop, 1).eq(nest.once),
                     loop.eq(loop - 1),
                 ]
                 with m.If(loop == 0):
@@ -153,7 +162,7 @@ class NestWalker(Block):
                     m.d.sync += [
                         index.eq(0),
                         at_first.bit_select(loop, 1).eq(1),
-                        at_last.bit_select(loop, 1).eq(entry.count == 1),
+                        at_last.bit_select(loop, 1).eq(nest.once),
                         loop.eq(loop - 1),
                     ]
                     with m.If(loop == 0):
@@ -175,9 +184,11 @@ class NestWalker(Block):
 
 @dataclass(frozen=True)
 class _Nest:
-    """What the walker holds: a loop's number and record, the constants, and the present bases."""
+    """What the walker holds: a loop's number, its record and whether it has one iteration, the
+    constants, and the present bases."""
 
     loop: Signal
     entry: data.View
+    once: Value
     constants: data.View
     bases: data.View

@@ -351,6 +351,9 @@ class Engine(Block):
         return {
             "ifmap_words_sent": Mux(_fires(sent), operands, 0),
             "filter_words_resident": _fires(p.filters.words) & p.filters.resident,
+            "glb_filter_reads": (
+                _fires(p.filter_reader.port.request) if p.filter_reader is not None else 0
+            ),
             "glb_act_write_lanes": Mux(_fires(writes), sum(writes.payload.mask), 0),
             "glb_vector_reads": p.vector.responses.valid,
             "glb_load_writes": _fires(p.loader.write),

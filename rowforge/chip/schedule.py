@@ -10,7 +10,7 @@ from compiler.workloads.layers import LayerShape
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from rowforge.chip.coding import before_pooling, coded_share
 from rowforge.chip.mappings import CHIP_MAPPINGS, ChipMapping
-from rowforge.energy.layer_tally import LayerTally, PeWork
+from rowforge.energy.layer_tally import Gating, LayerTally, PeWork
 from rowforge.reports.published import PublishedNetwork
 
 _READ, _WRITE = Direction.READ, Direction.WRITE
@@ -114,7 +114,7 @@ class ChipLayer:
         if not self.mapping.inner:
             products = {Access(Level.MAC, DataType.PSUM, _WRITE): macs}
             return LayerTally(accesses + Accesses.of(products), macs, gated)
-        words = self._work.words(Fraction(macs), Fraction(gated), gates_psums=True)
+        words = self._work.words(Fraction(macs), Fraction(gated), gating=Gating.ALWAYS)
         inside = {access: round(count) for access, count in words.items()}
         inside[Access(Level.BUFFER, DataType.IFMAP, _READ)] = self.ifmap_words
         inside[Access(Level.BUFFER, DataType.PSUM, _READ)] = self.psum_words

@@ -76,7 +76,7 @@ def energy_study(config: Config, options: CompileOptions = DEFAULTS) -> dict[str
     Returns an object with `figures` (see `Figure`), `layers` (energy in 10^9 MACs by the rule of
     ISCA 2016, ours beside the published one), `types` (shares of GoogLeNet's energy, likewise),
     `bits` (energy of an image of AlexNet in 10^9 MACs by width of data, nothing skipped) and
-    `counts`. Maps more than a hundred layers, which takes about a minute.
+    `counts`. Maps more than a hundred layers, which takes a minute or two.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def _figures(
             0.80,
             _share(ours.bill(conv, isca=True).total, isca.total),
             None,
-            "filters of dense layers, which DRAM gives once there, are sent again where they do "
-            "not stay in the array; CONV layers spend more on DRAM, too",
+            "the share follows from how often the filters of either kind of layer are sent; the "
+            "source has 256 PEs and a buffer of 128 kB, and each filter of dense layers once",
         ),
         Figure(
             "register files as a multiple of networks and buffer, CONV, 4 RF accesses a MAC",
@@ -142,7 +142,7 @@ def _figures(
             _share(ours.bill(conv).total, whole.total),
             None,
             "no share of zeros is published for the inputs of dense layers, whose products are "
-            "all counted here; filters are sent raw",
+            "all counted here",
         ),
         Figure(
             "energy of an image, 10^9 MACs, zeros skipped",
@@ -159,8 +159,7 @@ def _figures(
             _rounded(0.72 * 3.9),
             _rounded(ours.bill(conv).total / ours.batch / 1e9),
             _rounded(chip_bill.total / chip.batch / 1e9),
-            "72 % of 3.9; the chip's scratchpads are read once for a product, while the published "
-            "method counts the bits of every level",
+            "72 % of 3.9, which the source estimates for data and memories of its own",
         ),
         Figure(
             "PEs' share of the power",

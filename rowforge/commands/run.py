@@ -3,16 +3,19 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hw.arch.accesses import Accesses, counted_accesses
+from hw.arch.config import Config
 from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Program, TensorSpec
+from hw.arch.program import Layer, Program, TensorSpec
 from rowforge.energy.document import add_energy
-from rowforge.energy.layer_tally import layer_tally
+from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.options import (
     add_compile,
     add_config,
@@ -106,11 +109,19 @@ def _add_energy(
 ) -> None:
     """The accesses of the first input; the counters tell how many of its products were skipped."""
     tallies = [
-        layer_tally(layer, gated_macs=result.counters.get(index, {}).get("gated_macs"))
+        _tally(program.config, layer, result.counters.get(index))
         for index, layer in enumerate(program.layers)
     ]
     items = program.tensors[program.inputs[0]].view[0]
     add_energy(program.config, document, tallies, prices, inferences=items)
+
+
+def _tally(config: Config, layer: Layer, counters: Mapping[str, int] | None) -> LayerTally:
+    if counters is None:
+        return layer_tally(layer)
+    all_counted = config.control.access_counters
+    counted = counted_accesses(config, counters) if all_counted else Accesses()
+    return layer_tally(layer, gated_macs=counters["gated_macs"], counted=counted)
 
 
 def _open(args: argparse.Namespace) -> Compiled:

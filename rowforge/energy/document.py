@@ -66,7 +66,7 @@ def _keys(config: Config, tally: LayerTally, cost: EnergyBill, inferences: int) 
 def link_split(config: Config, accesses: Accesses) -> dict[str, int]:
     """Bytes on the link by what they are, both ways together; they add up to `link_bytes`.
 
-    Words that nobody tells apart are `other`, which is there only if there are some;
+    `other`, which is there only if there are some, are words that nobody tells apart.
     `filters_resident` move on the chip, and are no part of the sum.
     """
     split = {name: link_bytes(config, _of_link(accesses, data)) for name, data in _SPLIT.items()}

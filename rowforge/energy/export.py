@@ -28,7 +28,7 @@ _READ, _WRITE = Direction.READ, Direction.WRITE
 _LOW, _HIGH = ("rd_out_to_low", "wr_in_by_low"), ("rd_out_to_high", "wr_in_by_high")
 _OPERANDS = {
     "I": (DataType.IFMAP, DataType.INPUT, DataType.SPILL),
-    "W": (DataType.FILTER,),
+    "W": (DataType.FILTER, DataType.RESIDENT),
     "O": (DataType.PSUM, DataType.OFMAP, DataType.OUTPUT, DataType.SPILL),
 }
 

@@ -1,21 +1,33 @@
 """The accesses of a layer at every level, as far as they are counted or follow: `layer_tally`."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from itertools import product
 from math import prod
 from typing import Any
 
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.program import Layer
 
-GATES_PSUMS = False
-"""Whether a product that is skipped leaves the psum scratchpad alone, too."""
-
 _READ, _WRITE = Direction.READ, Direction.WRITE
 _NONE = Fraction(0)
+_NOTHING = Accesses()
 _PORTION_LOOPS = 4  # of `compiler.nest.task.Portion`
+
+
+class Gating(StrEnum):
+    """When a product that is skipped leaves the psum scratchpad alone.
+
+    NEVER; INSIDE: except for the first and the last product of a window, as our PEs do, which
+    begin and send the sum with them; ALWAYS.
+    """
+
+    NEVER = "never"
+    INSIDE = "inside"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
@@ -61,24 +73,26 @@ class PeWork:
     depthwise: bool = False
 
     def words(
-        self, macs: Fraction, gated: Fraction = _NONE, *, gates_psums: bool = GATES_PSUMS
+        self, macs: Fraction, gated: Fraction = _NONE, *, gating: Gating = Gating.INSIDE
     ) -> dict[Access, Fraction]:
         """Products, accesses of the scratchpads, and words that networks deliver.
 
         A filter word is read for every product that is not skipped, an ifmap word once for all
         filters of a window. The psum of a window stays in its scratchpad for q S products: the
-        first of them finds none there, and the last leaves none. A PE takes a row of ifmap words
-        and its filters in every pass, and gives a psum for every window and filter.
+        first of them finds none there, and the last leaves none. A PE takes the ifmap words of its
+        windows and its filters in every pass, and gives a psum for every window and filter.
 
         Parameters
         ----------
         macs : products, padding and skipped ones included
         gated : of them skipped
-        gates_psums : these leave the psum scratchpad alone
+        gating : when these leave the psum scratchpad alone
         """
         steps = self.S if self.depthwise else self.q * self.S
-        row = (self.F - 1) * self.U + (self.S - 1) * self.D + 1
-        psums = (macs - gated if gates_psums else macs) * (steps - 1) / steps
+        row = len({window * self.U + tap * self.D for window, tap in self._taps})
+        psums = (macs if gating is Gating.NEVER else macs - gated) * (steps - 1) / steps
+        if gating is Gating.INSIDE and steps > 1:
+            psums += gated / steps
         ifmaps = macs * row / (self.F * self.S * self.reuse)
         filters = macs / (self.F * self.held)
         words = {
@@ -95,15 +109,21 @@ class PeWork:
         }
         return {Access(*kind): count for kind, count in words.items()}
 
+    @property
+    def _taps(self) -> Iterator[tuple[int, int]]:
+        """Windows of a pass, each with its taps of a row."""
+        return product(range(self.F), range(self.S))
+
 
 def layer_tally(
-    layer: Layer, *, gated_macs: int | None = None, gates_psums: bool = GATES_PSUMS
+    layer: Layer, *, gated_macs: int | None = None, counted: Accesses = _NOTHING
 ) -> LayerTally:
     """The accesses of a layer: those that it counts, and what follows from its mapping.
 
-    What is counted stays as it is; a level and data type of which nothing is counted is derived
-    from the parts of the mapping (`PeWork`). Of filters on the network the words sent may be
-    counted without those delivered, which are then derived.
+    What counters have counted replaces what the layer counts, except on the link, where only a
+    program tells spills. A level and data type of which nothing is counted is derived from the
+    parts of the mapping (`PeWork`). Of filters on the network the words sent may be counted
+    without those delivered, which are then derived.
 
     Parameters
     ----------
@@ -111,23 +131,32 @@ def layer_tally(
         Of a program or an estimate.
     gated_macs : int or None
         Products that were skipped, by a counter or by a known share of zeros.
-    gates_psums : bool
-        Whether skipped products leave the psum scratchpad alone.
+    counted : Accesses
+        By the counters of `control.access_counters`; nothing if they are not there.
     """
     share = Fraction(gated_macs or 0, layer.macs) if layer.macs else _NONE
     derived: defaultdict[Access, Fraction] = defaultdict(Fraction)
     for work, macs in _works(layer).items():
-        for access, words in work.words(macs, macs * share, gates_psums=gates_psums).items():
+        for access, words in work.words(macs, macs * share).items():
             derived[access] += words
-    counted = {(access.level, access.data) for access, words in layer.accesses.items() if words}
-    if not layer.accesses.words(Level.NETWORK, DataType.FILTER, _WRITE):
-        counted.discard((Level.NETWORK, DataType.FILTER))
+    known = layer.accesses
+    if any(words for _, words in counted.items()):
+        known = _on_link(layer.accesses, True) + _on_link(counted, False)
+    told = {(access.level, access.data) for access, words in known.items() if words}
+    if not known.words(Level.NETWORK, DataType.FILTER, _WRITE):
+        told.discard((Level.NETWORK, DataType.FILTER))
     missing = {
         access: round(words)
         for access, words in derived.items()
-        if (access.level, access.data) not in counted
+        if (access.level, access.data) not in told
     }
-    return LayerTally(layer.accesses + Accesses.of(missing), layer.macs, gated_macs)
+    return LayerTally(known + Accesses.of(missing), layer.macs, gated_macs)
+
+
+def _on_link(accesses: Accesses, there: bool) -> Accesses:
+    """The accesses that are on the link, or those that are not."""
+    chosen = {a: words for a, words in accesses.items() if (a.level is Level.LINK) == there}
+    return Accesses.of(chosen)
 
 
 def _works(layer: Layer) -> dict[PeWork, Fraction]:

@@ -13,11 +13,13 @@ from hw.arch.commands import (
     LOOP,
     LOOPS,
     REGION,
+    START,
     TAG,
     VECTOR,
     Opcode,
     Rounding,
     VectorOp,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_words
@@ -48,6 +50,7 @@ _STRUCTS = (
     CONSTANTS,
     BASES,
     LOOP,
+    START,
     VECTOR,
 )
 
@@ -144,9 +147,10 @@ def _ranks() -> str:
 
 def _lengths() -> str:
     cases = "".join(
-        f"        case {int(op)}: return {words};\n" for op, words in DESCRIPTOR_WORDS.items()
+        f"        case {int(op)}: return {descriptor_words(op, ())};\n" for op in DESCRIPTOR_WORDS
     )
     return (
+        "// Of CONV only those that say how many follow.\n"
         "inline int descriptor_words(int opcode) {\n    switch (opcode) {\n"
         f"{cases}        default: return -1;\n    }}\n}}\n"
     )

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     BEGIN,
-    DESCRIPTOR_WORDS,
     HEADER,
     REGION,
+    START,
     Opcode,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
@@ -81,7 +82,7 @@ class _Builder:
     def _command(self, words: Words) -> None:
         header = HEADER.unpack([int(words[0])])
         opcode = Opcode(header["opcode"])
-        size = 1 + DESCRIPTOR_WORDS[opcode]
+        size = _command_words(words)
         self.parts.append(words if opcode in _WITH_PAYLOAD else words[:size])
         self.total += size + header["length"]
         if opcode is Opcode.END:
@@ -103,9 +104,15 @@ def commands(words: Words, *, dry: bool) -> Iterator[Words]:
         header = HEADER.unpack([int(words[position])])
         opcode = Opcode(header["opcode"])
         payload = 0 if opcode in (Opcode.CONV, Opcode.LOAD) and dry else header["length"]
-        size = 1 + DESCRIPTOR_WORDS[opcode] + payload
+        size = _command_words(words[position:]) + payload
         yield words[position : position + size]
         position += size
+
+
+def _command_words(words: Words) -> int:
+    """Header and descriptor words of the command that `words` begin with."""
+    opcode = Opcode(HEADER.unpack([int(words[0])])["opcode"])
+    return 1 + descriptor_words(opcode, words[1 : 1 + START.words].tolist())
 
 
 def command_stream(program: Program, *, dry: bool = False) -> CommandStream:

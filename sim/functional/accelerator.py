@@ -1,9 +1,8 @@
 """The executor as a link: words go in, result words come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
@@ -11,12 +10,12 @@ from hw.arch.commands import (
     ANY_CONFIGURATION,
     BEGIN,
     COMMAND_SET_VERSION,
-    DESCRIPTOR_WORDS,
     HEADER,
     INDEX,
     MAGIC,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -24,6 +23,7 @@ from hw.arch.commands import (
     Status,
     VectorOp,
     checksum,
+    descriptor_words,
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
@@ -34,7 +34,6 @@ from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
-    from_link_words,
     to_link_words,
     unpack_records,
     unpack_short_params,
@@ -42,25 +41,18 @@ from hw.arch.program.layout import (
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import place, require
-from sim.functional.nest import decode_convolution
+from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
 from sw_driver.protocol.errors import LinkError
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
-_INDEXED = frozenset(
-    {
-        Opcode.PARAMS,
-        Opcode.SHORT_PARAMS,
-        Opcode.TABLE,
-        Opcode.MEMORY,
-    }
-)
+_INDEXED = frozenset({Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY})
 
 # The counter of a command's payload; patterns count as commands.
 _COUNTED = {
-    **dict.fromkeys(_INDEXED - {Opcode.ROWS, Opcode.COLS}, "link_table_words"),
+    **dict.fromkeys(_INDEXED, "link_table_words"),
     Opcode.MEMORY: "link_memory_words",
     Opcode.CONV: "link_filter_words",
     Opcode.LOAD: "link_load_words",
@@ -107,6 +99,7 @@ class FunctionalAccelerator:
         self._begun = False
         self._guest = False  # the program only wants to know who is there
         self._number = 0
+        self._convolution: ConvDescriptor | None = None  # of the CONV before
         self._unsupported = {Opcode.TABLE} if config.array.data_width != 8 else set()
         if not config.buffer.weight_memory:
             self._unsupported |= {Opcode.MEMORY}
@@ -194,7 +187,7 @@ class FunctionalAccelerator:
         if fields["hash"] != self._hash and not self._guest:
             raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
         self._begun = True
-        self._number = 0
+        self._number, self._convolution = 0, None
         if self.state.contents is not None:
             self.state.contents.begin()
         return True
@@ -217,10 +210,12 @@ class FunctionalAccelerator:
         if self._guest and opcode not in (Opcode.IDENTIFY, Opcode.END):
             self._take(1)
             raise _CommandError(Status.BAD_CONFIGURATION, opcode)
-        size = 1 + DESCRIPTOR_WORDS[opcode]
+        size = 1 + descriptor_words(opcode, self._input[1 : 1 + START.words].tolist())
         if len(self._input) < size:
             return False
         descriptor = self._input[1:size].tolist()
+        if len(descriptor) < descriptor_words(opcode, descriptor):
+            return False
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
             raise _CommandError(Status.BAD_CHECKSUM, total)
@@ -293,29 +288,25 @@ class FunctionalAccelerator:
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.row_patterns, row_pattern_words(self.config.array.rows)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.row_patterns)
+        most = row_pattern_words(self.config.array.rows)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"row pattern {number}"):
                 self.state.rows[number] = decode_rows(self.config, words)
 
     def _columns(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        limit, most = self.config.control.col_patterns, col_pattern_words(self.config.array.cols)
-        for number, words in self._patterns(descriptor, payload, limit, most):
+        index = self._index(descriptor, self.config.control.col_patterns)
+        most = col_pattern_words(self.config.array.cols)
+        for number, words in enumerate(self._patterns(index, payload, most), start=index[0]):
             with place(f"column pattern {number}"):
                 self.state.columns[number] = decode_columns(self.config, words)
 
-    def _patterns(
-        self, descriptor: list[int], payload: Words, limit: int, most: int
-    ) -> list[tuple[int, Words]]:
-        """Places and words of a command's patterns, each as long as its first word says.
-
-        `limit`: places; `most`: words of the longest pattern.
-        """
-        first, count = self._index(descriptor, limit)
-        patterns, left = split_patterns(payload, count, most)
+    def _patterns(self, index: tuple[int, int], payload: Words, most: int) -> Iterator[Words]:
+        """A command's patterns, each as long as its first word says, at most `most`."""
+        patterns, left = split_patterns(payload, index[1], most)
         if left is not None:
             raise _CommandError(Status.BAD_LENGTH, left)
-        return list(enumerate(patterns, start=first))
+        yield from patterns
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._fill_params(descriptor, unpack_records(PARAM, payload))
@@ -366,18 +357,7 @@ class FunctionalAccelerator:
         if self.state.contents is not None:
             self.state.contents.load(address, region)
         self.state.count(glb_load_writes=len(address))
-        self.state.memory.load(address, self._spread(payload, len(address), region["channels"]))
-
-    def _spread(self, payload: Words, count: int, channels: int) -> NDArray[np.uint8]:
-        """Bytes of buffer words, shape (count, bytes of a word); `channels` as in `REGION`."""
-        lanes = self.config.lanes
-        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
-        width = self.config.buffer.width // 8
-        taken = channels * self.config.array.data_width // 8 or width
-        words = np.zeros((count, width), dtype=np.uint8)
-        image = from_link_words(payload, count * taken)
-        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(count, taken)
-        return words
+        self.state.memory.load(address, payload, region["channels"])
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
@@ -389,7 +369,8 @@ class FunctionalAccelerator:
         self._reply(ResultBlock.DATA, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
-        run_convolution(self.state, decode_convolution(descriptor), payload, tag)
+        self._convolution = decode_convolution(descriptor, self._convolution)
+        run_convolution(self.state, self._convolution, payload, tag)
 
     def _vector(self, descriptor: list[int], payload: Words, tag: int) -> None:
         vector = VECTOR.unpack(descriptor)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from hw.arch.commands import BEGIN, DESCRIPTOR_WORDS, HEADER, Opcode
+from hw.arch.commands import BEGIN, HEADER, START, Opcode, descriptor_words
 from hw.arch.config import Config
 from hw.arch.program import Load, Program, Send
 from hw.arch.program.layout import Ints, box_shape, channel_blocks
@@ -131,7 +131,8 @@ def _loads(program: Program) -> Iterator[Load | None]:
                 opcode = Opcode(header["opcode"])
                 if opcode is Opcode.LOAD:
                     yield None
-                position += 1 + DESCRIPTOR_WORDS[opcode] + header["length"]
+                following = step.words[position + 1 : position + 1 + START.words].tolist()
+                position += 1 + descriptor_words(opcode, following) + header["length"]
 
 
 def _described(holding: Holding, names: Sequence[str]) -> str:

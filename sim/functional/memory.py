@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
-from hw.arch.program.layout import Ints, psum_capacity, psum_slot_bits, psum_words
+from hw.arch.program import Words
+from hw.arch.program.layout import (
+    Ints,
+    from_link_words,
+    psum_capacity,
+    psum_slot_bits,
+    psum_words,
+)
 from numerics.gemmlowp import wrap
 from sim.functional.errors import require
 
@@ -72,9 +79,16 @@ class BufferMemory:
         )
         self._kind[address] = _ACTIVATION
 
-    def load(self, address: Ints, image: NDArray[np.uint8]) -> None:
-        """Write whole words, image of shape (words, bytes of a word)."""
-        self._bytes[address] = image
+    def load(self, address: Ints, payload: Words, channels: int) -> None:
+        """Write whole words out of link words; `channels` as in `REGION`."""
+        lanes = self.config.lanes
+        require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
+        width = self.config.buffer.width // 8
+        taken = channels * self.config.array.data_width // 8 or width
+        words = np.zeros((len(address), width), dtype=np.uint8)
+        image = from_link_words(payload, words.size // width * taken)
+        words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(-1, taken)
+        self._bytes[address] = words
         self._kind[address] = _ACTIVATION
 
     def read_bytes(self, address: Ints) -> NDArray[np.uint8]:

@@ -1,9 +1,9 @@
 """The pass nest of a CONV command: which passes there are, and with which bases."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hw.arch.commands import BASES, CONSTANTS, LOOP, LOOPS
+from hw.arch.commands import BASES, CONSTANTS, LOOP, LOOPS, START
 from hw.arch.fields import Field
 from sim.functional.errors import require
 
@@ -32,16 +32,30 @@ class ConvDescriptor:
     loops: tuple[Mapping[str, int], ...]
 
 
-def decode_convolution(words: Sequence[int]) -> ConvDescriptor:
-    """A CONV descriptor from its words."""
-    behind_constants = CONSTANTS.words + BASES.words
+def decode_convolution(
+    words: Sequence[int], before: ConvDescriptor | None = None
+) -> ConvDescriptor:
+    """A CONV descriptor from its words; constants and loops may be those of the one `before`.
+
+    Raises `SemanticsError` if there are none, or more loops than there can be.
+    """
+    start = START.unpack(words[: START.words])
+    bases = {field.name: start[field.name] for field in BASES.fields}
+    if not start["constants"]:
+        require(before is not None, "a CONV has no constants, and there is none before it")
+        assert before is not None
+        return replace(before, bases=bases)
+    given = start["loops"]
+    require(given <= LOOPS, f"a CONV must have at most {LOOPS} loops, not {given}")
+    first = START.words + CONSTANTS.words
+    records = [
+        LOOP.unpack(words[first + i * LOOP.words :][: LOOP.words]) for i in reversed(range(given))
+    ]
+    once = LOOP.unpack(LOOP.pack({"count": 1}))
     return ConvDescriptor(
-        constants=CONSTANTS.unpack(words[: CONSTANTS.words]),
-        bases=BASES.unpack(words[CONSTANTS.words : behind_constants]),
-        loops=tuple(
-            LOOP.unpack(words[behind_constants + i * LOOP.words :][: LOOP.words])
-            for i in range(LOOPS)
-        ),
+        constants=CONSTANTS.unpack(words[START.words : first]),
+        bases=bases,
+        loops=(*[once] * (LOOPS - given), *records),
     )
 
 

@@ -79,8 +79,12 @@ async def walker(dut: Any) -> None:
     dut.next.value = 0
     writer = Writer(bench, "write")
     await bench.start()
+    descriptor: model.Descriptor | None = None
     for _ in range(case["nests"]):
-        descriptor = model.random_descriptor(random)
+        if descriptor is not None and random.random() < 0.4:
+            descriptor = model.random_bases(random, descriptor)
+        else:
+            descriptor = model.random_descriptor(random)
         await bench.idle(1)
         assert int(dut.idle.value)
         await writer.write(descriptor.words)
@@ -200,6 +204,7 @@ async def sequencer(dut: Any, speed: float) -> None:
     engines = bench.add(Engines(dut, config, random, speed))
     await bench.start()
     row_count, col_count = min(config.control.row_patterns, 3), min(config.control.col_patterns, 3)
+    descriptor: model.Descriptor | None = None
     for _ in range(case["commands"]):
         rows = [model.random_rows(config, random) for _ in range(row_count)]
         columns = [model.random_columns(config, random) for _ in range(col_count)]
@@ -207,7 +212,12 @@ async def sequencer(dut: Any, speed: float) -> None:
             for number, pattern in enumerate(patterns):
                 await ports[port].write(pattern.words, number)
         for _ in range(3):
-            descriptor = model.random_descriptor(random, rows=row_count, columns=col_count, most=24)
+            if descriptor is not None and random.random() < 0.3:
+                descriptor = model.random_bases(random, descriptor)
+            else:
+                descriptor = model.random_descriptor(
+                    random, rows=row_count, columns=col_count, most=24
+                )
             await ports["descriptor"].write(descriptor.words)
             for number, item in enumerate(descriptor.passes):
                 pair = rows[item.bases["rows"]], columns[item.bases["columns"]]

@@ -5,11 +5,11 @@ from math import prod
 from random import Random
 from typing import Any
 
-from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS
+from hw.arch.commands import ADDRESS, BASES, CONSTANTS, LOOP, LOOPS, START
 from hw.arch.config import Config
 from hw.arch.fields import Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
-from sim.functional.nest import Pass, decode_convolution, walk
+from sim.functional.nest import ConvDescriptor, Pass, decode_convolution, walk
 
 Record = dict[str, int]
 
@@ -22,11 +22,12 @@ def random_record(struct: Struct, random: Random, **fixed: int) -> Record:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A CONV descriptor: its words, its constants, and the passes that it means."""
+    """A CONV descriptor: its words, its constants, the passes that it means, and all it means."""
 
     words: list[int]
     constants: Record
     passes: list[Pass]
+    meaning: ConvDescriptor
 
 
 def random_descriptor(
@@ -50,11 +51,23 @@ def random_descriptor(
             if growth <= room and random.random() < 0.7:
                 steps[name][i] = 1
                 room -= growth
-    words = CONSTANTS.pack(constants) + BASES.pack(random_record(BASES, random, **starts))
-    for i, count in enumerate(counts):
+    given = LOOPS - next((i for i, count in enumerate(counts) if count > 1), LOOPS)
+    given = random.randint(given, LOOPS)
+    bases = random_record(BASES, random, **starts)
+    words = START.pack({**bases, "constants": 1, "loops": given}) + CONSTANTS.pack(constants)
+    for i in reversed(range(LOOPS - given, LOOPS)):
         fixed = {name: steps[name][i] for name in limits}
-        words += LOOP.pack(random_record(LOOP, random, count=count, **fixed))
-    return Descriptor(words, constants, list(walk(decode_convolution(words))))
+        words += LOOP.pack(random_record(LOOP, random, count=counts[i], **fixed))
+    meaning = decode_convolution(words)
+    return Descriptor(words, constants, list(walk(meaning)), meaning)
+
+
+def random_bases(random: Random, before: Descriptor) -> Descriptor:
+    """A descriptor of bases alone, after `before`: any bases, and patterns that there are."""
+    patterns = {name: before.meaning.bases[name] for name in ("rows", "columns")}
+    words = START.pack(random_record(BASES, random, **patterns))
+    meaning = decode_convolution(words, before.meaning)
+    return Descriptor(words, dict(before.constants), list(walk(meaning)), meaning)
 
 
 def _random_counts(random: Random, most: int) -> list[int]:
@@ -111,6 +124,8 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "bases": dict(item.bases),
         "first": int(item.first),
         "last": int(item.last),
+        "fresh": int(item.fresh),
+        "release": int(item.release),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
         "closing": int(number == len(descriptor.passes) - 1),
         **{n: rows.header[n] for n in ("slots", "segments", "filters")},

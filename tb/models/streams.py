@@ -102,6 +102,14 @@ class WordStream:
             load=load,
         )
 
+    def load_words(self, words, address, **options):
+        """LOAD words as they are, filled up to whole buffer words, from `address` on."""
+        width = self.config.buffer.width
+        words = [*words, *[0] * (-len(words) * 64 % width // 64)]
+        run = len(words) * 64 // width
+        region = {"address": address, "run": run, "rows": 1, "planes": 1, "words": len(words)}
+        return self.command(Opcode.LOAD, commands.REGION, region, payload=words, **options)
+
     def store(self, shape, address, *, raw=False, **options):
         box = Box(*((0, size) for size in shape))
         options = {"fence": True, **options}
@@ -134,14 +142,27 @@ class WordStream:
             **constants,
         }
         values.setdefault("pixel_beats", -(-values["channels"] // config.noc.ifmap))
-        descriptor = commands.CONSTANTS.pack(values) + commands.BASES.pack(dict(bases))
-        for i in range(commands.LOOPS):
-            loop = loops[i] if i < len(loops) else {}
-            descriptor += commands.LOOP.pack(
-                {"count": 1, **{name: wrapped(name, value) for name, value in loop.items()}}
-            )
+        records = [
+            {"count": 1, **{name: wrapped(name, value) for name, value in loop.items()}}
+            for loop in loops
+        ]
+        records += [{"count": 1}] * (commands.LOOPS - len(records))
+        while records and records[0] == {"count": 1}:
+            del records[0]
+        start = {"constants": 1, "loops": len(records)}
+        descriptor = commands.START.pack({**dict(bases), **start}) + commands.CONSTANTS.pack(values)
+        for record in reversed(records):
+            descriptor += commands.LOOP.pack(record)
         payload = [word for weights in filters for word in layout.pack_filters(config, weights)]
         return self.command(Opcode.CONV, values=descriptor, payload=payload, **options)
+
+    def conv_again(self, bases=(), filters=(), **options):
+        """CONV of bases alone: constants and loops are those of the CONV before."""
+        payload = [
+            word for weights in filters for word in layout.pack_filters(self.config, weights)
+        ]
+        values = commands.START.pack(dict(bases))
+        return self.command(Opcode.CONV, values=values, payload=payload, **options)
 
     def vector(self, values, **options):
         width = self.config.array.data_width

@@ -25,8 +25,9 @@ def counted_accesses(config: Config, counters: Mapping[str, int]) -> Accesses:
     A read of the buffer for ifmaps counts as a full beat of the network (`noc.ifmap` words), and
     padding is not read. The last 64-bit word of a pass's filters counts whole, as does the last row
     of a filter scratchpad. Products that were gated are among those at the MACs, since `gated_macs`
-    is a part of `macs`. The link's words for inputs and outputs include spills, which only a
-    program tells apart.
+    is a part of `macs`. Only a program tells apart what LOAD brings: the link's words for inputs
+    include spills and filters for the global buffer, and the buffer's ifmaps include these filters.
+    Likewise outputs include spills.
     """
     words: dict[Access, int] = {}
     for access, count in _always(config, counters):
@@ -67,7 +68,8 @@ def _by_type(config: Config, n: Mapping[str, int]) -> _Counts:
     yield Access(Level.BUFFER, DataType.IFMAP, _WRITE), n["glb_load_writes"] * lanes
     yield Access(Level.BUFFER, DataType.OFMAP, _WRITE), n["glb_act_write_lanes"]
     yield Access(Level.BUFFER, DataType.OFMAP, _READ), n["glb_store_reads"] * lanes
-    yield Access(Level.BUFFER, DataType.FILTER, _READ), n["filter_words_resident"] * weights
+    filters = n["filter_words_resident"] * weights + n["glb_filter_reads"] * lanes
+    yield Access(Level.BUFFER, DataType.FILTER, _READ), filters
     yield Access(Level.BUFFER, DataType.FILTER, _WRITE), n["link_memory_words"] * weights
     brought = {
         DataType.TABLE: n["link_table_words"],

@@ -4,8 +4,8 @@
 // Unpack the pass's patterns and fill their part of the array's table, unless they are those of the
 // pass before.
 static void hold_patterns(void) {
-    u32 rows = s.now.conv.bases.rows & PATTERN_MASK;
-    u32 columns = s.now.conv.bases.columns & PATTERN_MASK;
+    u32 rows = s.conv.bases.rows & PATTERN_MASK;
+    u32 columns = s.conv.bases.columns & PATTERN_MASK;
     if (rows != s.rows_held) {
         s.rows_held = rows;
         const u32 *words = unpack(PATTERN_LAYOUT, row_patterns[rows], &s.pattern, 1);
@@ -25,7 +25,7 @@ static void hold_patterns(void) {
 
 // Fill the rest of the array's table, as `pass_constants` says, and let the pass begin.
 static void issue(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 span = constants->diagonal ? constants->channels : 1;
     union {
         u8 end[4];
@@ -52,38 +52,38 @@ static void run_pass(void) {
 }
 
 void convolve(void) {
-    struct conv_constants *constants = &s.now.conv.constants;
+    struct conv_constants *constants = &s.conv.constants;
     s.left = s.header.length;
-    const u32 *words = unpack(CONV_CONSTANTS_LAYOUT, s.words, constants, 1);
-    words = unpack(BASES_LAYOUT, words, &s.now.conv.bases, 1);
-    unpack(LOOP_LAYOUT, words, s.now.conv.loops, LOOPS);
+    const u32 *words = unpack(CONV_START_LAYOUT, s.words, &s.conv.bases, 1);
+    if (s.conv.bases.constants) {
+        words = unpack(CONV_CONSTANTS_LAYOUT, words, constants, 1);
+        for (u32 i = 0; i < LOOPS; i++) {
+            struct loop *loop = &s.conv.loops[LOOPS - 1 - i];
+            loop->count = 1;
+            if (i < s.conv.bases.loops)
+                words = unpack(LOOP_LAYOUT, words, loop, 1);
+        }
+    }
     for (u32 i = 0; i < LOOPS; i++)
         s.index[i] = 0;
     i32 stepping;
     do {
-        s.first = !constants->after;
-        s.last = !constants->before;
-        s.fresh = !constants->reuse;
-        s.release = !constants->keep;
+        u32 later = 0, goes_on = 0; // loops that are after the first, before the last iteration
         for (u32 i = 0; i < LOOPS; i++) {
-            u32 later = s.index[i] != 0;
-            u32 goes_on = s.index[i] + 1 != s.now.conv.loops[i].count;
-            if (constants->accumulate >> i & 1) {
-                s.first &= !later;
-                s.last &= !goes_on;
-            }
-            if (constants->held >> i & 1) {
-                s.fresh &= !later;
-                s.release &= !goes_on;
-            }
+            later |= (s.index[i] != 0) << i;
+            goes_on |= (s.index[i] + 1 != s.conv.loops[i].count) << i;
         }
+        s.first = !(constants->after | (later & constants->accumulate));
+        s.last = !(constants->before | (goes_on & constants->accumulate));
+        s.fresh = !(constants->reuse | (later & constants->held));
+        s.release = !(constants->keep | (goes_on & constants->held));
         run_pass();
         for (stepping = LOOPS - 1; stepping >= 0; stepping--) {
-            const struct loop *loop = &s.now.conv.loops[stepping];
+            const struct loop *loop = &s.conv.loops[stepping];
             if (++s.index[stepping] < loop->count) {
-                i32 *base = (i32 *)&s.now.conv.bases;
+                i32 *base = (i32 *)&s.conv.bases;
                 const i32 *gain = (const i32 *)loop;
-                for (u32 i = 0; i < sizeof s.now.conv.bases / sizeof *base; i++)
+                for (u32 i = 0; i < BASES_FIELDS; i++)
                     base[i] += gain[i];
                 break;
             }

@@ -30,7 +30,7 @@ SMALL void tick_in_time(void) {
         tick();
 }
 
-void clear_counters(void) {
+SMALL void clear_counters(void) {
     tick();
     for (u32 i = 0; i < COUNTERS; i++)
         s.sums[i][0] = s.sums[i][1] = 0;

@@ -2,17 +2,17 @@
 #include "machine.h"
 
 #define BEATS_PER_WORD (8 / NOC_FILTER)
-#define FROM_BUFFER (BUFFER_FILTERS && constants->buffered)
+#define FROM_BUFFER (BUFFER_FILTERS & constants->buffered)
 
 void announce_filters(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 beats = s.pattern.filters * s.columns.groups * constants->filter_beats;
     u32 words = (beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD;
     if (FROM_BUFFER) // there the filters of each PE begin with a new word
         words = s.pattern.filters * s.columns.groups *
                 ((constants->filter_beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD);
     s.events[COUNTER_FILTER_WORDS] += words;
-    if (constants->resident || FROM_BUFFER)
+    if (constants->resident | FROM_BUFFER)
         return;
     if (words > s.left)
         fail(STATUS_BAD_LENGTH, s.header.length);
@@ -20,9 +20,9 @@ void announce_filters(void) {
 }
 
 void send_filters(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 filters = s.pattern.filters, groups = s.columns.groups;
-    u32 first = s.now.conv.bases.weights & WEIGHTS_MASK;
+    u32 first = s.conv.bases.weights & WEIGHTS_MASK;
     const u32 *memory = weights[first];
     u32 unit = first + s.pattern.first_unit + s.columns.first_group; // buffer word, of a row tag
     u32 left = s.pattern.turn; // row tags up to a jump
@@ -45,7 +45,7 @@ void send_filters(void) {
             for (u32 beats = constants->filter_beats; beats; beats--) {
                 if (part == 0) {
                     part = BEATS_PER_WORD;
-                    if (constants->resident || FROM_BUFFER) {
+                    if (constants->resident | FROM_BUFFER) {
                         word[0] = *memory++;
                         word[1] = *memory++;
                     } else {

@@ -3,7 +3,7 @@
 
 // Send the channels of one pixel: those in a row of lanes from byte `at` on, or zeros.
 static void send_pixel(u32 at, u32 exists) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 flip = constants->is_signed << 7, zero = flip + constants->zero;
     u32 block = constants->plane_stride * 4 - 4;
     u32 channels = constants->channels;
@@ -24,8 +24,8 @@ static void send_pixel(u32 at, u32 exists) {
 
 // Send one pixel, `pixel` pixels from the pass's first, of all items and rows of a slot.
 static void send_slot(u32 number, u32 pixel) {
-    const struct conv_constants *constants = &s.now.conv.constants;
-    const struct bases *bases = &s.now.conv.bases;
+    const struct conv_constants *constants = &s.conv.constants;
+    const struct conv_start *bases = &s.conv.bases;
     const struct slot *slot = &s.slots[number];
     tick_in_time();
     u32 column_exists = (u32)((i16)bases->x + slot->x + (i32)pixel) < constants->width;
@@ -50,7 +50,7 @@ static void send_slot(u32 number, u32 pixel) {
 }
 
 void send_ifmaps(void) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     u32 outer_pixel = 0;
     for (u32 outer = constants->pixel_outer; outer; outer--) {
         for (u32 inner = 0; inner < constants->pixel_inner; inner++) {

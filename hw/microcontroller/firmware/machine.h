@@ -40,11 +40,6 @@ union descriptor {
     struct index index;
     struct region region;
     struct vector vector;
-    struct {
-        struct conv_constants constants;
-        struct bases bases;
-        struct loop loops[LOOPS];
-    } conv;
 };
 
 // A place in the nest "for window, for segment, for column, for psum".
@@ -66,6 +61,11 @@ struct state {
     struct header header;
     u32 left; // payload words to come
     union descriptor now;
+    struct { // of CONV, where constants and loops may stay for the next one
+        struct conv_constants constants;
+        struct conv_start bases;
+        struct loop loops[LOOPS];
+    } conv;
     u32 drained; // READY_DRAINED or 0
     u32 first, last; // of the pass: psums may start at zero, may be finished
     u32 fresh, release; // filters are sent, are not needed after it
@@ -74,13 +74,14 @@ struct state {
     struct columns columns;
     struct walk feed, collect;
     u32 index[LOOPS]; // of the pass nest
-    struct slot slots[ROWS];
-    struct segment segments[ROWS];
-    struct column column[COLS];
     u32 events[COUNTERS]; // modulo 2^32; those that a register counts are not kept here
     u32 seen[COUNTERS];   // what `sums` know of
     u32 sums[COUNTERS][2];
     u32 words[DESCRIPTOR_MOST * 2];
+    // Last: what lies beyond 2 KiB takes more instructions to reach.
+    struct slot slots[ROWS];
+    struct segment segments[ROWS];
+    struct column column[COLS];
 };
 
 #ifdef HOST

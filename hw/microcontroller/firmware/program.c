@@ -27,9 +27,15 @@ void begin(void) {
 // Take the descriptor, and compare the checksum of header and descriptor.
 static void take_descriptor(const u32 *header, u32 words) {
     u32 sum = header[0] + (header[0] >> 16) + header[1] + (header[1] >> 16) - s.header.checksum;
+    u32 nest = s.header.opcode == OPCODE_CONV; // its first words say how many follow
     for (u32 *to = s.words; words; words--, to += 2) {
         take(to);
         sum += to[0] + (to[0] >> 16) + to[1] + (to[1] >> 16);
+        if (nest && words == 1) {
+            nest = 0;
+            if (to[1] >> START_CONSTANTS & 1)
+                words += CONV_CONSTANTS_WORDS + (to[1] >> START_LOOPS & 7) * LOOP_WORDS;
+        }
     }
     sum &= CHECKSUM_MASK;
     if (sum != s.header.checksum)
@@ -85,7 +91,7 @@ static u32 fill(u32 opcode) {
                     goto bad;
                 take(to + 2 * place);
                 if (measured && !place) {
-                    words = to[0] & PATTERN_LENGTH_MASK;
+                    words = *(u8 *)to; // `words`, the first field
                     if (words - 1 >= size)
                         goto bad;
                 }
@@ -105,8 +111,15 @@ static void identify(void) {
     send(MAGIC_LOW, MAGIC_HIGH);
     send(VERSIONS_LOW, VERSIONS_HIGH);
     send(CONFIGURATION_LOW, CONFIGURATION_HIGH);
-    for (u32 i = 0; i < CONFIGURATION_FIELDS; i++)
-        send(CONFIGURATION[i], 0);
+    u32 value = 0, shift = 0;
+    for (u32 i = 0; i < sizeof CONFIGURATION; i++) {
+        value |= (CONFIGURATION[i] & 127u) << shift;
+        shift += 7;
+        if (!(CONFIGURATION[i] & 128)) {
+            send(value, 0);
+            value = shift = 0;
+        }
+    }
 }
 
 void command(void) {

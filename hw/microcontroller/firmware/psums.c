@@ -14,7 +14,7 @@ static SMALL u32 *psum_at(u32 beat) {
 
 // Compute what belongs to the walk's segment, column and window.
 static void enter(struct walk *walk) {
-    const struct bases *bases = &s.now.conv.bases;
+    const struct conv_start *bases = &s.conv.bases;
     const struct segment *segment = &s.segments[walk->segment];
     const struct column *column = &s.column[walk->column];
     walk->psum = 0;
@@ -28,7 +28,7 @@ static void enter(struct walk *walk) {
 
 // Go on to the next column, segment or window; returns whether there is one.
 static SMALL u32 advance(struct walk *walk) {
-    const struct conv_constants *constants = &s.now.conv.constants;
+    const struct conv_constants *constants = &s.conv.constants;
     walk->columns += s.columns.psum;
     if (++walk->column == s.columns.columns) {
         walk->column = walk->columns = 0;
@@ -48,14 +48,14 @@ void begin_psums(void) {
     s.drained = 0;
     for (struct walk *walk = &s.feed; walk <= &s.collect; walk++) {
         walk->segment = walk->column = walk->columns = walk->beats = walk->pixels = 0;
-        walk->windows = s.now.conv.constants.windows;
+        walk->windows = s.conv.constants.windows;
         enter(walk);
     }
 }
 
 static u32 feed(void) {
     struct walk *walk = &s.feed;
-    u32 moved = 0, psums = s.now.conv.constants.psums;
+    u32 moved = 0, psums = s.conv.constants.psums;
     if (!walk->windows)
         return 0;
     do {
@@ -76,8 +76,8 @@ static u32 feed(void) {
 
 static u32 collect(void) {
     struct walk *walk = &s.collect;
-    const struct post *post = &s.now.conv.constants.post;
-    u32 moved = 0, psums = s.now.conv.constants.psums;
+    const struct post *post = &s.conv.constants.post;
+    u32 moved = 0, psums = s.conv.constants.psums;
     do {
         u32 column = walk->column;
         for (; walk->psum < psums; walk->psum++) {

@@ -3,7 +3,7 @@
 #include "machine.h"
 
 // A stored byte: lane `lane` of a buffer word.
-static i32 stored(u32 word, u32 lane) {
+static SMALL i32 stored(u32 word, u32 lane) {
     u32 flip = s.now.vector.is_signed << 7;
     return (i32)((buffer[(word * 4 + lane) & BYTE_MASK] ^ flip) - flip);
 }
@@ -25,15 +25,16 @@ static i32 reduce(u32 at, i32 rows, i32 columns, u32 other, u32 lane) {
         }
         at += command->row_stride;
     }
+    if (op > VECTOR_OP_MUL)
+        return sum;
+    i32 second = stored(other, lane);
     if (op == VECTOR_OP_ADD)
-        return (i32)(TABLE_LEFT(tables[sum & 0xff]) + TABLE_RIGHT(tables[stored(other, lane) & 0xff]));
-    if (op == VECTOR_OP_MUL)
-        sum *= stored(other, lane) - command->right_zero;
-    return sum;
+        return (i32)(TABLE_LEFT(tables[sum & 0xff]) + TABLE_RIGHT(tables[second & 0xff]));
+    return sum * (second - command->right_zero);
 }
 
 // Clip `size` positions from `*first` + `origin` on to those that exist; returns how many do.
-static SMALL i32 clip(i32 *first, i32 origin, i32 size, i32 limit) {
+static i32 clip(i32 *first, i32 origin, i32 size, i32 limit) {
     *first += origin;
     i32 end = *first + size;
     if (end > limit)

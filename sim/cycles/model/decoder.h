@@ -12,6 +12,7 @@ struct Decoder {
     int state = kBegin;
     Header header;
     int position = 0;   // words of the descriptor taken, or of a block sent
+    int expected = 0;   // words of the descriptor
     int64_t left = 0;   // payload words to come
     bool counted = false;  // the value of the counter at `position` has come
 
@@ -56,18 +57,21 @@ struct Decoder {
                     const uint64_t bits = read();
                     header = Header::unpack(&bits);
                     position = 0;
+                    expected = descriptor_words(int(header.opcode));
                     left = header.length;
                     state = kDescriptor;
                 }
                 break;
             case kDescriptor:
-                if (position == descriptor_words(int(header.opcode))) {
+                if (position == expected) {
                     state = kCheck;
                 } else if (header.opcode != Opcode::CONV || e.conv_ready) {
                     if ((a.word = word)) {
                         a.conv_word = header.opcode == Opcode::CONV;
                         descriptor[position] = read();
                         ++position;
+                        if (header.opcode == Opcode::CONV && position == Start::kWords)
+                            expected = nest_words();
                     }
                 }
                 break;
@@ -126,6 +130,11 @@ struct Decoder {
     uint64_t descriptor[64] = {};
 
   private:
+    // Words of the descriptor of CONV, whose beginning has come.
+    int nest_words() const {
+        const Start start = Start::unpack(descriptor);
+        return int(Start::kWords + start.constants * (Constants::kWords + start.loops * Loop::kWords));
+    }
     void dispatch(const Engine& e, Actions& a) {
         const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
         const bool settled = (!header.fence || all_done) && (!header.older || e.unfinished <= header.older) &&

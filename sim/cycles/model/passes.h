@@ -76,6 +76,9 @@ class PassFacts {
               uint64_t(exact), uint64_t(t_.fresh) | uint64_t(t_.release) << 1);
         d.add(grouped ? uint64_t(t_.bases.psum & 1) : uint64_t(t_.bases.psum + 2));
         if (grouped) d.add(uint64_t(psums().low >> 1) / uint64_t(config_.buffer.depth));
+        // Padding is not read, and leaves the port to filters.
+        if (t_.constants.buffered && ifmap_words() != ifmap_beats())
+            d.add(uint64_t(t_.bases.x), uint64_t(t_.bases.y));
         if (exact)
             d.add(uint64_t(t_.bases.ifmap), uint64_t(t_.bases.x), uint64_t(t_.bases.y),
                   uint64_t(t_.bases.output), uint64_t(t_.bases.channel),
@@ -132,6 +135,14 @@ class PassFacts {
         span.steps(c.items - 1, c.item_stride);
         span.steps((s.lane + c.channels) / config_.lanes + 1, c.plane_stride);
         return span;
+    }
+    // Beats of the ifmap engine, padding included.
+    int64_t ifmap_beats() const {
+        const Constants& c = t_.constants;
+        int64_t rows = 0;
+        for (int i = 0; i < t_.rows->head.slots; ++i)
+            rows += t_.rows->slots[i].outer * t_.rows->slots[i].inner;
+        return rows * c.pixel_outer * c.pixel_inner * c.items * c.pixel_beats;
     }
     // Buffer words that hold the filters.
     Span filters() const {

@@ -18,13 +18,16 @@ struct NestWalker {
     bool ready() const { return state == kShow; }
 
     void load(const uint64_t* words) {
+        const Start start = Start::unpack(words);
+        bases = Bases::unpack(words);
+        if (!start.constants) return;
+        words += Start::kWords;
         constants = Constants::unpack(words);
         words += Constants::kWords;
-        bases = Bases::unpack(words);
-        words += Bases::kWords;
-        for (auto& one : loops) {
-            one = Loop::unpack(words);
-            words += Loop::kWords;
+        for (int i = 0; i < kLoops; ++i, words += Loop::kWords) {
+            Loop& one = loops[kLoops - 1 - i];
+            one = i < start.loops ? Loop::unpack(words) : Loop{};
+            if (i >= start.loops) one.count = 1;
         }
     }
     bool at_first(int i) const { return index[i] == 0; }

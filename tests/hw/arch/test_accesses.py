@@ -129,7 +129,7 @@ COUNTED = {
     "buffer.psum.write": {"glb_psum_write_beats": 8},
     "buffer.ofmap.read": {"glb_store_reads": 8},
     "buffer.ofmap.write": {"glb_act_write_lanes": 1},
-    "buffer.filter.read": {"filter_words_resident": 4},
+    "buffer.filter.read": {"filter_words_resident": 4, "glb_filter_reads": 8},
     "buffer.filter.write": {"link_memory_words": 4},
     "link.command.read": {
         "link_in_words": 1,

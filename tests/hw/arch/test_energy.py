@@ -108,6 +108,7 @@ def test_a_word_is_priced_once_between_two_levels() -> None:
         (Level.SPAD, DataType.FILTER, WRITE),
         (Level.NETWORK, DataType.FILTER, READ),
         (Level.BUFFER, DataType.IFMAP, WRITE),
+        (Level.BUFFER, DataType.FILTER, WRITE),
         (Level.BUFFER, DataType.OFMAP, READ),
     )
     for kind in free:

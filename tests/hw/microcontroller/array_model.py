@@ -96,6 +96,7 @@ class ArrayModel:
         self.columns: dict[int, Column] = {}
         self.segments: list[Segment] = []
         self.shape: Shape | None = None
+        self.released = True  # the PEs hold no filters when the pass is over
         self.products = 0
         self.activity = dict.fromkeys(ACTIVITY, 0)
 
@@ -118,7 +119,8 @@ class ArrayModel:
         rows = {i: ROW.unpack([self._table("ROW", i)]) for i in range(self.config.array.rows)}
         rows = {i: row for i, row in rows.items() if row["active"]}
         self.segments = self._segments(rows, bool(windows >> 31))
-        self.columns = {}
+        kept = {} if self.released else self.columns
+        self.released, self.columns = bool(windows >> 30 & 1), {}
         for j in range(self.config.array.cols):
             column = COLUMN.unpack([self._table("COLUMN", j)])
             if column["active"]:
@@ -133,6 +135,15 @@ class ArrayModel:
                         for i, row in rows.items()
                     }
                 )
+        self._keep_filters(kept)
+
+    def _keep_filters(self, before: dict[int, Column]) -> None:
+        """PEs go on with the filters of the pass before, which has not released them."""
+        for j, column in before.items():
+            for i, pe in column.pes.items():
+                require(pe.loaded, "a pass ends before its filters have come")
+                held = self.columns[j].pes[i]
+                held.filters, held.loaded = pe.filters, True
 
     def _segments(self, rows: dict[int, dict[str, int]], zero: bool) -> list[Segment]:
         segments, head = [], None

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.arch.commands import BEGIN, DESCRIPTOR_WORDS, HEADER, MAGIC, Opcode
+from hw.arch.commands import (
+    BEGIN,
+    DESCRIPTOR_WORDS,
+    HEADER,
+    MAGIC,
+    START,
+    Opcode,
+    descriptor_words,
+)
 from hw.arch.config import Config
 from hw.arch.fields import WORD_BITS
 from hw.arch.program import Words
@@ -116,7 +124,8 @@ class FirmwareLink:
                 header = HEADER.unpack([words[place]])
                 if header["opcode"] not in DESCRIPTOR_WORDS:
                     return len(words)
-                descriptor = DESCRIPTOR_WORDS[Opcode(header["opcode"])]
+                following = words[place + 1 : place + 1 + START.words]
+                descriptor = descriptor_words(Opcode(header["opcode"]), following)
                 end = place + 1 + descriptor + header["length"]
             if end > len(words):
                 return place

@@ -21,6 +21,7 @@ from tests.hw.microcontroller.cases import (
     random_network,
 )
 from tests.hw.microcontroller.host import FirmwareLink
+from tests.support.placed_filters import place_every_image
 
 THEMES: tuple[Theme, ...] = (
     convolutions.any_convolution,
@@ -113,3 +114,24 @@ def test_random_configurations(seed: int, tmp_path: Path) -> None:
         if ran == 5:
             break
     assert ran >= 3
+
+
+@pytest.mark.parametrize(
+    "theme", [convolutions.any_convolution, convolutions.depthwise, convolutions.spilling]
+)
+def test_filters_come_from_the_buffer(
+    theme: Theme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = place_every_image(monkeypatch)
+    config = CONFIG.with_values({"buffer.weight_memory": 0})
+    rng = np.random.default_rng(8)
+    for _ in range(8):
+        before = len(taken)
+        found = random_network(rng, config, theme)
+        assert found is not None
+        if len(taken) > before:
+            break
+    graph, program = found
+    both = BothLinks(config, tmp_path, 3)
+    Runtime(both, config).run(program, random_inputs(rng, graph))
+    assert taken and both.words > 2

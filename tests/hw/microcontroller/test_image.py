@@ -12,7 +12,7 @@ from hw.top.accelerator import AcceleratorCore
 from sim.verilator import lint
 from tests.hw.microcontroller.cases import CONFIG
 
-ROM_BYTES = 8192
+ROM_BYTES = 8448
 LARGEST = CONFIG.with_values(
     {"array.rows": 16, "array.cols": 8, "pe.weight_zero_points": True, "link.width": 8}
 )

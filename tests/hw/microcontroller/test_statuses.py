@@ -9,11 +9,11 @@ import pytest
 
 from hw.arch.commands import (
     CONSTANTS,
-    DESCRIPTOR_WORDS,
     INDEX,
     MAGIC,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     Rounding,
@@ -223,8 +223,8 @@ def test_who_waits_for_words_is_stuck(words: list[int], opcode: int, tmp_path: P
 def test_a_pass_that_never_ends_is_stuck(tmp_path: Path) -> None:
     """No row is active: no psum will ever come."""
     ones = dict.fromkeys(("windows", "steps", "taps", "psums", "channels", "advance"), 1)
-    rest = [0] * (DESCRIPTOR_WORDS[Opcode.CONV] - CONSTANTS.words)
-    convolution = command(Opcode.CONV, CONSTANTS.pack(ones) + rest)
+    start = START.pack({"constants": 1})
+    convolution = command(Opcode.CONV, start + CONSTANTS.pack(ones))
     patterns = payload(Opcode.ROWS, PATTERN.pack({"words": 2, "segments": 1}) + [0])
     patterns += payload(Opcode.COLS, COLUMNS.pack({"words": 2, "columns": 1}) + [0])
     header, values = stuck(begin(HASH) + patterns + convolution, tmp_path)

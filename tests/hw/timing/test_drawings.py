@@ -8,6 +8,7 @@ import pytest
 
 from hw.arch.config import Config
 from hw.base.queue import Queue
+from hw.engines.filter_reader import FilterReader
 from hw.engines.filters import FilterEngine
 from hw.engines.ifmaps import IfmapEngine
 from hw.engines.psum_reader import PsumReader
@@ -148,6 +149,7 @@ DRAWN = [
         },
     ),
     (partial(WeightMemory, depth=4), {}),
+    (partial(FilterReader, Config.of({"noc.filter": 4, "buffer.filters": True})), {}),
     (partial(PatternLoader, patterns=2, words=2), {}),
     (partial(NextCommand, words=3), {}),
     (partial(NestWalker), {}),

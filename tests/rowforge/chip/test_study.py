@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from compiler.workloads.layers import LayerShape
+from compiler.workloads.networks import NETWORKS
+from rowforge.chip import study as study_module
 from rowforge.chip.published_energy import ISCA_LAYERS
 from rowforge.chip.study import FIGURE_COLUMNS, energy_study
 from rowforge.configs import preset
@@ -12,7 +15,13 @@ from tests.rowforge.support import rowforge
 
 @pytest.fixture(scope="module")
 def study():
-    return energy_study(preset("eyeriss_v1"))
+    """The study, with a small network in the place of GoogLeNet, whose mapping takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study_module, "BY_TYPE", "small")
+        patch.setattr(study_module, "BY_TYPE_BATCH", 1)
+        shapes = (LayerShape("a", 14, 32, 48, 3, 1, 1), LayerShape("b", 14, 48, 64, 1))
+        patch.setitem(NETWORKS, "small", lambda: iter(shapes))
+        return energy_study(preset("eyeriss_v1"))
 
 
 def figure(study, begin):

@@ -148,6 +148,32 @@ def test_tables_of_energy(capsys):
     assert "pJ a MAC" in " ".join(long.out.split())
 
 
+def test_a_table_of_the_users_own(capsys, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nunit = "pJ"\nprocess = "28 nm"\nsource = "test"\nlicence = "none"\n'
+        '[[entries]]\nlevel = "mac"\nenergy = 4\nbits = 8\n'
+    )
+    call = ("estimate", MODEL, "--preset", "tiny", "--technology", path, "--json")
+    energy = rowforge(capsys, *call).document["total"]["energy"]
+    assert (energy["technology"], energy["unit"]) == ("mine", "pJ")
+    assert energy["total"] == energy["by_level"]["mac"] == 4 * 71_232 and energy["per_mac"] == 4
+    assert "link.filter" in energy["missing"] and energy["inferences_per_joule"] is None
+    path.write_text(path.read_text().replace("bits = 8", "bits = 0"))
+    rowforge(capsys, *call).assert_refused("entries[1]: bits", "1 to 4096", "0")
+
+
+def test_a_program_file_tells_the_same_as_its_model(capsys, tmp_path):
+    program = tmp_path / "digits.rfp"
+    rowforge(capsys, "compile", MODEL, "--preset", "tiny", "-o", program)
+    arguments = ("--preset", "tiny", "--target", "golden", "--json")
+    first, second = (
+        rowforge(capsys, "run", model, *arguments).document for model in (MODEL, program)
+    )
+    assert [row["energy"] for row in first["layers"]] == [row["energy"] for row in second["layers"]]
+    assert first["total"]["accesses"] == second["total"]["accesses"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -7,11 +7,14 @@ import pytest
 
 from compiler.compile import estimate_graph
 from compiler.workloads.networks import network_graph
-from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level, counted_accesses
 from hw.arch.energy import bill, technology
 from hw.arch.program import Layer
 from rowforge.configs import preset
-from rowforge.energy.layer_tally import LayerTally, PeWork, layer_tally
+from rowforge.demonstration import held_out_digits
+from rowforge.energy.layer_tally import Gating, LayerTally, PeWork, layer_tally
+from rowforge.running.compilation import compile_model, digits_model
+from rowforge.running.execution import run_program
 
 READ, WRITE = Direction.READ, Direction.WRITE
 
@@ -30,7 +33,7 @@ def test_a_pe_counted_by_hand() -> None:
                 macs += 1
                 reads += step > 0
                 writes += step < q * S - 1
-    words = PeWork(q=q, S=S, reuse=p, F=F).words(Fraction(macs), Fraction(10))
+    words = PeWork(q=q, S=S, reuse=p, F=F).words(Fraction(macs), Fraction(10), gating=Gating.NEVER)
     by_name = {str(access): count for access, count in words.items()}
     assert by_name == {
         "mac.psum.write": macs,
@@ -48,9 +51,12 @@ def test_a_pe_counted_by_hand() -> None:
 
 def test_skipped_products_may_leave_the_psums_alone() -> None:
     work, spad = PeWork(q=1, S=4, reuse=2, F=8), Access(Level.SPAD, DataType.PSUM, READ)
-    left = work.words(Fraction(800), Fraction(200), gates_psums=True)
-    touched = work.words(Fraction(800), Fraction(200), gates_psums=False)
-    assert (left[spad], touched[spad]) == (450, 600)
+    touched = {
+        gating: work.words(Fraction(800), Fraction(200), gating=gating)[spad] for gating in Gating
+    }
+    assert touched == {Gating.NEVER: 600, Gating.INSIDE: 500, Gating.ALWAYS: 450}
+    whole = PeWork(q=1, S=1, reuse=2, F=8).words(Fraction(800), Fraction(200))
+    assert whole[spad] == 0
 
 
 def test_held_filters_are_delivered_less_often() -> None:
@@ -102,6 +108,41 @@ def test_tallies_of_layers_add_up() -> None:
     assert (known + unknown).macs == 15
 
 
+@pytest.mark.slow
+def test_what_is_derived_is_near_what_the_rtl_counts():
+    """On the shipped model: exact where products decide, near where rows and edges do."""
+    config = preset("tiny").with_values({"control.access_counters": True})
+    compiled = compile_model(digits_model(), config)
+    image = held_out_digits().images[:1]
+    result = run_program(compiled, image, "rtl")
+    derived, counted = Accesses(), Accesses()
+    for index, counters in result.counters.items():
+        layer = compiled.program.layers[index]
+        found = counted_accesses(config, counters)
+        derived += layer_tally(layer, gated_macs=counters["gated_macs"]).accesses
+        counted += found
+        exact = layer_tally(layer, gated_macs=counters["gated_macs"], counted=found).accesses
+        for level in (Level.MAC, Level.SPAD, Level.NETWORK, Level.BUFFER):
+            assert exact.words(level) == found.words(level)
+        assert exact.words(Level.LINK) == layer.accesses.words(Level.LINK)
+    assert result.counters and derived.words(Level.MAC) == counted.words(Level.MAC)
+    for level, data, way, most in (
+        (Level.SPAD, DataType.IFMAP, READ, 0),
+        (Level.SPAD, DataType.IFMAP, WRITE, 0.01),
+        (Level.SPAD, DataType.FILTER, READ, 0.1),
+        (Level.SPAD, DataType.FILTER, WRITE, 0.1),
+        (Level.SPAD, DataType.PSUM, READ, 0.03),
+        (Level.SPAD, DataType.PSUM, WRITE, 0.03),
+        (Level.NETWORK, DataType.IFMAP, WRITE, 0.01),
+        (Level.NETWORK, DataType.FILTER, WRITE, 0.1),
+    ):
+        ours, theirs = (tally.words(level, data, way) for tally in (derived, counted))
+        assert ours == pytest.approx(theirs, rel=most), (level, data, way)
+    leaving = counted.words(Level.NETWORK, DataType.PSUM, WRITE)
+    hops = counted.words(Level.NETWORK, DataType.HOP, WRITE)
+    assert derived.words(Level.NETWORK, DataType.PSUM, WRITE) == leaving + hops
+
+
 # ---- a recorded schedule ------------------------------------------------------------------------
 
 # AlexNet's CONV layers at batch 4 on eyeriss_v1 at commit 5f13dce: mapping of most of the layer
@@ -121,7 +162,7 @@ def test_the_counting_rule_gives_the_energy_of_the_schedule_before() -> None:
     for (q, S, p, F, U), macs, glb_bytes, link_bytes, zeros in BEFORE.values():
         gated = round(macs * zeros)
         work = PeWork(q=q, S=S, reuse=p, F=F, U=U)
-        words = work.words(Fraction(macs), Fraction(gated), gates_psums=False)
+        words = work.words(Fraction(macs), Fraction(gated), gating=Gating.NEVER)
         words[Access(Level.BUFFER, DataType.PSUM, READ)] = Fraction(glb_bytes, 2)
         words[Access(Level.LINK, DataType.ANY, READ)] = Fraction(link_bytes, 8)
         accesses = Accesses.of({access: round(count) for access, count in words.items()})

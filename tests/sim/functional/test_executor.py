@@ -10,6 +10,7 @@ from hw.arch.config.identity import parse_identity
 from hw.arch.counters import COUNTERS
 from hw.arch.program import layout
 from sim.functional import FunctionalAccelerator
+from sim.functional.errors import SemanticsError
 from tb.models.streams import WordStream, convolve, filter_words, run, unpack
 from tests.sim.mapping import (
     CONFIG,
@@ -282,8 +283,48 @@ def test_resident_filters():
     assert (unpack(config, words, (1, 1, 1, 9)).reshape(-1) == expected).all()
 
 
+@pytest.mark.parametrize("width", [32, 64, 128])
+def test_filters_from_the_buffer(width):
+    config = CONFIG.with_values({"buffer.filters": True, "buffer.width": width, "noc.ifmap": 4})
+    x, w = values((2, 16), 19), values((16, 9), 20)
+    stream, constants, weights = fully_connected(config, x, w)
+    packed = layout.pack_filters(config, weights)
+    stream.params(np.zeros(9, int)).load_words(packed, 300)
+    stream.conv({**constants, "buffered": 1}, {"output": 64, "weights": 300})
+    stream.store((1, 1, 1, 9), 64)
+    accelerator = FunctionalAccelerator(config)
+    ((_, words),) = run(accelerator, stream)
+    expected = np.clip(x[0].astype(int) @ w, -128, 127)
+    assert (unpack(config, words, (1, 1, 1, 9)).reshape(-1) == expected).all()
+    assert accelerator.state.counters["filter_words"] == len(packed)
+    assert accelerator.state.counters["glb_filter_reads"] == -(-len(packed) * 64 // width)
+
+
 def test_identity():
     stream = WordStream(CONFIG).command(Opcode.IDENTIFY, tag=5)
     ((header, words),) = run(FunctionalAccelerator(CONFIG), stream)
     assert (header["block"], header["tag"]) == (ResultBlock.IDENTITY, 5)
     assert parse_identity(words.tolist()).config == CONFIG
+
+
+def test_a_convolution_of_bases_alone():
+    """The constants and loops of the one before stay, across other commands."""
+    x, w, bias = values((4, 4, 8), 5), values((1, 1, 8, 4), 6), np.arange(4) * 7
+    constants, bases, loops, patterns, columns, filters = mapped(CONFIG, x, w, p=4, q=4)
+    stream = WordStream(CONFIG).rows(*patterns).columns(columns).params(bias).load(x[None], 0)
+    stream.load(-x[None], 1000).conv(constants, bases, loops, filters)
+    stream.command(Opcode.COUNTERS, fence=True)
+    moved = {**bases, "ifmap": bases["ifmap"] + 1000, "output": bases["output"] + 100}
+    stream.conv_again(moved, filters, fence=True)
+    shape = (1, *expected_int8(x, w, bias).shape)
+    stream.store(shape, bases["output"]).store(shape, bases["output"] + 100)
+    blocks = run(FunctionalAccelerator(CONFIG), stream)
+    words = [words for header, words in blocks if header["block"] == ResultBlock.DATA]
+    for stored, view in zip(words, (x, -x), strict=True):
+        assert (unpack(CONFIG, stored, shape) == expected_int8(view, w, bias)).all()
+
+
+def test_a_convolution_without_constants_needs_one_before():
+    stream = WordStream(CONFIG).conv_again({"output": 1})
+    with pytest.raises(SemanticsError, match="no constants, and there is none before"):
+        FunctionalAccelerator(CONFIG).send(stream.array())

@@ -6,6 +6,7 @@ import pytest
 from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, Status, VectorOp
 from hw.arch.config import Config
+from hw.arch.program import layout
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sw_driver.protocol.errors import LinkError
 from tb.models import streams
@@ -151,6 +152,7 @@ def _base(**fields):
         (lambda: small(lambda c, b, loops, r, k: loops[1].update(count=0)), "at least 1"),
         (lambda: small(lambda c, b, loops, r, k: loops[1].update(count=2)), "too few filters"),
         (lambda: small(resident=1), "words 0 to 2 of the weight memory do not exist"),
+        (lambda: small(buffered=1), "the global buffer, and buffer.filters is false"),
         (lambda: small(weight_zero=3, weight_signed=1).load(values((1, 4, 4, 4)), 0), "still read"),
         (lambda: small().load(values((1, 4, 4, 4)), OUTPUT_AT), "still write it; a flag"),
         (lambda: small().params([0]), "parameter entry 0 is written while"),
@@ -180,6 +182,57 @@ def test_missing_waits_for_a_store_are_seen():
         else:
             with pytest.raises(SemanticsError, match="word 8 is written while .* still store it"):
                 FunctionalAccelerator(CONFIG).send(words)
+
+
+HELD = CONFIG.with_values({"buffer.filters": True})
+FILTERS_AT = 3000
+
+
+def from_buffer(*, at=FILTERS_AT, between=None, constants=None, bases=None):
+    """The same convolution with its filters in the buffer."""
+    x, w = values((4, 4, 4), 1), values((1, 1, 4, 6), 2)
+    fields, start, loops, patterns, columns, filters = mapped(HELD, x, w, p=6, q=4)
+    stream = WordStream(HELD).rows(*patterns).columns(columns).params(np.zeros(6, int))
+    stream.load(x[None], 0).load_words(layout.pack_filters(HELD, np.stack(filters)), at)
+    if between is not None:
+        between(stream, (fields, start, loops, filters))
+    fields |= {"buffered": 1, **(constants or {})}
+    return stream.conv(fields, {**start, "weights": FILTERS_AT, **(bases or {})}, loops, tag=4)
+
+
+def _first(output, **constants):
+    """A convolution before, which writes from `output` on."""
+
+    def emit(stream, parts):
+        fields, start, loops, filters = parts
+        stream.conv({**fields, **constants}, {**start, "output": output}, loops, filters)
+
+    return emit
+
+
+@pytest.mark.parametrize(
+    "stream, words",
+    [
+        (lambda: from_buffer(at=2900), "word 3000 is read as an activation but is unwritten"),
+        (lambda: from_buffer(constants={"resident": 1}), "both from the weight memory and from"),
+        (lambda: from_buffer(bases={"weights": 4095}), "after the 4096 activation words"),
+        (lambda: from_buffer(bases={"output": FILTERS_AT - 8}), "may still read it"),
+        (lambda: from_buffer().load_words([1], FILTERS_AT + 2), "may still read it; a flag"),
+        (lambda: from_buffer(between=_first(FILTERS_AT - 8)), "may still write it; a flag"),
+        (
+            lambda: from_buffer(between=_first(FILTERS_AT - 8), constants={"sync": 1}),
+            "word 3000 is read while earlier work may still write it",
+        ),
+    ],
+)
+def test_filters_in_the_buffer_are_watched(stream, words):
+    with pytest.raises(SemanticsError, match=words):
+        FunctionalAccelerator(HELD).send(stream().end().array())
+
+
+def test_a_load_may_take_the_place_of_filters_after_a_fence():
+    stream = from_buffer().load_words([1], FILTERS_AT + 2, fence=True)
+    FunctionalAccelerator(HELD).send(stream.end().array())
 
 
 def test_older_convolutions_are_told_from_the_newest():

@@ -1,0 +1,159 @@
+"""Filters in the global buffer: exact results, and counters of the models equal to the RTL's.
+
+The compiler places them where that pays; here it places all that fit, so that every kind of nest
+takes its filters from there.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler.compile import compile_graph, timing_program
+from compiler.options import CompileOptions
+from compiler.workloads.layers import LayerShape, layer_graph
+from hw.arch.accesses import Access, DataType, Direction, Level, counted_accesses
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program, TensorSpec
+from hw.arch.program.file import load_program, save_program
+from sim.cycles import predict
+from sim.functional import FunctionalAccelerator
+from sw_driver.runtime import Runtime
+from tests.campaigns.contract.compare import compare, compiled
+from tests.campaigns.fuzz.cases import CASES, Case, make_case
+from tests.campaigns.fuzz.runner import run_case
+from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
+from tests.support.placed_filters import place_every_image
+
+FIELDS: dict[str, Any] = {"buffer.filters": True, "buffer.weight_memory": 0}
+LAYERS = (LayerShape("a", 16, 8, 16, 3), LayerShape("b", 12, 12, 12, 3, groups=12))
+# Psums of few waves fit, so that filters are needed again.
+SMALL: dict[str, Any] = {
+    "array.rows": 2,
+    "array.cols": 2,
+    "pe.psum_spad": 8,
+    "pe.filter_spad": 64,
+    "noc.psum_in": 1,
+    "noc.psum_out": 1,
+    "buffer.banks": 40,
+    "buffer.psum_banks": 2,
+    "buffer.depth": 32,
+}
+READ, BROUGHT = (Access(Level.BUFFER, DataType.FILTER, way) for way in Direction)
+LINK = Access(Level.LINK, DataType.FILTER, Direction.READ)
+
+
+def buffered(index: int, **fields: Any) -> Case:
+    case = make_case(SEED, index)
+    return replace(case, config=case.config.with_values({**FIELDS, **fields}))
+
+
+def small_program(objective: str = "traffic", **fields: Any) -> Program:
+    config = Config.of({**SMALL, **fields})
+    graph = layer_graph("small", LAYERS, data_width=config.array.data_width, seed=1)
+    return compile_graph(graph, config, CompileOptions(profile=True, objective=objective))
+
+
+def test_filters_that_are_needed_again_cross_the_link_once() -> None:
+    streamed = small_program()
+    held = small_program(**{"buffer.filters": True})
+    weights = 64 // held.config.array.data_width
+    for before, after in zip(streamed.layers, held.layers, strict=True):
+        streams = after.accesses[LINK] * weights - after.accesses[BROUGHT]
+        assert after.accesses[READ] + streams == before.accesses[LINK] * weights
+        assert after.accesses[READ] > after.accesses[BROUGHT] > 0
+        assert after.accesses[LINK] < before.accesses[LINK]
+    assert not any(layer.accesses[READ] for layer in streamed.layers)
+
+
+def test_cycles_suffer_little_where_a_fast_link_hides_filters_anyway() -> None:
+    """With cycles as the goal the buffer serves where it costs none by the estimate."""
+    cycles = [
+        predict(small_program("cycles", **{"buffer.filters": on})).cycles for on in (False, True)
+    ]
+    assert cycles[1] <= 1.01 * cycles[0]
+
+
+@pytest.mark.parametrize("width", [64, 128])
+def test_the_stream_counts_filters_as_the_models_do(width: int) -> None:
+    fields = {"buffer.filters": True, "buffer.width": width, "control.access_counters": True}
+    program = small_program(**fields)
+    model = predict(program)
+    for index, layer in enumerate(program.layers):
+        counters = {**model.layers[index], **model.accesses[index]}
+        counted = counted_accesses(program.config, counters)
+        assert counted[READ] == layer.accesses[READ] > 0
+
+
+def test_a_program_file_keeps_filters_that_are_loaded(tmp_path: Path) -> None:
+    program = small_program(**{"buffer.filters": True})
+    save_program(program, tmp_path / "p.rfp")
+    loaded = load_program(tmp_path / "p.rfp")
+    assert predict(loaded) == predict(program)
+    inputs = {spec.name: _values(spec) for spec in map(loaded.tensors.__getitem__, loaded.inputs)}
+    outcomes = [
+        Runtime(FunctionalAccelerator(of.config, program=of), of.config).run(of, inputs)
+        for of in (loaded, small_program())
+    ]
+    for index in loaded.outputs:
+        arrays = [outcome.tensors[index] for outcome in outcomes]
+        np.testing.assert_array_equal(*arrays)
+        assert arrays[0].any()
+
+
+def _values(spec: TensorSpec) -> np.ndarray:
+    return np.random.default_rng(3).integers(-99, 99, spec.shape).astype(spec.dtype)
+
+
+def test_a_program_without_filters_takes_the_same_cycles() -> None:
+    graph = layer_graph("small", LAYERS, seed=1)
+    config = Config.of({**SMALL, "buffer.filters": True})
+    options = CompileOptions(profile=True, objective="traffic", wrap=True)
+    program = compile_graph(graph, config, options)
+    dry = timing_program(graph, config, options)
+    assert sum(layer.accesses[READ] for layer in dry.layers) > 0
+    assert predict(dry, dry=True) == predict(program)
+
+
+def test_every_kind_of_layer_reads_them_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the golden model, with all checks; the cycle model skips nothing that matters."""
+    taken = place_every_image(monkeypatch)
+    programs = 0
+    for index in range(0, 45 * CASES, 3 * CASES // 2 + 7):
+        before = len(taken)
+        outcome = run_case(buffered(index), rtl=False)
+        assert outcome.status != "failed", outcome.message
+        if outcome.program is None or len(taken) == before:
+            continue
+        programs += 1
+        if not outcome.program.config.control.microcontroller:
+            assert predict(outcome.program) == predict(outcome.program, skip=False), index
+    assert programs > 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", [0, 1])
+@pytest.mark.parametrize("number", [NARROW, WIDE])
+def test_model_and_rtl_agree_in_every_counter(
+    number: int, pipeline: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = place_every_image(monkeypatch)
+    programs = 0
+    for place in range(24):
+        if programs == 5:
+            return
+        case = buffered(number * CASES + place, **{"control.pipeline": pipeline})
+        before = len(taken)
+        try:
+            compiled(case)
+            if len(taken) == before:
+                continue
+            result = compare(case)
+        except RowforgeError:
+            continue
+        assert result.exact, f"{SEED}:{case.index}: {result}"
+        programs += 1
+    assert programs >= 3
