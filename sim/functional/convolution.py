@@ -154,6 +154,7 @@ def _buffer_words(state: State, constants: Mapping[str, int], each: Pass) -> Int
 
 def _buffered(state: State, constants: Mapping[str, int], each: Pass) -> tuple[Words, int]:
     words = _buffer_words(state, constants, each)
+    state.count(glb_filter_reads=len(words))
     state.hazards.read(words)
     if state.contents is not None:
         state.contents.read("filters", words)

@@ -274,6 +274,7 @@ class Accelerator {
             n[Counter::passes] += issue;
             n[Counter::ifmap_words_sent] += operands;
             n[Counter::filter_words_resident] += filter_word && filter.resident;
+            n[Counter::glb_filter_reads] += weight_granted;
             if (item.valid) n[Counter::glb_act_write_lanes] += lanes(item);
             n[Counter::glb_vector_reads] += vector_granted;
             n[Counter::glb_load_writes] += load_granted;
