@@ -82,7 +82,7 @@ class CommandFilters:
             words=layout.units * layout.words,
             links=layout.units * layout.links,
             sent=self.length(beats),
-            taken=self._times(self._tags()) * filter_words(config, beats),
+            taken=self._times(self._tags()) * layout.links,
             cycles=cycles,
             filters=lambda: layout.packed(config, self.bank()),
         )

@@ -162,7 +162,7 @@ class FilterImage:
     key : equal for commands that find their filters in equal images
     words : buffer words that it takes; links : words of the link that bring it
     sent : words of the link that the command takes if its filters are streamed
-    taken : the same if it takes them from the image
+    taken : what it reads of the buffer otherwise, in words of the link
     cycles : what the command takes
     filters : makes the words of the link; a dry stream never does
     """
