@@ -290,8 +290,8 @@ def test_filters_from_the_buffer(width):
     stream, constants, weights = fully_connected(config, x, w)
     packed = layout.pack_filters(config, weights)
     # Each PE's filters begin with a new buffer word.
-    unit = constants["filter_beats"] * config.noc.filter // 8
-    apart = np.pad(packed.reshape(-1, unit), ((0, 0), (0, -unit % max(width // 64, 1))))
+    units = packed.reshape(x.shape[1] // 4, -1)
+    apart = np.pad(units, ((0, 0), (0, -units.shape[1] % max(width // 64, 1))))
     stream.params(np.zeros(9, int)).load_words(apart.reshape(-1), 300)
     stream.conv({**constants, "buffered": 1}, {"output": 64, "weights": 300})
     stream.store((1, 1, 1, 9), 64)
