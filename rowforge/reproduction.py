@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from compiler.options import DEFAULTS, CompileOptions
+from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import choose_layers, conv_layers
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
 from rowforge.energy.document import add_energy
@@ -17,6 +20,7 @@ from rowforge.reports.published import (
     PES,
     Measured,
     PublishedNetwork,
+    before_pooling,
     chip_link_rate,
     cycles_in_ms,
     cycles_of_ms,
@@ -24,16 +28,26 @@ from rowforge.reports.published import (
 )
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
+from rowforge.running.coded_traffic import coded_traffic, sparse_values
 from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
 from sim.cycles.predict import UNMODELLED
+from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
 COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the "
 ESTIMATED, EXACT = "estimate", "exact model"
 RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact model"
+CODED = (
+    "coded bytes are what a link with codes both ways would carry (LOAD has them with link.coding, "
+    "STORE has none): of values drawn with the published shares of zeros, outputs likewise and not "
+    "computed"
+)
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
+_CODED = ("link_bytes_coded", "link_bytes_run_length")
+_SEED = 1
+_LINK_BYTES = LINK_WORD_BITS // 8
 
 
 def reproduce(
@@ -70,9 +84,10 @@ def reproduce(
     shapes = conv_layers(name)
     chosen = shapes if layers is None else choose_layers(shapes, layers)
     works = [Workload(config, shape, table.batch, options) for shape in chosen]
-    rows = _rows(works, table, exact=exact)
+    rows = _rows(works, table, shapes, exact=exact)
     total = estimate_total(config, rows)
     measured = None if len(chosen) < len(shapes) else table.total
+    total |= {key: _sum_of(rows, key) for key in _CODED}
     _compare(total, _published_total(rows, measured))
     if rtl:
         for number, (work, row) in enumerate(zip(works, rows, strict=True), start=1):
@@ -81,6 +96,7 @@ def reproduce(
         total["rtl"] = _rtl_total([row["rtl"] for row in rows])
     counts = COUNTS + (EXACT if exact else ESTIMATED)
     counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
+    counts = f"{counts}; {CODED}"
     document = {"counts": counts, "layers": rows, "total": total}
     tallies = [_tally(work, table.layers[work.shape.name]) for work in works]
     add_energy(config, document, tallies, prices or technology(), inferences=table.batch)
@@ -92,13 +108,19 @@ def _tally(work: Workload, measured: Measured) -> LayerTally:
 
 
 def _rows(
-    works: Sequence[Workload], table: PublishedNetwork, *, exact: bool
+    works: Sequence[Workload],
+    table: PublishedNetwork,
+    shapes: Sequence[LayerShape],
+    *,
+    exact: bool,
 ) -> list[dict[str, Any]]:
     progress = Progress()
     rows = []
     for number, work in enumerate(works, start=1):
         progress.show(f"{work.shape.name} ({number} of {len(works)})")
-        rows.append(_row(work, table.layers[work.shape.name], exact=exact))
+        data = _data(work, shares_of_zeros(table, work, shapes))
+        row = _row(work, table.layers[work.shape.name], data, exact=exact)
+        rows.append(row | _coded(work, data, row["link_bytes"]))
     progress.clear()
     return rows
 
@@ -106,15 +128,75 @@ def _rows(
 # ---- the published side -----------------------------------------------------------------------
 
 
-def _row(work: Workload, measured: Measured, *, exact: bool) -> dict[str, Any]:
-    """A layer's line: the estimate's, with `exact` but for both counts of cycles."""
+def _row(work: Workload, measured: Measured, data: Values, *, exact: bool) -> dict[str, Any]:
+    """A layer's line: the estimate's, with `exact` but for both counts of cycles.
+
+    These are of codes of the input in `data` where `link.coding` has them.
+    """
     if not exact:
         row = estimate_row(work.config, work.layer)
     else:
-        row = estimate_row(work.config, replace(work.layer, model_cycles=work.exact_cycles()))
-        row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config))
+        row = estimate_row(
+            work.config, replace(work.layer, model_cycles=work.exact_cycles(1, data))
+        )
+        row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config), data)
     _compare(row, _published(measured, work.layer.macs))
     return row
+
+
+def shares_of_zeros(
+    table: PublishedNetwork, work: Workload, shapes: Sequence[LayerShape]
+) -> tuple[float, float]:
+    """The shares of zeros of a layer's input and output.
+
+    An input has the published share. An output has that of the next layer, or its square root where
+    pooling follows, and the last output has that of its own layer's input.
+
+    Parameters
+    ----------
+    table : of the network
+    work : the layer
+    shapes : all CONV layers of the network
+    """
+    own = table.layers[work.shape.name].zeros
+    number = [shape.name for shape in shapes].index(work.shape.name)
+    if number + 1 == len(shapes):
+        return own, own
+    following = shapes[number + 1]
+    zeros = table.layers[following.name].zeros
+    pooled = work.shape.output[0] != following.H
+    return own, before_pooling(zeros) if pooled else zeros
+
+
+def _data(work: Workload, shares: tuple[float, float]) -> Values:
+    """An input and an output of the layer with about these shares of zeros, by tensor index."""
+    program, width = work.program, work.config.array.data_width
+    tensors = (program.inputs[0], program.outputs[0])
+    return {
+        tensor: sparse_values(program.tensors[tensor].view, width, share, _SEED + number)
+        for number, (tensor, share) in enumerate(zip(tensors, shares, strict=True))
+    }
+
+
+def _coded(work: Workload, data: Values, link_bytes: int) -> dict[str, Any]:
+    """What the link of a row would carry with codes, and the shares of zeros of the data drawn."""
+    traffic = coded_traffic(work.program, data)
+    found = {"link_bytes_coded": traffic.masked, "link_bytes_run_length": traffic.run_length}
+    return {
+        **{
+            key: None if words is None else link_bytes - _LINK_BYTES * (traffic.raw - words)
+            for key, words in found.items()
+        },
+        "zeros": {
+            name: round(1 - np.count_nonzero(values) / values.size, 4)
+            for name, values in zip(("input", "output"), data.values(), strict=True)
+        },
+    }
+
+
+def _sum_of(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    known = [row[key] for row in rows if row[key] is not None]
+    return sum(known) if known else None
 
 
 def _compare(row: dict[str, Any], published: dict[str, Any]) -> None:
@@ -220,6 +302,7 @@ COLUMNS = (
     Column("GLB MB", "glb_bytes", "MB"),
     Column("publ.", "published.glb_bytes", "MB"),
     Column("link MB", "link_bytes", "MB"),
+    Column("coded MB", "link_bytes_coded", "MB"),
     Column("DRAM publ.", "published.link_bytes", "MB"),
     Column("60/200 MHz link", "chip_link_cycles"),
     Column("publ.", "chip_total"),
@@ -241,7 +324,8 @@ RTL_COLUMNS = (
 LEGEND = """\
 publ.: measured on the chip, 168 PEs at 200 MHz, processing without the transfers that it waits for.
 util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
-GLB: psums read and written, ifmaps read. link: raw, filters included; the chip's is compressed.
+GLB: psums read and written, ifmaps read. link: raw, filters included; coded: with activations by
+significance masks, where that is less; DRAM publ.: the chip's, with run-length codes.
 60/200 MHz link: cycles over a link that moves 0.3 words of 64 bits a core cycle, both ways
 together, as the chip's does, or link.rate where the configuration has less than a word; the
 published figure is the chip's total time. 1 MB = 10^6 bytes."""

@@ -14,7 +14,8 @@ from hw.arch.config import Config
 from hw.arch.config.file import RECOMPILE, config_hash, differences
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
-from hw.arch.program.layout import box_words, link_words, pack_load, store_box
+from hw.arch.program.layout import box_words, link_words, store_box
+from hw.arch.program.transfer import load_transfer
 from numerics.host import run_host
 from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.results import ResultReader
@@ -221,8 +222,8 @@ class _Run:
                 self._link.send(step.words)
             case Load():
                 view = self._view(step.tensor)
-                payload = pack_load(self._program.config, view, step.box, raw=_is_raw(view))
-                self._link.send(np.concatenate([step.words, payload]))
+                sent = load_transfer(self._program.config, step, view, raw=_is_raw(view))
+                self._link.send(np.concatenate([sent.head, sent.payload]))
             case Store():
                 self._store(step)
             case Query():

@@ -1,4 +1,4 @@
-"""Which tasks the columns of the array hold, wave after wave."""
+"""Which tasks the columns of the array hold, wave after wave, and the room of their psums."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +8,8 @@ from math import ceil, gcd
 import numpy as np
 
 from compiler.mapper.space import MappedBlock, Mapping
+from hw.arch.config import Config
+from hw.arch.program.layout import psum_beats
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,13 @@ def linear_waves(rows: int, width: int, groups: int) -> tuple[int, int]:
     last = np.minimum(begin + width, total) - 1
     held = last // rows - begin // rows + 1
     return len(begin), int((held > ceil(width / rows)).sum())
+
+
+def column_psums(config: Config, mapping: Mapping) -> int:
+    """Psum beats of one unit in one column."""
+    return mapping.windows * psum_beats(config, mapping.p)
+
+
+def wave_psums(config: Config, mapping: Mapping) -> int:
+    """Psum beats of all units and columns of a wave."""
+    return mapping.fold.units * mapping.columns * column_psums(config, mapping)

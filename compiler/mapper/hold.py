@@ -5,12 +5,10 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 
-import numpy as np
-
+from compiler.mapper.columns import wave_psums
 from compiler.mapper.passes import pass_kinds
 from compiler.mapper.resources.model import array_model
-from compiler.mapper.resources.work import psum_beats
-from compiler.mapper.space import ConvShape, MappedBlock, Mapping, tap_ranges
+from compiler.mapper.space import ConvShape, MappedBlock, tap_ranges
 from hw.arch.accesses import Access, DataType, Direction, Level
 from hw.arch.commands import DESCRIPTOR_WORDS, LOOPS, Opcode
 from hw.arch.config import LINK_WORD_BITS, Config
@@ -39,7 +37,7 @@ def hold(config: Config, shape: ConvShape, block: MappedBlock, beats: int) -> It
     waits = pass_kinds(shape, block.mapping.fold, config.array.rows).psums_wait
     most = prod(counts)
     if waits and not shape.partial:
-        most = beats // wave_beats(config, block.mapping)
+        most = beats // wave_psums(config, block.mapping)
     room = LOOPS - 1 - accumulating(shape, block)
     found = max(
         (
@@ -127,9 +125,3 @@ def accumulating(shape: ConvShape, block: MappedBlock) -> int:
             fold.tap_loop and tap_ranges(shape, fold.span) > 1,
         )
     )
-
-
-def wave_beats(config: Config, mapping: Mapping) -> int:
-    """Psum beats of all units and columns of a wave."""
-    each = int(psum_beats(config, np.array(mapping.p)))
-    return mapping.fold.units * mapping.columns * mapping.windows * each

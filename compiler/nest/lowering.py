@@ -9,7 +9,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from compiler.mapper.columns import filter_groups
+from compiler.mapper.columns import column_psums, filter_groups, wave_psums
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
@@ -22,9 +22,7 @@ from compiler.nest.images import FilterImage
 from compiler.nest.patterns import (
     NestOperands,
     column_pattern,
-    column_psums,
     row_patterns,
-    wave_psums,
 )
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from compiler.mapper.columns import ColumnWave
+from compiler.mapper.columns import ColumnWave, column_psums
 from compiler.mapper.folding import RowChain, RowPass, fold_run, slot_tags
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import ConvShape, Mapping, Run
@@ -12,7 +12,6 @@ from compiler.stream.surface import Surface
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
-from hw.arch.program.layout import psum_beats
 
 _CACHED = 4096  # patterns kept for layers and tiles that need the same
 
@@ -142,16 +141,6 @@ def _segment(config: Config, mapping: Mapping, place: NestOperands, chain: RowCh
             "output": chain.ue * mapping.ce * place.target_row,
         }
     )
-
-
-def column_psums(config: Config, mapping: Mapping) -> int:
-    """Psum beats of one unit in one column."""
-    return mapping.windows * psum_beats(config, mapping.p)
-
-
-def wave_psums(config: Config, mapping: Mapping) -> int:
-    """Psum beats of all units and columns of a wave."""
-    return mapping.fold.units * mapping.columns * column_psums(config, mapping)
 
 
 @lru_cache(maxsize=_CACHED)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
+from compiler.mapper.columns import wave_psums
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
-from compiler.nest.patterns import wave_psums
 from compiler.nest.task import ConvTask, KeptPsums, Portion
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, size_of

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from compiler.mapper.columns import ColumnWave, column_waves, filter_groups
+from compiler.mapper.columns import ColumnWave, column_waves, filter_groups, wave_psums
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
-from compiler.nest.patterns import wave_psums
 from compiler.operators.operation import Shape4
 from compiler.stream.hazards import Span
 from compiler.stream.surface import surface_words

@@ -25,7 +25,6 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
 
 _MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
-_MOST_CHUNKS = 5  # sizes of a chunk tried, smallest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
 _MOST_TRIED = 40  # schedules whose mappings are searched, most promising first

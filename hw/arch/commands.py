@@ -64,6 +64,7 @@ class Status(IntEnum):
     BAD_CONFIGURATION = 6
     WATCHDOG = 7
     BAD_FIELD = 8
+    BAD_CODE = 9
 
 
 HEADER = Struct(
@@ -118,7 +119,8 @@ REGION = Struct(
         Field("planes", 12, "planes"),
         Field("row_stride", ADDRESS, "words from row to row"),
         Field("plane_stride", ADDRESS, "words from plane to plane"),
-        Field("words", 22, "64-bit words that the box takes on the link"),
+        Field("words", 21, "64-bit words that the box takes on the link"),
+        Field("coded", 1, "LOAD: the payload is a code of these words, with `link.coding`"),
         Field(
             "channels", 2, "LOAD: channels of a pixel, which follow without gaps; 0: whole words"
         ),

@@ -2,13 +2,14 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.commands import ADDRESS, REGION
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program.layout import MOST_SPREAD
 from hw.base.block import Block
 from hw.control.box import walk_box
+from hw.control.unmasker import Unmasker
 from hw.engines.tables import compact
 from hw.glb.ports import act_write_layout
 
@@ -26,12 +27,16 @@ class BoxLoader(Block):
         Begin.
     busy : out, 1
         A box is under way.
+    last : in, 1
+        The word on `payload` is the last of them.
+    bad_code : out, 1
+        The payload is a code (`region.coded`), and damaged; only a reset helps.
     overrun : out, 1
         The word to be written lies after the end of the buffer.
     address : out, ADDRESS
         The buffer word to be written.
     payload : in, stream of LINK_WORD_BITS
-        Link words; the rest of the box's last one is dropped.
+        Link words; the rest of the box's last one is dropped. With `link.coding`, maybe their code.
     write : out, stream of act_write_layout(config)
         Writes to the buffer.
     """
@@ -42,6 +47,8 @@ class BoxLoader(Block):
                 "region": In(compact(REGION)),
                 "start": In(1),
                 "busy": Out(1),
+                "last": In(1),
+                "bad_code": Out(1),
                 "overrun": Out(1),
                 "address": Out(ADDRESS),
                 "payload": In(stream.Signature(LINK_WORD_BITS)),
@@ -57,31 +64,52 @@ class BoxLoader(Block):
         last, address = walk_box(
             m, self.region, start=self.start, origin=self.region.address, step=step
         )
-        words = self._words(m, step, last)
+        source, filling = self._source(m)
+        words = self._words(m, source, filling, step, last)
         spreads = self.region.channels != 0
         if config.lanes > 1:
-            spread = self._spread(m, step & spreads, last)
+            spread = self._spread(m, source, step & spreads, last)
             chosen = {name: Mux(spreads, spread[name], words[name]) for name in words}
         else:
             chosen = words
-        m.d.comb += self.payload.ready.eq(chosen["ready"])
+        m.d.comb += source.ready.eq(chosen["ready"])
         m.d.comb += [
             outside.eq(address >= config.act_banks * config.buffer.depth),
-            self.overrun.eq(self.busy & outside),
+            self.overrun.eq(filling & outside),
             self.address.eq(address),
-            self.write.valid.eq(self.busy & chosen["valid"] & ~outside),
+            self.write.valid.eq(filling & chosen["valid"] & ~outside),
             self.write.payload.addr.eq(address),
             self.write.payload.mask.eq(~0),
             self.write.payload.data.eq(chosen["word"]),
             step.eq(self.write.valid & self.write.ready),
         ]
         with m.If(self.start):
-            m.d.sync += self.busy.eq(1)
+            m.d.sync += filling.eq(1)
         with m.Elif(step & last):
-            m.d.sync += self.busy.eq(0)
+            m.d.sync += filling.eq(0)
         return m
 
-    def _spread(self, m: Module, step: Value, last: Signal) -> dict[str, Value]:
+    def _source(self, m: Module) -> tuple[stream.Interface, Signal]:
+        """(words of the box, more of them are wanted)."""
+        filling = Signal()
+        if not self.config.link.decodes:
+            m.d.comb += self.busy.eq(filling)
+            return self.payload, filling
+        m.submodules.unmasker = unmasker = Unmasker(self.config)
+        connect(m, flipped(self.payload), unmasker.code)
+        m.d.comb += [
+            unmasker.start.eq(self.start),
+            unmasker.coded.eq(self.region.coded),
+            unmasker.filling.eq(filling),
+            unmasker.last.eq(self.last),
+            self.busy.eq(filling | unmasker.busy),
+            self.bad_code.eq(unmasker.bad),
+        ]
+        return unmasker.words, filling
+
+    def _spread(
+        self, m: Module, source: stream.Interface, step: Value, last: Signal
+    ) -> dict[str, Value]:
         """The same where a buffer word takes the next `region.channels` elements alone.
 
         A link word is taken as soon as the next pixel does not lie in it whole: its last elements
@@ -91,7 +119,7 @@ class BoxLoader(Block):
         elements = LINK_WORD_BITS // bits
         kept = MOST_SPREAD - 1
         held = Signal(kept * bits)
-        window = Cat(held, self.payload.payload)
+        window = Cat(held, source.payload)
         place = Signal(range(elements + kept), init=kept)  # the pixel's first element
         there = Signal(range(elements + kept + MOST_SPREAD + 1))
         taken = Signal()
@@ -102,18 +130,19 @@ class BoxLoader(Block):
         with m.If(step):
             m.d.sync += place.eq(Mux(last, kept, Mux(taken, there - elements, there)))
             with m.If(taken):
-                m.d.sync += held.eq(self.payload.payload[-kept * bits :])
+                m.d.sync += held.eq(source.payload[-kept * bits :])
         lanes = [
             Mux(lane < channels, window.word_select(place + lane, bits), 0)
             for lane in range(min(MOST_SPREAD, self.config.lanes))
         ]
-        return {"word": Cat(*lanes), "valid": self.payload.valid, "ready": step & taken}
+        return {"word": Cat(*lanes), "valid": source.valid, "ready": step & taken}
 
-    def _words(self, m: Module, step: Signal, last: Signal) -> dict[str, Value]:
+    def _words(
+        self, m: Module, source: stream.Interface, filling: Signal, step: Signal, last: Signal
+    ) -> dict[str, Value]:
         """Buffer words out of link words: `word`, whether it is there (`valid`), and whether the
         link word is taken (`ready`)."""
         width = self.config.buffer.width
-        source = self.payload
         if width <= LINK_WORD_BITS:
             parts = LINK_WORD_BITS // width
             part = Signal(range(max(parts, 2)))
@@ -129,5 +158,5 @@ class BoxLoader(Block):
             m.d.sync += have_low.eq(~have_low)
             with m.If(~have_low):
                 m.d.sync += low.eq(source.payload)
-        ready = self.busy & (~have_low | step)
+        ready = filling & (~have_low | step)
         return {"word": Cat(low, source.payload), "valid": source.valid & have_low, "ready": ready}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
@@ -238,14 +238,20 @@ class Decoder(Block):
                 with m.If(settled):
                     m.d.sync += s.left.eq(length)
                     m.next = "LOAD"
-                    with m.If(length != self.engine.region.words):
+                    region, decodes = self.engine.region, self.config.link.decodes
+                    wrong = Mux(region.coded, length == 0, length != region.words)
+                    with m.If(region.coded & (not decodes)):
+                        self._fail(m, s, Status.BAD_FIELD, region.coded)
+                    with m.Elif(wrong):
                         self._fail(m, s, Status.BAD_LENGTH, length)
                     with m.Else():
                         m.d.comb += self.engine.load.eq(1)
             with m.Case(Opcode.STORE):
                 with m.If(settled & stored):
                     m.next = "HEADER"
-                    with m.If(length != 0):
+                    with m.If(self.engine.region.coded):
+                        self._fail(m, s, Status.BAD_FIELD, self.engine.region.coded)
+                    with m.Elif(length != 0):
                         self._fail(m, s, Status.BAD_LENGTH, length)
                     with m.Elif(~self.engine.store_failed):
                         m.d.comb += self.engine.store.eq(1)
@@ -301,9 +307,14 @@ class Decoder(Block):
             ]
             with m.If(self.engine.load_words.valid & self.engine.load_words.ready):
                 m.d.sync += s.left.eq(s.left - 1)
+            # The box and its words must end together; words of a code come ahead.
+            ends = (self.engine.loading == (s.left == 0)) & ~self.engine.region.coded
+            m.d.comb += self.engine.load_last.eq(s.left == 1)
             with m.If(self.engine.overrun):
                 self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
-            with m.Elif(self.engine.loading == (s.left == 0)):  # box and length must end together
+            with m.Elif(self.engine.bad_code):
+                self._fail(m, s, Status.BAD_CODE, Opcode.LOAD)
+            with m.Elif(ends):
                 self._fail(m, s, Status.BAD_LENGTH, s.left)
             with m.Elif(~self.engine.loading):
                 m.next = "HEADER"

@@ -36,6 +36,7 @@ def control_port(config: Config) -> Signature:
     counter_index, counter : a counter's place in its block, its value while `hold`;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
+    load_last, bad_code : the word of `load_words` is the payload's last; its code is damaged
     table_word : one of parameters or the vector engine's tables, with `control.access_counters`
     """
     word = stream.Signature(LINK_WORD_BITS)
@@ -104,6 +105,8 @@ def control_port(config: Config) -> Signature:
             "hold": Out(1),
             "link_in": Out(1),
             "link_out": Out(1),
+            "load_last": Out(1),
+            "bad_code": In(1),
             **({"table_word": Out(1)} if config.control.access_counters else {}),
         }
     )

@@ -215,15 +215,15 @@ class Engine(Block):
         m.d.comb += [
             loader.region.eq(control.region),
             loader.start.eq(control.load),
+            loader.last.eq(control.load_last),
             control.loading.eq(loader.busy),
-            control.overrun.eq(loader.overrun),
-            control.address.eq(loader.address),
+            control.bad_code.eq(loader.bad_code),
+            Cat(control.overrun, control.address).eq(Cat(loader.overrun, loader.address)),
             storer.region.eq(control.region),
             storer.tag.eq(control.tag),
             storer.start.eq(control.store),
             control.storing.eq(storer.busy),
-            control.store_failed.eq(storer.failed),
-            control.store_status.eq(storer.status),
+            Cat(control.store_failed, control.store_status).eq(Cat(storer.failed, storer.status)),
             control.store_value.eq(storer.value),
         ]
 

@@ -1,7 +1,5 @@
 """Run-length coding of feature maps, as the chip's link has it."""
 
-from math import sqrt
-
 _RUN_BITS, _LEVEL_BITS, _PAIRS, _WORD_BITS = 5, 16, 3, 64
 _LONGEST_RUN = (1 << _RUN_BITS) - 1
 
@@ -23,12 +21,3 @@ def coded_bits(zeros: float) -> float:
 def coded_share(zeros: float) -> float:
     """Coded bits of a map as a share of its raw bits."""
     return coded_bits(zeros) / _LEVEL_BITS
-
-
-def before_pooling(zeros: float) -> float:
-    """The share of zeros of a map whose pooled values have the share `zeros`.
-
-    The larger of values is zero where all of them are. Neighbours go together, so that they count
-    as two independent ones, whatever the window.
-    """
-    return sqrt(zeros)

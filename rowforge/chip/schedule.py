@@ -8,10 +8,10 @@ from math import ceil
 
 from compiler.workloads.layers import LayerShape
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
-from rowforge.chip.coding import before_pooling, coded_share
+from rowforge.chip.coding import coded_share
 from rowforge.chip.mappings import CHIP_MAPPINGS, ChipMapping
 from rowforge.energy.layer_tally import Gating, LayerTally, PeWork
-from rowforge.reports.published import PublishedNetwork
+from rowforge.reports.published import PublishedNetwork, before_pooling
 
 _READ, _WRITE = Direction.READ, Direction.WRITE
 _BYTES = 2  # of a value

@@ -6,6 +6,7 @@ read and written, filters apart; DRAM traffic is run-length coded; 1 MB = 10^6 b
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
@@ -103,3 +104,12 @@ def chip_link_rate(config: Config) -> float:
     The configuration's `link.rate`, or that of the chip where the configuration has a whole word.
     """
     return config.link.rate if config.link.rate < 1 else LINK_RATE
+
+
+def before_pooling(zeros: float) -> float:
+    """The share of zeros of a map whose pooled values have the share `zeros`.
+
+    The larger of values is zero where all of them are. Neighbours go together, so that they count
+    as two independent ones, whatever the window.
+    """
+    return sqrt(zeros)

@@ -19,6 +19,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer, Program
 from sim.cycles.predict import predict
+from sim.cycles.stream import NO_VALUES, Values
 
 STEADY = 0.02  # largest relative change of the utilisation
 _COUNTS = ("blocks", "passes", "active_pes", "bound", "idle", "parts")  # not the mapping itself
@@ -54,9 +55,12 @@ class Workload:
         """By the mapper's estimate."""
         return self.layer.model_cycles or 0
 
-    def exact_cycles(self, rate: float = 1) -> int:
-        """By the exact model, over a link that moves `rate` words a cycle."""
-        return predict(self.program, dry=True, rate=rate).cycles
+    def exact_cycles(self, rate: float = 1, values: Values = NO_VALUES) -> int:
+        """By the exact model, over a link that moves `rate` words a cycle.
+
+        `values` : by tensor index, what is loaded, which decides how long codes are
+        """
+        return predict(self.program, dry=True, rate=rate, values=values).cycles
 
     @property
     def mapping(self) -> dict[str, Any]:

@@ -114,12 +114,16 @@ def run_layer(
     result = run_once(compiled, inputs, target)
     counters = dict(result.counters[0])
     plain = program.uncounted()
+    values = {program.inputs[0]: inputs}
     paced = run_once(replace(compiled, program=plain), inputs, paced_target)
     return LayerRun(
         work=work,
         cycles=counters["cycles"],
-        model_cycles=predict(program).layers[0]["cycles"],
-        paced=(paced.cycles or 0, predict(plain, rate=chip_link_rate(config)).cycles),
+        model_cycles=predict(program, values=values).layers[0]["cycles"],
+        paced=(
+            paced.cycles or 0,
+            predict(plain, rate=chip_link_rate(config), values=values).cycles,
+        ),
         counters=counters,
         outputs=graph.tensors[graph.outputs[0]].elements,
         difference=result.difference or paced.difference,

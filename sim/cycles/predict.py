@@ -13,7 +13,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.records import COUNTER_NAMES, config_values
-from sim.cycles.stream import command_stream
+from sim.cycles.stream import NO_VALUES, Values, command_stream
 
 UNGATED = frozenset({"filter_spad_reads", "psum_spad_reads", "psum_spad_writes"})
 """Counters that depend on data where zeros are gated: the model counts as if there were none."""
@@ -60,9 +60,10 @@ def predict(
     dry: bool = False,
     skip: bool = True,
     rate: float = 1,
+    values: Values = NO_VALUES,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
-    """Counters and cycles of a program's first run, the host always ready; exact, without data.
+    """Counters and cycles of a program's first run, the host always ready; exact.
 
     Parameters
     ----------
@@ -73,6 +74,9 @@ def predict(
         Take passes at once that went the same way before; False: step through every cycle.
     rate : float
         Link words a cycle, both directions together, as `link.rate`; 1: one each way.
+    values : mapping of int to array
+        By tensor index, what the host loads, which says how long codes are and when their words
+        come (`link.coding`); LOADs of other tensors count as raw.
     progress : callable or None
         Told the cycles so far, now and then.
 
@@ -85,11 +89,12 @@ def predict(
     if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     library = model_library()
-    stream = command_stream(program, dry=dry)
-    values = np.array(config_values(program.config), dtype=np.int64)
+    stream = command_stream(program, dry=dry, values=values)
+    numbers = np.array(config_values(program.config), dtype=np.int64)
     handle = library.rowforge_model_create(
-        values.ctypes.data,
+        numbers.ctypes.data,
         stream.words.ctypes.data,
+        stream.counts.ctypes.data,
         stream.total,
         stream.gates.ctypes.data,
         len(stream.gates),

@@ -26,6 +26,7 @@ from hw.arch.config.file import config_words
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
+from hw.arch.program.coding import MASK_WORDS
 from hw.arch.program.layout import MOST_SPREAD
 
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
@@ -74,7 +75,8 @@ def records_header() -> str:
         f"constexpr int kAddressBits = {ADDRESS}, kTagBits = {TAG}, kChannelBits = {CHANNEL};\n"
         f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTER_NAMES)};\n"
         f"constexpr int kCountersAlways = {len(COUNTERS.fields)};\n"
-        f"constexpr int kMostSpread = {MOST_SPREAD}, kRowBits = {ROW_BITS};\n",
+        f"constexpr int kMostSpread = {MOST_SPREAD}, kRowBits = {ROW_BITS};\n"
+        f"constexpr int kMaskWords = {MASK_WORDS};\n",
     ]
     return "\n".join(parts)
 

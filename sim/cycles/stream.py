@@ -1,7 +1,8 @@
 """What the model reads of a program: commands without payloads, and when the host can send them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,12 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
+from hw.arch.program.layout import RAW_BITS
+from hw.arch.program.transfer import NOTHING_CODED, load_transfer
+
+Values: TypeAlias = Mapping[int, NDArray[Any]]
+
+NO_VALUES: Values = {}
 
 _WITH_PAYLOAD = (Opcode.ROWS, Opcode.COLS)
 
@@ -31,24 +38,30 @@ class CommandStream:
     total : words on the link, with all payloads
     gates : pairs (word, results): words from that one on are sent when the host has so many results
     queries : for each counter block, the layer that it belongs to
+    counts : of every LOAD that is sent as a code, in order, how many elements of each link word of
+        the box have a place in it
     """
 
     words: Words
     total: int
     gates: NDArray[np.int64]
     queries: list[int]
+    counts: NDArray[np.uint8]
 
 
 @dataclass
 class _Builder:
     config: Config
     dry: bool
+    values: Values
+    program: Program
     parts: list[Words] = field(default_factory=list)
     total: int = 0
     results: int = 0
     gates: list[tuple[int, int]] = field(default_factory=list)
     queries: list[int] = field(default_factory=list)
     stored: dict[int, int] = field(default_factory=dict)  # tensor: results that complete it
+    counts: list[NDArray[np.uint8]] = field(default_factory=list)
 
     def step(self, step: Step) -> None:
         match step:
@@ -56,7 +69,7 @@ class _Builder:
                 self._send(step.words, dry=self.dry)
             case Load():
                 self._wait(step.tensor)
-                self._send(step.words)
+                self._send(self._load(step))
             case Store():
                 self._send(step.words)
                 self.stored[step.tensor] = self.results
@@ -66,6 +79,15 @@ class _Builder:
             case Host():
                 for tensor in step.inputs:
                     self._wait(tensor)
+
+    def _load(self, step: Load) -> Words:
+        """Header and descriptor as the host sends them; raw where it is not known what it loads."""
+        if step.tensor not in self.values:
+            return step.words
+        view = self.values[step.tensor].reshape(self.program.tensors[step.tensor].view)
+        sent = load_transfer(self.config, step, view, raw=view.dtype.itemsize == RAW_BITS // 8)
+        self.counts.append(sent.counts)
+        return sent.head
 
     def _wait(self, tensor: int) -> None:
         """What follows needs a tensor that is being stored."""
@@ -115,9 +137,14 @@ def _command_words(words: Words) -> int:
     return 1 + descriptor_words(opcode, words[1 : 1 + START.words].tolist())
 
 
-def command_stream(program: Program, *, dry: bool = False) -> CommandStream:
-    """The stream of a program's first run; `dry`: the filters are left out of its steps."""
-    builder = _Builder(program.config, dry)
+def command_stream(
+    program: Program, *, dry: bool = False, values: Values = NO_VALUES
+) -> CommandStream:
+    """The stream of a program's first run; `dry`: the filters are left out of its steps.
+
+    `values` : by tensor index, what the host loads; LOADs of other tensors are raw
+    """
+    builder = _Builder(program.config, dry, values, program)
     for step in program.steps:
         builder.step(step)
     return CommandStream(
@@ -125,4 +152,5 @@ def command_stream(program: Program, *, dry: bool = False) -> CommandStream:
         total=builder.total,
         gates=np.array(builder.gates, dtype=np.int64).reshape(-1, 2),
         queries=builder.queries,
+        counts=np.concatenate([NOTHING_CODED, *builder.counts]),
     )

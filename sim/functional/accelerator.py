@@ -40,7 +40,7 @@ from hw.arch.program.layout import (
 )
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
-from sim.functional.errors import place, require
+from sim.functional.errors import CommandError, place, require
 from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
@@ -57,15 +57,6 @@ _COUNTED = {
     Opcode.CONV: "link_filter_words",
     Opcode.LOAD: "link_load_words",
 }
-
-
-class _CommandError(Exception):
-    """The stream is refused with a status block."""
-
-    def __init__(self, status: Status, value: int):
-        super().__init__(status.name, value)
-        self.status = status
-        self.value = value
 
 
 class FunctionalAccelerator:
@@ -165,7 +156,7 @@ class FunctionalAccelerator:
         """Execute what stands first in the input; whether that may have to be repeated."""
         try:
             return self._command() if self._begun else self._begin()
-        except _CommandError as error:
+        except CommandError as error:
             self._reply(ResultBlock.STATUS, [error.value], status=error.status)
             self._begun = False
             self.state.held = None
@@ -179,13 +170,13 @@ class FunctionalAccelerator:
             version = BEGIN.unpack([int(self._input[1]), 0])["version"]
             if version != COMMAND_SET_VERSION:
                 self._take(2)
-                raise _CommandError(Status.BAD_VERSION, version)
+                raise CommandError(Status.BAD_VERSION, version)
         if len(self._input) <= BEGIN.words:
             return False
         fields = BEGIN.unpack(self._take(1 + BEGIN.words).tolist()[1:])
         self._guest = fields["hash"] == ANY_CONFIGURATION
         if fields["hash"] != self._hash and not self._guest:
-            raise _CommandError(Status.BAD_CONFIGURATION, fields["hash"])
+            raise CommandError(Status.BAD_CONFIGURATION, fields["hash"])
         self._begun = True
         self._number, self._convolution = 0, None
         if self.state.contents is not None:
@@ -205,11 +196,11 @@ class FunctionalAccelerator:
         header = HEADER.unpack([word])
         if header["opcode"] not in set(Opcode) - self._unsupported:
             self._take(1)
-            raise _CommandError(Status.UNKNOWN_COMMAND, header["opcode"])
+            raise CommandError(Status.UNKNOWN_COMMAND, header["opcode"])
         opcode = Opcode(header["opcode"])
         if self._guest and opcode not in (Opcode.IDENTIFY, Opcode.END):
             self._take(1)
-            raise _CommandError(Status.BAD_CONFIGURATION, opcode)
+            raise CommandError(Status.BAD_CONFIGURATION, opcode)
         size = 1 + descriptor_words(opcode, self._input[1 : 1 + START.words].tolist())
         if len(self._input) < size:
             return False
@@ -218,10 +209,12 @@ class FunctionalAccelerator:
             return False
         if (total := checksum(word, descriptor)) != header["checksum"]:
             self._take(size)
-            raise _CommandError(Status.BAD_CHECKSUM, total)
-        if opcode not in _SELF_MEASURED and header["length"] != self._length(opcode, descriptor):
+            raise CommandError(Status.BAD_CHECKSUM, total)
+        if opcode not in _SELF_MEASURED and header["length"] != self._length(
+            opcode, header["length"], descriptor
+        ):
             self._take(size)
-            raise _CommandError(Status.BAD_LENGTH, header["length"])
+            raise CommandError(Status.BAD_LENGTH, header["length"])
         if len(self._input) < size + header["length"]:
             return False
         self._take(size)
@@ -248,10 +241,14 @@ class FunctionalAccelerator:
         if opcode is Opcode.VECTOR:
             hazards.computed()
 
-    def _length(self, opcode: Opcode, descriptor: list[int]) -> int:
-        """Payload words that a command must have."""
+    def _length(self, opcode: Opcode, length: int, descriptor: list[int]) -> int:
+        """Payload words that a command must have, which announces `length`."""
+        if opcode in (Opcode.LOAD, Opcode.STORE) and (region := REGION.unpack(descriptor))["coded"]:
+            if opcode is Opcode.STORE or not self.config.link.decodes:
+                raise CommandError(Status.BAD_FIELD, region["coded"])
+            return max(length, 1)
         if opcode is Opcode.LOAD:
-            return REGION.unpack(descriptor)["words"]
+            return region["words"]
         if opcode not in _INDEXED:
             return 0
         count = INDEX.unpack(descriptor)["count"]
@@ -284,7 +281,7 @@ class FunctionalAccelerator:
         index = INDEX.unpack(descriptor)
         first, count = index["first"], index["count"]
         if first + count > limit:
-            raise _CommandError(Status.BAD_ADDRESS, first + count)
+            raise CommandError(Status.BAD_ADDRESS, first + count)
         return first, count
 
     def _rows(self, descriptor: list[int], payload: Words, tag: int) -> None:
@@ -305,7 +302,7 @@ class FunctionalAccelerator:
         """A command's patterns, each as long as its first word says, at most `most`."""
         patterns, left = split_patterns(payload, index[1], most)
         if left is not None:
-            raise _CommandError(Status.BAD_LENGTH, left)
+            raise CommandError(Status.BAD_LENGTH, left)
         yield from patterns
 
     def _params(self, descriptor: list[int], payload: Words, tag: int) -> None:
@@ -346,7 +343,7 @@ class FunctionalAccelerator:
         address: Ints = (start + word).reshape(-1) % (1 << ADDRESS)
         outside = address >= self.state.memory.activation_words
         if outside.any():
-            raise _CommandError(Status.BAD_ADDRESS, int(address[outside][0]))
+            raise CommandError(Status.BAD_ADDRESS, int(address[outside][0]))
         return address
 
     def _load(self, descriptor: list[int], payload: Words, tag: int) -> None:
@@ -357,7 +354,7 @@ class FunctionalAccelerator:
         if self.state.contents is not None:
             self.state.contents.load(address, region)
         self.state.count(glb_load_writes=len(address))
-        self.state.memory.load(address, payload, region["channels"])
+        self.state.memory.load(address, payload, region)
 
     def _store(self, descriptor: list[int], payload: Words, tag: int) -> None:
         address = self._region(descriptor)
@@ -375,9 +372,9 @@ class FunctionalAccelerator:
     def _vector(self, descriptor: list[int], payload: Words, tag: int) -> None:
         vector = VECTOR.unpack(descriptor)
         if vector["op"] not in list(VectorOp):
-            raise _CommandError(Status.BAD_FIELD, vector["op"])
+            raise CommandError(Status.BAD_FIELD, vector["op"])
         if vector["mode"] not in list(Rounding):
-            raise _CommandError(Status.BAD_FIELD, vector["mode"])
+            raise CommandError(Status.BAD_FIELD, vector["mode"])
         run_vector(self.state, vector)
         self.state.hazards.computed()  # the next command begins after it
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hw.arch.commands import Status
+
 
 class SemanticsError(AssertionError):
     """A program breaks a rule that hardware does not check: a bug in whatever made the program."""
@@ -14,6 +16,15 @@ class SemanticsError(AssertionError):
 
     def __str__(self) -> str:
         return ", ".join([*reversed(self.places)]) + (": " if self.places else "") + self.message
+
+
+class CommandError(Exception):
+    """The stream is refused with a status block: `status`, and the offending `value`."""
+
+    def __init__(self, status: Status, value: int):
+        super().__init__(status.name, value)
+        self.status = status
+        self.value = value
 
 
 def require(condition: object, message: str) -> None:

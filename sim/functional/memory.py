@@ -1,13 +1,16 @@
 """The global buffer: one storage, seen as activation lanes and as psum slots."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.commands import ADDRESS
+from hw.arch.commands import ADDRESS, Opcode, Status
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from hw.arch.program import Words
+from hw.arch.program.coding import unmask
 from hw.arch.program.layout import (
     Ints,
     from_link_words,
@@ -16,7 +19,7 @@ from hw.arch.program.layout import (
     psum_words,
 )
 from numerics.gemmlowp import wrap
-from sim.functional.errors import require
+from sim.functional.errors import CommandError, require
 
 _UNWRITTEN, _ACTIVATION, _PSUM = range(3)
 _MEANING = ("unwritten", "an activation", "a psum")
@@ -79,9 +82,14 @@ class BufferMemory:
         )
         self._kind[address] = _ACTIVATION
 
-    def load(self, address: Ints, payload: Words, channels: int) -> None:
-        """Write whole words out of link words; `channels` as in `REGION`."""
-        lanes = self.config.lanes
+    def load(self, address: Ints, payload: Words, region: Mapping[str, int]) -> None:
+        """Write whole words out of link words, or out of their code; `region`: fields of REGION.
+
+        Raises `CommandError` for a damaged code.
+        """
+        if region["coded"]:
+            payload = self._unmasked(payload, region["words"])
+        channels, lanes = region["channels"], self.config.lanes
         require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
         width = self.config.buffer.width // 8
         taken = channels * self.config.array.data_width // 8 or width
@@ -90,6 +98,12 @@ class BufferMemory:
         words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(-1, taken)
         self._bytes[address] = words
         self._kind[address] = _ACTIVATION
+
+    def _unmasked(self, code: Words, count: int) -> Words:
+        try:
+            return unmask(code, count, self.config.array.data_width)
+        except RowforgeError:
+            raise CommandError(Status.BAD_CODE, Opcode.LOAD) from None
 
     def read_bytes(self, address: Ints) -> NDArray[np.uint8]:
         """Whole words as bytes, which were written as activations are; addresses were checked."""

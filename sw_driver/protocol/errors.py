@@ -11,6 +11,7 @@ MEANINGS = {
     Status.BAD_CONFIGURATION: "the program was made for another configuration: hash",
     Status.WATCHDOG: "a stream was stuck and the watchdog ended the program: state",
     Status.BAD_FIELD: "a field of a command has a value without meaning:",
+    Status.BAD_CODE: "the code of a payload is damaged: command",
 }
 
 

@@ -186,11 +186,11 @@ class MappedConvolution:
             {
                 "tid": t,
                 "base": n * s.span + j * s.stride,
-                "psum": ((n * s.groups + t) * s.tiles + j) * self._window_beats(),
+                "psum": column * self._window_beats(),
                 "channel": t * s.segments * s.p,
                 "output": n * planes * s.E * s.F + j * s.F,
             }
-            for n, t, j in places
+            for column, (n, t, j) in enumerate(places)
         ]
         return {"groups": s.groups, "columns": entries}
 

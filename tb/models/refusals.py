@@ -16,10 +16,11 @@ from hw.arch.commands import (
     ResultBlock,
     Status,
 )
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
-from hw.arch.entries import PARAM, TABLE, short_params_words
+from hw.arch.entries import PARAM, short_params_words
 from hw.arch.patterns import row_pattern_words
+from hw.arch.program.coding import mask_code
 from tb.models.program import ALL, Phase
 from tb.models.streams import WordStream
 
@@ -85,8 +86,8 @@ def _checksum(config: Config) -> tuple[list[int], Status, int]:
 
 
 def _table_length(config: Config) -> tuple[list[int], Status, int]:
-    length = 2 * TABLE.words + 1
-    words = _command(Opcode.TABLE, INDEX, {"first": 0, "count": 2}, length=length)
+    length = 2 * PARAM.words + 1
+    words = _command(Opcode.PARAMS, INDEX, {"first": 0, "count": 2}, length=length)
     return words + [0] * length, Status.BAD_LENGTH, length
 
 
@@ -163,6 +164,52 @@ def _store_address(config: Config) -> tuple[list[int], Status, int]:
     return _command(Opcode.STORE, REGION, region), Status.BAD_ADDRESS, _behind(config)
 
 
+def _coded(config: Config, words: int, payload: list[int]) -> tuple[list[int], Status, int]:
+    """A LOAD of so many link words by this code, which is damaged."""
+    values = _region(words, run=words * LINK_WORD_BITS // config.buffer.width, coded=1)
+    command = _command(Opcode.LOAD, REGION, values, length=len(payload))
+    if not config.link.decodes:
+        return [*command, *payload], Status.BAD_FIELD, 1
+    if not payload:
+        return command, Status.BAD_LENGTH, 0
+    return [*command, *payload], Status.BAD_CODE, Opcode.LOAD
+
+
+def _code(config: Config, words: int) -> list[int]:
+    """A code that fills its link words: no element but the last may be left out."""
+    elements = np.ones(words * LINK_WORD_BITS // config.array.data_width, dtype=np.uint8)
+    elements[-1] = 0
+    kind = f"<u{config.array.data_width // 8}"
+    plain = np.frombuffer(elements.astype(kind).tobytes(), dtype="<u8")
+    return [int(word) for word in mask_code(plain, config.array.data_width)]
+
+
+def _damaged_code(config: Config) -> tuple[list[int], Status, int]:
+    code = _code(config, 9)
+    code[4] ^= 1 << 33
+    return _coded(config, 9, code)
+
+
+def _code_of_less(config: Config) -> tuple[list[int], Status, int]:
+    return _coded(config, 20, _code(config, 9))
+
+
+def _code_of_more(config: Config) -> tuple[list[int], Status, int]:
+    return _coded(config, 10, _code(config, 24))
+
+
+def _code_without_words(config: Config) -> tuple[list[int], Status, int]:
+    return _coded(config, 4, [])
+
+
+def _lone_check_word(config: Config) -> tuple[list[int], Status, int]:
+    return _coded(config, 4, [0])
+
+
+def _coded_store(config: Config) -> tuple[list[int], Status, int]:
+    return _command(Opcode.STORE, REGION, _region(coded=1)), Status.BAD_FIELD, 1
+
+
 def _vector_operation(config: Config) -> tuple[list[int], Status, int]:
     return _command(Opcode.VECTOR, VECTOR, {"op": 13}), Status.BAD_FIELD, 13
 
@@ -217,6 +264,12 @@ REFUSALS: dict[str, Refusal] = {
     "LOAD without its words": _silent_host,
     "LOAD without its descriptor": _half_descriptor,
     "CONV without its filters": _missing_filters,
+    "damaged code": _damaged_code,
+    "code that ends before its box": _code_of_less,
+    "code that goes on after its box": _code_of_more,
+    "code without words": _code_without_words,
+    "code of a check word alone": _lone_check_word,
+    "STORE of a code": _coded_store,
 }
 ANNOUNCED = "STORE out of range"
 """Its data block is under way when the box leaves the buffer; it is sent in full length."""

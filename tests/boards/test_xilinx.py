@@ -255,14 +255,33 @@ def test_two_multiplications_share_one_dsp(tmp_path):
     assert said[-1] == ""
 
 
+NEWER = {"buffer.filters", "control.access_counters", "link.coding"}
+"""Fields that the configuration got after the builds below were measured: their reports say nothing
+of them. A build that is measured again knows them, and this set must then be empty."""
+
+
+def check_configuration(report, config):
+    """The report is of this configuration, but for the fields that are newer than it."""
+    measured_fields, present = (
+        {
+            f"{section}.{name}": value
+            for section, values in fields.items()
+            for name, value in values.items()
+        }
+        for fields in (report["configuration"], config.as_dict(hardware=True))
+    )
+    assert set(present) - set(measured_fields) == NEWER
+    assert measured_fields == {name: present[name] for name in measured_fields}
+
+
 def test_the_chips_array_takes_84_dsp_blocks():
     report = measured("pynq-z2-eyeriss_v1_int8_x2")
-    assert report["configuration"] == preset("eyeriss_v1_int8_x2").as_dict(hardware=True)
+    check_configuration(report, preset("eyeriss_v1_int8_x2"))
     assert report["array"]["dsp"] <= 84
     assert report["available"]["lut"] == board("pynq-z2").budget.lut
 
 
 def test_the_boards_own_preset_fits_it():
     report = measured("pynq-z2")
-    assert report["configuration"] == preset(board("pynq-z2").preset).as_dict(hardware=True)
+    check_configuration(report, preset(board("pynq-z2").preset))
     assert all(report[name] <= most for name, most in report["available"].items())

@@ -10,7 +10,10 @@ from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import conv_layers
 from hw.arch.config import Config
 from hw.arch.config.file import render_toml
+from hw.arch.program import Load, Store
+from hw.arch.program.layout import box_words, link_words
 from rowforge import reproduction
+from rowforge.chip.coding import coded_share
 from rowforge.configs import preset
 from rowforge.reports.published import PUBLISHED
 from rowforge.running import targets
@@ -26,7 +29,7 @@ from tests.rowforge.support import FaultyLink, rowforge
 from tests.rowforge.test_estimate import EXTRA
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 
-OURS = {"ms", "published", "ratio"}
+OURS = {"ms", "published", "ratio", "link_bytes_coded", "link_bytes_run_length"}
 SMALL = LayerShape("conv3", 5, 16, 8, 3, 1, 1)
 TINY16 = {
     "array.rows": 4,
@@ -52,7 +55,7 @@ def test_the_report_has_the_contracts_keys_and_ours(alexnet):
     assert set(alexnet["total"]) == TOTAL_KEYS | EXTRA | OURS
     assert [layer["name"] for layer in alexnet["layers"]] == [f"conv{n}" for n in range(1, 6)]
     for layer in alexnet["layers"]:
-        assert set(layer) == LAYER_KEYS | EXTRA | OURS
+        assert set(layer) == LAYER_KEYS | EXTRA | OURS | {"zeros"}
         assert layer["cycles"] == layer["model_cycles"]
 
 
@@ -129,6 +132,59 @@ def test_the_table_is_the_report(capsys, alexnet):
 )
 def test_bad_use_is_one_sentence(capsys, arguments, words):
     rowforge(capsys, "reproduce", *arguments).assert_refused(*words)
+
+
+# ---- coded bytes --------------------------------------------------------------------------------
+
+
+def test_shares_of_zeros_are_the_published_ones():
+    table, shapes = PUBLISHED["alexnet"], conv_layers("alexnet")
+    works = [Workload(Config.of(TINY16), shape, 4) for shape in shapes]
+    found = [reproduction.shares_of_zeros(table, work, shapes) for work in works]
+    assert [share for share, _ in found] == [0.0001, 0.387, 0.725, 0.793, 0.776]
+    outputs = [0.387**0.5, 0.725**0.5, 0.793, 0.776, 0.776]
+    assert [share for _, share in found] == pytest.approx(outputs)
+
+
+def test_coded_bytes_are_those_of_the_data(monkeypatch):
+    shapes = (LayerShape("conv4", 9, 16, 16, 3, 1, 1), LayerShape("conv1", 9, 16, 16, 3, 1, 1))
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: shapes)
+    config = Config.of(TINY16)
+    report = reproduction.reproduce("alexnet", config)
+    for row, shape in zip(report["layers"], shapes, strict=True):
+        program = Workload(config, shape, 4).program
+        moved = {}
+        for step in program.steps:
+            if isinstance(step, Load | Store):
+                words = link_words(config, box_words(config, step.box))
+                moved[step.tensor] = moved.get(step.tensor, 0) + words
+        shares = (row["zeros"]["input"], row["zeros"]["output"])
+        tensors = (program.inputs[0], program.outputs[0])
+        raw = coded = runs = 0
+        for tensor, share in zip(tensors, shares, strict=True):
+            words = moved[tensor]
+            raw += words
+            coded += min(words, words * (1 + 16 * (1 - share)) / 16)
+            runs += min(words, words * coded_share(share))
+        plain = row["link_bytes"] - 8 * raw
+        assert row["link_bytes_coded"] == pytest.approx(plain + 8 * coded, rel=0.03)
+        assert row["link_bytes_run_length"] == pytest.approx(plain + 8 * runs, rel=0.03)
+    sparse, dense = report["layers"]
+    assert sparse["zeros"]["input"] == pytest.approx(0.793, abs=0.02)
+    assert sparse["zeros"]["output"] == pytest.approx(0.0001, abs=0.001)
+    assert dense["link_bytes_coded"] == dense["link_bytes_run_length"] == dense["link_bytes"]
+    assert sparse["link_bytes_coded"] < sparse["link_bytes_run_length"] < sparse["link_bytes"]
+    for key in ("link_bytes_coded", "link_bytes_run_length"):
+        assert report["total"][key] == sparse[key] + dense[key]
+
+
+def test_eight_bits_have_no_run_length_code(monkeypatch):
+    shape = LayerShape("conv4", 9, 16, 16, 3, 1, 1)
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
+    changes = {"array.data_width": 8, "array.psum_width": 32}
+    (row,) = reproduction.reproduce("alexnet", Config.of(TINY16 | changes))["layers"]
+    assert row["link_bytes_run_length"] is None
+    assert row["link_bytes_coded"] < row["link_bytes"]
 
 
 # ---- crops --------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from sim.cycles import predict
 from sim.cycles.library import model_library
 from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
 from sim.cycles.stream import commands
+from sim.functional import FunctionalAccelerator
+from sw_driver.runtime import Runtime
 from tests.campaigns.contract.compare import compiled
 from tests.campaigns.fuzz.cases import CASES, make_case
 
@@ -78,6 +80,31 @@ def test_filters_that_are_left_out_cost_the_same() -> None:
         len(s.words) for s in whole.steps if isinstance(s, Send)
     )
     assert predict(dry, dry=True) == predict(whole)
+
+
+@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("rate", [1, 0.2])
+def test_codes_are_as_long_as_the_executor_takes_them(width: int, rate: float) -> None:
+    """And none is sent where the values are unknown, have no zeros, or the hardware takes none."""
+    changes = {"array.data_width": width, "noc.filter": 64 // width, "link.coding": "mask"}
+    config = SMALL.with_values(changes)
+    program = layer_program("pw4", config)
+    (source,) = program.inputs
+    shape = program.tensors[source].shape
+    rng = np.random.default_rng(width)
+    values = rng.integers(-128, 128, shape).astype(program.tensors[source].dtype)
+    sparse = np.where(rng.random(shape) < 0.8, 3, values).astype(values.dtype)
+    raw = predict(program, rate=rate)
+    words = raw.layers[0]["link_in_words"]
+    for given, most in ((sparse, words), (values, words + 1)):
+        run = Runtime(FunctionalAccelerator(config), config).run(program, given)
+        found = predict(program, rate=rate, values={source: given})
+        assert found == predict(program, rate=rate, values={source: given}, skip=False)
+        assert found.layers[0]["link_in_words"] == run.counters[0]["link_in_words"] < most
+        assert (found == raw) == (given is values)
+    assert predict(program, rate=rate, values={source: sparse}).cycles < raw.cycles or rate == 1
+    plain = layer_program("pw4", config.with_values({"link.coding": "none"}))
+    assert predict(plain, rate=rate, values={source: sparse}) == raw
 
 
 def test_counters_that_follow_from_the_program() -> None:

@@ -136,7 +136,10 @@ def busy_start(config: Config, random: Random) -> list[int]:
 @pytest.mark.parametrize("width", [8, 16])
 def test_refusals(width, stall):
     """Every refusal, at rest and in the middle of work; the program after it runs."""
-    config = Config.of({**RECOVERY, "array.data_width": width, "noc.filter": 4})
+    coding = "mask" if stall else "none"
+    config = Config.of(
+        {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
+    )
     random = Random(f"{width} {stall}")
     phases = []
     for name in REFUSALS:
@@ -146,6 +149,19 @@ def test_refusals(width, stall):
         phases.append(refused(config, name, start))
         phases.append(program.random_layers(config, random, 1, largest=600, counters=False))
     run(config, phases, seed=width, stall=stall)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 16])
+def test_damaged_codes(width):
+    """Damaged codes, one after another, with stalls: each ends its own program alone."""
+    config = Config.of(
+        {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": "mask"}
+    )
+    start = commands.begin(config_hash(config))
+    names = [name for name in REFUSALS if "code" in name]
+    phases = [refused(config, name, start) for name in (*names, *reversed(names))]
+    run(config, phases, seed=width, stall=0.3)
 
 
 @pytest.mark.slow

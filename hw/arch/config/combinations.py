@@ -43,6 +43,11 @@ def _check_microcontroller(config: "Config") -> None:
                 f'{name} must be at most {most} with control.kind "microcontroller", '
                 f"not {config.value(name)}"
             )
+    if config.link.decodes:
+        raise RowforgeError(
+            f'link.coding must be "none" with control.kind "microcontroller", not '
+            f'"{config.link.coding}": firmware decodes nothing'
+        )
     if config.control.access_counters:
         raise RowforgeError(
             'control.access_counters must be false with control.kind "microcontroller", not true: '

@@ -141,6 +141,8 @@ void command(void) {
     }
     u32 load = opcode == OPCODE_LOAD;
     unpack(REGION_LAYOUT, s.words, &s.now.region, 1);
+    if (s.now.region.coded)
+        fail(STATUS_BAD_FIELD, 1);
     check_length(load ? s.now.region.words : 0);
     switch (opcode) {
     case OPCODE_LOAD:

@@ -18,6 +18,7 @@
 #include "psum_reader.h"
 #include "psum_writer.h"
 #include "sequencer.h"
+#include "unmasker.h"
 #include "vector.h"
 
 using CounterBlock = std::array<int64_t, kCounters>;
@@ -50,6 +51,7 @@ struct State {
     bool array_left = false, was_left = false, was_issue = false;
     bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
+    Unmasker unmasker;  // with `link.coding` only
     bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
     BoxStorer storer;
     PostProcessor post;
@@ -75,9 +77,11 @@ class Accelerator {
     int64_t cycles = 0;   // of the program
     int64_t stepped = 0;  // those that were simulated one by one
 
-    Accelerator(const Config& c, const uint64_t* words, int64_t total, std::vector<Gate> list, int rate)
+    Accelerator(const Config& c, const uint64_t* words, const uint8_t* counts, int64_t total,
+                std::vector<Gate> list, int rate)
         : config(c), gates(std::move(list)) {
         s.stream.words = words;
+        s.unmasker.counts = counts;
         s.link.total = total;
         s.link.parts = int(64 / c.link.width);
         s.link.rate = rate * s.link.parts;
@@ -122,7 +126,10 @@ class Accelerator {
             buffer.grant(true, buffer.psum_banks(config, pipeline
                                                              ? s.reader.reader.requests.front().address
                                                              : read.address));
-        const bool load_write = s.loader.write_valid(config, word && s.decoder.loads());
+        const bool decodes = s.unmasker.busy(), filling = s.loader.busy;
+        const bool load_word =
+            decodes ? s.unmasker.word_valid(filling) : word && s.decoder.loads();
+        const bool load_write = s.loader.write_valid(config, load_word);
         bool post_granted = false, load_granted = false;
         if (s.post.writes(config) && !s.load_waited)
             post_granted = buffer.grant(true, buffer.act_banks(config, s.post.target(config)));
@@ -186,14 +193,16 @@ class Accelerator {
         }
 
         // the decoder
+        const bool fills = s.loader.ready(config, load_granted);
+        const bool last_load = s.decoder.left == 1;
         const Decoder::Engine engine{walk_idle,
                                      s.sequencer.next.ready(),
                                      pipeline ? s.was_quiet : quiet,
-                                     s.loader.busy,
+                                     filling || decodes,
                                      s.storer.busy(),
                                      vector_busy,
                                      s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
-                                     s.loader.ready(config, load_granted),
+                                     decodes ? s.unmasker.ready(config, last_load) : fills,
                                      s.pending,
                                      config.control.access_counters ? kCounters : kCountersAlways};
         const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
@@ -223,7 +232,9 @@ class Accelerator {
         s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted;
-        s.loader.clock(config, act.load, load_granted, act.load_word);
+        s.unmasker.clock(config, act.load && region.coded, filling, act.load_word, last_load,
+                         decodes && load_word && fills);
+        s.loader.clock(config, act.load, load_granted, decodes ? load_word && fills : act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_delivered ? &pixel_beat : nullptr,
                       filter_delivered ? &filter_beat : nullptr, fed ? &fed_beat : nullptr, fed_column,

@@ -214,6 +214,7 @@ class SteadyState {
         state.counters = s_.counters;
         state.activity = s_.activity;
         state.loader = s_.loader;
+        state.unmasker = s_.unmasker;
         state.storer = s_.storer;
         state.vector = s_.vector;
         s_ = std::move(state);

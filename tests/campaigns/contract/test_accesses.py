@@ -1,5 +1,7 @@
 """Accesses that mapper, command stream, cycle model and RTL count: the same words."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from hw.arch.program import Program, Query
 from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
-from sw_driver.runtime import Runtime
+from sw_driver.runtime import RunOutcome, Runtime
 from tests.campaigns.contract.compare import compiled
 from tests.campaigns.fuzz.cases import CASES, make_case
 from tests.campaigns.fuzz.configs import configuration
@@ -55,9 +57,14 @@ GATED = (
 )
 
 
-def model_accesses(program: Program) -> dict[int, Accesses]:
-    """By layer, what the cycle model counts, as if no activation were zero."""
-    model = predict(program)
+def model_accesses(
+    program: Program, values: Mapping[int, np.ndarray] | None = None
+) -> dict[int, Accesses]:
+    """By layer, what the cycle model counts, as if no activation were zero at a PE.
+
+    values : of the tensors that are loaded, which a link with codes counts by their zeros
+    """
+    model = predict(program, values=values or {})
     return {
         layer: counted_accesses(program.config, {**counters, **model.accesses[layer]})
         for layer, counters in model.layers.items()
@@ -138,7 +145,7 @@ def test_the_mapper_counts_psums_and_filters_as_the_rtl_does(layer: str) -> None
     program = layer_program(CONFIGS["narrow"], LAYERS[layer])
     spec = program.tensors[program.inputs[0]]
     values = np.random.default_rng(2).integers(-9, 9, spec.shape).astype(spec.dtype)
-    check_mapping(program, rtl_counters(program, {spec.name: values}, 1)[0])
+    check_mapping(program, rtl_run(program, {spec.name: values}, 1).counters[0])
 
 
 @pytest.mark.slow
@@ -150,10 +157,11 @@ def test_model_and_rtl_count_the_same_accesses() -> None:
             program = compiled(case)
         except RowforgeError:
             continue
-        model = model_accesses(program)
+        run = rtl_run(program, case.inputs[0], index)
+        model = model_accesses(program, run.tensors)
         gates = program.config.pe.zero_gating
         gated = [Access(Level.SPAD, *kind) for kind in GATED] if gates else []
-        for number, counters in rtl_counters(program, case.inputs[0], index).items():
+        for number, counters in run.counters.items():
             rtl = counted_accesses(program.config, counters)
             assert rtl.total > 0
             for access, words in model[number].items():
@@ -188,11 +196,9 @@ def test_both_models_count_the_same_where_nothing_is_gated(macs: int, layer: str
         assert accesses.items() <= model.layers[number].items()
 
 
-def rtl_counters(
-    program: Program, inputs: dict[str, np.ndarray], seed: int
-) -> dict[int, dict[str, int]]:
+def rtl_run(program: Program, inputs: dict[str, np.ndarray], seed: int) -> RunOutcome:
     link = RtlLink(program.config, seed=seed, optimise=OPTIMISE)
     try:
-        return Runtime(link, program.config).run(program, inputs).counters
+        return Runtime(link, program.config).run(program, inputs)
     finally:
         link.close()

@@ -32,6 +32,7 @@ KINDS = (
     "link.width",
     "control.kind",
     "control.access_counters",
+    "link.coding",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
@@ -42,6 +43,7 @@ _LATER = ("control.pipeline", "control.map_bits", "control.kind")
 _LATEST = ("link.rate",)
 _NEWEST = ("control.access_counters",)
 _LAST = ("buffer.filters",)
+_FINAL = ("link.coding",)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -82,6 +84,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "control.kind": ("engines", "engines", "microcontroller", *("engines",) * 6),
     "link.rate": (1, 0.3, 1, 0.5, 0.125, 1, 0.9),
     "control.access_counters": (False, True, False),
+    "link.coding": ("mask", "none", "mask"),
     "control.watchdog": (1 << 18, 1 << 20),
 }
 
@@ -94,10 +97,10 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4, 5))
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4, 5, 6))
     source = {
         name: stream
-        for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST), added, strict=True)
+        for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST, _FINAL), added, strict=True)
         for name in names
     }
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
@@ -125,6 +128,7 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
     if v["control.kind"] == "microcontroller":
         v |= {name: min(v[name], most) for name, most in OF_MICROCONTROLLER.items()}
         v["control.access_counters"] = False
+        v["link.coding"] = "none"
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
     generous = rng.random(3) < (0.85, 0.85, 0.85)
     width, K = v["array.data_width"], v["pe.macs"]

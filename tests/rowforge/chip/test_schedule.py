@@ -8,11 +8,11 @@ import pytest
 from compiler.workloads.networks import conv_layers
 from hw.arch.accesses import Level, glb_bytes, link_bytes
 from hw.arch.energy import EnergyBill, bill, technology
-from rowforge.chip.coding import before_pooling, coded_bits, coded_share
+from rowforge.chip.coding import coded_bits, coded_share
 from rowforge.chip.mappings import CHIP_MAPPINGS, CONV3_AS_PRINTED
 from rowforge.chip.schedule import ChipLayer, chip_layers
 from rowforge.configs import preset
-from rowforge.reports.published import PUBLISHED
+from rowforge.reports.published import PUBLISHED, before_pooling
 
 LAYERS = {
     name: {

@@ -94,7 +94,9 @@ def test_what_the_program_has_not_written_is_refused() -> None:
     session.run(program, inputs)
     session.run(wrong, inputs)  # not seen: the words of the run before are still there
     executor = FunctionalAccelerator(CONFIG, program=wrong)
-    executor.state.memory.load(np.arange(100), np.zeros(100, dtype=np.uint64), 0)
+    executor.state.memory.load(
+        np.arange(100), np.zeros(100, dtype=np.uint64), {"coded": 0, "channels": 0}
+    )
     with pytest.raises(SemanticsError, match="never wrote it|holds nothing of this program"):
         Runtime(executor, CONFIG).run(wrong, inputs)
 

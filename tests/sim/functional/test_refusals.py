@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from hw.arch import commands
-from hw.arch.commands import Opcode, ResultBlock, Status, VectorOp
+from hw.arch.commands import Opcode, ResultBlock, Status, VectorOp, begin
 from hw.arch.config import Config
+from hw.arch.config.file import config_hash
 from hw.arch.program import layout
 from sim.functional import FunctionalAccelerator, SemanticsError
 from sw_driver.protocol.errors import LinkError
 from tb.models import streams
+from tb.models.refusals import REFUSALS
 from tb.models.streams import WordStream, run
 from tests.sim.mapping import CONFIG, OUTPUT_AT, convolution_stream, mapped, values
 
@@ -58,6 +60,19 @@ def test_offending_values():
     ):
         accelerator.send(stream.array())
         assert status(accelerator) == expected
+
+
+@pytest.mark.parametrize("coding", ["none", "mask"])
+@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("name", [name for name in REFUSALS if "code" in name])
+def test_damaged_codes(width, coding, name):
+    """The executor without time answers as the gateware must."""
+    config = Config.of({"array.data_width": width, "noc.filter": 4, "link.coding": coding})
+    accelerator = FunctionalAccelerator(config)
+    words, expected, value = REFUSALS[name](config)
+    for _ in range(2):
+        accelerator.send(np.array([*begin(config_hash(config)), *words], dtype=np.uint64))
+        assert status(accelerator) == (expected, value)
 
 
 def test_commands_that_are_not_built_are_unknown():

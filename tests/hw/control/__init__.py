@@ -1,0 +1,1 @@
+"""Tests of the control path of the gateware."""
