@@ -185,8 +185,8 @@ class FilterPlaces(Protocol):
         It is asked before the command is emitted, and may load the image then.
         """
 
-    def holds(self, image: FilterImage) -> bool:
-        """Whether an image has a place; loads nothing."""
+    def waits(self, image: FilterImage) -> bool:
+        """Whether an image is loaded when it is asked for; loads nothing."""
 
 
 def depends(loop: Loop) -> bool:

@@ -19,11 +19,7 @@ from compiler.nest.command import NestCommand
 from compiler.nest.command_filters import CommandFilters
 from compiler.nest.filters import FilterBank, filter_bank
 from compiler.nest.images import FilterImage
-from compiler.nest.patterns import (
-    NestOperands,
-    column_pattern,
-    row_patterns,
-)
+from compiler.nest.patterns import NestOperands, column_pattern, row_patterns
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts
 from compiler.stream.conv import Nest
@@ -31,6 +27,7 @@ from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, recorded, wrapped
 from compiler.stream.stream import StreamBuilder
+from compiler.stream.timeline import Work
 from hw.arch.commands import BASES, CONSTANTS
 from hw.arch.program.layout import psum_floor
 
@@ -38,7 +35,7 @@ from hw.arch.program.layout import psum_floor
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
     """Emits the CONV commands of every block; returns (first command of the layer, block) pairs.
 
-    Blocks whose filters are streamed go first: they hide what the others load.
+    Blocks that wait for filters to be loaded go last: the others hide that.
     """
     places = task.buffered
     lowerings = [
@@ -47,7 +44,7 @@ def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[
         for part in wave_parts(stream.config, plan.shape, block)
     ]
     if places is not None:
-        lowerings.sort(key=lambda each: any(places.holds(image) for image in each.images()))
+        lowerings.sort(key=lambda each: any(places.waits(image) for image in each.images()))
     emitted = []
     for lowering in lowerings:
         emitted.append((stream.conv_commands, lowering.block))
@@ -97,7 +94,7 @@ class Lowering:
             access, bases, read = self._access(), self._bases(item.moved), 0
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
-                placed = filters.placed(self._beats, self._cycles)
+                placed = filters.placed(self._beats, self._work.cycles)
                 place = self.task.buffered(placed.image) if placed is not None else None
                 if placed is not None and place is not None:
                     image = placed.image
@@ -109,21 +106,27 @@ class Lowering:
             bases["columns"] += self.stream.column_patterns(item.columns)
             tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
             tail += item.records
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access, read)
+            self.stream.conv(
+                Nest(item.constants, tail), item.length, filters.made, access, read, self._work
+            )
 
     def images(self) -> list[FilterImage]:
         """Of the commands that are sent filters and can take them from the buffer."""
         found = [
-            self._filters(item).placed(self._beats, self._cycles)
+            self._filters(item).placed(self._beats, self._work.cycles)
             for item in self.commands
             if item.length
         ]
         return [placed.image for placed in found if placed is not None]
 
     @property
-    def _cycles(self) -> int:
-        """Of a command, on average."""
-        return self.block.load.cycles // len(self.commands)
+    def _work(self) -> Work:
+        """Of a command, on average; each write is of a result of every unit."""
+        block = self.block
+        spans = (block.rows, block.columns, block.filters)
+        results = self.shape.N * prod(last - first for first, last in spans)
+        writes = results // self.config.post.units
+        return Work(self.block.load.cycles // len(self.commands), writes // len(self.commands))
 
     @cached_property
     def _beats(self) -> int:

@@ -34,8 +34,9 @@ from compiler.operators.operation import (
 )
 from compiler.operators.params import stage_output, stage_params
 from compiler.operators.weights import stored_weights
-from compiler.stream.stream import StreamBuilder, packed_params
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
+from compiler.stream.tables import packed_params
 from hw.arch.accesses import DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError

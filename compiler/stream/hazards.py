@@ -25,6 +25,11 @@ class BufferAccess:
         """What is read, filters included."""
         return self.reads + self.filters
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All buffer words that it uses."""
+        return self.all_reads + self.writes + self.psums
+
     def conflicts(self, later: "BufferAccess") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
         return (
@@ -70,6 +75,12 @@ class HazardTracker:
             tuple[BufferAccess, bool]
         ] = []  # with: no CONV after it has waited for it
         self._stores: list[BufferAccess] = []
+
+    @property
+    def unfinished(self) -> tuple[Span, ...]:
+        """Buffer words that such commands use."""
+        convs = (each for each, _ in self._convs)
+        return tuple(span for each in (*convs, *self._stores) for span in each.spans)
 
     def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""

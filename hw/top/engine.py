@@ -184,6 +184,7 @@ class Engine(Block):
         connect(m, p.storer.port, last)
         connect(m, p.post.writes, writes.first)
         connect(m, p.loader.write, writes.second)
+        m.d.comb += writes.patient.eq(self.control.region.patient)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
         asked = self._vector_requests(m, p)

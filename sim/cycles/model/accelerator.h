@@ -52,7 +52,7 @@ struct State {
     bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
     Unmasker unmasker;  // with `link.coding` only
-    bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
+    bool load_waited = false;  // its write was not granted: it goes next, unless patient (hw/glb/arbiter.py)
     BoxStorer storer;
     PostProcessor post;
     VectorEngine vector;
@@ -231,7 +231,7 @@ class Accelerator {
         s.was_issue = issue;
         s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
-        s.load_waited = load_write && !load_granted;
+        s.load_waited = load_write && !load_granted && !s.loader.walk.region.patient;
         s.unmasker.clock(config, act.load && region.coded, filling, act.load_word, last_load,
                          decodes && load_word && fills);
         s.loader.clock(config, act.load, load_granted, decodes ? load_word && fills : act.load_word);
