@@ -33,7 +33,7 @@ class NestCommand:
 
     def from_buffer(self, placed: PlacedFilters) -> "NestCommand":
         """The command that takes its filters from the buffer."""
-        fields = {"group_stride": placed.stride % (1 << ADDRESS), "unit_jump": placed.walk.jump}
+        fields = {**placed.layout.fields, "unit_jump": placed.walk.jump}
         records, _ = loop_records([placed.layout.stepped(loop) for loop in self.loops])
         walks = placed.walk.passes * (len(self.rows) // len(placed.walk.passes))
         return replace(

@@ -7,9 +7,17 @@ from math import prod
 
 from compiler.mapper.columns import ColumnWave
 from compiler.mapper.folding import RowPass, fold_run
-from compiler.mapper.space import ConvShape, MappedBlock, Run
+from compiler.mapper.space import ConvShape, FilterSpan, MappedBlock, Run
+from compiler.nest.cells import cell_layout
 from compiler.nest.filters import FilterBank, pass_filters
-from compiler.nest.images import FILTER_STEPS, FilterImage, UnitLayout, UnitWalk, depends
+from compiler.nest.images import (
+    FILTER_STEPS,
+    FilterImage,
+    FilterLayout,
+    UnitLayout,
+    UnitWalk,
+    depends,
+)
 from compiler.nest.task import ConvTask
 from compiler.stream.loops import Loop
 from compiler.stream.resident import NOTHING, Filters
@@ -25,15 +33,13 @@ class PlacedFilters:
     ----------
     image, layout, walk : what lies there, in which order, how row passes find theirs
     groups : `first_group` of the pattern of every wave
-    stride : `group_stride`
     start : words from the image to the filters of the first pass
     """
 
     image: FilterImage
-    layout: UnitLayout
+    layout: FilterLayout
     walk: UnitWalk
     groups: tuple[int, ...]
-    stride: int
     start: int
 
 
@@ -45,7 +51,7 @@ class CommandFilters:
     ----------
     waves : what the columns hold, see `WaveLoops`
     run, loops : of the command; moved : how far loops that are commands have come
-    bank : makes the filters of the block; a dry stream never asks for them
+    bank : makes the filters of the block, or of an image; a dry stream never asks for them
     """
 
     config: Config
@@ -56,7 +62,7 @@ class CommandFilters:
     run: Run
     moved: Mapping[str, int]
     loops: Sequence[Loop]
-    bank: Callable[[], FilterBank]
+    bank: Callable[[FilterSpan], FilterBank]
 
     def length(self, beats: int) -> int:
         """Link words of filters of all passes that are sent some; `beats`: of a PE in a pass."""
@@ -70,31 +76,35 @@ class CommandFilters:
         cycles : what the command takes
         """
         shape, block = self.shape, self.block
-        layout = UnitLayout.of(self.config, shape, block, beats)
+        config, filters = self.config, self.task.shared or block.filters
         unit_step, column_step = block.mapping.steps
-        walk = layout.walk(self._passes(), unit_step)
+        layout: FilterLayout | None = cell_layout(config, shape, block, filters)
+        walk = layout.walk(self._passes(), unit_step) if layout is not None else None
+        if layout is None or walk is None:
+            filters = block.filters
+            layout = UnitLayout.of(config, shape, block, beats)
+            walk = layout.walk(self._passes(), unit_step)
         if walk is None:
             return None
-        fold, config = block.mapping.fold, self.config
-        order = shape.C, shape.R, shape.S, shape.multiplier, block.mapping.p, fold.q, fold.span
+        found = layout
         image = FilterImage(
-            key=(self.task.key, block.filters, order, layout),
-            words=layout.units * layout.words,
-            links=layout.units * layout.links,
+            key=(self.task.key, filters, layout.key),
+            words=layout.words,
+            links=layout.links,
             sent=self.length(beats),
-            taken=self._times(self._tags()) * layout.links,
+            taken=self._times(self._tags()) * layout.unit_links,
             cycles=cycles,
-            filters=lambda: layout.packed(config, self.bank()),
+            filters=lambda: found.packed(config, self.bank(filters)),
         )
         start = {name: self.moved.get(name, 0) for name in FILTER_STEPS}
         start["group"] += self.run.first
+        start["band"] += (block.filters[0] - filters[0]) // block.mapping.p
         bands = layout.strides["band"] * column_step
         return PlacedFilters(
             image=image,
             layout=layout,
             walk=walk,
             groups=tuple(wave.first * bands for wave in self.waves),
-            stride=bands,
             start=layout.moved(start),
         )
 
@@ -126,7 +136,7 @@ class CommandFilters:
         counts = tuple(loop.count for loop in loops)
         if self.task.reuse:
             return Filters(counts, (False,) * len(counts), (NOTHING,))
-        passes, bank = self._passes(), self.bank()
+        passes, bank = self._passes(), self.bank(self.block.filters)
         start = {name: self.moved.get(name, 0) for name in FILTER_STEPS}
         start["group"] += self.run.first
         inner = [loop for loop in loops if depends(loop)]

@@ -1,5 +1,6 @@
 """Filters of CONV commands that lie in the global buffer: `UnitLayout`, `FilterImage`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -35,66 +36,50 @@ class UnitWalk:
     jump: int
 
 
-@dataclass(frozen=True)
-class UnitLayout:
+class FilterLayout(ABC):
     """How the filters of a block lie in the buffer, whatever passes take them.
 
-    A *unit* is what a PE holds in a pass; it begins with a new buffer word. Units lie in the order
-    in which passes walk the pairs: the filter rows and tap ranges that loops walk are outside the
-    channel groups, and those that patterns walk are inside.
-
-    Attributes
-    ----------
-    words : buffer words of a unit; links : words of the link that bring it
-    bands, groups, ranges, rows : filter groups of the block, channel groups, tap ranges, filter
-        rows
-    tap_loop, row_loop : as of the fold
+    A *unit* is what a PE holds in a pass.
     """
 
-    words: int
-    links: int
-    bands: int
-    groups: int
-    ranges: int
-    rows: int
-    tap_loop: bool
-    row_loop: bool
-
-    @classmethod
-    def of(cls, config: Config, shape: ConvShape, block: MappedBlock, beats: int) -> "UnitLayout":
-        """Of a block whose PEs are sent so many beats in a pass."""
-        mapping, (first, last) = block.mapping, block.filters
-        fold = mapping.fold
-        whole = max(config.buffer.width // LINK_WORD_BITS, 1)
-        links = ceil(filter_words(config, beats) / whole) * whole
-        return cls(
-            words=links * LINK_WORD_BITS // config.buffer.width,
-            links=links,
-            bands=ceil((last - first) / mapping.p),
-            groups=channel_groups(shape, fold.q),
-            ranges=tap_ranges(shape, fold.span),
-            rows=shape.R,
-            tap_loop=fold.tap_loop,
-            row_loop=fold.row_loop,
-        )
+    @property
+    @abstractmethod
+    def key(self) -> Hashable:
+        """Equal for layouts in which the same filters lie in the same way."""
 
     @property
-    def units(self) -> int:
-        """Units of the block."""
-        return self.bands * self.groups * self.ranges * self.rows
+    @abstractmethod
+    def words(self) -> int:
+        """Buffer words of the image."""
 
     @property
+    @abstractmethod
+    def links(self) -> int:
+        """Words of the link that bring it."""
+
+    @property
+    @abstractmethod
+    def unit_links(self) -> int:
+        """Words of the link that a PE takes for a pass."""
+
+    @property
+    @abstractmethod
+    def step(self) -> int:
+        """Buffer words from a unit to the next."""
+
+    @property
+    @abstractmethod
     def strides(self) -> dict[str, int]:
         """Buffer words from filter group to filter group, and so on, by `FILTER_STEPS`."""
-        sizes = {"group": self.groups, "tap": self.ranges, "row": self.rows}
-        order = ["band"]
-        order += ["row"] * self.row_loop + ["tap"] * self.tap_loop + ["group"]
-        order += ["tap"] * (not self.tap_loop) + ["row"] * (not self.row_loop)
-        strides, inner = {}, self.words
-        for name in reversed(order):
-            strides[name] = inner
-            inner *= sizes.get(name, 1)
-        return strides
+
+    @property
+    @abstractmethod
+    def fields(self) -> dict[str, int]:
+        """`CONSTANTS` of commands that take their filters from here, but for those of a walk."""
+
+    @abstractmethod
+    def packed(self, config: Config, bank: FilterBank) -> Words:
+        """Link words of the image."""
 
     def moved(self, steps: Mapping[str, int]) -> int:
         """Buffer words that a pass's filters lie further for steps of these names."""
@@ -123,7 +108,7 @@ class UnitLayout:
                 self.moved({"band": um * unit_step, "group": group, "tap": tap, "row": row})
                 for um, group, tap, row in row_pass.filters
             ]
-            steps = np.diff(places) - self.words
+            steps = np.diff(places) - self.step
             turns = (np.flatnonzero(steps) + 1).tolist()
             periods = set(np.diff(turns).tolist())
             jumps = {int(step) for step in steps if step} | ({jump} if jump is not None else set())
@@ -140,14 +125,104 @@ class UnitLayout:
             found.append(fields)
         return UnitWalk(tuple(found), (jump or 0) % (1 << ADDRESS))
 
+
+@dataclass(frozen=True)
+class UnitLayout(FilterLayout):
+    """Filters as units, each of which begins with a new buffer word.
+
+    They lie in the order in which passes walk the pairs: the filter rows and tap ranges that loops
+    walk are outside the channel groups, and those that patterns walk are inside.
+
+    Attributes
+    ----------
+    each : buffer words of a unit; brought : words of the link that bring it
+    held : what a PE holds, (filters, channels, taps)
+    across : filter groups from column tag to column tag
+    bands, groups, ranges, rows : filter groups of the block, channel groups, tap ranges, filter
+        rows
+    tap_loop, row_loop : as of the fold
+    """
+
+    each: int
+    brought: int
+    held: tuple[int, int, int]
+    across: int
+    bands: int
+    groups: int
+    ranges: int
+    rows: int
+    tap_loop: bool
+    row_loop: bool
+
+    @classmethod
+    def of(cls, config: Config, shape: ConvShape, block: MappedBlock, beats: int) -> "UnitLayout":
+        """Of a block whose PEs are sent so many beats in a pass."""
+        mapping, (first, last) = block.mapping, block.filters
+        fold = mapping.fold
+        whole = max(config.buffer.width // LINK_WORD_BITS, 1)
+        links = ceil(filter_words(config, beats) / whole) * whole
+        return cls(
+            each=links * LINK_WORD_BITS // config.buffer.width,
+            brought=links,
+            held=(mapping.p, fold.q, fold.span),
+            across=mapping.steps[1],
+            bands=ceil((last - first) / mapping.p),
+            groups=channel_groups(shape, fold.q),
+            ranges=tap_ranges(shape, fold.span),
+            rows=shape.R,
+            tap_loop=fold.tap_loop,
+            row_loop=fold.row_loop,
+        )
+
+    @property
+    def key(self) -> Hashable:
+        order = self.bands, self.groups, self.ranges, self.rows, self.tap_loop, self.row_loop
+        return "units", self.held, self.unit_links, order
+
+    @property
+    def words(self) -> int:
+        return self.units * self.each
+
+    @property
+    def links(self) -> int:
+        return self.units * self.brought
+
+    @property
+    def unit_links(self) -> int:
+        return self.brought
+
+    @property
+    def step(self) -> int:
+        return self.each
+
+    @property
+    def fields(self) -> dict[str, int]:
+        return {"group_stride": self.strides["band"] * self.across % (1 << ADDRESS)}
+
+    @property
+    def units(self) -> int:
+        """Units of the block."""
+        return self.bands * self.groups * self.ranges * self.rows
+
+    @property
+    def strides(self) -> dict[str, int]:
+        sizes = {"group": self.groups, "tap": self.ranges, "row": self.rows}
+        order = ["band"]
+        order += ["row"] * self.row_loop + ["tap"] * self.tap_loop + ["group"]
+        order += ["tap"] * (not self.tap_loop) + ["row"] * (not self.row_loop)
+        strides, inner = {}, self.step
+        for name in reversed(order):
+            strides[name] = inner
+            inner *= sizes.get(name, 1)
+        return strides
+
     def packed(self, config: Config, bank: FilterBank) -> Words:
-        """Link words of all units of a block."""
         blocks = bank.words  # [band, group, row, range, word]
         outer = [2] * self.row_loop + [3] * self.tap_loop
         inner = [axis for axis in (3, 2) if axis not in outer]
         ordered = blocks.transpose(0, *outer, 1, *inner, 4).reshape(self.units, -1)
         padded = np.zeros(
-            (self.units, self.links * LINK_WORD_BITS // config.array.data_width), ordered.dtype
+            (self.units, self.unit_links * LINK_WORD_BITS // config.array.data_width), ordered.dtype
         )
         padded[:, : ordered.shape[1]] = ordered
         return to_link_words(padded)

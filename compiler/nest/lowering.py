@@ -14,7 +14,8 @@ from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
 from compiler.mapper.resources.work import filter_beats, multiply_steps
-from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
+from compiler.mapper.space import ConvShape, FilterSpan, MappedBlock, Plan, Run, tap_ranges
+from compiler.nest.cells import cell_filters_of
 from compiler.nest.command import NestCommand
 from compiler.nest.command_filters import CommandFilters
 from compiler.nest.filters import FilterBank, filter_bank
@@ -37,13 +38,8 @@ def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[
 
     Blocks that wait for filters to be loaded go last: the others hide that.
     """
-    places = task.buffered
-    lowerings = [
-        Lowering(stream, plan.shape, part, task)
-        for block in plan.blocks
-        for part in wave_parts(stream.config, plan.shape, block)
-    ]
-    if places is not None:
+    lowerings = list(_lowerings(stream, plan, task))
+    if (places := task.buffered) is not None:
         lowerings.sort(key=lambda each: any(places.waits(image) for image in each.images()))
     emitted = []
     for lowering in lowerings:
@@ -56,10 +52,15 @@ def nest_images(
     stream: StreamBuilder, plan: Plan, task: ConvTask
 ) -> Iterator[tuple[list[FilterImage], tuple[Span, ...]]]:
     """Of every block that `lower_nest` would emit: the images of its commands, where psums wait."""
+    for lowering in _lowerings(stream, plan, task):
+        yield lowering.images(), lowering.waiting
+
+
+def _lowerings(stream: StreamBuilder, plan: Plan, task: ConvTask) -> Iterator["Lowering"]:
     for block in plan.blocks:
         for part in wave_parts(stream.config, plan.shape, block):
-            lowering = Lowering(stream, plan.shape, part, task)
-            yield lowering.images(), lowering.waiting
+            shared = cell_filters_of(stream.config, plan, part)
+            yield Lowering(stream, plan.shape, part, replace(task, shared=shared))
 
 
 class Lowering:
@@ -72,20 +73,23 @@ class Lowering:
         self.config = stream.config
         self.mapping = block.mapping
         self.fold = block.mapping.fold
+        self._banks: dict[FilterSpan, FilterBank] = {}
         self.waves = wave_loops(self.config, shape, block)
 
-    @cached_property
-    def bank(self) -> FilterBank:
-        """The filters of the block."""
-        weights = self.task.weights[slice(*self.block.filters)]
-        return filter_bank(self.config, self.shape, self.mapping, weights, self.task.weight_zero)
+    def bank(self, filters: FilterSpan) -> FilterBank:
+        """The filters of the block, or of its image."""
+        if filters not in self._banks:
+            weights, zero = self.task.weights[slice(*filters)], self.task.weight_zero
+            bank = filter_bank(self.config, self.shape, self.mapping, weights, zero)
+            self._banks[filters] = bank
+        return self._banks[filters]
 
     def at(self, task: ConvTask) -> "Lowering":
         """The same block for operands that differ in their addresses, psums and values alone."""
         self.commands, self.waiting  # made here, once for all copies
         moved = copy(self)
         moved.task = task
-        moved.__dict__.pop("bank", None)
+        moved._banks = {}
         return moved
 
     def emit(self) -> None:
@@ -122,11 +126,10 @@ class Lowering:
     @property
     def _work(self) -> Work:
         """Of a command, on average; each write is of a result of every unit."""
-        block = self.block
+        block, count = self.block, len(self.commands)
         spans = (block.rows, block.columns, block.filters)
         results = self.shape.N * prod(last - first for first, last in spans)
-        writes = results // self.config.post.units
-        return Work(self.block.load.cycles // len(self.commands), writes // len(self.commands))
+        return Work(block.load.cycles // count, results // self.config.post.units // count)
 
     @cached_property
     def _beats(self) -> int:
@@ -393,5 +396,5 @@ class Lowering:
             run=item.run,
             moved=item.moved,
             loops=item.loops,
-            bank=lambda: self.bank,
+            bank=self.bank,
         )

@@ -60,6 +60,8 @@ class Wait:
 
 
 NO_WAIT = Wait()
+NEWEST = Wait(older=MOST_NEWER)
+"""Hardly costs a command time that follows a CONV: few more can be unfinished."""
 
 
 class HazardTracker:
@@ -76,11 +78,14 @@ class HazardTracker:
         ] = []  # with: no CONV after it has waited for it
         self._stores: list[BufferAccess] = []
 
-    @property
-    def unfinished(self) -> tuple[Span, ...]:
-        """Buffer words that such commands use."""
-        convs = (each for each, _ in self._convs)
-        return tuple(span for each in (*convs, *self._stores) for span in each.spans)
+    def used(self) -> dict[Wait, tuple[Span, ...]]:
+        """Buffer words that commands may still use when one begins, by how it waits."""
+        convs = [each for each, _ in self._convs]
+        unfinished = {NO_WAIT: convs, NEWEST: convs[-NEWEST.older :]}
+        return {
+            wait: tuple(span for each in (*those, *self._stores) for span in each.spans)
+            for wait, those in unfinished.items()
+        }
 
     def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""

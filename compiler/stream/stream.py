@@ -164,7 +164,7 @@ class StreamBuilder:
         self._words.append(conv)
         self._params.use()
         self._hazards.conv(access, synced=sync)
-        self.timeline.conv(conv, self._words, access, work, self._hazards.unfinished)
+        self.timeline.conv(conv, self._words, access, work, self._hazards.used())
         self.conv_commands += 1
 
     def load_filters(
@@ -181,17 +181,21 @@ class StreamBuilder:
         """
         words = length * LINK_WORD_BITS // self.config.buffer.width
         self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
-        access, wait = BufferAccess(writes=((address, address + words),)), NO_WAIT
+        access = BufferAccess(writes=((address, address + words),))
         if ahead is None:
             self._ask()
             wait = self._hazards.wait(access)
+            self._waited(wait)
+        else:
+            wait = ahead.wait
         parts: list[Words] = []
         taken = 0
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length
         for part in runs(self.config, address, length, patient=ahead is not None):
             size = part["words"]
-            header = self._header(Opcode.LOAD, REGION.pack(part), size, wait)
+            fields = REGION.pack(part)
+            header = command(Opcode.LOAD, fields, length=size, tag=self.layer, **wait.flags())
             self._count(len(header), hidden=ahead is not None)
             self._count(size, DataType.FILTER)
             parts += [np.array(header, dtype=np.uint64), payload[taken : taken + size]]

@@ -1,11 +1,11 @@
 """Where words can be brought into the buffer while the link would be idle: `Timeline`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from compiler.stream.conv import ConvCommand
-from compiler.stream.hazards import BufferAccess, Span
+from compiler.stream.hazards import BufferAccess, Span, Wait
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
 
@@ -32,7 +32,7 @@ class Event:
     command, parts : a CONV command, and the list of the stream where it stands
     work : of the array, for a CONV command
     brought : link words that follow the command, ahead of their use
-    open : buffer words that it and unfinished commands before it use
+    open : buffer words that it and commands before it may still use, by how one waits for those
     """
 
     spans: tuple[Span, ...] = ()
@@ -42,7 +42,7 @@ class Event:
     parts: list[Words | ConvCommand] = field(default_factory=list)
     work: Work = Work()
     brought: int = 0
-    open: tuple[Span, ...] = ()
+    open: Mapping[Wait, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Ahead:
     address : first buffer word
     span : all of them
     links : words of the link
-    after : the CONV command that they follow
+    after : the CONV command that they follow; wait : for commands before it
     waits : cycles by which link or array are later for it
     """
 
@@ -62,6 +62,7 @@ class Ahead:
     span: Span
     links: int
     after: Event
+    wait: Wait
     waits: int
 
 
@@ -94,14 +95,15 @@ class Timeline:
         parts: list[Words | ConvCommand],
         access: BufferAccess,
         work: Work,
-        unfinished: tuple[Span, ...],
+        used: Mapping[Wait, tuple[Span, ...]],
     ) -> None:
         """A CONV command has been appended to `parts`.
 
-        work : of the array; unfinished : buffer words that commands may still use
+        work : of the array; used : buffer words that commands may still use when one begins
+            that waits so
         """
         self._events.append(
-            Event(access.spans, command.length, False, command, parts, work, 0, unfinished)
+            Event(access.spans, command.length, False, command, parts, work, 0, used)
         )
         marks = [at for at, event in enumerate(self._events) if event.command is not None]
         if len(marks) > 2 * _REACH:
@@ -136,15 +138,17 @@ class Timeline:
         extra = [(other.after, other.links) for other in others]
         without = self._ends(extra)
         for event in reversed(self._events):
-            address = None
-            if event.command is not None:
-                address = first_gap(words, within, (*used, *event.open))
+            gaps = (
+                (wait, first_gap(words, within, (*used, *open_)))
+                for wait, open_ in event.open.items()
+            )
+            wait, address = next(((w, gap) for w, gap in gaps if gap is not None), (None, 0))
             used += event.spans
-            if address is None:
+            if wait is None:
                 continue
             waits = _later(self._ends([*extra, (event, links)]), without)
             if best is None or waits < best.waits:
-                best = Ahead(address, (address, address + words), links, event, waits)
+                best = Ahead(address, (address, address + words), links, event, wait, waits)
             if not waits:
                 break
         return best

@@ -177,6 +177,7 @@ CONSTANTS = Struct(
         Field("zero", 16, "ifmap zero point", signed=True),
         Field("signed", 1, "stored activations are signed"),
         Field("items", 8, "batch items side by side in the columns"),
+        Field("tap_stride", 9, "`cells`: words from tap to tap"),
         Field("item_tag", TAG, "column tags from item to item"),
         Field("item_stride", ADDRESS, "words from item to item of the ifmap"),
         Field("psum_beats", 8, "psum beats of a window"),
@@ -191,8 +192,13 @@ CONSTANTS = Struct(
         Field("resident", 1, "filters come from the weight memory"),
         Field("buffered", 1, "filters come from the global buffer"),
         Field("sync", 1, "the first pass reads ifmaps only when all earlier work is done"),
-        Field("group_stride", ADDRESS, "`buffered`: words from column tag to column tag"),
+        Field(
+            "group_stride",
+            ADDRESS,
+            "`buffered`: words from column tag to column tag; `cells`: from cell to cell",
+        ),
         Field("unit_jump", ADDRESS, "`buffered`: words added where a pattern's row tags turn"),
+        Field("cells", 1, "`buffered`: a PE's filters lie in cells, see `group_stride`"),
     ),
     "What is the same in all passes of a CONV command.",
 )

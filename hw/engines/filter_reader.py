@@ -1,6 +1,6 @@
 """The filter reader: the filters of a pass out of the global buffer, as words of the link."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import bits_for
@@ -31,14 +31,26 @@ def filter_walk(config: Config) -> data.StructLayout:
     Members
     -------
     first : where those of row tag 0 and column tag 0 begin
-    stride : from column tag to column tag of a row tag
+    stride : from column tag to column tag of a row tag; with `cells` from cell to cell
     jump : added before some row tags, each of which otherwise follows the one before
     turn : row tags before the first of these; 0: there is none
     period : from one of these to the next; 0: there is one at most
+    cells : they lie in cells, and row tags `channels` words apart
+    across : cells of a channel; channels : of a tap, in successive words; apart : from tap to tap
     """
     rows, reach = bits_for(config.array.rows), act_address_bits(config)
     return data.StructLayout(
-        {"first": reach, "stride": reach, "jump": reach, "turn": rows, "period": rows}
+        {
+            "first": reach,
+            "stride": reach,
+            "jump": reach,
+            "turn": rows,
+            "period": rows,
+            "cells": 1,
+            "across": 8,
+            "channels": 8,
+            "apart": reach,
+        }
     )
 
 
@@ -48,6 +60,11 @@ class FilterReader(Block):
     What a PE holds is a unit: its beats lie in the buffer as they would come on the link, and begin
     with a new buffer word. A buffer word of 128 bits holds two words of the link, the lower one
     first, of which a unit may need only one at its end; with 32 bits a word of the link takes two.
+    With `walk.cells` a unit is not in one piece: each buffer word is a *cell*, the weights of some
+    filters for one channel and tap. A unit takes tap by tap, channel by channel the cells of its
+    filters, and the next column tag has the cells after these. Buffer words have 64 bits then, or
+    128.
+
     Nothing is read for a pass that has not been sought, so no word can be older than the LOAD that
     filled it. Requests run ahead of the words taken: one a cycle at most, up to four under way, and
     none is lost between units. The first word comes three cycles after `seek` (with
@@ -131,21 +148,22 @@ class FilterReader(Block):
         walk, unit, group = self.walk, loops["beat"].last, loops["tid"]
         place = Signal.like(walk.first)  # the next word
         begun = Signal.like(place)  # where this unit begins
+        fires = requests.valid & requests.ready
+        onwards, beside = self._cells(m, place, fires, step & unit | self.seek)
         # Units of column tag 0 lie one after another but for jumps: the next row tag's is after it.
         after = Signal.like(place)
         past = Signal.like(place)
         following = Signal.like(place)
         left = Signal.like(walk.turn)  # row tags up to a jump; 0 has none ahead
-        fires = requests.valid & requests.ready
         m.d.comb += [
             requests.valid.eq(active & (part == 0)),
             requests.payload.address.eq(place),
             step.eq(active & ((part != 0) | (fires & (read == reads - 1)))),
-            past.eq(Mux(fires, place + 1, place)),
+            past.eq(Mux(walk.cells, begun + walk.channels, Mux(fires, place + 1, place))),
             following.eq(Mux(group.index == 0, past, after) + Mux(left == 1, walk.jump, 0)),
         ]
         with m.If(fires):
-            m.d.sync += [place.eq(place + 1), read.eq(Mux(read == reads - 1, 0, read + 1))]
+            m.d.sync += [place.eq(onwards), read.eq(Mux(read == reads - 1, 0, read + 1))]
         with m.If(step):
             m.d.sync += part.eq(Mux(unit | (part == beats - 1), 0, part + 1))
             with m.If(unit & (group.index == 0)):
@@ -157,7 +175,8 @@ class FilterReader(Block):
                     left.eq(Mux(left == 1, walk.period, left - 1)),
                 ]
             with m.Elif(unit):
-                m.d.sync += [place.eq(begun + walk.stride), begun.eq(begun + walk.stride)]
+                next_group = Mux(walk.cells, beside, begun + walk.stride)
+                m.d.sync += [place.eq(next_group), begun.eq(next_group)]
             with m.If(finished):
                 m.d.sync += active.eq(0)
         with m.If(self.seek):
@@ -167,6 +186,42 @@ class FilterReader(Block):
                 begun.eq(walk.first),
                 left.eq(walk.turn),
             ]
+
+    def _cells(self, m: Module, place: Signal, fires: Value, begins: Value) -> tuple[Value, Value]:
+        """(the word after `place` in a unit, where the unit of the next column tag begins).
+
+        The second one holds for cells, when the unit ends. `begins`: another unit is next.
+        """
+        walk = self.walk
+        if self.config.buffer.width < LINK_WORD_BITS:
+            return place + 1, place
+        cell, channel = Signal.like(walk.across), Signal.like(walk.channels)
+        # The first cell of this channel, and of this tap, as far as they lie before `place`.
+        line, tap = Signal.like(place), Signal.like(place)
+        channel_at, tap_at = Signal.like(place), Signal.like(place)
+        first = Signal(init=1)  # channel of the first tap
+        kept, beside, after = Signal.like(place), Signal.like(place), Signal.like(place)
+        last_cell, last_channel = Signal(), Signal()
+        m.d.comb += [
+            channel_at.eq(Mux(cell == 0, place, line)),
+            tap_at.eq(Mux((cell == 0) & (channel == 0), place, tap)),
+            last_cell.eq(cell + 1 == walk.across),
+            last_channel.eq(channel + 1 == walk.channels),
+            after.eq(place + walk.stride),
+            beside.eq(Mux(first & fires, after, kept)),
+        ]
+        with m.If(fires):
+            m.d.sync += [line.eq(channel_at), tap.eq(tap_at), cell.eq(cell + 1)]
+            with m.If(first):
+                m.d.sync += kept.eq(after)
+            with m.If(last_cell):
+                m.d.sync += [cell.eq(0), channel.eq(channel + 1), first.eq(0)]
+                with m.If(last_channel):
+                    m.d.sync += channel.eq(0)
+        with m.If(begins):
+            m.d.sync += [cell.eq(0), channel.eq(0), first.eq(1)]
+        down = Mux(last_channel, tap_at + walk.apart, channel_at + 1)
+        return Mux(walk.cells, Mux(last_cell, down, after), place + 1), beside
 
     def _answer(self, m: Module, answers: stream.Interface) -> None:
         """Words of the link from words of the buffer."""

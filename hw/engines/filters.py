@@ -3,9 +3,11 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hw.arch.commands import BASES
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.program.layout import cell_filters
 from hw.base.block import Block
 from hw.base.layouts import of_bank
 from hw.engines.filter_reader import filter_extent, filter_walk
@@ -119,6 +121,10 @@ class FilterEngine(Block):
             walk.jump.eq(table.constants.unit_jump),
             walk.turn.eq(table.turn),
             walk.period.eq(table.period),
+            walk.cells.eq(table.constants.cells),
+            walk.across.eq(table.constants.psums >> exact_log2(cell_filters(config))),
+            walk.channels.eq(table.constants.channels),
+            walk.apart.eq(table.constants.tap_stride),
             self.last.eq(loops["beat"].last),
             used.eq(finished | (part == per_word - 1) | (self.buffered & self.last)),
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),

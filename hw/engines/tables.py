@@ -26,6 +26,7 @@ _ACT_FIELDS = (
     "item_stride",
     "group_stride",
     "unit_jump",
+    "tap_stride",
 )
 
 

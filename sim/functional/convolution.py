@@ -6,12 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.commands import CHANNEL
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
-from hw.arch.program.layout import Ints, filter_words, psum_words, to_link_words
+from hw.arch.program.layout import Ints, cell_filters, filter_words, psum_words, to_link_words
 from numerics.gemmlowp import wrap
 from sim.functional.array import array_accesses, check_constants, compute
 from sim.functional.errors import place, require
-from sim.functional.filters import PassFilters, multiplier_results, unit_places, unit_words
+from sim.functional.filters import (
+    PassFilters,
+    multiplier_results,
+    unit_offsets,
+    unit_places,
+    unit_words,
+)
 from sim.functional.ifmaps import Windows, pass_windows
 from sim.functional.nest import ConvDescriptor, Pass, walk
 from sim.functional.patterns import Columns, Rows
@@ -142,13 +149,33 @@ def _check_source(state: State, constants: Mapping[str, int]) -> None:
         not (constants["resident"] and constants["buffered"]),
         "filters come both from the weight memory and from the global buffer",
     )
+    if constants["cells"]:
+        _check_cells(state.config, constants)
+
+
+def _check_cells(config: Config, constants: Mapping[str, int]) -> None:
+    """Whole buffer words hold the weights of a channel and a tap."""
+    require(
+        constants["buffered"] and not constants["diagonal"],
+        "cells are filters of a plain convolution in the global buffer",
+    )
+    each, psums = cell_filters(config), constants["psums"]
+    require(
+        config.buffer.width >= LINK_WORD_BITS and psums % each == 0,
+        f"psums ({psums}) must be a multiple of a cell's filters ({each}), buffer.width "
+        f"({config.buffer.width}) at least {LINK_WORD_BITS}",
+    )
+    require(
+        psums == constants["steps"] * config.pe.macs,
+        f"cells have no room for the padding of {psums} psums",
+    )
 
 
 def _buffer_words(state: State, constants: Mapping[str, int], each: Pass) -> Ints:
     """Addresses of the buffer words that hold the filters of a pass, one unit after another."""
     rows, columns = _patterns(state, each.bases)
     first = unit_places(state.config, constants, each.bases, rows, columns)
-    words = first[..., None] + np.arange(unit_words(state.config, constants))
+    words = first[..., None] + unit_offsets(state.config, constants)
     return state.memory.activation_address(words.reshape(-1))
 
 

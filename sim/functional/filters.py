@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hw.arch.commands import ADDRESS
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
-from hw.arch.program.layout import Ints, filter_words, unpack_filters
+from hw.arch.program.layout import Ints, cell_filters, filter_words, unpack_filters
 from sim.functional.errors import require
 from sim.functional.patterns import Columns, Rows
 
@@ -64,9 +64,22 @@ def _place(
 
 def unit_words(config: Config, constants: Mapping[str, int]) -> int:
     """Buffer words that hold what a PE is sent for a pass."""
+    if constants["cells"]:
+        return constants["psums"] // cell_filters(config) * constants["taps"]
     link = filter_words(config, constants["filter_beats"])
     whole = max(config.buffer.width // LINK_WORD_BITS, 1)
     return -(-link // whole) * whole * LINK_WORD_BITS // config.buffer.width
+
+
+def unit_offsets(config: Config, constants: Mapping[str, int]) -> Ints:
+    """Where the buffer words of a unit lie, from its first one on, in the order of its beats."""
+    if not constants["cells"]:
+        return np.arange(unit_words(config, constants))
+    channels = constants["channels"]
+    taps = np.arange(constants["taps"] // channels) * constants["tap_stride"]
+    cells = np.arange(constants["psums"] // cell_filters(config)) * constants["group_stride"]
+    offsets: Ints = taps[:, None, None] + np.arange(channels)[:, None] + cells
+    return offsets.reshape(-1)
 
 
 def unit_places(
@@ -81,12 +94,16 @@ def unit_places(
     Shape (filter row tag, filter column tag), buffer words, which wrap as addresses do.
     """
     tags = np.arange(rows.filters)
+    step, stride = unit_words(config, constants), constants["group_stride"]
+    if constants["cells"]:
+        step = constants["channels"]
+        stride *= constants["psums"] // cell_filters(config)
     jumps = np.zeros(rows.filters, dtype=np.int64)
     if rows.turn:
         jumps[rows.turn :: rows.period or rows.filters] = constants["unit_jump"]
     begin = bases["weights"] + rows.first_unit + columns.first_group
-    first = begin + tags * unit_words(config, constants) + np.cumsum(jumps)
-    places: Ints = first[:, None] + np.arange(columns.groups) * constants["group_stride"]
+    first = begin + tags * step + np.cumsum(jumps)
+    places: Ints = first[:, None] + np.arange(columns.groups) * stride
     return places % (1 << ADDRESS)
 
 

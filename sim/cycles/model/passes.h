@@ -149,18 +149,25 @@ class PassFacts {
         const int64_t bits =
             config_.noc.filter * config_.array.data_width * t_.constants.filter_beats;
         const int64_t least = std::max<int64_t>(64, config_.buffer.width);
-        const int64_t unit = (bits + least - 1) / least * (least / config_.buffer.width);
+        int64_t unit = (bits + least - 1) / least * (least / config_.buffer.width);
+        int64_t step = unit, stride = t_.constants.group_stride;
+        if (t_.constants.cells) {
+            const Constants& c = t_.constants;
+            step = c.channels;
+            unit = (cells(config_, c) - 1) * stride + c.channels + (c.taps / c.channels - 1) * c.tap_stride;
+            stride *= cells(config_, c);
+        }
         const int64_t first = origin(t_.filters());
         Span span{first, first};
         int64_t at = first, left = t_.rows->head.turn;
-        for (int i = 0; i < t_.rows->head.filters; ++i, at += unit, --left) {
+        for (int i = 0; i < t_.rows->head.filters; ++i, at += step, --left) {
             if (i && left == 0) {
                 at += Span::signed_address(t_.constants.unit_jump);
                 left = t_.rows->head.period;
             }
             span.include({at, at + unit - 1});
         }
-        span.steps(t_.columns->head.groups - 1, t_.constants.group_stride);
+        span.steps(t_.columns->head.groups - 1, stride);
         return span;
     }
     Span writes() const {

@@ -111,6 +111,11 @@ struct PassTable {
     }
 };
 
+// Cells of a channel and a tap in the filters of a PE.
+inline int cells(const Config& config, const Constants& c) {
+    return int(c.psums / (config.buffer.width / config.array.data_width));
+}
+
 // Passes are numbered modulo 4; the table of a pass is chosen by the number's lowest bit.
 using Tables = std::array<PassTable, 2>;
 inline const PassTable& table_behind(const Tables& tables, int done) {

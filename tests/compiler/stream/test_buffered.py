@@ -8,6 +8,7 @@ import pytest
 from compiler.mapper.columns import column_waves
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Run
+from compiler.nest.cells import cell_layout
 from compiler.nest.filters import filter_bank, pass_filters
 from compiler.nest.images import UnitLayout
 from compiler.stream.hazards import BufferAccess, HazardTracker, Wait
@@ -16,7 +17,7 @@ from hw.arch.accesses import Access, DataType, Direction, Level
 from hw.arch.commands import REGION, Opcode
 from hw.arch.config import Config
 from sim.cycles.stream import commands
-from sim.functional.filters import unit_places
+from sim.functional.filters import unit_offsets, unit_places
 from sim.functional.patterns import Columns, Rows
 
 _NO_ROWS: dict[str, Any] = {"rows": {}, "slots": {}, "segments": {}, "tails": np.zeros(0, int)}
@@ -53,13 +54,14 @@ def test_passes_find_every_unit_in_the_image(
     bank = filter_bank(config, shape, block.mapping, weights, 0)
     layout = UnitLayout.of(config, shape, block, bank.beats)
     image = layout.packed(config, bank).tobytes()
-    assert len(image) * 8 == layout.units * layout.words * width
+    assert len(image) * 8 == layout.words * width
     walk = layout.walk(passes, block.mapping.steps[0])
     assert walk is not None
     constants = {
         "filter_beats": bank.beats,
         "unit_jump": walk.jump,
-        "group_stride": layout.strides["band"],
+        "cells": 0,
+        **layout.fields,
     }
     origin = {"group": 0, "tap": int(tap_loop), "row": int(row_loop)}
     bases = {"weights": 300 + layout.moved(origin)}
@@ -72,6 +74,54 @@ def test_passes_find_every_unit_in_the_image(
         found = [image[(at - 300) * width // 8 :][:size] for at in places.reshape(-1).tolist()]
         sent = pass_filters(config, bank, block.mapping, row_pass, wave, 0, tuple(origin.values()))
         assert sent.tobytes().startswith(b"".join(found))
+
+
+def test_blocks_of_other_shares_of_the_filters_find_them_in_one_image() -> None:
+    """By the addresses that the functional model reads, what `pass_filters` sends."""
+    config = Config.of({"noc.ifmap": 4, "array.rows": 7})
+    shape = ConvShape(N=1, M=48, C=8, E=8, F=4, R=3, S=3)
+    weights = np.random.default_rng(4).integers(-99, 99, (48, 3, 3, 8)).astype(np.int8)
+    images, keys = set(), set()
+    for p, span, ue, filters in ((8, 3, 1, (0, 48)), (16, 1, 3, (0, 48)), (8, 1, 1, (16, 40))):
+        fold = Fold(q=4, span=span, ue=ue, um=1, runs=(Run(first=0, groups=2),))
+        mapping = Mapping(fold=fold, p=p, ce=1, cm=3, cn=1, windows=4)
+        block = MappedBlock(mapping=mapping, rows=(0, 8), columns=(0, 4), filters=filters)
+        layout = cell_layout(config, shape, block, (0, 48))
+        assert layout is not None
+        keys.add(layout.key)
+        image = layout.packed(config, filter_bank(config, shape, mapping, weights, 0)).tobytes()
+        images.add(image)
+        assert len(image) == 8 * layout.words == 48 * 9 * 8
+        passes = fold_run(shape, fold, fold.runs[0], config.array.rows)
+        walk = layout.walk(passes, mapping.steps[0])
+        assert walk is not None
+        bank = filter_bank(config, shape, mapping, weights[slice(*filters)], 0)
+        (wave,) = column_waves(mapping, 3)
+        constants = {
+            "filter_beats": bank.beats,
+            "unit_jump": walk.jump,
+            "psums": p,
+            "channels": 4,
+            "taps": 4 * span,
+            **layout.fields,
+        }
+        bases = {"weights": filters[0] // p * layout.strides["band"]}
+        columns = Columns(groups=wave.groups, first_group=0, count=3, columns={})
+        for row_pass, fields in zip(passes, walk.passes, strict=True):
+            tags = Rows(filters=len(row_pass.filters), **fields, **_NO_ROWS)
+            first = unit_places(config, constants, bases, tags, columns)
+            places = first[..., None] + unit_offsets(config, constants)
+            found = [image[8 * at :][:8] for at in places.reshape(-1).tolist()]
+            sent = pass_filters(config, bank, mapping, row_pass, wave, 0, (0, 0, 0))
+            assert sent.tobytes() == b"".join(found)
+    assert len(images) == len(keys) == 1
+
+
+def test_filters_that_fill_no_cells_lie_in_units() -> None:
+    config = Config.of({"noc.ifmap": 4})
+    fold = Fold(q=2, span=3, runs=(Run(first=0, groups=4),))
+    shape, block, _ = _passes(fold, config.array.rows, 4)
+    assert cell_layout(config, shape, block, block.filters) is None
 
 
 def test_units_along_rows_and_filters_at_once_are_streamed() -> None:
