@@ -10,7 +10,7 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
 
 _REACH = 24  # CONV commands that words are brought ahead of at most
-_LEAD = 256  # cycles that the link is to be ahead of the array after all, for tables
+_LEAD = 256  # least cycles that the link is to be ahead of the array after all, for tables
 
 
 class Work(NamedTuple):
@@ -146,7 +146,7 @@ class Timeline:
             used += event.spans
             if wait is None:
                 continue
-            waits = _later(self._ends([*extra, (event, links)]), without)
+            waits = self._later(self._ends([*extra, (event, links)]), without)
             if best is None or waits < best.waits:
                 best = Ahead(address, (address, address + words), links, event, wait, waits)
             if not waits:
@@ -160,6 +160,15 @@ class Timeline:
         event.parts[at:at] = parts
         event.brought += ahead.links
         self._events.insert(1 + self._events.index(event), Event((ahead.span,)))
+
+    def _later(self, after: tuple[int, int], before: tuple[int, int]) -> int:
+        """Cycles by which the array is later, and those that the link's lead misses.
+
+        The lead fills the filters' queue before the next command.
+        """
+        link, array = after
+        lead = max(_LEAD, self._queue)
+        return max(0, array - before[1]) + max(0, link - max(before[0], array - lead))
 
     def _ends(self, extra: Sequence[tuple[Event, int]]) -> tuple[int, int]:
         """Cycles until the link and the array are done; `extra`: words brought after events."""
@@ -199,9 +208,3 @@ def _written(words: int, rest: int, work: Work) -> int:
     if words < free:
         return words * rest // free
     return words + rest - free
-
-
-def _later(after: tuple[int, int], before: tuple[int, int]) -> int:
-    """Cycles by which the array is later, and those that the link's lead misses."""
-    link, array = after
-    return max(0, array - before[1]) + max(0, link - max(before[0], array - _LEAD))
