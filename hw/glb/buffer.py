@@ -43,8 +43,8 @@ class GlobalBuffer(Block):
         Reads of psum beats.
     act_read : in, read_port(config.buffer.width)
         Reads of buffer words.
-    filter_read : in, read_port(config.buffer.width)
-        Reads of buffer words that hold filters; with `buffer.filters` only.
+    filter_read : in, read_port(config.buffer.width), if config.buffer.filters
+        Reads of buffer words that hold filters.
     """
 
     def __init__(self, config: Config):
