@@ -10,6 +10,7 @@ from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.mapper.table import kind_of, table_of
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.program.layout import cell_filters
 
 OBJECTIVES = ("cycles", "traffic", "energy")
 
@@ -39,7 +40,27 @@ def search(
             break
     if best is None:
         raise RowforgeError(refusal(config, shape))
-    return best
+    return best if quick else _shared(config, best, psum_beats, aim)
+
+
+def _shared(config: Config, plan: Plan, psum_beats: int, aim: str) -> Plan:
+    """A plan all of whose blocks can take their filters from one image, if it is no worse.
+
+    Blocks that hold other numbers of filters in a PE can do so if these are whole cells. The search
+    for covers is no exhaustive one: a plan found so may even be better.
+    """
+    shape, buffer = plan.shape, config.buffer
+    held = {(b.mapping.p, b.mapping.fold.q, b.mapping.fold.span) for b in plan.blocks}
+    each = cell_filters(config)
+    if not buffer.filters or buffer.weight_memory or shape.multiplier or len(held) == 1:
+        return plan
+    if all(p % each == 0 for p, _, _ in held):
+        return plan
+    windows = max(block.mapping.windows for block in plan.blocks)
+    other, _ = _plan(config, shape, psum_beats, aim, windows, each)
+    if other is None or plan_objective(aim, config, other) > plan_objective(aim, config, plan):
+        return plan
+    return other
 
 
 @lru_cache(maxsize=8192)
@@ -56,9 +77,12 @@ def _window_choices(F: int) -> list[int]:
 
 
 def _plan(
-    config: Config, shape: ConvShape, psum_beats: int, aim: str, windows: int
+    config: Config, shape: ConvShape, psum_beats: int, aim: str, windows: int, each: int = 1
 ) -> tuple[Plan | None, bool]:
-    """(the best plan with this F tile, some mapping was left out for want of psum space)."""
+    """(the best plan with this F tile, some mapping was left out for want of psum space).
+
+    each : PEs hold a multiple of so many filters
+    """
     blocks: list[MappedBlock] = []
     kind = kind_of(config, shape)
     crowded, begin = False, 0
@@ -68,7 +92,7 @@ def _plan(
         end = begin + (shape.F - begin) // size * size
         table = table_of(config, kind, size, aim)
         crowded = crowded or table.crowded(shape.E, shape.lanes, psum_beats)
-        cover = table.cover(psum_beats)
+        cover = table.cover(psum_beats, each)
         found = cover.best(shape.E, shape.lanes) if cover is not None else None
         if found is None:
             return None, crowded

@@ -8,8 +8,12 @@ have one channel group per task instead of one per pair.
 
 from dataclasses import dataclass, field
 from math import ceil
+from typing import TypeAlias
 
 from compiler.mapper.cost import Cost
+
+FilterSpan: TypeAlias = tuple[int, int]
+"""A half-open range of filters of a nest."""
 
 
 @dataclass(frozen=True, kw_only=True)

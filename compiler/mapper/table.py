@@ -105,7 +105,7 @@ class Table:
         grids = _grids_of(config, kind)
         self._folds, self._some = grids.folds, grids.some
         self._rows, self._filters = grids.rows, grids.filters
-        self._covers: dict[int, Cover] = {}
+        self._covers: dict[tuple[int, int], Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
         self._measured: list[tuple[_Linear, int]] = []  # what tiles with a negative index stand for
         if grids.waves is not None:
@@ -133,18 +133,27 @@ class Table:
         once = objective(self.aim, self.config, nothing, nothing, cost.filters)
         return np.asarray(each, dtype=np.float64), np.asarray(once, dtype=np.float64)
 
-    def cover(self, psum_beats: int) -> Cover | None:
-        """Covers with the mappings whose psums fit so many beats; None if there are none at all."""
+    def cover(self, psum_beats: int, each: int = 1) -> Cover | None:
+        """Covers with the mappings whose psums fit so many beats; None if there are none at all.
+
+        each : PEs hold a multiple of so many filters
+        """
         if not len(self._some):
             return None
-        if psum_beats not in self._covers:
-            self._covers[psum_beats] = Cover(
-                self._held(psum_beats).where(self._cost.psum_beats <= psum_beats),
+        if (psum_beats, each) not in self._covers:
+            self._covers[psum_beats, each] = Cover(
+                self._held(psum_beats).where(
+                    (self._cost.psum_beats <= psum_beats) & (self._some.p % each == 0)
+                ),
                 block_overhead(self.config),
                 self.unit,
-                lambda rows, filters: self._fitted(rows, filters, psum_beats),
+                lambda rows, filters: [
+                    tile
+                    for tile in self._fitted(rows, filters, psum_beats)
+                    if self._measured_tile(tile)[0].p % each == 0
+                ],
             )
-        return self._covers[psum_beats]
+        return self._covers[psum_beats, each]
 
     def _held(self, psum_beats: int) -> Tiles:
         """The tiles of a nest that may use so many beats."""

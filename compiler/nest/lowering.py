@@ -1,8 +1,8 @@
 """Lowers one convolution nest: a plan, its weights and two surfaces become CONV commands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from math import ceil, prod
@@ -14,35 +14,37 @@ from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
 from compiler.mapper.resources.work import filter_beats, multiply_steps
-from compiler.mapper.space import ConvShape, MappedBlock, Plan, Run, tap_ranges
+from compiler.mapper.space import ConvShape, FilterSpan, MappedBlock, Plan, Run, tap_ranges
+from compiler.nest.cells import cell_filters_of
+from compiler.nest.command import NestCommand
 from compiler.nest.command_filters import CommandFilters
 from compiler.nest.filters import FilterBank, filter_bank
-from compiler.nest.images import FilterImage, depends
-from compiler.nest.patterns import (
-    NestOperands,
-    column_pattern,
-    row_patterns,
-)
+from compiler.nest.images import FilterImage
+from compiler.nest.patterns import NestOperands, column_pattern, row_patterns
 from compiler.nest.task import ConvTask
 from compiler.nest.waves import loop_order, wave_loops, wave_parts
 from compiler.stream.conv import Nest
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess, Span
 from compiler.stream.loops import Loop, loop_records, recorded, wrapped
-from compiler.stream.resident import from_memory
 from compiler.stream.stream import StreamBuilder
+from compiler.stream.timeline import Work
 from hw.arch.commands import BASES, CONSTANTS
-from hw.arch.program import Words
 from hw.arch.program.layout import psum_floor
 
 
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
-    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs."""
+    """Emits the CONV commands of every block; returns (first command of the layer, block) pairs.
+
+    Blocks that wait for filters to be loaded go last: the others hide that.
+    """
+    lowerings = list(_lowerings(stream, plan, task))
+    if (places := task.buffered) is not None:
+        lowerings.sort(key=lambda each: any(places.waits(image) for image in each.images()))
     emitted = []
-    for block in plan.blocks:
-        for part in wave_parts(stream.config, plan.shape, block):
-            emitted.append((stream.conv_commands, part))
-            Lowering(stream, plan.shape, part, task).emit()
+    for lowering in lowerings:
+        emitted.append((stream.conv_commands, lowering.block))
+        lowering.emit()
     return emitted
 
 
@@ -50,29 +52,15 @@ def nest_images(
     stream: StreamBuilder, plan: Plan, task: ConvTask
 ) -> Iterator[tuple[list[FilterImage], tuple[Span, ...]]]:
     """Of every block that `lower_nest` would emit: the images of its commands, where psums wait."""
+    for lowering in _lowerings(stream, plan, task):
+        yield lowering.images(), lowering.waiting
+
+
+def _lowerings(stream: StreamBuilder, plan: Plan, task: ConvTask) -> Iterator["Lowering"]:
     for block in plan.blocks:
         for part in wave_parts(stream.config, plan.shape, block):
-            lowering = Lowering(stream, plan.shape, part, task)
-            yield lowering.images(), lowering.waiting
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Command:
-    """What a CONV command of a block holds wherever its operands lie.
-
-    constants, records : packed, `sync` left open; rows, columns : patterns
-    moved : how far the loops that are commands have come; loops : those of the nest
-    length : words of filters
-    """
-
-    run: Run
-    constants: Words
-    records: Sequence[int]
-    rows: tuple[tuple[int, ...], ...]
-    columns: tuple[tuple[int, ...], ...]
-    moved: Mapping[str, int]
-    loops: list[Loop]
-    length: int
+            shared = cell_filters_of(stream.config, plan, part)
+            yield Lowering(stream, plan.shape, part, replace(task, shared=shared))
 
 
 class Lowering:
@@ -85,55 +73,70 @@ class Lowering:
         self.config = stream.config
         self.mapping = block.mapping
         self.fold = block.mapping.fold
+        self._banks: dict[FilterSpan, FilterBank] = {}
         self.waves = wave_loops(self.config, shape, block)
 
-    @cached_property
-    def bank(self) -> FilterBank:
-        """The filters of the block."""
-        weights = self.task.weights[slice(*self.block.filters)]
-        return filter_bank(self.config, self.shape, self.mapping, weights, self.task.weight_zero)
+    def bank(self, filters: FilterSpan) -> FilterBank:
+        """The filters of the block, or of its image."""
+        if filters not in self._banks:
+            weights, zero = self.task.weights[slice(*filters)], self.task.weight_zero
+            bank = filter_bank(self.config, self.shape, self.mapping, weights, zero)
+            self._banks[filters] = bank
+        return self._banks[filters]
 
     def at(self, task: ConvTask) -> "Lowering":
         """The same block for operands that differ in their addresses, psums and values alone."""
         self.commands, self.waiting  # made here, once for all copies
         moved = copy(self)
         moved.task = task
-        moved.__dict__.pop("bank", None)
+        moved._banks = {}
         return moved
 
     def emit(self) -> None:
         """All commands of the block."""
         for item in self.commands:
-            rows = self.stream.row_patterns(item.rows)
-            columns = self.stream.column_patterns(item.columns)
-            bases = self._bases(item.moved)
-            bases["rows"] = bases.get("rows", 0) + rows
-            bases["columns"] = bases.get("columns", 0) + columns
-            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
-            tail += item.records
-            access, read = self._access(), 0
+            access, bases, read = self._access(), self._bases(item.moved), 0
             filters = self._filters(item)
             if self.task.buffered is not None and item.length:
-                image = filters.image(self._beats)
-                place = self.task.buffered(image)
-                if place is not None:
-                    read = image.read
+                placed = filters.placed(self._beats, self._work.cycles)
+                place = self.task.buffered(placed.image) if placed is not None else None
+                if placed is not None and place is not None:
+                    image = placed.image
+                    read = image.taken
                     access = replace(access, filters=((place, place + image.words),))
-                    counts = [loop.count for loop in item.loops]
-                    changes = [depends(loop) for loop in item.loops]
-                    tail = from_memory(tail, counts, changes, place, image.stride)
-            self.stream.conv(Nest(item.constants, tail), item.length, filters.made, access, read)
+                    bases["weights"] = place + placed.start
+                    item = item.from_buffer(placed)
+            bases["rows"] += self.stream.row_patterns(item.rows)
+            bases["columns"] += self.stream.column_patterns(item.columns)
+            tail = BASES.pack(wrapped({k: v for k, v in bases.items() if k in BASES.offsets}))
+            tail += item.records
+            self.stream.conv(
+                Nest(item.constants, tail), item.length, filters.made, access, read, self._work
+            )
 
     def images(self) -> list[FilterImage]:
-        """Of the commands that are sent filters."""
-        return [self._filters(item).image(self._beats) for item in self.commands if item.length]
+        """Of the commands that are sent filters and can take them from the buffer."""
+        found = [
+            self._filters(item).placed(self._beats, self._work.cycles)
+            for item in self.commands
+            if item.length
+        ]
+        return [placed.image for placed in found if placed is not None]
+
+    @property
+    def _work(self) -> Work:
+        """Of a command, on average; each write is of a result of every unit."""
+        block, count = self.block, len(self.commands)
+        spans = (block.rows, block.columns, block.filters)
+        results = self.shape.N * prod(last - first for first, last in spans)
+        return Work(block.load.cycles // count, results // self.config.post.units // count)
 
     @cached_property
     def _beats(self) -> int:
         return int(self._constants()["filter_beats"])
 
     @cached_property
-    def commands(self) -> list[_Command]:
+    def commands(self) -> list[NestCommand]:
         """The commands but for their bases."""
         runs = self.fold.runs
         found = []
@@ -243,7 +246,7 @@ class Lowering:
         number: int,
         moved: Mapping[str, int],
         around: tuple[list[Loop], list[Loop]],
-    ) -> _Command:
+    ) -> NestCommand:
         """`moved`: how far loops that are commands have come; `around`: loops outside, inside."""
         task, runs = self.task, self.fold.runs
         accumulation, begin = self._portion(run)
@@ -262,7 +265,7 @@ class Lowering:
             "before": number < len(runs) - 1 or (held is not None and held.before),
         }
         check_counts(self.config, CONSTANTS, constants)
-        command = _Command(
+        command = NestCommand(
             run=run,
             constants=np.array(CONSTANTS.pack(constants), dtype=np.uint64),
             records=[word for record in records for word in record],
@@ -306,6 +309,8 @@ class Lowering:
             "output": output,
             "channel": task.channel + block.filters[0],
             "psum": task.psums.first if task.psums is not None else 0,
+            "rows": 0,
+            "columns": 0,
         }
         return {name: bases.get(name, 0) + moved.get(name, 0) for name in {**bases, **moved}}
 
@@ -380,7 +385,7 @@ class Lowering:
             (task.source.extent(config),), () if unfinished else written, self.waiting
         )
 
-    def _filters(self, item: "_Command") -> CommandFilters:
+    def _filters(self, item: NestCommand) -> CommandFilters:
         """The filters that the passes of a command are sent."""
         return CommandFilters(
             self.config,
@@ -391,5 +396,5 @@ class Lowering:
             run=item.run,
             moved=item.moved,
             loops=item.loops,
-            bank=lambda: self.bank,
+            bank=self.bank,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compiler.mapper.space import ConvShape, Fold, Run, tap_ranges
+from compiler.mapper.space import ConvShape, FilterSpan, Fold, Run, tap_ranges
 from compiler.nest.images import FilterPlaces
 from compiler.stream.hazards import Span
 from compiler.stream.surface import Surface
@@ -33,6 +33,7 @@ class ConvTask:
     portion : of the accumulation; None: all of it
     reuse, keep : the filters are those that the command before has left in the PEs; they stay there
     buffered : which commands take their filters from the global buffer, and where; None: none
+    shared : filters of an image in cells that serves several blocks, see `cell_filters_of`
     key : names the weights: equal for tasks of a layer that have equal ones
     """
 
@@ -57,6 +58,7 @@ class ConvTask:
     reuse: bool = False
     keep: bool = False
     buffered: FilterPlaces | None = None
+    shared: FilterSpan | None = None
     key: Hashable = None
 
 

@@ -35,8 +35,9 @@ from compiler.operators.operation import (
 )
 from compiler.operators.params import stage_output, stage_params
 from compiler.operators.weights import stored_weights
-from compiler.stream.stream import StreamBuilder, packed_params
+from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
+from compiler.stream.tables import packed_params
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words

@@ -25,6 +25,11 @@ class BufferAccess:
         """What is read, filters included."""
         return self.reads + self.filters
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All buffer words that it uses."""
+        return self.all_reads + self.writes + self.psums
+
     def conflicts(self, later: "BufferAccess") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
         return (
@@ -55,6 +60,8 @@ class Wait:
 
 
 NO_WAIT = Wait()
+NEWEST = Wait(older=MOST_NEWER)
+"""Hardly costs a command time that follows a CONV: few more can be unfinished."""
 
 
 class HazardTracker:
@@ -70,6 +77,15 @@ class HazardTracker:
             tuple[BufferAccess, bool]
         ] = []  # with: no CONV after it has waited for it
         self._stores: list[BufferAccess] = []
+
+    def used(self) -> dict[Wait, tuple[Span, ...]]:
+        """Buffer words that commands may still use when one begins, by how it waits."""
+        convs = [each for each, _ in self._convs]
+        unfinished = {NO_WAIT: convs, NEWEST: convs[-NEWEST.older :]}
+        return {
+            wait: tuple(span for each in (*those, *self._stores) for span in each.spans)
+            for wait, those in unfinished.items()
+        }
 
     def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""

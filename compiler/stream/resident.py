@@ -61,12 +61,7 @@ class Filters:
     @cached_property
     def image(self) -> Words:
         """What the weight memory holds: every block once, all as far apart as the longest is."""
-        return self.packed()
-
-    def packed(self, unit: int = 1) -> Words:
-        """The same, as far apart as the longest in whole units of so many words."""
-        stride = -(-self._stride // unit) * unit
-        image = np.zeros((len(self.blocks), stride), dtype=np.uint64)
+        image = np.zeros((len(self.blocks), self._stride), dtype=np.uint64)
         for row, block in zip(image, self.blocks, strict=True):
             row[: len(block)] = block
         return image.reshape(-1)
@@ -76,49 +71,33 @@ class Filters:
         return max(len(block) for block in self.blocks)
 
     def _steps(self, stride: int) -> list[int]:
-        return _steps(self.counts, self.depends, stride)
+        """What each loop adds to the place of the filters, seen from outside."""
+        steps, inner = [], stride
+        for count, depends in zip(reversed(self.counts), reversed(self.depends), strict=True):
+            steps.append(inner if depends else 0)
+            inner *= count if depends else 1
+        return steps[::-1]
 
     def descriptor(self, tail: Sequence[int], first: int) -> list[int]:
         """Bases and loops of the command with the filters at memory word `first`.
 
         tail : packed bases and loops of the command that streams them
         """
-        return from_memory(tail, self.counts, self.depends, first, self._stride)
-
-
-def from_memory(
-    tail: Sequence[int], counts: Sequence[int], depends: Sequence[bool], first: int, stride: int
-) -> list[int]:
-    """Bases and loops of a command that takes filters from a memory, word `first` and on.
-
-    tail : packed bases and loops of the command that streams them; counts, depends : of its loops,
-        see `Filters`
-    stride : words from the filters of a pass to those of the next
-    """
-    bases = BASES.unpack(list(tail[: BASES.words]))
-    result = BASES.pack({**bases, "weights": first})
-    steps = [0] * (LOOPS - len(counts)) + _steps(counts, depends, stride)
-    counts = [1] * (LOOPS - len(counts)) + list(counts)
-    for index in range(LOOPS):
-        begin = BASES.words + index * LOOP.words
-        loop = LOOP.unpack(list(tail[begin : begin + LOOP.words]))
-        assert loop["count"] == counts[index]
-        back = sum(
-            (count - 1) * step
-            for count, step in zip(counts[index + 1 :], steps[index + 1 :], strict=True)
-        )
-        moved = steps[index] - back if counts[index] > 1 else 0
-        result += LOOP.pack({**loop, **wrapped({"weights": moved})})
-    return result
-
-
-def _steps(counts: Sequence[int], depends: Sequence[bool], stride: int) -> list[int]:
-    """What each loop adds to the place of the filters, seen from outside."""
-    steps, inner = [], stride
-    for count, needed in zip(reversed(counts), reversed(depends), strict=True):
-        steps.append(inner if needed else 0)
-        inner *= count if needed else 1
-    return steps[::-1]
+        bases = BASES.unpack(list(tail[: BASES.words]))
+        result = BASES.pack({**bases, "weights": first})
+        steps = [0] * (LOOPS - len(self.counts)) + self._steps(self._stride)
+        counts = [1] * (LOOPS - len(self.counts)) + list(self.counts)
+        for index in range(LOOPS):
+            begin = BASES.words + index * LOOP.words
+            loop = LOOP.unpack(list(tail[begin : begin + LOOP.words]))
+            assert loop["count"] == counts[index]
+            back = sum(
+                (count - 1) * step
+                for count, step in zip(counts[index + 1 :], steps[index + 1 :], strict=True)
+            )
+            moved = steps[index] - back if counts[index] > 1 else 0
+            result += LOOP.pack({**loop, **wrapped({"weights": moved})})
+        return result
 
 
 @dataclass(frozen=True)

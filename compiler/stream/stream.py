@@ -9,8 +9,9 @@ import numpy as np
 from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
 from compiler.stream.resident import NOTHING, Filters, place_filters
-from compiler.stream.surface import Surface, movable
-from compiler.stream.tables import RoundRobin
+from compiler.stream.surface import Surface, movable, runs
+from compiler.stream.tables import RoundRobin, packed_params
+from compiler.stream.timeline import Ahead, Timeline, Work
 from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
@@ -25,12 +26,11 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
-from hw.arch.program.layout import box_words, pack_params, region, short_params
+from hw.arch.program.layout import box_words, region, short_params
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
-_MOST_RUN = next(item.high for item in REGION.fields if item.name == "run")
 _TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
 
 
@@ -46,13 +46,12 @@ class StreamBuilder:
     """Collects the steps of a program; every method appends what its name says.
 
     A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
-    of them in the weight memory.
-
-    Decides on its own what a command has to wait for and where table entries are reused.
-    `layer` is the index of the layer that the following commands belong to, `conv_commands` the
-    number of CONV commands it has so far. `computing` is set by whoever knows that the array has
-    work while the following words are moved. When it is finished, `memory` is what the weight
-    memory must hold, and `traffic` what every layer that has commands moves.
+    of them in the weight memory. Decides on its own what a command has to wait for and where table
+    entries are reused. `layer` is the index of the layer that the following commands belong to,
+    `conv_commands` the number of CONV commands it has so far. `computing` is set by whoever knows
+    that the array has work while the following words are moved; `timeline` knows where words can be
+    brought ahead. When it is finished, `memory` is what the weight memory must hold, and `traffic`
+    what every layer that has commands moves.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
@@ -72,6 +71,7 @@ class StreamBuilder:
         self._params = RoundRobin(config.post.channels // config.post.units)
         self._table = RoundRobin(1)
         self._hazards = HazardTracker()
+        self.timeline = Timeline(config)
         self._append(begin(config_hash(config)))
 
     # ---- tables -------------------------------------------------------------------------------
@@ -136,12 +136,13 @@ class StreamBuilder:
         length: int,
         filters: Callable[[], Filters],
         access: BufferAccess,
-        read: int = 0,
+        read: int,
+        work: Work,
     ) -> None:
-        """A CONV command with its filters, `length` words if they are streamed.
+        """A CONV command with its filters, `length` words of the link that its passes take.
 
         If `access` names buffer words of filters, they are there, and `nest` says where; the passes
-        read as much of them as `read` words of the link.
+        read as much of them as `read` words of the link. `work`: of the array.
         """
         self._ask()
         wait, sync = self._hazards.wait_conv(access)
@@ -152,61 +153,77 @@ class StreamBuilder:
             nest = nest.flagged("buffered")
             self._link.stay(self.layer, read)
             length = 0
-        self._words.append(
-            ConvCommand(
-                nest=nest.flagged("sync") if sync else nest,
-                filters=held,
-                length=length,
-                wait=wait,
-                layer=self.layer,
-                hidden=self.computing,
-            )
+        conv = ConvCommand(
+            nest=nest.flagged("sync") if sync else nest,
+            filters=held,
+            length=length,
+            wait=wait,
+            layer=self.layer,
+            hidden=self.computing,
         )
+        self._words.append(conv)
         self._params.use()
         self._hazards.conv(access, synced=sync)
+        self.timeline.conv(conv, self._words, access, work, self._hazards.used())
         self.conv_commands += 1
 
-    def load_filters(self, address: int, length: int, filters: Callable[[], Words]) -> None:
+    def load_filters(
+        self,
+        address: int,
+        length: int,
+        filters: Callable[[], Words],
+        ahead: Ahead | None = None,
+    ) -> None:
         """Brings filters into the buffer, from word `address` on: `length` words of the link.
 
         They are part of the program. `length` is that of whole buffer words; where a buffer word
-        has 128 bits it is even.
+        has 128 bits it is even. `ahead`: they follow an earlier command, found by `timeline`.
         """
-        self._ask()
         words = length * LINK_WORD_BITS // self.config.buffer.width
         self._link.at_buffer(self.layer, FILLED, words * self.config.lanes)
-        wait = self._hazards.wait(BufferAccess(writes=((address, address + words),)))
+        access = BufferAccess(writes=((address, address + words),))
+        if ahead is None:
+            self._ask()
+            wait = self._hazards.wait(access)
+            self._waited(wait)
+        else:
+            wait = ahead.wait
+        parts: list[Words] = []
+        taken = 0
         payload = NOTHING if self.dry else filters()
         assert self.dry or len(payload) == length
-        most = _MOST_RUN * self.config.buffer.width // LINK_WORD_BITS & ~1
-        for first in range(0, length, most):
-            part = min(most, length - first)
-            fields = {
-                "address": address + first * LINK_WORD_BITS // self.config.buffer.width,
-                "run": part * LINK_WORD_BITS // self.config.buffer.width,
-                **dict.fromkeys(("rows", "planes"), 1),
-                "words": part,
-            }
-            self._append(self._header(Opcode.LOAD, REGION.pack(fields), part, wait))
-            self._count(part, DataType.FILTER)
-            if not self.dry:
-                self._words.append(payload[first : first + part])
+        for part in runs(self.config, address, length, patient=ahead is not None):
+            size = part["words"]
+            fields = REGION.pack(part)
+            header = command(Opcode.LOAD, fields, length=size, tag=self.layer, **wait.flags())
+            self._count(len(header), hidden=ahead is not None)
+            self._count(size, DataType.FILTER)
+            parts += [np.array(header, dtype=np.uint64), payload[taken : taken + size]]
+            taken += size
             wait = NO_WAIT
+        if ahead is None:
+            self._words += parts
+            self.timeline.moved(length, access)
+        else:
+            self.timeline.bring(ahead, parts)
 
     def vector(self, fields: Mapping[str, int], access: BufferAccess) -> None:
         """A VECTOR command."""
         self._ask()
         self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
+        self.timeline.moved(0, access)
         self._computed()
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
         self._ask()
-        wait = self._hazards.wait(BufferAccess(writes=(surface.extent(self.config),)))
+        access = BufferAccess(writes=(surface.extent(self.config),))
+        wait = self._hazards.wait(access)
         for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
+            self.timeline.moved(length, access)
             self._at_buffer(LOADED, part, surface)
             self._flush()
             self._steps.append(Load(words, tensor, part, self.layer))
@@ -226,6 +243,7 @@ class StreamBuilder:
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
+        self.timeline.moved(0, access)
         self._hazards.store(access)
 
     def _move(self, opcode: Opcode, box: Box, surface: Surface, wait: Wait) -> tuple[Words, int]:
@@ -271,6 +289,7 @@ class StreamBuilder:
         """A step of the host, which waits for everything before it."""
         self._ask()
         self._flush()
+        self.timeline.clear()
         self._steps.append(replace(step, layer=self.layer))
 
     def finish(self, outputs: Sequence[int] = ()) -> tuple[Step, ...]:
@@ -333,6 +352,7 @@ class StreamBuilder:
         *,
         wait: Wait = NO_WAIT,
     ) -> None:
+        self.timeline.computed()  # tables wait for the walk, VECTOR for everything
         data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
         self._append(self._header(opcode, descriptor, len(payload), wait))
         self._append(payload, data)
@@ -354,11 +374,13 @@ class StreamBuilder:
         """Every CONV is done."""
         self._hazards.computed()
         self._params.idle()
+        self.timeline.computed()
 
     def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:
         if len(words):
             self._words.append(np.asarray(words, dtype=np.uint64))
             self._count(len(words), data)
+            self.timeline.moved(len(words))
 
     def _count(
         self,
@@ -367,18 +389,12 @@ class StreamBuilder:
         direction: Direction = Direction.READ,
         *,
         tensor: int = -1,
+        hidden: bool = False,
     ) -> None:
-        self._link.count(self.layer, words, data, direction, hidden=self.computing, tensor=tensor)
+        hidden = hidden or self.computing
+        self._link.count(self.layer, words, data, direction, hidden=hidden, tensor=tensor)
 
     def _flush(self) -> None:
         if self._words:
             self._steps.append(_Pending(self._words, self.layer))
             self._words = []
-
-
-def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:
-    """Parameters of some channels, filled up to whole rows; one addend may hold for all."""
-    given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
-    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
-    size = -(-len(columns[0]) // config.post.units) * config.post.units
-    return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))

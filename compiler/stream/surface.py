@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hw.arch.commands import REGION
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Box
 from hw.arch.program.layout import channel_blocks, channels_per_word
 
@@ -93,6 +93,24 @@ def surface_words(config: Config, shape: tuple[int, int, int, int], *, raw: bool
     """Buffer words of a dense surface."""
     items, height, width, channels = shape
     return items * height * width * channel_blocks(config, channels, raw=raw)
+
+
+def runs(config: Config, address: int, length: int, *, patient: bool) -> Iterator[dict[str, int]]:
+    """`REGION` of every LOAD that brings part of so many link words, from a buffer word on.
+
+    A part ends with a whole buffer word.
+    """
+    most = REGION.fields[[item.name for item in REGION.fields].index("run")].high
+    most = most * config.buffer.width // LINK_WORD_BITS & ~1
+    for first in range(0, length, most):
+        words = min(most, length - first)
+        yield {
+            "address": address + first * LINK_WORD_BITS // config.buffer.width,
+            "run": words * LINK_WORD_BITS // config.buffer.width,
+            **dict.fromkeys(("rows", "planes"), 1),
+            "words": words,
+            "patient": patient,
+        }
 
 
 def movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:

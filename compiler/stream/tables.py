@@ -1,6 +1,13 @@
 """Tables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
 
 from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from hw.arch.config import Config
+from hw.arch.program import Words
+from hw.arch.program.layout import pack_params
 
 
 class RoundRobin:
@@ -46,3 +53,11 @@ class RoundRobin:
         }
         self._held[key] = self._current = taken
         return taken.start, not self._busy.isdisjoint(taken)
+
+
+def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:
+    """Parameters of some channels, filled up to whole rows; one addend may hold for all."""
+    given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
+    columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
+    size = -(-len(columns[0]) // config.post.units) * config.post.units
+    return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))

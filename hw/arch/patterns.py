@@ -19,6 +19,9 @@ PATTERN = Struct(
         Field("slots", ID, "ifmap slots"),
         Field("segments", ID, "segments"),
         Field("filters", ID, "filter row tags in use"),
+        Field("first_unit", ADDRESS, "filters in the buffer: words added to the pass's address"),
+        Field("turn", ID, "row tags before the first that `unit_jump` precedes; 0: none has it"),
+        Field("period", ID, "row tags from such a one to the next; 0: there is one at most"),
     ),
     "First word of a row pattern; entries of rows (two a word), of slots and of segments follow.",
 )
@@ -74,6 +77,7 @@ COLUMNS = Struct(
         Field("columns", ID, "active columns, from column 0"),
         Field("groups", ID, "filter column tags in use"),
         Field("psum", ADDRESS, "psum beats from a column to the next one"),
+        Field("first_group", ADDRESS, "filters in the buffer: words added to the pass's address"),
     ),
     "First word of a column pattern; an entry for each active column follows.",
 )

@@ -3,12 +3,14 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hw.arch.commands import BASES
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.program.layout import cell_filters
 from hw.base.block import Block
 from hw.base.layouts import of_bank
-from hw.engines.filter_reader import filter_extent
+from hw.engines.filter_reader import filter_extent, filter_walk
 from hw.engines.nest import nest
 from hw.engines.tables import PassTable
 from hw.noc.tags import filter_bus
@@ -22,7 +24,8 @@ class FilterEngine(Block):
     The words come from one of three sources, which the command names: the command stream, the
     weight memory, or the global buffer. A memory is sought once a pass, before its first word.
 
-    One beat a cycle. A pass starts with a new 64-bit word; what is left of the old one is dropped.
+    One beat a cycle. A pass starts with a new 64-bit word, and in the buffer the filters of each PE
+    do; what is left of the old one is dropped.
     A pass that is not `fresh` is sent none and is done at once.
 
     Timing
@@ -54,11 +57,13 @@ class FilterEngine(Block):
     seek : out, 1
         The memory that is meant is to go on from `address`.
     address : out, BASES_WEIGHTS
-        A word of that memory.
+        A word of the weight memory.
     extent : out, filter_extent(config)
         How many filters the pass is sent.
+    walk : out, filter_walk(config)
+        Where they lie in the buffer.
     last : out, 1
-        The beat on offer, and so the word that is taken with it, is the pass's last.
+        The beat on offer, and so a word that is taken with it, is the last for its PEs.
     words : in, stream of LINK_WORD_BITS
         Filter words.
     beats : out, stream of filter_bus(config)
@@ -76,6 +81,7 @@ class FilterEngine(Block):
                 "seek": Out(1),
                 "address": Out(BASES_WEIGHTS),
                 "extent": Out(filter_extent(config)),
+                "walk": Out(filter_walk(config)),
                 "last": Out(1),
                 "words": In(stream.Signature(LINK_WORD_BITS)),
                 "beats": Out(stream.Signature(filter_bus(config))),
@@ -95,6 +101,8 @@ class FilterEngine(Block):
         per_word = LINK_WORD_BITS // beat_bits
         part = Signal(range(max(per_word, 2)))
         finished = loops["fid"].ends
+        used = Signal()  # with the beat on offer the word is
+        walk = self.walk
         payload = self.beats.payload
         issued, busy = Signal(), Signal()  # a pass is to be done, with filters of its own
         opened = Signal()  # the place in the memory has been sought
@@ -108,11 +116,21 @@ class FilterEngine(Block):
             extent.filters.eq(table.filters),
             extent.groups.eq(table.groups),
             extent.beats.eq(table.constants.filter_beats),
-            self.last.eq(finished),
+            walk.first.eq(table.bases.weights + table.first_unit + table.first_group),
+            walk.stride.eq(table.constants.group_stride),
+            walk.jump.eq(table.constants.unit_jump),
+            walk.turn.eq(table.turn),
+            walk.period.eq(table.period),
+            walk.cells.eq(table.constants.cells),
+            walk.across.eq(table.constants.psums >> exact_log2(cell_filters(config))),
+            walk.channels.eq(table.constants.channels),
+            walk.apart.eq(table.constants.tap_stride),
+            self.last.eq(loops["beat"].last),
+            used.eq(finished | (part == per_word - 1) | (self.buffered & self.last)),
             self.beats.valid.eq(self.words.valid & busy & ~self.seek),
             step.eq(self.beats.valid & self.beats.ready),
-            # What is left of a word after the pass's last beat is dropped with it.
-            self.words.ready.eq(step & (finished | (part == per_word - 1))),
+            # What is left of a word is dropped with it.
+            self.words.ready.eq(step & used),
             payload.row.eq(loops["fid"].index),
             payload.tag.eq(loops["tid"].index),
             payload.bank.eq(bank),
@@ -122,7 +140,7 @@ class FilterEngine(Block):
             ),
         ]
         with m.If(step):
-            m.d.sync += part.eq(Mux(finished | (part == per_word - 1), 0, part + 1))
+            m.d.sync += part.eq(Mux(used, 0, part + 1))
             with m.If(finished):
                 m.d.sync += [self.done.eq(self.done + 1), opened.eq(0)]
         with m.If(issued & ~table.fresh):

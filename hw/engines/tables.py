@@ -24,6 +24,9 @@ _ACT_FIELDS = (
     "plane",
     "plane_stride",
     "item_stride",
+    "group_stride",
+    "unit_jump",
+    "tap_stride",
 )
 
 
@@ -77,6 +80,8 @@ class PassTable(data.StructLayout):
                 "sync": 1,
                 "closing": 1,
                 **dict.fromkeys(("slots", "segments", "filters"), bits_for(config.array.rows)),
+                **dict.fromkeys(("turn", "period"), bits_for(config.array.rows)),
+                **dict.fromkeys(("first_unit", "first_group"), act_address_bits(config)),
                 **dict.fromkeys(("columns", "groups"), bits_for(config.array.cols)),
                 "rows": data.ArrayLayout(RowTable(config), config.array.rows),
                 "cols": data.ArrayLayout(ColumnTable(config), config.array.cols),

@@ -46,7 +46,9 @@ class ReadArbiter(Block):
 
 
 class WriteArbiter(Block):
-    """Two streams on one port: `first` goes first, but `second` never waits two cycles running.
+    """Two streams on one port: `first` goes first, but `second` waits at most one cycle for it.
+
+    If `second` is patient, it waits for as long as `first` has something.
 
     Combinational. Who goes never depends on `second.valid` of the same cycle: the path of `first`
     stays short.
@@ -70,19 +72,23 @@ class WriteArbiter(Block):
     first : in, stream of shape
         Has priority.
     second : in, stream of shape
-        Waits at most one cycle for `first`.
+        Waits at most one cycle for `first`, unless it is patient.
+    patient : in, 1
+        `second` waits for longer.
     port : out, stream of shape
         The buffer's port.
     """
 
     def __init__(self, shape):
         client = In(stream.Signature(shape))
-        super().__init__({"first": client, "second": client, "port": client.flip()})
+        super().__init__(
+            {"first": client, "second": client, "patient": In(1), "port": client.flip()}
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         waited = Signal()
-        m.d.sync += waited.eq(self.second.valid & ~self.second.ready)
+        m.d.sync += waited.eq(self.second.valid & ~self.second.ready & ~self.patient)
         turn = waited | ~self.first.valid
         m.d.comb += [
             self.first.ready.eq(self.port.ready & ~waited),

@@ -14,9 +14,10 @@ from hw.glb.ports import act_write_layout, psum_write_layout, read_port
 class GlobalBuffer(Block):
     """`buffer.banks` single-port banks shared by activations and psums.
 
-    Four requests a cycle, granted in this order where they want the same bank: psum write, psum
-    read, activation write, activation read. A psum beat takes `banks_per_beat` neighbouring banks;
-    see docs/architecture.md for the address maps. Read data appears in the next cycle only.
+    Four requests a cycle, or five, granted in this order where they want the same bank: psum write,
+    psum read, activation write, activation read, filter read. A psum beat takes `banks_per_beat`
+    neighbouring banks; see docs/architecture.md for the address maps. Read data appears in the next
+    cycle only.
 
     Timing
     ------
@@ -42,15 +43,19 @@ class GlobalBuffer(Block):
         Reads of psum beats.
     act_read : in, read_port(config.buffer.width)
         Reads of buffer words.
+    filter_read : in, read_port(config.buffer.width), if config.buffer.filters
+        Reads of buffer words that hold filters.
     """
 
     def __init__(self, config: Config):
+        filters = {"filter_read": In(read_port(config.buffer.width))}
         super().__init__(
             {
                 "psum_write": In(stream.Signature(psum_write_layout(config))),
                 "act_write": In(stream.Signature(act_write_layout(config))),
                 "psum_read": In(read_port(config.banks_per_beat * config.buffer.width)),
                 "act_read": In(read_port(config.buffer.width)),
+                **(filters if config.buffer.filters else {}),
             }
         )
         self.config = config
@@ -69,7 +74,12 @@ class GlobalBuffer(Block):
             "act_write": self.act_write.valid,
             "act_read": self.act_read.request.valid,
         }
+        if self.config.buffer.filters:
+            wanted["filter_read"] = self._act_bank(self.filter_read.request.payload)
+            valid["filter_read"] = self.filter_read.request.valid
         grant = self._arbitrate(m, wanted, valid)
+        if self.config.buffer.filters:
+            m.d.comb += self.filter_read.request.ready.eq(grant["filter_read"])
         m.d.comb += [
             self.psum_write.ready.eq(grant["psum_write"]),
             self.psum_read.request.ready.eq(grant["psum_read"]),
@@ -84,6 +94,11 @@ class GlobalBuffer(Block):
     def banks(self) -> int:
         """Number of banks."""
         return self.config.buffer.banks
+
+    def _act_reads(self) -> dict:
+        """The ports that read single words."""
+        filters = {"filter": self.filter_read} if self.config.buffer.filters else {}
+        return {"act": self.act_read, **filters}
 
     def _row_bits(self) -> int:
         return exact_log2(self.config.buffer.depth)
@@ -163,11 +178,11 @@ class GlobalBuffer(Block):
         k = self.config.banks_per_beat
         width = self.config.buffer.width
         act_banks = [i for i in range(self.banks) if i < self.config.act_banks]
-        act_chosen = Signal(range(max(len(act_banks), 2)))
-        address = self.act_read.request.payload
-        # No enable is needed: an answer is looked at in the one cycle after its grant.
-        m.d.sync += act_chosen.eq(address >> self._row_bits())
-        m.d.comb += self.act_read.data.eq(Array(outputs[i] for i in act_banks)[act_chosen])
+        for name, port in self._act_reads().items():
+            chosen = Signal(range(max(len(act_banks), 2)), name=f"{name}_chosen")
+            # No enable is needed: an answer is looked at in the one cycle after its grant.
+            m.d.sync += chosen.eq(port.request.payload >> self._row_bits())
+            m.d.comb += port.data.eq(Array(outputs[i] for i in act_banks)[chosen])
 
         pairs = 2 * self.config.psum_groups
         psum_chosen = Signal(range(pairs))

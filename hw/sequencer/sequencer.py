@@ -234,7 +234,8 @@ class Sequencer(Block):
             with m.If(word.index == 0):
                 head = layout(PATTERN)(word.data)
                 m.d.sync += [
-                    table[name].eq(head[name]) for name in ("slots", "segments", "filters")
+                    table[name].eq(head[name])
+                    for name in ("slots", "segments", "filters", "first_unit", "turn", "period")
                 ]
                 m.d.sync += (row.active.eq(0) for row in table.rows)
             with m.Elif(place.part == _ROWS):
@@ -250,7 +251,8 @@ class Sequencer(Block):
         with m.If(now):
             with m.If(word.index == 0):
                 head = layout(COLUMNS)(word.data)
-                m.d.sync += [table[name].eq(head[name]) for name in ("columns", "groups")]
+                names = ("columns", "groups", "first_group")
+                m.d.sync += [table[name].eq(head[name]) for name in names]
                 m.d.sync += (column.active.eq(0) for column in table.cols)
             for i in range(self.config.array.cols):
                 with m.If(word.index == COLUMNS.words + i):

@@ -139,7 +139,7 @@ class Engine(Block):
         if p.filter_reader is not None:
             m.d.comb += [
                 p.filter_reader.seek.eq(p.filters.seek & p.filters.buffered),
-                p.filter_reader.address.eq(p.filters.address),
+                p.filter_reader.walk.eq(p.filters.walk),
                 p.filter_reader.extent.eq(p.filters.extent),
                 p.filter_reader.last.eq(p.filters.last),
             ]
@@ -167,26 +167,24 @@ class Engine(Block):
     def _buffer(self, m: Module, p: "_Parts") -> None:
         """Who reads and writes the global buffer."""
         config = self.config
-        # Ifmaps before filters: they are of the pass under way, filters of the next one. Nobody
-        # starves. PEs that wait for filters take no ifmaps, so that the few requests that may be
-        # under way are soon answered, and the port is free; filters end with the pass; a VECTOR
-        # finds neither of them at work. Only a STORE waits for all, and nothing waits for it but
-        # commands that have not begun.
-        readers = [p.ifmaps.port]
+        # Filters have a port of their own, which yields where another wants the same bank: ifmaps,
+        # psums and results are of the pass under way, filters of the next one. They do not starve.
+        # PEs that wait for filters take no ifmaps and make no psums, so that the few requests that
+        # may be under way are soon answered, and the bank is free.
         if p.filter_reader is not None:
-            readers.append(p.filter_reader.port)
-        reads = ReadArbiter(clients=len(readers) + 2, width=config.buffer.width)
+            connect(m, p.filter_reader.port, p.buffer.filter_read)
+        reads = ReadArbiter(clients=3, width=config.buffer.width)
         writes = WriteArbiter(act_write_layout(config))
         m.submodules.read_arbiter = reads
         m.submodules.write_arbiter = writes
         connect(m, reads.port, p.buffer.act_read)
         connect(m, writes.port, p.buffer.act_write)
-        *first, vector, last = reads.clients
-        for port, client in zip(readers, first, strict=True):
-            connect(m, port, client)
+        first, vector, last = reads.clients
+        connect(m, p.ifmaps.port, first)
         connect(m, p.storer.port, last)
         connect(m, p.post.writes, writes.first)
         connect(m, p.loader.write, writes.second)
+        m.d.comb += writes.patient.eq(self.control.region.patient)
         connect(m, p.reader.port, p.buffer.psum_read)
         connect(m, p.writer.psums, p.buffer.psum_write)
         asked = self._vector_requests(m, p)

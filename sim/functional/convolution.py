@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
-from hw.arch.commands import ADDRESS, CHANNEL
-from hw.arch.config import LINK_WORD_BITS
+from hw.arch.commands import CHANNEL
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
-from hw.arch.program.layout import Ints, filter_words, psum_words, to_link_words
+from hw.arch.program.layout import Ints, cell_filters, filter_words, psum_words, to_link_words
 from numerics.gemmlowp import wrap
 from sim.functional.array import array_accesses, check_constants, compute, multiply_steps
 from sim.functional.errors import place, require
-from sim.functional.filters import PassFilters, multiplier_results
+from sim.functional.filters import (
+    PassFilters,
+    multiplier_results,
+    unit_offsets,
+    unit_places,
+    unit_words,
+)
 from sim.functional.ifmaps import Windows, pass_windows
 from sim.functional.nest import ConvDescriptor, Pass, walk
 from sim.functional.patterns import Columns, Rows
@@ -49,8 +54,7 @@ def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, t
         # Filters do not wait for what `sync` waits for.
         for each in walk(convolution):
             if each.fresh:
-                words = _filter_words(state, constants, each)
-                state.hazards.check_read(_buffer_words(state, each.bases["weights"], words))
+                state.hazards.check_read(_buffer_words(state, constants, each))
     if constants["sync"]:
         state.hazards.computed()
     state.hazards.next_command()
@@ -79,11 +83,10 @@ class _FilterStream:
         state, constants = self._state, self._constants
         if each.fresh:
             require(state.held is None, "the filters of the pass before are still in the PEs")
-            length = _filter_words(state, constants, each)
-            words = self._words(each, length)
+            words, taken = self._words(each)
             state.count(
-                filter_words=length,
-                filter_words_resident=length if constants["resident"] else 0,
+                filter_words=taken,
+                filter_words_resident=taken if constants["resident"] else 0,
                 filter_spad_writes=rows.active.size * columns.count * constants["filter_beats"],
             )
             state.held = PassFilters.sent(state.config, constants, rows, columns, words)
@@ -93,14 +96,16 @@ class _FilterStream:
         held.check(constants, rows, columns)
         return held
 
-    def _words(self, each: Pass, length: int) -> Words:
+    def _words(self, each: Pass) -> tuple[Words, int]:
+        """The filters of a pass, and how many words of the link they were taken from."""
+        length = _filter_words(self._state, self._constants, each)
         if self._constants["resident"]:
-            return _resident(self._state, each.bases["weights"], length)
+            return _resident(self._state, each.bases["weights"], length), length
         if self._constants["buffered"]:
-            return _buffered(self._state, each.bases["weights"], length)
+            return _buffered(self._state, self._constants, each)
         begin, self._position = self._position, self._position + length
         require(self._position <= len(self._payload), "the command carries too few filters")
-        return self._payload[begin : self._position]
+        return self._payload[begin : self._position], length
 
     def check_end(self) -> None:
         """Every word was for some pass."""
@@ -144,21 +149,49 @@ def _check_source(state: State, constants: Mapping[str, int]) -> None:
         not (constants["resident"] and constants["buffered"]),
         "filters come both from the weight memory and from the global buffer",
     )
+    if constants["cells"]:
+        _check_cells(state.config, constants)
 
 
-def _buffer_words(state: State, first: int, length: int) -> Ints:
-    """Addresses of the buffer words that hold so many link words."""
-    count = ceil(length * LINK_WORD_BITS / state.config.buffer.width)
-    return state.memory.activation_address(first % (1 << ADDRESS) + np.arange(count))
+def _check_cells(config: Config, constants: Mapping[str, int]) -> None:
+    """Whole buffer words hold the weights of a channel and a tap."""
+    require(
+        constants["buffered"] and not constants["diagonal"],
+        "cells are filters of a plain convolution in the global buffer",
+    )
+    each, psums = cell_filters(config), constants["psums"]
+    require(
+        config.buffer.width >= LINK_WORD_BITS and psums % each == 0,
+        f"psums ({psums}) must be a multiple of a cell's filters ({each}), buffer.width "
+        f"({config.buffer.width}) at least {LINK_WORD_BITS}",
+    )
+    require(
+        psums == constants["steps"] * config.pe.macs,
+        f"cells have no room for the padding of {psums} psums",
+    )
 
 
-def _buffered(state: State, first: int, length: int) -> Words:
-    words = _buffer_words(state, first, length)
+def _buffer_words(state: State, constants: Mapping[str, int], each: Pass) -> Ints:
+    """Addresses of the buffer words that hold the filters of a pass, one unit after another."""
+    rows, columns = _patterns(state, each.bases)
+    first = unit_places(state.config, constants, each.bases, rows, columns)
+    words = first[..., None] + unit_offsets(state.config, constants)
+    return state.memory.activation_address(words.reshape(-1))
+
+
+def _buffered(state: State, constants: Mapping[str, int], each: Pass) -> tuple[Words, int]:
+    words = _buffer_words(state, constants, each)
     state.count(glb_filter_reads=len(words))
     state.hazards.read(words)
     if state.contents is not None:
         state.contents.read("filters", words)
-    return to_link_words(state.memory.read_bytes(words))[:length]
+    # A unit begins with a new buffer word, and the next of the stream with a new beat.
+    units = len(words) // unit_words(state.config, constants)
+    bytes_ = np.frombuffer(state.memory.read_bytes(words), dtype=np.uint8).reshape(units, -1)
+    beats = constants["filter_beats"]
+    size = beats * state.config.noc.filter * state.config.array.data_width // 8
+    stream = to_link_words(bytes_[:, :size])
+    return stream, units * filter_words(state.config, beats)
 
 
 def _run_pass(

@@ -1,4 +1,4 @@
-"""The filters of a pass: sent with it, from the weight memory, or still in the PEs."""
+"""The filters of a pass: sent with it, from a memory, or still in the PEs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.config import Config
+from hw.arch.commands import ADDRESS
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
-from hw.arch.program.layout import unpack_filters
+from hw.arch.program.layout import Ints, cell_filters, filter_words, unpack_filters
 from sim.functional.errors import require
 from sim.functional.patterns import Columns, Rows
 
@@ -59,6 +60,51 @@ def _place(
         tuple(tags.tolist()),
         tuple(columns.columns["tid"].tolist()),
     )
+
+
+def unit_words(config: Config, constants: Mapping[str, int]) -> int:
+    """Buffer words that hold what a PE is sent for a pass."""
+    if constants["cells"]:
+        return constants["psums"] // cell_filters(config) * constants["taps"]
+    link = filter_words(config, constants["filter_beats"])
+    whole = max(config.buffer.width // LINK_WORD_BITS, 1)
+    return -(-link // whole) * whole * LINK_WORD_BITS // config.buffer.width
+
+
+def unit_offsets(config: Config, constants: Mapping[str, int]) -> Ints:
+    """Where the buffer words of a unit lie, from its first one on, in the order of its beats."""
+    if not constants["cells"]:
+        return np.arange(unit_words(config, constants))
+    channels = constants["channels"]
+    taps = np.arange(constants["taps"] // channels) * constants["tap_stride"]
+    cells = np.arange(constants["psums"] // cell_filters(config)) * constants["group_stride"]
+    offsets: Ints = taps[:, None, None] + np.arange(channels)[:, None] + cells
+    return offsets.reshape(-1)
+
+
+def unit_places(
+    config: Config,
+    constants: Mapping[str, int],
+    bases: Mapping[str, int],
+    rows: Rows,
+    columns: Columns,
+) -> Ints:
+    """Where the filters of a pass begin in the buffer.
+
+    Shape (filter row tag, filter column tag), buffer words, which wrap as addresses do.
+    """
+    tags = np.arange(rows.filters)
+    step, stride = unit_words(config, constants), constants["group_stride"]
+    if constants["cells"]:
+        step = constants["channels"]
+        stride *= constants["psums"] // cell_filters(config)
+    jumps = np.zeros(rows.filters, dtype=np.int64)
+    if rows.turn:
+        jumps[rows.turn :: rows.period or rows.filters] = constants["unit_jump"]
+    begin = bases["weights"] + rows.first_unit + columns.first_group
+    first = begin + tags * step + np.cumsum(jumps)
+    places: Ints = first[:, None] + np.arange(columns.groups) * stride
+    return places % (1 << ADDRESS)
 
 
 def multiplier_results(config: Config, constants: Mapping[str, int]) -> int:

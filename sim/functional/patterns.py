@@ -16,10 +16,13 @@ from sim.functional.errors import place, require
 class Rows:
     """A row pattern. Field arrays: `rows` of every PE row, `slots` and `segments` of those in use.
 
-    `tails[s]` is the row where segment s ends.
+    `tails[s]` is the row where segment s ends; `first_unit`, `turn` and `period` as in `PATTERN`.
     """
 
     filters: int
+    first_unit: int
+    turn: int
+    period: int
     rows: dict[str, Ints]
     slots: dict[str, Ints]
     segments: dict[str, Ints]
@@ -33,9 +36,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Columns:
-    """A column pattern: the active columns, from column 0."""
+    """A column pattern: the active columns, from column 0; `first_group` as in `COLUMNS`."""
 
     groups: int
+    first_group: int
     count: int
     columns: dict[str, Ints]
 
@@ -99,7 +103,7 @@ def decode_rows(config: Config, words: Words) -> Rows:
     segments = unpack_records(SEGMENT, words[first_segment:])
     require(header["filters"] >= 1, "a row pattern must use at least one filter row tag")
     pattern = Rows(
-        filters=header["filters"],
+        **{name: header[name] for name in ("filters", "first_unit", "turn", "period")},
         rows=rows,
         slots=slots,
         segments=segments,
@@ -164,4 +168,6 @@ def decode_columns(config: Config, words: Words) -> Columns:
     last = int(columns["tid"].max())
     require(last < header["groups"], f"column tag tid {last} must be below {header['groups']}")
     columns["psum"] = header["psum"] * np.arange(count)
-    return Columns(groups=header["groups"], count=count, columns=columns)
+    return Columns(
+        groups=header["groups"], first_group=header["first_group"], count=count, columns=columns
+    )

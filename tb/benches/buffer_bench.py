@@ -1,4 +1,4 @@
-"""The global buffer: four ports at random, arbitration, address maps, read latency."""
+"""The global buffer: its ports at random, arbitration, address maps, read latency."""
 
 from random import Random
 from typing import Any
@@ -11,11 +11,9 @@ from hw.glb.ports import act_write_layout, psum_write_layout
 from tb.bus import Bench, Source, read_case, stall_rates
 from tb.models.buffer import BufferModel, Place
 
-PRIORITY = ("psum_write", "psum_read", "act_write", "act_read")
-
 
 class Ports:
-    """All four ports, checked against the model in every cycle.
+    """All ports, checked against the model in every cycle.
 
     Sampled before the sources, so that it sees what they offer.
     """
@@ -24,18 +22,21 @@ class Ports:
         def source(name: str, shape: Any) -> Source:
             return Source(dut, name, shape, seed=seed, stall=stall)
 
-        self.sources = {
+        self.sources = {  # in the order of their priority
             "psum_write": source("psum_write", psum_write_layout(config)),
             "psum_read": source("psum_read__request", ADDRESS),
             "act_write": source("act_write", act_write_layout(config)),
             "act_read": source("act_read__request", ADDRESS),
         }
         self._data = {"psum_read": dut.psum_read__data, "act_read": dut.act_read__data}
+        if config.buffer.filters:
+            self.sources["filter_read"] = source("filter_read__request", ADDRESS)
+            self._data["filter_read"] = dut.filter_read__data
         self._dut = dut
         self._width = config.array.data_width
         self.model = BufferModel(config)
         self._due: dict[str, list[int | None]] = {}
-        self.checked = dict.fromkeys(("psum_read", "act_read"), 0)
+        self.checked = dict.fromkeys(self._data, 0)
         self.conflicts = 0
 
     def _places(self, name: str) -> list[Place]:
@@ -64,7 +65,7 @@ class Ports:
         self._answers()
         taken: set[int] = set()
         writes = []
-        for name in PRIORITY:
+        for name in self.sources:
             source = self.sources[name]
             if not int(source._valid.value):
                 continue
@@ -114,6 +115,8 @@ async def traffic(dut: Any, stall: float) -> None:
         data = random.getrandbits(config.buffer.width)
         ports.sources["act_write"].items.append({"addr": word(), "mask": mask, "data": data})
         ports.sources["act_read"].items.append(word())
+        if config.buffer.filters:
+            ports.sources["filter_read"].items.append(word())
     await bench.start()
     await bench.run(
         lambda: all(source.idle for source in ports.sources.values()),

@@ -128,8 +128,9 @@ def pass_table(descriptor: Descriptor, number: int, rows: Pattern, columns: Patt
         "release": int(item.release),
         "sync": int(number == 0 and descriptor.constants["sync"] == 1),
         "closing": int(number == len(descriptor.passes) - 1),
-        **{name: rows.header[name] for name in ("slots", "segments", "filters")},
-        **{name: columns.header[name] for name in ("columns", "groups")},
+        **{n: rows.header[n] for n in ("slots", "segments", "filters")},
+        **{n: rows.header[n] for n in ("first_unit", "turn", "period")},
+        **{n: columns.header[n] for n in ("columns", "groups", "first_group")},
         "rows": rows.entries["row"],
         "cols": [{n: entry[n] for n in wanted} for entry in columns.entries["column"]],
     }

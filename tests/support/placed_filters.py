@@ -6,7 +6,10 @@ import pytest
 
 from compiler.nest.images import FilterImage
 from compiler.schedule import filter_store
+from compiler.schedule.filter_store import Home, homes
 from compiler.schedule.goal import Goal
+from compiler.stream.hazards import Span
+from compiler.stream.timeline import Timeline
 from compiler.stream.traffic import Transfers
 
 
@@ -17,17 +20,14 @@ def place_every_image(patch: pytest.MonkeyPatch) -> list[int]:
     def places(
         goal: Goal,
         images: Sequence[FilterImage],
-        span: tuple[int, int],
+        span: Span,
         moves: Transfers,
         computing: int,
-    ) -> dict[Hashable, int]:
-        found: dict[Hashable, int] = {}
-        address, end = span
-        for image in images:
-            if image.key not in found and address + image.words <= end:
-                found[image.key] = address
-                address += image.words
-                taken.append(image.words)
+        timeline: Timeline,
+    ) -> dict[Hashable, Home]:
+        known = {image.key: image for image in reversed(images)}
+        found = homes(list(known.values())[::-1], span, timeline)
+        taken.extend(known[key].words for key in found)
         return found
 
     patch.setattr(filter_store, "place_filters_of", places)

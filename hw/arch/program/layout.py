@@ -271,6 +271,11 @@ def psum_floor(config: Config, beats: int) -> int:
 # ---- filters, parameters and other records ----------------------------------------------------
 
 
+def cell_filters(config: Config) -> int:
+    """Filters of a cell: as many as a buffer word holds weights of."""
+    return config.buffer.width // config.array.data_width
+
+
 def filter_words(config: Config, beats: int) -> int:
     """64-bit words that carry the filter beats of a pass."""
     return -(-beats * config.noc.filter * config.array.data_width // WORD_BITS)

@@ -8,6 +8,9 @@ void announce_filters(void) {
     const struct conv_constants *constants = &s.conv.constants;
     u32 beats = s.pattern.filters * s.columns.groups * constants->filter_beats;
     u32 words = (beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD;
+    if (FROM_BUFFER) // there the filters of each PE begin with a new word
+        words = s.pattern.filters * s.columns.groups *
+                ((constants->filter_beats + BEATS_PER_WORD - 1) / BEATS_PER_WORD);
     s.events[COUNTER_FILTER_WORDS] += words;
     if (constants->resident | FROM_BUFFER)
         return;
@@ -20,7 +23,9 @@ void send_filters(void) {
     const struct conv_constants *constants = &s.conv.constants;
     u32 filters = s.pattern.filters, groups = s.columns.groups;
     u32 first = s.conv.bases.weights & WEIGHTS_MASK;
-    const u32 *memory = FROM_BUFFER ? (const u32 *)buffer + (first & ADDRESS_MASK) : weights[first];
+    const u32 *memory = weights[first];
+    u32 unit = first + s.pattern.first_unit + s.columns.first_group; // buffer word, of a row tag
+    u32 left = s.pattern.turn; // row tags up to a jump
 #if WEIGHT_ZERO_POINTS
     u32 flip = constants->weight_signed << 7, zero = flip + constants->weight_zero;
 #endif
@@ -28,8 +33,14 @@ void send_filters(void) {
     u32 last = LAST_FILTER_BEAT;
     __asm__("" : "+r"(last)); // or it becomes a shift by 31, which takes long
     for (u32 fid = 0; fid < filters; fid++) {
+        u32 place = unit;
         for (u32 tid = 0; tid < groups; tid++) {
             tick_in_time();
+            if (FROM_BUFFER) {
+                memory = (const u32 *)buffer + (place & ADDRESS_MASK);
+                place += constants->group_stride;
+                part = 0;
+            }
             set(REGISTER_FILTER_TAG, fid | tid << 16);
             for (u32 beats = constants->filter_beats; beats; beats--) {
                 if (part == 0) {
@@ -57,6 +68,12 @@ void send_filters(void) {
                 await(READY_FILTER);
                 set(REGISTER_FILTER, beat);
             }
+            if (FROM_BUFFER && tid == 0)
+                unit = memory - (const u32 *)buffer;
+        }
+        if (--left == 0) {
+            unit += constants->unit_jump;
+            left = s.pattern.period;
         }
     }
 }

@@ -52,7 +52,7 @@ struct State {
     bool was_quiet = false;   // nothing but loading and storing was under way
     BoxLoader loader;
     Unmasker unmasker;  // with `link.coding` only
-    bool load_waited = false;  // its write was not granted: it goes next (hw/glb/arbiter.py)
+    bool load_waited = false;  // its write was not granted: it goes next, unless patient (hw/glb/arbiter.py)
     BoxStorer storer;
     PostProcessor post;
     VectorEngine vector;
@@ -142,7 +142,7 @@ class Accelerator {
         const bool pixel_read =
             pixel_asks && !(pipeline ? pixels.requests.front().skip : pixel.outside);
         const auto& weights = s.filter_reader.reader;
-        const int weight_address = s.filter_reader.active ? s.filter_reader.address(s.filters, s.tables) : 0;
+        const int weight_address = s.filter_reader.address();
         const bool weight_read = weights.asks(pipeline, s.filter_reader.offers());
         const bool vector_read = s.vector.request_valid(config);
         const bool store_read = s.storer.read_valid(config);
@@ -152,14 +152,14 @@ class Accelerator {
             pixel_granted = buffer.grant(
                 true, buffer.act_banks(config, pipeline ? pixels.requests.front().address
                                                         : pixel.address));
-        else if (weight_read)
-            weight_granted = buffer.grant(
-                true, buffer.act_banks(config, pipeline ? weights.requests.front().address
-                                                        : weight_address));
         else if (vector_read)
             vector_granted = buffer.grant(true, buffer.act_banks(config, s.vector.request(config)));
         else if (store_read)
             store_granted = buffer.grant(true, buffer.act_banks(config, s.storer.read_address(config)));
+        if (weight_read)
+            weight_granted = buffer.grant(
+                true, buffer.act_banks(config, pipeline ? weights.requests.front().address
+                                                        : weight_address));
 
         // what the streams between the blocks do
         const auto filter = s.filters.offer(s.tables, issued, s.prefetch.valid(),
@@ -232,7 +232,7 @@ class Accelerator {
         s.was_issue = issue;
         s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
-        s.load_waited = load_write && !load_granted;
+        s.load_waited = load_write && !load_granted && !s.loader.walk.region.patient;
         s.unmasker.clock(config, act.load && region.coded, filling, act.load_word, last_load,
                          decodes && load_word && fills);
         s.loader.clock(config, act.load, load_granted, decodes ? load_word && fills : act.load_word);
@@ -251,9 +251,10 @@ class Accelerator {
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
         s.prefetch.clock(act.filter, filter_word && !filter.resident && !filter.buffered);
         if (config.buffer.filters && issued != s.filters.done)
-            s.filter_reader.clock(config, s.filters.limits(s.tables), filter.seek && filter.buffered,
-                                  weight_granted, weight_address, filter_word && filter.buffered,
-                                  filter_word && s.filters.ends_pass(s.tables));
+            s.filter_reader.clock(config, table_behind(s.tables, s.filters.done),
+                                  s.filters.limits(s.tables), filter.seek && filter.buffered,
+                                  weight_granted, filter_word && filter.buffered,
+                                  filter_word && s.filters.ends_unit(s.tables));
         s.filters.clock(config, s.tables, issued, filter, filter_sent);
         if (pipeline)
             s.filter_queue.clock(filter_sent, filter_sent ? filter.beat : FilterBeat{},

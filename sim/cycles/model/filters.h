@@ -31,10 +31,11 @@ struct FilterEngine {
     }
     // Whether a word is used up with the beat on offer.
     bool ends_word(const Config& config, const Tables& tables) const {
-        return part == parts(config) - 1 || ends_pass(tables);
+        return part == parts(config) - 1 || nest.ends(0, limits(tables)) ||
+               (table_behind(tables, done).constants.buffered && ends_unit(tables));
     }
-    // Whether the beat on offer is the pass's last.
-    bool ends_pass(const Tables& tables) const { return nest.ends(0, limits(tables)); }
+    // Whether the beat on offer is the last for its PEs.
+    bool ends_unit(const Tables& tables) const { return nest.last(2, limits(tables)); }
     Nest<3>::Limits limits(const Tables& tables) const {
         const PassTable& table = table_behind(tables, done);
         return {table.rows->head.filters, table.columns->head.groups, table.constants.filter_beats};
@@ -52,7 +53,7 @@ struct FilterEngine {
         if (!step) return;
         const auto bounds = limits(tables);
         const bool finished = nest.ends(0, bounds);
-        part = finished || part == parts(config) - 1 ? 0 : part + 1;
+        part = ends_word(config, tables) ? 0 : part + 1;
         nest.step(bounds);
         if (finished) {
             done = (done + 1) & 3;

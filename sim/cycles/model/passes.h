@@ -26,17 +26,21 @@ struct Span {
     }
 };
 
-// Banks that the passes of a command use for reads, results and psums: where two kinds meet, the
-// addresses of a pass matter to its time.
+// Banks that the passes of a command use for ifmaps, results, psums and filters: where two kinds
+// meet, the addresses of a pass matter to its time.
 struct BankUse {
-    uint64_t reads = 0, writes = 0, psums = 0;
+    uint64_t reads = 0, writes = 0, psums = 0, filters = 0;
 
     void include(const BankUse& other) {
         reads |= other.reads;
         writes |= other.writes;
         psums |= other.psums;
+        filters |= other.filters;
     }
-    uint64_t shared() const { return (reads & writes) | (reads & psums) | (writes & psums); }
+    uint64_t all() const { return reads | writes | psums | filters; }
+    uint64_t shared() const {
+        return (reads & writes) | ((reads | writes) & psums) | ((reads | writes | psums) & filters);
+    }
 };
 
 // One pass of a command before it is issued.
@@ -47,7 +51,7 @@ class PassFacts {
     BankUse banks() const {
         BankUse use;
         for (int i = 0; i < t_.rows->head.slots; ++i) use.reads |= act_banks(reads(i));
-        if (t_.constants.buffered && t_.fresh) use.reads |= act_banks(filters());
+        if (t_.constants.buffered && t_.fresh) use.filters = act_banks(filters());
         if (t_.last) use.writes = act_banks(writes());
         const Span psum = psums();
         if (same_group(psum)) {
@@ -63,7 +67,7 @@ class PassFacts {
     // and psums meet.
     Digest signature(uint64_t constants, uint64_t shared) const {
         const BankUse use = banks();
-        const bool exact = ((use.reads | use.writes | use.psums) & shared) != 0;
+        const bool exact = (use.all() & shared) != 0;
         const bool grouped = same_group(psums());
         Digest d;
         d.add(constants, t_.rows->content.low, t_.rows->content.high);
@@ -83,7 +87,7 @@ class PassFacts {
     }
     bool touches(uint64_t shared) const {
         const BankUse use = banks();
-        return ((use.reads | use.writes | use.psums) & shared) != 0;
+        return (use.all() & shared) != 0;
     }
     // Buffer words that the ifmap engine reads in the pass: beats within the map.
     int64_t ifmap_words() const {
@@ -142,12 +146,29 @@ class PassFacts {
     }
     // Buffer words that hold the filters.
     Span filters() const {
-        const int64_t bits = config_.noc.filter * config_.array.data_width * t_.rows->head.filters *
-                             t_.columns->head.groups * t_.constants.filter_beats;
-        const int64_t unit = std::max<int64_t>(64, config_.buffer.width);
-        const int64_t words = (bits + unit - 1) / unit * (unit / config_.buffer.width);
-        const int64_t first = origin(t_.bases.weights);
-        return {first, first + words - 1};
+        const int64_t bits =
+            config_.noc.filter * config_.array.data_width * t_.constants.filter_beats;
+        const int64_t least = std::max<int64_t>(64, config_.buffer.width);
+        int64_t unit = (bits + least - 1) / least * (least / config_.buffer.width);
+        int64_t step = unit, stride = t_.constants.group_stride;
+        if (t_.constants.cells) {
+            const Constants& c = t_.constants;
+            step = c.channels;
+            unit = (cells(config_, c) - 1) * stride + c.channels + (c.taps / c.channels - 1) * c.tap_stride;
+            stride *= cells(config_, c);
+        }
+        const int64_t first = origin(t_.filters());
+        Span span{first, first};
+        int64_t at = first, left = t_.rows->head.turn;
+        for (int i = 0; i < t_.rows->head.filters; ++i, at += step, --left) {
+            if (i && left == 0) {
+                at += Span::signed_address(t_.constants.unit_jump);
+                left = t_.rows->head.period;
+            }
+            span.include({at, at + unit - 1});
+        }
+        span.steps(t_.columns->head.groups - 1, stride);
+        return span;
     }
     Span writes() const {
         const Constants& c = t_.constants;

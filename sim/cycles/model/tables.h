@@ -104,7 +104,17 @@ struct PassTable {
          closing = false;
     const RowPattern* rows = nullptr;
     const ColumnPattern* columns = nullptr;
+
+    // Buffer word that the first of the pass's filters begins with, if they are there.
+    int64_t filters() const {
+        return bases.weights + rows->head.first_unit + columns->head.first_group;
+    }
 };
+
+// Cells of a channel and a tap in the filters of a PE.
+inline int cells(const Config& config, const Constants& c) {
+    return int(c.psums / (config.buffer.width / config.array.data_width));
+}
 
 // Passes are numbered modulo 4; the table of a pass is chosen by the number's lowest bit.
 using Tables = std::array<PassTable, 2>;

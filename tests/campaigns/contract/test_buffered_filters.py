@@ -4,7 +4,7 @@ The compiler places them where that pays; here it places all that fit, so that e
 takes its filters from there.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from compiler.compile import compile_graph, timing_program
+from compiler.nest.command import NestCommand
+from compiler.nest.command_filters import PlacedFilters
 from compiler.options import CompileOptions
+from compiler.stream.timeline import Ahead, Timeline
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.accesses import Access, DataType, Direction, Level, counted_accesses
 from hw.arch.config import Config
@@ -31,6 +34,8 @@ from tests.support.placed_filters import place_every_image
 FIELDS: dict[str, Any] = {"buffer.filters": True, "buffer.weight_memory": 0}
 LAYERS = (LayerShape("a", 16, 8, 16, 3), LayerShape("b", 12, 12, 12, 3, groups=12))
 # Psums of few waves fit, so that filters are needed again.
+# PEs with room for three cells of 64 bits.
+CELLS: dict[str, Any] = {"pe.psum_spad": 24, "pe.filter_spad": 224, "pe.ifmap_spad": 12}
 SMALL: dict[str, Any] = {
     "array.rows": 2,
     "array.cols": 2,
@@ -49,6 +54,49 @@ LINK = Access(Level.LINK, DataType.FILTER, Direction.READ)
 def buffered(index: int, **fields: Any) -> Case:
     case = make_case(SEED, index)
     return replace(case, config=case.config.with_values({**FIELDS, **fields}))
+
+
+def chained(number: int, **fields: Any) -> Case:
+    """Layers whose blocks hold other shares of the filters in a PE, on the configuration."""
+    case = buffered(number * CASES, **fields)
+    layers = (
+        LayerShape("a", 5, 8, 16, 3, pad=1),
+        LayerShape("b", 5, 16, 16, 3, pad=1),
+        LayerShape("c", 5, 16, 32, 1),
+    )
+    graph = layer_graph("chained", layers, data_width=case.config.array.data_width, seed=1)
+    specs = [graph.tensors[key] for key in graph.inputs]
+    rng = np.random.default_rng(2)
+    values = {spec.name: rng.integers(-128, 128, spec.shape).astype(spec.dtype) for spec in specs}
+    options = {**case.options, "dump": False, "objective": "cycles"}
+    return replace(case, graph=graph, inputs=[values], options=options)
+
+
+@dataclass
+class Kinds:
+    """How often commands took filters from cells, and how often some were brought ahead."""
+
+    cells: int = 0
+    ahead: int = 0
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> Kinds:
+    """Counts from now on."""
+    counts = Kinds()
+    placed, bring = NestCommand.from_buffer, Timeline.bring
+
+    def from_buffer(command: NestCommand, where: PlacedFilters) -> NestCommand:
+        counts.cells += "cells" in where.layout.fields
+        return placed(command, where)
+
+    def brought(timeline: Timeline, ahead: Ahead, parts: list[Any]) -> None:
+        counts.ahead += 1
+        bring(timeline, ahead, parts)
+
+    monkeypatch.setattr(NestCommand, "from_buffer", from_buffer)
+    monkeypatch.setattr(Timeline, "bring", brought)
+    return counts
 
 
 def small_program(objective: str = "traffic", **fields: Any) -> Program:
@@ -134,18 +182,37 @@ def test_every_kind_of_layer_reads_them_right(monkeypatch: pytest.MonkeyPatch) -
     assert programs > 15
 
 
+def test_cells_and_what_is_brought_ahead_hold_the_right_filters(
+    kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place_every_image(monkeypatch)
+    case = chained(NARROW, **CELLS)
+    outcome = run_case(case, rtl=False)
+    assert outcome.status == "passed", outcome.message
+    assert outcome.program is not None
+    assert predict(outcome.program) == predict(outcome.program, skip=False)
+    assert kinds.cells > 1
+    assert kinds.ahead > 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("number", [NARROW, WIDE])
 def test_model_and_rtl_agree_in_every_counter(
-    number: int, pipeline: int, monkeypatch: pytest.MonkeyPatch
+    number: int, pipeline: int, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = place_every_image(monkeypatch)
+    fields = {"control.pipeline": pipeline} | (CELLS if number == NARROW else {})
+    if number == NARROW:
+        result = compare(chained(number, **fields))
+        assert result.exact, result
+        assert kinds.cells > 1
+        assert kinds.ahead > 0
     programs = 0
     for place in range(24):
-        if programs == 5:
+        if programs == 4:
             return
-        case = buffered(number * CASES + place, **{"control.pipeline": pipeline})
+        case = buffered(number * CASES + place, **fields)
         before = len(taken)
         try:
             compiled(case)

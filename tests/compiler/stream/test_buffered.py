@@ -1,58 +1,139 @@
 """Filters that the compiler loads into the buffer: images, commands, what waits for whom."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from compiler.nest.images import filter_image
+from compiler.mapper.columns import column_waves
+from compiler.mapper.folding import RowPass, fold_run
+from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping, Run
+from compiler.nest.cells import cell_layout
+from compiler.nest.filters import filter_bank, pass_filters
+from compiler.nest.images import UnitLayout
 from compiler.stream.hazards import BufferAccess, HazardTracker, Wait
-from compiler.stream.loops import Loop
-from compiler.stream.resident import Filters, from_memory
 from compiler.stream.stream import StreamBuilder
 from hw.arch.accesses import Access, DataType, Direction, Level
 from hw.arch.commands import REGION, Opcode
 from hw.arch.config import Config
 from sim.cycles.stream import commands
-from tests.compiler.stream.test_resident import block, tail, walk
+from sim.functional.filters import unit_offsets, unit_places
+from sim.functional.patterns import Columns, Rows
 
+_NO_ROWS: dict[str, Any] = {"rows": {}, "slots": {}, "segments": {}, "tails": np.zeros(0, int)}
 FILTERS = BufferAccess(filters=((100, 120),))
 
 
+def _passes(fold: Fold, rows: int, groups: int) -> tuple[ConvShape, MappedBlock, list[RowPass]]:
+    """Three filter rows of three taps, and 24 filters by four."""
+    shape = ConvShape(N=1, M=24, C=groups * fold.q, E=8, F=4, R=3, S=3)
+    mapping = Mapping(fold=fold, p=4, ce=1, cm=2, cn=1, windows=4)
+    block = MappedBlock(mapping=mapping, rows=(0, 8), columns=(0, 4), filters=(0, 24))
+    return shape, block, list(fold_run(shape, fold, fold.runs[0], rows))
+
+
 @pytest.mark.parametrize("width", [32, 64, 128])
-def test_every_pass_begins_with_a_buffer_word(width: int) -> None:
-    """Blocks of one, two and three link words, in both loops; items between them change nothing."""
-    config = Config.of({"buffer.width": width, "noc.ifmap": 4})
-    blocks = tuple(block(*range(10 * n, 10 * n + 1 + n % 3)) for n in range(6))
-    loops = [
-        Loop(count=2, steps={"band": 1}),
-        Loop(count=4, steps={"ifmap": 9}),
-        Loop(count=3, steps={"group": 1}),
-    ]
-    of = Filters((2, 4, 3), (True, False, True), blocks)
-    image = filter_image(config, "key", loops, {}, 3, 0, 0, lambda: of)
-    words = of.packed(2 if width == 128 else 1)
-    assert image.links == len(words)
-    assert image.words * width == 64 * image.links
-    descriptor = from_memory(tail(of, {}), of.counts, of.depends, 500, image.stride)
-    places = list(walk(descriptor))
-    assert len(places) == 24
-    for place, index in zip(places, of.order, strict=True):
-        link, rest = divmod((place - 500) * width, 64)
-        assert not rest
-        found = blocks[index]
-        assert words[link : link + len(found)].tolist() == found.tolist()
+@pytest.mark.parametrize(("ue", "um"), [(1, 1), (3, 1), (1, 3)])
+@pytest.mark.parametrize(("row_loop", "tap_loop"), [(False, False), (True, False), (True, True)])
+def test_passes_find_every_unit_in_the_image(
+    width: int, ue: int, um: int, row_loop: bool, tap_loop: bool
+) -> None:
+    """By the addresses that the functional model reads, the units that `pass_filters` sends."""
+    config = Config.of({"buffer.width": width, "noc.ifmap": 4, "array.rows": 5})
+    fold = Fold(
+        q=2,
+        span=1,
+        ue=ue,
+        um=um,
+        runs=(Run(first=0, groups=4),),
+        row_loop=row_loop,
+        tap_loop=tap_loop,
+    )
+    shape, block, passes = _passes(fold, config.array.rows, 4)
+    weights = np.random.default_rng(3).integers(-99, 99, (24, 3, 3, 8)).astype(np.int8)
+    bank = filter_bank(config, shape, block.mapping, weights, 0)
+    layout = UnitLayout.of(config, shape, block, bank.beats)
+    image = layout.packed(config, bank).tobytes()
+    assert len(image) * 8 == layout.words * width
+    walk = layout.walk(passes, block.mapping.steps[0])
+    assert walk is not None
+    constants = {
+        "filter_beats": bank.beats,
+        "unit_jump": walk.jump,
+        "cells": 0,
+        **layout.fields,
+    }
+    origin = {"group": 0, "tap": int(tap_loop), "row": int(row_loop)}
+    bases = {"weights": 300 + layout.moved(origin)}
+    (wave,) = column_waves(block.mapping, 6)
+    columns = Columns(groups=wave.groups, first_group=0, count=2, columns={})
+    size = bank.words.shape[-1]
+    for row_pass, fields in zip(passes, walk.passes, strict=True):
+        tags = Rows(filters=len(row_pass.filters), **fields, **_NO_ROWS)
+        places = unit_places(config, constants, bases, tags, columns)
+        found = [image[(at - 300) * width // 8 :][:size] for at in places.reshape(-1).tolist()]
+        sent = pass_filters(config, bank, block.mapping, row_pass, wave, 0, tuple(origin.values()))
+        assert sent.tobytes().startswith(b"".join(found))
 
 
-def test_images_are_told_apart_by_what_changes_the_filters() -> None:
-    config = Config()
+def test_blocks_of_other_shares_of_the_filters_find_them_in_one_image() -> None:
+    """By the addresses that the functional model reads, what `pass_filters` sends."""
+    config = Config.of({"noc.ifmap": 4, "array.rows": 7})
+    shape = ConvShape(N=1, M=48, C=8, E=8, F=4, R=3, S=3)
+    weights = np.random.default_rng(4).integers(-99, 99, (48, 3, 3, 8)).astype(np.int8)
+    images, keys = set(), set()
+    for p, span, ue, filters in ((8, 3, 1, (0, 48)), (16, 1, 3, (0, 48)), (8, 1, 1, (16, 40))):
+        fold = Fold(q=4, span=span, ue=ue, um=1, runs=(Run(first=0, groups=2),))
+        mapping = Mapping(fold=fold, p=p, ce=1, cm=3, cn=1, windows=4)
+        block = MappedBlock(mapping=mapping, rows=(0, 8), columns=(0, 4), filters=filters)
+        layout = cell_layout(config, shape, block, (0, 48))
+        assert layout is not None
+        keys.add(layout.key)
+        image = layout.packed(config, filter_bank(config, shape, mapping, weights, 0)).tobytes()
+        images.add(image)
+        assert len(image) == 8 * layout.words == 48 * 9 * 8
+        passes = fold_run(shape, fold, fold.runs[0], config.array.rows)
+        walk = layout.walk(passes, mapping.steps[0])
+        assert walk is not None
+        bank = filter_bank(config, shape, mapping, weights[slice(*filters)], 0)
+        (wave,) = column_waves(mapping, 3)
+        constants = {
+            "filter_beats": bank.beats,
+            "unit_jump": walk.jump,
+            "psums": p,
+            "channels": 4,
+            "taps": 4 * span,
+            **layout.fields,
+        }
+        bases = {"weights": filters[0] // p * layout.strides["band"]}
+        columns = Columns(groups=wave.groups, first_group=0, count=3, columns={})
+        for row_pass, fields in zip(passes, walk.passes, strict=True):
+            tags = Rows(filters=len(row_pass.filters), **fields, **_NO_ROWS)
+            first = unit_places(config, constants, bases, tags, columns)
+            places = first[..., None] + unit_offsets(config, constants)
+            found = [image[8 * at :][:8] for at in places.reshape(-1).tolist()]
+            sent = pass_filters(config, bank, mapping, row_pass, wave, 0, (0, 0, 0))
+            assert sent.tobytes() == b"".join(found)
+    assert len(images) == len(keys) == 1
 
-    def key(loops: list[Loop], moved: dict[str, int], name: str = "a") -> object:
-        return filter_image(config, name, loops, moved, 1, 0, 0, lambda: None).key  # type: ignore[arg-type,return-value]
 
-    rows = Loop(count=3, steps={"y": 2})
-    assert key([rows], {"y": 4}) == key([rows], {"y": 8})
-    assert key([rows], {}) != key([rows], {"band": 1})
-    assert key([rows], {}) != key([Loop(count=3, steps={"tap": 1})], {})
-    assert key([rows], {}) != key([rows], {}, "b")
+def test_filters_that_fill_no_cells_lie_in_units() -> None:
+    config = Config.of({"noc.ifmap": 4})
+    fold = Fold(q=2, span=3, runs=(Run(first=0, groups=4),))
+    shape, block, _ = _passes(fold, config.array.rows, 4)
+    assert cell_layout(config, shape, block, block.filters) is None
+
+
+def test_units_along_rows_and_filters_at_once_are_streamed() -> None:
+    """Their jumps are of two kinds."""
+    fold = Fold(q=2, span=3, ue=2, um=2, runs=(Run(first=0, groups=1),))
+    config = Config.of({"array.rows": 16})
+    shape, block, passes = _passes(fold, config.array.rows, 1)
+    layout = UnitLayout.of(config, shape, block, 3)
+    assert layout.walk(passes, 2) is not None  # a pass takes the pairs of both rows at once
+    shifted, _, some = _passes(fold, 4, 1)
+    assert shifted == shape
+    assert layout.walk(some, 2) is None
 
 
 def test_a_convolution_waits_for_who_writes_its_filters_even_with_sync() -> None:

@@ -1,0 +1,1 @@
+"""The engines that move operands and results."""
