@@ -83,7 +83,7 @@ TFLITE: dict[str, str] = {
     "WHILE": _CONTROL,
 }
 
-_ONNX_STEP = _ACTIVATION.format("Relu or Clip")
+_ONNX_STEP = _ACTIVATION.format("Relu, HardSwish or Sigmoid")
 _ONNX_CLAMP = "write it as Clip or Relu if it clamps; else " + _CUT
 _ONNX_PARTS = "write it as one 1 x 1 Conv for each part, whose constant weights select the channels"
 _ONNX_COPIES = "write it as Concat of the tensor with itself"
@@ -102,34 +102,13 @@ ONNX: dict[str, str] = {
     "Tile": _ONNX_COPIES,
     "Expand": _ONNX_COPIES,
     "Sum": "write it as Add",
-    "Neg": "write it as Mul by a constant -1",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
     "ReduceSum": "write it as GlobalAveragePool, then Mul by the number of values",
     "ReduceMax": "write it as GlobalMaxPool",
     "Min": _ONNX_CLAMP,
     "Max": _ONNX_CLAMP,
     "LogSoftmax": "end the model with Softmax, or before it",
-    **dict.fromkeys(
-        (
-            "Sigmoid",
-            "HardSigmoid",
-            "HardSwish",
-            "LeakyRelu",
-            "PRelu",
-            "Elu",
-            "Selu",
-            "Celu",
-            "Gelu",
-            "Mish",
-            "Tanh",
-            "Softplus",
-            "Softsign",
-            "ThresholdedRelu",
-            "QLinearSigmoid",
-            "QLinearLeakyRelu",
-        ),
-        _ONNX_STEP,
-    ),
+    **dict.fromkeys(("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign"), _ONNX_STEP),
     **dict.fromkeys(
         ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "LpNormalization"),
         _ONNX_NORM,

@@ -3,7 +3,16 @@
 Importing this package registers every step.
 """
 
-from numerics.host import convolution, moves, ort, ort_max_pool, ort_pool, sums, tflm
+from numerics.host import (
+    convolution,
+    moves,
+    ort,
+    ort_functions,
+    ort_max_pool,
+    ort_pool,
+    sums,
+    tflm,
+)
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
@@ -12,6 +21,7 @@ __all__ = [
     "host_step",
     "moves",
     "ort",
+    "ort_functions",
     "ort_max_pool",
     "ort_pool",
     "run_host",

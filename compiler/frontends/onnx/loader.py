@@ -9,6 +9,7 @@ from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
 from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
+from compiler.frontends.onnx.operators import functions as onnx_functions
 from compiler.frontends.onnx.operators import join as onnx_join
 from compiler.frontends.onnx.operators import select as onnx_select
 from compiler.frontends.onnx.operators.constants import fold_constant
@@ -42,6 +43,8 @@ _EAGER: dict[str, _Convert] = {
     "QLinearMul": onnx_binary.convert_qlinear,
     "QLinearAveragePool": onnx_qoperator.convert_qlinear_pool,
     "QLinearGlobalAveragePool": onnx_qoperator.convert_qlinear_pool,
+    "QLinearSigmoid": onnx_functions.convert_qlinear_sigmoid,
+    "QLinearLeakyRelu": onnx_functions.convert_qlinear_leaky_relu,
     "QLinearSoftmax": onnx_qoperator.convert_qlinear_softmax,
     "QLinearConcat": onnx_qoperator.convert_qlinear_concat,
     "ConvInteger": onnx_qoperator.convert_integer,
@@ -61,6 +64,8 @@ _EITHER: dict[str, _Convert] = {
     "Div": onnx_float.convert_arithmetic,
     "Relu": onnx_float.convert_clip,
     "Clip": onnx_float.convert_clip,
+    "PRelu": onnx_functions.convert_prelu,
+    **dict.fromkeys(onnx_functions.OF_ONE, onnx_functions.convert_function),
     "Softmax": onnx_float.convert_softmax,
     "Pad": onnx_join.convert_pad,
     "Concat": onnx_join.convert_concat,
@@ -93,6 +98,13 @@ _KEEPS_LAYOUT = (
     "Identity",
     "QLinearAdd",
     "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearLeakyRelu",
+    "PRelu",
+    *onnx_functions.OF_ONE,
+)
+_KEEP_SHAPE = frozenset(
+    {*onnx_functions.OF_ONE, "Relu", "Clip", "PRelu", "Identity", "Dropout", "Softmax"}
 )
 _WINDOWED = (
     "Conv",
@@ -128,6 +140,7 @@ def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
         materialisers=_EITHER,
         integer_forms=_INTEGER_FORMS,
         finisher=onnx_finish.finisher,
+        keep_shape=_KEEP_SHAPE,
     )
     builder.constants.update(constants)
     inputs = [value for value in raw.inputs if value.name not in constants]

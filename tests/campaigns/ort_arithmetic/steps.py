@@ -1,12 +1,21 @@
 """All steps of the campaign, by name."""
 
-from tests.campaigns.ort_arithmetic import averages, binary, floats, products, quantise, rows
+from tests.campaigns.ort_arithmetic import (
+    averages,
+    binary,
+    floats,
+    functions,
+    products,
+    quantise,
+    rows,
+)
 from tests.campaigns.ort_arithmetic.case import Step
 
 STEPS: dict[str, Step] = {
     **quantise.STEPS,
     **binary.STEPS,
     **floats.STEPS,
+    **functions.STEPS,
     **products.STEPS,
     **averages.STEPS,
     **rows.STEPS,

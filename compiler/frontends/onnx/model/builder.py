@@ -58,6 +58,7 @@ class OnnxBuilder(Emitter):
         materialisers: Mapping[str, Callable[["OnnxBuilder", RawNode], None]],
         integer_forms: Mapping[str, Callable[["OnnxBuilder", RawNode, str | None], Stored | None]],
         finisher: Callable[["OnnxBuilder", str], Callable[[], None] | None],
+        keep_shape: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(raw)
         self.constants = Constants(raw.constants)
@@ -70,6 +71,7 @@ class OnnxBuilder(Emitter):
         self._materialisers = materialisers
         self._integer_forms = integer_forms
         self._finisher = finisher
+        self._keep_shape = keep_shape
         self._folded_at: dict[str, int] = {}
         self._folded_elements = 0
         held = sum(value.size for value in raw.constants.values())
@@ -154,6 +156,8 @@ class OnnxBuilder(Emitter):
 
     def shape_of(self, name: str) -> Shape | None:
         """The model's shape of a tensor as far as it is known without emitting anything."""
+        while (node := self.pending.get(name)) is not None and node.op_type in self._keep_shape:
+            name = node.inputs[0]
         if name in self.constants:
             return self.constants.shape(name)
         if name in self.activations:

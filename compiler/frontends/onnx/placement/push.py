@@ -17,6 +17,7 @@ from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale
 from compiler.frontends.onnx.operators.average import averaged_input, quantise_average
 from compiler.frontends.onnx.operators.binary import binary_operands, quantise_binary
 from compiler.frontends.onnx.operators.chain import clamp_before, clamped, clip_bounds, quantised
+from compiler.frontends.onnx.operators.functions import expression_before, quantise_expression
 from compiler.frontends.onnx.operators.join import emit_concat, emit_pad, pad_value
 from compiler.frontends.onnx.operators.requant import requantise_stored
 from compiler.frontends.onnx.operators.select import (
@@ -203,4 +204,8 @@ class Push:
             return _Step(lambda own: quantise_binary(builder, writer, own, target, clamp, ()))
         if averaged_input(builder, writer):
             return _Step(lambda own: quantise_average(builder, writer, own, target, clamp, ()))
+        expression = expression_before(builder, name)
+        full = clamp == integer_range(target.dtype)
+        if expression is not None and (full or not np.isnan(expression.real).any()):
+            return _Step(lambda own: quantise_expression(builder, name, target, clamp, own, ()))
         return None
