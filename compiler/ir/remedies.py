@@ -85,22 +85,11 @@ TFLITE: dict[str, str] = {
 
 _ONNX_STEP = _ACTIVATION.format("Relu, HardSwish or Sigmoid")
 _ONNX_CLAMP = "write it as Clip or Relu if it clamps; else " + _CUT
-_ONNX_PARTS = "write it as one 1 x 1 Conv for each part, whose constant weights select the channels"
-_ONNX_COPIES = "write it as Concat of the tensor with itself"
 _ONNX_NORM = "train with BatchNormalization after a Conv in its place"
 
 ONNX: dict[str, str] = {
-    "Resize": _upsampled("Reshape", "Concat"),
-    "Upsample": _upsampled("Reshape", "Concat"),
     "ConvTranspose": _subpixel("Conv", "Reshape", "Transpose"),
-    "DepthToSpace": _reshaped("Reshape", "Transpose"),
-    "SpaceToDepth": _reshaped("Reshape", "Transpose"),
     "Shape": "export the model with fixed shapes",
-    "Split": _ONNX_PARTS,
-    "Slice": _ONNX_PARTS,
-    "Gather": _ONNX_PARTS,
-    "Tile": _ONNX_COPIES,
-    "Expand": _ONNX_COPIES,
     "Sum": "write it as Add",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
     "ReduceSum": "write it as GlobalAveragePool, then Mul by the number of values",

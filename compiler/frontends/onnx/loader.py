@@ -12,6 +12,7 @@ from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import functions as onnx_functions
 from compiler.frontends.onnx.operators import join as onnx_join
 from compiler.frontends.onnx.operators import select as onnx_select
+from compiler.frontends.onnx.operators import selection as onnx_selection
 from compiler.frontends.onnx.operators.constants import fold_constant
 from compiler.frontends.onnx.placement import finish as onnx_finish
 from compiler.frontends.onnx.placement import float as onnx_float
@@ -66,6 +67,7 @@ _EITHER: dict[str, _Convert] = {
     "Clip": onnx_float.convert_clip,
     "PRelu": onnx_functions.convert_prelu,
     **dict.fromkeys(onnx_functions.OF_ONE, onnx_functions.convert_function),
+    **dict.fromkeys(onnx_selection.SELECTING, onnx_selection.convert_selection),
     "Softmax": onnx_float.convert_softmax,
     "Pad": onnx_join.convert_pad,
     "Concat": onnx_join.convert_concat,
@@ -78,6 +80,7 @@ _INTEGER_FORMS: dict[str, Callable[[OnnxBuilder, RawNode, str | None], Stored | 
     "Relu": onnx_select.relu_stored,
     "Pad": onnx_join.pad_stored,
     "Concat": onnx_join.concat_stored,
+    **dict.fromkeys(onnx_selection.SELECTING, onnx_selection.selection_stored),
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
 }
 
@@ -102,6 +105,7 @@ _KEEPS_LAYOUT = (
     "QLinearLeakyRelu",
     "PRelu",
     *onnx_functions.OF_ONE,
+    *onnx_selection.SELECTING,
 )
 _KEEP_SHAPE = frozenset(
     {*onnx_functions.OF_ONE, "Relu", "Clip", "PRelu", "Identity", "Dropout", "Softmax"}
@@ -157,7 +161,8 @@ def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
             if blockers.reach(node):
                 _check_dependent(builder, node, blockers)
             else:
-                _convert(builder, node)
+                for part in onnx_selection.parts_of(node):
+                    _convert(builder, part)
     for output in raw.outputs:
         if output in builder.constants:
             raise RowforgeError(f"its output {output!r} is a constant: there is nothing to run")

@@ -194,12 +194,12 @@ class OnnxBuilder(Emitter):
         needs: Callable[[RawNode], tuple[str, ...]],
     ) -> list[RawNode]:
         """The operators that must be served before `name`, in order; no recursion, any depth."""
-        found: dict[int, RawNode] = {}
+        found: dict[str, RawNode] = {}
         queue = [name]
         while queue:
             node = pending(queue.pop())
-            if node is not None and node.index not in found:
-                found[node.index] = node
+            if node is not None and node.outputs[0] not in found:
+                found[node.outputs[0]] = node
                 queue.extend(filter(None, needs(node)))
         return sorted(found.values(), key=lambda node: self._position[node.index])
 

@@ -360,8 +360,8 @@ def _without_unread(nodes: tuple[RawNode, ...], outputs: tuple[str, ...]) -> tup
     kept: list[RawNode] = []
     for node in nodes:
         names = [*node.outputs[:1], *(n if n in read else "" for n in node.outputs[1:])]
-        while len(names) > 1 and not names[-1]:
-            names.pop()
+        while len(names) > 1 and not names[-1] and node.op_type != "Split":
+            names.pop()  # a Split's outputs count, read or not
         kept.append(replace(node, outputs=tuple(names)))
     return tuple(kept)
 

@@ -27,6 +27,11 @@ from compiler.frontends.onnx.operators.select import (
     relabel_to,
     seen_as,
 )
+from compiler.frontends.onnx.operators.selection import (
+    SELECTING,
+    emit_selection,
+    interpolates,
+)
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
 from compiler.frontends.onnx.products.product import CONVOLUTIONS
@@ -185,6 +190,11 @@ class Push:
                     builder, writer, [self.made[key] for key in keys], own, target
                 ),
                 keys,
+            )
+        if writer.op_type in SELECTING and not interpolates(writer):
+            return _Step(
+                lambda own: emit_selection(builder, writer, self.made[keys[0]], own, target, clamp),
+                keys[:1],
             )
         if writer.op_type == "Pad":
             value = clamped(quantised(pad_value(builder, writer), target), clamp)

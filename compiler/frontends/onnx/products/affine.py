@@ -118,7 +118,7 @@ def _moved(builder: OnnxBuilder, node: RawNode, view: _View) -> _View:
     layout = relabelled(builder, node, Layout.plain(view.shape))
     assert layout is not None  # a plain layout can be split in any way
     shape = layout.shape
-    if view.axis is None:
+    if view.axis is None or node.op_type in ("DepthToSpace", "SpaceToDepth"):
         return _View(shape=shape, axis=None)
     if node.op_type == "Transpose":
         order = node.integers("perm") or tuple(reversed(range(len(shape))))

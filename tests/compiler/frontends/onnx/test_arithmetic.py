@@ -63,6 +63,12 @@ def test_a_fault_is_found(
         "Erf of float32",
         "PRelu between DQ and Q",
         "QLinearLeakyRelu",
+        "Slice, stored",
+        "Split, quantised after",
+        "Gather, integers",
+        "Resize to nearest, stored",
+        "Resize, linear, floats",
+        "DepthToSpace, quantised after",
     ],
 )
 def test_more_cases_of_what_the_front_end_decides(name: str) -> None:
