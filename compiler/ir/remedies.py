@@ -84,7 +84,6 @@ TFLITE: dict[str, str] = {
 }
 
 _ONNX_STEP = _ACTIVATION.format("Relu, HardSwish or Sigmoid")
-_ONNX_CLAMP = "write it as Clip or Relu if it clamps; else " + _CUT
 _ONNX_NORM = "train with BatchNormalization after a Conv in its place"
 
 ONNX: dict[str, str] = {
@@ -92,10 +91,7 @@ ONNX: dict[str, str] = {
     "Shape": "export the model with fixed shapes",
     "Sum": "write it as Add",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
-    "ReduceSum": "write it as GlobalAveragePool, then Mul by the number of values",
-    "ReduceMax": "write it as GlobalMaxPool",
-    "Min": _ONNX_CLAMP,
-    "Max": _ONNX_CLAMP,
+    "QLinearReduceMean": "write it as DequantizeLinear, ReduceMean and QuantizeLinear",
     "LogSoftmax": "end the model with Softmax, or before it",
     **dict.fromkeys(("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign"), _ONNX_STEP),
     **dict.fromkeys(

@@ -11,6 +11,7 @@ from numerics.host import (
     ort_max_pool,
     ort_moves,
     ort_pool,
+    ort_reduce,
     sums,
     tflm,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ort_max_pool",
     "ort_moves",
     "ort_pool",
+    "ort_reduce",
     "run_host",
     "sums",
     "tflm",

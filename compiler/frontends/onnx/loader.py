@@ -9,8 +9,10 @@ from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
 from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
+from compiler.frontends.onnx.operators import extreme as onnx_extreme
 from compiler.frontends.onnx.operators import functions as onnx_functions
 from compiler.frontends.onnx.operators import join as onnx_join
+from compiler.frontends.onnx.operators import reduce as onnx_reduce
 from compiler.frontends.onnx.operators import select as onnx_select
 from compiler.frontends.onnx.operators import selection as onnx_selection
 from compiler.frontends.onnx.operators.constants import fold_constant
@@ -46,6 +48,7 @@ _EAGER: dict[str, _Convert] = {
     "QLinearGlobalAveragePool": onnx_qoperator.convert_qlinear_pool,
     "QLinearSigmoid": onnx_functions.convert_qlinear_sigmoid,
     "QLinearLeakyRelu": onnx_functions.convert_qlinear_leaky_relu,
+    "QLinearWhere": onnx_extreme.convert_qlinear_where,
     "QLinearSoftmax": onnx_qoperator.convert_qlinear_softmax,
     "QLinearConcat": onnx_qoperator.convert_qlinear_concat,
     "ConvInteger": onnx_qoperator.convert_integer,
@@ -59,6 +62,11 @@ _EITHER: dict[str, _Convert] = {
     "AveragePool": onnx_float.convert_average,
     "GlobalAveragePool": onnx_float.convert_average,
     "ReduceMean": onnx_float.convert_average,
+    "ReduceSum": onnx_reduce.convert_sum,
+    **dict.fromkeys(onnx_reduce.EXTREMES, onnx_reduce.convert_extreme),
+    **dict.fromkeys(onnx_reduce.PLACES, onnx_reduce.convert_place),
+    **dict.fromkeys(onnx_extreme.EXTREMES, onnx_extreme.convert_extreme),
+    "Where": onnx_extreme.convert_where,
     "Add": onnx_float.convert_arithmetic,
     "Sub": onnx_float.convert_arithmetic,
     "Mul": onnx_float.convert_arithmetic,
@@ -79,6 +87,9 @@ _INTEGER_FORMS: dict[str, Callable[[OnnxBuilder, RawNode, str | None], Stored | 
     "GlobalMaxPool": onnx_select.pool_stored,
     "Relu": onnx_select.relu_stored,
     "Pad": onnx_join.pad_stored,
+    **dict.fromkeys(onnx_reduce.EXTREMES, onnx_reduce.extreme_stored),
+    **dict.fromkeys(onnx_extreme.EXTREMES, onnx_extreme.extreme_stored),
+    "Where": onnx_extreme.where_stored,
     "Concat": onnx_join.concat_stored,
     **dict.fromkeys(onnx_selection.SELECTING, onnx_selection.selection_stored),
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
@@ -201,7 +212,8 @@ def _convert(builder: OnnxBuilder, node: RawNode) -> None:
         return
     if node.op_type not in SUPPORTED:
         builder.refuse(node, UNKNOWN, onnx_remedy(node.op_type))
-    known = builder.activations.get(node.inputs[0])
+    values = node.inputs[1:2] if node.op_type == "Where" else node.inputs[:1]
+    known = builder.activations.get(values[0]) if values else None
     integers = known is not None and known.dtype != "float32"
     several = sum(bool(name) for name in node.outputs) > 1
     if node.op_type in _EITHER and (integers or several):

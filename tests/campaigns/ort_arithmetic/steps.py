@@ -8,6 +8,7 @@ from tests.campaigns.ort_arithmetic import (
     moves,
     products,
     quantise,
+    reduce,
     rows,
 )
 from tests.campaigns.ort_arithmetic.case import Step
@@ -20,5 +21,6 @@ STEPS: dict[str, Step] = {
     **moves.STEPS,
     **products.STEPS,
     **averages.STEPS,
+    **reduce.STEPS,
     **rows.STEPS,
 }

@@ -20,6 +20,7 @@ from compiler.frontends.onnx.operators.requant import all_values, emit_table
 from compiler.ir.ops import Array
 from numerics.host.ort import arithmetic, clip, dequantise_ort, quantise_ort
 from numerics.host.ort_functions import FUNCTIONS, function_ort, prelu
+from numerics.host.ort_reduce import extreme_ort
 from numerics.quantisation import integer_range
 
 AS_TABLE = "a table of its 256 results, computed when the model is read"
@@ -31,7 +32,7 @@ _NUMBERS: dict[str, dict[str, float]] = {
     "QuickGelu": {"alpha": 1.702},
 }
 OF_ONE = tuple(name for name in FUNCTIONS if " " not in name)
-_OF_TWO = ("Add", "Sub", "Mul", "Div", "PRelu")
+_OF_TWO = ("Add", "Sub", "Mul", "Div", "PRelu", "Min", "Max")
 
 
 def _read(node: RawNode) -> tuple[str, dict[str, float]]:
@@ -181,6 +182,8 @@ def _applied(builder: OnnxBuilder, node: RawNode, values: dict[str, Array]) -> A
         return function_ort(operands[0], kind=kind, **constants)
     if node.op_type == "PRelu":
         return prelu(*operands)
+    if node.op_type in ("Min", "Max"):
+        return extreme_ort(*operands, largest=node.op_type == "Max")
     if node.op_type in _OF_TWO:
         return arithmetic(*operands, operator=node.op_type)
     low, high = real_bounds(builder, node)

@@ -21,7 +21,7 @@ from compiler.frontends.onnx.operators.resize import (
     linear_axes,
     read_resize,
 )
-from compiler.ir.ops import Array
+from compiler.ir.ops import Array, HostStep
 
 SELECTING = ("Slice", "Split", "Gather", "Tile", "Expand", "Resize", "Upsample")
 _RESIZES = ("Resize", "Upsample")
@@ -175,6 +175,30 @@ _READERS = {
 }
 
 
+def expanded(builder: OnnxBuilder, node: RawNode, source: Activation, shape: Shape) -> Activation:
+    """A tensor repeated to a shape that it broadcasts to."""
+    layout = source.layout.reshape((1,) * (len(shape) - len(source.shape)) + source.shape)
+    assert layout is not None  # more axes of size 1
+    source, order = whole(builder, node, replace(source, layout=layout))
+    axes = [axis for axis, size in enumerate(source.shape) if size != shape[axis]]
+    key = f"{source.key} repeated for {builder.label(node)}"
+    output = builder.declare(key, Layout.stored_as(shape, order), source.dtype)
+    builder.emit(
+        HostStep(
+            name=f"{builder.label(node)} input",
+            op="Expand",
+            inputs=(source.key,),
+            output=key,
+            function="take_ort",
+            parameters={
+                "axes": tuple(order.index(axis) for axis in axes),
+                "indices": tuple((0,) * shape[axis] for axis in axes),
+            },
+        )
+    )
+    return output
+
+
 # ---- emission -----------------------------------------------------------------------------------
 
 
@@ -223,7 +247,7 @@ def emit_selection(
         layout = source.layout.reshape(selection.before)
         assert layout is not None  # more axes of size 1
         source = replace(source, layout=layout)
-    source, order = _whole(builder, node, source)
+    source, order = whole(builder, node, source)
     chosen = Layout.stored_as(_chosen_shape(selection), order)
     after = chosen.reshape(selection.after)
     assert after is not None  # one axis is split or left out
@@ -267,7 +291,7 @@ def _chosen_shape(selection: Selection) -> Shape:
     )
 
 
-def _whole(builder: OnnxBuilder, node: RawNode, source: Activation) -> tuple[Activation, Shape]:
+def whole(builder: OnnxBuilder, node: RawNode, source: Activation) -> tuple[Activation, Shape]:
     """The tensor stored with each of the model's axes as one of its own, and their order."""
     rank = len(source.shape)
     if source.layout.tensor_form()[2] is not None:
@@ -290,7 +314,7 @@ def _interpolate(builder: OnnxBuilder, node: RawNode, source: Activation, resize
     axes, places = linear_axes(builder, node, source.shape, resized)
     if axes == (1, 2) and len(source.shape) == 4 and source.dtype != "float32":
         builder.refuse(node, "it interpolates integers with the channels last", "put it on floats")
-    source, order = _whole(builder, node, source)
+    source, order = whole(builder, node, source)
     output = builder.declare(node.outputs[0], Layout.stored_as(resized.shape, order), source.dtype)
     check_outside(builder, node, source.dtype, resized.outside)
     outside: dict[str, Any] = {} if resized.outside is None else {"outside": resized.outside}

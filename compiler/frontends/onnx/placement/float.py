@@ -8,9 +8,10 @@ from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode
 from compiler.frontends.onnx.model.values import Activation
-from compiler.frontends.onnx.operators.average import read_average
+from compiler.frontends.onnx.operators.average import over_image, read_average
 from compiler.frontends.onnx.operators.binary import aligned
 from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds, stored_clamp
+from compiler.frontends.onnx.operators.reduce import convert_sum
 from compiler.frontends.onnx.operators.select import clamp_stored
 from compiler.frontends.onnx.placement.qdq import Slices, sliced_parameters
 from numerics.quantisation import INTEGER_RANGES
@@ -115,7 +116,11 @@ def convert_clip(builder: OnnxBuilder, node: RawNode) -> None:
 
 def convert_average(builder: OnnxBuilder, node: RawNode) -> None:
     """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
-    average = read_average(builder, node, _floats(builder, node))
+    source = _floats(builder, node)
+    if node.op_type == "ReduceMean" and not over_image(builder, node, len(source.shape)):
+        convert_sum(builder, node)
+        return
+    average = read_average(builder, node, source)
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
 

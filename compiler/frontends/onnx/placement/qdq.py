@@ -89,7 +89,7 @@ def _quantise_operator(
     product, made = product_before(builder, chain.name), None
     if product is not None:
         made = emit_quantised(builder, product, output, target, clamp, absorbed)
-    elif writer.op_type in ("Add", "Mul", "Sub"):
+    elif writer.op_type in ("Add", "Mul", "Sub", "Div"):
         made = quantise_binary(builder, writer, output, target, clamp, absorbed)
     elif writer.op_type == "Concat" and clamp == integer_range(target.dtype):
         made = quantise_concat(builder, writer, output, target, absorbed)

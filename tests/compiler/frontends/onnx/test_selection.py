@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper
 
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Conv, HostStep
 from hw.arch.errors import RowforgeError
 from tests.compiler.frontends.onnx.test_moves import Made, X, Y, Z
-from tests.support.onnx.models import ModelMaker, check, graph_of
+from tests.support.onnx.models import ModelMaker, check, graph_of, unchecked
 
 
 def _steps(graph: Graph) -> list[str]:
@@ -116,13 +114,5 @@ def test_what_does_not_fit_is_refused(
     path = tmp_path / "model.onnx"
     names = list(m.nodes[-1].output)
     with pytest.raises(RowforgeError, match="cannot run") as raised:
-        graph_of(_unchecked(m, names or [y]), path.parent)
+        graph_of(unchecked(m, *(names or [y])), path.parent)
     assert sentence in str(raised.value)
-
-
-def _unchecked(m: ModelMaker, outputs: list[str]):
-    """The model without shape inference, which fails for what does not fit."""
-
-    values = [onnx.ValueInfoProto(name=name) for name in outputs]
-    graph = helper.make_graph(m.nodes, "g", m.inputs, values, m.initializers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
