@@ -87,7 +87,6 @@ _ONNX_STEP = _ACTIVATION.format("Relu, HardSwish or Sigmoid")
 _ONNX_NORM = "train with BatchNormalization after a Conv in its place"
 
 ONNX: dict[str, str] = {
-    "ConvTranspose": _subpixel("Conv", "Reshape", "Transpose"),
     "Shape": "export the model with fixed shapes",
     "Sum": "write it as Add",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
@@ -106,7 +105,6 @@ TWO_ACTIVATIONS = "it multiplies two activations"
 TWO_ACTIVATIONS_REMEDY = (
     "the array takes weights from the model: make one operand a constant, or " + _CUT
 )
-NORMALISATION_REMEDY = "write it as Mul and Add of constants"
 UNKNOWN = "no such operator is supported"
 STATE = "the model keeps state between runs in resource variables, which is not supported"
 

@@ -82,6 +82,13 @@ def function_ort(x: Floats, *, kind: str, **constants: float) -> Floats:
 
 
 @host_step
+def multiply_add(x: Floats, factor: Floats, addend: Floats) -> Floats:
+    """x * factor + addend, each rounded to float32; both broadcast to x."""
+    with np.errstate(all="ignore"):
+        return np.asarray(x * factor + addend)
+
+
+@host_step
 def prelu(x: Floats, slope: Floats) -> Floats:
     """x where it is at least 0, else x times a slope that broadcasts to it."""
     with np.errstate(all="ignore"):

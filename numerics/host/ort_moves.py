@@ -30,6 +30,27 @@ def take_ort(
 
 
 @host_step
+def spread_ort(
+    x: Array,
+    *,
+    image: tuple[int, int, int],
+    stride: tuple[int, int],
+    cut: tuple[int, int, int, int],
+    value: int,
+) -> Array:
+    """Images with `value` between their values, so that these lie `stride` apart.
+
+    `cut` rows and columns are left out at the top, left, bottom and right.
+    """
+    images = x.reshape(-1, *image)
+    height, width = ((n - 1) * step + 1 for n, step in zip(image, stride, strict=False))
+    wide = np.full((len(images), height, width, image[2]), value, dtype=x.dtype)
+    wide[:, :: stride[0], :: stride[1]] = images
+    top, left, bottom, right = cut
+    return np.ascontiguousarray(wide[:, top : height - bottom, left : width - right])
+
+
+@host_step
 def resize_linear(
     x: Array,
     *,

@@ -12,6 +12,7 @@ from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import extreme as onnx_extreme
 from compiler.frontends.onnx.operators import functions as onnx_functions
 from compiler.frontends.onnx.operators import join as onnx_join
+from compiler.frontends.onnx.operators import normalise as onnx_normalise
 from compiler.frontends.onnx.operators import reduce as onnx_reduce
 from compiler.frontends.onnx.operators import select as onnx_select
 from compiler.frontends.onnx.operators import selection as onnx_selection
@@ -95,9 +96,11 @@ _INTEGER_FORMS: dict[str, Callable[[OnnxBuilder, RawNode, str | None], Stored | 
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
 }
 
-_PRODUCTS = ("Conv", "Gemm", "MatMul", "BatchNormalization")
+_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
+# Those of them that may stand apart from a product, on floats that exist.
+_ALONE: dict[str, _Convert] = {"BatchNormalization": onnx_normalise.convert_normalisation}
 SUPPORTED = frozenset({*_EAGER, *_EITHER, *_PRODUCTS})
-WEIGHTED = ("Conv", "Gemm", "MatMul")
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _KEEPS_LAYOUT = (
     "QuantizeLinear",
     "DequantizeLinear",
@@ -110,6 +113,7 @@ _KEEPS_LAYOUT = (
     "Div",
     "Pad",
     "Identity",
+    "BatchNormalization",
     "QLinearAdd",
     "QLinearMul",
     "QLinearSigmoid",
@@ -125,6 +129,7 @@ _WINDOWED = (
     "Conv",
     "QLinearConv",
     "ConvInteger",
+    "ConvTranspose",
     "MaxPool",
     "AveragePool",
     "GlobalMaxPool",
@@ -152,7 +157,7 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
 def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
     builder = OnnxBuilder(
         raw,
-        materialisers=_EITHER,
+        materialisers={**_EITHER, **_ALONE},
         integer_forms=_INTEGER_FORMS,
         finisher=onnx_finish.finisher,
         keep_shape=_KEEP_SHAPE,

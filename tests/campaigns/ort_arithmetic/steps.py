@@ -10,6 +10,7 @@ from tests.campaigns.ort_arithmetic import (
     quantise,
     reduce,
     rows,
+    transposed,
 )
 from tests.campaigns.ort_arithmetic.case import Step
 
@@ -23,4 +24,5 @@ STEPS: dict[str, Step] = {
     **averages.STEPS,
     **reduce.STEPS,
     **rows.STEPS,
+    **transposed.STEPS,
 }

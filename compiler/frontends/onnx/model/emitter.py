@@ -194,6 +194,10 @@ class Emitter:
 
     # ---- layouts ----------------------------------------------------------------------------
 
+    def has_tensor(self, key: str) -> bool:
+        """Whether a tensor of this key exists."""
+        return key in self._tensors
+
     def tensor(self, activation: Activation) -> Tensor:
         """The graph tensor that holds an activation."""
         return self._tensors[activation.key]

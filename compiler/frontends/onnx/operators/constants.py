@@ -259,6 +259,7 @@ def _enter(builder: OnnxBuilder, node: RawNode, constant: QuantisedConstant) -> 
     builder.constants.defer(name, tuple(constant.values.shape), lambda: _real(constant))
     integers = builder.constant_activation(f"{name} (integers)", constant.values)
     output = builder.declare_folded(name, tuple(constant.values.shape))
+    permutation = output.layout.tensor_form()[1]  # axes of size 1 may lie elsewhere
     builder.emit_host(
         node,
         "dequantise_ort",
@@ -267,7 +268,7 @@ def _enter(builder: OnnxBuilder, node: RawNode, constant: QuantisedConstant) -> 
         folded=KNOWN,
         scale=tuple(float(scale) for scale in constant.scale.reshape(-1)),
         zero_point=tuple(int(zero) for zero in constant.zero_point.reshape(-1)),
-        axis=constant.axis,
+        axis=constant.axis if permutation is None else int(permutation[constant.axis]),
     )
 
 

@@ -19,7 +19,7 @@ from compiler.frontends.onnx.products.operands import bias_part, quantised_produ
 from compiler.frontends.onnx.products.product import CONVOLUTIONS, Mac, added, scaled
 from compiler.ir.ops import Array
 
-PRODUCTS = ("Conv", "Gemm", "MatMul")
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _LINEAR = ("Add", "Sub", "Mul", "Div", "BatchNormalization")
 
 

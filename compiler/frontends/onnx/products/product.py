@@ -10,7 +10,7 @@ from compiler.frontends.onnx.model.values import Activation, QuantisedConstant, 
 from compiler.ir.ops import Array
 from numerics.quantisation import integer_range
 
-CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
+CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger", "ConvTranspose")
 _UNIT = 2.0**-24  # the relative error of one float32 rounding
 
 
