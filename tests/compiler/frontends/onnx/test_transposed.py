@@ -15,7 +15,8 @@ from tests.compiler.support import check_graph
 from tests.support.onnx.models import ModelMaker, check, graph_of, unchecked
 
 
-def _decoder(m: Made, **given: Any) -> str:
+def decoder(m: Made, **given: Any) -> str:
+    """A ConvTranspose of the image to five channels, with these attributes."""
     values = m.constant(m.rng.integers(-30, 31, (4, 5, 3, 3)).astype(np.int8))
     w = m.op("DequantizeLinear", values, *m.scale(2.0**-6, 0, "int8"))
     return m.op("ConvTranspose", m.x, w, **given)
@@ -24,7 +25,7 @@ def _decoder(m: Made, **given: Any) -> str:
 def test_a_decoder_on_the_array(tmp_path: Path) -> None:
     """Stride 2, as in a U-Net: the host spreads the values, the array convolves them."""
     m = Made(1)
-    y = _decoder(m, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])
+    y = decoder(m, strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])
     graph = check(m.model(m.quantise(m.op("Relu", y), Y)), tmp_path, m.rng, levels=(False,))
     steps = [n for n in graph.nodes if isinstance(n, HostStep) and not n.folded]
     (conv,) = (n for n in graph.nodes if isinstance(n, Conv))
@@ -36,7 +37,7 @@ def test_a_decoder_on_the_array(tmp_path: Path) -> None:
 
 def test_a_stride_of_1_moves_nothing(tmp_path: Path) -> None:
     m = Made(2)
-    graph = check(m.model(m.quantise(_decoder(m), Y)), tmp_path, m.rng, levels=(False,))
+    graph = check(m.model(m.quantise(decoder(m), Y)), tmp_path, m.rng, levels=(False,))
     steps = [n.function for n in graph.nodes if isinstance(n, HostStep) and not n.folded]
     assert "spread_ort" not in steps
 
@@ -61,7 +62,7 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("given", "sentence"), SENTENCES)
 def test_what_does_not_fit_is_refused(given: dict[str, Any], sentence: str, tmp_path: Path) -> None:
     m = Made(3)
-    y = m.quantise(_decoder(m, **given), Y)
+    y = m.quantise(decoder(m, **given), Y)
     with pytest.raises(RowforgeError, match="cannot run") as raised:
         graph_of(unchecked(m, y), tmp_path)
     assert sentence in str(raised.value)
