@@ -46,6 +46,8 @@ def relabelled(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | 
                 builder.refuse(node, f"its perm {permutation} does not fit", "export it again")
             return layout.transpose(tuple(permutation))
         case "Identity" | "Dropout":
+            if builder.has(node, 2) and builder.scalar(node, 2, "training mode"):
+                builder.refuse(node, "it drops values at random", "export the model for inference")
             return layout
         case "Flatten":
             axis = node.integer("axis", 1)
@@ -65,7 +67,7 @@ def relabelled(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | 
 def _blocked(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | None:
     """Blocks of channels as squares of an image, or the way back."""
     block, deep = node.integer("blocksize", 0), node.op_type == "DepthToSpace"
-    columns = node.text("mode", "DCR") == "CRD" and deep
+    columns = node.text("mode", "DCR") == "CRD"
     N, C, H, W = layout.shape if len(layout.shape) == 4 else (1, 0, 0, 0)
     fits = (
         block > 0 and C > 0 and (C % (block * block) == 0 if deep else H % block == W % block == 0)
@@ -85,7 +87,7 @@ def _blocked(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | No
         joined = (N, C // square, H * block, W * block)
     else:
         split = (N, C, H // block, block, W // block, block)
-        order = (0, 3, 5, 1, 2, 4)
+        order = (0, 1, 3, 5, 2, 4) if columns else (0, 3, 5, 1, 2, 4)
         joined = (N, C * square, H // block, W // block)
     parts = layout.reshape(split)
     return None if parts is None else parts.transpose(order).reshape(joined)
