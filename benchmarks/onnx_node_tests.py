@@ -72,7 +72,7 @@ def row(test: NodeTest, *, rtl: bool) -> dict[str, Any]:
     try:
         graph = test.graph()
     except RowforgeError as error:
-        reason = str(error).split("cannot run: ")[-1]
+        reason = str(error).removeprefix(f"{test.path}: ").split("cannot run: ")[-1]
         return {**entry, "result": "refused", "reason": reason}
     places = sorted({node.place.value for node in graph.nodes if not node.folded})
     tensors = run_graph(graph, test.fed)

@@ -96,6 +96,17 @@ def _expand(case: Case, x: str, shape: Shape) -> list[str]:
     return [case.maker.op("Expand", x, _numbers(case, wanted))]
 
 
+def _pad(case: Case, x: str, shape: Shape) -> list[str]:
+    """Pad with values of the tensor."""
+    mode = str(case.rng.choice(["edge", "reflect", "wrap"]))
+    if mode == "wrap":
+        case.maker.opset = 19
+    most = [n if mode != "reflect" else n - 1 for n in shape]
+    pads = [int(case.rng.integers(0, min(n, 4) + 1)) for n in (*most, *most)]
+    case.tags.add(mode)
+    return [case.maker.op("Pad", x, _numbers(case, pads), mode=mode)]
+
+
 def _blocks(case: Case, x: str, shape: Shape, *, deep: bool) -> list[str]:
     block = case.block
     if deep:
@@ -214,6 +225,7 @@ _MAKERS: dict[str, tuple[Make, Callable[[Case], Shape]]] = {
     "Expand": (_expand, _shape),
     "DepthToSpace": (partial(_blocks, deep=True), partial(_of_blocks, deep=True)),
     "SpaceToDepth": (partial(_blocks, deep=False), partial(_of_blocks, deep=False)),
+    "Pad with values": (_pad, _shape),
     "Resize to nearest": (partial(_resize, mode="nearest"), _shape),
     "Resize, linear": (partial(_resize, mode="linear"), _of_images),
 }

@@ -25,6 +25,7 @@ from compiler.ir.ops import Array, HostStep
 
 SELECTING = ("Slice", "Split", "Gather", "Tile", "Expand", "Resize", "Upsample")
 _RESIZES = ("Resize", "Upsample")
+_REPEATING = ("edge", "reflect", "wrap")  # modes of a Pad
 _Indices = dict[int, tuple[int, ...]]
 
 
@@ -166,7 +167,45 @@ def _expand(builder: OnnxBuilder, node: RawNode, shape: Shape) -> Selection:
     return _plain(before, {axis: (0,) * n for axis, n in enumerate(after) if n != before[axis]})
 
 
+def read_pads(builder: OnnxBuilder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) of every axis of the model's tensor."""
+    given: Any = node.integers("pads")
+    if given is None:
+        given = builder.integers(node, 1, "pads")
+    mode = node.text("mode", "constant")
+    if mode not in ("constant", *_REPEATING):
+        builder.refuse(node, f"its mode is {mode!r}", "pad with a constant")
+    axes: Any = tuple(range(rank))
+    if builder.has(node, 3):
+        axes = tuple(axis % max(rank, 1) for axis in builder.integers(node, 3, "axes"))
+    if len(given) != 2 * len(axes) or len(set(axes)) != len(axes) or min(given, default=0) < 0:
+        builder.refuse(node, f"its pads {list(given)[:16]} do not fit its input", "pad with 0 up")
+    pads = [(0, 0)] * rank
+    for place, axis in enumerate(axes):
+        pads[axis] = (given[place], given[place + len(axes)])
+    return tuple(pads)
+
+
+def repeats_edges(node: RawNode) -> bool:
+    """Whether the operator is a Pad with values of its input."""
+    return node.op_type == "Pad" and node.text("mode", "constant") in _REPEATING
+
+
+def _padded(builder: OnnxBuilder, node: RawNode, shape: Shape) -> Selection:
+    pads, mode = read_pads(builder, node, len(shape)), node.text("mode", "")
+    most = {"reflect": -1, "wrap": 0}.get(mode)
+    for size, pair in zip(shape, pads, strict=True):
+        if most is not None and max(pair) > size + most:
+            builder.refuse(node, f"it pads {size} by {max(pair)} in mode {mode!r}", "pad less")
+    after = tuple(n + sum(pair) for n, pair in zip(shape, pads, strict=True))
+    builder.check_elements(node, after)
+    kind: Any = mode
+    places = [np.pad(np.arange(n), pair, mode=kind) for n, pair in zip(shape, pads, strict=True)]
+    return _plain(shape, {axis: tuple(row.tolist()) for axis, row in enumerate(places)})
+
+
 _READERS = {
+    "Pad": _padded,
     "Slice": _slice,
     "Split": _split,
     "Gather": _gather,

@@ -32,6 +32,7 @@ from compiler.frontends.onnx.operators.selection import (
     SELECTING,
     emit_selection,
     interpolates,
+    repeats_edges,
 )
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
@@ -192,7 +193,8 @@ class Push:
                 ),
                 keys,
             )
-        if writer.op_type in SELECTING and not interpolates(writer):
+        repeats = writer.op_type in SELECTING or repeats_edges(writer)
+        if repeats and not interpolates(writer):
             return _Step(
                 lambda own: emit_selection(builder, writer, self.made[keys[0]], own, target, clamp),
                 keys[:1],
