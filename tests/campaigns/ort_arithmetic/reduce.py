@@ -105,7 +105,12 @@ def _extreme(case: Case, *, operator: str, form: str) -> None:
     for place, shape in enumerate(shapes):
         held = place == constant or not shape
         if form == "floats":
-            names.append(case.operand(_finite(case, shape), f"x{place}", constant=held))
+            held = place > 0
+        if form == "floats":
+            values = _finite(case, shape)
+            if held:  # between zeros of both signs ONNX Runtime chooses by their place
+                values = np.where(values == 0, np.float32(0.5), values)
+            names.append(case.operand(values, f"x{place}", constant=held))
             continue
         if held and rng.random() < 0.5:
             names.append(maker.constant(floats_at_edges(case, scale, shape)))

@@ -27,9 +27,23 @@ def extreme_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stor
 
 
 def convert_extreme(builder: OnnxBuilder, node: RawNode) -> None:
-    """Min and Max of integers, or of floats that exist."""
+    """Min and Max of integers, or of floats that exist and constants other than 0.
+
+    Between zeros of both signs ONNX Runtime chooses by the place of the value.
+    """
     sources = [builder.activation(node, position) for position in range(len(node.inputs))]
+    constants = [name for name in node.inputs if _has_no_zero(builder, name)]
+    if sources[0].dtype == "float32" and len(constants) < len(sources) - 1:
+        builder.refuse(
+            node,
+            "its inputs are float32, whose zeros have signs",
+            "put it between DequantizeLinear and QuantizeLinear",
+        )
     emit_extreme(builder, node, sources, node.outputs[0], None)
+
+
+def _has_no_zero(builder: OnnxBuilder, name: str) -> bool:
+    return name in builder.constants and bool(np.all(builder.constants[name] != 0))
 
 
 def emit_extreme(

@@ -32,6 +32,7 @@ _NUMBERS: dict[str, dict[str, float]] = {
     "QuickGelu": {"alpha": 1.702},
 }
 OF_ONE = tuple(name for name in FUNCTIONS if " " not in name)
+_QUOTIENTS = ("Div", "Reciprocal")
 _OF_TWO = ("Add", "Sub", "Mul", "Div", "PRelu", "Min", "Max")
 
 
@@ -112,6 +113,8 @@ def expression_before(builder: OnnxBuilder, name: str) -> Expression | None:
             return None
     if any(value.ndim > len(first.activation.shape) for value in found.constants.values()):
         return None
+    if _signs_matter(found):
+        return None
     scale = first.scale
     leaf = dequantise_ort(
         all_values(scale.dtype), scale=(float(scale.scale),), zero_point=(scale.zero_point,)
@@ -121,6 +124,13 @@ def expression_before(builder: OnnxBuilder, name: str) -> Expression | None:
     for node in found.nodes:
         values[node.outputs[0]] = _applied(builder, node, values)
     return Expression(first, values[name], tuple(found.nodes))
+
+
+def _signs_matter(found: "_Found") -> bool:
+    """Whether a quotient may tell apart zeros between which Min or Max has chosen by place."""
+    kinds = {node.op_type for node in found.nodes}
+    zero = any(not value.all() for value in found.constants.values())
+    return zero and not kinds.isdisjoint({"Min", "Max"}) and not kinds.isdisjoint(_QUOTIENTS)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Pad and Concat of integers, of dequantised values, and of floats that exist."""
 
-
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.reader import RawNode

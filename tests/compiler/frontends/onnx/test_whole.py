@@ -7,8 +7,8 @@ import pytest
 
 from rowforge.configs import preset
 from tests.campaigns.models.driver import EXECUTOR, Model, run_model
+from tests.compiler.frontends.onnx.operators.test_transposed import decoder
 from tests.compiler.frontends.onnx.test_moves import Made, Y
-from tests.compiler.frontends.onnx.test_transposed import decoder
 from tests.compiler.support import check_graph
 from tests.support.onnx.models import check, save
 

@@ -79,11 +79,14 @@ def test_sentences(tmp_path: Path) -> None:
         ("ReduceSum", "int8", {}, "its input has type int8; put it between"),
         ("ReduceMax", "float32", {"axes": [1]}, "whose zeros have signs"),
         ("ReduceMax", "int8", {"axes": [7]}, "its axes"),
+        ("Max", "float32", {}, "whose zeros have signs"),
         ("ArgMax", "int8", {"axis": 5}, "axis 5 does not exist"),
         ("ArgMax", "int64", {}, "its input has type int64"),
     ):
         m = ModelMaker()
-        y = m.op(op_type, m.input("x", (1, 4), dtype), **attributes)
+        inputs = ["x", m.input("y", (1, 4), dtype)] if op_type == "Max" else ["x"]
+        m.input("x", (1, 4), dtype)
+        y = m.op(op_type, *inputs, **attributes)
         with pytest.raises(RowforgeError) as raised:
             graph_of(unchecked(m, y), tmp_path)
         assert sentence in str(raised.value)
