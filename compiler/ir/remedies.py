@@ -91,6 +91,14 @@ ONNX: dict[str, str] = {
     "Sum": "write it as Add",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
     "QLinearReduceMean": "write it as DequantizeLinear, ReduceMean and QuantizeLinear",
+    **dict.fromkeys(
+        (
+            "qonnx.custom_op.general.Quant",
+            "qonnx.custom_op.general.IntQuant",
+            "onnx.brevitas.Quant",
+        ),
+        "quantise to 2 to 8 bits with constant scales, zero point 0 and rounding to even",
+    ),
     "LogSoftmax": "end the model with Softmax, or before it",
     **dict.fromkeys(("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign"), _ONNX_STEP),
     **dict.fromkeys(

@@ -6,7 +6,8 @@ from pathlib import Path
 from compiler.frontends.onnx.model.blockers import Blockers
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawInput, RawOnnxModel, read_onnx
 from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import extreme as onnx_extreme

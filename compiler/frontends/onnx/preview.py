@@ -6,7 +6,8 @@ Whatever depends on the scales that quantisation chooses shows afterwards only.
 
 from compiler.frontends.onnx.loader import SUPPORTED, WEIGHTED, fixed_shape
 from compiler.frontends.onnx.model.blockers import static_names
-from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawOnnxModel
 from compiler.ir.refusals import OperatorRefusedError, Refusals
 from compiler.ir.remedies import (
     TWO_ACTIVATIONS,

@@ -16,7 +16,8 @@ import numpy as np
 
 from compiler.frontends.onnx.model.emitter import Emitter
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawOnnxModel
 from compiler.frontends.onnx.model.values import (
     EXPORT_REMEDY,
     KNOWN,

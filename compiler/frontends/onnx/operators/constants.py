@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import KNOWN, QuantisedConstant
 from compiler.frontends.onnx.operators.chain import clip_bounds, stored_clamp
 from compiler.frontends.onnx.operators.select import RELABELLING, relabelled

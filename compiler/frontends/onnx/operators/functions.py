@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.operators.binary import aligned
 from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds

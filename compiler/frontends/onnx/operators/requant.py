@@ -6,7 +6,7 @@ An 8-bit tensor has 256 values: both ways are computed for all of them when the 
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.ir.ops import Array, Rescale
 from numerics.host.ort import dequantise_ort, quantise_ort

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.ir.ops import Array
 from numerics.quantisation import INTEGER_RANGES, integer_range
 

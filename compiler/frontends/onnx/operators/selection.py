@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale, Stored
 from compiler.frontends.onnx.operators.chain import quantised
 from compiler.frontends.onnx.operators.resize import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale
 from compiler.frontends.onnx.operators import extreme, reduce
 from compiler.frontends.onnx.operators.average import averaged_input, quantise_average

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale
 from compiler.frontends.onnx.operators.average import AVERAGES, quantise_average
 from compiler.frontends.onnx.operators.binary import quantise_binary

@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.operators.select import RELABELLING, relabelled
 from compiler.frontends.onnx.products.mac import convolution_window
 from compiler.frontends.onnx.products.operands import bias_part, quantised_product

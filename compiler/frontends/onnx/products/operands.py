@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant
 from compiler.frontends.onnx.products.mac import checked_weights
 from compiler.frontends.onnx.products.product import CONVOLUTIONS, Mac, added, scaled
