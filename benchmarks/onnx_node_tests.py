@@ -73,6 +73,7 @@ def row(test: NodeTest, *, rtl: bool) -> dict[str, Any]:
         graph = test.graph()
     except RowforgeError as error:
         reason = str(error).removeprefix(f"{test.path}: ").split("cannot run: ")[-1]
+        reason = reason.replace(str(test.path), test.path.name)
         return {**entry, "result": "refused", "reason": reason}
     places = sorted({node.place.value for node in graph.nodes if not node.folded})
     tensors = run_graph(graph, test.fed)

@@ -214,6 +214,8 @@ class OnnxBuilder(Emitter):
         if name in self.activations:
             return self.activations[name]
         if name in self.constants:
+            if self.constants[name].size == 0:
+                self.refuse(node, f"its input {name!r} has no values", EXPORT_REMEDY)
             return self.constant_activation(name, self.constants[name])
         if name in self._aliases:
             floats = self.activation_named(node, self._aliases[name])

@@ -90,6 +90,7 @@ SENTENCES = [
     ("Expand", (np.asarray([3, 1, 1, 1]),), {}, "does not broadcast to"),
     ("DepthToSpace", (), {"blocksize": 3}, "its blocks of 3 do not fit"),
     ("DepthToSpace", (), {}, "its blocks of 0 do not fit"),
+    ("Concat", (np.zeros((0, 4), np.int8),), {"axis": 0}, "has no values"),
     ("Dropout", ("", np.asarray(True)), {}, "it drops values at random"),
     ("Split", (np.asarray([1, 1]),), {}, "do not make up 4"),
     ("Resize", ("", np.asarray([1, 1, 0, 2], np.float32)), {}, "its scales"),
