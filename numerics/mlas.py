@@ -51,13 +51,16 @@ def fused(a: Floats | np.float32, b: Floats | np.float32, c: Floats | np.float32
     return np.where((np.abs(lost) > 0) & even, beside, total).astype(np.float32)
 
 
+def reduced(x: Floats) -> tuple[Floats, Floats]:
+    """(k, r) with x = k ln 2 + r, k the nearest whole number."""
+    power = fused(x, _LOG2_RECIPROCAL, _MAGIC) - _MAGIC
+    rest = fused(power, _LOG2_HIGH, x)
+    return power, fused(power, _LOG2_LOW, rest)
+
+
 def exponential(x: Floats) -> Floats:
     """exp of numbers of at most 0, subnormal below -87.34; those below -103.97 count as that."""
-    value = np.maximum(x, _LEAST)
-    biased = fused(value, _LOG2_RECIPROCAL, _MAGIC)
-    power = biased - _MAGIC
-    value = fused(power, _LOG2_HIGH, value)
-    value = fused(power, _LOG2_LOW, value)
+    power, value = reduced(np.maximum(x, _LEAST))
     result = np.full_like(value, _POLYNOMIAL[0])
     for coefficient in _POLYNOMIAL[1:]:
         result = fused(result, value, coefficient)

@@ -83,53 +83,24 @@ TFLITE: dict[str, str] = {
     "WHILE": _CONTROL,
 }
 
-_ONNX_STEP = _ACTIVATION.format("Relu or Clip")
-_ONNX_CLAMP = "write it as Clip or Relu if it clamps; else " + _CUT
-_ONNX_PARTS = "write it as one 1 x 1 Conv for each part, whose constant weights select the channels"
-_ONNX_COPIES = "write it as Concat of the tensor with itself"
+_ONNX_STEP = _ACTIVATION.format("Relu, HardSwish or Sigmoid")
 _ONNX_NORM = "train with BatchNormalization after a Conv in its place"
 
 ONNX: dict[str, str] = {
-    "Resize": _upsampled("Reshape", "Concat"),
-    "Upsample": _upsampled("Reshape", "Concat"),
-    "ConvTranspose": _subpixel("Conv", "Reshape", "Transpose"),
-    "DepthToSpace": _reshaped("Reshape", "Transpose"),
-    "SpaceToDepth": _reshaped("Reshape", "Transpose"),
     "Shape": "export the model with fixed shapes",
-    "Split": _ONNX_PARTS,
-    "Slice": _ONNX_PARTS,
-    "Gather": _ONNX_PARTS,
-    "Tile": _ONNX_COPIES,
-    "Expand": _ONNX_COPIES,
     "Sum": "write it as Add",
-    "Neg": "write it as Mul by a constant -1",
     "Pow": "write it as Mul of the tensor with itself if it squares; else " + _CUT,
-    "ReduceSum": "write it as GlobalAveragePool, then Mul by the number of values",
-    "ReduceMax": "write it as GlobalMaxPool",
-    "Min": _ONNX_CLAMP,
-    "Max": _ONNX_CLAMP,
-    "LogSoftmax": "end the model with Softmax, or before it",
+    "QLinearReduceMean": "write it as DequantizeLinear, ReduceMean and QuantizeLinear",
     **dict.fromkeys(
         (
-            "Sigmoid",
-            "HardSigmoid",
-            "HardSwish",
-            "LeakyRelu",
-            "PRelu",
-            "Elu",
-            "Selu",
-            "Celu",
-            "Gelu",
-            "Mish",
-            "Tanh",
-            "Softplus",
-            "Softsign",
-            "ThresholdedRelu",
-            "QLinearSigmoid",
-            "QLinearLeakyRelu",
+            "qonnx.custom_op.general.Quant",
+            "qonnx.custom_op.general.IntQuant",
+            "onnx.brevitas.Quant",
         ),
-        _ONNX_STEP,
+        "quantise to 2 to 8 bits with constant scales, zero point 0 and rounding to even",
     ),
+    "LogSoftmax": "end the model with Softmax, or before it",
+    **dict.fromkeys(("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign"), _ONNX_STEP),
     **dict.fromkeys(
         ("InstanceNormalization", "LayerNormalization", "GroupNormalization", "LpNormalization"),
         _ONNX_NORM,
@@ -142,7 +113,6 @@ TWO_ACTIVATIONS = "it multiplies two activations"
 TWO_ACTIVATIONS_REMEDY = (
     "the array takes weights from the model: make one operand a constant, or " + _CUT
 )
-NORMALISATION_REMEDY = "write it as Mul and Add of constants"
 UNKNOWN = "no such operator is supported"
 STATE = "the model keeps state between runs in resource variables, which is not supported"
 

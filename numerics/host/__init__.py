@@ -3,7 +3,18 @@
 Importing this package registers every step.
 """
 
-from numerics.host import convolution, moves, ort, ort_max_pool, ort_pool, sums, tflm
+from numerics.host import (
+    convolution,
+    moves,
+    ort,
+    ort_functions,
+    ort_max_pool,
+    ort_moves,
+    ort_pool,
+    ort_reduce,
+    sums,
+    tflm,
+)
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
@@ -12,8 +23,11 @@ __all__ = [
     "host_step",
     "moves",
     "ort",
+    "ort_functions",
     "ort_max_pool",
+    "ort_moves",
     "ort_pool",
+    "ort_reduce",
     "run_host",
     "sums",
     "tflm",

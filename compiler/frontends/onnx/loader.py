@@ -6,11 +6,17 @@ from pathlib import Path
 from compiler.frontends.onnx.model.blockers import Blockers
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawInput, RawNode, RawOnnxModel, read_onnx
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawInput, RawOnnxModel, read_onnx
 from compiler.frontends.onnx.model.values import QUANTISE_REMEDY, Stored
 from compiler.frontends.onnx.operators import binary as onnx_binary
+from compiler.frontends.onnx.operators import extreme as onnx_extreme
+from compiler.frontends.onnx.operators import functions as onnx_functions
 from compiler.frontends.onnx.operators import join as onnx_join
+from compiler.frontends.onnx.operators import normalise as onnx_normalise
+from compiler.frontends.onnx.operators import reduce as onnx_reduce
 from compiler.frontends.onnx.operators import select as onnx_select
+from compiler.frontends.onnx.operators import selection as onnx_selection
 from compiler.frontends.onnx.operators.constants import fold_constant
 from compiler.frontends.onnx.placement import finish as onnx_finish
 from compiler.frontends.onnx.placement import float as onnx_float
@@ -42,6 +48,9 @@ _EAGER: dict[str, _Convert] = {
     "QLinearMul": onnx_binary.convert_qlinear,
     "QLinearAveragePool": onnx_qoperator.convert_qlinear_pool,
     "QLinearGlobalAveragePool": onnx_qoperator.convert_qlinear_pool,
+    "QLinearSigmoid": onnx_functions.convert_qlinear_sigmoid,
+    "QLinearLeakyRelu": onnx_functions.convert_qlinear_leaky_relu,
+    "QLinearWhere": onnx_extreme.convert_qlinear_where,
     "QLinearSoftmax": onnx_qoperator.convert_qlinear_softmax,
     "QLinearConcat": onnx_qoperator.convert_qlinear_concat,
     "ConvInteger": onnx_qoperator.convert_integer,
@@ -55,12 +64,20 @@ _EITHER: dict[str, _Convert] = {
     "AveragePool": onnx_float.convert_average,
     "GlobalAveragePool": onnx_float.convert_average,
     "ReduceMean": onnx_float.convert_average,
+    "ReduceSum": onnx_reduce.convert_sum,
+    **dict.fromkeys(onnx_reduce.EXTREMES, onnx_reduce.convert_extreme),
+    **dict.fromkeys(onnx_reduce.PLACES, onnx_reduce.convert_place),
+    **dict.fromkeys(onnx_extreme.EXTREMES, onnx_extreme.convert_extreme),
+    "Where": onnx_extreme.convert_where,
     "Add": onnx_float.convert_arithmetic,
     "Sub": onnx_float.convert_arithmetic,
     "Mul": onnx_float.convert_arithmetic,
     "Div": onnx_float.convert_arithmetic,
     "Relu": onnx_float.convert_clip,
     "Clip": onnx_float.convert_clip,
+    "PRelu": onnx_functions.convert_prelu,
+    **dict.fromkeys(onnx_functions.OF_ONE, onnx_functions.convert_function),
+    **dict.fromkeys(onnx_selection.SELECTING, onnx_selection.convert_selection),
     "Softmax": onnx_float.convert_softmax,
     "Pad": onnx_join.convert_pad,
     "Concat": onnx_join.convert_concat,
@@ -72,13 +89,19 @@ _INTEGER_FORMS: dict[str, Callable[[OnnxBuilder, RawNode, str | None], Stored | 
     "GlobalMaxPool": onnx_select.pool_stored,
     "Relu": onnx_select.relu_stored,
     "Pad": onnx_join.pad_stored,
+    **dict.fromkeys(onnx_reduce.EXTREMES, onnx_reduce.extreme_stored),
+    **dict.fromkeys(onnx_extreme.EXTREMES, onnx_extreme.extreme_stored),
+    "Where": onnx_extreme.where_stored,
     "Concat": onnx_join.concat_stored,
+    **dict.fromkeys(onnx_selection.SELECTING, onnx_selection.selection_stored),
     **dict.fromkeys(onnx_select.RELABELLING, onnx_select.relabel_stored),
 }
 
-_PRODUCTS = ("Conv", "Gemm", "MatMul", "BatchNormalization")
+_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
+# Those of them that may stand apart from a product, on floats that exist.
+_ALONE: dict[str, _Convert] = {"BatchNormalization": onnx_normalise.convert_normalisation}
 SUPPORTED = frozenset({*_EAGER, *_EITHER, *_PRODUCTS})
-WEIGHTED = ("Conv", "Gemm", "MatMul")
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _KEEPS_LAYOUT = (
     "QuantizeLinear",
     "DequantizeLinear",
@@ -91,13 +114,23 @@ _KEEPS_LAYOUT = (
     "Div",
     "Pad",
     "Identity",
+    "BatchNormalization",
     "QLinearAdd",
     "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearLeakyRelu",
+    "PRelu",
+    *onnx_functions.OF_ONE,
+    *onnx_selection.SELECTING,
+)
+_KEEP_SHAPE = frozenset(
+    {*onnx_functions.OF_ONE, "Relu", "Clip", "PRelu", "Identity", "Dropout", "Softmax"}
 )
 _WINDOWED = (
     "Conv",
     "QLinearConv",
     "ConvInteger",
+    "ConvTranspose",
     "MaxPool",
     "AveragePool",
     "GlobalMaxPool",
@@ -125,9 +158,10 @@ def load_onnx(path: str | Path, constants: Mapping[str, Array] | None = None) ->
 def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
     builder = OnnxBuilder(
         raw,
-        materialisers=_EITHER,
+        materialisers={**_EITHER, **_ALONE},
         integer_forms=_INTEGER_FORMS,
         finisher=onnx_finish.finisher,
+        keep_shape=_KEEP_SHAPE,
     )
     builder.constants.update(constants)
     inputs = [value for value in raw.inputs if value.name not in constants]
@@ -144,7 +178,8 @@ def _build(raw: RawOnnxModel, name: str, constants: dict[str, Array]) -> Graph:
             if blockers.reach(node):
                 _check_dependent(builder, node, blockers)
             else:
-                _convert(builder, node)
+                for part in onnx_selection.parts_of(node):
+                    _convert(builder, part)
     for output in raw.outputs:
         if output in builder.constants:
             raise RowforgeError(f"its output {output!r} is a constant: there is nothing to run")
@@ -183,7 +218,8 @@ def _convert(builder: OnnxBuilder, node: RawNode) -> None:
         return
     if node.op_type not in SUPPORTED:
         builder.refuse(node, UNKNOWN, onnx_remedy(node.op_type))
-    known = builder.activations.get(node.inputs[0])
+    values = node.inputs[1:2] if node.op_type == "Where" else node.inputs[:1]
+    known = builder.activations.get(values[0]) if values else None
     integers = known is not None and known.dtype != "float32"
     several = sum(bool(name) for name in node.outputs) > 1
     if node.op_type in _EITHER and (integers or several):

@@ -6,10 +6,10 @@ Whatever depends on the scales that quantisation chooses shows afterwards only.
 
 from compiler.frontends.onnx.loader import SUPPORTED, WEIGHTED, fixed_shape
 from compiler.frontends.onnx.model.blockers import static_names
-from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawOnnxModel
 from compiler.ir.refusals import OperatorRefusedError, Refusals
 from compiler.ir.remedies import (
-    NORMALISATION_REMEDY,
     TWO_ACTIVATIONS,
     TWO_ACTIVATIONS_REMEDY,
     UNKNOWN,
@@ -25,23 +25,18 @@ def preview(raw: RawOnnxModel) -> Refusals:
     for value in raw.inputs:
         fixed_shape(value)
     known, found = static_names(raw), Refusals()
-    writers = {name: node for node in raw.nodes for name in node.outputs}
     for node in raw.nodes:
         if any(name in known for name in node.outputs):
             continue
         try:
-            _check(node, known, writers)
+            _check(node, known)
         except OperatorRefusedError as error:
             found.add(error, error.parts)
     return found
 
 
-def _check(node: RawNode, known: set[str], writers: dict[str, RawNode]) -> None:
+def _check(node: RawNode, known: set[str]) -> None:
     if node.op_type not in SUPPORTED:
         node.refuse(UNKNOWN, onnx_remedy(node.op_type))
     if node.op_type in WEIGHTED and not all(name in known for name in node.inputs[1:2]):
         node.refuse(TWO_ACTIVATIONS, TWO_ACTIVATIONS_REMEDY)
-    if node.op_type == "BatchNormalization":
-        writer = writers.get(node.inputs[0]) if node.inputs else None
-        if writer is None or writer.op_type not in WEIGHTED:
-            node.refuse("it follows no Conv that could take it up", NORMALISATION_REMEDY)

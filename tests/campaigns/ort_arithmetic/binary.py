@@ -14,7 +14,15 @@ from tests.campaigns.ort_arithmetic.case import (
 )
 
 # Which operand serves several elements of the other; "odd" lengths leave a tail after the vectors.
-FORMS = ("tensors", "odd", "scalar first", "scalar second", "channels first", "channels second")
+FORMS = (
+    "tensors",
+    "odd",
+    "scalar first",
+    "scalar second",
+    "channels first",
+    "channels second",
+    "both",
+)
 _SCALARS: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1))
 _SINGLE = 0.2  # share of tensors whose last axes are 1
 
@@ -29,6 +37,11 @@ def _operands(case: Case, form: str, first: str, second: str) -> tuple[Array, Ar
         wide = small = (1, int(rng.integers(1, 80)), *(1,) * int(rng.integers(2)))
     elif form.startswith("scalar"):
         wide, small = (1, int(rng.integers(1, 300))), _SCALARS[rng.integers(len(_SCALARS))]
+    elif form == "both":
+        N, C, H, W = (int(n) for n in rng.integers(1, 9, 4))
+        return case.values(first, (N, C, 1, 1)), case.values(
+            second, (H, W) if N > 4 else (1, 1, H, W)
+        )
     else:
         C, H, W = (int(n) for n in rng.integers(1, 20, 3))
         if rng.random() < _SINGLE:

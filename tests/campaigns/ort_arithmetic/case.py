@@ -28,6 +28,8 @@ class Case:
     feeds: dict[str, Array] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
+    form: str = ""  # of the tensor that a step moves
+    block: int = 1  # of operators that fold blocks of an image into channels
 
     @property
     def model(self) -> onnx.ModelProto:

@@ -205,16 +205,16 @@ def image_weights(m, M=4, C=3):
 @pytest.mark.usefixtures("idle")
 def test_all_blockers_of_a_float_model_at_once(capsys, tmp_path):
     m = ModelMaker()
-    x = m.op("Sigmoid", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
-    x = m.op("LeakyRelu", m.op("Sigmoid", m.op("Conv", x, image_weights(m, 8, 4))))
+    x = m.op("Softplus", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
+    x = m.op("Elu", m.op("Softplus", m.op("Conv", x, image_weights(m, 8, 4))))
     x = m.op("MatMul", x, m.op("Transpose", x, perm=[0, 1, 3, 2]))
-    outcome = attempt(capsys, tmp_path, m, m.op("ArgMax", x, axis=1), (4, 3, 8, 8))
+    outcome = attempt(capsys, tmp_path, m, m.op("Hardmax", x, axis=1), (4, 3, 8, 8))
     outcome.assert_refused("quantised, could not run: 5 operators cannot run:")
     assert [line.split(" (")[0] for line in outcome.err.splitlines()[1:]] == [
-        "  2 x Sigmoid",
-        "  1 x LeakyRelu",
+        "  2 x Softplus",
+        "  1 x Elu",
         "  1 x MatMul",
-        "  1 x ArgMax",
+        "  1 x Hardmax",
     ]
     assert not (tmp_path / "q.onnx").exists()
 
@@ -222,9 +222,9 @@ def test_all_blockers_of_a_float_model_at_once(capsys, tmp_path):
 @pytest.mark.usefixtures("idle")
 def test_one_blocker_of_a_float_model_is_one_sentence(capsys, tmp_path):
     m = ModelMaker()
-    x = m.op("Erf", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
+    x = m.op("Sin", m.op("Conv", m.input("x", (1, 3, 8, 8)), image_weights(m)))
     outcome = attempt(capsys, tmp_path, m, x, (4, 3, 8, 8))
-    outcome.assert_refused("operator 1 Erf 'n1' cannot run: no such operator is supported")
+    outcome.assert_refused("operator 1 Sin 'n1' cannot run: no such operator is supported")
     assert outcome.err.count("\n") == 1
 
 
@@ -257,15 +257,13 @@ def test_a_normalisation_before_the_first_convolution(capsys, tmp_path, monkeypa
     def as_one(m, x):
         return m.op("BatchNormalization", x, *(m.constant(row) for row in parameters))
 
-    def as_advised(m, x):
+    def in_parts(m, x):
         gamma, beta, mean, variance = parameters.reshape(4, 1, 3, 1, 1)
         factor = gamma / np.sqrt(variance + np.float32(1e-5))
         x = m.op("Mul", x, m.constant(factor))
         return m.op("Add", x, m.constant(beta - mean * factor))
 
     shape = (4, 3, 8, 8)
-    attempt(capsys, tmp_path, *model(as_one), shape).assert_refused(
-        "BatchNormalization", "follows no Conv", "write it as Mul and Add of constants"
-    )
-    outcome = attempt(capsys, tmp_path, *model(as_advised), shape)
-    assert outcome.status == 0, outcome.err
+    for form in (as_one, in_parts):
+        outcome = attempt(capsys, tmp_path, *model(form), shape)
+        assert outcome.status == 0, outcome.err

@@ -52,7 +52,7 @@ def every_value(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str,
     """Every tensor of a model as ONNX Runtime without optimisation computes it."""
     wider = onnx.ModelProto()
     wider.CopyFrom(model)
-    made = [node.output[0] for node in model.graph.node]
+    made = [name for node in model.graph.node for name in node.output if name]
     del wider.graph.output[:]
     wider.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made)
     values = dict(zip(made, oracle(wider, dict(feeds), optimised=False), strict=True))
@@ -70,7 +70,7 @@ def by_layer(
     values = {key: t.data for key, t in tensors.items() if t.data is not None}
     for key in graph.inputs:
         values[key] = tensors[key].from_model_layout(np.asarray(feeds[tensors[key].name]))
-    made = {node.output[0] for node in model.graph.node}
+    made = {name for node in model.graph.node for name in node.output if name}
     for node in graph.nodes:
         tensor = tensors[node.output]
         value = _shaped(run_node(node, [values[key] for key in node.inputs]), tensor)

@@ -19,6 +19,7 @@ TYPES = {
     "uint8": TensorProto.UINT8,
     "int32": TensorProto.INT32,
     "int64": TensorProto.INT64,
+    "bool": TensorProto.BOOL,
 }
 
 
@@ -72,6 +73,14 @@ class ModelMaker:
         model = helper.make_model(graph, opset_imports=opsets)
         model.ir_version = 8
         return onnx.shape_inference.infer_shapes(model)
+
+
+def unchecked(maker: ModelMaker, *outputs: str) -> onnx.ModelProto:
+    """The model without shape inference, which fails for operators that do not fit."""
+    values = [onnx.ValueInfoProto(name=name) for name in outputs]
+    graph = helper.make_graph(maker.nodes, "g", maker.inputs, values, maker.initializers)
+    opsets = [helper.make_opsetid("", maker.opset), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 def save(model: onnx.ModelProto, folder: Path) -> Path:

@@ -1,17 +1,20 @@
 """The node tests of the ONNX backend suite, run through the front end."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from onnx.backend.test.case.node import collect_testcases
 
-from compiler.frontends.onnx.loader import load_onnx
+from compiler.frontends.onnx.loader import SUPPORTED, load_onnx
 from compiler.ir.fold import fold
 from compiler.ir.graph import Graph
 
 # Operators that combine two activations: all their inputs stay inputs.
-_OF_ACTIVATIONS = ("Add",)
+_OF_ACTIVATIONS = ("Add", "Min", "Max", "Where")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,35 @@ def read_node_test(folder: Path) -> NodeTest:
         inputs=_arrays(data, "input", [value.name for value in graph.input]),
         outputs=_arrays(data, "output", [value.name for value in graph.output]),
     )
+
+
+def suite(folder: Path) -> Iterator[NodeTest]:
+    """The suite as the `onnx` package makes it, of operators that are read; models go to `folder`.
+
+    Making all cases takes the package about 20 s. Cases of several operators or of sequences are
+    left out.
+    """
+    for case in collect_testcases(None):
+        nodes = case.model.graph.node
+        if len(nodes) != 1 or nodes[0].op_type not in SUPPORTED:
+            continue
+        graph, (inputs, outputs) = case.model.graph, case.data_sets[0]
+        given = (*inputs, *outputs)
+        if not all(isinstance(array, np.ndarray | np.generic) for array in given):
+            continue
+        path = folder / f"{case.name}.onnx"
+        path.write_bytes(case.model.SerializeToString())
+        yield NodeTest(
+            name=case.name,
+            path=path,
+            op_type=nodes[0].op_type,
+            inputs=_named(graph.input, inputs),
+            outputs=_named(graph.output, outputs),
+        )
+
+
+def _named(values: Any, arrays: Sequence[Any]) -> dict[str, np.ndarray]:
+    return {value.name: np.asarray(array) for value, array in zip(values, arrays, strict=True)}
 
 
 def _arrays(data: Path, kind: str, names: list[str]) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ which read the result of a refused one are judged by their type and their weight
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawOnnxModel
 from compiler.ir.refusals import OperatorRefusedError, Refusal, Refusals
 from hw.arch.errors import RowforgeError
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from compiler.frontends.onnx.model.emitter import Emitter
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import MAX_RANK, RawInput, RawOnnxModel
 from compiler.frontends.onnx.model.values import (
     EXPORT_REMEDY,
     KNOWN,
@@ -58,6 +59,7 @@ class OnnxBuilder(Emitter):
         materialisers: Mapping[str, Callable[["OnnxBuilder", RawNode], None]],
         integer_forms: Mapping[str, Callable[["OnnxBuilder", RawNode, str | None], Stored | None]],
         finisher: Callable[["OnnxBuilder", str], Callable[[], None] | None],
+        keep_shape: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(raw)
         self.constants = Constants(raw.constants)
@@ -70,6 +72,7 @@ class OnnxBuilder(Emitter):
         self._materialisers = materialisers
         self._integer_forms = integer_forms
         self._finisher = finisher
+        self._keep_shape = keep_shape
         self._folded_at: dict[str, int] = {}
         self._folded_elements = 0
         held = sum(value.size for value in raw.constants.values())
@@ -154,6 +157,8 @@ class OnnxBuilder(Emitter):
 
     def shape_of(self, name: str) -> Shape | None:
         """The model's shape of a tensor as far as it is known without emitting anything."""
+        while (node := self.pending.get(name)) is not None and node.op_type in self._keep_shape:
+            name = node.inputs[0]
         if name in self.constants:
             return self.constants.shape(name)
         if name in self.activations:
@@ -190,12 +195,12 @@ class OnnxBuilder(Emitter):
         needs: Callable[[RawNode], tuple[str, ...]],
     ) -> list[RawNode]:
         """The operators that must be served before `name`, in order; no recursion, any depth."""
-        found: dict[int, RawNode] = {}
+        found: dict[str, RawNode] = {}
         queue = [name]
         while queue:
             node = pending(queue.pop())
-            if node is not None and node.index not in found:
-                found[node.index] = node
+            if node is not None and node.outputs[0] not in found:
+                found[node.outputs[0]] = node
                 queue.extend(filter(None, needs(node)))
         return sorted(found.values(), key=lambda node: self._position[node.index])
 
@@ -209,6 +214,8 @@ class OnnxBuilder(Emitter):
         if name in self.activations:
             return self.activations[name]
         if name in self.constants:
+            if self.constants[name].size == 0:
+                self.refuse(node, f"its input {name!r} has no values", EXPORT_REMEDY)
             return self.constant_activation(name, self.constants[name])
         if name in self._aliases:
             floats = self.activation_named(node, self._aliases[name])

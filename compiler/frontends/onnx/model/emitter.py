@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode, RawOnnxModel
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.reader import RawOnnxModel
 from compiler.frontends.onnx.model.values import EXPORT_REMEDY, RELABELLED, Activation, Scale
 from compiler.ir.graph import DTYPES, MAX_ELEMENTS, Quantisation, Tensor
 from compiler.ir.ops import Array, HostStep, Node, Reshape
@@ -193,6 +194,10 @@ class Emitter:
         return self.reshaped(raw, source, source.layout.tensor_form()[0])
 
     # ---- layouts ----------------------------------------------------------------------------
+
+    def has_tensor(self, key: str) -> bool:
+        """Whether a tensor of this key exists."""
+        return key in self._tensors
 
     def tensor(self, activation: Activation) -> Tensor:
         """The graph tensor that holds an activation."""

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError
 
+from compiler.frontends.onnx.model.node import RawNode
+from compiler.frontends.onnx.model.quant import lowered
 from compiler.ir.graph import MAX_ELEMENTS
-from compiler.ir.refusals import OperatorRefusedError
 from hw.arch.errors import RowforgeError
 
 Array = npt.NDArray[Any]
@@ -59,53 +60,6 @@ _FIELD_KINDS = {
     "ints": "INTS",
 }
 _DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
-
-
-@dataclass(frozen=True, eq=False)
-class RawNode:
-    """An operator as the file has it; an absent optional input is an empty name."""
-
-    index: int
-    name: str
-    op_type: str
-    domain: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, Any]
-
-    @property
-    def label(self) -> str:
-        """`NNN_Type`, for nodes that have no name of their own."""
-        return f"{self.index:03d}_{self.op_type}"
-
-    def refuse(self, reason: str, remedy: str) -> NoReturn:
-        """Raises the one sentence that names operator, node, position, reason and what helps."""
-        raise OperatorRefusedError(self.index, self.op_type, reason, remedy, self.name)
-
-    def integer(self, name: str, default: int) -> int:
-        """An attribute that is an integer."""
-        return int(self._typed(name, default, int, "an integer"))
-
-    def number(self, name: str, default: float) -> float:
-        """An attribute that is a number."""
-        return float(self._typed(name, default, float, "a number"))
-
-    def text(self, name: str, default: str) -> str:
-        """An attribute that is a word."""
-        return str(self._typed(name, default, str, "a word"))
-
-    def integers(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
-        """An attribute that is a list of integers."""
-        value = self._typed(name, default or (), tuple, "a list of integers")
-        if not all(isinstance(number, int) for number in value):
-            self.refuse(f"its attribute {name} must be a list of integers", "export it again")
-        return tuple(value) if name in self.attributes else default
-
-    def _typed(self, name: str, default: Any, kind: type, what: str) -> Any:
-        value = self.attributes.get(name, default)
-        if not isinstance(value, kind):
-            self.refuse(f"its attribute {name} must be {what}", "export the model again")
-        return value
 
 
 @dataclass(frozen=True)
@@ -169,6 +123,7 @@ def _model(model: Any) -> RawOnnxModel:
     outputs = tuple(value.name for value in graph.output)
     known = {value.name for value in inputs} | set(constants) | set(unreadable)
     nodes = _ordered([_node(index, node) for index, node in enumerate(graph.node)], known)
+    nodes = lowered(nodes, constants)
     made = known.union(*(node.outputs for node in nodes))
     for name in outputs:
         if name not in made:
@@ -360,8 +315,8 @@ def _without_unread(nodes: tuple[RawNode, ...], outputs: tuple[str, ...]) -> tup
     kept: list[RawNode] = []
     for node in nodes:
         names = [*node.outputs[:1], *(n if n in read else "" for n in node.outputs[1:])]
-        while len(names) > 1 and not names[-1]:
-            names.pop()
+        while len(names) > 1 and not names[-1] and node.op_type != "Split":
+            names.pop()  # a Split's outputs count, read or not
         kept.append(replace(node, outputs=tuple(names)))
     return tuple(kept)
 

@@ -5,7 +5,7 @@ from math import prod
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation
 from compiler.ir.ops import Image, Pads, Pair
 from numerics.windows import output_size

@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
     WindowGeometry,
@@ -26,6 +26,7 @@ from compiler.frontends.onnx.model.window import (
     pads_before_ceil,
     read_window,
 )
+from compiler.frontends.onnx.operators.reduce import reduced_axes
 from compiler.ir.ops import Conv, Image, Pool, PoolKind
 from numerics.quantisation import Requant, RoundingRule, integer_range
 
@@ -94,8 +95,6 @@ def read_average(builder: OnnxBuilder, node: RawNode, source: Activation) -> Ave
         include_pad = bool(node.integer("count_include_pad", 0))
         sums = _order_of_sums(builder, node, image, window, include_pad)
     else:
-        if node.op_type == "ReduceMean":
-            _check_axes(builder, node, len(source.shape))
         taps = image[:2]
         window = WindowGeometry((taps[0], taps[1]), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
         sums = "aligned" if node.op_type == "ReduceMean" else "lanes"
@@ -121,17 +120,9 @@ def read_average(builder: OnnxBuilder, node: RawNode, source: Activation) -> Ave
     return average
 
 
-def _check_axes(builder: OnnxBuilder, node: RawNode, rank: int) -> None:
-    """A ReduceMean is a pool if it runs over all axes but batch and channels."""
-    axes = node.integers("axes")
-    if axes is None and builder.has(node, 1):
-        axes = builder.integers(node, 1, "axes")
-    if sorted(axis % rank for axis in axes or ()) != list(range(2, rank)):
-        builder.refuse(
-            node,
-            f"it averages over axes {list(axes or ())}",
-            "average over height and width, as GlobalAveragePool does",
-        )
+def over_image(builder: OnnxBuilder, node: RawNode, rank: int) -> bool:
+    """Whether a ReduceMean is a pool: it runs over all axes but batch and channels."""
+    return rank in (3, 4) and reduced_axes(builder, node, rank) == tuple(range(2, rank))
 
 
 def _order_of_sums(
@@ -167,7 +158,11 @@ def averaged_input(builder: OnnxBuilder, node: RawNode) -> Stored | None:
     if node.op_type not in AVERAGES:
         return None
     found = builder.stored(builder.name_at(node, 0, "input"))
-    return found if found is not None and found.scale.dtype in ("int8", "uint8") else None
+    if found is None or found.scale.dtype not in ("int8", "uint8"):
+        return None
+    if node.op_type == "ReduceMean" and not over_image(builder, node, len(found.activation.shape)):
+        return None
+    return found
 
 
 def emit_average(

@@ -14,9 +14,10 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.operators.requant import all_values
+from compiler.frontends.onnx.operators.selection import expanded, whole
 from compiler.ir.ops import Add, Array, Mul, Node
 from hw.arch.errors import RowforgeError
 from numerics.host.ort import add_dequantised, add_qlinear
@@ -83,8 +84,8 @@ def quantise_binary(
 ) -> Activation | None:
     """Add or Mul between DequantizeLinear and QuantizeLinear; None if it has no such operands."""
     pair = binary_operands(builder, node)
-    if pair is None:
-        return None
+    if pair is None or (node.op_type == "Div" and clamp != integer_range(target.dtype)):
+        return None  # a quotient may be NaN, which a Clip leaves and QuantizeLinear makes lowest
     arithmetic = Arithmetic(
         operator=node.op_type,
         function="add_dequantised",
@@ -197,9 +198,11 @@ def aligned(
         second = builder.laid_out(node, second, first.layout)
         return first, builder.reshaped(node, second, builder.tensor(first).shape)
     if shape not in (first.shape, second.shape):
-        builder.refuse(node, "both its operands are broadcast", "expand one in the model")
+        first = expanded(builder, node, first, shape)
     if first.shape == shape:
+        first, _ = whole(builder, node, first)
         return first, _beside(builder, node, second, first)
+    second, _ = whole(builder, node, second)
     return _beside(builder, node, first, second), second
 
 
@@ -224,12 +227,6 @@ def _constant_beside(
 
 def _beside(builder: OnnxBuilder, node: RawNode, small: Activation, wide: Activation) -> Activation:
     """The smaller operand with its axes stored as those of the wider one."""
-    if not _lies_whole(wide):
-        builder.refuse(
-            node,
-            f"it broadcasts {list(small.shape)} to {list(wide.shape)}, whose axes do not lie whole",
-            "broadcast before reshaping",
-        )
     shape, order = _aligned_shape(small.shape, wide)
     layout = small.layout.reshape(shape)
     assert layout is not None

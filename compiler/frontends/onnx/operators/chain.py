@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Scale
 from numerics.quantisation import integer_range
 
@@ -105,3 +105,25 @@ def clip_bounds(builder: OnnxBuilder, node: RawNode) -> Bounds | None:
             value = builder.constants[name].reshape(-1)[0]
         bounds.append(None if value is None or np.isnan(value) else float(value))
     return bounds[0], bounds[1]
+
+
+def real_bounds(builder: OnnxBuilder, node: RawNode) -> Bounds:
+    """Between which numbers a Relu or Clip leaves float32 values.
+
+    A bound that a Clip does not give is the last finite number, not infinity. Raises
+    `RowforgeError` for bounds that are no constants.
+    """
+    bounds = clip_bounds(builder, node)
+    if bounds is None:
+        builder.refuse(node, "its bounds are no constants", "export them as initializers")
+    if node.op_type == "Relu":
+        return bounds
+    largest = float(np.finfo(np.float32).max)
+    low = bounds[0] if _has_bound(builder, node, 1, "min") else -largest
+    high = bounds[1] if _has_bound(builder, node, 2, "max") else largest
+    return low, high
+
+
+def _has_bound(builder: OnnxBuilder, node: RawNode, position: int, edge: str) -> bool:
+    """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
+    return builder.has(node, position) or edge in node.attributes

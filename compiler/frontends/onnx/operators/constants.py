@@ -12,10 +12,11 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import KNOWN, QuantisedConstant
 from compiler.frontends.onnx.operators.chain import clip_bounds, stored_clamp
 from compiler.frontends.onnx.operators.select import RELABELLING, relabelled
+from compiler.frontends.onnx.operators.selection import selected
 from compiler.ir.ops import Array
 from hw.arch.errors import RowforgeError
 from numerics.host.ort import clip, dequantise_ort
@@ -181,13 +182,16 @@ def _permutation(node: RawNode, rank: int) -> tuple[int, ...]:
 def _moved(builder: OnnxBuilder, node: RawNode, array: Array) -> Array:
     """The array as a relabelling operator leaves it."""
     layout = relabelled(builder, node, Layout.plain(tuple(array.shape)))
-    if node.op_type == "Transpose":
-        return array.transpose(_permutation(node, array.ndim))
-    return array.reshape(layout.shape if layout else array.shape)
+    assert layout is not None  # a plain layout can be split in any way
+    return array.reshape(layout.sizes).transpose(layout.order).reshape(layout.shape)
 
 
 def _relabel(builder: OnnxBuilder, node: RawNode) -> Array:
     return _moved(builder, node, builder.constants[node.inputs[0]])
+
+
+def _select(builder: OnnxBuilder, node: RawNode) -> Array:
+    return selected(builder, node, builder.constants[node.inputs[0]])
 
 
 # ---- quantised initializers ---------------------------------------------------------------------
@@ -255,6 +259,7 @@ def _enter(builder: OnnxBuilder, node: RawNode, constant: QuantisedConstant) -> 
     builder.constants.defer(name, tuple(constant.values.shape), lambda: _real(constant))
     integers = builder.constant_activation(f"{name} (integers)", constant.values)
     output = builder.declare_folded(name, tuple(constant.values.shape))
+    permutation = output.layout.tensor_form()[1]  # axes of size 1 may lie elsewhere
     builder.emit_host(
         node,
         "dequantise_ort",
@@ -263,7 +268,7 @@ def _enter(builder: OnnxBuilder, node: RawNode, constant: QuantisedConstant) -> 
         folded=KNOWN,
         scale=tuple(float(scale) for scale in constant.scale.reshape(-1)),
         zero_point=tuple(int(zero) for zero in constant.zero_point.reshape(-1)),
-        axis=constant.axis,
+        axis=constant.axis if permutation is None else int(permutation[constant.axis]),
     )
 
 
@@ -320,5 +325,6 @@ _FOLDS: dict[str, Callable[[OnnxBuilder, RawNode], Array]] = {
     "Relu": _elementwise(lambda a: np.maximum(a, 0)),
     "ReduceProd": lambda builder, node: np.asarray([prod(_inputs(builder, node)[0].tolist())]),
     "QuantizeLinear": _quantise,
+    **dict.fromkeys(("Split", "Tile"), _select),
     **dict.fromkeys(RELABELLING, _relabel),
 }

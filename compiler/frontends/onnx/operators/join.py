@@ -1,32 +1,18 @@
 """Pad and Concat of integers, of dequantised values, and of floats that exist."""
 
-from typing import Any
-
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.operators.requant import requantise_stored
+from compiler.frontends.onnx.operators.selection import (
+    convert_selection,
+    read_pads,
+    repeats_edges,
+    selection_stored,
+)
 from compiler.ir.ops import Concat, Pad
 from numerics.quantisation import integer_range
-
-
-def read_pads(builder: OnnxBuilder, node: RawNode, rank: int) -> tuple[tuple[int, int], ...]:
-    """(before, after) of every axis of the model's tensor."""
-    given: Any = node.integers("pads")
-    if given is None:
-        given = builder.integers(node, 1, "pads")
-    if node.text("mode", "constant") != "constant":
-        builder.refuse(node, f"its mode is {node.text('mode', '')!r}", "pad with a constant")
-    axes: Any = tuple(range(rank))
-    if builder.has(node, 3):
-        axes = tuple(axis % max(rank, 1) for axis in builder.integers(node, 3, "axes"))
-    if len(given) != 2 * len(axes) or len(set(axes)) != len(axes) or min(given, default=0) < 0:
-        builder.refuse(node, f"its pads {list(given)[:16]} do not fit its input", "pad with 0 up")
-    pads = [(0, 0)] * rank
-    for place, axis in enumerate(axes):
-        pads[axis] = (given[place], given[place + len(axes)])
-    return tuple(pads)
 
 
 def pad_value(builder: OnnxBuilder, node: RawNode) -> float:
@@ -37,7 +23,9 @@ def pad_value(builder: OnnxBuilder, node: RawNode) -> float:
 
 
 def pad_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
-    """Padding of dequantised values with 0, whose stored value is the zero point."""
+    """Padding of dequantised values, with 0 (the stored zero point) or with some of them."""
+    if repeats_edges(node):
+        return selection_stored(builder, node, key)
     found = builder.stored(builder.name_at(node, 0, "input"))
     if found is None or pad_value(builder, node) != 0.0:
         return None
@@ -48,6 +36,9 @@ def pad_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored |
 
 def convert_pad(builder: OnnxBuilder, node: RawNode) -> None:
     """Pad of integers, or of floats that exist."""
+    if repeats_edges(node):
+        convert_selection(builder, node)
+        return
     source = builder.activation(node, 0)
     value = pad_value(builder, node)
     emit_pad(builder, node, source, node.outputs[0], value, None)

@@ -6,12 +6,14 @@ An 8-bit tensor has 256 values: both ways are computed for all of them when the 
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.ir.ops import Array, Rescale
 from numerics.host.ort import dequantise_ort, quantise_ort
 from numerics.quantisation import Requant, RoundingRule, integer_range
 from numerics.rounding import scale_ort
+
+_NOT_OURS = "its float32 rounding is not that of the accelerator for every value"
 
 
 def all_values(dtype: str) -> Array:
@@ -55,6 +57,8 @@ def emit_table(
     clamp: tuple[int, int],
     table: Array,
     absorbed: tuple[RawNode, ...] = (),
+    *,
+    reason: str = _NOT_OURS,
 ) -> Activation:
     """A function of 8-bit values, given as a table: a `Rescale` if that yields the same values."""
     values = all_values(source.scale.dtype)
@@ -92,7 +96,7 @@ def emit_table(
         (source.activation,),
         output,
         absorbed=absorbed,
-        reason="its float32 rounding is not that of the accelerator for every value",
+        reason=reason,
         table=tuple(int(value) for value in table),
         dtype=target.dtype,
     )

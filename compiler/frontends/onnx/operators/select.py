@@ -11,7 +11,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
     WindowGeometry,
@@ -26,7 +26,10 @@ from compiler.frontends.onnx.model.window import (
 from compiler.ir.ops import Image, Pool, PoolKind, Rescale
 from numerics.quantisation import Requant, RoundingRule, integer_range
 
-RELABELLING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout")
+RELABELLING = (
+    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout"),
+    *("DepthToSpace", "SpaceToDepth"),
+)
 POOLS = ("MaxPool", "GlobalMaxPool")
 
 
@@ -43,6 +46,8 @@ def relabelled(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | 
                 builder.refuse(node, f"its perm {permutation} does not fit", "export it again")
             return layout.transpose(tuple(permutation))
         case "Identity" | "Dropout":
+            if builder.has(node, 2) and builder.scalar(node, 2, "training mode"):
+                builder.refuse(node, "it drops values at random", "export the model for inference")
             return layout
         case "Flatten":
             axis = node.integer("axis", 1)
@@ -54,7 +59,38 @@ def relabelled(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | 
             )
         case "Reshape":
             return layout.reshape(_reshaped(builder, node, shape))
+        case "DepthToSpace" | "SpaceToDepth":
+            return _blocked(builder, node, layout)
     return layout.reshape(_squeezed(builder, node, shape))
+
+
+def _blocked(builder: OnnxBuilder, node: RawNode, layout: Layout) -> Layout | None:
+    """Blocks of channels as squares of an image, or the way back."""
+    block, deep = node.integer("blocksize", 0), node.op_type == "DepthToSpace"
+    columns = node.text("mode", "DCR") == "CRD"
+    N, C, H, W = layout.shape if len(layout.shape) == 4 else (1, 0, 0, 0)
+    fits = (
+        block > 0 and C > 0 and (C % (block * block) == 0 if deep else H % block == W % block == 0)
+    )
+    if not fits:
+        builder.refuse(
+            node, f"its blocks of {block} do not fit {list(layout.shape)}", "correct the model"
+        )
+    square = block * block
+    if deep:
+        split = (
+            (N, C // square, block, block, H, W)
+            if columns
+            else (N, block, block, C // square, H, W)
+        )
+        order = (0, 1, 4, 2, 5, 3) if columns else (0, 3, 4, 1, 5, 2)
+        joined = (N, C // square, H * block, W * block)
+    else:
+        split = (N, C, H // block, block, W // block, block)
+        order = (0, 1, 3, 5, 2, 4) if columns else (0, 3, 5, 1, 2, 4)
+        joined = (N, C * square, H // block, W // block)
+    parts = layout.reshape(split)
+    return None if parts is None else parts.transpose(order).reshape(joined)
 
 
 def _reshaped(builder: OnnxBuilder, node: RawNode, shape: Shape) -> Shape:

@@ -6,11 +6,12 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation
-from compiler.frontends.onnx.operators.average import read_average
+from compiler.frontends.onnx.operators.average import over_image, read_average
 from compiler.frontends.onnx.operators.binary import aligned
-from compiler.frontends.onnx.operators.chain import clip_bounds, stored_clamp
+from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds, stored_clamp
+from compiler.frontends.onnx.operators.reduce import convert_sum
 from compiler.frontends.onnx.operators.select import clamp_stored
 from compiler.frontends.onnx.placement.qdq import Slices, sliced_parameters
 from numerics.quantisation import INTEGER_RANGES
@@ -102,11 +103,8 @@ def convert_clip(builder: OnnxBuilder, node: RawNode) -> None:
         if source.dtype in ("int8", "uint8"):
             clamp_stored(builder, node, source, node.outputs[0], None, (low, high))
             return
-    elif source.dtype == "float32" and node.op_type == "Clip":
-        # A bound that a Clip does not give is the last finite number, not infinity.
-        largest = float(np.finfo(np.float32).max)
-        low = -largest if not _has_bound(builder, node, 1, "min") else low
-        high = largest if not _has_bound(builder, node, 2, "max") else high
+    elif source.dtype == "float32":
+        low, high = real_bounds(builder, node)
     output = builder.declare(node.outputs[0], source.layout, source.dtype)
     parameters: dict[str, Any] = {}
     if low is not None:
@@ -116,14 +114,13 @@ def convert_clip(builder: OnnxBuilder, node: RawNode) -> None:
     builder.emit_host(node, "clip", (source,), output, **parameters)
 
 
-def _has_bound(builder: OnnxBuilder, node: RawNode, position: int, edge: str) -> bool:
-    """Whether a Clip gives this bound, as an input or, before operator set 11, an attribute."""
-    return builder.has(node, position) or edge in node.attributes
-
-
 def convert_average(builder: OnnxBuilder, node: RawNode) -> None:
     """AveragePool, GlobalAveragePool and ReduceMean of float tensors."""
-    average = read_average(builder, node, _floats(builder, node))
+    source = _floats(builder, node)
+    if node.op_type == "ReduceMean" and not over_image(builder, node, len(source.shape)):
+        convert_sum(builder, node)
+        return
+    average = read_average(builder, node, source)
     output = builder.declare(node.outputs[0], average.layout, "float32")
     builder.emit_host(node, "average_pool", (average.source,), output, **average.geometry)
 

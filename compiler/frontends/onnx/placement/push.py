@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale
+from compiler.frontends.onnx.operators import extreme, reduce
 from compiler.frontends.onnx.operators.average import averaged_input, quantise_average
 from compiler.frontends.onnx.operators.binary import binary_operands, quantise_binary
 from compiler.frontends.onnx.operators.chain import clamp_before, clamped, clip_bounds, quantised
+from compiler.frontends.onnx.operators.functions import expression_before, quantise_expression
 from compiler.frontends.onnx.operators.join import emit_concat, emit_pad, pad_value
 from compiler.frontends.onnx.operators.requant import requantise_stored
 from compiler.frontends.onnx.operators.select import (
@@ -25,6 +27,12 @@ from compiler.frontends.onnx.operators.select import (
     emit_max,
     relabel_to,
     seen_as,
+)
+from compiler.frontends.onnx.operators.selection import (
+    SELECTING,
+    emit_selection,
+    interpolates,
+    repeats_edges,
 )
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
@@ -185,6 +193,31 @@ class Push:
                 ),
                 keys,
             )
+        repeats = writer.op_type in SELECTING or repeats_edges(writer)
+        if repeats and not interpolates(writer):
+            return _Step(
+                lambda own: emit_selection(builder, writer, self.made[keys[0]], own, target, clamp),
+                keys[:1],
+            )
+        if writer.op_type in reduce.EXTREMES:
+            return _Step(
+                lambda own: reduce.emit_extreme(builder, writer, self.made[keys[0]], own, target),
+                keys[:1],
+            )
+        if writer.op_type in extreme.EXTREMES and not self._nan_in(writer):
+            return _Step(
+                lambda own: extreme.emit_extreme(
+                    builder, writer, [self.made[key] for key in keys], own, target
+                ),
+                keys,
+            )
+        if writer.op_type == "Where":
+            return _Step(
+                lambda own: extreme.emit_where(
+                    builder, writer, (self.made[keys[1]], self.made[keys[2]]), own, target
+                ),
+                keys[1:],
+            )
         if writer.op_type == "Pad":
             value = clamped(quantised(pad_value(builder, writer), target), clamp)
             return _Step(
@@ -192,6 +225,12 @@ class Push:
                 keys[:1],
             )
         return None
+
+    def _nan_in(self, writer: RawNode) -> bool:
+        """Whether a constant of an operator is NaN, which its result is then."""
+        known = self.builder.constants
+        given = [known[name] for name in writer.inputs if name in known]
+        return any(value.dtype.kind == "f" and np.isnan(value).any() for value in given)
 
     def _computed(self, name: str, writer: RawNode, clamp: Clamp) -> _Step | None:
         """Operators whose result is quantised where they stand."""
@@ -203,4 +242,7 @@ class Push:
             return _Step(lambda own: quantise_binary(builder, writer, own, target, clamp, ()))
         if averaged_input(builder, writer):
             return _Step(lambda own: quantise_average(builder, writer, own, target, clamp, ()))
+        expression = expression_before(builder, name)
+        if expression is not None and not np.isnan(expression.real).any():
+            return _Step(lambda own: quantise_expression(builder, name, target, clamp, own, ()))
         return None

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale
 from compiler.frontends.onnx.operators.average import AVERAGES, quantise_average
 from compiler.frontends.onnx.operators.binary import quantise_binary
 from compiler.frontends.onnx.operators.chain import QdqChain, clip_bounds, stored_clamp, walk_back
 from compiler.frontends.onnx.operators.constants import fold_early
+from compiler.frontends.onnx.operators.functions import quantise_expression
 from compiler.frontends.onnx.operators.join import quantise_concat
 from compiler.frontends.onnx.operators.requant import requantise_stored
 from compiler.frontends.onnx.placement.push import Push, emit_quantised
@@ -44,6 +45,7 @@ def convert_quantise(builder: OnnxBuilder, node: RawNode) -> None:
         _quantise_known(builder, node, chain, target, placed)
         or _quantise_operator(builder, chain, target, placed.output, absorbed)
         or _requantise(builder, node, chain, target, placed, absorbed)
+        or _tabulate(builder, chain, target, placed.output, absorbed)
         or _push(builder, node, target, placed)
     ):
         _quantise_float(builder, node, target, placed)
@@ -87,12 +89,23 @@ def _quantise_operator(
     product, made = product_before(builder, chain.name), None
     if product is not None:
         made = emit_quantised(builder, product, output, target, clamp, absorbed)
-    elif writer.op_type in ("Add", "Mul", "Sub"):
+    elif writer.op_type in ("Add", "Mul", "Sub", "Div"):
         made = quantise_binary(builder, writer, output, target, clamp, absorbed)
     elif writer.op_type == "Concat" and clamp == integer_range(target.dtype):
         made = quantise_concat(builder, writer, output, target, absorbed)
     elif writer.op_type in AVERAGES:
         made = quantise_average(builder, writer, output, target, clamp, absorbed)
+    if made is not None:
+        builder.quantised_forms[chain.name, target, clamp] = made
+    return made is not None
+
+
+def _tabulate(
+    builder: OnnxBuilder, chain: QdqChain, target: Scale, output: str, absorbed: tuple[RawNode, ...]
+) -> bool:
+    """A function of one stored tensor before the chain: a table."""
+    clamp = chain.clamp(target)
+    made = quantise_expression(builder, chain.name, target, clamp, output, absorbed)
     if made is not None:
         builder.quantised_forms[chain.name, target, clamp] = made
     return made is not None

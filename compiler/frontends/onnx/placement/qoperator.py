@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant, Scale, Stored
 from compiler.frontends.onnx.operators.average import emit_average, read_average
 from compiler.frontends.onnx.operators.join import emit_concat, requantised

@@ -12,14 +12,14 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.operators.select import RELABELLING, relabelled
 from compiler.frontends.onnx.products.mac import convolution_window
 from compiler.frontends.onnx.products.operands import bias_part, quantised_product
 from compiler.frontends.onnx.products.product import CONVOLUTIONS, Mac, added, scaled
 from compiler.ir.ops import Array
 
-PRODUCTS = ("Conv", "Gemm", "MatMul")
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _LINEAR = ("Add", "Sub", "Mul", "Div", "BatchNormalization")
 
 
@@ -118,7 +118,7 @@ def _moved(builder: OnnxBuilder, node: RawNode, view: _View) -> _View:
     layout = relabelled(builder, node, Layout.plain(view.shape))
     assert layout is not None  # a plain layout can be split in any way
     shape = layout.shape
-    if view.axis is None:
+    if view.axis is None or node.op_type in ("DepthToSpace", "SpaceToDepth"):
         return _View(shape=shape, axis=None)
     if node.op_type == "Transpose":
         order = node.integers("perm") or tuple(reversed(range(len(shape))))

@@ -6,7 +6,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import (
     QUANTISE_REMEDY,
     Activation,

@@ -7,10 +7,11 @@ from math import prod
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant
 from compiler.frontends.onnx.products.mac import checked_weights
 from compiler.frontends.onnx.products.product import CONVOLUTIONS, Mac, added, scaled
+from compiler.frontends.onnx.products.transposed import TRANSPOSED, as_convolution
 from compiler.ir.ops import Array
 
 _ROUNDINGS = 2.0**-22  # how far float32 products of two scales, in any order, can lie apart
@@ -42,8 +43,11 @@ def quantised_product(builder: OnnxBuilder, node: RawNode) -> Mac | None:
     if node.op_type == "MatMul":
         weights = _one_matrix(weights, activation)
     positive = bool(np.isfinite(factor) and factor > 0)
+    raw = node
+    if node.op_type == TRANSPOSED:
+        raw, activation, weights = as_convolution(builder, node, source, weights)
     mac = Mac(
-        raw=node,
+        raw=raw,
         source=activation,
         scale=source.scale,
         weights=checked_weights(builder, node, weights),

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
-from compiler.frontends.onnx.model.reader import RawNode
+from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, QuantisedConstant, Scale
 from compiler.ir.ops import Array
 from numerics.quantisation import integer_range
 
-CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger")
+CONVOLUTIONS = ("Conv", "QLinearConv", "ConvInteger", "ConvTranspose")
 _UNIT = 2.0**-24  # the relative error of one float32 rounding
 
 

@@ -8,6 +8,7 @@ import onnxruntime
 
 from compiler.ir.graph import Graph
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
+from tests.campaigns.fuzz_graph.onnx import functions
 from tests.campaigns.fuzz_graph.onnx.explain import accounted
 from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Value
 from tests.campaigns.fuzz_graph.onnx.placements import PLACEMENTS, WANTED_FORMS
@@ -17,14 +18,14 @@ from tests.support.onnx.models import feeds_for, oracle
 
 _STATE = onnxruntime.capi.onnxruntime_pybind11_state
 
-_MOST_STEPS = 10
+_MOST_STEPS = 16
 _MOST_ELEMENTS = 4000  # of a value that further operators are put on
 _SCALES = (1e-4, 1e3)
-_STEPS = {**STEPS, **PLACEMENTS}
+_STEPS = {**STEPS, **functions.STEPS, **PLACEMENTS}
 
 
 def make(seed: int, index: int) -> Case:
-    """The graph `SEED:INDEX`: up to ten operators, residuals and joins between them."""
+    """The graph `SEED:INDEX`: up to sixteen operators, residuals and joins between them."""
     layers = OnnxLayers(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
     model = _Model(layers)
     for _ in range(int(layers.random.integers(1, _MOST_STEPS + 1))):
@@ -166,6 +167,11 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("Add", "Mul", "Sub", "QLinearAdd", "QLinearMul", "Relu", "Clip", "QuantizeLinear"),
         *("Pad", "Concat", "QLinearConcat", "Reshape", "Flatten", "Transpose"),
         *("Squeeze", "Unsqueeze", "Identity", "Dropout", "Softmax", "QLinearSoftmax"),
+        *("Sigmoid", "HardSigmoid", "HardSwish", "LeakyRelu", "PRelu", "Tanh", "Exp", "Erf"),
+        *("Sqrt", "Neg", "Abs", "Floor", "Reciprocal", "QLinearSigmoid", "QLinearLeakyRelu"),
+        *("Slice", "Split", "Gather", "Tile", "Expand", "DepthToSpace", "SpaceToDepth", "Resize"),
+        *("ReduceSum", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin", "Min", "Max", "Div"),
+        "ConvTranspose",
     ),
     "attribute": (
         *("1-D window", "2-D window", "rectangular window", "stride > 1", "dilation"),
@@ -178,6 +184,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("keepdims", "no keepdims", "one tensor twice", "constant operand"),
         *("broadcast constant", "operands turned", "integer pad", "axis -1", "axis -2"),
         *("axis -3", "sizes given", "size -1", "channels-last", "a transposed form"),
+        *("nearest values", "linear interpolation", "a gate"),
     ),
     "quantisation": (
         *("int8 activations", "uint8 activations", "int8 weights", "uint8 weights"),

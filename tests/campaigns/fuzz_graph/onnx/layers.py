@@ -51,7 +51,7 @@ class OnnxLayers:
         self.leaves: list[Value | str] = []  # outputs that nothing may be put on
         self.exact = self.chance(0.5)
         self.dtype = self.one("int8", "uint8")
-        self.m.opset = self.one(13, 13, 13, 19)
+        self.m.opset = self.one(13, 13, 14, 19)
         self.carried = self.one(0.0, 0.5, 1.0)  # operators that carry their quantisation
 
     # ---- choices ------------------------------------------------------------------------------

@@ -334,18 +334,18 @@ def softmax(layers: OnnxLayers, x: Value) -> Value | None:
 
 
 STEPS: dict[str, tuple[int, Step]] = {
-    "conv": (8, conv),
+    "conv": (10, conv),
     "product": (5, product),
-    "max_pool": (4, max_pool),
-    "average_pool": (5, average_pool),
+    "max_pool": (6, max_pool),
+    "average_pool": (9, average_pool),
     "with_constant": (3, with_constant),
     "clamp": (2, clamp),
     "requantise": (1, requantise),
     "pad": (2, pad),
-    "concat": (3, concat),
+    "concat": (6, concat),
     "reshape": (2, reshape),
-    "transpose": (3, transpose),
+    "transpose": (4, transpose),
     "squeeze": (4, squeeze),
-    "softmax": (1, softmax),
+    "softmax": (3, softmax),
 }
 """Relative frequency and maker of every kind of operator."""

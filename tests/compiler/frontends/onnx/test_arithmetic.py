@@ -6,8 +6,8 @@ import pytest
 
 from compiler.frontends.onnx.operators import average as onnx_average
 from compiler.frontends.onnx.operators import binary as onnx_binary
+from compiler.frontends.onnx.operators import chain as onnx_chain
 from compiler.frontends.onnx.operators import select as onnx_select
-from compiler.frontends.onnx.placement import float as onnx_float
 from tests.campaigns.ort_arithmetic.run import campaign
 
 SEED = 1
@@ -28,7 +28,7 @@ FAULTS: list[tuple[str, Any, str, Any]] = [
     ("QLinearAveragePool, one sum", onnx_average, "_adds_zero_first", lambda node: False),
     ("AveragePool of float32", onnx_average, "order_of_taps", lambda image, window: "rows"),
     ("MaxPool of float32", onnx_select, "order_of_taps", lambda image, window: "rows"),
-    ("Clip of float32", onnx_float, "_has_bound", lambda *arguments: True),
+    ("Clip of float32", onnx_chain, "_has_bound", lambda *arguments: True),
 ]
 
 
@@ -58,6 +58,17 @@ def test_a_fault_is_found(
         "Q after DQ and an activation",
         "QLinearConcat",
         "QGemm",
+        "Sigmoid between DQ and Q",
+        "constants between DQ and Q",
+        "Erf of float32",
+        "PRelu between DQ and Q",
+        "QLinearLeakyRelu",
+        "Slice, stored",
+        "Split, quantised after",
+        "Gather, integers",
+        "Resize to nearest, stored",
+        "Resize, linear, floats",
+        "DepthToSpace, quantised after",
     ],
 )
 def test_more_cases_of_what_the_front_end_decides(name: str) -> None:
