@@ -45,7 +45,7 @@ def designs():
     yield AcceleratorCore(tiny)
     yield AcceleratorCore(preset("eyeriss_v1"))
     yield AcceleratorCore(preset("icebreaker"))
-    yield AcceleratorCore(tiny.with_values({"link.coding": "mask"}))
+    yield AcceleratorCore(tiny.with_values({"link.coding": "mask", "pe.kind": "skipping"}))
     yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)
