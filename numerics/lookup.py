@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hw.arch.errors import RowforgeError
+from numerics.float32 import exponential
 from numerics.gemmlowp import (
     Ints,
     logistic,
@@ -25,6 +26,7 @@ Bools = npt.NDArray[np.bool_]
 _LOW, _HIGH = -128, 127
 _INTEGER_BITS = 4  # of the argument of the exponential functions, Q4.27
 _LEAST_SCALE = 2.0**-26  # below it the kernel's shift is none of its int32
+_LARGEST = 2.0**30  # of a table's entries before they are clamped
 _MOST_SHIFT = 15  # of a 16-bit number
 
 
@@ -79,6 +81,20 @@ def leaky_relu_table(
     values = _centred(zero_point)
     negative, positive = (_scaled(values, float(real)) for real in (slope, identity))
     return _finished(np.where(values >= 0, positive, negative) + output_zero_point)
+
+
+def elu_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """ELU: x or exp(x) - 1 in float32, times the reciprocal of the output's scale."""
+    real = np.float32(scale) * _centred(zero_point).astype(np.float32)
+    one = np.float32(1)
+    with np.errstate(over="ignore"):
+        curved = np.where(real < 0, exponential(real) - one, real)
+        steps = (curved * (one / np.float32(output_scale))).astype(np.float64)
+    if not np.all(np.abs(steps) < _LARGEST):
+        raise RowforgeError("its input scale must be below 2^23 times its output scale")
+    return _finished(np.trunc(steps + np.copysign(0.5, steps)).astype(np.int64) + output_zero_point)
 
 
 def _scaled(values: Ints, real: float) -> Ints:

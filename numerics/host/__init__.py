@@ -3,11 +3,23 @@
 Importing this package registers every step.
 """
 
-from numerics.host import convolution, moves, ort, ort_max_pool, ort_pool, sums, tflm
+from numerics.host import (
+    blocks,
+    convolution,
+    moves,
+    ort,
+    ort_max_pool,
+    ort_pool,
+    sums,
+    tflm,
+    tflm_binary,
+    tflm_resize,
+)
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
     "STEPS",
+    "blocks",
     "convolution",
     "host_step",
     "moves",
@@ -17,4 +29,6 @@ __all__ = [
     "run_host",
     "sums",
     "tflm",
+    "tflm_binary",
+    "tflm_resize",
 ]

@@ -45,3 +45,29 @@ def slice_(
     for axis, *limits in zip(axes, start, stop, step, strict=True):
         ranges[axis] = slice(*limits)
     return np.ascontiguousarray(x[tuple(ranges)])
+
+
+@host_step
+def pick(x: Array, *, axes: Sequence[int], positions: Sequence[Sequence[int]]) -> Array:
+    """Slices of x along some axes: result i along axes[k] is what lies at positions[k][i] of x."""
+    for axis, chosen in zip(axes, positions, strict=True):
+        x = x.take(np.asarray(chosen, dtype=np.int64), axis=axis)
+    return np.ascontiguousarray(x)
+
+
+@host_step
+def tile(x: Array, *, rank: int, axes: Sequence[int], counts: Sequence[int]) -> Array:
+    """x repeated as a whole counts[k] times along axes[k], with axes of size 1 before its own.
+
+    rank: axes of the result.
+    """
+    repeats = [1] * rank
+    for axis, count in zip(axes, counts, strict=True):
+        repeats[axis] = count
+    return np.tile(x.reshape((1,) * (rank - x.ndim) + x.shape), repeats)
+
+
+@host_step
+def stack(*inputs: Array, axes: Sequence[int]) -> Array:
+    """The inputs joined along a new axis, the one axis named."""
+    return np.stack(inputs, axis=axes[0])

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compiler.frontends.tflite import binary as tflite_binary
+from compiler.frontends.tflite import elementwise as tflite_elementwise
 from compiler.frontends.tflite import layout as tflite_layout
 from compiler.frontends.tflite import lookup as tflite_lookup
 from compiler.frontends.tflite import mac as tflite_mac
 from compiler.frontends.tflite import ops as tflite_ops
+from compiler.frontends.tflite import parts as tflite_parts
+from compiler.frontends.tflite import resize as tflite_resize
 from compiler.frontends.tflite import shape as tflite_shape
 from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
@@ -52,7 +55,18 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "TANH": tflite_lookup.convert_lookup,
     "HARD_SWISH": tflite_lookup.convert_lookup,
     "LEAKY_RELU": tflite_lookup.convert_lookup,
+    "ELU": tflite_lookup.convert_lookup,
     "PACK": tflite_shape.convert_pack,
+    "SPLIT": tflite_parts.convert_split,
+    "SPLIT_V": tflite_parts.convert_split,
+    "ARG_MAX": tflite_parts.convert_arg,
+    "ARG_MIN": tflite_parts.convert_arg,
+    "SUB": tflite_elementwise.convert_sub,
+    "MAXIMUM": tflite_elementwise.convert_extreme,
+    "MINIMUM": tflite_elementwise.convert_extreme,
+    "PRELU": tflite_elementwise.convert_prelu,
+    "RESIZE_NEAREST_NEIGHBOR": tflite_resize.convert_nearest,
+    "RESIZE_BILINEAR": tflite_resize.convert_bilinear,
 }
 
 

@@ -5,13 +5,19 @@ from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.ops import emit_host
 from compiler.frontends.tflite.reader import RawOperator
 from hw.arch.errors import RowforgeError
-from numerics.lookup import hard_swish_table, leaky_relu_table, logistic_table, tanh_table
+from numerics.lookup import (
+    elu_table,
+    hard_swish_table,
+    leaky_relu_table,
+    logistic_table,
+    tanh_table,
+)
 
 _FIXED_OUTPUTS = {"LOGISTIC": (1.0 / 256, -128), "TANH": (1.0 / 128, 0)}
 
 
 def convert_lookup(builder: TfliteBuilder, op: RawOperator) -> None:
-    """LOGISTIC, TANH, HARD_SWISH and LEAKY_RELU of int8 tensors."""
+    """LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU and ELU of int8 tensors."""
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
@@ -35,6 +41,8 @@ def _table(op: RawOperator, given: tuple[float, int], wanted: tuple[float, int])
             return logistic_table(*given)
         case "TANH":
             return tanh_table(*given)
+        case "ELU":
+            return elu_table(*given, *wanted)
         case "HARD_SWISH":
             return hard_swish_table(*given, *wanted)
     return leaky_relu_table(*given, *wanted, float(op.options["Alpha"]))

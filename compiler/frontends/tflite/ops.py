@@ -1,5 +1,7 @@
 """TFLite pooling, layout, activation and host operators as graph nodes."""
 
+from typing import Any
+
 import numpy as np
 
 from compiler.frontends.tflite.builder import TfliteBuilder
@@ -206,7 +208,7 @@ def convert_dequantise(builder: TfliteBuilder, op: RawOperator) -> None:
 
 
 def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
-    """SOFTMAX and LOG_SOFTMAX over the last axis, int8 or float32."""
+    """SOFTMAX and LOG_SOFTMAX over the last axis, of 8-bit integers or float32."""
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
@@ -221,9 +223,11 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
         extra = {} if logarithm else {"beta": beta}
         emit_host(builder, op, f"{function}_float", source, output, **extra)
         return
-    scale, _ = builder.quantised(op, source, ("int8",))
-    expected = (16.0 / 256, 127) if logarithm else (1.0 / 256, -128)
-    if builder.quantised(op, output, ("int8",)) != expected:
+    builder.same_type(op, source, output)
+    scale, _ = builder.quantised(op, source)
+    low, high = integer_range(output.dtype)
+    expected = (16.0 / 256, high) if logarithm else (1.0 / 256, low)
+    if builder.quantised(op, output) != expected:
         builder.refuse(
             op, f"its output must have scale and zero point {expected}", "convert the model again"
         )
@@ -272,16 +276,30 @@ def emit_host(
     builder: TfliteBuilder,
     op: RawOperator,
     function: str,
-    source: Tensor,
+    source: Tensor | tuple[Tensor, ...],
     output: Tensor,
     **parameters: object,
 ) -> None:
-    """Appends a step of one input on the host."""
+    """Appends a step on the host that is the whole operator."""
+    emit_part(builder, op, "", function, source, output, parameters)
+
+
+def emit_part(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    part: str,
+    function: str,
+    source: Tensor | tuple[Tensor, ...],
+    output: Tensor,
+    parameters: dict[str, Any],
+) -> None:
+    """Appends a step on the host; `part` tells several of one operator apart."""
+    sources = source if isinstance(source, tuple) else (source,)
     builder.emit(
         HostStep(
-            name=op.label,
+            name=f"{op.label} {part}".rstrip(),
             op=op.type_name,
-            inputs=(source.key,),
+            inputs=tuple(tensor.key for tensor in sources),
             output=output.key,
             function=function,
             parameters=parameters,

@@ -41,6 +41,7 @@ _BUILTIN_CODE = 10
 _WINDOW = ("Padding", "StrideH", "StrideW")
 _DILATION = ("DilationHFactor", "DilationWFactor")
 _FUSED = ("FusedActivationFunction",)
+_RESIZE = ("AlignCorners", "HalfPixelCenters")
 _POOL = (*_WINDOW, "FilterHeight", "FilterWidth", *_FUSED)
 _MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
 
@@ -62,6 +63,9 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
     "PACK": ("PackOptions", ("Axis", "ValuesCount")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "SUB": ("SubOptions", _FUSED),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", _RESIZE),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
 }
 
 

@@ -27,12 +27,17 @@ class OddLayers(LayerWriter):
         return bool(self.random.random() < share)
 
     def activation(
-        self, shape: Sequence[int], *, scale: float | None = None, zero_point: int | None = None
+        self,
+        shape: Sequence[int],
+        *,
+        scale: float | None = None,
+        zero_point: int | None = None,
+        dtype: str = "int8",
     ) -> int:
         """As the base class; a zero point that is not given is often an end of int8 or 0."""
         if zero_point is None and self.chance(0.5):
             zero_point = int(self.random.choice([-128, 127, 0]))
-        tensor = super().activation(shape, scale=scale, zero_point=zero_point)
+        tensor = super().activation(shape, scale=scale, zero_point=zero_point, dtype=dtype)
         chosen = {-128: "lowest", 127: "highest", 0: "0"}.get(self._zero_points[tensor], "other")
         self.note("quantisation", f"zero point {chosen}")
         self.note(

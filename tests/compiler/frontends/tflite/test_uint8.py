@@ -13,7 +13,6 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
-from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
@@ -169,12 +168,3 @@ def test_average_pooling_rounds_the_stored_values(tmp_path: Path) -> None:
     for values, mean in (((0, 1, 0, 1), 1), ((0, 1, 0, 0), 0), ((255, 254, 255, 254), 255)):
         array = np.array(values, np.uint8).reshape(1, 2, 2, 1)
         assert run_graph(graph, array)[graph.outputs[0]].item() == mean
-
-
-def test_uint8_softmax_is_refused(tmp_path: Path) -> None:
-    twin = Twin("uint8", 0)
-    x, y = twin.tensor("x", (1, 8), 0.1, 0), twin.tensor("y", (1, 8), 1 / 256, -128)
-    twin.writer.operator("SOFTMAX", [x], y, Beta=1.0)
-    (tmp_path / "m.tflite").write_bytes(twin.writer.finish([x], [y]))
-    with pytest.raises(RowforgeError, match="SOFTMAX .* uint8"):
-        load_model(tmp_path / "m.tflite")
