@@ -36,7 +36,6 @@ _TFLITE_PARTS = "write it as one SLICE or STRIDED_SLICE for each part"
 _TFLITE_DILATION = "convert with a fixed batch, so that it becomes the convolution's dilation"
 
 TFLITE: dict[str, str] = {
-    "TRANSPOSE_CONV": _subpixel("CONV_2D", "RESHAPE", "TRANSPOSE"),
     "DEPTH_TO_SPACE": _reshaped("RESHAPE", "TRANSPOSE"),
     "SPACE_TO_DEPTH": _reshaped("RESHAPE", "TRANSPOSE"),
     "SPACE_TO_BATCH_ND": _TFLITE_DILATION,

@@ -12,6 +12,7 @@ from compiler.frontends.tflite import ops as tflite_ops
 from compiler.frontends.tflite import parts as tflite_parts
 from compiler.frontends.tflite import resize as tflite_resize
 from compiler.frontends.tflite import shape as tflite_shape
+from compiler.frontends.tflite import transposed as tflite_transposed
 from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
 from compiler.ir.graph import Graph
@@ -28,6 +29,7 @@ from hw.arch.errors import RowforgeError
 _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "CONV_2D": tflite_mac.convert_conv,
     "DEPTHWISE_CONV_2D": tflite_mac.convert_depthwise,
+    "TRANSPOSE_CONV": tflite_transposed.convert_transpose_conv,
     "FULLY_CONNECTED": tflite_mac.convert_fully_connected,
     "ADD": tflite_binary.convert_add,
     "MUL": tflite_binary.convert_mul,

@@ -63,6 +63,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
     "PACK": ("PackOptions", ("Axis", "ValuesCount")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "TRANSPOSE_CONV": ("TransposeConvOptions", (*_WINDOW, *_FUSED)),
     "SUB": ("SubOptions", _FUSED),
     "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", _RESIZE),
     "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
