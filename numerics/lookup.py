@@ -13,6 +13,7 @@ from hw.arch.errors import RowforgeError
 from numerics.float32 import exponential
 from numerics.gemmlowp import (
     Ints,
+    inverse_square_root,
     logistic,
     multiply_by_quantised_multiplier,
     rounding_divide_by_power,
@@ -27,6 +28,7 @@ _LOW, _HIGH = -128, 127
 _INTEGER_BITS = 4  # of the argument of the exponential functions, Q4.27
 _LEAST_SCALE = 2.0**-26  # below it the kernel's shift is none of its int32
 _LARGEST = 2.0**30  # of a table's entries before they are clamped
+_ROOT_SHIFT = 20  # keeps fractions of a reciprocal square root
 _MOST_SHIFT = 15  # of a 16-bit number
 
 
@@ -81,6 +83,38 @@ def leaky_relu_table(
     values = _centred(zero_point)
     negative, positive = (_scaled(values, float(real)) for real in (slope, identity))
     return _finished(np.where(values >= 0, positive, negative) + output_zero_point)
+
+
+def abs_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """ABS, scaled by the quotient of float32 scales where they differ."""
+    values = np.abs(_centred(zero_point))
+    if scale != output_scale:
+        with np.errstate(over="ignore", under="ignore"):
+            real = float(np.float32(scale) / np.float32(output_scale))
+        values = _scaled(values, real)
+    return _finished(values + output_zero_point)
+
+
+def rsqrt_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """RSQRT of values from the zero point on, which itself yields the largest; 0 for others."""
+    with np.errstate(over="ignore", under="ignore"):
+        product = np.sqrt(np.float32(scale)) * np.float32(output_scale)
+    multiplier, shift = quantise_multiplier(1.0 / float(product) if product > 0 else 0.0)
+    if multiplier == 0 or not _ROOT_SHIFT - 31 <= shift <= 31:
+        raise RowforgeError(
+            f"its scales {scale!r} and {output_scale!r} are beyond the kernel's 32-bit arithmetic"
+        )
+    values = _centred(zero_point)
+    root, root_shift = inverse_square_root(np.maximum(values, 0))
+    one = np.ones_like(values)
+    fine = multiply_by_quantised_multiplier(one, root, root_shift + _ROOT_SHIFT)
+    back = _array(shift - _ROOT_SHIFT)
+    result = multiply_by_quantised_multiplier(fine, _array(multiplier), back) + output_zero_point
+    return _finished(np.where(values > 0, result, np.where(values == 0, _HIGH, 0)))
 
 
 def elu_table(

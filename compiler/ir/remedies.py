@@ -8,7 +8,6 @@ _ACTIVATION = "train with {0} in its place"
 _STATE = "export the model without state: what it keeps between runs as an input and an output"
 _CONTROL = "export the model without control flow"
 _RECURRENT = "train with convolutions over time in its place"
-_CAST = "give and take the values in their final type, in the application"
 
 
 def _reshaped(reshape: str, transpose: str) -> str:
@@ -30,32 +29,10 @@ def _subpixel(conv: str, reshape: str, transpose: str) -> str:
 
 
 _TFLITE_STEP = _ACTIVATION.format("RELU6, HARD_SWISH or LOGISTIC")
-_TFLITE_COPIES = "write it as CONCATENATION of the tensor with itself"
-_TFLITE_PARTS = "write it as one SLICE or STRIDED_SLICE for each part"
-
-_TFLITE_DILATION = "convert with a fixed batch, so that it becomes the convolution's dilation"
 
 TFLITE: dict[str, str] = {
-    "DEPTH_TO_SPACE": _reshaped("RESHAPE", "TRANSPOSE"),
-    "SPACE_TO_DEPTH": _reshaped("RESHAPE", "TRANSPOSE"),
-    "SPACE_TO_BATCH_ND": _TFLITE_DILATION,
-    "BATCH_TO_SPACE_ND": _TFLITE_DILATION,
-    "UNPACK": _TFLITE_PARTS,
-    "GATHER": "write it as SLICE or STRIDED_SLICE, joined by CONCATENATION",
-    "REVERSE_V2": "write it as one SLICE for each position, joined by CONCATENATION",
-    "TILE": _TFLITE_COPIES,
-    "BROADCAST_TO": _TFLITE_COPIES,
-    "MIRROR_PAD": "pad with zeros, by PAD",
-    "NEG": "write it as MUL by a constant -1",
-    "DIV": "write it as MUL by the reciprocal if the divisor is constant; else " + _CUT,
-    "SQUARE": "write it as MUL of the tensor with itself",
-    "SQUARED_DIFFERENCE": "use MUL by a constant -1, ADD, and MUL of the sum with itself",
-    "SUM": "write it as MEAN, then MUL by the number of values",
-    "REDUCE_MAX": "write it as MAX_POOL_2D over the whole image",
     "GELU": _TFLITE_STEP,
     "RELU_0_TO_1": _ACTIVATION.format("RELU6"),
-    "BATCH_MATMUL": "use FULLY_CONNECTED if one operand is constant; else " + _CUT,
-    "CAST": _CAST,
     "FAKE_QUANT": "convert the trained model with full int8 quantisation",
     "SVDF": _RECURRENT,
     "RNN": _RECURRENT,

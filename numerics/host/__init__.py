@@ -14,6 +14,7 @@ from numerics.host import (
     tflm,
     tflm_binary,
     tflm_resize,
+    tflm_unary,
 )
 from numerics.host.registry import STEPS, host_step, run_host
 
@@ -31,4 +32,5 @@ __all__ = [
     "tflm",
     "tflm_binary",
     "tflm_resize",
+    "tflm_unary",
 ]

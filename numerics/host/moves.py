@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hw.arch.errors import RowforgeError
 from numerics.host.registry import Array, host_step
 
 
@@ -71,3 +72,38 @@ def tile(x: Array, *, rank: int, axes: Sequence[int], counts: Sequence[int]) -> 
 def stack(*inputs: Array, axes: Sequence[int]) -> Array:
     """The inputs joined along a new axis, the one axis named."""
     return np.stack(inputs, axis=axes[0])
+
+
+@host_step
+def gather(x: Array, positions: Array, *, axes: Sequence[int], batch_axes: int) -> Array:
+    """The slices of x along the one axis named that lie at the positions, an integer tensor.
+
+    The first `batch_axes` axes of both are the same: there each item has positions of its own.
+    Raises `RowforgeError` for a position that does not exist.
+    """
+    (axis,) = axes
+    _check_positions(positions, x.shape[axis])
+    leading = x.shape[:batch_axes]
+    items = x.reshape((-1, *x.shape[batch_axes:]))
+    chosen = positions.reshape((-1, *positions.shape[batch_axes:]))
+    parts = [
+        item.take(where, axis=axis - batch_axes) for item, where in zip(items, chosen, strict=True)
+    ]
+    return np.stack(parts).reshape(leading + parts[0].shape)
+
+
+@host_step
+def gather_nd(x: Array, positions: Array) -> Array:
+    """What lies at positions along the first axes of x; the last axis of `positions` holds them.
+
+    Raises `RowforgeError` for a position that does not exist.
+    """
+    for axis in range(positions.shape[-1]):
+        _check_positions(positions[..., axis], x.shape[axis])
+    return np.ascontiguousarray(x[tuple(np.moveaxis(positions, -1, 0))])
+
+
+def _check_positions(positions: Array, extent: int) -> None:
+    if positions.min() < 0 or positions.max() >= extent:
+        wrong = positions.min() if positions.min() < 0 else positions.max()
+        raise RowforgeError(f"a gathered position must be 0 to {extent - 1}, not {wrong}")

@@ -189,8 +189,13 @@ def log_softmax_float(x: Floats) -> Floats:
 
 
 @host_step
-def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
-    """The table's entry for every value; entry 0 belongs to the lowest value of the type."""
+def lookup(x: Array, *, table: tuple[int, ...], dtype: str, least: int | None = None) -> Array:
+    """The table's entry for every value; entry 0 belongs to the lowest value of the type.
+
+    Raises `RowforgeError` if a value lies below `least`, for which the function is not defined.
+    """
+    if least is not None and x.min() < least:
+        raise RowforgeError(f"RSQRT must get values of at least 0 (stored {least}), not {x.min()}")
     values = np.asarray(table, dtype=dtype)
     return values[x.astype(np.int64) - np.iinfo(x.dtype).min]
 

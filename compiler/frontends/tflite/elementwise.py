@@ -7,10 +7,12 @@ from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.ops import emit_host, emit_part, same_quantisation
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
-from numerics.quantisation import quantise_multiplier
+from compiler.ir.ops import Conv
+from numerics.quantisation import integer_range, quantise_multiplier
 
 _EIGHT = ("int8", "uint8")
 _QUANTISED = (*_EIGHT, "int16")
+_MOST_QUOTIENT_SHIFT = 23  # a quotient of 8-bit values is shifted right in the end
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT_CLAMPS = {0: (-_FLOAT32_MAX, _FLOAT32_MAX), 1: (0.0, _FLOAT32_MAX)}
 _FLOAT_CLAMPS |= {2: (-1.0, 1.0), 3: (0.0, 6.0)}
@@ -149,6 +151,178 @@ def convert_prelu(builder: TfliteBuilder, op: RawOperator) -> None:
         output,
         zero_points=(zero_x, zero_s),
         factors=tuple(quantise_multiplier(float(real)) for real in reals),
+        zero_point=zero_point,
+        dtype=output.dtype,
+    )
+
+
+def convert_squared_difference(builder: TfliteBuilder, op: RawOperator) -> None:
+    """SQUARED_DIFFERENCE."""
+    first, second, output = operands(builder, op)
+    if emit_float(builder, op, first, second, output):
+        return
+    (scale_a, zero_a), (scale_b, zero_b) = (
+        builder.quantised(op, tensor, ("int8", "int16")) for tensor in (first, second)
+    )
+    scale, zero_point = builder.quantised(op, output, ("int8", "int16"))
+    low, high = integer_range(output.dtype)
+    left_shift = 0 if output.dtype == "int16" else 7
+    twice = 2.0 * max(scale_a, scale_b)
+    back = builder.checked_scale(op, twice * twice / (scale * 2.0 ** (2 * left_shift)))
+    emit_host(
+        builder,
+        op,
+        "squared_difference_tflm",
+        (first, second),
+        output,
+        zero_points=(zero_a, zero_b),
+        left_shift=left_shift,
+        factors=(
+            below_one(builder, op, scale_a / twice),
+            below_one(builder, op, scale_b / twice),
+            quantise_multiplier(float(back[0])),
+        ),
+        zero_point=zero_point,
+        low=low,
+        high=high,
+        dtype=output.dtype,
+    )
+
+
+def convert_div(builder: TfliteBuilder, op: RawOperator) -> None:
+    """DIV of 8-bit integers by a reciprocal in fixed point, or of float32."""
+    first, second, output = operands(builder, op)
+    if emit_float(builder, op, first, second, output):
+        return
+    (scale_a, zero_a), (scale_b, zero_b) = (
+        builder.quantised(op, tensor) for tensor in (first, second)
+    )
+    scale, zero_point = builder.quantised(op, output)
+    real = scale_a / (scale_b * scale)
+    if not real < 2.0**_MOST_QUOTIENT_SHIFT:
+        builder.refuse(
+            op,
+            f"its input scales exceed 2^{_MOST_QUOTIENT_SHIFT} times its output scale",
+            "calibrate the model again",
+        )
+    low, high = builder.clamp(op, output)
+    emit_host(
+        builder,
+        op,
+        "divide_tflm",
+        (first, second),
+        output,
+        zero_points=(zero_a, zero_b),
+        factor=quantise_multiplier(real),
+        zero_point=zero_point,
+        low=low,
+        high=high,
+        dtype=output.dtype,
+    )
+
+
+def convert_comparison(builder: TfliteBuilder, op: RawOperator) -> None:
+    """EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, LOGICAL_AND and LOGICAL_OR."""
+    first, second = builder.activation(op, 0), builder.activation(op, 1)
+    shape = broadcast_shape(builder, op, first, second)
+    output = builder.output(op)
+    check_output(builder, op, output, shape)
+    builder.same_type(op, first, second)
+    logical = op.type_name.startswith("LOGICAL")
+    plain = ("bool",) if logical else ("float32", "int32", "int64")
+    plain = (*plain, "bool") if op.type_name in ("EQUAL", "NOT_EQUAL") else plain
+    if output.dtype != "bool" or (logical and first.dtype != "bool"):
+        builder.refuse(op, f"its tensors have types {first.dtype} and {output.dtype}", "use bool")
+    pair = (first, second)
+    if first.dtype in plain:
+        emit_host(builder, op, "compare_tflm", pair, output, kind=op.type_name)
+        return
+    (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, tensor) for tensor in pair)
+    emit_host(
+        builder,
+        op,
+        "compare_scaled",
+        pair,
+        output,
+        kind=op.type_name,
+        zero_points=(zero_a, zero_b),
+        factors=tuple(below_one(builder, op, scale) for scale in (scale_a, scale_b)),
+    )
+
+
+def convert_select(builder: TfliteBuilder, op: RawOperator) -> None:
+    """SELECT_V2 of values of one quantisation by a bool tensor, all broadcast."""
+    condition, first, second = (builder.activation(op, position) for position in range(3))
+    shape = broadcast_shape(builder, op, condition, first, second)
+    output = builder.output(op)
+    check_output(builder, op, output, shape)
+    if condition.dtype != "bool":
+        builder.refuse(op, f"its condition has type {condition.dtype}", "bool is expected")
+    for tensor in (first, second):
+        if not tensor.dtype == output.dtype == "float32":
+            same_quantisation(builder, op, tensor, output, tolerance=0.0)
+    emit_host(builder, op, "select_tflm", (condition, first, second), output)
+
+
+def convert_batch_matmul(builder: TfliteBuilder, op: RawOperator) -> None:
+    """BATCH_MATMUL of int8 tensors: by one constant matrix on the array, else on the host."""
+    first, second = builder.activation(op, 0), builder.activation(op, 1)
+    adjoint = (bool(op.options["AdjX"]), bool(op.options["AdjY"]))
+    if min(len(first.shape), len(second.shape)) < 2:
+        builder.refuse(op, "its operands are no matrices", "give them two axes")
+    (*batch_a, rows, inner), (*batch_b, depth, columns) = (
+        (*shape[:-2], shape[-1], shape[-2]) if turned else shape
+        for shape, turned in zip((first.shape, second.shape), adjoint, strict=True)
+    )
+    try:
+        batch = np.broadcast_shapes(tuple(batch_a), tuple(batch_b))
+    except ValueError:
+        inner = -1
+        batch = ()
+    if inner != depth:
+        builder.refuse(
+            op,
+            f"its operands have shapes {list(first.shape)} and {list(second.shape)}",
+            "give them shapes that fit",
+        )
+    output = builder.output(op)
+    check_output(builder, op, output, (*batch, rows, columns))
+    builder.same_type(op, first, second)
+    builder.same_type(op, first, output)
+    (scale_a, zero_a), (scale_b, zero_b) = (
+        builder.quantised(op, tensor, ("int8",)) for tensor in (first, second)
+    )
+    scale, zero_point = builder.quantised(op, output, ("int8",))
+    # The kernel multiplies the scales in float32.
+    product = float(np.float32(scale_a) * np.float32(scale_b))
+    real = float(builder.checked_scale(op, product / scale)[0])
+    if second.data is not None and max(batch_b, default=1) == 1 and not adjoint[0]:
+        matrix = second.data.reshape(second.shape[-2:])
+        weights = matrix if adjoint[1] else matrix.T
+        builder.emit(
+            Conv(
+                name=op.label,
+                op=op.type_name,
+                inputs=(first.key,),
+                output=output.key,
+                image=(first.elements // depth, 1, depth),
+                weights=np.ascontiguousarray(weights).reshape(columns, 1, 1, depth),
+                weight_zero_point=np.asarray([zero_b], dtype=np.int64),
+                bias=np.zeros(columns, dtype=np.int64),
+                input_zero_point=zero_a,
+                stage=builder.requant(op, real, output, integer_range(output.dtype)),
+            )
+        )
+        return
+    emit_host(
+        builder,
+        op,
+        "matmul_tflm",
+        (first, second),
+        output,
+        adjoint=adjoint,
+        zero_points=(zero_a, zero_b),
+        factor=quantise_multiplier(real),
         zero_point=zero_point,
         dtype=output.dtype,
     )

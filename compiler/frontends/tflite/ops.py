@@ -240,22 +240,10 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
 
 def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
     """MEAN over constant axes, int8 or float32."""
-    source = builder.activation(op, 0)
-    rank = len(source.shape)
-    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
-    if any(not -rank <= axis < rank for axis in listed):
-        builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
-    axes = tuple(sorted({axis % rank for axis in listed}))
-    kept = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
-    output = builder.output(op)
-    # Without options the shape alone tells whether the axes are kept; the values are the same.
-    if not (op.options["KeepDims"] or (op.bare and output.shape == kept)):
-        kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
-    check_output(builder, op, output, kept)
-    if source.dtype == output.dtype == "float32":
+    source, output, axes = reduced(builder, op)
+    if source.dtype == "float32":
         emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
-    builder.same_type(op, source, output)
     scale, input_zero_point = builder.quantised(op, source)
     output_scale, zero_point = builder.quantised(op, output)
     real = float(builder.checked_scale(op, scale / output_scale)[0])
@@ -270,6 +258,24 @@ def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
         zero_point=zero_point,
         dtype=output.dtype,
     )
+
+
+def reduced(builder: TfliteBuilder, op: RawOperator) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """Input, output and axes of an operator over constant axes."""
+    source = builder.activation(op, 0)
+    rank = len(source.shape)
+    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
+    if any(not -rank <= axis < rank for axis in listed):
+        builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
+    axes = tuple(sorted({axis % rank for axis in listed}))
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
+    output = builder.output(op)
+    # Without options the shape alone tells whether the axes are kept; the values are the same.
+    if not (op.options["KeepDims"] or (op.bare and output.shape == kept)):
+        kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
+    check_output(builder, op, output, kept)
+    builder.same_type(op, source, output)
+    return source, output, axes
 
 
 def emit_host(

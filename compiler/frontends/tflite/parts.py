@@ -4,6 +4,7 @@ from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.ops import emit_host, emit_part, same_quantisation
 from compiler.frontends.tflite.reader import RawOperator
+from compiler.frontends.tflite.shape import constant_pack
 from compiler.ir.graph import Tensor
 
 _REEXPORT = "re-export the model"
@@ -66,3 +67,164 @@ def convert_arg(builder: TfliteBuilder, op: RawOperator) -> None:
     emit_host(
         builder, op, "arg_tflm", source, output, axes=(axis,), largest=largest, dtype=output.dtype
     )
+
+
+def convert_unpack(builder: TfliteBuilder, op: RawOperator) -> None:
+    """UNPACK: a slice of one position for each output, whose axis vanishes."""
+    source = builder.activation(op, 0)
+    axis = named_axis(builder, op, op.options["Axis"], len(source.shape))
+    if len(op.outputs) != source.shape[axis]:
+        builder.refuse(
+            op,
+            f"it has {len(op.outputs)} outputs for an axis of {source.shape[axis]}",
+            _REEXPORT,
+        )
+    for number, output in enumerate(builder.outputs(op)):
+        check_output(builder, op, output, source.shape[:axis] + source.shape[axis + 1 :])
+        moved_only(builder, op, source, output)
+        limits = {"axes": (axis,), "start": (number,), "stop": (number + 1,), "step": (1,)}
+        part = f"part {number}" if number else ""
+        emit_part(builder, op, part, "slice", source, output, limits)
+
+
+def convert_pack(builder: TfliteBuilder, op: RawOperator) -> None:
+    """PACK: folded if all inputs are constant, else joined along a new axis on the host."""
+    given = [builder.tensor_at(op, at, "input").index for at in range(len(op.inputs))]
+    if given and all(index in builder.constants for index in given):
+        constant_pack(builder, op)
+        return
+    sources = tuple(builder.activation(op, position) for position in range(len(op.inputs)))
+    if len({source.shape for source in sources}) != 1:
+        builder.refuse(op, "its inputs differ in shape", _REEXPORT)
+    shape = sources[0].shape
+    axis = named_axis(builder, op, op.options["Axis"], len(shape) + 1)
+    output = builder.output(op)
+    check_output(builder, op, output, (*shape[:axis], len(sources), *shape[axis:]))
+    for source in sources:
+        moved_only(builder, op, source, output)
+    emit_host(builder, op, "stack", sources, output, axes=(axis,))
+
+
+def named_axis(builder: TfliteBuilder, op: RawOperator, axis: int, rank: int) -> int:
+    """An axis of the options, counted from the front."""
+    if not -rank <= axis < rank:
+        builder.refuse(op, f"axis {axis} does not exist", _REEXPORT)
+    return axis % rank
+
+
+def convert_tile(builder: TfliteBuilder, op: RawOperator) -> None:
+    """TILE by constant counts, and BROADCAST_TO a constant shape."""
+    source = builder.activation(op, 0)
+    wanted = builder.integers(op, 1, "shape").reshape(-1).tolist()
+    rank = len(source.shape)
+    if op.type_name == "BROADCAST_TO":
+        rank = len(wanted)
+        own = (1,) * (rank - len(source.shape)) + source.shape
+        fits = len(own) == rank and all(
+            size in (1, target) for size, target in zip(own, wanted, strict=True)
+        )
+        counts = [t // size for t, size in zip(wanted, own, strict=True)] if fits else [0]
+    else:
+        own, counts = source.shape, wanted
+    if len(counts) != rank or min(counts, default=1) < 1:
+        builder.refuse(op, f"{wanted} does not fit its input {list(source.shape)}", _REEXPORT)
+    output = builder.output(op)
+    check_output(builder, op, output, tuple(n * c for n, c in zip(own, counts, strict=True)))
+    moved_only(builder, op, source, output)
+    axes = tuple(axis for axis, count in enumerate(counts) if count > 1)
+    repeats = tuple(counts[axis] for axis in axes)
+    emit_host(builder, op, "tile", source, output, rank=rank, axes=axes, counts=repeats)
+
+
+def convert_gather(builder: TfliteBuilder, op: RawOperator) -> None:
+    """GATHER along one axis, by positions that are constant or computed."""
+    source, positions = builder.activation(op, 0), builder.activation(op, 1)
+    rank = len(source.shape)
+    axis = named_axis(builder, op, op.options["Axis"], rank)
+    batch = op.options["BatchDims"]
+    batch += len(positions.shape) if batch < 0 else 0
+    if not 0 <= batch <= min(axis, len(positions.shape)):
+        builder.refuse(op, f"it has {op.options['BatchDims']} axes of batches", _REEXPORT)
+    if source.shape[:batch] != positions.shape[:batch]:
+        builder.refuse(op, "its input and its positions differ in batches", _REEXPORT)
+    _check_positions(builder, op, positions, source.shape[axis])
+    output = builder.output(op)
+    shape = (*source.shape[:axis], *positions.shape[batch:], *source.shape[axis + 1 :])
+    check_output(builder, op, output, shape)
+    moved_only(builder, op, source, output)
+    if positions.data is not None and batch == 0:
+        chosen = (tuple(positions.data.reshape(-1).tolist()),)
+        emit_host(builder, op, "pick", source, output, axes=(axis,), positions=chosen)
+        return
+    pair = (source, positions)
+    emit_host(builder, op, "gather", pair, output, axes=(axis,), batch_axes=batch)
+
+
+def convert_gather_nd(builder: TfliteBuilder, op: RawOperator) -> None:
+    """GATHER_ND: positions along the first axes lie in the last axis of a tensor."""
+    source, positions = builder.activation(op, 0), builder.activation(op, 1)
+    depth = positions.shape[-1] if positions.shape else 0
+    if not 1 <= depth <= len(source.shape):
+        builder.refuse(op, f"its positions have shape {list(positions.shape)}", _REEXPORT)
+    for axis in range(depth):
+        _check_positions(builder, op, positions, source.shape[axis], axis)
+    output = builder.output(op)
+    check_output(builder, op, output, (*positions.shape[:-1], *source.shape[depth:]))
+    moved_only(builder, op, source, output)
+    emit_host(builder, op, "gather_nd", (source, positions), output)
+
+
+def _check_positions(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    positions: Tensor,
+    extent: int,
+    column: int | None = None,
+) -> None:
+    """Refuses positions of another type, and constant ones that do not exist."""
+    if positions.dtype not in ("int32", "int64"):
+        builder.refuse(op, f"its positions have type {positions.dtype}", "int32 is expected")
+    if positions.data is None:
+        return
+    chosen = positions.data if column is None else positions.data[..., column]
+    if chosen.min() < 0 or chosen.max() >= extent:
+        builder.refuse(op, f"a position does not exist on an axis of {extent}", _REEXPORT)
+
+
+def convert_mirror_pad(builder: TfliteBuilder, op: RawOperator) -> None:
+    """MIRROR_PAD: REFLECT leaves out the edge, SYMMETRIC repeats it."""
+    source = builder.activation(op, 0)
+    pads = builder.integers(op, 1, "paddings")
+    edge = 1 if op.options["Mode"] == 0 else 0
+    if pads.shape != (len(source.shape), 2) or pads.min() < 0:
+        builder.refuse(op, "its paddings do not fit its input", _REEXPORT)
+    axes, positions, shape = [], [], list(source.shape)
+    for axis, (before, after) in enumerate(pads.tolist()):
+        size = source.shape[axis]
+        if max(before, after) > size - edge:
+            builder.refuse(op, f"an axis of {size} mirrors no {max(before, after)}", _REEXPORT)
+        if before or after:
+            front = [edge + n for n in reversed(range(before))]
+            back = [size - 1 - edge - n for n in range(after)]
+            axes.append(axis)
+            positions.append((*front, *range(size), *back))
+            shape[axis] += before + after
+    output = builder.output(op)
+    check_output(builder, op, output, tuple(shape))
+    moved_only(builder, op, source, output)
+    emit_host(builder, op, "pick", source, output, axes=tuple(axes), positions=tuple(positions))
+
+
+def convert_reverse(builder: TfliteBuilder, op: RawOperator) -> None:
+    """REVERSE_V2 along constant axes."""
+    source = builder.activation(op, 0)
+    rank = len(source.shape)
+    listed = builder.integers(op, 1, "axes").reshape(-1).tolist()
+    if any(not -rank <= axis < rank for axis in listed):
+        builder.refuse(op, f"axes {listed} do not exist", _REEXPORT)
+    axes = tuple(sorted({axis % rank for axis in listed}))
+    positions = tuple(tuple(reversed(range(source.shape[axis]))) for axis in axes)
+    output = builder.output(op)
+    check_output(builder, op, output, source.shape)
+    moved_only(builder, op, source, output)
+    emit_host(builder, op, "pick", source, output, axes=axes, positions=positions)

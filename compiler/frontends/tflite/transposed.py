@@ -1,10 +1,11 @@
 """TFLite TRANSPOSE_CONV by phases: a convolution on the array, whose channels the host spreads.
 
-The transposed convolution adds x[y, x] * w[r, s] to output row y*U + r - pad. Output row t - pad, with
-t = k*U + phase, gets the filter rows r = phase + j*U from input rows k - j: for each of the U phases a
-convolution of stride 1 with J = ceil(R / U) rows, and all phases read the same rows k-J+1 ... k. So
-the filters of the U * U phases are filters of one convolution; rows that a phase does not have are
-zero. DEPTH_TO_SPACE then brings phase after phase into place, less what the padding cuts.
+The transposed convolution adds x[y, x] * w[r, s] to output row y*U + r - pad. Output row t - pad,
+with t = k*U + phase, gets the filter rows r = phase + j*U from input rows k - j: for each of the U
+phases a convolution of stride 1 with J = ceil(R / U) rows, and all phases read the same rows
+k-J+1 ... k. So the filters of the U * U phases are filters of one convolution; rows that a phase
+does not have are zero. The host then brings phase after phase into place, as DEPTH_TO_SPACE does,
+less what the padding cuts.
 """
 
 from dataclasses import dataclass, replace
