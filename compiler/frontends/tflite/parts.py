@@ -8,6 +8,7 @@ from compiler.frontends.tflite.shape import constant_pack
 from compiler.ir.graph import Tensor
 
 _REEXPORT = "re-export the model"
+_MOST_PICKED = 1 << 20  # positions along an axis, which the program lists
 
 
 def one_axis(builder: TfliteBuilder, op: RawOperator, position: int, rank: int) -> int:
@@ -153,6 +154,7 @@ def convert_gather(builder: TfliteBuilder, op: RawOperator) -> None:
     check_output(builder, op, output, shape)
     moved_only(builder, op, source, output)
     if positions.data is not None and batch == 0:
+        _check_picked(builder, op, positions.elements)
         chosen = (tuple(positions.data.reshape(-1).tolist()),)
         emit_host(builder, op, "pick", source, output, axes=(axis,), positions=chosen)
         return
@@ -195,12 +197,14 @@ def convert_mirror_pad(builder: TfliteBuilder, op: RawOperator) -> None:
     """MIRROR_PAD: REFLECT leaves out the edge, SYMMETRIC repeats it."""
     source = builder.activation(op, 0)
     pads = builder.integers(op, 1, "paddings")
-    edge = 1 if op.options["Mode"] == 0 else 0
+    # Without options TensorFlow Lite Micro does not reflect.
+    edge = 1 if op.options["Mode"] == 0 and not op.bare else 0
     if pads.shape != (len(source.shape), 2) or pads.min() < 0:
         builder.refuse(op, "its paddings do not fit its input", _REEXPORT)
     axes, positions, shape = [], [], list(source.shape)
     for axis, (before, after) in enumerate(pads.tolist()):
         size = source.shape[axis]
+        _check_picked(builder, op, size + before + after)
         if max(before, after) > size - edge:
             builder.refuse(op, f"an axis of {size} mirrors no {max(before, after)}", _REEXPORT)
         if before or after:
@@ -223,8 +227,17 @@ def convert_reverse(builder: TfliteBuilder, op: RawOperator) -> None:
     if any(not -rank <= axis < rank for axis in listed):
         builder.refuse(op, f"axes {listed} do not exist", _REEXPORT)
     axes = tuple(sorted({axis % rank for axis in listed}))
+    for axis in axes:
+        _check_picked(builder, op, source.shape[axis])
     positions = tuple(tuple(reversed(range(source.shape[axis]))) for axis in axes)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
     moved_only(builder, op, source, output)
     emit_host(builder, op, "pick", source, output, axes=axes, positions=positions)
+
+
+def _check_picked(builder: TfliteBuilder, op: RawOperator, count: int) -> None:
+    if count > _MOST_PICKED:
+        builder.refuse(
+            op, f"it picks {count} positions of an axis", f"at most {_MOST_PICKED} are supported"
+        )

@@ -16,6 +16,8 @@ from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
 from numerics.host.tflm_resize import FRACTION_BITS
 
+_MOST_ROWS = 1 << 16  # and columns: each has positions in the program
+
 
 def convert_nearest(builder: TfliteBuilder, op: RawOperator) -> None:
     """RESIZE_NEAREST_NEIGHBOR of any type: rows and columns are picked."""
@@ -64,6 +66,8 @@ def _operands(builder: TfliteBuilder, op: RawOperator) -> tuple[Tensor, Tensor]:
     size = builder.integers(op, 1, "new size").reshape(-1).tolist()
     if len(size) != 2 or min(size) < 1:
         builder.refuse(op, f"its new size is {size}", "give rows and columns of at least 1")
+    if max(size) > _MOST_ROWS:
+        builder.refuse(op, f"its new size is {size}", f"at most {_MOST_ROWS} rows and columns")
     output = builder.output(op)
     check_output(builder, op, output, (batch, *size, image[2]))
     if source.dtype == output.dtype == "float32":
