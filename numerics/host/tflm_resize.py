@@ -28,19 +28,20 @@ def _along(x: Array, axis: int, neighbours: Neighbours) -> tuple[Array, Array, A
 
 @host_step
 def resize_bilinear_fixed(x: Array, *, rows: Neighbours, columns: Neighbours) -> Array:
-    """x [N, H, W, C] of integers at other positions, in fixed point, rounded half away from zero.
+    """x [N, H, W, C] of int8 at other positions, in fixed point, rounded half away from zero.
 
     rows, columns: for each of the output, its lower and its upper neighbour in x and the share of
     the upper one in units of 2^-10.
     """
-    one = 1 << FRACTION_BITS
-    total = x.astype(np.int64)
+    one = np.int32(1 << FRACTION_BITS)
+    total = x.astype(np.int32)
     for axis, neighbours in ((1, rows), (2, columns)):
         lower, upper, share = _along(total, axis, neighbours)
+        share = share.astype(np.int32)
         total = lower * (one - share) + upper * share
-    half = 1 << (2 * FRACTION_BITS - 1)
-    nudged = np.abs(total) + half
-    return np.asarray(np.sign(total) * (nudged >> (2 * FRACTION_BITS)), dtype=x.dtype)
+    half = np.int32(1 << (2 * FRACTION_BITS - 1))
+    nudged = (np.abs(total) + half) >> (2 * FRACTION_BITS)
+    return np.asarray(np.sign(total) * nudged, dtype=x.dtype)
 
 
 @host_step

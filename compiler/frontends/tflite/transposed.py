@@ -18,6 +18,8 @@ from compiler.frontends.tflite.ops import emit_part
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.ops import Array, Conv
 
+_MOST_FILTERS = 1 << 16  # of all phases: the channels that a command can have
+
 
 @dataclass(frozen=True)
 class _Axis:
@@ -74,6 +76,12 @@ def convert_transpose_conv(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, "its options tell no stride and padding", "re-export the model")
     if len(wanted) != 4 or (wanted[0], wanted[3]) != (batch, M):
         builder.refuse(op, f"its output shape is {list(wanted)}", "re-export the model")
+    if strides[0] * strides[1] * M > _MOST_FILTERS:
+        builder.refuse(
+            op,
+            f"its phases have {strides[0] * strides[1] * M} filters",
+            f"use strides and filters that make at most {_MOST_FILTERS}",
+        )
     same = op.options["Padding"] == 0
     sizes = zip(image[:2], wanted[1:3], (R, S), strides, strict=True)
     rows, columns = (_Axis(*numbers, same) for numbers in sizes)
