@@ -4,7 +4,7 @@ The reference kernels compute each element by itself in fixed point; doing so on
 possible input is the same arithmetic. All tables are for int8 in and out.
 """
 
-from math import floor
+from math import floor, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -76,24 +76,21 @@ def _exponential_argument(scale: float, zero_point: int) -> tuple[Ints, Bools, B
 def leaky_relu_table(
     scale: float, zero_point: int, output_scale: float, output_zero_point: int, alpha: float
 ) -> tuple[int, ...]:
-    """LEAKY_RELU: one multiplier for each sign, from float32 products and quotients."""
-    with np.errstate(over="ignore", under="ignore"):
-        slope = np.float32(scale) * np.float32(alpha) / np.float32(output_scale)
-        identity = np.float32(scale) / np.float32(output_scale)
+    """LEAKY_RELU: one multiplier for each sign."""
+    slope = scale * float(np.float32(alpha)) / output_scale
+    identity = scale / output_scale
     values = _centred(zero_point)
-    negative, positive = (_scaled(values, float(real)) for real in (slope, identity))
+    negative, positive = (_scaled(values, real) for real in (slope, identity))
     return _finished(np.where(values >= 0, positive, negative) + output_zero_point)
 
 
 def abs_table(
     scale: float, zero_point: int, output_scale: float, output_zero_point: int
 ) -> tuple[int, ...]:
-    """ABS, scaled by the quotient of float32 scales where they differ."""
+    """ABS, scaled where the scales differ."""
     values = np.abs(_centred(zero_point))
     if scale != output_scale:
-        with np.errstate(over="ignore", under="ignore"):
-            real = float(np.float32(scale) / np.float32(output_scale))
-        values = _scaled(values, real)
+        values = _scaled(values, scale / output_scale)
     return _finished(values + output_zero_point)
 
 
@@ -101,9 +98,7 @@ def rsqrt_table(
     scale: float, zero_point: int, output_scale: float, output_zero_point: int
 ) -> tuple[int, ...]:
     """RSQRT of values from the zero point on, which itself yields the largest; 0 for others."""
-    with np.errstate(over="ignore", under="ignore"):
-        product = np.sqrt(np.float32(scale)) * np.float32(output_scale)
-    multiplier, shift = quantise_multiplier(1.0 / float(product) if product > 0 else 0.0)
+    multiplier, shift = quantise_multiplier(1.0 / (sqrt(scale) * output_scale))
     if multiplier == 0 or not _ROOT_SHIFT - 31 <= shift <= 31:
         raise RowforgeError(
             f"its scales {scale!r} and {output_scale!r} are beyond the kernel's 32-bit arithmetic"

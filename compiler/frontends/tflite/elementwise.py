@@ -84,7 +84,7 @@ def below_one(builder: TfliteBuilder, op: RawOperator, real: float) -> tuple[int
 
 
 def convert_sub(builder: TfliteBuilder, op: RawOperator) -> None:
-    """SUB: as ADD, with scales in float32, where the kernel of ADD has them in float64."""
+    """SUB: the arithmetic of ADD."""
     first, second, output = operands(builder, op)
     if emit_float(builder, op, first, second, output):
         return
@@ -94,10 +94,8 @@ def convert_sub(builder: TfliteBuilder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, output, _QUANTISED)
     left_shift = 15 if output.dtype == "int16" else 20
     low, high = builder.clamp(op, output, _QUANTISED)
-    with np.errstate(over="ignore"):
-        twice = np.float32(2 * max(scale_a, scale_b))
-        step = np.float32(1 << left_shift) * np.float32(scale)
-        reals = [np.float32(scale_a) / twice, np.float32(scale_b) / twice, twice / step]
+    twice = 2.0 * max(scale_a, scale_b)
+    reals = (scale_a / twice, scale_b / twice, twice / (2.0**left_shift * scale))
     emit_host(
         builder,
         op,
@@ -106,7 +104,7 @@ def convert_sub(builder: TfliteBuilder, op: RawOperator) -> None:
         output,
         zero_points=(zero_a, zero_b),
         left_shift=left_shift,
-        factors=tuple(below_one(builder, op, float(real)) for real in reals),
+        factors=tuple(below_one(builder, op, real) for real in reals),
         zero_point=zero_point,
         low=low,
         high=high,
@@ -293,9 +291,7 @@ def convert_batch_matmul(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.quantised(op, tensor, ("int8",)) for tensor in (first, second)
     )
     scale, zero_point = builder.quantised(op, output, ("int8",))
-    # The kernel multiplies the scales in float32.
-    product = float(np.float32(scale_a) * np.float32(scale_b))
-    real = float(builder.checked_scale(op, product / scale)[0])
+    real = float(builder.checked_scale(op, scale_a * scale_b / scale)[0])
     if second.data is not None and max(batch_b, default=1) == 1 and not adjoint[0]:
         matrix = second.data.reshape(second.shape[-2:])
         weights = matrix if adjoint[1] else matrix.T

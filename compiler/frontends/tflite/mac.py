@@ -211,13 +211,13 @@ def arithmetic(
             "its int8 weights have a zero point, which the TFLite specification forbids",
             "quantise the weights symmetrically",
         )
+    real = input_scale * np.asarray(raw.scale) / output_scale
     if len(raw.scale) == 1 and (fully_connected or raw.type_name == "UINT8"):
-        # The reference kernels multiply per-tensor scales in float32.
         product = np.float64(np.float32(input_scale) * np.float32(raw.scale[0]))
         _check_bias_scale(builder, op, float(product), output_scale, bias_at)
-        real = np.asarray([product / output_scale])
-    else:
-        real = input_scale * np.asarray(raw.scale) / output_scale
+        if raw.type_name == "UINT8":
+            # TensorFlow Lite's kernels for uint8 multiply the scales in float32.
+            real = np.asarray([product / output_scale])
     return {
         "input_zero_point": input_zero_point,
         "weight_zero_point": np.asarray(raw.zero_point, dtype=np.int64),

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
 from compiler.frontends.tflite.reader import RawOperator
@@ -154,9 +152,7 @@ def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     output_scale, _ = builder.quantised(op, output)
     bounds = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if op.type_name == "RELU":
-        # The reference kernel divides the scales in float32.
-        with np.errstate(over="ignore"):
-            real = float(np.float32(scale) / np.float32(output_scale))
+        real = scale / output_scale
     else:
         same_quantisation(builder, op, source, output)
         real = 1.0
