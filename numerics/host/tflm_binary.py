@@ -163,6 +163,28 @@ def divide_tflm(
     return np.asarray(np.clip(result + zero_point, low, high), dtype=dtype)
 
 
+_INTEGER: dict[str, Callable[[Array, Array], Any]] = {
+    "ADD": np.add,
+    "SUB": np.subtract,
+    "MUL": np.multiply,
+    "FLOOR_DIV": np.floor_divide,
+}
+
+
+@host_step
+def arithmetic_integer(a: Array, b: Array, *, kind: str) -> Array:
+    """ADD, SUB, MUL or FLOOR_DIV of bare integers, which wrap to their type.
+
+    Raises `RowforgeError` for a divisor of 0.
+    """
+    if kind not in _INTEGER:
+        raise RowforgeError(f"kind must be one of {', '.join(_INTEGER)}, not {kind!r}")
+    if kind == "FLOOR_DIV" and not b.all():
+        raise RowforgeError("FLOOR_DIV must not divide by 0")
+    with np.errstate(over="ignore"):
+        return np.asarray(_INTEGER[kind](a, b), dtype=a.dtype)
+
+
 _COMPARE: dict[str, Callable[[Array, Array], Any]] = {
     "EQUAL": np.equal,
     "NOT_EQUAL": np.not_equal,

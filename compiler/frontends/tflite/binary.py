@@ -3,7 +3,7 @@
 import numpy as np
 
 from compiler.frontends.tflite.builder import TfliteBuilder
-from compiler.frontends.tflite.elementwise import emit_float, operands, repeated
+from compiler.frontends.tflite.elementwise import emit_plain, operands, repeated
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -15,7 +15,7 @@ from numerics.quantisation import add_multipliers
 def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
     """ADD of 8-bit tensors, broadcast to each other."""
     first, second, output = operands(builder, op)
-    if emit_float(builder, op, first, second, output):
+    if emit_plain(builder, op, first, second, output):
         return
     first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
@@ -49,7 +49,7 @@ def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
         _convert_scaling(builder, op, *factor)
         return
     first, second, output = operands(builder, op)
-    if emit_float(builder, op, first, second, output):
+    if emit_plain(builder, op, first, second, output):
         return
     first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))

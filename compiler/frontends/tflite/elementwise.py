@@ -71,6 +71,34 @@ def emit_float(
     return True
 
 
+def emit_integers(
+    builder: TfliteBuilder, op: RawOperator, first: Tensor, second: Tensor, output: Tensor
+) -> bool:
+    """Appends the operator if it is one of bare int32 numbers; whether it is."""
+    tensors = (first, second, output)
+    if any(tensor.dtype != "int32" or tensor.quantisation is not None for tensor in tensors):
+        return False
+    if op.options.get("FusedActivationFunction", 0) != 0:
+        builder.refuse(op, "it has a fused activation of int32", "put the activation after it")
+    emit_host(builder, op, "arithmetic_integer", tensors[:2], output, kind=op.type_name)
+    return True
+
+
+def emit_plain(
+    builder: TfliteBuilder, op: RawOperator, first: Tensor, second: Tensor, output: Tensor
+) -> bool:
+    """Appends the operator if it is one of float32 or bare int32 numbers; whether it is."""
+    tensors = (first, second, output)
+    return emit_float(builder, op, *tensors) or emit_integers(builder, op, *tensors)
+
+
+def convert_floor_div(builder: TfliteBuilder, op: RawOperator) -> None:
+    """FLOOR_DIV of int32, positions most of the time."""
+    first, second, output = operands(builder, op)
+    if not emit_integers(builder, op, first, second, output):
+        builder.refuse(op, f"its input has type {first.dtype}", "bare int32 numbers are supported")
+
+
 def below_one(builder: TfliteBuilder, op: RawOperator, real: float) -> tuple[int, int]:
     """(multiplier, shift) of a number that the kernel demands below 1, also when rounded."""
     pair = quantise_multiplier(real) if 0.0 < real < 1.0 else (0, 1)
@@ -86,7 +114,7 @@ def below_one(builder: TfliteBuilder, op: RawOperator, real: float) -> tuple[int
 def convert_sub(builder: TfliteBuilder, op: RawOperator) -> None:
     """SUB: the arithmetic of ADD."""
     first, second, output = operands(builder, op)
-    if emit_float(builder, op, first, second, output):
+    if emit_plain(builder, op, first, second, output):
         return
     (scale_a, zero_a), (scale_b, zero_b) = (
         builder.quantised(op, tensor, _QUANTISED) for tensor in (first, second)

@@ -85,6 +85,7 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "BATCH_TO_SPACE_ND": tflite_blocks.convert_batch_to_space,
     "SQUARED_DIFFERENCE": tflite_elementwise.convert_squared_difference,
     "DIV": tflite_elementwise.convert_div,
+    "FLOOR_DIV": tflite_elementwise.convert_floor_div,
     "BATCH_MATMUL": tflite_elementwise.convert_batch_matmul,
     "SELECT_V2": tflite_elementwise.convert_select,
     **dict.fromkeys(

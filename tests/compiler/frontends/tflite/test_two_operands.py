@@ -10,7 +10,7 @@ from compiler.frontends import load_model
 from compiler.ir.ops import Add, Conv, HostStep, Mul
 from hw.arch.errors import RowforgeError
 from numerics.host import run_host
-from tests.support.tflite.checking import Build, Built, check, check_twin
+from tests.support.tflite.checking import Build, Built, check, check_twin, compare
 from tests.support.tflite.layers import LayerWriter
 
 IMAGE = (1, 4, 5, 3)
@@ -109,6 +109,26 @@ def test_sums_and_products_stay_on_the_accelerator(tmp_path: Path, kind: str, no
     graph = check(layers, *operation(kind, IMAGE, (1, 1, 1, 3))(layers), tmp_path)
     assert [type(found) for found in graph.nodes[1:]] == [node]
     assert graph.nodes[0].name.startswith(f"000_{kind} repeating")
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
+def test_int32(tmp_path: Path, kind: str) -> None:
+    """Bare integers, such as the positions of ARG_MAX, wrap to 32 bits."""
+    layers = LayerWriter(3)
+    check(layers, *operation(kind, IMAGE, (1, 1, 5, 1), dtype="int32")(layers), tmp_path)
+
+
+def test_floor_div_of_int32(tmp_path: Path) -> None:
+    """TensorFlow Lite Micro has it of float32 alone."""
+    layers = LayerWriter(3)
+    (a, b), y = operation("FLOOR_DIV", (1, 40), (1, 40), dtype="int32")(layers)
+    assert isinstance(y, int)
+    values = [layers.input_values(tensor) for tensor in (a, b)]
+    values[1] = np.where(values[1] % 97 == 0, -7, values[1] % 97 - 48).astype(np.int32)
+    values[1][values[1] == 0] = 3
+    pairs = zip(values[0][0].tolist(), values[1][0].tolist(), strict=True)
+    expected = np.asarray([[p // q for p, q in pairs]])
+    compare(layers.finish([a, b], [y]), values, [expected.astype(np.int32)], tmp_path)
 
 
 def prelu(shape: Sequence[int], slopes: Sequence[int], *, constant: bool, dtype: str) -> Build:
