@@ -126,6 +126,20 @@ def elu_table(
     return _finished(np.trunc(steps + np.copysign(0.5, steps)).astype(np.int64) + output_zero_point)
 
 
+def rescaled_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """uint8 values in another quantisation, in float32, as CONCATENATION in TensorFlow Lite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = np.float32(scale) * (np.float32(1) / np.float32(output_scale))
+        offset = np.float32(-zero_point) * factor
+        steps = (np.arange(256).astype(np.float32) * factor + offset).astype(np.float64)
+    if not np.all(np.abs(steps) < _LARGEST):
+        raise RowforgeError("its input scale must be below 2^22 times its output scale")
+    rounded = np.trunc(steps + np.copysign(0.5, steps)).astype(np.int64) + output_zero_point
+    return tuple(int(value) for value in np.clip(rounded, 0, 255))
+
+
 def _scaled(values: Ints, real: float) -> Ints:
     if not abs(real) < 2.0**23:
         raise RowforgeError("its input scale must be below 2^23 times its output scale")

@@ -9,6 +9,7 @@ from compiler.ir.graph import Tensor
 from compiler.ir.host_steps import log_softmax_parameters, mean_parameters, softmax_parameters
 from compiler.ir.ops import Concat, HostStep, Pad, Pool, PoolKind, Rescale, Reshape
 from hw.arch.errors import RowforgeError
+from numerics.lookup import rescaled_table
 from numerics.quantisation import integer_range
 
 _INTEGERS = ("int8", "uint8", "int16", "int32")
@@ -72,7 +73,10 @@ def same_quantisation(
 
 
 def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
-    """CONCATENATION of tensors with one quantisation, as TensorFlow Lite Micro demands."""
+    """CONCATENATION of tensors with one quantisation, as TensorFlow Lite Micro demands.
+
+    uint8 inputs may have others, as in TensorFlow Lite; the host brings them to the output's.
+    """
     sources = [builder.activation(op, position) for position in range(len(op.inputs))]
     output = builder.output(op)
     rank = len(output.shape)
@@ -81,8 +85,10 @@ def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, f"axis {op.options['Axis']} does not exist", "re-export the model")
     if op.options["FusedActivationFunction"] != 0:
         builder.refuse(op, "it has a fused activation", "put the activation before it")
-    for source in sources:
-        same_quantisation(builder, op, source, output, tolerance=0.0)
+    # A tensor that is joined with itself is brought there once.
+    distinct = {source.key: source for source in sources}
+    ready = {key: _requantised(builder, op, one, output) for key, one in distinct.items()}
+    sources = [ready[source.key] for source in sources]
     joined = list(sources[0].shape)
     joined[axis] = sum(source.shape[axis] for source in sources)
     check_output(builder, op, output, tuple(joined))
@@ -91,6 +97,27 @@ def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, "its inputs differ beyond the joined axis", "re-export the model")
     keys = tuple(source.key for source in sources)
     builder.emit(Concat(name=op.label, op=op.type_name, inputs=keys, output=output.key, axis=axis))
+
+
+def _requantised(builder: TfliteBuilder, op: RawOperator, source: Tensor, output: Tensor) -> Tensor:
+    """An input of CONCATENATION in the output's quantisation."""
+    given, wanted = source.quantisation, output.quantisation
+    if source.dtype != "uint8" or output.dtype != "uint8" or given is None or wanted is None:
+        same_quantisation(builder, op, source, output, tolerance=0.0)
+        return source
+    scale, zero_point = builder.quantised(op, source)
+    output_scale, output_zero_point = builder.quantised(op, output)
+    if (scale, zero_point) == (output_scale, output_zero_point):
+        return source
+    key = f"{source.key} requantised"
+    between = builder.between(op, key, output, source.shape)
+    try:
+        table = rescaled_table(scale, zero_point, output_scale, output_zero_point)
+    except RowforgeError as error:
+        builder.refuse(op, str(error), "calibrate the model again")
+    parameters = {"table": table, "dtype": "uint8"}
+    emit_part(builder, op, f"requantising {source.key}", "lookup", source, between, parameters)
+    return between
 
 
 def convert_pad(builder: TfliteBuilder, op: RawOperator) -> None:
