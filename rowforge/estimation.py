@@ -1,10 +1,13 @@
 """Estimates of models and shape lists: cycles, utilisation and traffic by the mapper's model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from compiler.compile import estimate_graph
+from compiler.cache.kept import kept
+from compiler.cache.source import COMPILER
+from compiler.compile import compile_graph, estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.options import DEFAULTS, CompileOptions
@@ -15,15 +18,16 @@ from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
 from rowforge.energy.document import add_energy
-from rowforge.energy.layer_tally import layer_tally
+from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.reports.energy_text import energy_text
 from rowforge.reports.published import chip_link_rate
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
-from sim.cycles.predict import UNMODELLED
+from sim.cycles.predict import UNMODELLED, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
+_CODE = (*COMPILER, "rowforge")  # what an estimate is made by
 _SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
 
@@ -35,8 +39,9 @@ def estimate(
     *,
     batch: int | None = None,
     table: Technology | None = None,
+    density: float | None = None,
 ) -> dict[str, Any]:
-    """The report of a model file or of a built-in shape list, without making a program.
+    """The report of a model file or of a built-in shape list.
 
     Parameters
     ----------
@@ -45,22 +50,65 @@ def estimate(
     options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     table : prices of accesses, the normalised ones if None
+    density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and
+        the total also have `expected_cycles`, for which the program is made and run by the exact
+        model
+
+    What was estimated before comes from the user's cache folder, see `compiler.cache`.
 
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
     """
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
+    if density is not None:
+        check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = _graph(model, config, batch)
-    layers = estimate_graph(graph, config, options)
+    rows, tallies = kept(
+        "estimate",
+        (config, options, graph),
+        lambda: _figures(graph, config, options),
+        pack=lambda figures: [figures[0], [tally.as_list() for tally in figures[1]]],
+        unpack=lambda entry: (entry[0], [LayerTally.of(*each) for each in entry[1]]),
+        code=_CODE,
+    )
     progress.clear()
-    report = document(config, [estimate_row(config, layer) for layer in layers])
-    tallies = [layer_tally(layer) for layer in layers]
+    report = document(config, rows)
+    if density is not None:
+        _add_expected(report, graph, config, options, density)
     items = graph.tensors[graph.inputs[0]].shape[0]
     add_energy(config, report, tallies, table or technology(), inferences=items)
     return report
+
+
+def _figures(
+    graph: Graph, config: Config, options: CompileOptions
+) -> tuple[list[dict[str, Any]], list[LayerTally]]:
+    """Of every layer its row, and what it accesses."""
+    layers = estimate_graph(graph, config, options)
+    rows = [estimate_row(config, layer) for layer in layers]
+    return rows, [layer_tally(layer) for layer in layers]
+
+
+def _add_expected(
+    report: dict[str, Any], graph: Graph, config: Config, options: CompileOptions, density: float
+) -> None:
+    """`expected_cycles` of every layer by the exact model, with zeros at random places."""
+    program = compile_graph(graph, config, replace(options, profile=True))
+    layers = predict(program, density=density).layers
+    names = {layer.name: layers.get(index) for index, layer in enumerate(program.layers)}
+    for row in report["layers"]:
+        found = names.get(row["name"])
+        row["expected_cycles"] = None if found is None else found["cycles"]
+    report["total"]["expected_cycles"] = sum(
+        row["expected_cycles"] or 0 for row in report["layers"]
+    )
+    report["counts"] += (
+        f"; expected: by the exact model, with a share of {density:g} of all ifmap words not zero, "
+        "at random places"
+    )
 
 
 def _graph(model: str, config: Config, batch: int | None) -> Graph:
@@ -134,6 +182,7 @@ COLUMNS = (
     Column("where", "where", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
+    Column("expected", "expected_cycles"),
     Column("util.", "utilization", "%"),
     Column("active PEs", "active_pes", ".0f"),
     Column("of active", "active_utilization", "%"),

@@ -6,6 +6,7 @@ import pytest
 
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import NETWORKS
+from rowforge import estimation
 from rowforge.configs import preset
 from rowforge.estimation import estimate
 from tests.rowforge.support import MODEL, rowforge
@@ -85,6 +86,21 @@ def small(monkeypatch):
     return "small"
 
 
+def test_a_density_gives_expected_cycles(digits):
+    config = preset("tiny").with_values({"pe.kind": "skipping"})
+    expected = []
+    for share in (0.2, 0.6, 1):
+        report = estimate(MODEL, config, density=share)
+        assert [row["cycles"] for row in report["layers"]] == [
+            row["cycles"] for row in digits["layers"]
+        ]
+        known = [row["expected_cycles"] or 0 for row in report["layers"]]
+        assert report["total"]["expected_cycles"] == sum(known)
+        assert f"a share of {share:g} of all ifmap words" in report["counts"]
+        expected.append(sum(known))
+    assert expected == sorted(set(expected))
+
+
 def test_a_shape_list_has_a_batch(capsys, small):
     arguments = ("estimate", small, "--preset", "eyeriss_v1_int8", "--json")
     one = rowforge(capsys, *arguments).document
@@ -138,3 +154,24 @@ def test_the_table_shows_layers_mappings_and_idle_pes(capsys, digits):
 )
 def test_bad_use_is_one_sentence(capsys, arguments, words):
     rowforge(capsys, "estimate", *arguments).assert_refused(*words)
+
+
+# ---- what was estimated before ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [["--json"], [], ["--json", "--objective", "edp"]])
+def test_a_second_estimate_is_the_same_without_a_search(capsys, monkeypatch, tmp_path, form):
+    def never(*given):
+        raise AssertionError("it was estimated before")
+
+    arguments = ("estimate", MODEL, "--preset", "tiny", *form)
+    monkeypatch.setenv("ROWFORGE_CACHE", "")
+    without = rowforge(capsys, *arguments)
+    monkeypatch.setenv("ROWFORGE_CACHE", str(tmp_path))
+    first = rowforge(capsys, *arguments)
+    monkeypatch.setattr(estimation, "estimate_graph", never)
+    second = rowforge(capsys, *arguments)
+    assert (second.status, second.err) == (0, "")
+    assert without.out == first.out == second.out
+    other = rowforge(capsys, *arguments, "--objective", "traffic")
+    assert "it was estimated before" in other.err
