@@ -183,3 +183,25 @@ def log_of_at_least_one(x: Ints) -> Ints:
         scaled, one_over_one_plus_x(denominator)
     )
     return shift_left_saturating(total, _array(1))
+
+
+def inverse_square_root(x: Ints) -> tuple[Ints, Ints]:
+    """(multiplier, shift) of 1 / sqrt(x) for x >= 0, of 0 as of 1: five Newton-Raphson steps."""
+    small = x <= 1
+    value, shift = np.where(small, 2, x), np.full_like(x, 11)
+    while np.any(value >= 1 << 29):
+        large = value >= 1 << 29
+        value, shift = np.where(large, value >> 2, value), shift + large
+    pairs = (leading_zeros(value) - 1) // 2 - 1
+    value, shift = value << (2 * pairs), shift - pairs
+    # Numbers of the iteration have three integer bits.
+    half = rounding_divide_by_power(value >> 1, _array(1))
+    root = np.full_like(value, 1 << 28)
+    for _ in range(5):
+        square = doubling_high_multiply(root, root)
+        cube = shift_left_saturating(doubling_high_multiply(square, root), _array(6))
+        difference = _multiply(root, (1 << 28) + (1 << 27)) - doubling_high_multiply(half, cube)
+        root = shift_left_saturating(difference, _array(3))
+    root = _multiply(root, 1518500250)
+    root = wrap(root << np.maximum(-shift, 0), 32)
+    return np.where(small, INT32_MAX, root), np.where(small, 0, -np.maximum(shift, 0))

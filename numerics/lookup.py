@@ -4,14 +4,16 @@ The reference kernels compute each element by itself in fixed point; doing so on
 possible input is the same arithmetic. All tables are for int8 in and out.
 """
 
-from math import floor
+from math import floor, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.arch.errors import RowforgeError
+from numerics.float32 import exponential
 from numerics.gemmlowp import (
     Ints,
+    inverse_square_root,
     logistic,
     multiply_by_quantised_multiplier,
     rounding_divide_by_power,
@@ -25,6 +27,8 @@ Bools = npt.NDArray[np.bool_]
 _LOW, _HIGH = -128, 127
 _INTEGER_BITS = 4  # of the argument of the exponential functions, Q4.27
 _LEAST_SCALE = 2.0**-26  # below it the kernel's shift is none of its int32
+_LARGEST = 2.0**30  # of a table's entries before they are clamped
+_ROOT_SHIFT = 20  # keeps fractions of a reciprocal square root
 _MOST_SHIFT = 15  # of a 16-bit number
 
 
@@ -72,13 +76,68 @@ def _exponential_argument(scale: float, zero_point: int) -> tuple[Ints, Bools, B
 def leaky_relu_table(
     scale: float, zero_point: int, output_scale: float, output_zero_point: int, alpha: float
 ) -> tuple[int, ...]:
-    """LEAKY_RELU: one multiplier for each sign, from float32 products and quotients."""
-    with np.errstate(over="ignore", under="ignore"):
-        slope = np.float32(scale) * np.float32(alpha) / np.float32(output_scale)
-        identity = np.float32(scale) / np.float32(output_scale)
+    """LEAKY_RELU: one multiplier for each sign."""
+    slope = scale * float(np.float32(alpha)) / output_scale
+    identity = scale / output_scale
     values = _centred(zero_point)
-    negative, positive = (_scaled(values, float(real)) for real in (slope, identity))
+    negative, positive = (_scaled(values, real) for real in (slope, identity))
     return _finished(np.where(values >= 0, positive, negative) + output_zero_point)
+
+
+def abs_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """ABS, scaled where the scales differ."""
+    values = np.abs(_centred(zero_point))
+    if scale != output_scale:
+        values = _scaled(values, scale / output_scale)
+    return _finished(values + output_zero_point)
+
+
+def rsqrt_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """RSQRT of values from the zero point on, which itself yields the largest; 0 for others."""
+    multiplier, shift = quantise_multiplier(1.0 / (sqrt(scale) * output_scale))
+    if multiplier == 0 or not _ROOT_SHIFT - 31 <= shift <= 31:
+        raise RowforgeError(
+            f"its scales {scale!r} and {output_scale!r} are beyond the kernel's 32-bit arithmetic"
+        )
+    values = _centred(zero_point)
+    root, root_shift = inverse_square_root(np.maximum(values, 0))
+    one = np.ones_like(values)
+    fine = multiply_by_quantised_multiplier(one, root, root_shift + _ROOT_SHIFT)
+    back = _array(shift - _ROOT_SHIFT)
+    result = multiply_by_quantised_multiplier(fine, _array(multiplier), back) + output_zero_point
+    return _finished(np.where(values > 0, result, np.where(values == 0, _HIGH, 0)))
+
+
+def elu_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """ELU: x or exp(x) - 1 in float32, times the reciprocal of the output's scale."""
+    real = np.float32(scale) * _centred(zero_point).astype(np.float32)
+    one = np.float32(1)
+    with np.errstate(over="ignore"):
+        curved = np.where(real < 0, exponential(real) - one, real)
+        steps = (curved * (one / np.float32(output_scale))).astype(np.float64)
+    if not np.all(np.abs(steps) < _LARGEST):
+        raise RowforgeError("its input scale must be below 2^23 times its output scale")
+    return _finished(np.trunc(steps + np.copysign(0.5, steps)).astype(np.int64) + output_zero_point)
+
+
+def rescaled_table(
+    scale: float, zero_point: int, output_scale: float, output_zero_point: int
+) -> tuple[int, ...]:
+    """uint8 values in another quantisation, in float32, as CONCATENATION in TensorFlow Lite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        factor = np.float32(scale) * (np.float32(1) / np.float32(output_scale))
+        offset = np.float32(-zero_point) * factor
+        steps = (np.arange(256).astype(np.float32) * factor + offset).astype(np.float64)
+    if not np.all(np.abs(steps) < _LARGEST):
+        raise RowforgeError("its input scale must be below 2^22 times its output scale")
+    rounded = np.trunc(steps + np.copysign(0.5, steps)).astype(np.int64) + output_zero_point
+    return tuple(int(value) for value in np.clip(rounded, 0, 255))
 
 
 def _scaled(values: Ints, real: float) -> Ints:

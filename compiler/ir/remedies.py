@@ -8,7 +8,6 @@ _ACTIVATION = "train with {0} in its place"
 _STATE = "export the model without state: what it keeps between runs as an input and an output"
 _CONTROL = "export the model without control flow"
 _RECURRENT = "train with convolutions over time in its place"
-_CAST = "give and take the values in their final type, in the application"
 
 
 def _reshaped(reshape: str, transpose: str) -> str:
@@ -30,43 +29,10 @@ def _subpixel(conv: str, reshape: str, transpose: str) -> str:
 
 
 _TFLITE_STEP = _ACTIVATION.format("RELU6, HARD_SWISH or LOGISTIC")
-_TFLITE_CLAMP = "write it as RELU, RELU6 or RELU_N1_TO_1 if it clamps; else " + _CUT
-_TFLITE_COPIES = "write it as CONCATENATION of the tensor with itself"
-_TFLITE_PARTS = "write it as one SLICE or STRIDED_SLICE for each part"
-
-_TFLITE_DILATION = "convert with a fixed batch, so that it becomes the convolution's dilation"
 
 TFLITE: dict[str, str] = {
-    "RESIZE_BILINEAR": "resize by repetition instead: " + _upsampled("RESHAPE", "CONCATENATION"),
-    "RESIZE_NEAREST_NEIGHBOR": _upsampled("RESHAPE", "CONCATENATION"),
-    "TRANSPOSE_CONV": _subpixel("CONV_2D", "RESHAPE", "TRANSPOSE"),
-    "DEPTH_TO_SPACE": _reshaped("RESHAPE", "TRANSPOSE"),
-    "SPACE_TO_DEPTH": _reshaped("RESHAPE", "TRANSPOSE"),
-    "SPACE_TO_BATCH_ND": _TFLITE_DILATION,
-    "BATCH_TO_SPACE_ND": _TFLITE_DILATION,
-    "SPLIT": _TFLITE_PARTS,
-    "SPLIT_V": _TFLITE_PARTS,
-    "UNPACK": _TFLITE_PARTS,
-    "GATHER": "write it as SLICE or STRIDED_SLICE, joined by CONCATENATION",
-    "REVERSE_V2": "write it as one SLICE for each position, joined by CONCATENATION",
-    "TILE": _TFLITE_COPIES,
-    "BROADCAST_TO": _TFLITE_COPIES,
-    "MIRROR_PAD": "pad with zeros, by PAD",
-    "SUB": "multiply the second operand by a constant -1 with MUL, and use ADD",
-    "NEG": "write it as MUL by a constant -1",
-    "DIV": "write it as MUL by the reciprocal if the divisor is constant; else " + _CUT,
-    "SQUARE": "write it as MUL of the tensor with itself",
-    "SQUARED_DIFFERENCE": "use MUL by a constant -1, ADD, and MUL of the sum with itself",
-    "SUM": "write it as MEAN, then MUL by the number of values",
-    "REDUCE_MAX": "write it as MAX_POOL_2D over the whole image",
-    "MAXIMUM": _TFLITE_CLAMP,
-    "MINIMUM": _TFLITE_CLAMP,
-    "PRELU": _ACTIVATION.format("LEAKY_RELU"),
-    "ELU": _TFLITE_STEP,
     "GELU": _TFLITE_STEP,
     "RELU_0_TO_1": _ACTIVATION.format("RELU6"),
-    "BATCH_MATMUL": "use FULLY_CONNECTED if one operand is constant; else " + _CUT,
-    "CAST": _CAST,
     "FAKE_QUANT": "convert the trained model with full int8 quantisation",
     "SVDF": _RECURRENT,
     "RNN": _RECURRENT,

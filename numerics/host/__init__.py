@@ -4,6 +4,7 @@ Importing this package registers every step.
 """
 
 from numerics.host import (
+    blocks,
     convolution,
     moves,
     ort,
@@ -14,11 +15,15 @@ from numerics.host import (
     ort_reduce,
     sums,
     tflm,
+    tflm_binary,
+    tflm_resize,
+    tflm_unary,
 )
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
     "STEPS",
+    "blocks",
     "convolution",
     "host_step",
     "moves",
@@ -31,4 +36,7 @@ __all__ = [
     "run_host",
     "sums",
     "tflm",
+    "tflm_binary",
+    "tflm_resize",
+    "tflm_unary",
 ]

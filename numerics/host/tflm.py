@@ -189,8 +189,13 @@ def log_softmax_float(x: Floats) -> Floats:
 
 
 @host_step
-def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
-    """The table's entry for every value; entry 0 belongs to the lowest value of the type."""
+def lookup(x: Array, *, table: tuple[int, ...], dtype: str, least: int | None = None) -> Array:
+    """The table's entry for every value; entry 0 belongs to the lowest value of the type.
+
+    Raises `RowforgeError` if a value lies below `least`, for which the function is not defined.
+    """
+    if least is not None and x.min() < least:
+        raise RowforgeError(f"RSQRT must get values of at least 0 (stored {least}), not {x.min()}")
     values = np.asarray(table, dtype=dtype)
     return values[x.astype(np.int64) - np.iinfo(x.dtype).min]
 
@@ -199,3 +204,17 @@ def lookup(x: Array, *, table: tuple[int, ...], dtype: str) -> Array:
 def cast(x: Array, *, dtype: str) -> Array:
     """Conversion of values to another type."""
     return x.astype(dtype)
+
+
+@host_step
+def arg_tflm(x: Array, *, axes: tuple[int], largest: bool, dtype: str) -> Array:
+    """Where the largest, or smallest, value lies along the one axis named, which vanishes.
+
+    The first of several equal ones counts. A NaN at the start is never passed, others never count.
+    """
+    values = np.moveaxis(x if largest else -x.astype(np.float64), axes[0], -1)
+    if values.dtype.kind == "f":
+        stuck = np.isnan(values[..., :1])
+        values = np.where(np.isnan(values), -np.inf, values)
+        values = np.where(stuck, np.arange(values.shape[-1]) == 0, values)
+    return np.asarray(values.argmax(axis=-1), dtype=dtype)

@@ -211,7 +211,11 @@ def _leads_with_items(tensor: Tensor) -> bool:
 
 def _keeps_items(node: HostStep, graph: Graph) -> bool:
     """A host step works along later axes only."""
-    rank = len(graph.tensors[node.inputs[0]].shape)
+    ranks = {len(graph.tensors[key].shape) for key in node.inputs}
+    # An operand of fewer axes is broadcast along the items, and its own first axis holds none.
+    if len(ranks) > 1 or len(graph.tensors[node.output].shape) > max(ranks):
+        return False
+    rank = max(ranks)
     moved = node.parameters.get("permutation", (0,))[0]
     padded = any(node.parameters.get("pads", ((),))[0])
     along_items = 0 in node.parameters.get("axes", ()) or moved != 0 or padded

@@ -1,8 +1,9 @@
-"""TFLite ADD and MUL: two activations of one shape, or an activation and a constant."""
+"""TFLite ADD and MUL on the vector engine, for which the smaller operand is repeated."""
 
 import numpy as np
 
 from compiler.frontends.tflite.builder import TfliteBuilder
+from compiler.frontends.tflite.elementwise import emit_plain, operands, repeated
 from compiler.frontends.tflite.mac import check_output
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -12,8 +13,11 @@ from numerics.quantisation import add_multipliers
 
 
 def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
-    """ADD of int8 tensors; a smaller constant operand is spread to the other's shape."""
-    first, second, output = _operands(builder, op)
+    """ADD of 8-bit tensors, broadcast to each other."""
+    first, second, output = operands(builder, op)
+    if emit_plain(builder, op, first, second, output):
+        return
+    first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
     scale, zero_point = builder.quantised(op, output)
     try:
@@ -39,12 +43,15 @@ def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
 
 
 def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
-    """MUL of int8 tensors; by a constant per channel it is a depthwise 1 x 1 convolution."""
+    """MUL of 8-bit tensors; by a constant per channel it is a depthwise 1 x 1 convolution."""
     factor = _constant_per_channel(builder, op)
     if factor is not None:
         _convert_scaling(builder, op, *factor)
         return
-    first, second, output = _operands(builder, op)
+    first, second, output = operands(builder, op)
+    if emit_plain(builder, op, first, second, output):
+        return
+    first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
     scale, _ = builder.quantised(op, output)
     stage = builder.requant(op, scale_a * scale_b / scale, output, builder.clamp(op, output))
@@ -65,9 +72,16 @@ def _constant_per_channel(builder: TfliteBuilder, op: RawOperator) -> tuple[int,
     tensors = [builder.tensor_at(op, position, f"input {position}") for position in (0, 1)]
     for constant, other in ((1, 0), (0, 1)):
         raw, channels = tensors[constant], tensors[other].shape[-1:]
+        quantised = raw.type_name in ("INT8", "UINT8")
         known = raw.index in builder.constants and tensors[other].index not in builder.constants
         flat = all(size == 1 for size in raw.shape[:-1]) and raw.shape[-1:] in ((), (1,), channels)
-        if known and channels and flat and len(raw.shape) <= len(tensors[other].shape):
+        if (
+            known
+            and quantised
+            and channels
+            and flat
+            and len(raw.shape) <= len(tensors[other].shape)
+        ):
             return other, constant
     return None
 
@@ -101,19 +115,11 @@ def _convert_scaling(
     )
 
 
-def _operands(builder: TfliteBuilder, op: RawOperator) -> tuple[Tensor, Tensor, Tensor]:
-    first, second = builder.activation(op, 0), builder.activation(op, 1)
-    if first.shape != second.shape:
-        second = builder.spread(op, second, first.shape)
-        first = builder.spread(op, first, second.shape)
-    if first.shape != second.shape:
-        builder.refuse(
-            op,
-            f"its operands have shapes {list(first.shape)} and {list(second.shape)}",
-            "broadcast the smaller one in the model",
-        )
-    output = builder.output(op)
-    check_output(builder, op, output, first.shape)
+def _broadcast_operands(
+    builder: TfliteBuilder, op: RawOperator, first: Tensor, second: Tensor, output: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both operands in the output's shape, which is that of the vector engine's."""
     for operand in (first, second):
-        builder.same_type(op, operand, output)
-    return first, second, output
+        builder.quantised(op, operand)
+    shape = output.shape
+    return repeated(builder, op, first, shape), repeated(builder, op, second, shape)

@@ -183,10 +183,23 @@ class TfliteBuilder:
         """Declares the operator's single output and returns it."""
         if len(op.outputs) != 1:
             self.refuse(op, f"it has {len(op.outputs)} outputs", "one output is supported")
-        index = op.outputs[0]
-        if index in self._keys or index in self.constants:
-            self.refuse(op, "its output is written twice or constant", "re-export the model")
-        return self._tensors[self.declare(index, f"{op.label}_t{index}")]
+        return self.outputs(op)[0]
+
+    def outputs(self, op: RawOperator) -> list[Tensor]:
+        """Declares all of the operator's outputs and returns them."""
+        declared = []
+        for index in op.outputs:
+            if index in self._keys or index in self.constants:
+                self.refuse(op, "its output is written twice or constant", "re-export the model")
+            declared.append(self._tensors[self.declare(index, f"{op.label}_t{index}")])
+        return declared
+
+    def between(self, op: RawOperator, what: str, like: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """A tensor that the file does not have, of another's type and scale, inside an operator."""
+        key = f"{op.label} {what}"
+        tensor = replace(like, name=key, key=key, shape=shape, data=None)
+        self._tensors[key] = tensor
+        return tensor
 
     def same_type(self, op: RawOperator, source: Tensor, output: Tensor) -> None:
         """Refuses an operator whose kernel knows one type for input and output only."""
@@ -197,7 +210,9 @@ class TfliteBuilder:
                 "put a QUANTIZE between them",
             )
 
-    def clamp(self, op: RawOperator, output: Tensor) -> tuple[int, int]:
+    def clamp(
+        self, op: RawOperator, output: Tensor, types: tuple[str, ...] = ("int8", "uint8")
+    ) -> tuple[int, int]:
         """Stored values that the operator's fused activation clamps to."""
         activation = op.options["FusedActivationFunction"]
         if activation not in _ACTIVATIONS:
@@ -206,15 +221,21 @@ class TfliteBuilder:
                 f"its fused activation {activation} is not a clamp",
                 "use none, ReLU, ReLU6 or ReLU-1-to-1",
             )
-        if activation == 0 and output.quantisation is None and output.dtype in ("int8", "uint8"):
+        if activation == 0 and output.quantisation is None and output.dtype in types:
             return integer_range(output.dtype)
-        return self.real_clamp(op, output, *_ACTIVATIONS[activation])
+        lower, upper = _ACTIVATIONS[activation]
+        return self.real_clamp(op, output, lower, upper, types)
 
     def real_clamp(
-        self, op: RawOperator, output: Tensor, lower: float | None, upper: float | None
+        self,
+        op: RawOperator,
+        output: Tensor,
+        lower: float | None,
+        upper: float | None,
+        types: tuple[str, ...] = ("int8", "uint8"),
     ) -> tuple[int, int]:
         """The stored clamp of a real interval: float32 quotients, rounded half away."""
-        scale, zero_point = self.quantised(op, output)
+        scale, zero_point = self.quantised(op, output, types)
         low, high = integer_range(output.dtype)
 
         def stored(real: float) -> int:

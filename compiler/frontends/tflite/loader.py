@@ -4,11 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from compiler.frontends.tflite import binary as tflite_binary
+from compiler.frontends.tflite import blocks as tflite_blocks
+from compiler.frontends.tflite import elementwise as tflite_elementwise
 from compiler.frontends.tflite import layout as tflite_layout
 from compiler.frontends.tflite import lookup as tflite_lookup
 from compiler.frontends.tflite import mac as tflite_mac
 from compiler.frontends.tflite import ops as tflite_ops
+from compiler.frontends.tflite import parts as tflite_parts
+from compiler.frontends.tflite import resize as tflite_resize
 from compiler.frontends.tflite import shape as tflite_shape
+from compiler.frontends.tflite import transposed as tflite_transposed
+from compiler.frontends.tflite import unary as tflite_unary
 from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
 from compiler.ir.graph import Graph
@@ -25,6 +31,7 @@ from hw.arch.errors import RowforgeError
 _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "CONV_2D": tflite_mac.convert_conv,
     "DEPTHWISE_CONV_2D": tflite_mac.convert_depthwise,
+    "TRANSPOSE_CONV": tflite_transposed.convert_transpose_conv,
     "FULLY_CONNECTED": tflite_mac.convert_fully_connected,
     "ADD": tflite_binary.convert_add,
     "MUL": tflite_binary.convert_mul,
@@ -52,7 +59,58 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "TANH": tflite_lookup.convert_lookup,
     "HARD_SWISH": tflite_lookup.convert_lookup,
     "LEAKY_RELU": tflite_lookup.convert_lookup,
-    "PACK": tflite_shape.convert_pack,
+    "ELU": tflite_lookup.convert_lookup,
+    "ABS": tflite_unary.convert_float_or_lookup,
+    "RSQRT": tflite_unary.convert_float_or_lookup,
+    "NEG": tflite_unary.convert_float,
+    "SQUARE": tflite_unary.convert_float,
+    "SQRT": tflite_unary.convert_float,
+    "EXP": tflite_unary.convert_float,
+    "CAST": tflite_unary.convert_cast,
+    "SUM": tflite_unary.convert_sum,
+    "REDUCE_MAX": tflite_unary.convert_reduce,
+    "REDUCE_MIN": tflite_unary.convert_reduce,
+    "L2_NORMALIZATION": tflite_unary.convert_l2_normalisation,
+    "PACK": tflite_parts.convert_pack,
+    "UNPACK": tflite_parts.convert_unpack,
+    "TILE": tflite_parts.convert_tile,
+    "BROADCAST_TO": tflite_parts.convert_tile,
+    "GATHER": tflite_parts.convert_gather,
+    "GATHER_ND": tflite_parts.convert_gather_nd,
+    "MIRROR_PAD": tflite_parts.convert_mirror_pad,
+    "REVERSE_V2": tflite_parts.convert_reverse,
+    "DEPTH_TO_SPACE": tflite_blocks.convert_depth_to_space,
+    "SPACE_TO_DEPTH": tflite_blocks.convert_depth_to_space,
+    "SPACE_TO_BATCH_ND": tflite_blocks.convert_space_to_batch,
+    "BATCH_TO_SPACE_ND": tflite_blocks.convert_batch_to_space,
+    "SQUARED_DIFFERENCE": tflite_elementwise.convert_squared_difference,
+    "DIV": tflite_elementwise.convert_div,
+    "FLOOR_DIV": tflite_elementwise.convert_floor_div,
+    "BATCH_MATMUL": tflite_elementwise.convert_batch_matmul,
+    "SELECT_V2": tflite_elementwise.convert_select,
+    **dict.fromkeys(
+        (
+            "EQUAL",
+            "NOT_EQUAL",
+            "LESS",
+            "LESS_EQUAL",
+            "GREATER",
+            "GREATER_EQUAL",
+            "LOGICAL_AND",
+            "LOGICAL_OR",
+        ),
+        tflite_elementwise.convert_comparison,
+    ),
+    "SPLIT": tflite_parts.convert_split,
+    "SPLIT_V": tflite_parts.convert_split,
+    "ARG_MAX": tflite_parts.convert_arg,
+    "ARG_MIN": tflite_parts.convert_arg,
+    "SUB": tflite_elementwise.convert_sub,
+    "MAXIMUM": tflite_elementwise.convert_extreme,
+    "MINIMUM": tflite_elementwise.convert_extreme,
+    "PRELU": tflite_elementwise.convert_prelu,
+    "RESIZE_NEAREST_NEIGHBOR": tflite_resize.convert_nearest,
+    "RESIZE_BILINEAR": tflite_resize.convert_bilinear,
 }
 
 

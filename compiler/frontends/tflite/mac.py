@@ -18,7 +18,7 @@ _INT8_REMEDY = "convert the model with full int8 quantisation"
 def convert_conv(builder: TfliteBuilder, op: RawOperator) -> None:
     """CONV_2D: weights are [M, R, S, C/G] already; groups follow from the channel counts."""
     source = builder.activation(op, 0)
-    weights = _weights(builder, op, 4)
+    weights = stored_weights(builder, op, 4)
     image = _image(builder, op, source)
     C = weights.shape[3]
     if image[2] % C:
@@ -29,7 +29,7 @@ def convert_conv(builder: TfliteBuilder, op: RawOperator) -> None:
 def convert_depthwise(builder: TfliteBuilder, op: RawOperator) -> None:
     """DEPTHWISE_CONV_2D: weights [1, R, S, C * multiplier], channel-major along the last axis."""
     source = builder.activation(op, 0)
-    stored = _weights(builder, op, 4)
+    stored = stored_weights(builder, op, 4)
     image = _image(builder, op, source)
     if stored.shape[0] != 1 or stored.shape[3] % image[2]:
         builder.refuse(
@@ -52,7 +52,7 @@ def convert_depthwise(builder: TfliteBuilder, op: RawOperator) -> None:
 def convert_fully_connected(builder: TfliteBuilder, op: RawOperator) -> None:
     """FULLY_CONNECTED: 1 x 1 over the rows, or one window over a whole image fed to it directly."""
     source = builder.activation(op, 0)
-    stored = _weights(builder, op, 2)
+    stored = stored_weights(builder, op, 2)
     if op.options["WeightsFormat"] != 0:
         builder.refuse(op, "its weights are shuffled", "use the default weight format")
     M, C = stored.shape
@@ -79,7 +79,7 @@ def convert_fully_connected(builder: TfliteBuilder, op: RawOperator) -> None:
             output=output.key,
             image=image,
             weights=stored.reshape(M, *window),
-            **_arithmetic(builder, op, source, output, M, axis=0, fully_connected=True),
+            **arithmetic(builder, op, source, output, M, axis=0, fully_connected=True),
         )
     )
 
@@ -163,13 +163,14 @@ def _emit_conv(
         pad=pad,
         dilation=dilation,
         groups=groups,
-        **_arithmetic(builder, op, source, output, M, axis=axis, fully_connected=False),
+        **arithmetic(builder, op, source, output, M, axis=axis, fully_connected=False),
     )
     check_output(builder, op, output, (source.shape[0], *node.output_image))
     builder.emit(node)
 
 
-def _weights(builder: TfliteBuilder, op: RawOperator, rank: int) -> Array:
+def stored_weights(builder: TfliteBuilder, op: RawOperator, rank: int) -> Array:
+    """The constant weights of an operator, 8-bit and of this many axes."""
     stored = builder.constant(op, 1, "weights")
     if stored.dtype not in (np.int8, np.uint8):
         builder.refuse(op, f"its weights have type {stored.dtype}", _INT8_REMEDY)
@@ -180,7 +181,7 @@ def _weights(builder: TfliteBuilder, op: RawOperator, rank: int) -> Array:
     return stored
 
 
-def _arithmetic(
+def arithmetic(
     builder: TfliteBuilder,
     op: RawOperator,
     source: Tensor,
@@ -189,8 +190,12 @@ def _arithmetic(
     *,
     axis: int,
     fully_connected: bool,
+    bias_at: int = 2,
 ) -> dict[str, Any]:
-    """Zero points, bias and output stage, the fields of `Conv` that quantisation decides."""
+    """Zero points, bias and output stage, the fields of `Conv` that quantisation decides.
+
+    `axis` is that of the weights' M scales, `bias_at` the position of the optional bias.
+    """
     builder.same_type(op, source, output)
     input_scale, input_zero_point = builder.quantised(op, source)
     output_scale, _ = builder.quantised(op, output)
@@ -206,17 +211,17 @@ def _arithmetic(
             "its int8 weights have a zero point, which the TFLite specification forbids",
             "quantise the weights symmetrically",
         )
+    real = input_scale * np.asarray(raw.scale) / output_scale
     if len(raw.scale) == 1 and (fully_connected or raw.type_name == "UINT8"):
-        # The reference kernels multiply per-tensor scales in float32.
         product = np.float64(np.float32(input_scale) * np.float32(raw.scale[0]))
-        _check_bias_scale(builder, op, float(product), output_scale)
-        real = np.asarray([product / output_scale])
-    else:
-        real = input_scale * np.asarray(raw.scale) / output_scale
+        _check_bias_scale(builder, op, float(product), output_scale, bias_at)
+        if raw.type_name == "UINT8":
+            # TensorFlow Lite's kernels for uint8 multiply the scales in float32.
+            real = np.asarray([product / output_scale])
     return {
         "input_zero_point": input_zero_point,
         "weight_zero_point": np.asarray(raw.zero_point, dtype=np.int64),
-        "bias": _bias(builder, op, M),
+        "bias": _bias(builder, op, M, bias_at),
         "stage": builder.requant(op, real, output, builder.clamp(op, output)),
     }
 
@@ -229,14 +234,14 @@ def _refuse_scales(builder: TfliteBuilder, op: RawOperator, raw: RawTensor, M: i
 
 
 def _check_bias_scale(
-    builder: TfliteBuilder, op: RawOperator, product: float, output_scale: float
+    builder: TfliteBuilder, op: RawOperator, product: float, output_scale: float, bias_at: int
 ) -> None:
     """A bias counts in steps of the product of the scales, whatever scale the file gives it.
 
     The reference kernels of per-tensor weights refuse one whose own scale says otherwise; a bias
     without a scale says nothing.
     """
-    bias = builder.optional_at(op, 2)
+    bias = builder.optional_at(op, bias_at)
     if bias is None or len(bias.scale) != 1:
         return
     if not abs(product - bias.scale[0]) / output_scale <= _MOST_BIAS_SCALE_ERROR:
@@ -247,10 +252,10 @@ def _check_bias_scale(
         )
 
 
-def _bias(builder: TfliteBuilder, op: RawOperator, M: int) -> npt.NDArray[np.int64]:
-    if builder.optional_at(op, 2) is None:
+def _bias(builder: TfliteBuilder, op: RawOperator, M: int, bias_at: int) -> npt.NDArray[np.int64]:
+    if builder.optional_at(op, bias_at) is None:
         return np.zeros(M, dtype=np.int64)
-    bias = builder.constant(op, 2, "bias")
+    bias = builder.constant(op, bias_at, "bias")
     if bias.dtype != np.int32 or bias.size != M:
         builder.refuse(
             op,

@@ -1,6 +1,6 @@
 """TFLite pooling, layout, activation and host operators as graph nodes."""
 
-import numpy as np
+from typing import Any
 
 from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
@@ -9,6 +9,7 @@ from compiler.ir.graph import Tensor
 from compiler.ir.host_steps import log_softmax_parameters, mean_parameters, softmax_parameters
 from compiler.ir.ops import Concat, HostStep, Pad, Pool, PoolKind, Rescale, Reshape
 from hw.arch.errors import RowforgeError
+from numerics.lookup import rescaled_table
 from numerics.quantisation import integer_range
 
 _INTEGERS = ("int8", "uint8", "int16", "int32")
@@ -72,7 +73,10 @@ def same_quantisation(
 
 
 def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
-    """CONCATENATION of tensors with one quantisation, as TensorFlow Lite Micro demands."""
+    """CONCATENATION of tensors with one quantisation, as TensorFlow Lite Micro demands.
+
+    uint8 inputs may have others, as in TensorFlow Lite; the host brings them to the output's.
+    """
     sources = [builder.activation(op, position) for position in range(len(op.inputs))]
     output = builder.output(op)
     rank = len(output.shape)
@@ -81,8 +85,10 @@ def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, f"axis {op.options['Axis']} does not exist", "re-export the model")
     if op.options["FusedActivationFunction"] != 0:
         builder.refuse(op, "it has a fused activation", "put the activation before it")
-    for source in sources:
-        same_quantisation(builder, op, source, output, tolerance=0.0)
+    # A tensor that is joined with itself is brought there once.
+    distinct = {source.key: source for source in sources}
+    ready = {key: _requantised(builder, op, one, output) for key, one in distinct.items()}
+    sources = [ready[source.key] for source in sources]
     joined = list(sources[0].shape)
     joined[axis] = sum(source.shape[axis] for source in sources)
     check_output(builder, op, output, tuple(joined))
@@ -91,6 +97,27 @@ def convert_concat(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, "its inputs differ beyond the joined axis", "re-export the model")
     keys = tuple(source.key for source in sources)
     builder.emit(Concat(name=op.label, op=op.type_name, inputs=keys, output=output.key, axis=axis))
+
+
+def _requantised(builder: TfliteBuilder, op: RawOperator, source: Tensor, output: Tensor) -> Tensor:
+    """An input of CONCATENATION in the output's quantisation."""
+    given, wanted = source.quantisation, output.quantisation
+    if source.dtype != "uint8" or output.dtype != "uint8" or given is None or wanted is None:
+        same_quantisation(builder, op, source, output, tolerance=0.0)
+        return source
+    scale, zero_point = builder.quantised(op, source)
+    output_scale, output_zero_point = builder.quantised(op, output)
+    if (scale, zero_point) == (output_scale, output_zero_point):
+        return source
+    key = f"{source.key} requantised"
+    between = builder.between(op, key, output, source.shape)
+    try:
+        table = rescaled_table(scale, zero_point, output_scale, output_zero_point)
+    except RowforgeError as error:
+        builder.refuse(op, str(error), "calibrate the model again")
+    parameters = {"table": table, "dtype": "uint8"}
+    emit_part(builder, op, f"requantising {source.key}", "lookup", source, between, parameters)
+    return between
 
 
 def convert_pad(builder: TfliteBuilder, op: RawOperator) -> None:
@@ -152,9 +179,7 @@ def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     output_scale, _ = builder.quantised(op, output)
     bounds = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if op.type_name == "RELU":
-        # The reference kernel divides the scales in float32.
-        with np.errstate(over="ignore"):
-            real = float(np.float32(scale) / np.float32(output_scale))
+        real = scale / output_scale
     else:
         same_quantisation(builder, op, source, output)
         real = 1.0
@@ -206,7 +231,7 @@ def convert_dequantise(builder: TfliteBuilder, op: RawOperator) -> None:
 
 
 def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
-    """SOFTMAX and LOG_SOFTMAX over the last axis, int8 or float32."""
+    """SOFTMAX and LOG_SOFTMAX over the last axis, of 8-bit integers or float32."""
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
@@ -221,9 +246,11 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
         extra = {} if logarithm else {"beta": beta}
         emit_host(builder, op, f"{function}_float", source, output, **extra)
         return
-    scale, _ = builder.quantised(op, source, ("int8",))
-    expected = (16.0 / 256, 127) if logarithm else (1.0 / 256, -128)
-    if builder.quantised(op, output, ("int8",)) != expected:
+    builder.same_type(op, source, output)
+    scale, _ = builder.quantised(op, source)
+    low, high = integer_range(output.dtype)
+    expected = (16.0 / 256, high) if logarithm else (1.0 / 256, low)
+    if builder.quantised(op, output) != expected:
         builder.refuse(
             op, f"its output must have scale and zero point {expected}", "convert the model again"
         )
@@ -236,22 +263,10 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
 
 def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
     """MEAN over constant axes, int8 or float32."""
-    source = builder.activation(op, 0)
-    rank = len(source.shape)
-    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
-    if any(not -rank <= axis < rank for axis in listed):
-        builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
-    axes = tuple(sorted({axis % rank for axis in listed}))
-    kept = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
-    output = builder.output(op)
-    # Without options the shape alone tells whether the axes are kept; the values are the same.
-    if not (op.options["KeepDims"] or (op.bare and output.shape == kept)):
-        kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
-    check_output(builder, op, output, kept)
-    if source.dtype == output.dtype == "float32":
+    source, output, axes = reduced(builder, op)
+    if source.dtype == "float32":
         emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
-    builder.same_type(op, source, output)
     scale, input_zero_point = builder.quantised(op, source)
     output_scale, zero_point = builder.quantised(op, output)
     real = float(builder.checked_scale(op, scale / output_scale)[0])
@@ -268,20 +283,52 @@ def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
     )
 
 
+def reduced(builder: TfliteBuilder, op: RawOperator) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """Input, output and axes of an operator over constant axes."""
+    source = builder.activation(op, 0)
+    rank = len(source.shape)
+    listed = [int(axis) for axis in builder.integers(op, 1, "axes").reshape(-1)]
+    if any(not -rank <= axis < rank for axis in listed):
+        builder.refuse(op, f"axes {listed} do not exist", "re-export the model")
+    axes = tuple(sorted({axis % rank for axis in listed}))
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
+    output = builder.output(op)
+    # Without options the shape alone tells whether the axes are kept; the values are the same.
+    if not (op.options["KeepDims"] or (op.bare and output.shape == kept)):
+        kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
+    check_output(builder, op, output, kept)
+    builder.same_type(op, source, output)
+    return source, output, axes
+
+
 def emit_host(
     builder: TfliteBuilder,
     op: RawOperator,
     function: str,
-    source: Tensor,
+    source: Tensor | tuple[Tensor, ...],
     output: Tensor,
     **parameters: object,
 ) -> None:
-    """Appends a step of one input on the host."""
+    """Appends a step on the host that is the whole operator."""
+    emit_part(builder, op, "", function, source, output, parameters)
+
+
+def emit_part(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    part: str,
+    function: str,
+    source: Tensor | tuple[Tensor, ...],
+    output: Tensor,
+    parameters: dict[str, Any],
+) -> None:
+    """Appends a step on the host; `part` tells several of one operator apart."""
+    sources = source if isinstance(source, tuple) else (source,)
     builder.emit(
         HostStep(
-            name=op.label,
+            name=f"{op.label} {part}".rstrip(),
             op=op.type_name,
-            inputs=(source.key,),
+            inputs=tuple(tensor.key for tensor in sources),
             output=output.key,
             function=function,
             parameters=parameters,

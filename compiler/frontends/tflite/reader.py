@@ -41,6 +41,7 @@ _BUILTIN_CODE = 10
 _WINDOW = ("Padding", "StrideH", "StrideW")
 _DILATION = ("DilationHFactor", "DilationWFactor")
 _FUSED = ("FusedActivationFunction",)
+_RESIZE = ("AlignCorners", "HalfPixelCenters")
 _POOL = (*_WINDOW, "FilterHeight", "FilterWidth", *_FUSED)
 _MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
 
@@ -62,6 +63,21 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "STRIDED_SLICE": ("StridedSliceOptions", _MASKS),
     "PACK": ("PackOptions", ("Axis", "ValuesCount")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
+    "TRANSPOSE_CONV": ("TransposeConvOptions", (*_WINDOW, *_FUSED)),
+    "DIV": ("DivOptions", _FUSED),
+    "SUM": ("ReducerOptions", ("KeepDims",)),
+    "REDUCE_MAX": ("ReducerOptions", ("KeepDims",)),
+    "REDUCE_MIN": ("ReducerOptions", ("KeepDims",)),
+    "L2_NORMALIZATION": ("L2NormOptions", _FUSED),
+    "UNPACK": ("UnpackOptions", ("Num", "Axis")),
+    "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
+    "MIRROR_PAD": ("MirrorPadOptions", ("Mode",)),
+    "DEPTH_TO_SPACE": ("DepthToSpaceOptions", ("BlockSize",)),
+    "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
+    "BATCH_MATMUL": ("BatchMatMulOptions", ("AdjX", "AdjY")),
+    "SUB": ("SubOptions", _FUSED),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", _RESIZE),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
 }
 
 

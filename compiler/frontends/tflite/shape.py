@@ -42,7 +42,7 @@ def strided_ranges(
     return selection
 
 
-def convert_pack(builder: TfliteBuilder, op: RawOperator) -> None:
+def constant_pack(builder: TfliteBuilder, op: RawOperator) -> None:
     """PACK of constants."""
     parts = [builder.constant(op, position, "input") for position in range(len(op.inputs))]
     if not parts or len({part.shape for part in parts}) > 1:

@@ -6,5 +6,6 @@ from tests.campaigns.damage.kinds_graph import GRAPHS
 from tests.campaigns.damage.kinds_large import LARGE
 from tests.campaigns.damage.kinds_onnx import ONNX
 from tests.campaigns.damage.kinds_operator import OPERATORS
+from tests.campaigns.damage.kinds_parts import PARTS
 
-KINDS: dict[str, Kind] = {**BYTES, **GRAPHS, **OPERATORS, **LARGE, **ONNX}
+KINDS: dict[str, Kind] = {**BYTES, **GRAPHS, **OPERATORS, **PARTS, **LARGE, **ONNX}

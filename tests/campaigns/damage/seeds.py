@@ -5,6 +5,9 @@ from functools import cache
 
 import numpy as np
 
+from tests.campaigns.fuzz_graph.tflite.arithmetic import ARITHMETIC
+from tests.campaigns.fuzz_graph.tflite.moves import MOVES
+from tests.campaigns.fuzz_graph.tflite.writer import OddLayers, Step
 from tests.support.tflite.layers import RELU, RELU6, VALID, LayerWriter
 from tests.support.tflite.writer import ModelWriter
 
@@ -81,11 +84,36 @@ def picks() -> bytes:
     return layers.finish([x], [write.operator("TANH", [f], g)])
 
 
+def _each(steps: dict[str, tuple[int, Step]], seed: int) -> bytes:
+    """One operator of each kind, all of them on one image."""
+    layers = OddLayers(seed)
+    x = layers.activation((1, 6, 4, 4), scale=0.05)
+    outputs = []
+    for _, step in steps.values():
+        output = step(layers, x)
+        if output is not None:
+            outputs += [output, *layers.others]
+        layers.others.clear()
+    return layers.finish([x], outputs)
+
+
+def moves() -> bytes:
+    """Parts, blocks, positions and sizes."""
+    return _each(MOVES, 4)
+
+
+def arithmetic() -> bytes:
+    """Operators of two tensors, reductions, roots and comparisons."""
+    return _each(ARITHMETIC, 5)
+
+
 SEEDS: dict[str, Callable[[], bytes]] = {
     "convolutions": convolutions,
     "branches": branches,
     "shapes": shapes,
     "picks": picks,
+    "moves": moves,
+    "arithmetic": arithmetic,
 }
 
 

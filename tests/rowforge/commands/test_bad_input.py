@@ -36,7 +36,7 @@ def program(tmp_path_factory):
 def unsupported():
     writer = ModelWriter()
     x, y = (writer.tensor(name, (1, 8, 8, 1), scale=0.1) for name in "xy")
-    writer.operator("ABS", [x], y)
+    writer.operator("SIGN", [x], y)
     return writer.finish([x], [y])
 
 
@@ -47,7 +47,7 @@ def unsupported():
         (b"", ["TFL3"]),
         (b"PK\x03\x04 something else", ["TFL3"]),
         (b"\x1c\0\0\0TFL3" + bytes(40), []),
-        (unsupported(), ["operator 0 ABS", "supported"]),
+        (unsupported(), ["operator 0 SIGN", "supported"]),
     ],
     ids=["empty", "zip", "zeros", "operator"],
 )

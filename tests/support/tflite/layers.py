@@ -22,28 +22,42 @@ def tflm_run(model: bytes, x: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
 
 
 class LayerWriter:
-    """Appends random layers one after another; tensors have random scales and zero points."""
+    """Appends random layers one after another; tensors have random scales and zero points.
 
-    def __init__(self, seed: int) -> None:
+    `unsigned` makes the uint8 twin of the file that the same seed gives: int8 tensors become uint8
+    ones whose zero points and constants are 128 higher.
+    """
+
+    def __init__(self, seed: int, *, unsigned: bool = False) -> None:
         self.random = np.random.default_rng(seed)
+        self.offset = 128 if unsigned else 0
         self.writer = ModelWriter()
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._scales: dict[int, float] = {}
         self._zero_points: dict[int, int] = {}
+        self._dtypes: dict[int, str] = {}
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Shape of a tensor made here."""
         return self._shapes[tensor]
 
     def activation(
-        self, shape: Sequence[int], *, scale: float | None = None, zero_point: int | None = None
+        self,
+        shape: Sequence[int],
+        *,
+        scale: float | None = None,
+        zero_point: int | None = None,
+        dtype: str = "int8",
     ) -> int:
-        """A new int8 activation, an input or a layer's output."""
+        """A new activation, an input or a layer's output; the zero point is the int8 twin's."""
         scale = float(np.float32(scale or np.exp(self.random.uniform(-5, 0))))
         if zero_point is None:
             zero_point = int(self.random.integers(-128, 128))
+        if dtype != "int8":
+            zero_point = 0
         name = f"a{len(self._shapes)}"
-        tensor = self.writer.tensor(name, shape, scale=scale, zero_point=zero_point)
+        tensor = self._tensor(name, shape, dtype, scale, zero_point)
+        self._dtypes[tensor] = dtype
         self._shapes[tensor] = tuple(shape)
         self._scales[tensor], self._zero_points[tensor] = scale, zero_point
         return tensor
@@ -54,15 +68,41 @@ class LayerWriter:
         zero_point = int(self.random.integers(-128, 128))
         if data is None:
             data = self.random.integers(-128, 128, shape).astype(np.int8)
-        tensor = self.writer.constant("c", data, scale=scale, zero_point=zero_point)
+        tensor = self._tensor("c", data.shape, "int8", scale, zero_point, data)
         self._shapes[tensor] = tuple(shape)
         self._scales[tensor], self._zero_points[tensor] = scale, zero_point
         return tensor
 
+    def _tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: str,
+        scale: float,
+        zero_point: int,
+        data: np.ndarray | None = None,
+    ) -> int:
+        """A tensor of this file: int8 ones as the twin has them."""
+        if dtype == "int8" and self.offset:
+            dtype, zero_point = "uint8", zero_point + self.offset
+            data = None if data is None else self.stored(data)
+        quantised = {} if dtype in ("float32", "int32", "bool") else {"scale": scale}
+        if quantised:
+            quantised["zero_point"] = zero_point
+        return self.writer.tensor(name, shape, dtype, data=data, **quantised)
+
+    def stored(self, values: np.ndarray) -> np.ndarray:
+        """int8 values as this file stores them; others as they are."""
+        if values.dtype != np.int8 or not self.offset:
+            return values
+        return (values.astype(np.int16) + self.offset).astype(np.uint8)
+
     def like(self, tensor: int, shape: Sequence[int]) -> int:
-        """A new activation with another's quantisation."""
+        """A new activation with another's type and quantisation."""
+        dtype = self._dtypes.get(tensor, "int8")
+        given = {} if dtype == "int8" else {"dtype": dtype}
         return self.activation(
-            shape, scale=self._scales[tensor], zero_point=self._zero_points[tensor]
+            shape, scale=self._scales[tensor], zero_point=self._zero_points[tensor], **given
         )
 
     def _parameters(
@@ -271,7 +311,15 @@ class LayerWriter:
         return self.writer.finish(inputs, outputs, habits)
 
     def input_values(self, tensor: int) -> np.ndarray:
-        """Random values for an input, extremes included."""
+        """Random values for an input, extremes included; of an int8 input as the twin has them."""
+        dtype = self._dtypes.get(tensor, "int8")
+        if dtype == "float32":
+            return (self.random.standard_normal(self.shape(tensor)) * 3).astype(np.float32)
+        if dtype == "bool":
+            return self.random.random(self.shape(tensor)) < 0.5
+        if dtype != "int8":
+            limits = np.iinfo(dtype)
+            return self.random.integers(limits.min, limits.max, self.shape(tensor)).astype(dtype)
         values = self.random.integers(-128, 128, self.shape(tensor)).astype(np.int8)
         flat = values.reshape(-1)
         flat[: min(2, flat.size)] = (-128, 127)[: min(2, flat.size)]

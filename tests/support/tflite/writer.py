@@ -8,37 +8,7 @@ import flatbuffers
 import numpy as np
 import tflite
 
-_OPTIONS = {
-    "CONV_2D": "Conv2DOptions",
-    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
-    "FULLY_CONNECTED": "FullyConnectedOptions",
-    "AVERAGE_POOL_2D": "Pool2DOptions",
-    "MAX_POOL_2D": "Pool2DOptions",
-    "ADD": "AddOptions",
-    "MUL": "MulOptions",
-    "MEAN": "ReducerOptions",
-    "SOFTMAX": "SoftmaxOptions",
-    "LOG_SOFTMAX": "LogSoftmaxOptions",
-    "CONCATENATION": "ConcatenationOptions",
-    "STRIDED_SLICE": "StridedSliceOptions",
-    "PACK": "PackOptions",
-    "LEAKY_RELU": "LeakyReluOptions",
-    "TRANSPOSE": "TransposeOptions",
-    "SLICE": "SliceOptions",
-    "HARD_SWISH": "HardSwishOptions",
-    "PAD": "PadOptions",
-    "PADV2": "PadV2Options",
-    "RESHAPE": "ReshapeOptions",
-    "SHAPE": "ShapeOptions",
-    "QUANTIZE": "QuantizeOptions",
-    "DEQUANTIZE": "DequantizeOptions",
-    "EXPAND_DIMS": "ExpandDimsOptions",
-    "SQUEEZE": "SqueezeOptions",
-}
-
-
-# Scalar options whose schema default is not 0.
-_DEFAULTS = {"DilationHFactor": 1, "DilationWFactor": 1}
+from tests.support.tflite.options import DEFAULTS, OPTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +68,7 @@ class _OperatorEntry:
     @property
     def default(self) -> bool:
         """All options are the schema's defaults."""
-        return all(value == _DEFAULTS.get(field, 0) for field, value in self.options.items())
+        return all(value == DEFAULTS.get(field, 0) for field, value in self.options.items())
 
 
 class ModelWriter:
@@ -349,7 +319,7 @@ def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str], habits:
     listed = bool(entry.inputs) or habits.empty_vectors
     inputs = _ints(builder, entry.inputs) if listed else 0
     outputs = _ints(builder, entry.outputs)
-    class_name = _OPTIONS.get(entry.type_name)
+    class_name = OPTIONS.get(entry.type_name)
     if habits.options is False or (habits.options is None and entry.default):
         class_name = None
     options = 0

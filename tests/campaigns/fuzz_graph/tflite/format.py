@@ -7,18 +7,19 @@ import tflite
 from tflite_micro import runtime
 
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
+from tests.campaigns.fuzz_graph.tflite.arithmetic import COMPARISONS
 from tests.campaigns.fuzz_graph.tflite.habits import WRITERS, draw, unscale_outputs
 from tests.campaigns.fuzz_graph.tflite.steps import STEPS
 from tests.campaigns.fuzz_graph.tflite.writer import OddLayers
 
-_MOST_STEPS = 8
+_MOST_STEPS = 12
 _MOST_ELEMENTS = 6000  # of a tensor that further operators are put on
 _SCALES = (1e-5, 1e4)  # beyond them the interpreter finds clamps that no int32 holds
 _ARENA = 1 << 22
 
 
 def make(seed: int, index: int) -> Case:
-    """The graph `SEED:INDEX`: up to eight operators, residuals and joins between them."""
+    """The graph `SEED:INDEX`: up to twelve operators, residuals and joins between them."""
     layers = OddLayers(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
     model = _Model(layers)
     for _ in range(int(layers.random.integers(1, _MOST_STEPS + 1))):
@@ -81,7 +82,8 @@ class _Model:
         return [
             tensor
             for tensor in self.live
-            if np.prod(self.layers.shape(tensor)) <= _MOST_ELEMENTS
+            if self.layers.dtype_of(tensor) == "int8"
+            and np.prod(self.layers.shape(tensor)) <= _MOST_ELEMENTS
             and low < self.layers.scale_of(tensor) < high
         ]
 
@@ -90,6 +92,9 @@ class _Model:
         if output is not None:
             self.layers.note("operator", self.layers.writer.last_operator)
             self._written(output, source)
+            for other in self.layers.others:
+                self._written(other)
+            self.layers.others.clear()
         return output
 
     def _join(self, source: int) -> bool:
@@ -124,7 +129,7 @@ class _Model:
         if middle and layers.chance(0.2):
             outputs.append(int(layers.random.choice(middle)))
             layers.note("graph", "output in the middle")
-        if layers.chance(0.15):
+        if layers.chance(0.15) and layers.dtype_of(outputs[0]) == "int8":
             end = layers.writer.tensor("end", layers.shape(outputs[0]), "float32")
             layers.writer.operator("DEQUANTIZE", [outputs[0]], end)
             outputs[0] = end
@@ -158,8 +163,9 @@ def _outputs(content: bytes) -> list[int]:
 
 WANTED: dict[str, tuple[str, ...]] = {
     "operator": (
-        *(kind for kind in STEPS if kind not in ("PAD", "EXPAND_DIMS")),
-        *("PAD", "PADV2", "SLICE", "EXPAND_DIMS", "SQUEEZE", "SHAPE", "PACK"),
+        *(kind for kind in STEPS if kind not in ("PAD", "EXPAND_DIMS", "MEAN and ADD")),
+        *("PAD", "PADV2", "SLICE", "EXPAND_DIMS", "SQUEEZE", "SHAPE"),
+        *("SPLIT_V", "SPACE_TO_BATCH_ND", *COMPARISONS),
     ),
     "attribute": (
         *("activation none", "activation relu", "activation relu -1 to 1", "activation relu6"),
@@ -167,6 +173,8 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("dilation y", "dilation x", "rectangular window", "1 x n window", "groups"),
         *("depth multiplier", "global pool", "one tensor twice", "constant operand"),
         *("broadcast constant", "constant first", "keep dims", "drop dims"),
+        *("resized plainly", "resized AlignCorners", "resized HalfPixelCenters"),
+        *("broadcast activation", "product of two activations", "product by a constant matrix"),
         *("axis -1", "axis -2", "axis -3", "axis -4"),
     ),
     "quantisation": (

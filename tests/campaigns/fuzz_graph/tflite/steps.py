@@ -1,13 +1,13 @@
 """Random operators: each takes a tensor and returns its output, or None where it does not fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from tests.campaigns.fuzz_graph.tflite.writer import OddLayers
+from tests.campaigns.fuzz_graph.tflite.arithmetic import ARITHMETIC
+from tests.campaigns.fuzz_graph.tflite.moves import MOVES
+from tests.campaigns.fuzz_graph.tflite.writer import OddLayers, Step
 from tests.support.tflite.layers import SAME, VALID
-
-Step = Callable[[OddLayers, int], int | None]
 
 _ACTIVATIONS = {0: "none", 1: "relu", 2: "relu -1 to 1", 3: "relu6"}
 _MOST_CLASSES = 400  # TensorFlow Lite Micro aborts where exponentials add up to 512
@@ -264,17 +264,17 @@ def expand_dims(layers: OddLayers, source: int) -> int | None:
 
 
 STEPS: dict[str, tuple[int, Step]] = {
-    "CONV_2D": (5, conv),
-    "DEPTHWISE_CONV_2D": (3, depthwise),
-    "FULLY_CONNECTED": (3, fully_connected),
-    "MAX_POOL_2D": (2, pool("MAX_POOL_2D")),
-    "AVERAGE_POOL_2D": (2, pool("AVERAGE_POOL_2D")),
-    "ADD": (2, binary("ADD")),
-    "MUL": (2, binary("MUL")),
-    "PAD": (2, pad),
-    "RESHAPE": (2, reshape),
-    "CONCATENATION": (2, concat),
-    "MEAN": (2, mean),
+    "CONV_2D": (8, conv),
+    "DEPTHWISE_CONV_2D": (5, depthwise),
+    "FULLY_CONNECTED": (8, fully_connected),
+    "MAX_POOL_2D": (3, pool("MAX_POOL_2D")),
+    "AVERAGE_POOL_2D": (3, pool("AVERAGE_POOL_2D")),
+    "ADD": (3, binary("ADD")),
+    "MUL": (3, binary("MUL")),
+    "PAD": (5, pad),
+    "RESHAPE": (4, reshape),
+    "CONCATENATION": (5, concat),
+    "MEAN": (3, mean),
     "RELU": (1, unary("RELU")),
     "RELU6": (1, unary("RELU6")),
     "QUANTIZE": (1, unary("QUANTIZE")),
@@ -286,6 +286,8 @@ STEPS: dict[str, tuple[int, Step]] = {
     "LEAKY_RELU": (1, table("LEAKY_RELU")),
     "STRIDED_SLICE": (2, strided_slice),
     "TRANSPOSE": (1, transpose),
-    "EXPAND_DIMS": (1, expand_dims),
+    "EXPAND_DIMS": (3, expand_dims),
+    **MOVES,
+    **ARITHMETIC,
 }
 """Relative frequency and maker of every kind of operator."""

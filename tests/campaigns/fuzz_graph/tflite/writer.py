@@ -1,6 +1,6 @@
 """Layers with odd quantisation: zero points at the ends, extreme biases, dead channels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,11 +12,15 @@ _DEAD = 1e-30  # of a channel whose multiplier flushes to 0
 
 
 class OddLayers(LayerWriter):
-    """`LayerWriter` whose tensors are odd now and then; `features` lists what came up."""
+    """`LayerWriter` whose tensors are odd now and then; `features` lists what came up.
+
+    `others` gets the tensors that a step writes beside the one that it returns.
+    """
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.features: set[Feature] = set()
+        self.others: list[int] = []
 
     def note(self, group: str, *items: str) -> None:
         """Adds features."""
@@ -27,12 +31,17 @@ class OddLayers(LayerWriter):
         return bool(self.random.random() < share)
 
     def activation(
-        self, shape: Sequence[int], *, scale: float | None = None, zero_point: int | None = None
+        self,
+        shape: Sequence[int],
+        *,
+        scale: float | None = None,
+        zero_point: int | None = None,
+        dtype: str = "int8",
     ) -> int:
         """As the base class; a zero point that is not given is often an end of int8 or 0."""
         if zero_point is None and self.chance(0.5):
             zero_point = int(self.random.choice([-128, 127, 0]))
-        tensor = super().activation(shape, scale=scale, zero_point=zero_point)
+        tensor = super().activation(shape, scale=scale, zero_point=zero_point, dtype=dtype)
         chosen = {-128: "lowest", 127: "highest", 0: "0"}.get(self._zero_points[tensor], "other")
         self.note("quantisation", f"zero point {chosen}")
         self.note(
@@ -63,6 +72,10 @@ class OddLayers(LayerWriter):
         b = self.writer.constant("b", bias.astype(np.int32), scale=real, zero_point=zeros)
         return w, b
 
+    def dtype_of(self, tensor: int) -> str:
+        """Type of an activation."""
+        return self._dtypes[tensor]
+
     def scale_of(self, tensor: int) -> float:
         """Scale of an activation."""
         return self._scales[tensor]
@@ -74,3 +87,7 @@ class OddLayers(LayerWriter):
     def numbers(self, values: object) -> int:
         """An int32 constant: sizes, axes, limits."""
         return self.writer.constant("n", np.asarray(values, np.int32))
+
+
+Step = Callable[[OddLayers, int], int | None]
+"""Takes a tensor and appends operators; their output, or None where they do not fit."""

@@ -147,10 +147,10 @@ def huge_tensor() -> bytes:
     return writer.finish([x], [y])
 
 
-def broadcast() -> bytes:
+def misfit() -> bytes:
     writer = ModelWriter()
     x = writer.tensor("x", (1, 4, 4, 2), scale=0.1)
-    z = writer.tensor("z", (1, 1, 1, 2), scale=0.1)
+    z = writer.tensor("z", (1, 1, 1, 3), scale=0.1)
     y = writer.tensor("y", (1, 4, 4, 2), scale=0.1)
     writer.operator("ADD", [x, z], y)
     return writer.finish([x, z], [y])
@@ -159,7 +159,7 @@ def broadcast() -> bytes:
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: one_operator("ABS"), ("operator 0 ABS", "no such operator")),
+        (lambda: one_operator("SIGN"), ("operator 0 SIGN", "no such operator")),
         (lambda: one_operator("RELU", dtype="int16"), ("operator 0 RELU", "int16")),
         (lambda: one_operator("SOFTMAX", Beta=1.0), ("operator 0 SOFTMAX", "0.00390625")),
         (float_conv, ("operator 0 CONV_2D", "float32", "int8")),
@@ -167,7 +167,7 @@ def broadcast() -> bytes:
         (computed_weights, ("operator 0 CONV_2D", "weights", "constant")),
         (wrong_output_shape, ("operator 0 MAX_POOL_2D", "[1, 2, 2, 2]")),
         (huge_tensor, ("at most",)),
-        (broadcast, ("operator 0 ADD", "[1, 1, 1, 2]")),
+        (misfit, ("operator 0 ADD", "[1, 1, 1, 3]")),
     ],
 )
 def test_refusals_say_what_where_and_why(

@@ -13,17 +13,33 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
-from hw.arch.errors import RowforgeError
 from rowforge.configs import preset
 from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sw_driver.runtime import Runtime
+from tests.support.tflite.checking import compare
 from tests.support.tflite.layers import tflm_run
 from tests.support.tflite.writer import ModelWriter
 
 CONFIG = preset("tiny")
 _WINDOW = {"StrideH": 1, "StrideW": 2, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 0}
 _POOL = {"StrideH": 2, "StrideW": 1, "FilterHeight": 3, "FilterWidth": 2, "Padding": 0}
+
+# z and v of `test_concatenation_of_other_quantisations`, in the quantisation of the output.
+RECORDED = (
+    "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000101020303040505060607080809090a0b0b0c0d0d0e0e0f101011121213"
+    "131415151617171818191a1a1b1b1c1d1d1e1f1f20202122222324242525262727282829070f171f272f373f"
+    "474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+)
 
 
 class Twin:
@@ -171,10 +187,17 @@ def test_average_pooling_rounds_the_stored_values(tmp_path: Path) -> None:
         assert run_graph(graph, array)[graph.outputs[0]].item() == mean
 
 
-def test_uint8_softmax_is_refused(tmp_path: Path) -> None:
-    twin = Twin("uint8", 0)
-    x, y = twin.tensor("x", (1, 8), 0.1, 0), twin.tensor("y", (1, 8), 1 / 256, -128)
-    twin.writer.operator("SOFTMAX", [x], y, Beta=1.0)
-    (tmp_path / "m.tflite").write_bytes(twin.writer.finish([x], [y]))
-    with pytest.raises(RowforgeError, match="SOFTMAX .* uint8"):
-        load_model(tmp_path / "m.tflite")
+def test_concatenation_of_other_quantisations(tmp_path: Path) -> None:
+    """Recorded from the reference kernels of TensorFlow Lite 2.3, which alone have it."""
+    writer = ModelWriter()
+    quantised = {"x": (0.05, 7), "z": (0.031, 200), "v": (0.4, 0)}
+    x, z, v = (
+        writer.tensor(name, (1, 256), "uint8", scale=scale, zero_point=zero)
+        for name, (scale, zero) in quantised.items()
+    )
+    y = writer.tensor("y", (1, 1024), "uint8", scale=0.05, zero_point=7)
+    writer.operator("CONCATENATION", [x, z, v, z], y, Axis=1)
+    every = np.arange(256, dtype=np.uint8).reshape(1, 256)
+    expected = np.frombuffer(bytes.fromhex(RECORDED), np.uint8)
+    expected = np.concatenate([every[0], expected[:256], expected[256:], expected[:256]])
+    compare(writer.finish([x, z, v], [y]), [every] * 3, [expected.reshape(1, 1024)], tmp_path)
