@@ -45,3 +45,12 @@ def slice_(
     for axis, *limits in zip(axes, start, stop, step, strict=True):
         ranges[axis] = slice(*limits)
     return np.ascontiguousarray(x[tuple(ranges)])
+
+
+@host_step
+def expand(x: Array, *, kept: Sequence[int], values: Sequence[int]) -> Array:
+    """x with more channels, the last axis: x's own at the places `kept`, else a value for each."""
+    whole = np.empty((*x.shape[:-1], len(values)), dtype=x.dtype)
+    whole[...] = np.array(values, dtype=np.int64)
+    whole[..., list(kept)] = x
+    return whole

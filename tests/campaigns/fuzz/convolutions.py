@@ -240,6 +240,7 @@ def convolution(
     batch, *size = shape if len(shape) == 4 else (1, shape[0], 1, shape[1])
     filters = filters or channel_count(b, 35)
     weights, zeros = _weights(b, (filters, *taps, size[2] // groups), weight_zeros)
+    weights = _with_idle(b, weights, zeros)
     spread = _spread(b, weights, zeros)
     wide = b.dtype == "int16" and not raw
     node = Conv(
@@ -284,6 +285,20 @@ def _weights(b: GraphBuilder, shape: tuple[int, ...], zeros: bool | None) -> tup
     low, _ = INTEGER_RANGES[dtype]
     values = ((values.astype(np.int64) - low) // 2 + low + 64).astype(dtype)
     return values, middle + rng.integers(-50, 50, count).astype(np.int64)
+
+
+def _with_idle(b: GraphBuilder, weights: Array, zeros: Array) -> Array:
+    """In a share of layers whole filters, whole input channels, or both at their zero point."""
+    rng = b.rng
+    if not b.idle or rng.random() >= b.idle:
+        return weights
+    M, _, _, C = weights.shape
+    filters, channels = (
+        rng.random(size) < (rng.choice([0.3, 0.7, 1.0], p=[0.45, 0.45, 0.1]) * rng.integers(2))
+        for size in (M, C)
+    )
+    none = filters[:, None, None, None] | channels[None, None, None, :]
+    return np.where(none, zeros.reshape(-1, 1, 1, 1), weights).astype(weights.dtype)
 
 
 def _spread(b: GraphBuilder, weights: Array, zeros: Array) -> float:

@@ -27,9 +27,13 @@ WANTED: dict[str, tuple[str, ...]] = {
         "read twice by a concatenation", "unequal operands", "several outputs",
         "an output is read on", "batch > 1", "a host step in the middle",
     ),
+    "removed": ("constant", "unread", "inputs", "whole layer"),
 }  # fmt: skip
 _AXES = WANTED["concatenation along"]
 _GROUPS = {"configurations": 40, "spilling": 60, "larger than four buffers": 30, "simulated": 60}
+
+
+ITEMS = {"campaign": tuple(_GROUPS), **WANTED}
 
 
 def targets() -> dict[Feature, int]:
@@ -45,7 +49,11 @@ def features(graph: Graph, config: Config, program: Program) -> list[Feature]:
         found.add(("campaign", "spilling"))
     if largest(graph, config) > LARGE:
         found.add(("campaign", "larger than four buffers"))
-    return sorted(found)
+    for layer in program.layers:
+        found |= {("removed", item) for item, count in layer.removed.items() if count}
+        if layer.removed and layer.where == "folded":
+            found.add(("removed", "whole layer"))
+    return sorted(feature for feature in found if feature[1] in ITEMS[feature[0]])
 
 
 def made_of(graph: Graph) -> set[Feature]:
