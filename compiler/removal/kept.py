@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Concat, Conv, Node
-from compiler.removal.known import Known, channels_of, unpadded
+from compiler.removal.channels import by_channel, channels_of
+from compiler.removal.known import Known, unpadded
 from compiler.removal.products import contributions, reads
-from compiler.removal.readers import demands, removable
+from compiler.removal.readers import demands
 from numerics.gemmlowp import INT32_MAX, INT32_MIN
 from numerics.quantisation import WindowStage
 
@@ -49,7 +50,7 @@ class Kept:
         self._reads = {n.output: reads(n) for n in graph.nodes if isinstance(n, Conv)}
         self._stuck: set[str] = set()  # outputs of layers that cannot take a sum into their bias
         asked = demands(graph, keep_all=keep_all)
-        made = {node.output for node in graph.nodes if removable(graph, node)}
+        made = {node.output for node in graph.nodes if by_channel(graph, node)}
         for key, tensor in graph.tensors.items():
             free = key in made or (tensor.data is not None and channels_of(tensor))
             whole = key in asked.whole or not free
@@ -69,7 +70,7 @@ class Kept:
 
     def _spread(self) -> None:
         """Adds until nothing is missing."""
-        nodes = [node for node in self.graph.nodes if removable(self.graph, node)]
+        nodes = [node for node in self.graph.nodes if by_channel(self.graph, node)]
         count = -1
         while count != (count := self._count()):
             for node in reversed(nodes):
@@ -124,7 +125,7 @@ class Kept:
         found = {
             node.output
             for node in self.graph.nodes
-            if isinstance(node, Conv) and removable(self.graph, node) and node.groups == 1
+            if isinstance(node, Conv) and by_channel(self.graph, node) and node.groups == 1
             if node.output not in self._stuck and not _within_bias(self.bias(node))
         }
         self._stuck |= found

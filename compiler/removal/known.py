@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.ir.graph import Graph, Tensor
+from compiler.ir.graph import Graph
 from compiler.ir.ops import (
     Add,
     Array,
@@ -25,9 +25,9 @@ from compiler.ir.ops import (
     PoolKind,
     Rescale,
 )
+from compiler.removal.channels import by_channel, channels_of
 from compiler.removal.products import contributions, needed_bias, reads
 from compiler.removal.stages import stage_values, sum_values, window_values
-from numerics.quantisation import INTEGER_RANGES
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -55,17 +55,6 @@ class Known:
         return cls(flags, np.where(flags, values, 0).astype(np.int64))
 
 
-def channels_of(tensor: Tensor) -> int:
-    """Size of a tensor's last axis; 0 for one that has no channels to speak of."""
-    integer = tensor.dtype in INTEGER_RANGES
-    return tensor.shape[-1] if tensor.shape and integer else 0
-
-
-def channelwise(graph: Graph, node: Conv | Pool) -> bool:
-    """Whether the channels that a node sees are those of its input tensor."""
-    return node.image[2] == channels_of(graph.tensors[node.inputs[0]])
-
-
 def unpadded(node: Conv, known: Known) -> Flags:
     """Channels [C] of the input that are one value in every window, padding included."""
     if not any(node.pad):
@@ -84,24 +73,21 @@ def known_channels(graph: Graph, psum_width: int | None) -> dict[str, Known]:
         if tensor.data is not None and channels_of(tensor):
             found[key] = _of_data(tensor.data)
     for node in graph.nodes:
-        if not channels_of(graph.tensors[node.output]):
-            continue
-        operands = [found[key] for key in node.inputs]
-        result = _through(graph, node, operands, psum_width)
-        if result is not None:
-            assert result.flags.shape == found[node.output].flags.shape
-            found[node.output] = result
+        tensor = graph.tensors[node.output]
+        if isinstance(node, Constant) and channels_of(tensor):
+            found[node.output] = _of_data(node.value.reshape(tensor.shape))
+        elif by_channel(graph, node):
+            operands = [found[key] for key in node.inputs]
+            found[node.output] = _through(graph, node, operands, psum_width)
     return found
 
 
-def _through(
-    graph: Graph, node: Node, operands: list[Known], psum_width: int | None
-) -> Known | None:
-    """What is known of a node's output; None: nothing."""
+def _through(graph: Graph, node: Node, operands: list[Known], psum_width: int | None) -> Known:
+    """What is known of a node's output."""
     match node:
-        case Conv() if channelwise(graph, node):
+        case Conv():
             return _conv(node, operands[0], psum_width)
-        case Pool() if channelwise(graph, node):
+        case Pool():
             return _pool(node, operands[0])
         case Add():
             return _joined(operands, lambda values: sum_values(node, *values))
@@ -116,9 +102,7 @@ def _through(
             return _concat(graph, node, operands)
         case Pad():
             return _pad(node, operands[0])
-        case Constant():
-            return _of_data(node.value.reshape(graph.tensors[node.output].shape))
-    return None
+    raise TypeError(f"{node.name}: channels of {type(node).__name__} are not told apart")
 
 
 def _of_data(data: Array) -> Known:
@@ -182,9 +166,7 @@ def _concat(graph: Graph, node: Concat, operands: list[Known]) -> Known:
     return Known.where(np.logical_and.reduce(same), first.values)
 
 
-def _pad(node: Pad, source: Known) -> Known | None:
-    if any(node.pads[-1]):
-        return None
+def _pad(node: Pad, source: Known) -> Known:
     padded = any(any(pair) for pair in node.pads)
     flags = source.flags & (source.values == node.value) if padded else source.flags
     return Known.where(flags, source.values)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from compiler.ir.graph import Graph
-from compiler.ir.ops import Add, Concat, Conv, HostStep, Mul, Node, Pad, Pool, Rescale, Reshape
-from compiler.removal.known import channels_of, channelwise
+from compiler.ir.ops import HostStep, Node, Reshape
+from compiler.removal.channels import by_channel
 
 
 @dataclass
@@ -36,7 +36,7 @@ def demands(graph: Graph, *, keep_all: bool) -> Demands:
         elif isinstance(node, HostStep):
             found.host.update(node.inputs)
             found.whole.add(node.output)
-        elif removable(graph, node):
+        elif by_channel(graph, node):
             if not node.folded:
                 read_on_array.update(node.inputs)
             elif node.output in found.host:
@@ -49,23 +49,3 @@ def demands(graph: Graph, *, keep_all: bool) -> Demands:
 
 def _relabels(node: Node) -> bool:
     return isinstance(node, Reshape) or (isinstance(node, HostStep) and bool(node.folded))
-
-
-def removable(graph: Graph, node: Node) -> bool:
-    """Whether single channels of a node's output, and of what it reads, can be left out."""
-    keys = (*node.inputs, node.output)
-    if not all(channels_of(graph.tensors[key]) for key in keys):
-        return False
-    shapes = [graph.tensors[key].shape for key in keys]
-    match node:
-        case Conv():
-            return channelwise(graph, node) and shapes[-1][-1] == len(node.weights)
-        case Pool():
-            return channelwise(graph, node) and shapes[-1][-1] == shapes[0][-1]
-        case Add() | Mul() | Rescale():
-            return len(set(shapes)) == 1
-        case Concat():
-            return True
-        case Pad():
-            return not any(node.pads[-1])
-    return False

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Constant, Conv, HostStep, Mul, Node, Pool, Rescale
+from compiler.removal.channels import by_channel
 from compiler.removal.kept import Kept
 from compiler.removal.known import Known
-from compiler.removal.readers import removable
 from compiler.removal.stages import smaller_stage
 from numerics.quantisation import Requant
 
@@ -97,7 +97,7 @@ class _Rewriting:
 
     def _is_made(self, key: str) -> bool:
         node = self.graph.producer(key)
-        return node is not None and removable(self.graph, node)
+        return node is not None and by_channel(self.graph, node)
 
     def _partly(self, key: str) -> bool:
         flags = self.kept[key]
@@ -125,7 +125,7 @@ class _Rewriting:
     # ---- nodes ----------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
-        if not removable(self.graph, node):
+        if not by_channel(self.graph, node):
             if set(node.inputs) <= self.ready:
                 self._add(node)
             else:

@@ -228,12 +228,14 @@ def convolution(
     raw: bool = False,
     weight_zeros: bool | None = None,
     flatten: tuple[int, ...] | None = None,
+    unread: Array | None = None,
     **geometry: Any,
 ) -> str:
     """Appends a convolution with random weights, biases and output stage.
 
     `geometry` are fields of `Conv`; `flatten` is the shape of the output tensor, if it is not the
-    image's. Raises `RowforgeError` if the window does not fit.
+    image's; `unread` says of every channel of a group whether no filter reads it. Raises
+    `RowforgeError` if the window does not fit.
     """
     rng = b.rng
     shape = b.shape(source)
@@ -241,6 +243,8 @@ def convolution(
     filters = filters or channel_count(b, 35)
     weights, zeros = _weights(b, (filters, *taps, size[2] // groups), weight_zeros)
     weights = _with_idle(b, weights, zeros)
+    if unread is not None:
+        weights[..., unread] = zeros.reshape(-1, 1, 1, 1)
     spread = _spread(b, weights, zeros)
     wide = b.dtype == "int16" and not raw
     node = Conv(

@@ -88,9 +88,7 @@ class Net:
                 input_zero_point=self.zero,
                 pad=(pad,) * 4,
                 groups=groups,
-                stage=WindowStage(window=3, shift=7)
-                if wide
-                else self.stage(filters, rounding, low),
+                stage=stage,
             ),
             (1, H + 2 * pad - taps + 1, W + 2 * pad - taps + 1, filters),
         )

@@ -179,6 +179,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("broadcast constant", "operands turned", "integer pad", "axis -1", "axis -2"),
         *("axis -3", "sizes given", "size -1", "channels-last", "a transposed form"),
     ),
+    "weights": ("zero filters", "zero input channels"),
     "quantisation": (
         *("int8 activations", "uint8 activations", "int8 weights", "uint8 weights"),
         *("zero point lowest", "zero point highest", "zero point 0", "zero point other"),
