@@ -22,11 +22,15 @@ def tflm_run(model: bytes, x: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
 
 
 class LayerWriter:
-    """Appends random layers one after another; tensors have random scales and zero points."""
+    """Appends random layers one after another; tensors have random scales and zero points.
+
+    `idle` are the filters without weights of the layers that follow.
+    """
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.writer = ModelWriter()
+        self.idle: Sequence[int] = ()
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._scales: dict[int, float] = {}
         self._zero_points: dict[int, int] = {}
@@ -72,6 +76,7 @@ class LayerWriter:
         taps = int(np.prod(shape)) // M
         scale = np.exp(self.random.uniform(-6, -3, M if per_channel else 1)).astype(np.float32)
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
+        np.moveaxis(weights, axis, 0)[list(self.idle)] = 0
         bias = self.random.integers(-400, 400, M).astype(np.int32) * max(1, taps // 4)
         w = self.writer.constant("w", weights, scale=scale, zero_point=[0] * scale.size, axis=axis)
         b = self.writer.constant(
