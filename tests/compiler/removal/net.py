@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 
 from compiler.ir.graph import Graph, Quantisation, Tensor
-from compiler.ir.ops import Add, Concat, Conv, HostStep, Mul, Node, Pad, Pool, PoolKind, Rescale
+from compiler.ir.ops import (
+    Add,
+    Concat,
+    Conv,
+    HostStep,
+    Mul,
+    Node,
+    Pad,
+    Pool,
+    PoolKind,
+    Rescale,
+    Reshape,
+)
 from numerics.quantisation import Requant, RoundingRule, WindowStage
 
 
@@ -177,6 +189,21 @@ class Net:
         pads = ((0, 0), (1, 1), (1, 1), (0, channels))
         node = Pad(**self._names("PAD", source), pads=pads, value=value)
         return self._add(node, (1, H + 2, W + 2, C + channels))
+
+    def reshape(self, source: str, *shape: int) -> str:
+        """The same values under another shape."""
+        return self._add(Reshape(**self._names("RESHAPE", source)), shape)
+
+    def real(self, source: str) -> str:
+        """A folded host step, as a front end leaves one that nobody needs: float32 values."""
+        step = HostStep(
+            **self._names("DEQUANTIZE", source),
+            function="dequantise_ort",
+            parameters={"scale": (0.5,), "zero_point": (self.zero,)},
+            folded="whatever reads it works on the stored values",
+        )
+        key = self._add(step, self.shape(source))
+        return self.tensor(key, self.shape(source), dtype="float32")
 
     def host(self, source: str) -> str:
         """A transposition on the host."""

@@ -8,7 +8,7 @@ import pytest
 
 from compiler.ir.fold import fold
 from compiler.ir.graph import Graph
-from compiler.ir.ops import Constant, Conv, PoolKind
+from compiler.ir.ops import Constant, Conv, PoolKind, Reshape
 from compiler.removal.removal import without_idle_channels
 from compiler.removal.rewrite import EXPAND, Pruned
 from compiler.workloads.layers import LayerShape, layer_graph
@@ -304,6 +304,7 @@ def test_a_layer_that_is_constant_is_no_layer():
     result = pruned(net.graph())
     constants = [node for node in result.graph.nodes if isinstance(node, Constant)]
     assert [node.name for node in constants] == ["n0", "n1"]
+    assert [result.removed[key].macs for key in (first, second)] == [25 * 16, 9 * 9 * 12]
     assert [node.folded for node in constants] == ["every channel is constant"] * 2
 
 
@@ -359,3 +360,86 @@ def test_tensors_lose_whole_buffer_words():
 def test_weights_that_are_not_known_are_not_zeros():
     shapes = [LayerShape("a", H=4, C=8, M=8, R=1), LayerShape("b", H=4, C=8, M=8, R=1)]
     assert without_idle_channels(layer_graph("g", shapes), lanes=1).removed == {}
+
+
+def test_large_layers_are_taken_in_parts():
+    """More filters than are looked at together."""
+    net = Net(side=3)
+    first = net.conv("x", 150, zero=(0, 63, 64, 65, 128, 149))
+    net.conv(first, 140, taps=2)
+    assert kept(pruned(net.graph()), first) == 144
+
+
+def flattened(*shape: int) -> tuple[Net, str, str]:
+    """A layer of 20 values with idle channels, and its values under another shape."""
+    net = Net(side=2)
+    first = net.conv("x", 5, zero=(1, 3))
+    return net, first, net.reshape(first, *shape)
+
+
+def test_a_dense_layer_reads_an_image_without_idle_channels():
+    net, first, flat = flattened(1, 1, 1, 20)
+    net.conv(flat, 3)
+    result = pruned(fold(net.graph()))
+    assert kept(result, first) == 3
+    (reshape,) = (node for node in result.graph.nodes if isinstance(node, Reshape))
+    assert reshape.inputs == (first,)
+
+
+def test_an_operator_that_reads_another_shape_needs_all_channels():
+    net, first, flat = flattened(1, 20)
+    net.add(flat, flat)
+    assert kept(pruned(net.graph()), first) == 5
+    twice, first, flat = flattened(1, 20)
+    again = twice.reshape(flat, 1, 4, 5, 1)
+    twice.add(again, again)
+    assert kept(pruned(twice.graph()), first) == 5
+
+
+def test_the_host_may_read_another_shape():
+    net, first, flat = flattened(1, 20)
+    assert kept(pruned(net.graph(flat)), first) == 3
+    hosted, first, flat = flattened(1, 20)
+    hosted.host(hosted.reshape(flat, 1, 4, 5, 1))
+    assert kept(pruned(hosted.graph()), first) == 3
+
+
+def test_folded_operators_that_nobody_asks_for_are_only_reported():
+    """Channel 4 is not constant: its layer's float form cannot be made any more, nor need it."""
+    net = Net()
+    first = net.conv("x", 5, zero=(1,))
+    other = net.conv("x", 2)
+    real = net.real(net.real(first))
+    net.tensor(real, net.shape(first), dtype="float32")
+    last = net.conv(first, 3, unread=(4,))
+    result = pruned(net.graph(last, other))
+    assert kept(result, first) == 3
+    rows = [(node.name, [name for name, _, _ in node.absorbs]) for node in result.graph.nodes]
+    assert rows == [("n0", []), ("n1", ["n2", "n3"]), ("n4", [])]
+    reasons = {reason for node in result.graph.nodes for _, _, reason in node.absorbs}
+    assert reasons == {"whatever reads it works on the stored values"}
+    asked = pruned(net.graph(last, other, real))
+    assert kept(asked, first) == 4
+
+
+def test_layers_that_nobody_reads_are_reported_with_the_one_before():
+    net = Net()
+    kept_one = net.conv("x", 2)
+    first = net.conv("x", 4)
+    second = net.conv(first, 4)
+    third = net.conv(second, 3, zero=range(3))
+    result = pruned(net.graph(kept_one, third))
+    rows = [(node.name, [name for name, _, _ in node.absorbs]) for node in result.graph.nodes]
+    assert rows == [("n0", ["n1", "n2"]), ("n3", [])]
+
+
+def test_tensors_without_channels_are_left_alone():
+    net = Net()
+    first = net.conv("x", 4, zero=(1,))
+    net.tensor("number", (), np.array(3, np.int64), dtype="int64")
+    net.tensor("reals", (2,), np.array([1, 1], np.float32), dtype="float32")
+    net.tensor("scalar", (), np.array(3, np.int8))
+    net.conv(first, 2)
+    result = pruned(net.graph())
+    assert kept(result, first) == 3
+    assert result.graph.tensors["reals"].shape == (2,)
