@@ -9,7 +9,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.ops import Concat, Conv, Node
 from compiler.removal.channels import by_channel, channels_of
 from compiler.removal.known import Known, unpadded
-from compiler.removal.products import contributions, reads
+from compiler.removal.products import reads, tap_sums
 from compiler.removal.readers import demands
 from numerics.gemmlowp import INT32_MAX, INT32_MIN
 from numerics.quantisation import WindowStage
@@ -135,8 +135,8 @@ class Kept:
         """[M]: the bias with the sums of the channels that go, for filters that stay."""
         known, flags = self.known[node.inputs[0]], self.flags[node.inputs[0]]
         gone = ~flags & known.flags
-        sums = contributions(node, known.values, gone, self.flags[node.output])
-        return np.asarray(node.bias + sums)
+        sums = tap_sums(node, known.values, gone, self.flags[node.output])
+        return np.asarray(node.bias + sums.sum(axis=(1, 2)))
 
     def _restore(self) -> bool:
         """Takes channels back that would only leave lanes empty; whether there were any.

@@ -26,11 +26,13 @@ from compiler.ir.ops import (
     Rescale,
 )
 from compiler.removal.channels import by_channel, channels_of
-from compiler.removal.products import contributions, needed_bias, reads
-from compiler.removal.stages import stage_values, sum_values, window_values
+from compiler.removal.products import borders, needed_bias, reads, tap_sums
+from compiler.removal.stages import stage_values, sum_values
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+
+_MOST_BORDERS = 100  # forms of a window at the border; of more, only sums of 0 are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,20 +113,22 @@ def _of_data(data: Array) -> Known:
 
 
 def _conv(node: Conv, source: Known, psum_width: int | None) -> Known:
-    """A filter is constant if every input channel that it reads is, padding included.
+    """A filter is constant if every input channel that it reads is, and if padding does not show.
 
     Where padding differs from a channel's value, sums at the border do, too; a filter is constant
     nevertheless if its output stage makes one value of them all, as a ReLU often does.
     """
-    used, fixed = reads(node), unpadded(node, source)
-    flags = _follow(node, used, fixed)
-    sums = contributions(node, source.values, fixed, flags)
-    values = stage_values(needed_bias(node, sums, psum_width), node.stage)
-    for index in np.flatnonzero(_follow(node, used, source.flags) & ~flags):
-        outputs = window_values(node, int(index), source.values, psum_width)
-        if (outputs == outputs[0]).all():
-            flags[index], values[index] = True, outputs[0]
-    return Known.where(flags, values)
+    flags = _follow(node, reads(node), source.flags)
+    taps = tap_sums(node, source.values, source.flags, flags)
+    rows, columns = borders(node)
+    if len(rows) * len(columns) > _MOST_BORDERS:
+        flags = flags & ~taps.any(axis=(1, 2))
+        rows, columns = rows[:1], columns[:1]
+    if not flags.any():
+        return Known.nothing(len(flags))
+    sums = np.einsum("ar,mrs,bs->abm", rows, taps, columns).reshape(-1, len(flags))
+    values = [stage_values(needed_bias(node, each, psum_width), node.stage) for each in sums]
+    return Known.where(flags & (np.array(values) == values[0]).all(axis=0), values[0])
 
 
 def _follow(node: Conv, used: Flags, channels: Flags) -> Flags:

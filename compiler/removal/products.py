@@ -30,8 +30,8 @@ def reads(node: Conv) -> Flags:
     return np.concatenate(parts)
 
 
-def contributions(node: Conv, values: Ints, channels: Flags, filters: Flags) -> Ints:
-    """[M]: sums over a window of what known channels add to a filter, 0 for other filters.
+def tap_sums(node: Conv, values: Ints, channels: Flags, filters: Flags) -> Ints:
+    """[M, R, S]: what known channels add to a filter's sum at each tap; 0 for other filters.
 
     values : int64 [C], stored values of the layer's input
     channels : bool [C], which channels count
@@ -39,8 +39,8 @@ def contributions(node: Conv, values: Ints, channels: Flags, filters: Flags) -> 
 
     Every product loses the low bits that the layer's window takes, as in the array.
     """
-    M, _, _, C = node.weights.shape
-    sums = np.zeros(M, dtype=np.int64)
+    M, R, S, C = node.weights.shape
+    sums = np.zeros((M, R, S), dtype=np.int64)
     centred = np.where(channels, values - node.input_zero_point, 0)
     if not centred.any():
         return sums
@@ -50,8 +50,26 @@ def contributions(node: Conv, values: Ints, channels: Flags, filters: Flags) -> 
     group = np.arange(M) // (M // node.groups)
     for part in _parts(np.flatnonzero(filters)):
         kernel = node.weights[part].astype(np.int64) - zeros[part]
-        sums[part] = ((kernel * inputs[group[part]]) >> window).sum(axis=(1, 2, 3))
+        sums[part] = ((kernel * inputs[group[part]]) >> window).sum(axis=3)
     return sums
+
+
+def borders(node: Conv) -> tuple[Flags, Flags]:
+    """Which taps of a window lie within the input: every form along rows [a, R], columns [b, S]."""
+    _, R, S, _ = node.weights.shape
+    top, left, bottom, right = node.pad
+    E, F, _ = node.output_image
+    return _borders(node, 0, R, (top, bottom), E), _borders(node, 1, S, (left, right), F)
+
+
+def _borders(node: Conv, axis: int, taps: int, pad: tuple[int, int], outputs: int) -> Flags:
+    # Windows farther from the ends lie within the input altogether.
+    near = max(pad) + 1
+    places = np.arange(outputs) if outputs <= 2 * near else np.r_[:near, outputs - near : outputs]
+    first = places * node.stride[axis] - pad[0]
+    positions = first[:, None] + np.arange(taps) * node.dilation[axis]
+    inside = (positions >= 0) & (positions < node.image[axis])
+    return np.unique(inside, axis=0)
 
 
 def needed_bias(node: Conv, sums: Ints, psum_width: int | None) -> Ints:

@@ -34,31 +34,6 @@ def stage_values(accumulators: Ints, stage: Requant | WindowStage) -> Ints:
     return values.reshape(-1).astype(np.int64)
 
 
-def window_values(node: Conv, index: int, values: Ints, psum_width: int | None) -> Ints:
-    """Stored values of one filter at every position, of input channels that hold `values` [C].
-
-    Channels that the filter does not read may hold anything.
-    """
-    M, _, _, C = node.weights.shape
-    group = index // (M // node.groups)
-    chosen = np.arange(M) == index
-    zeros = node.weight_zero_point
-    filter_alone = replace(
-        node,
-        image=(*node.image[:2], C),
-        batch=1,
-        weights=node.weights[chosen],
-        weight_zero_point=zeros if len(zeros) == 1 else zeros[chosen],
-        bias=node.bias[chosen],
-        groups=1,
-        stage=smaller_stage(node.stage, chosen),
-        float_magnitude=None,
-    )
-    step = conv_step(filter_alone, psum_width)
-    x = np.broadcast_to(values[group * C : (group + 1) * C], filter_alone.image)
-    return run_host(STEP, [x, *step.constants.values()], step.parameters)[0].reshape(-1)
-
-
 def smaller_stage(stage: Requant | WindowStage, flags: NDArray[np.bool_]) -> Requant | WindowStage:
     """An output stage for the channels of `flags` alone."""
     if not isinstance(stage, Requant):

@@ -443,3 +443,13 @@ def test_tensors_without_channels_are_left_alone():
     result = pruned(net.graph())
     assert kept(result, first) == 3
     assert result.graph.tensors["reals"].shape == (2,)
+
+
+def test_borders_without_end_count_only_where_nothing_adds_up():
+    """A window of many taps in wide padding, whose value channel 1 has and channel 3 has not."""
+    net = Net(side=12)
+    first = net.conv("x", 4, zero=(1, 3), bias=[9, 0, 9, 4000])
+    second = net.depthwise(first, taps=12, pad=11, low=-7, bias=[9, 9, 9, -(10**8)])
+    net.conv(second, 2)
+    assert kept(pruned(net.graph()), second) == 3
+    assert kept(pruned(net.graph()), first) == 3
