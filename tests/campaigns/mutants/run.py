@@ -2,10 +2,10 @@
 
 A mutant is a change of one operator, constant, comparison, slice or width at a random place of hw/,
 compiler/ or numerics/, or of the files and folders that `--paths` names (of sim/, too). In a copy
-of the tree it meets the tests of its folder, short fuzzes of layers and of graphs without time, the slice of the fuzzer on
-the RTL, and the quick tests of its module. What survives is compared with the original by the
-Verilog and the programs that come out: without a difference it is held for equivalent, and so is
-Verilog whose modules yosys proves to be equal.
+of the tree it meets the tests beside it, short fuzzes of layers and of graphs without time, the
+slice of the fuzzer on the RTL, and the quick tests of its module. What survives is compared with
+the original by the Verilog and the programs that come out: without a difference it is held for
+equivalent, and so is Verilog whose modules yosys proves to be equal.
 
 Exit status 1 if more than a tenth of the mutants survive.
 """
