@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from compiler.ir.graph import Graph
@@ -13,7 +14,7 @@ from compiler.operators.build import array_operation
 from compiler.operators.operation import OperationReport
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.removal.removal import without_idle_channels
-from compiler.removal.rewrite import Pruned, is_expansion
+from compiler.removal.rewrite import Pruned, Removed, is_expansion
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.stream.stream import StreamBuilder
@@ -73,12 +74,12 @@ def _compile(
     if dry:
         options = replace(options, wrap=True)
     try:
-        return _Compiler(pruned, config, options, dry=dry).compile()
+        return _Compiler(pruned.graph, config, options, pruned.removed, dry=dry).compile()
     except RowforgeError:
         if not pruned.removed:
             raise
         # Other sizes may meet limits that the model's own do not.
-        return _Compiler(Pruned(graph), config, options, dry=dry).compile()
+        return _Compiler(graph, config, options, dry=dry).compile()
 
 
 def _pruned(graph: Graph, config: Config, options: CompileOptions) -> Pruned:
@@ -116,11 +117,16 @@ class _Compiler:
     """One compilation: walks the nodes in order."""
 
     def __init__(
-        self, pruned: Pruned, config: Config, options: CompileOptions, *, dry: bool = False
+        self,
+        graph: Graph,
+        config: Config,
+        options: CompileOptions,
+        removed: Mapping[str, Removed] = MappingProxyType({}),
+        *,
+        dry: bool = False,
     ) -> None:
-        graph = pruned.graph
         self.graph, self.config, self.options = graph, config, options
-        self.removed = pruned.removed
+        self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
         self.scheduler = Scheduler(self.stream, options.objective)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
