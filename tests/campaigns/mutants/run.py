@@ -127,9 +127,12 @@ class Trial:
             return verdict
         reached = ("programs", "verilog") if self._site.path.startswith("hw/") else ("programs",)
         for kind in reached:
-            printed = self._run("-m", "tests.campaigns.mutants.fingerprint", kind)
+            command = ("-m", "tests.campaigns.mutants.fingerprint", kind)
+            # The stages before may have used up the mutant's time.
+            printed = self._tree.python(*command, limit=SECONDS)
             if printed.output != self._prints[kind]:
-                return Verdict("survived", f"{kind} differ")
+                why = "differ" if printed.good else "cannot be compared"
+                return Verdict("survived", f"{kind} {why}")
         return Verdict("equivalent", "programs and Verilog are the same")
 
     def _through(self, stages: Sequence[Callable[[], Verdict | None]]) -> Verdict | None:

@@ -266,7 +266,7 @@ def test_a_bias_that_would_leave_32_bits_keeps_the_channel(end: int):
 
 @pytest.mark.parametrize(
     ("dtype", "width", "left"),
-    [("int8", 16, 6), ("int8", 32, 5), ("int8", 40, 5), ("int16", 32, 6), ("int16", 20, 6)],
+    [("int8", 16, 6), ("int8", 31, 6), ("int8", 32, 5), ("int8", 40, 5), ("int16", 32, 6)],
 )
 def test_psums_that_wrap_must_hold_all_of_the_sum(dtype: str, width: int, left: int):
     """Only a channel that adds nothing goes where bits are lost before the bias is added."""
@@ -453,3 +453,11 @@ def test_borders_without_end_count_only_where_nothing_adds_up():
     net.conv(second, 2)
     assert kept(pruned(net.graph()), second) == 3
     assert kept(pruned(net.graph()), first) == 3
+
+
+def test_a_pool_may_write_another_shape():
+    net = Net(side=3)
+    first = net.conv("x", 4, zero=(1,))
+    pooled = net.pool(first, PoolKind.MAX)
+    net.tensor(pooled, (1, 16))
+    assert kept(pruned(net.graph()), first) == 4
