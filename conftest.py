@@ -1,6 +1,7 @@
-"""What `make test-quick` leaves out besides the tests that are slow one by one."""
+"""What `make test-quick` leaves out, and which tests keep nothing of what they search for."""
 
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,23 @@ import pytest
 ROOT = Path(__file__).parent
 # Folders of benches with hundreds of cases of a second or two, all of one kind.
 _MANY = ("tests/tb", "tests/hw", "tests/campaigns/damage")
+# What searches are tested in, or changed by tests: nothing is kept there, nor read.
+_SEARCHED_ANEW = (
+    "tests/campaigns",
+    "tests/compiler/mapper",
+    "tests/compiler/schedule",
+    "tests/compiler/test_figures.py",
+)
 _QUICK = 16  # of so many cases of a bench one runs
+
+
+@pytest.hookimpl(wrapper=True)  # also around fixtures of whole modules
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if not any(item.path.is_relative_to(ROOT / place) for place in _SEARCHED_ANEW):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("compiler.cache.kept.cache_folder", lambda: None)
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from compiler.cache.kept import kept
+from compiler.cache.source import COMPILER
 from compiler.compile import estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
@@ -15,7 +17,7 @@ from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
 from rowforge.energy.document import add_energy
-from rowforge.energy.layer_tally import layer_tally
+from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.reports.energy_text import energy_text
 from rowforge.reports.published import chip_link_rate
 from rowforge.reports.removed_text import removed_text
@@ -25,6 +27,7 @@ from rowforge.running.progress import Progress
 from sim.cycles.predict import UNMODELLED
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
+_CODE = (*COMPILER, "rowforge")  # what an estimate is made by
 _SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
 
@@ -47,6 +50,8 @@ def estimate(
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     table : prices of accesses, the normalised ones if None
 
+    What was estimated before comes from the user's cache folder, see `compiler.cache`.
+
     Raises `RowforgeError` for a model that is neither, or that cannot run on `config`, and for a
     configuration whose cycles nothing models.
     """
@@ -55,13 +60,28 @@ def estimate(
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = _graph(model, config, batch)
-    layers = estimate_graph(graph, config, options)
+    rows, tallies = kept(
+        "estimate",
+        (config, options, graph),
+        lambda: _figures(graph, config, options),
+        pack=lambda figures: [figures[0], [tally.as_list() for tally in figures[1]]],
+        unpack=lambda entry: (entry[0], [LayerTally.of(*each) for each in entry[1]]),
+        code=_CODE,
+    )
     progress.clear()
-    report = document(config, [estimate_row(config, layer) for layer in layers])
-    tallies = [layer_tally(layer) for layer in layers]
+    report = document(config, rows)
     items = graph.tensors[graph.inputs[0]].shape[0]
     add_energy(config, report, tallies, table or technology(), inferences=items)
     return report
+
+
+def _figures(
+    graph: Graph, config: Config, options: CompileOptions
+) -> tuple[list[dict[str, Any]], list[LayerTally]]:
+    """Of every layer its row, and what it accesses."""
+    layers = estimate_graph(graph, config, options)
+    rows = [estimate_row(config, layer) for layer in layers]
+    return rows, [layer_tally(layer) for layer in layers]
 
 
 def _graph(model: str, config: Config, batch: int | None) -> Graph:

@@ -29,15 +29,18 @@ class Candidates:
 
     @classmethod
     def joined(cls, groups: Sequence[tuple[Fold, Sequence[Any]]]) -> "Candidates":
-        """Candidates of several folds: (fold, (p, ce, cm, cn, width)), p an array."""
+        """Candidates of several folds: (fold, (p, ce, cm, cn, width)).
+
+        p is an array; others are arrays for all folds, or numbers for all.
+        """
         sizes = [len(values[0]) for _, values in groups]
         columns = [np.repeat(np.arange(len(groups)), sizes)]
         for index in range(5):
-            column = [
-                np.full(size, values[index])
-                for (_, values), size in zip(groups, sizes, strict=True)
-            ]
-            columns.append(np.concatenate([np.zeros(0, dtype=np.int64), *column]).astype(np.int64))
+            column = [values[index] for _, values in groups]
+            if column and isinstance(column[0], np.ndarray):
+                columns.append(np.concatenate(column).astype(np.int64, copy=False))
+            else:
+                columns.append(np.repeat(np.array(column, dtype=np.int64), sizes))
         return cls(tuple(fold for fold, _ in groups), *columns)
 
     def __len__(self) -> int:
@@ -51,6 +54,13 @@ class Candidates:
     def columns(self) -> Ints:
         """Columns in use."""
         return np.where(self.width > 0, self.width, self.ce * self.cm * self.cn)
+
+    def alone(self, index: int) -> "Candidates":
+        """One candidate, by itself."""
+        at = slice(index, index + 1)
+        one = {name: getattr(self, name)[at] for name in ("p", "ce", "cm", "cn", "width")}
+        fold = self.folds[self.fold[index]]
+        return Candidates(folds=(fold,), fold=np.zeros(1, dtype=np.int64), **one)
 
     def mapping(self, index: int, windows: int) -> Mapping:
         """One candidate."""

@@ -1,9 +1,11 @@
 """All mappings of a kind of nest, as tiles of output rows x filters (or channels)."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import ceil
+from math import ceil, inf
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +20,36 @@ from compiler.mapper.passes import filter_limit
 from compiler.mapper.resources.work import Ints
 from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
-from compiler.mapper.wave_cost import WaveCost, block_overhead, wave_cost
+from compiler.mapper.wave_cost import WaveCost, Waves, block_overhead
 from hw.arch.commands import TAG
 from hw.arch.config import Config
 
 _TAG_LIMIT = 1 << TAG
 _ENDLESS = 1 << 14  # output rows and filters of a kind of nest
 _MOST_FITTED = 3  # linear mappings offered for a rectangle
-_LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
+LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
+
+
+_Figures: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What a wave costs by the objective, and its filters, which several waves may share."""
 
 
 @dataclass(frozen=True)
 class _Linear:
     """Linear mappings for a number of output rows, those of the best folds.
 
+    um : units of a column along filter groups
     cost : of a wave with as many filter groups as columns over rows; wide : with one more
+    narrow_figures, wide_figures : of these waves, see `Table`
     """
 
     some: Candidates
+    um: Ints
     cost: WaveCost
     wide: WaveCost
+    narrow_figures: _Figures
+    wide_figures: _Figures
 
 
 @lru_cache(maxsize=16384)
@@ -49,6 +60,34 @@ def kind_of(config: Config, shape: ConvShape) -> ConvShape:
     if shape.multiplier:
         return replace(shape, E=_ENDLESS, F=1, C=lanes, M=lanes * shape.multiplier)
     return replace(shape, E=_ENDLESS, F=1, M=lanes)
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """The grids of a kind of nest, whatever the F tile and the objective.
+
+    rows, filters : what a wave covers
+    """
+
+    folds: tuple[Fold, ...]
+    some: Candidates
+    waves: Waves | None
+    rows: Ints
+    filters: Ints
+
+
+@lru_cache(maxsize=32)
+def _grids_of(config: Config, kind: ConvShape) -> _Grids:
+    every = tuple(folds(config, kind))
+    some = _grids(config, kind, every)
+    each = some.p // max(kind.multiplier, 1)
+    return _Grids(
+        folds=every,
+        some=some,
+        waves=Waves(config, kind, some) if len(some) else None,
+        rows=some.ce * some.of_folds(lambda fold: fold.ue),
+        filters=some.cm * each * some.of_folds(lambda fold: fold.um),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -63,33 +102,32 @@ class Table:
     def __init__(self, config: Config, kind: ConvShape, windows: int, aim: str) -> None:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
         self.unit = cut_unit(config, kind)
-        self._folds = list(folds(config, kind))
-        self._some = _grids(config, kind, self._folds)
+        grids = _grids_of(config, kind)
+        self._folds, self._some = grids.folds, grids.some
+        self._rows, self._filters = grids.rows, grids.filters
         self._covers: dict[int, Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
         self._measured: list[tuple[_Linear, int]] = []  # what tiles with a negative index stand for
-        if len(self._some):
-            self._cost = wave_cost(config, kind, windows, self._some)
-            self._tiles = self._grid_tiles(self._some, self._cost)
+        if grids.waves is not None:
+            self._cost = grids.waves.cost(windows)
 
-    def _grid_tiles(self, some: Candidates, cost: WaveCost) -> Tiles:
-        each = some.p // max(self.kind.multiplier, 1)
-        filters = some.cm * each * some.of_folds(lambda fold: fold.um)
+    @cached_property
+    def _tiles(self) -> Tiles:
+        some = self._some
         waves = self.kind.N // some.cn
-        wave, once = self._figures(cost)
+        wave, once = self._figures(self._cost)
         return Tiles(
-            rows=some.ce * some.of_folds(lambda fold: fold.ue),
-            filters=filters,
+            rows=self._rows,
+            filters=self._filters,
             cost=wave * waves,
-            tail=filters % self.unit != 0,
+            tail=self._filters % self.unit != 0,
             index=np.arange(len(some)),
             once=once,
             waves=waves,
             held=np.full(len(some), _ENDLESS),
         )
 
-    def _figures(self, cost: WaveCost) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a wave costs, and its filters, which several waves may share."""
+    def _figures(self, cost: WaveCost) -> _Figures:
         nothing = np.zeros_like(cost.cycles)
         each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
         once = objective(self.aim, self.config, nothing, nothing, cost.filters)
@@ -121,25 +159,34 @@ class Table:
         """About the least cycles of an output row of a filter (channel) in such a rectangle."""
         if not len(self._some):
             return 0.0
-        tiles = self._tiles
-        rates = self._rates[(tiles.rows <= rows) & (tiles.filters <= filters)]
-        return _LINEAR_GAIN * float(rates.min()) if len(rates) else 0.0
+        heights, widths, rates = self._rates
+        down, across = bisect_right(heights, rows), bisect_right(widths, filters)
+        rate = float(rates[down - 1, across - 1]) if down and across else inf
+        return LINEAR_GAIN * rate if rate < inf else 0.0
 
     @cached_property
-    def _rates(self) -> NDArray[np.float64]:
-        """Cycles of each mapping for an output row of a filter."""
-        rates: NDArray[np.float64] = self._cost.cycles / (
-            self._tiles.rows * self._tiles.filters * self._some.cn
-        )
-        return rates
+    def _rates(self) -> tuple[list[int], list[int], NDArray[np.float64]]:
+        """The least cycles of an output row of a filter by what a wave covers at most.
+
+        Returns
+        -------
+        rows, filters : of waves, in order
+        rates : of the waves that cover at most so many, [rows, filters]
+        """
+        heights, down = np.unique(self._rows, return_inverse=True)
+        widths, across = np.unique(self._filters, return_inverse=True)
+        each = self._cost.cycles / (self._rows * self._filters * self._some.cn)
+        rates = np.full((len(heights), len(widths)), np.inf)
+        np.minimum.at(rates, (down, across), each)
+        rates = np.minimum.accumulate(np.minimum.accumulate(rates, axis=0), axis=1)
+        return heights.tolist(), widths.tolist(), rates
 
     def crowded(self, rows: int, filters: int, psum_beats: int) -> bool:
         """Whether some mapping of such a rectangle needs more psum space."""
         if not len(self._some):
             return False
         tight = self._cost.psum_beats > psum_beats
-        tiles = self._tiles
-        return bool((tight & (tiles.rows <= rows) & (tiles.filters <= filters)).any())
+        return bool((tight & (self._rows <= rows) & (self._filters <= filters)).any())
 
     # ---- linear mappings ------------------------------------------------------------------------
 
@@ -148,10 +195,8 @@ class Table:
         found = self._linear(rows)
         if found is None:
             return []
-        some, um = found.some, found.some.of_folds(lambda fold: fold.um)
-        (narrow, filters_), (wide, more_) = (
-            self._figures(cost) for cost in (found.cost, found.wide)
-        )
+        some, um = found.some, found.um
+        (narrow, filters_), (wide, more_) = found.narrow_figures, found.wide_figures
         # Filters move on from wave to wave and stay over items alone.
         sets = self._sets(found, psum_beats)
         narrow, wide = narrow * self.kind.N + filters_ * sets, wide * self.kind.N + more_ * sets
@@ -200,19 +245,18 @@ class Table:
                 groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
         if not groups:
             return None
-        found = self._weighed(Candidates.joined(groups))
-        rates = self._figures(found.cost)[0] / found.some.p
-        rates = rates / found.some.of_folds(lambda fold: fold.units)
-        firsts = np.flatnonzero(np.diff(found.some.fold, prepend=-1))
+        some = Candidates.joined(groups)
+        rates = self._figures(Waves(config, self.kind, some).cost(self.windows))[0] / some.p
+        rates = rates / some.of_folds(lambda fold: fold.units)
+        firsts = np.flatnonzero(np.diff(some.fold, prepend=-1))
         best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
         return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))
 
     def _weighed(self, some: Candidates) -> _Linear:
-        costs = (
-            wave_cost(self.config, self.kind, self.windows, replace(some, cm=some.cm + more))
-            for more in (0, 1)
-        )
-        return _Linear(some, *costs)
+        waves = Waves(self.config, self.kind, some)
+        narrow, wide = (waves.cost(self.windows, more=more) for more in (0, 1))
+        figures = (self._figures(cost) for cost in (narrow, wide))
+        return _Linear(some, some.of_folds(lambda fold: fold.um), narrow, wide, *figures)
 
     # ---- blocks ---------------------------------------------------------------------------------
 
@@ -268,20 +312,22 @@ def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates
             ce, cm = _sides(
                 config.array.cols // cn, _most_rows(config, kind, fold, cn), kind.multiplier
             )
-            shape = (len(ce), len(p))
-            legal = np.broadcast_to(~odd, shape) | (cm * fold.um == 1)[:, None]
-            sides = (np.broadcast_to(side[:, None], shape)[legal] for side in (ce, cm))
-            groups.append((fold, (np.broadcast_to(p, shape)[legal], *sides, cn, 0)))
+            filters, sides = np.tile(p, len(ce)), (np.repeat(ce, len(p)), np.repeat(cm, len(p)))
+            if odd.any():
+                legal = ~np.tile(odd, len(ce)) | (sides[1] * fold.um == 1)
+                filters, sides = filters[legal], (sides[0][legal], sides[1][legal])
+            groups.append((fold, (filters, *sides, cn, 0)))
     return Candidates.joined(groups)
 
 
 def _most_rows(config: Config, kind: ConvShape, fold: Fold, cn: int) -> int:
     """Columns over output rows that the tags allow."""
-    for ce in range(1, config.array.cols // cn + 1):
-        span = tag_span(kind, fold, ce)
-        if span * cn > _TAG_LIMIT or span > MOST_SLOT_ROWS:
-            return ce - 1
-    return config.array.cols // cn
+    most = min(_TAG_LIMIT // cn, MOST_SLOT_ROWS)
+    # `tag_span` grows by as many tags with every column.
+    first = tag_span(kind, fold, 1)
+    if first > most:
+        return 0
+    return min(1 + (most - first) // (fold.ue * kind.stride[0]), config.array.cols // cn)
 
 
 @lru_cache(maxsize=1024)

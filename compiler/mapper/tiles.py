@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from heapq import merge
+from math import inf
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -113,6 +114,7 @@ class Cover:
         rates = self.tiles.cost / (self.tiles.rows * self.tiles.filters)
         self.rate = float(rates.min(initial=np.inf)) if len(rates) else 0.0
         self._memo: dict[tuple[int, int], Found | None] = {}
+        self._made: dict[int, Tile] = {}
 
     def best(self, rows: int, filters: int) -> Found | None:
         """(cost, placed tiles) for a rectangle from the origin; None if nothing covers it."""
@@ -128,8 +130,8 @@ class Cover:
         for tried, option in enumerate(self._options(rows, filters)):
             if best is not None and (option[0] >= best[0] or tried >= _WIDTH):
                 break
-            found = self._with_rest(rows, filters, option)
-            if found is not None and (best is None or found[0] < best[0]):
+            found = self._with_rest(rows, filters, option, inf if best is None else best[0])
+            if found is not None:
                 best = found
         return best
 
@@ -158,27 +160,44 @@ class Cover:
         covered = down * across * some.rows * some.filters
         bound = main + (rows * filters - covered) * self.rate
         for i in np.argsort(bound, kind="stable").tolist():
-            yield float(bound[i]), float(main[i]), some.tile(i), int(down[i]), int(across[i])
+            yield (
+                float(bound[i]),
+                float(main[i]),
+                self._tile(int(at[i])),
+                int(down[i]),
+                int(across[i]),
+            )
 
-    def _with_rest(self, rows: int, filters: int, option: _Option) -> Found | None:
-        """The tile repeated as often as it fits, and the better of the two cuts of the rest."""
+    def _tile(self, at: int) -> Tile:
+        if at not in self._made:
+            self._made[at] = self.tiles.tile(at)
+        return self._made[at]
+
+    def _with_rest(self, rows: int, filters: int, option: _Option, limit: float) -> Found | None:
+        """The tile repeated as often as it fits, and the better of the two cuts of the rest.
+
+        None if it costs `limit` or more.
+        """
         _, main, tile, down, across = option
         height, width = down * tile.rows, across * tile.filters
         here: Placed = (tile, 0, 0, down, across)
-        cuts = {
-            ((rows - height, filters), (height, filters - width)),
-            ((rows - height, width), (rows, filters - width)),
-        }
-        best = None
-        for below, beside in sorted(cuts):
-            lower, right = self.best(*below), self.best(*beside)
-            if lower is None or right is None:
+        beside_all = (rows - height, width), (rows, filters - width)
+        below_all = (rows - height, filters), (height, filters - width)
+        # Without a rest below or beside, both cuts are one. `width` is at most `filters`.
+        one = height == rows or width == filters
+        found = None
+        for below, beside in (beside_all,) if one else (beside_all, below_all):
+            lower = self.best(*below)
+            if lower is None or main + lower[0] >= limit:
+                continue
+            right = self.best(*beside)
+            if right is None:
                 continue
             cost = main + lower[0] + right[0]
-            if best is None or cost < best[0]:
+            if cost < limit:
                 moved = _moved(lower[1], height, 0) + _moved(right[1], 0, width)
-                best = (cost, (here, *moved))
-        return best
+                limit, found = cost, (cost, (here, *moved))
+        return found
 
 
 def _moved(placed: tuple[Placed, ...], rows: int, filters: int) -> tuple[Placed, ...]:

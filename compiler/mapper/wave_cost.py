@@ -5,7 +5,6 @@ figures are computed for many candidate mappings at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,9 +12,9 @@ import numpy as np
 from compiler.mapper.candidates import Candidates
 from compiler.mapper.cost import Cost
 from compiler.mapper.passes import PassKinds, pass_kinds, pixels
-from compiler.mapper.resources.model import ArrayModel, array_model
+from compiler.mapper.resources.model import array_model
 from compiler.mapper.resources.work import Ints, PassWork, multiply_steps, psum_beats
-from compiler.mapper.space import ConvShape
+from compiler.mapper.space import ConvShape, Fold
 from hw.arch.accesses import Accesses, DataType, Level, Tally
 from hw.arch.config import Config
 from hw.arch.patterns import col_pattern_words, row_pattern_words
@@ -23,47 +22,55 @@ from hw.arch.patterns import col_pattern_words, row_pattern_words
 _DESCRIPTOR = 50  # words of a CONV command besides its filters, and its start
 
 
-@dataclass(frozen=True)
 class WaveCost:
     """Cost of one wave (all passes for one set of column tasks), arrays over the candidates.
 
-    model : names the resources and accesses
-    busy : cycles in which each resource is needed, [resource, candidate]
-    words : moved, [access, candidate]
+    Attributes
+    ----------
+    cycles : of the wave
     psum_beats : psum beats that must be held between passes (0: none)
     """
 
-    model: ArrayModel
-    cycles: Ints
-    busy: Ints
-    words: Ints
-    psum_beats: Ints
-    passes: Ints
+    def __init__(self, waves: "Waves", windows: int, more: int) -> None:
+        self._waves, self._windows, self._more = waves, windows, more
+        longest, *others = waves.model.busy(waves.work(windows, more))
+        for row in others:
+            longest = np.maximum(longest, row)
+        self.cycles = waves.summed(longest + waves.model.overhead)
+        self.psum_beats = waves.held * windows
 
     def load(self, index: int) -> Cost:
         """The cost of one candidate."""
+        waves = self._waves.alone(index)
+        work = waves.work(self._windows, self._more)
+        busy, words = waves.model.busy(work), waves.model.words(work)
         return Cost(
             cycles=int(self.cycles[index]),
-            busy=Tally(self.model.resources, self.busy[:, index].tolist()),
-            accesses=Accesses(self.model.accesses, self.words[:, index].tolist()),
-            passes=int(self.passes[index]),
+            busy=Tally(waves.model.resources, [int(waves.summed(row)[0]) for row in busy]),
+            accesses=Accesses(waves.model.accesses, [int(waves.summed(row)[0]) for row in words]),
+            passes=waves.passes,
         )
 
     @cached_property
     def glb(self) -> Ints:
         """Words read from and written to the buffer."""
-        return self._words([a.level is Level.BUFFER for a in self.model.accesses])
+        return self._of([a.level is Level.BUFFER for a in self._waves.model.accesses])
 
     @cached_property
     def filters(self) -> Ints:
         """Words of filters sent to PEs."""
-        return self._words(
-            [a.level is Level.NETWORK and a.data is DataType.FILTER for a in self.model.accesses]
+        return self._of(
+            [
+                access.level is Level.NETWORK and access.data is DataType.FILTER
+                for access in self._waves.model.accesses
+            ]
         )
 
-    def _words(self, chosen: Sequence[bool]) -> Ints:
-        found: Ints = self.words[np.array(chosen)].sum(axis=0)
-        return found
+    def _of(self, chosen: Sequence[bool]) -> Ints:
+        # Most tables never need words: the work, whose entries outnumber candidates, is made anew.
+        words = self._waves.model.words(self._waves.work(self._windows, self._more))
+        rows = [row for row, wanted in zip(words, chosen, strict=True) if wanted]
+        return self._waves.summed(sum(rows, np.zeros_like(self._waves.times)))
 
 
 def block_overhead(config: Config) -> int:
@@ -71,66 +78,103 @@ def block_overhead(config: Config) -> int:
     return row_pattern_words(config.array.rows) + col_pattern_words(config.array.cols) + _DESCRIPTOR
 
 
-def wave_cost(config: Config, shape: ConvShape, windows: int, some: Candidates) -> WaveCost:
-    """Cost of a wave for every candidate.
+class Waves:
+    """Waves of candidate mappings of a nest: all of their cost that does not depend on the F tile.
 
     Every candidate has an entry for each kind of pass that its fold has; the entries of all
     candidates are computed at once.
+
+    Attributes
+    ----------
+    model : names the resources and accesses
+    times : passes of each entry
+    held : psum beats of a window that must be held between passes, an array over the candidates
     """
-    kinds = [pass_kinds(shape, fold, config.array.rows) for fold in some.folds]
-    sizes = np.array([len(kind) for kind in kinds], dtype=np.int64)
-    firsts = np.concatenate([[0], np.cumsum(sizes)])
-    each = sizes[some.fold]
-    starts = np.concatenate([[0], np.cumsum(each)])[:-1]
-    at = np.repeat(np.arange(len(some)), each)  # the candidate of an entry
-    kind = np.arange(len(at)) - starts[at] + firsts[some.fold][at]
 
-    def of_kinds(name: str) -> Ints:
-        joined: Ints = np.concatenate([getattr(entry, name) for entry in kinds])[kind]
-        return joined
+    def __init__(self, config: Config, shape: ConvShape, some: Candidates) -> None:
+        self._config, self._shape, self._some = config, shape, some
+        kinds = [pass_kinds(shape, fold, config.array.rows) for fold in some.folds]
+        sizes = np.array([len(kind) for kind in kinds], dtype=np.int64)
+        firsts = np.cumsum(sizes) - sizes
+        self._each = sizes[some.fold]
+        self._starts = np.cumsum(self._each) - self._each
+        self._at = np.repeat(np.arange(len(some)), self._each)  # the candidate of an entry
+        # Of all kinds of pass, those of one fold after another, the one of an entry.
+        kind = np.arange(len(self._at)) + (firsts[some.fold] - self._starts)[self._at]
 
-    streamed = _ifmap_rows(some, kinds)
-    streamed *= (some.cn * some.of_folds(lambda fold: pixels(shape, fold, windows)))[at]
-    q = some.of_folds(lambda fold: fold.q)
-    model = array_model(config)
-    busy, words = model.demands(
-        PassWork(
+        def of_kinds(name: str) -> Ints:
+            joined: Ints = np.concatenate([getattr(entry, name) for entry in kinds])[kind]
+            return joined
+
+        self.model = array_model(config)
+        self.times = of_kinds("times")
+        self._of_kinds = {name: of_kinds(name) for name in ("inward", "outward", "ends", "filters")}
+        self._ifmap_rows = some.cn[self._at] * self._count_ifmap_rows(kinds, sizes)
+        self._q, self._span = some.of_folds(lambda fold: fold.q), some.of_folds(_span)
+        self._steps = multiply_steps(config, some.p, self._q, shape.multiplier)
+        waiting = np.array([entry.psums_wait for entry in kinds])[some.fold]
+        self.held = psum_beats(config, some.p) * some.columns * waiting
+        self.held *= some.of_folds(lambda fold: fold.units)
+        self._passes = [entry.passes for entry in kinds]
+
+    @property
+    def passes(self) -> int:
+        """Of a wave, where all candidates have one fold."""
+        (passes,) = self._passes
+        return passes
+
+    def alone(self, index: int) -> "Waves":
+        """Those of one candidate."""
+        return Waves(self._config, self._shape, self._some.alone(index))
+
+    def cost(self, windows: int, *, more: int = 0) -> WaveCost:
+        """Cost of a wave with an F tile of so many windows, for every candidate.
+
+        more : filter groups side by side beyond those of the candidates, in as many columns
+        """
+        return WaveCost(self, windows, more)
+
+    def work(self, windows: int, more: int) -> PassWork:
+        """What the passes have to do, see `cost`."""
+        some = self._some
+        streamed = some.of_folds(lambda fold: pixels(self._shape, fold, windows))
+        return PassWork(
             windows=windows,
-            at=at,
+            at=self._at,
             p=some.p,
-            q=q,
-            span=some.of_folds(lambda fold: fold.span),
-            steps=multiply_steps(config, some.p, q, shape.multiplier),
+            q=self._q,
+            span=self._span,
+            steps=self._steps,
             columns=some.columns,
-            groups=some.cm,
-            pixels=streamed,
-            inward=of_kinds("inward"),
-            outward=of_kinds("outward"),
-            ends=of_kinds("ends"),
-            filters=of_kinds("filters"),
+            groups=some.cm + more,
+            pixels=self._ifmap_rows * streamed[self._at],
+            **self._of_kinds,
         )
-    )
-    times = of_kinds("times")
 
-    def summed(values: Ints) -> Ints:
-        total: Ints = np.add.reduceat(values * times, starts, axis=-1)
+    def summed(self, values: Ints) -> Ints:
+        """Values of one pass of every entry, added up over the passes of each candidate."""
+        total: Ints = np.add.reduceat(values * self.times, self._starts)
         return total
 
-    held = psum_beats(config, some.p) * some.columns * windows
-    held *= some.of_folds(lambda fold: fold.units)
-    waiting = np.array([entry.psums_wait for entry in kinds])[some.fold]
-    return WaveCost(
-        model=model,
-        cycles=summed(busy.max(axis=0) + model.overhead),
-        busy=summed(busy),
-        words=summed(words),
-        psum_beats=held * waiting,
-        passes=np.array([entry.passes for entry in kinds], dtype=np.int64)[some.fold],
-    )
+    def _count_ifmap_rows(self, kinds: Sequence[PassKinds], sizes: Ints) -> Ints:
+        """Ifmap rows of every entry for one batch item."""
+        some = self._some
+        most = int(some.ce.max(initial=0)) + 1
+        codes = some.fold * most + some.ce
+        used = np.zeros(len(kinds) * most, dtype=bool)
+        used[codes] = True
+        known = np.flatnonzero(used)
+        folds, sides = known // most, known % most
+        rows = [
+            kinds[fold].ifmap_rows(ce)
+            for fold, ce in zip(folds.tolist(), sides.tolist(), strict=True)
+        ]
+        firsts = np.zeros(len(used), dtype=np.int64)
+        firsts[known] = np.cumsum(sizes[folds]) - sizes[folds]
+        joined = np.array([count for each in rows for count in each], dtype=np.int64)
+        found: Ints = joined[(firsts[codes] - self._starts)[self._at] + np.arange(len(self._at))]
+        return found
 
 
-def _ifmap_rows(some: Candidates, kinds: Sequence[PassKinds]) -> Ints:
-    """Ifmap rows of every entry for one batch item."""
-    pairs, inverse = np.unique(np.stack([some.fold, some.ce]), axis=1, return_inverse=True)
-    rows = [kinds[fold].ifmap_rows(ce) for fold, ce in pairs.T.tolist()]
-    return np.array([n for pair in inverse.reshape(-1).tolist() for n in rows[pair]])
+def _span(fold: Fold) -> int:
+    return fold.span

@@ -2,19 +2,19 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.cache.plans import kept_flat_plans, kept_search
 from compiler.ir.ops import Conv
 from compiler.mapper.cost import Cost
 from compiler.mapper.explain import summary
 from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
-from compiler.nest.flat import flat_plans, flat_task
+from compiler.nest.flat import flat_task
 from compiler.nest.images import FilterImage, FilterPlaces
 from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest, nest_images
@@ -26,6 +26,7 @@ from compiler.operators.operation import (
     OperationReport,
     Shape4,
     Span,
+    fetched_by,
     map_extent,
     part_window,
     size_of,
@@ -36,8 +37,7 @@ from compiler.operators.params import stage_output, stage_params
 from compiler.operators.weights import stored_weights
 from compiler.stream.stream import StreamBuilder, packed_params
 from compiler.stream.surface import Surface
-from hw.arch.accesses import DataType, Direction, Level
-from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box, Words
 from numerics.quantisation import Requant, RoundingRule, WindowStage
@@ -51,18 +51,6 @@ class _Nest:
     plan: Plan
     pixel: int
     width: int
-
-
-def fetched_by(config: Config, load: Cost) -> Fetched:
-    """What a load takes besides cycles."""
-    accesses = load.accesses
-    filters = accesses.words(Level.NETWORK, DataType.FILTER)
-    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
-    return Fetched(
-        filters=filters * config.array.data_width // LINK_WORD_BITS,
-        reads=ceil(ifmaps / config.noc.ifmap),
-        accesses=accesses,
-    )
 
 
 class ConvOperation(Operation):
@@ -79,6 +67,7 @@ class ConvOperation(Operation):
         self.target = (node.batch, E, F, M)
         self.raw = isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.RAW
         self.weights = stored_weights(config, node)
+        self._nest_shapes: dict[tuple[Shape4, int], tuple[ConvShape, int]] = {}
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
@@ -117,7 +106,7 @@ class ConvOperation(Operation):
         each = int(M // node.groups)
         shape = ConvShape(N=1, M=M, C=node.groups, E=1, F=1, R=1, S=1, multiplier=each)
         try:
-            search(config, shape, 0)
+            kept_search(config, shape, 0)
         except RowforgeError:
             return 0
         return each
@@ -188,6 +177,12 @@ class ConvOperation(Operation):
 
         `chunk`: channels of the nest, whose psums are continued by others.
         """
+        key = size, chunk
+        if key not in self._nest_shapes:  # schedules ask for the same ones by the thousand
+            self._nest_shapes[key] = self._nest_shape(size, chunk)
+        return self._nest_shapes[key]
+
+    def _nest_shape(self, size: Shape4, chunk: int) -> tuple[ConvShape, int]:
         node = self.node
         items, E, F, M = size
         _, R, S, C = node.weights.shape
@@ -225,6 +220,13 @@ class ConvOperation(Operation):
             raise RowforgeError(f"{self.name}: {error}") from None
         return count * sum(plan.cycles for plan, _ in plans)
 
+    def check(self, size: Shape4, psum_beats: int) -> None:
+        shape, _ = self.nest_shape(size)
+        try:
+            kept_search(self.config, shape, psum_beats, self.objective, quick=True)
+        except RowforgeError as error:
+            raise RowforgeError(f"{self.name}: {error}") from None
+
     def least_tile_cycles(self, size: Shape4) -> int:
         shape, count = self.nest_shape(size)
         return count * least_cycles(self.config, shape, self.objective)
@@ -244,8 +246,8 @@ class ConvOperation(Operation):
     def _plans(self, shape: ConvShape, psum_beats: int, *, flat: bool) -> list[tuple[Plan, int]]:
         """Plans and the first pixel that each serves; several for a flat layer."""
         if not flat or shape.E * shape.F == 1:
-            return [(search(self.config, shape, psum_beats, self.aim), 0)]
-        return flat_plans(self.config, shape, psum_beats, self.aim)
+            return [(kept_search(self.config, shape, psum_beats, self.aim), 0)]
+        return kept_flat_plans(self.config, shape, psum_beats, self.aim)
 
     # ---- commands -----------------------------------------------------------------------------
 

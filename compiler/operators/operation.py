@@ -8,10 +8,12 @@ from functools import cached_property
 from math import ceil
 from typing import Any, TypeAlias
 
+from compiler.mapper.cost import Cost
+from compiler.mapper.table import LINEAR_GAIN
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
-from hw.arch.config import Config
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Box
 
 Span: TypeAlias = tuple[int, int]  # half open
@@ -62,6 +64,18 @@ class Fetched:
 
     def __mul__(self, times: int) -> "Fetched":
         return Fetched(self.filters * times, self.reads * times, self.accesses * times)
+
+
+def fetched_by(config: Config, load: Cost) -> Fetched:
+    """What a load takes besides cycles."""
+    accesses = load.accesses
+    filters = accesses.words(Level.NETWORK, DataType.FILTER)
+    ifmaps = accesses.words(Level.BUFFER, DataType.IFMAP, Direction.READ)
+    return Fetched(
+        filters=filters * config.array.data_width // LINK_WORD_BITS,
+        reads=ceil(ifmaps / config.noc.ifmap),
+        accesses=accesses,
+    )
 
 
 class Operation(ABC):
@@ -166,9 +180,20 @@ class Operation(ABC):
         `rough` may be faster and too high: good enough to compare tile sizes.
         """
 
+    def check(self, size: Shape4, psum_beats: int) -> None:
+        """Raises `RowforgeError` if no mapping of a tile of this size is legal."""
+        self.cycles(size, psum_beats, rough=True)
+
     def least_tile_cycles(self, size: Shape4) -> int:
         """Below what `cycles` hardly ever is for a tile of this size, found much faster."""
         return 0
+
+    def ideal_cycles(self, nests: int) -> int:
+        """At most what `least_tile_cycles` adds up to, found at once: no multiplier is ever idle.
+
+        nests : into how many the output is cut at most; a cycle of each may be rounded off
+        """
+        return max(int(LINEAR_GAIN * self.least_cycles) - nests, 0)
 
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         """What a tile takes for which `cycles` found a mapping."""

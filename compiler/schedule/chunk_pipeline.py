@@ -82,6 +82,8 @@ class ChunkPipeline:
         plan = chunk_plan(self.operation, size_of(tile), self.tiling.chunk)
         count = len(self.boxes) // len(self.tiles)
         common = self.operation.tile_task(self.stream, tile, self._place(number * count))
+        total = plan_psums(self.config, plan.shape, plan)[-1]
+        waves = list(self._filter_waves(plan))
         for chunk in range(count):
             part = self._part(number * count + chunk)
             first = chunk * self.tiling.chunk
@@ -91,8 +93,7 @@ class ChunkPipeline:
                 weights=common.weights[..., first : first + self.tiling.chunk],
             )
             finishes = chunk == count - 1
-            total = plan_psums(self.config, plan.shape, plan)[-1]
-            job = _Job(plan, number, tile, task, chunk > 0, total)
+            job = _Job(plan, waves, number, tile, task, chunk > 0, total)
             commands = list(self._finishing(job) if finishes else self._accumulating(job))
             for index, command in enumerate(commands):
                 self._emit(job, command)
@@ -102,14 +103,14 @@ class ChunkPipeline:
 
     def _accumulating(self, job: "_Job") -> Iterator["_Command"]:
         """A chunk that is not the last: psums go back to the buffer."""
-        for part, psum in self._filter_waves(job):
+        for part, psum in job.waves:
             yield self._unfinished(job, part, psum, None)
 
     def _finishing(self, job: "_Job") -> Iterator["_Command"]:
         """The last chunk: what finishes sums comes wave by wave."""
         shape = job.plan.shape
         places = iter(result_places(self.config, job.plan).waves)
-        for part, psum in self._filter_waves(job):
+        for part, psum in job.waves:
             cut = ending(self.config, shape, part)
             for portion in cut.before:
                 yield self._unfinished(job, cut.share(part, portion), psum, portion)
@@ -128,11 +129,11 @@ class ChunkPipeline:
                     keep=cut.shared and index < len(waves) - 1,
                 )
 
-    def _filter_waves(self, job: "_Job") -> Iterator[tuple[MappedBlock, int]]:
+    def _filter_waves(self, plan: Plan) -> Iterator[tuple[MappedBlock, int]]:
         """(waves with filters in common, first psum beat of the first of them)."""
-        shape = job.plan.shape
-        starts = plan_psums(self.config, shape, job.plan)
-        for block, start in zip(job.plan.blocks, starts, strict=False):
+        shape = plan.shape
+        starts = plan_psums(self.config, shape, plan)
+        for block, start in zip(plan.blocks, starts, strict=False):
             psum = start
             for part in filter_waves(shape, block):
                 yield part, psum
@@ -241,11 +242,13 @@ class ChunkPipeline:
 class _Job:
     """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
+    waves : with filters in common, and the first psum beat of the first of them
     number : of the tile; after : earlier chunks have added to the same psums
     psums : beats of all blocks
     """
 
     plan: Plan
+    waves: Sequence[tuple[MappedBlock, int]]
     number: int
     tile: Box
     task: ConvTask

@@ -5,24 +5,28 @@ channels are loaded, all filters of the tile pass over them, then come the next 
 where a band of rows with all its channels leaves no space in the buffer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from math import ceil, prod
+from typing import TypeAlias
 
+from compiler.cache.plans import kept_search
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
-from compiler.operators.convolve import ConvOperation, fetched_by
-from compiler.operators.operation import Fetched, Shape4
+from compiler.operators.convolve import ConvOperation
+from compiler.operators.operation import Fetched, Shape4, fetched_by
 from compiler.schedule.chunk_waves import plan_psums, result_places
-from compiler.schedule.goal import Figure, Goal
+from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import COMMAND_WORDS, even_parts, operand_words, tile_sizes
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import Transfers
-from hw.arch.config import LINK_WORD_BITS
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
+
+Search: TypeAlias = Callable[[Config, ConvShape, int, str], Plan]
 
 _MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
@@ -60,20 +64,25 @@ def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape
     return operation.nest_shape(size, chunk)[0]
 
 
-def chunk_plan(operation: ConvOperation, size: Shape4, chunk: int) -> Plan:
+def chunk_plan(
+    operation: ConvOperation, size: Shape4, chunk: int, find: Search = kept_search
+) -> Plan:
     """The mapping of every chunk of a tile."""
     config = operation.config
     beats = 2 * config.psum_groups * config.buffer.depth
-    return search(config, chunk_shape(operation, size, chunk), beats, operation.aim)
+    return find(config, chunk_shape(operation, size, chunk), beats, operation.aim)
 
 
 def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTiling | None:
     """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
     if operation.multiplier or operation.raw:
         return None
-    schedules = sorted(_schedules(space, operation, goal), key=lambda schedule: schedule.least)
+    schedules = least_first(
+        ((found, _ideal(operation, found, goal)) for found in _schedules(space, operation)),
+        lambda schedule: _with_least(operation, schedule, goal),
+    )
     best: ChunkTiling | None = None
-    for schedule in schedules[:_MOST_TRIED]:
+    for schedule in islice(schedules, _MOST_TRIED):
         if best is not None and (
             best.figure <= schedule.least or good_enough(goal, operation, best)
         ):
@@ -94,17 +103,18 @@ def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> boo
 class _Schedule:
     """Tiles and chunks of which the mappings are not known.
 
-    counts : tiles of each size; part : buffer words of a chunk; least : cycles at least
+    counts : tiles of each size; part : buffer words of a chunk
+    least : the figure that it has at least, once it is known
     """
 
     size: Shape4
     chunk: int
     counts: dict[Shape4, int]
     part: int
-    least: Figure
+    least: Figure = ()
 
 
-def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_Schedule]:
+def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
     """Schedules whose chunks and psums fit the buffer."""
     config = operation.config
     parts: dict[tuple[int, ...], int] = {}
@@ -119,29 +129,42 @@ def _schedules(space: Space, operation: ConvOperation, goal: Goal) -> Iterator[_
         part = parts[key]
         if 2 * part <= space.limit(groups):
             counts = tile_sizes(operation, size)
-            least = _least(operation, counts, size, chunk, part, goal)
-            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, least=least)
+            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part)
 
 
-def _least(
-    operation: ConvOperation,
-    counts: dict[Shape4, int],
-    size: Shape4,
-    chunk: int,
-    part: int,
-    goal: Goal,
-) -> Figure:
-    """The figure that a schedule has at least."""
-    config = operation.config
-    shape, _ = operation.nest_shape(size)
-    bands, chunks = sum(counts.values()), shape.C // chunk
+def _ideal(operation: ConvOperation, schedule: _Schedule, goal: Goal) -> Figure:
+    """A figure that the least one of a schedule is not below, found at once."""
+    chunks = operation.nest_shape(schedule.size)[0].C // schedule.chunk
+    nests = sum(schedule.counts.values()) * chunks
+    return _figure(operation, schedule, goal, operation.ideal_cycles(nests))
+
+
+def _with_least(
+    operation: ConvOperation, schedule: _Schedule, goal: Goal
+) -> tuple[Figure, int, _Schedule]:
+    """The figure that a schedule has at least; nothing orders those of equal figures."""
+    config, chunk = operation.config, schedule.chunk
     computing = sum(
         count * least_cycles(config, chunk_shape(operation, each, chunk), operation.aim)
-        for each, count in counts.items()
+        for each, count in schedule.counts.items()
     )
-    weights = shape.M * shape.C * shape.R * shape.S * config.array.data_width // LINK_WORD_BITS
-    moves = Transfers(filters=bands * weights, loaded=(bands * chunks - 1) * part, exposed=part)
-    return goal.figure(moves, chunks * computing)
+    chunks = operation.nest_shape(schedule.size)[0].C // chunk
+    least = _figure(operation, schedule, goal, chunks * computing)
+    return least, 0, replace(schedule, least=least)
+
+
+def _figure(operation: ConvOperation, schedule: _Schedule, goal: Goal, computing: int) -> Figure:
+    """The figure of so many cycles of computing with the words that a schedule must move."""
+    shape, _ = operation.nest_shape(schedule.size)
+    bands, chunks = sum(schedule.counts.values()), shape.C // schedule.chunk
+    width = operation.config.array.data_width
+    weights = shape.M * shape.C * shape.R * shape.S * width // LINK_WORD_BITS
+    moves = Transfers(
+        filters=bands * weights,
+        loaded=(bands * chunks - 1) * schedule.part,
+        exposed=schedule.part,
+    )
+    return goal.figure(moves, computing)
 
 
 def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
@@ -190,7 +213,7 @@ def _weighed(
     for each, count in schedule.counts.items():
         shape = chunk_shape(operation, each, chunk)
         try:
-            plan = chunk_plan(operation, each, chunk)
+            plan = chunk_plan(operation, each, chunk, search)
         except RowforgeError:
             return None
         computing += count * chunks * plan.cycles

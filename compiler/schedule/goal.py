@@ -1,6 +1,8 @@
-"""What a schedule is chosen by: `Goal`."""
+"""What a schedule is chosen by: `Goal`, and in which order schedules are looked at."""
 
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeAlias, TypeVar
 
 from compiler.mapper.objective import PRICES
 from compiler.stream.traffic import Transfers
@@ -16,6 +18,8 @@ bound. A schedule of fewer words at equal cycles here may cost cycles in the lay
 """
 
 OBJECTIVES = ("cycles", "traffic", "energy", "edp")
+
+T = TypeVar("T")
 
 _UNIT_BITS = 16  # of an access to which the prices belong
 _NONE = Accesses()
@@ -75,3 +79,28 @@ class Goal:
                 bits = access_bits(self.config, access)
                 total += words * bits / _UNIT_BITS * PRICES[access.level]
         return total
+
+
+def least_first(
+    items: Iterable[tuple[T, Figure]], weigh: Callable[[T], tuple[Figure, Any, T]]
+) -> Iterator[T]:
+    """What `weigh` makes of items, least first, without weighing all of them.
+
+    Parameters
+    ----------
+    items : each with a figure that is at most its own
+    weigh : the own figure of an item, what orders items of equal figures, and the item to give;
+        where all are equal, items come in their order
+    """
+    queue: list[tuple[Figure, bool, Any, int, T]] = [
+        (figure, False, 0, number, item) for number, (item, figure) in enumerate(items)
+    ]
+    heapify(queue)
+    while queue:
+        # Of equal figures those that are not weighed come first: they may be less than the others.
+        _, weighed, _, number, item = heappop(queue)
+        if weighed:
+            yield item
+        else:
+            figure, tie, found = weigh(item)
+            heappush(queue, (figure, True, tie, number, found))

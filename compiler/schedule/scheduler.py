@@ -10,12 +10,13 @@ from typing import TypeVar, cast
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, Shape4, whole
 from compiler.schedule.chunk_pipeline import ChunkPipeline
-from compiler.schedule.chunks import ChunkTiling, find_chunks, good_enough
+from compiler.schedule.chunks import ChunkTiling, good_enough
 from compiler.schedule.filter_store import hold_filters
 from compiler.schedule.goal import Figure, Goal
+from compiler.schedule.kept_tilings import kept_chunks, kept_tiling
 from compiler.schedule.space import Space
 from compiler.schedule.tile_pipeline import TilePipeline
-from compiler.schedule.tiling import Tiling, find_tiling, full_size, part_words
+from compiler.schedule.tiling import Tiling, full_size, part_words
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from compiler.stream.traffic import Transfers
@@ -160,7 +161,7 @@ class Scheduler:
         if not operation.countable(full_size(operation)):
             return None
         try:
-            operation.cycles(full_size(operation), beats, rough=True)
+            operation.check(full_size(operation), beats)
         except RowforgeError:
             return None
         return addresses, beats
@@ -210,7 +211,7 @@ class Scheduler:
             return None
         return self._remembered(
             (operation.signature, "chunks"),
-            lambda: find_chunks(Space(self.config), operation, self.goal),
+            lambda: kept_chunks(Space(self.config), operation, self.goal),
         )
 
     def _good_enough(self, operation: Operation, chunks: ChunkTiling) -> bool:
@@ -262,7 +263,7 @@ class Scheduler:
                 continue
             tiling = self._remembered(
                 (operation.signature, kept, free),
-                partial(find_tiling, self.space, operation, kept, free, self.goal),
+                partial(kept_tiling, self.space, operation, kept, free, self.goal),
             )
             if tiling is None:
                 continue
@@ -320,7 +321,7 @@ class Scheduler:
         groups = self.space.groups_above(sum(part_words(self.config, operation, alone, size)))
         if operation.countable(size) and groups >= 0:
             try:
-                operation.cycles(size, self.space.psum_beats(groups), rough=True)
+                operation.check(size, self.space.psum_beats(groups))
                 return
             except RowforgeError:
                 pass  # chunks of channels take less
@@ -338,7 +339,7 @@ class Scheduler:
                 f"{operation.name}: control.map_bits must be at least {need} (one output pixel "
                 f"sees {rows} x {columns} input pixels), not {config.control.map_bits}"
             )
-        operation.cycles(size, self.space.psum_beats(config.psum_groups), rough=True)
+        operation.check(size, self.space.psum_beats(config.psum_groups))
         words = sum(part_words(config, operation, (False,) * (len(operation.sources) + 1), size))
         banks = 2 * config.banks_per_beat + ceil(words / config.buffer.depth)
         field, value, works = "buffer.banks", config.buffer.banks, banks

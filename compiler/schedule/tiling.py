@@ -6,7 +6,7 @@ from itertools import product
 from math import ceil, prod
 
 from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
-from compiler.schedule.goal import Figure, Goal
+from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import Transfers
@@ -38,9 +38,14 @@ class Tiling:
     figure: Figure
 
 
+def count_tiles(operation: Operation, size: Shape4) -> int:
+    """How many tiles of this size the output has, smaller ones at its ends included."""
+    return prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+
+
 def check_count(operation: Operation, size: Shape4) -> None:
     """Refuses a layer of more tiles than `MAX_TILES`, before any is made."""
-    count = prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+    count = count_tiles(operation, size)
     if count > MAX_TILES:
         raise RowforgeError(
             f"{operation.name}: it takes {count} tiles of the global buffer, at most {MAX_TILES}; "
@@ -96,9 +101,18 @@ def find_tiling(
 
     `resident` operands and output take no space of the tiles. None if no tile is legal.
     """
-    choices = sorted(
-        _choices(space, operation, resident, free, goal),
-        key=lambda c: (c.figure, c.moves.words, -c.groups),
+    least: dict[Shape4, int] = {}
+
+    def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
+        if choice.size not in least:
+            counts = tile_sizes(operation, choice.size).items()
+            least[choice.size] = sum(n * operation.least_tile_cycles(part) for part, n in counts)
+        figure = goal.figure(choice.moves, least[choice.size])
+        return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
+
+    choices = least_first(
+        ((choice, choice.figure) for choice in _choices(space, operation, resident, free, goal)),
+        weighed,
     )
     best: Tiling | None = None
     tried = 0
@@ -149,16 +163,14 @@ def _choices(
         if not operation.countable(size):
             continue
         words = part_words(config, operation, resident, size)
-        least = -1
+        # A nest has a channel at least.
+        ideal = operation.ideal_cycles(count_tiles(operation, size) * size[3])
         for slots in product(*moved):
             need = sum(w * count for w, count in zip(words, slots, strict=True))
             groups = space.groups_above(base + need)
             if groups >= 0:
                 moves = _moves(operation, resident, slots, size, words, config)
-                if least < 0:
-                    counts = tile_sizes(operation, size).items()
-                    least = sum(n * operation.least_tile_cycles(part) for part, n in counts)
-                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, least))
+                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, ideal))
 
 
 def part_words(

@@ -51,6 +51,23 @@ class LayerTally:
         gated = None if None in known or not known else sum(n for n in known if n is not None)
         return LayerTally(self.accesses + other.accesses, self.macs + other.macs, gated)
 
+    def as_list(self) -> list[Any]:
+        """Plain values, for JSON; accesses in their order, in which prices are added up."""
+        words = [
+            [access.level.value, access.data.value, access.direction.value, count]
+            for access, count in self.accesses.items()
+        ]
+        return [words, self.macs, self.gated_macs]
+
+    @classmethod
+    def of(cls, words: list[Any], macs: int, gated_macs: int | None) -> "LayerTally":
+        """The inverse of `as_list`, whose values are the parameters."""
+        accesses = {
+            Access(Level(level), DataType(data), Direction(way)): count
+            for level, data, way, count in words
+        }
+        return cls(Accesses.of(accesses), macs, gated_macs)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PeWork:

@@ -6,6 +6,7 @@ import pytest
 
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import NETWORKS
+from rowforge import estimation
 from rowforge.configs import preset
 from rowforge.estimation import estimate
 from tests.rowforge.support import MODEL, rowforge
@@ -138,3 +139,24 @@ def test_the_table_shows_layers_mappings_and_idle_pes(capsys, digits):
 )
 def test_bad_use_is_one_sentence(capsys, arguments, words):
     rowforge(capsys, "estimate", *arguments).assert_refused(*words)
+
+
+# ---- what was estimated before ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [["--json"], [], ["--json", "--objective", "edp"]])
+def test_a_second_estimate_is_the_same_without_a_search(capsys, monkeypatch, tmp_path, form):
+    def never(*given):
+        raise AssertionError("it was estimated before")
+
+    arguments = ("estimate", MODEL, "--preset", "tiny", *form)
+    monkeypatch.setenv("ROWFORGE_CACHE", "")
+    without = rowforge(capsys, *arguments)
+    monkeypatch.setenv("ROWFORGE_CACHE", str(tmp_path))
+    first = rowforge(capsys, *arguments)
+    monkeypatch.setattr(estimation, "estimate_graph", never)
+    second = rowforge(capsys, *arguments)
+    assert (second.status, second.err) == (0, "")
+    assert without.out == first.out == second.out
+    other = rowforge(capsys, *arguments, "--objective", "traffic")
+    assert "it was estimated before" in other.err

@@ -11,5 +11,8 @@ class DensePe(ResourceKind):
 
     resources = ("compute",)
 
-    def demands(self, work: PassWork) -> tuple[Sequence[Ints], Sequence[Ints]]:
-        return [work.each(work.q * work.span * work.steps * work.windows)], []
+    def busy(self, work: PassWork) -> Sequence[Ints]:
+        return [work.each(work.q * work.span * work.steps * work.windows)]
+
+    def words(self, work: PassWork) -> Sequence[Ints]:
+        return []

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
-
 from compiler.mapper.resources.dense import DensePe
 from compiler.mapper.resources.multicast import MulticastNetworks
 from compiler.mapper.resources.resource import ResourceKind
@@ -35,11 +33,13 @@ class ArrayModel:
         self.accesses: tuple[Access, ...] = sum((part.accesses for part in self._parts), ())
         self.overhead = sum(part.overhead for part in self._parts)
 
-    def demands(self, work: PassWork) -> tuple[Ints, Ints]:
-        """(busy cycles [resource, entry], words [access, entry]) of one pass of every entry."""
-        found = [part.demands(work) for part in self._parts]
-        busy = np.stack([row for rows, _ in found for row in rows])
-        return busy, np.stack([row for _, rows in found for row in rows])
+    def busy(self, work: PassWork) -> list[Ints]:
+        """Busy cycles of each resource in one pass of every entry."""
+        return [row for part in self._parts for row in part.busy(work)]
+
+    def words(self, work: PassWork) -> list[Ints]:
+        """Words of each access in one pass of every entry."""
+        return [row for part in self._parts for row in part.words(work)]
 
 
 @lru_cache(maxsize=256)

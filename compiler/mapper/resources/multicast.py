@@ -34,27 +34,32 @@ class MulticastNetworks(ResourceKind):
         """
         return 14 + self.config.array.rows // 2
 
-    def demands(self, work: PassWork) -> tuple[Sequence[Ints], Sequence[Ints]]:
+    def busy(self, work: PassWork) -> Sequence[Ints]:
         config, noc = self.config, self.config.noc
         results = work.columns * work.windows
         turn_in, turn_out = _psum_turns(config, work.p)
         post = np.maximum(-(-work.p // min(config.post.units, noc.psum_out)), turn_out)
-        beats = work.groups * filter_beats(config, work.q * work.span * work.steps)
-        loads = work.filters * work.each(beats)
-        psums = work.each(results * psum_beats(config, work.p) * config.psum_beat)
-        busy = [
+        return [
             work.pixels * work.each(-(-work.q // noc.ifmap)),
-            loads,
+            self._filter_beats(work),
             work.inward * work.each(results * turn_in),
             work.outward * work.each(results * turn_out) + work.ends * work.each(results * post),
         ]
-        words = [
+
+    def words(self, work: PassWork) -> Sequence[Ints]:
+        config = self.config
+        results = work.columns * work.windows
+        psums = work.each(results * psum_beats(config, work.p) * config.psum_beat)
+        return [
             work.pixels * work.each(work.q),
             work.inward * psums,
             work.outward * psums,
-            loads * noc.filter,
+            self._filter_beats(work) * config.noc.filter,
         ]
-        return busy, words
+
+    def _filter_beats(self, work: PassWork) -> Ints:
+        beats = work.groups * filter_beats(self.config, work.q * work.span * work.steps)
+        return work.filters * work.each(beats)
 
 
 def _psum_turns(config: Config, p: Ints) -> tuple[Ints, Ints]:

@@ -37,11 +37,9 @@ class ResourceKind(ABC):
         return 0
 
     @abstractmethod
-    def demands(self, work: PassWork) -> tuple[Sequence[Ints], Sequence[Ints]]:
-        """What one pass of every entry needs.
+    def busy(self, work: PassWork) -> Sequence[Ints]:
+        """For each of `resources`, the cycles for which a pass of every entry needs it, [entry]."""
 
-        Returns
-        -------
-        busy : for each of `resources`, the cycles in which it is needed, [entry]
-        words : for each of `accesses`, words, [entry]
-        """
+    @abstractmethod
+    def words(self, work: PassWork) -> Sequence[Ints]:
+        """For each of `accesses`, the words that a pass of every entry moves, [entry]."""

@@ -48,7 +48,8 @@ class PassWork:
 
     def each(self, values: Ints) -> Ints:
         """Values of the candidates for every entry."""
-        return values[self.at]
+        found: Ints = values.take(self.at)  # half the time of an index
+        return found
 
 
 def multiply_steps(config: Config, p: Ints, q: Ints, multiplier: int) -> Ints:

@@ -34,11 +34,13 @@ class OneWire(ResourceKind):
     )
     overhead = 1000
 
-    def demands(self, work: PassWork) -> tuple[Sequence[Ints], Sequence[Ints]]:
-        ifmaps = work.pixels * work.each(work.q)
+    def busy(self, work: PassWork) -> Sequence[Ints]:
+        ifmaps, filters = self.words(work)
+        return [BITS * (ifmaps + filters)]
+
+    def words(self, work: PassWork) -> Sequence[Ints]:
         taps = work.groups * work.q * work.span * work.steps * self.config.pe.macs
-        filters = work.filters * work.each(taps)
-        return [BITS * (ifmaps + filters)], [ifmaps, filters]
+        return [work.pixels * work.each(work.q), work.filters * work.each(taps)]
 
 
 @pytest.fixture
@@ -112,8 +114,8 @@ def test_dense_pes_take_a_step_for_each_word_and_window() -> None:
         windows=7, at=np.array([0]), p=4 * one, q=3 * one, span=5 * one, steps=2 * one,
         columns=one, groups=one, pixels=one, inward=one, outward=one, ends=one, filters=one,
     )  # fmt: skip
-    busy, words = DensePe(Config()).demands(work)
-    assert [row.tolist() for row in busy] == [[7 * 3 * 5 * 2]] and not words
+    pe = DensePe(Config())
+    assert [row.tolist() for row in pe.busy(work)] == [[7 * 3 * 5 * 2]] and not pe.words(work)
 
 
 def test_costs_add_up_whatever_the_resources() -> None:
