@@ -1,12 +1,13 @@
 """Estimates of models and shape lists: cycles, utilisation and traffic by the mapper's model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from compiler.cache.kept import kept
 from compiler.cache.source import COMPILER
-from compiler.compile import estimate_graph
+from compiler.compile import compile_graph, estimate_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.options import DEFAULTS, CompileOptions
@@ -24,7 +25,7 @@ from rowforge.reports.removed_text import removed_text
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
-from sim.cycles.predict import UNMODELLED
+from sim.cycles.predict import UNMODELLED, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
 _CODE = (*COMPILER, "rowforge")  # what an estimate is made by
@@ -39,8 +40,9 @@ def estimate(
     *,
     batch: int | None = None,
     table: Technology | None = None,
+    density: float | None = None,
 ) -> dict[str, Any]:
-    """The report of a model file or of a built-in shape list, without making a program.
+    """The report of a model file or of a built-in shape list.
 
     Parameters
     ----------
@@ -49,6 +51,9 @@ def estimate(
     options : CompileOptions
     batch : items of every tensor of a shape list, 1 if None; a model file has its own
     table : prices of accesses, the normalised ones if None
+    density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and
+        the total also have `expected_cycles`, for which the program is made and run by the exact
+        model
 
     What was estimated before comes from the user's cache folder, see `compiler.cache`.
 
@@ -57,6 +62,8 @@ def estimate(
     """
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
+    if density is not None:
+        check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = _graph(model, config, batch)
@@ -70,6 +77,8 @@ def estimate(
     )
     progress.clear()
     report = document(config, rows)
+    if density is not None:
+        _add_expected(report, graph, config, options, density)
     items = graph.tensors[graph.inputs[0]].shape[0]
     add_energy(config, report, tallies, table or technology(), inferences=items)
     return report
@@ -82,6 +91,25 @@ def _figures(
     layers = estimate_graph(graph, config, options)
     rows = [estimate_row(config, layer) for layer in layers]
     return rows, [layer_tally(layer) for layer in layers]
+
+
+def _add_expected(
+    report: dict[str, Any], graph: Graph, config: Config, options: CompileOptions, density: float
+) -> None:
+    """`expected_cycles` of every layer by the exact model, with zeros at random places."""
+    program = compile_graph(graph, config, replace(options, profile=True))
+    layers = predict(program, density=density).layers
+    names = {layer.name: layers.get(index) for index, layer in enumerate(program.layers)}
+    for row in report["layers"]:
+        found = names.get(row["name"])
+        row["expected_cycles"] = None if found is None else found["cycles"]
+    report["total"]["expected_cycles"] = sum(
+        row["expected_cycles"] or 0 for row in report["layers"]
+    )
+    report["counts"] += (
+        f"; expected: by the exact model, with a share of {density:g} of all ifmap words not zero, "
+        "at random places"
+    )
 
 
 def _graph(model: str, config: Config, batch: int | None) -> Graph:
@@ -155,6 +183,7 @@ COLUMNS = (
     Column("where", "where", left=True),
     Column("MACs", "macs"),
     Column("cycles", "cycles"),
+    Column("expected", "expected_cycles"),
     Column("util.", "utilization", "%"),
     Column("active PEs", "active_pes", ".0f"),
     Column("of active", "active_utilization", "%"),

@@ -16,7 +16,7 @@ class FilterSpad(Block):
     A row of the memory is one beat; rows of the two halves alternate. Reading walks the words of
     the current half; `rewind` starts the round over. The weights of a read appear in the next
     cycle. The memory is read once for all words of a row that are wanted in one round: its output
-    keeps the row.
+    keeps the row. An `indexed` one is told which words are wanted; all else is the same.
 
     Timing
     ------
@@ -40,10 +40,12 @@ class FilterSpad(Block):
         Weights; a beat with `last` completes a half.
     loaded : out, 1
         The current half is complete.
+    index : in, range(config.filter_half // config.pe.macs), if indexed
+        The present position, in `config.pe.macs` words.
     step : in, 1
-        Go to the next words.
+        Go to the next words; if indexed, they were used.
     rewind : in, 1
-        With `step`: start over.
+        With `step`: start over; if indexed, elsewhere.
     release : in, 1
         With `step`: this half is done with, go to the other one.
     enable : in, 1
@@ -54,9 +56,11 @@ class FilterSpad(Block):
         The words read.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, *, indexed: bool = False):
+        places = range(max(config.filter_half // config.pe.macs, 2))
         super().__init__(
             {
+                **({"index": In(places)} if indexed else {}),
                 "beats": In(stream.Signature(FilterBeat(config))),
                 "loaded": Out(1),
                 "step": In(1),
@@ -68,6 +72,7 @@ class FilterSpad(Block):
             }
         )
         self.config = config
+        self.indexed = indexed
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -107,10 +112,10 @@ class FilterSpad(Block):
         return m
 
     def _read(self, m: Module, ram: Ram, rows: int, reading: Signal) -> None:
-        """Walk rows and the groups of `pe.macs` words in a row."""
+        """Show the words of a row's group of `pe.macs` words."""
         config = self.config
         groups = config.noc.filter // config.pe.macs
-        row = Signal(range(max(rows, 2)))
+        row = Signal(range(max(rows, 2)), name="read_row")
         group = Signal(range(max(groups, 2)))
         shown = Signal.like(group)  # the group that the words read belong to
         row_end = Signal()
@@ -124,13 +129,21 @@ class FilterSpad(Block):
         with m.If(self.enable):
             # The group goes with the row that was read: a cycle later, and held when reading is.
             m.d.sync += [shown.eq(group), kept.eq(1)]
+        with m.If(self.step & (row_end | self.rewind)):
+            m.d.sync += kept.eq(0)
+        if self.indexed:
+            bits = (groups - 1).bit_length()
+            m.d.comb += [group.eq(self.index[:bits]), row.eq(self.index[bits:])]
+        else:
+            self._count(m, row, group, row_end)
+        width = config.pe.macs * config.weight_width
+        m.d.comb += Cat(self.weights).eq(ram.read.data.word_select(shown, width))
+
+    def _count(self, m: Module, row: Signal, group: Signal, row_end: Signal) -> None:
+        """Go from group to group and from row to row, until the round starts over."""
         with m.If(self.step):
             m.d.sync += group.eq(Mux(row_end, 0, group + 1))
         with m.If(self.step & row_end):
             m.d.sync += row.eq(row + 1)
-        with m.If(self.step & (row_end | self.rewind)):
-            m.d.sync += kept.eq(0)
         with m.If(self.step & self.rewind):  # apart from the others: a reset of the registers
             m.d.sync += [group.eq(0), row.eq(0)]
-        width = config.pe.macs * config.weight_width
-        m.d.comb += Cat(self.weights).eq(ram.read.data.word_select(shown, width))

@@ -1,13 +1,14 @@
 """The ifmap scratchpad of a PE: a ring of words in which a window slides."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, ValueLike, signed
-from amaranth.lib import data, stream
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.pe.layouts import IfmapBeat
+from hw.pe.ring import after, first_word, ring_position
 
 
 class IfmapSpad(Block):
@@ -66,17 +67,18 @@ class IfmapSpad(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        depth = max(self.config.pe.ifmap_spad, 2)
+        ring = self.config.pe.ifmap_spad
+        depth = max(ring, 2)
         m.submodules.words = words = Memory(
             shape=signed(self.config.operand_width), depth=depth, init=[]
         )
         writing, reading = words.write_port(), words.read_port(domain="comb")
-        # Positions in the ring, each with a bit that changes from lap to lap.
-        position = data.StructLayout({"index": range(depth), "lap": 1})
+        position = ring_position(depth)
         write, read, oldest, kept = (
             Signal(position, name=n) for n in ("write", "read", "oldest", "kept")
         )
         room = Signal()
+        word, last = first_word(m, self.config, self.beats.payload, self.put)
         m.d.comb += [
             writing.addr.eq(write.index),
             writing.en.eq(self.put),
@@ -85,38 +87,16 @@ class IfmapSpad(Block):
             self.available.eq(read.as_value() != write.as_value()),
             # From `oldest` on, all words up to `write` may be wanted again by the next window.
             room.eq((oldest.index != write.index) | (oldest.lap == write.lap)),
-            kept.eq(self._after(oldest, self.free)),
+            kept.eq(after(oldest, ring, self.free)),
+            writing.data.eq(word),
+            self.put.eq(self.beats.valid & room),
+            self.beats.ready.eq(last & room),
         ]
-        self._unpack(m, writing.data, room)
         with m.If(self.put):
-            m.d.sync += write.eq(self._after(write))
+            m.d.sync += write.eq(after(write, ring))
         with m.If(self.step):
             m.d.sync += [
                 oldest.eq(kept),
-                read.eq(Mux(self.rewind, kept.as_value(), self._after(read))),
+                read.eq(Mux(self.rewind, kept.as_value(), after(read, ring))),
             ]
         return m
-
-    def _after(self, position: data.View, step: ValueLike = 1) -> Value:
-        """The next position if `step`, else the same. A ring of one word laps with every word."""
-        depth = self.config.pe.ifmap_spad
-        index = position.index
-        if depth == 1 << len(index):
-            return (position.as_value() + step)[: len(position.as_value())]
-        wraps = (index == depth - 1) & step
-        return Cat(Mux(wraps, 0, index + step)[: len(index)], position.lap ^ wraps)
-
-    def _unpack(self, m: Module, target: Value, room: Signal) -> None:
-        """Take the words of a beat one by one while there is room."""
-        beat = self.beats.payload
-        m.d.comb += self.put.eq(self.beats.valid & room)
-        if self.config.noc.ifmap == 1:
-            word = beat.words[0]
-            m.d.comb += self.beats.ready.eq(room)
-        else:
-            position = Signal(range(self.config.noc.ifmap))
-            word = beat.words[position]
-            m.d.comb += self.beats.ready.eq(self.put & (position == beat.more))
-            with m.If(self.put):
-                m.d.sync += position.eq(Mux(position == beat.more, 0, position + 1))
-        m.d.comb += target.eq(word)

@@ -3,8 +3,9 @@
 from hw.arch.config import Config
 from hw.pe.dense import DensePE
 from hw.pe.pe import PE
+from hw.pe.skipping import SkippingPE
 
-PES: dict[str, type[PE]] = {"dense": DensePE}
+PES: dict[str, type[PE]] = {"dense": DensePE, "skipping": SkippingPE}
 """Every kind that a configuration can choose."""
 
 

@@ -2,12 +2,13 @@
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.pe.layouts import at_once, reaches
 from hw.pe.passes import DensePass
+from hw.pe.pe import PassConfig
 
 
 class MultiplyStep(data.StructLayout):
@@ -60,10 +61,12 @@ class WindowWalk(Block):
         The pass's filters are not needed after it.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, layout: PassConfig | None = None, **ports: Member):
+        """`layout`, `ports`: of the pass and besides, of walks that need more than this one."""
+        self.layout = layout or DensePass(config)
         super().__init__(
             {
-                "config": In(DensePass(config)),
+                "config": In(self.layout),
                 "config_pass": In(2),
                 "started": Out(2),
                 "running": Out(1),
@@ -74,6 +77,7 @@ class WindowWalk(Block):
                 "pass_done": Out(1),
                 "word_free": Out(1),
                 "release": Out(1),
+                **ports,
             }
         )
         self.parameters = config
@@ -81,7 +85,7 @@ class WindowWalk(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.parameters
-        current = Signal(DensePass(config), reset_less=True)
+        current = Signal(self.layout, reset_less=True)
         # `step` comes late: whatever else decides is brought together before it.
         pending, idle, follows = Signal(), Signal(), Signal()
         begin, leaves = Signal(), Signal()

@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", type=int, metavar="N", help="items of a shape list's tensors (default 1)"
     )
+    parser.add_argument(
+        "--density",
+        type=float,
+        metavar="D",
+        help='with pe.kind "skipping": expected cycles if this share of ifmap words is not zero',
+    )
     add_objective(parser)
     add_removal(parser)
     add_energy_options(parser)
@@ -41,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
     )
     table = chosen_technology(args)
-    report = estimate(args.model, config, options, batch=args.batch, table=table)
+    report = estimate(
+        args.model, config, options, batch=args.batch, table=table, density=args.density
+    )
     write_energy_files(args, config, report)
     layer_energy = args.technology is not None
     print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))

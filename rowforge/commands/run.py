@@ -121,7 +121,10 @@ def _tally(config: Config, layer: Layer, counters: Mapping[str, int] | None) -> 
         return layer_tally(layer)
     all_counted = config.control.access_counters
     counted = counted_accesses(config, counters) if all_counted else Accesses()
-    return layer_tally(layer, gated_macs=counters["gated_macs"], counted=counted)
+    skipped = counters["gated_macs"]
+    if config.pe.kind == "skipping":  # most zeros have no step, of which a counter could tell
+        skipped = max(layer.macs - counters["macs"] + skipped, 0)
+    return layer_tally(layer, gated_macs=skipped, counted=counted)
 
 
 def _open(args: argparse.Namespace) -> Compiled:

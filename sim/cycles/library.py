@@ -55,7 +55,12 @@ def _bind(library: Path) -> ctypes.CDLL:
     bound = ctypes.CDLL(str(library))
     handle, number = ctypes.c_void_p, ctypes.c_int64
     bound.rowforge_model_create.restype = handle
-    bound.rowforge_model_create.argtypes = [*(handle,) * 3, number, handle, number, ctypes.c_int]
+    bound.rowforge_model_create.argtypes = [
+        *(handle, handle, handle, number),
+        *(handle, number),
+        *(handle, number),
+        *(ctypes.c_int, ctypes.c_int),
+    ]
     bound.rowforge_model_destroy.argtypes = [handle]
     bound.rowforge_model_advance.restype = ctypes.c_int
     bound.rowforge_model_advance.argtypes = [handle, number, ctypes.c_int]

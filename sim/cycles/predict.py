@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.config import Config
@@ -28,6 +30,10 @@ UNMODELLED = (
     'control.kind must be "engines" where cycles are predicted: the model knows nothing of '
     "firmware, and a run with --target rtl counts its cycles"
 )
+
+Masks: TypeAlias = NDArray[np.uint8]
+
+NO_MASKS: Masks = np.zeros(0, np.uint8)
 
 _SLICE = 200_000  # cycles between two chances to interrupt or to report
 _MOST = 1 << 40
@@ -61,6 +67,8 @@ def predict(
     skip: bool = True,
     rate: float = 1,
     values: Values = NO_VALUES,
+    masks: Masks | None = None,
+    density: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
     """Counters and cycles of a program's first run, the host always ready; exact.
@@ -77,17 +85,29 @@ def predict(
     values : mapping of int to array
         By tensor index, what the host loads, which says how long codes are and when their words
         come (`link.coding`); LOADs of other tensors count as raw.
+    masks : array of uint8 or None
+        With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
+        not zero, first word lowest (`sim.functional.state` collects them). Then all counters are
+        known, and every cycle is stepped through. Without masks zeros take their time, as in a
+        dense PE: a bound.
+    density : float or None
+        In place of masks: the share of words that are not zero, each drawn by itself from a fixed
+        seed. What comes out is an expectation.
     progress : callable or None
         Told the cycles so far, now and then.
 
     Raises
     ------
     RowforgeError
-        If no C++ compiler is found, the program never ends, or its configuration has a processor,
-        whose firmware is not modelled.
+        If masks or a density are given for dense PEs, no C++ compiler is found, the program never
+        ends, or its configuration has a processor, whose firmware is not modelled.
     """
     if program.config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
+    skips = masks is not None or density is not None
+    if skips:
+        check_skipping(program.config, density)
+    bits = NO_MASKS if masks is None else masks
     library = model_library()
     stream = command_stream(program, dry=dry, values=values)
     numbers = np.array(config_values(program.config), dtype=np.int64)
@@ -98,10 +118,13 @@ def predict(
         stream.total,
         stream.gates.ctypes.data,
         len(stream.gates),
+        bits.ctypes.data,
+        8 * len(bits),
+        -1 if density is None else per_mille(density),
         per_mille(rate),
     )
     try:
-        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip)):
+        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip and not skips)):
             cycles = library.rowforge_model_cycles(handle)
             if progress is not None:
                 progress(cycles)
@@ -120,13 +143,24 @@ def predict(
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
-    known = counter_block(program.config).offsets.keys() - unknown(program.config)
+    hidden = unknown(program.config) if not skips else frozenset[str]()
+    known = counter_block(program.config).offsets.keys() - hidden
     return Prediction(
         layers={layer: _only(known, total) for layer, total in totals.items()},
         accesses={layer: _only(_ACCESSES, total) for layer, total in totals.items()},
         cycles=cycles,
         stepped=stepped,
     )
+
+
+def check_skipping(config: Config, density: float | None = None) -> None:
+    """Refuses what only PEs that skip zeros can be asked for; and a density that is no share."""
+    if config.pe.kind != "skipping":
+        raise RowforgeError(
+            f'pe.kind must be "skipping" where zeros save cycles, not "{config.pe.kind}"'
+        )
+    if density is not None and not 0 <= density <= 1:
+        raise RowforgeError(f"the density must be 0 to 1, not {density:g}")
 
 
 _ACCESSES = frozenset(field.name for field in ACCESS_COUNTERS)

@@ -136,6 +136,29 @@ def _shifted(
     return total
 
 
+def skips_zeros(config: Config, constants: Mapping[str, int]) -> bool:
+    """Whether zeros of such a pass have no steps."""
+    return config.pe.kind == "skipping" and not constants["diagonal"]
+
+
+def multiply_steps(
+    config: Config, constants: Mapping[str, int], windows: Windows
+) -> tuple[int, int]:
+    """Words of all windows of all PEs that have steps, and those of them that stand for zeros.
+
+    Where zeros are skipped, a window of nothing else has one word. That a window may end with one
+    more, which only sends, depends on time and is not counted.
+    """
+    zeros = windows.values == 0
+    if skips_zeros(config, constants):
+        empty = int(zeros.all(axis=2).sum(axis=1)[windows.stream].sum())
+        used = int((~zeros).sum(axis=(1, 2))[windows.stream].sum())
+        return used + empty, empty
+    words = windows.stream.size * constants["windows"] * constants["taps"]
+    gated = int(zeros.sum(axis=(1, 2))[windows.stream].sum())
+    return words, gated if config.pe.zero_gating else 0
+
+
 def array_accesses(
     config: Config,
     constants: Mapping[str, int],
@@ -153,18 +176,40 @@ def array_accesses(
     words = count * constants["steps"] * span  # psum words that a PE sends
     chains = columns.count * len(zero)
     used = windows.values != 0 if config.pe.zero_gating else np.ones_like(windows.values, bool)
-    # Only a product between the first and the last of its sum can be left out.
-    between = used[:, :, span : taps - span].sum(axis=(1, 2))[windows.stream].sum()
-    psums = pes * words + int(between) * constants["steps"] if taps > span else 0
+    if skips_zeros(config, constants):
+        rounds, _ = multiply_steps(config, constants, windows)
+        psums = (rounds - pes * count) * constants["steps"]
+    else:
+        # Only a product between the first and the last of its sum can be left out.
+        between = used[:, :, span : taps - span].sum(axis=(1, 2))[windows.stream].sum()
+        psums = pes * words + int(between) * constants["steps"] if taps > span else 0
     return {
-        "ifmap_spad_reads": pes * count * taps,
-        "ifmap_spad_writes": pes * ((count - 1) * constants["advance"] + taps),
+        **_ifmap_accesses(config, constants, windows),
         "filter_spad_reads": _filter_reads(config, constants, used, windows.stream),
         "psum_spad_reads": psums,
         "psum_spad_writes": psums,
         "psum_hops": (pes - chains) * words,
         "psums_fed": columns.count * int((~zero).sum()) * words,
         "psums_collected": chains * words,
+    }
+
+
+def _ifmap_accesses(
+    config: Config, constants: Mapping[str, int], windows: Windows
+) -> dict[str, int]:
+    """Accesses of the ifmap scratchpads; PEs of the kind "skipping" do not keep zeros there."""
+    advance, taps = constants["advance"], constants["taps"]
+    if config.pe.kind != "skipping":
+        pes, count = windows.stream.size, constants["windows"]
+        return {
+            "ifmap_spad_reads": pes * count * taps,
+            "ifmap_spad_writes": pes * ((count - 1) * advance + taps),
+        }
+    words = windows.values != 0
+    stored = words[:, :, :advance].sum(axis=(1, 2)) + words[:, -1, advance:].sum(axis=1)
+    return {
+        "ifmap_spad_reads": int(words.sum(axis=(1, 2))[windows.stream].sum()),
+        "ifmap_spad_writes": int(stored[windows.stream].sum()),
     }
 
 
@@ -176,6 +221,10 @@ def _filter_reads(
     used : (streams, F, taps), the words whose products are made
     """
     each = constants["steps"] * config.pe.macs  # weights of a word
+    if config.pe.kind == "skipping":  # a row for every word that needs it
+        tap = np.arange(constants["taps"])
+        rows = ((tap + 1) * each - 1) // config.noc.filter - tap * each // config.noc.filter + 1
+        return int((used * rows).sum(axis=(1, 2))[stream].sum())
     weight = np.arange(constants["taps"] * each)
     row = weight // config.noc.filter
     of_tap = np.zeros((constants["taps"], int(row[-1]) + 1), dtype=np.float32)

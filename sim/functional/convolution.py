@@ -11,7 +11,7 @@ from hw.arch.config import LINK_WORD_BITS
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints, filter_words, psum_words, to_link_words
 from numerics.gemmlowp import wrap
-from sim.functional.array import array_accesses, check_constants, compute
+from sim.functional.array import array_accesses, check_constants, compute, multiply_steps
 from sim.functional.errors import place, require
 from sim.functional.filters import PassFilters, multiplier_results
 from sim.functional.ifmaps import Windows, pass_windows
@@ -185,13 +185,9 @@ def _run_pass(
 
 
 def _count_products(state: State, constants: Mapping[str, int], windows: Windows) -> None:
+    steps, zeros = multiply_steps(state.config, constants, windows)
     results = multiplier_results(state.config, constants)
-    zeros = (windows.values == 0).sum(axis=(1, 2))[windows.stream]
-    per_pe = constants["windows"] * constants["taps"]
-    state.count(
-        macs=windows.stream.size * per_pe * results,
-        gated_macs=int(zeros.sum()) * results if state.config.pe.zero_gating else 0,
-    )
+    state.count(macs=steps * results, gated_macs=zeros * results)
 
 
 def _accumulate(state: State, sums: _Sums, zero: Ints, done: Ints) -> None:

@@ -115,6 +115,8 @@ def _read(
     stored = state.memory.read_lanes(words, lane, signed=bool(constants["signed"]))
     operands = np.zeros(address.shape, dtype=np.int64)
     operands[exists] = stored - constants["zero"]
+    if state.nonzero is not None:
+        state.nonzero.append((operands != 0).transpose(1, 0, 2).reshape(-1))
     state.count(
         glb_ifmap_words=int(exists.sum()) * constants["pixel_beats"],
         ifmap_words_sent=operands.size,

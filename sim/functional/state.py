@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
@@ -77,7 +78,8 @@ class State:
     """The accelerator's state; `filters` is the weight memory in 64-bit words.
 
     `held`: what the pass before has left in the PEs; None: it has released its filters.
-    `contents` says what buffer words hold, if the program's steps are known.
+    `contents` says what buffer words hold, if the program's steps are known. `nonzero`: of every
+    pass, which of its ifmap words are not zero, in the order of delivery, if that is wanted.
     """
 
     config: Config
@@ -92,6 +94,7 @@ class State:
     held: PassFilters | None = None
     trace: list[TraceRecord] | None = None
     contents: Contents | None = None
+    nonzero: list[NDArray[np.bool_]] | None = None
 
     def __post_init__(self) -> None:
         config = self.config
@@ -107,6 +110,19 @@ class State:
     def clear_counters(self) -> None:
         """All counters 0, those of accesses too, which not every configuration tells."""
         self.counters = {item.name: 0 for item in (*COUNTERS.fields, *ACCESS_COUNTERS)}
+
+    def keep_masks(self) -> None:
+        """From now on, keep which ifmap words on their way to the PEs are zero."""
+        self.nonzero = []
+
+    def mask_stream(self) -> NDArray[np.uint8]:
+        """A bit for every ifmap word sent since then, in order, 1: not zero; the first one lowest.
+
+        `sim.cycles.predict` takes it.
+        """
+        assert self.nonzero is not None, "masks were not kept"
+        words = np.concatenate([np.zeros(0, np.bool_), *self.nonzero])
+        return np.packbits(words, bitorder="little")
 
     def count(self, **events: int) -> None:
         """Add to counters."""

@@ -10,7 +10,7 @@ from hw.noc.collector import ColumnCollector
 from hw.noc.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
 from hw.noc.tags import TaggedBeat, filter_bus, ifmap_bus
-from hw.pe.dense import DensePE
+from hw.pe.kinds import pe_kind
 from hw.post.processor import PostProcessor
 from hw.sequencer.sequencer import Sequencer
 from hw.sequencer.walker import NestWalker
@@ -36,7 +36,7 @@ def pe(config: Config, demand: Demand, *, passes: int = 12) -> list[Case]:
     return [
         Case(
             name="passes",
-            block=partial(DensePE, config),
+            block=partial(pe_kind(config), config),
             bench="pe_bench",
             values=_values(config, demand, passes=passes),
             test=None if smooth else "random_passes",

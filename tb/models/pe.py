@@ -1,6 +1,7 @@
 """A PE without time: what it makes of a pass, and random passes that fit its scratchpads."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import numpy as np
@@ -33,22 +34,32 @@ class PePass:
         return f["windows"] * f["taps"] * f["steps"] if f["active"] else 0
 
 
-def pass_config(fields: dict[str, int]) -> dict[str, int]:
-    """`PassConfig` of a pass."""
+def pass_config(config: Config, fields: dict[str, int]) -> dict[str, int]:
+    """`PassConfig` of a pass, by the kind of PE."""
     f = fields
     span = f["channels"] if f["diagonal"] else 1
     flags = {name: f[name] for name in ("active", "head", "zero", "tail", "windows")}
     flags["release"] = 1
     shift = {"window_shift": f["window_shift"]} if "window_shift" in f else {}
+    if skips(config):
+        kind = {"steps": f["steps"], "diagonal": f["diagonal"], "last_word": f["taps"] - 1}
+    else:
+        kind = {}
     return {
         **flags,
         **shift,
+        **kind,
+        "last_free": f["advance"] - 1,
         "step_end": f["steps"] - 2,
         "slot_end": f["steps"] * span - 2,
         "last_tap": f["taps"] - span - 1,
-        "last_free": f["advance"] - 1,
         "single": int(f["windows"] == 1),
     }
+
+
+def skips(config: Config) -> bool:
+    """Whether zeros take no steps."""
+    return config.pe.kind == "skipping"
 
 
 def wrapped(values: Ints, width: int) -> Ints:
@@ -86,41 +97,82 @@ def run_pass(config: Config, item: PePass) -> list[dict[str, object]]:
     return [{"psums": row, "tail": f["tail"]} for row in total.tolist()]
 
 
-def zero_steps(item: PePass) -> int:
-    """Multiply steps whose activation stands for zero."""
+def pass_windows(item: PePass) -> list[Ints]:
+    """The operands of every window; none if the PE is not active."""
     f = item.fields
     if not f["active"]:
-        return 0
-    words = (item.ifmap[w * f["advance"] :][: f["taps"]] for w in range(f["windows"]))
-    return sum(int((operands == 0).sum()) for operands in words) * f["steps"]
+        return []
+    return [item.ifmap[w * f["advance"] :][: f["taps"]] for w in range(f["windows"])]
+
+
+def fired_steps(config: Config, item: PePass) -> int:
+    """Multiply steps that are computed: those of activations that do not stand for zero."""
+    if not config.pe.zero_gating:
+        return item.steps
+    return sum(int((window != 0).sum()) for window in pass_windows(item)) * item.fields["steps"]
+
+
+def gated_steps(config: Config, item: PePass) -> tuple[int, int]:
+    """Steps that stand for a zero, at least and at most.
+
+    A dense PE has one for every zero. One that skips zeros has those of depthwise passes; of
+    others those of windows of nothing else, and of windows that end with a zero where that comes
+    when the word before is under way.
+    """
+    f = item.fields
+    if not skips(config) or f["diagonal"]:
+        left = item.steps - fired_steps(config, item)
+        return left, left
+    windows = pass_windows(item)
+    empty = sum(not window.any() for window in windows)
+    open_ = sum(int(window[-1] == 0) for window in windows)
+    return empty * f["steps"], open_ * f["steps"]
 
 
 def pass_accesses(config: Config, item: PePass) -> dict[str, int]:
-    """What a pass counts as `PE_ACCESSES`: step by step, in the order in which a PE goes."""
+    """What a pass counts as `PE_ACCESSES`: step by step, in the order in which a PE goes.
+
+    The psum scratchpad's, of a PE that skips zeros, are those of no round that only sends.
+    """
     counts = dict.fromkeys(PE_ACCESSES, 0)
     f = item.fields
     if not f["active"]:
         return counts
     span = f["channels"] if f["diagonal"] else 1
-    for window in range(f["windows"]):
+    dense = not skips(config)
+    for window in pass_windows(item):
         row_read = -1
-        for tap, operand in enumerate(item.ifmap[window * f["advance"] :][: f["taps"]].tolist()):
+        for tap, operand in enumerate(window.tolist()):
             works = bool(operand) or not config.pe.zero_gating
             first, last = tap < span, tap >= f["taps"] - span
             for step in range(f["steps"]):
                 row = (tap * f["steps"] + step) * config.pe.macs // config.noc.filter
                 counts["filter_spad_reads"] += works and row != row_read
                 row_read = row if works else row_read
-                counts["psum_spad_reads"] += not first and (last or works)
-                counts["psum_spad_writes"] += not last and (first or works)
-        counts["ifmap_spad_reads"] += f["taps"]
-    counts["ifmap_spad_writes"] = len(item.ifmap)
+                if dense or f["diagonal"]:
+                    counts["psum_spad_reads"] += not first and (last or works)
+                    counts["psum_spad_writes"] += not last and (first or works)
+            row_read = row_read if dense else -1
+        if dense:
+            counts["ifmap_spad_reads"] += f["taps"]
+            continue
+        words = int(np.count_nonzero(window))
+        counts["ifmap_spad_reads"] += words
+        if not f["diagonal"]:
+            counts["psum_spad_reads"] += (max(words, 1) - 1) * f["steps"]
+            counts["psum_spad_writes"] += (max(words, 1) - 1) * f["steps"]
+    counts["ifmap_spad_writes"] = len(item.ifmap) if dense else int(np.count_nonzero(item.ifmap))
     counts["filter_spad_writes"] = len(filter_beats(config, item))
     sent = len(run_pass(config, item))
     counts["psum_hops"] = sent if not f["head"] else 0
     counts["psums_fed"] = sent if f["head"] and not f["zero"] else 0
     counts["psums_collected"] = sent if f["tail"] else 0
     return counts
+
+
+def without_zeros(item: PePass) -> PePass:
+    """The same pass with 1 in the place of every zero."""
+    return replace(item, ifmap=np.where(item.ifmap == 0, 1, item.ifmap))
 
 
 def operands(config: Config, rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
@@ -150,6 +202,21 @@ def random_pass(config: Config, random: Random, *, active: bool = True, windows:
         item = _draw(config, random, active, windows or random.choice((1, 2, 3, 5)))
         if item is not None:
             return item
+
+
+def single_window(config: Config, random: Random, taps: int, places: Iterable[int]) -> PePass:
+    """A window of so many words; those at `places` are not zero. Nothing is needed besides."""
+    while True:
+        item = random_pass(config, random, windows=1)
+        f = item.fields
+        if f["diagonal"] or f["steps"] * config.pe.macs * taps > config.filter_half:
+            continue
+        f |= {"head": 1, "zero": 1, "taps": taps, "advance": taps, "channels": 1}
+        ifmap = np.zeros(taps, np.int64)
+        ifmap[list(places)] = random.choice((-1, 1, 100))
+        rng = np.random.default_rng(random.getrandbits(32))
+        weights = stored_weights(config, rng, (taps, f["steps"], config.pe.macs))
+        return replace(item, ifmap=ifmap, weights=weights)
 
 
 def _draw(config: Config, random: Random, active: bool, windows: int) -> PePass | None:

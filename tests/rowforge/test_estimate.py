@@ -86,6 +86,21 @@ def small(monkeypatch):
     return "small"
 
 
+def test_a_density_gives_expected_cycles(digits):
+    config = preset("tiny").with_values({"pe.kind": "skipping"})
+    expected = []
+    for share in (0.2, 0.6, 1):
+        report = estimate(MODEL, config, density=share)
+        assert [row["cycles"] for row in report["layers"]] == [
+            row["cycles"] for row in digits["layers"]
+        ]
+        known = [row["expected_cycles"] or 0 for row in report["layers"]]
+        assert report["total"]["expected_cycles"] == sum(known)
+        assert f"a share of {share:g} of all ifmap words" in report["counts"]
+        expected.append(sum(known))
+    assert expected == sorted(set(expected))
+
+
 def test_a_shape_list_has_a_batch(capsys, small):
     arguments = ("estimate", small, "--preset", "eyeriss_v1_int8", "--json")
     one = rowforge(capsys, *arguments).document

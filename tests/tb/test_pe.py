@@ -6,7 +6,7 @@ import pytest
 
 import tb.build
 from hw.arch.config import Config
-from hw.pe.dense import DensePE
+from hw.pe.kinds import pe_kind
 from sim.netlist.cells import cell_models
 from tb.build import simulate
 from tb.cases import blocks
@@ -68,6 +68,33 @@ CONFIGS = {
         "noc.filter": 2,
         "pe.psum_spad": 6,
     },
+    "skipping": {"pe.kind": "skipping", "control.access_counters": True},
+    "skipping, two macs, registers": {
+        "pe.kind": "skipping",
+        "pe.macs": 2,
+        "control.pipeline": 1,
+        "control.access_counters": True,
+        "pe.weight_zero_points": True,
+        "noc.ifmap": 2,
+    },
+    "skipping, chip": {
+        "pe.kind": "skipping",
+        "array.data_width": 16,
+        "array.psum_width": 16,
+        "control.access_counters": True,
+        "noc.ifmap": 1,
+        "noc.filter": 4,
+    },
+    "skipping, minimal": {
+        "pe.kind": "skipping",
+        "pe.ifmap_spad": 1,
+        "pe.filter_spad": 2,
+        "pe.psum_spad": 1,
+        "pe.ifmap_fifo": 1,
+        "noc.ifmap": 1,
+        "noc.filter": 1,
+        "array.psum_width": 16,
+    },
     "registers": {"control.pipeline": 1, "control.map_bits": 10, "pe.filter_spad": 64},
     "minimal, two macs": {
         "pe.macs": 2,
@@ -94,7 +121,7 @@ NETLIST = {"pe.weight_zero_points": True, "pe.filter_spad": 4096, "pe.psum_spad"
 def passes_on_the_netlist():
     config = Config.of(NETLIST)
     case = {"config": config.as_dict(), "seed": "netlist", "passes": 12}
-    block = partial(DensePE, config)
+    block = partial(pe_kind(config), config)
     simulate(block, "pe_bench", case, test="random_passes", netlist=True)
 
 

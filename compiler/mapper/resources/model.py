@@ -6,12 +6,13 @@ from functools import lru_cache
 from compiler.mapper.resources.dense import DensePe
 from compiler.mapper.resources.multicast import MulticastNetworks
 from compiler.mapper.resources.resource import ResourceKind
+from compiler.mapper.resources.skipping import SkippingPe
 from compiler.mapper.resources.work import Ints, PassWork
 from hw.arch.accesses import Access
 from hw.arch.config import Config
 
 KINDS: Mapping[str, dict[str, type[ResourceKind]]] = {
-    "pe.kind": {"dense": DensePe},
+    "pe.kind": {"dense": DensePe, "skipping": SkippingPe},
     "noc.kind": {"multicast": MulticastNetworks},
 }
 """By field of the configuration, what its kinds tell the mapper; the one place that lists them."""

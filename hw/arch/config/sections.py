@@ -28,7 +28,11 @@ class PeConfig(Section):
 
     NAME: ClassVar[str] = "pe"
 
-    kind: str = kind("how a PE treats zeros: every product takes its cycle in a dense PE", "dense")
+    kind: str = kind(
+        "how a PE treats zeros: each takes its cycles in a dense PE, none in a skipping one",
+        "dense",
+        "skipping",
+    )
     macs: int = choice("multipliers a PE", 1, 2, default=1)
     ifmap_spad: int = number("ifmap scratchpad, words", 1, 255, 12)
     filter_spad: int = number("filter scratchpad, words, both halves together", 2, 4096, 224)
@@ -43,6 +47,11 @@ class PeConfig(Section):
             raise RowforgeError(
                 f"pe.psum_spad must be even with pe.macs 2, not {self.psum_spad}; "
                 f"{self.psum_spad + 1} works"
+            )
+        if self.kind == "skipping" and not self.zero_gating:
+            raise RowforgeError(
+                'pe.zero_gating must be true with pe.kind "skipping", which takes no step for '
+                "a zero, not false"
             )
 
 

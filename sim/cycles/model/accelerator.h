@@ -78,14 +78,15 @@ class Accelerator {
     int64_t stepped = 0;  // those that were simulated one by one
 
     Accelerator(const Config& c, const uint64_t* words, const uint8_t* counts, int64_t total,
-                std::vector<Gate> list, int rate)
+                std::vector<Gate> list, MaskStream masks, int rate)
         : config(c), gates(std::move(list)) {
         s.stream.words = words;
         s.unmasker.counts = counts;
         s.link.total = total;
         s.link.parts = int(64 / c.link.width);
         s.link.rate = rate * s.link.parts;
-        s.array.reset(c);
+        s.ifmaps.masks = masks;
+        s.array.reset(c, masks.known());
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
     // The pass table of the pass that the walker shows.
@@ -337,6 +338,7 @@ class Accelerator {
         const Activity& a = s.activity;
         n[Counter::pe_active_cycles] = a.running;
         n[Counter::macs] = a.computed * config.pe.macs;
+        n[Counter::gated_macs] = a.gated * config.pe.macs;
         n[Counter::stall_ifmap] = a.starved_ifmap;
         n[Counter::stall_filter] = a.starved_filter;
         n[Counter::stall_psum_in] = a.blocked_in;
@@ -346,9 +348,10 @@ class Accelerator {
         n[Counter::filter_spad_reads] = a.filter_reads;
         n[Counter::filter_spad_writes] = a.filter_writes;
         // A step reads and writes its slot, but the first one of a sum does not read, and the last
-        // one, which sends, does not write.
+        // one, which sends, does not write; one for a zero between them does neither.
         const int64_t sent = a.hops + a.collected;
-        n[Counter::psum_spad_reads] = n[Counter::psum_spad_writes] = a.computed - sent;
+        n[Counter::psum_spad_reads] = n[Counter::psum_spad_writes] =
+            a.computed - sent - a.idle_slots;
         n[Counter::psum_hops] = a.hops;
         n[Counter::psums_fed] = a.fed;
         n[Counter::psums_collected] = a.collected;

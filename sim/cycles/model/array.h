@@ -6,10 +6,17 @@
 #include "feeder.h"
 #include "multicast.h"
 #include "pe.h"
+#include "skipping_pe.h"
 
-// An ifmap beat: whom it is for and how many words it holds beyond the first.
+// An ifmap beat: whom it is for, how many words it holds beyond the first, and which of them are not
+// zero, if that is known.
 struct IfmapBeat {
-    int row = 0, tag = 0, bank = 0, more = 0;
+    int row = 0, tag = 0, bank = 0, more = 0, nonzero = 0;
+};
+// What of it PEs get.
+struct IfmapWords {
+    uint8_t more = 0, nonzero = 0;
+    explicit operator uint64_t() const { return more; }
 };
 struct FilterBeat {
     int row = 0, tag = 0, bank = 0;
@@ -19,9 +26,10 @@ struct FilterBeat {
 struct PEArray {
     int rows = 0, cols = 0;
     std::vector<Pe> pes;  // column by column, from the bottom
+    std::vector<Skips> skips;  // likewise, of PEs that skip zeros, where these are known
     std::vector<ColumnFeeder> feeders;
     std::vector<ColumnCollector> collectors;
-    MulticastNetwork<uint8_t> ifmap_network;  // payload: words beyond the first
+    MulticastNetwork<IfmapWords> ifmap_network;
     MulticastNetwork<uint8_t> filter_network;  // payload: the PE's last beat of the pass
     int behind = 0;                            // PEs that have not begun the newest pass
     int announced = 0;  // the newest pass a cycle ago; PEs see this one with `control.pipeline`
@@ -29,10 +37,12 @@ struct PEArray {
     uint32_t ifmap_busy[32] = {}, filter_busy[32] = {};
     uint32_t ifmap_targets[32] = {}, filter_targets[32] = {};  // of the beats on offer
 
-    void reset(const Config& config) {
+    // `skipping`: zeros are known and take no time.
+    void reset(const Config& config, bool skipping) {
         rows = int(config.array.rows);
         cols = int(config.array.cols);
         pes.resize(rows * cols);
+        if (skipping) skips.resize(rows * cols);
         feeders.resize(cols);
         collectors.resize(cols);
         if (config.noc.pipeline) {
@@ -75,6 +85,9 @@ struct PEArray {
         const PeLimits limits{8 * (stages - 1), 0xFFFFFFFFu >> (32 - 8 * stages),
                               int(config.pe.ifmap_spad), int(config.pe.psum_fifo),
                               config.noc.ifmap == 1, config.control.pipeline != 0};
+        // what a number of so many bits can count (hw/pe/nonzero_ring.py)
+        const uint32_t most = (1u << (32 - __builtin_clz(2 * uint32_t(limits.ifmap_spad)))) - 1;
+        const int groups = int(config.noc.filter / config.pe.macs);
         const int shown = config.control.pipeline ? announced : issued;
         const PassTable& newest = tables[shown & 1];
         announced = issued;
@@ -104,13 +117,17 @@ struct PEArray {
                 Pe& pe = column[row];
                 const bool taken = taken_above || (tail_taken && tail_row == row);
                 taken_above = false;
-                if (plain_step(pe, limits, taken, activity)) continue;
+                if (skips.empty() && plain_step(pe, limits, taken, activity)) continue;
                 const bool pending = pe.started != shown;
                 if (!pending && !taken && !pe.running && !pe.beat_level && !pe.pipeline) continue;
                 const bool below = row > 0 && column[row - 1].chain_word();
+                const auto begin = [&] { configure(config, pe, newest, row, col); };
+                const bool fed_here = fed_row == row;
                 const PeMoves moves =
-                    clock_pe(pe, limits, below, fed_row == row, taken, pending,
-                             [&] { configure(config, pe, newest, row, col); }, activity);
+                    skips.empty()
+                        ? clock_pe(pe, limits, below, fed_here, taken, pending, begin, activity)
+                        : clock_skipping_pe(pe, skips[col * rows + row], limits, most, groups, below,
+                                            fed_here, taken, pending, begin, activity);
                 activity.hops += moves.took_below;
                 activity.fed += moves.took_column;
                 taken_above = moves.took_below;
@@ -149,13 +166,17 @@ struct PEArray {
         const int depth = int(config.pe.ifmap_fifo);
         ifmap_network.clock(
             ifmap != nullptr, ifmap ? tables[ifmap->bank].rows->with_iid[ifmap->row] : 0,
-            ifmap_targets, uint8_t(ifmap ? ifmap->more : 0), ifmap_was,
-            [&](int row, uint32_t columns, uint8_t more) {
-                activity.ifmap_writes += __builtin_popcount(columns) * (more + 1);
+            ifmap_targets,
+            ifmap ? IfmapWords{uint8_t(ifmap->more), uint8_t(ifmap->nonzero)} : IfmapWords{},
+            ifmap_was, [&](int row, uint32_t columns, IfmapWords words) {
+                const int stored = skips.empty() ? words.more + 1 : __builtin_popcount(words.nonzero);
+                activity.ifmap_writes += __builtin_popcount(columns) * stored;
                 for (; columns; columns &= columns - 1) {
                     const int col = __builtin_ctz(columns);
                     Pe& pe = pes[col * rows + row];
-                    pe.beats |= static_cast<unsigned __int128>(more) << (4 * pe.beat_level);
+                    pe.beats |= static_cast<unsigned __int128>(words.more) << (4 * pe.beat_level);
+                    if (!skips.empty())
+                        skips[col * rows + row].arriving(pe.beat_level) = words.nonzero;
                     if (++pe.beat_level == depth) ifmap_busy[row] |= 1u << col;
                 }
             });

@@ -137,7 +137,8 @@ class Fingerprint {
                   uint64_t(c.step) << 24 | uint64_t(c.flush) << 32 | uint64_t(c.rests) << 33,
               uint64_t(c.sent) | uint64_t(c.window) << 16 | uint64_t(c.queue.level) << 32);
     }
-    void network(const MulticastNetwork<uint8_t>& network) {
+    template <class Payload>
+    void network(const MulticastNetwork<Payload>& network) {
         for (const auto& queue : network.rows) {
             d.add(uint64_t(queue.level));
             for (int i = 0; i < queue.level; ++i)

@@ -1,8 +1,38 @@
 // hw/engines/ifmaps.py: which pixels of which ifmap rows go to whom, and from where in the buffer.
 #pragma once
+#include <random>
+#include <stdexcept>
+
 #include "array.h"
 #include "nest.h"
 #include "reader.h"
+
+// Which of the ifmap words on their way to the PEs are not zero: a bit each, in the order of
+// delivery, the first one lowest; or so many of 1,000 words, drawn at random from a fixed seed; or
+// nothing, with `drawn` below 0.
+struct MaskStream {
+    const uint8_t* bits = nullptr;
+    int64_t count = 0;
+    int drawn = -1;
+    int64_t position = 0;
+    std::minstd_rand random{};
+
+    bool known() const { return count > 0 || drawn >= 0; }
+    // The next so many.
+    int next(int words) {
+        int found = 0;
+        for (int i = 0; i < words; ++i) found |= int(word()) << i;
+        return found;
+    }
+
+  private:
+    bool word() {
+        if (drawn >= 0) return int(random() % 1000) < drawn;
+        if (position >= count) throw std::runtime_error("the masks of ifmap words end early");
+        const int64_t at = position++;
+        return (bits[at >> 3] >> (at & 7)) & 1;
+    }
+};
 
 struct IfmapEngine {
     enum Level : int { kPo, kPi, kSlot, kItem, kOuter, kInner, kBeat };
@@ -20,6 +50,7 @@ struct IfmapEngine {
     Nest<7> nest;
     Place place;
     Reader<IfmapBeat> reader;
+    MaskStream masks;
 
     // A request to the buffer, or an item that needs none (`outside` the map).
     struct Offer {
@@ -45,7 +76,10 @@ struct IfmapEngine {
         const bool starts = issued != done && !loaded && (!table.sync || quiet);
         const bool entered = reader.takes(pipeline, offered.valid, accepted);
         ReadRequest<IfmapBeat> next;
-        if (entered) next = {offered.address, offered.outside, label(config, table)};
+        if (entered) {
+            next = {offered.address, offered.outside, label(config, table)};
+            if (masks.known()) next.label.nonzero = masks.next(next.label.more + 1);
+        }
         reader.clock(pipeline, entered, next, accepted, taken);
         if (starts) {
             loaded = true;
@@ -66,7 +100,7 @@ struct IfmapEngine {
     IfmapBeat label(const Config& config, const PassTable& table) const {
         const int left = int(table.constants.channels) - place.channel, most = int(config.noc.ifmap);
         return {nest[kSlot], (place.h + place.item_tag) & kTagMask, (done + 1) & 1,
-                (left > most ? most : left) - 1};
+                (left > most ? most : left) - 1, 0};
     }
     // Begin with the slot that the nest shows, at this pixel.
     void enter(const PassTable& table, int at) {

@@ -7,7 +7,7 @@
 // Counts of PEs in each state, summed over the cycles, names as in hw/array/array.py; and of what
 // they access, as if no activation were zero: operands, rows of filters, psum words.
 struct Activity {
-    int64_t running = 0, computed = 0, starved_ifmap = 0, starved_filter = 0, blocked_in = 0,
+    int64_t running = 0, computed = 0, gated = 0, idle_slots = 0, starved_ifmap = 0, starved_filter = 0, blocked_in = 0,
             blocked_out = 0;
     int64_t ifmap_reads = 0, ifmap_writes = 0, filter_reads = 0, filter_writes = 0;
     int64_t hops = 0, fed = 0, collected = 0;
@@ -19,6 +19,8 @@ struct Activity {
     Activity& plus(const Activity& b, int64_t times) {
         running += times * b.running;
         computed += times * b.computed;
+        gated += times * b.gated;
+        idle_slots += times * b.idle_slots;
         starved_ifmap += times * b.starved_ifmap;
         starved_filter += times * b.starved_filter;
         blocked_in += times * b.blocked_in;
@@ -35,7 +37,15 @@ struct Activity {
 };
 
 // What an operation in the pipeline must know.
-enum Operation : uint8_t { kValid = 1, kLast = 2, kHead = 4, kZero = 8, kTail = 16 };
+enum Operation : uint8_t {
+    kValid = 1,
+    kLast = 2,
+    kHead = 4,
+    kZero = 8,
+    kTail = 16,
+    kGated = 32,  // for a zero, where that is known
+    kFirst = 64   // known likewise
+};
 
 struct Pe {
     // the pass under way
@@ -73,6 +83,7 @@ struct Pe {
 // What a cycle did to a PE's neighbours.
 struct PeMoves {
     bool took_below, took_column, began, freed_half;
+    bool advance;  // the pipeline moves
 };
 
 // What all PEs of an array have in common.
@@ -101,30 +112,41 @@ inline bool plain_step(Pe& pe, const PeLimits& limits, bool taken, Activity& act
     return true;
 }
 
+// The last stage of the pipeline; returns whether it puts a word into the output FIFO.
+inline bool accumulate(Pe& pe, const PeLimits& limits, bool below, bool column,
+                       PeMoves& moves, Activity& activity) {
+    bool put = false;
+    moves.advance = true;
+    const uint32_t operation = pe.pipeline >> limits.last_stage;
+    if ((operation & (kValid | kLast)) == (kValid | kLast)) {
+        const bool head = operation & kHead, zero = operation & kZero;
+        const bool have = head ? (zero || column) : below;
+        put = moves.advance = have && pe.out_level != limits.psum_fifo;
+        moves.took_below = put && !head;
+        moves.took_column = put && head && !zero;
+        activity.blocked_in += !have;
+        activity.blocked_out += have && !put;
+        if (put) pe.tails |= uint32_t((operation & kTail) != 0) << pe.out_level;
+    }
+    activity.running += pe.running;
+    activity.computed += (operation & kValid) && moves.advance;
+    activity.gated += (operation & kGated) && moves.advance;
+    activity.idle_slots += (operation & (kGated | kLast | kFirst)) == kGated;
+    return put;
+}
+
 // One clock cycle. `below`: a chain word is offered from below; `column`: a psum from the buffer is;
 // `taken`: the word at the output leaves; `pending`: a pass is waiting to begin, `begin` begins it.
 template <class Begin>
 PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool taken, bool pending,
                  Begin begin, Activity& activity) {
     PeMoves moves{};
-    bool advance = true, put = false;
-    const uint32_t operation = pe.pipeline >> limits.last_stage;
-    if ((operation & (kValid | kLast)) == (kValid | kLast)) {
-        const bool head = operation & kHead, zero = operation & kZero;
-        const bool have = head ? (zero || column) : below;
-        put = advance = have && pe.out_level != limits.psum_fifo;
-        moves.took_below = put && !head;
-        moves.took_column = put && head && !zero;
-        activity.blocked_in += !have;
-        activity.blocked_out += have && !put;
-    }
+    const bool put = accumulate(pe, limits, below, column, moves, activity);
+    const bool advance = moves.advance;
     const bool loaded = (pe.complete >> pe.reading) & 1;
     const bool issue = pe.running && pe.ahead && loaded && advance;
-    activity.running += pe.running;
-    activity.computed += (operation & kValid) && advance;
     activity.starved_ifmap += pe.running && !pe.ahead && advance;
     activity.starved_filter += pe.running && !loaded && pe.ahead && advance;
-    if (put) pe.tails |= uint32_t((operation & kTail) != 0) << pe.out_level;
 
     bool freed = false, rewind = false, word_done = false, pass_done = false;
     if (advance) pe.pipeline = pe.pipeline << 8 & limits.stages;

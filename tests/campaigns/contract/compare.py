@@ -3,7 +3,7 @@
 The cycle model says all that does not depend on data, the functional one counts the accesses.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
@@ -11,6 +11,7 @@ from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.program import Program
 from sim.cycles import predict
+from sim.cycles.stream import Values
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
 from sw_driver.runtime import Runtime
@@ -47,11 +48,20 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class ProgramResult:
-    """The layers of a program, and the cycles of the whole run by model and RTL."""
+    """The layers of a program, and the cycles of the whole run by model and RTL.
+
+    dense : cycles of a run on dense PEs, by the model; None if these are dense
+    """
 
     layers: list[LayerResult]
     model: int
     rtl: int
+    dense: int | None = None
+
+    @property
+    def slower(self) -> bool:
+        """PEs that skip zeros take notably longer than dense ones."""
+        return self.dense is not None and self.rtl > self.dense + max(32, 0.01 * self.dense)
 
     @property
     def exact(self) -> bool:
@@ -76,10 +86,21 @@ def reads_other_lanes(program: Program, layer: int) -> bool:
     return any(part["shape"]["C"] % program.config.lanes for part in parts)
 
 
+_OF_SENDING = {"psum_spad_reads", "psum_spad_writes"}
+"""Counters that depend on when words come, where PEs skip zeros: a round may only send."""
+
+
 def counted_by_the_functional_model(config: Config) -> list[str]:
     """Counters that do not depend on time; of multiplications it leaves out those of `odd`."""
-    products = ["macs", "gated_macs"] if config.pe.macs == 1 else []
-    return [*products, *(counter.name for counter in ACCESS_COUNTERS)]
+    names = [counter.name for counter in ACCESS_COUNTERS]
+    if skips_zeros(config):
+        return [name for name in names if name not in _OF_SENDING]
+    return [*(["macs", "gated_macs"] if config.pe.macs == 1 else []), *names]
+
+
+def skips_zeros(config: Config) -> bool:
+    """Whether cycles depend on data."""
+    return config.pe.kind == "skipping"
 
 
 def compare(case: Case) -> ProgramResult:
@@ -96,9 +117,16 @@ def compare(case: Case) -> ProgramResult:
         run = Runtime(link, program.config).run(program, case.inputs[0])
     finally:
         link.close()
-    model = predict(program, rate=program.config.link.rate, values=run.tensors)
-    executed = Runtime(FunctionalAccelerator(program.config), program.config)
-    accesses = executed.run(program, case.inputs[0]).counters
+    skips = skips_zeros(program.config)
+    executor = FunctionalAccelerator(program.config)
+    executor.state.keep_masks()
+    accesses = Runtime(executor, program.config).run(program, case.inputs[0]).counters
+    model = predict(
+        program,
+        rate=program.config.link.rate,
+        values=run.tensors,
+        masks=executor.state.mask_stream() if skips else None,
+    )
     assert set(model.layers) == set(run.counters) == set(accesses)
     layers = []
     for index, counted in run.counters.items():
@@ -114,8 +142,17 @@ def compare(case: Case) -> ProgramResult:
             if accesses[index][name] != counted[name]
             and not (name in _OF_ZEROS and reads_other_lanes(program, index))
         }
+        if skips and reads_other_lanes(program, index):
+            others = {}  # they take steps or none; the cycles must still be within the contract
         layer = program.layers[index]
         layers.append(
             LayerResult(layer.name, layer.op, predicted["cycles"], counted["cycles"], others)
         )
-    return ProgramResult(layers, model.cycles, run.cycles or 0)
+    dense = _dense_cycles(case, run.tensors) if skips else None
+    return ProgramResult(layers, model.cycles, run.cycles or 0, dense)
+
+
+def _dense_cycles(case: Case, values: Values) -> int:
+    """Of the same case on dense PEs, by the model."""
+    program = compiled(replace(case, config=case.config.with_values({"pe.kind": "dense"})))
+    return predict(program, rate=program.config.link.rate, values=values).cycles

@@ -42,6 +42,25 @@ def test_the_control_pipeline_is_known_to_the_model(number: int) -> None:
     assert layers >= 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [NARROW, WIDE])
+def test_zeros_that_are_skipped_are_known_to_the_model(number: int) -> None:
+    """Cycles and accesses of PEs of the other kind, which depend on the data; none is slower."""
+    layers, saved = 0, 0
+    for place in range(6):
+        case = make_case(SEED, number * CASES + place)
+        other = case.config.with_values({"pe.kind": "skipping", "pe.zero_gating": True})
+        try:
+            result = compare(replace(case, config=other))
+        except RowforgeError:
+            continue
+        assert result.exact, f"{SEED}:{number}:{place}: {result}"
+        assert result.dense is not None and not result.slower
+        layers += len(result.layers)
+        saved += result.dense - result.rtl
+    assert layers >= 4 and saved > 0
+
+
 @pytest.mark.parametrize(
     ("model", "rtl", "holds"),
     [(100, 100, True), (116, 100, True), (117, 100, False), (10_100, 10_000, True)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.ir.graph import Graph
+from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Conv
 from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
@@ -16,6 +16,7 @@ from numerics.quantisation import INTEGER_RANGES
 from tests.campaigns.fuzz import convolutions, networks, vectors
 from tests.campaigns.fuzz.builder import GraphBuilder
 from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, thinned
 from tests.campaigns.fuzz.values import stored
 
 Theme = Callable[[GraphBuilder], object]
@@ -75,6 +76,7 @@ class Case:
     seed, index : what the case follows from, with the sources
     theme : name of the generator
     inputs : for each run, arrays by tensor name
+    density, zeros : of the inputs; see `tests.campaigns.fuzz.sparsity`
     options : of `compile_graph`
     stall_seed : of the link's random stalls, None for none
     """
@@ -85,6 +87,8 @@ class Case:
     config: Config
     graph: Graph
     inputs: list[dict[str, NDArray[Any]]]
+    density: float = 1.0
+    zeros: str = SHAPES[0]
     options: dict[str, Any] = field(default_factory=dict)
     stall_seed: int | None = None
 
@@ -103,13 +107,18 @@ def make_case(seed: int, index: int) -> Case:
     wrap = _may_wrap(config) and bool(rng.random() < 0.5)
     graph = _graph(rng, config, theme, wrap=wrap)
     runs = 2 if rng.random() < 0.15 else 1
+    sparse = np.random.default_rng([seed, number, place, 4])  # apart: cases keep all else
+    density, zeros = float(sparse.choice(DENSITIES)), str(sparse.choice(SHAPES))
+    inputs = [random_inputs(rng, graph) for _ in range(runs)]
     return Case(
         seed=seed,
         index=index,
         theme=theme.__name__,
         config=config,
         graph=graph,
-        inputs=[random_inputs(rng, graph) for _ in range(runs)],
+        inputs=[_thin_inputs(sparse, graph, arrays, density, zeros) for arrays in inputs],
+        density=density,
+        zeros=zeros,
         options={
             "wrap": wrap,
             "dump": bool(rng.random() < 0.5),
@@ -172,7 +181,27 @@ def random_inputs(rng: np.random.Generator, graph: Graph) -> dict[str, NDArray[A
     arrays = {}
     for key in graph.inputs:
         tensor = graph.tensors[key]
-        zero = tensor.quantisation.zero_point[0] if tensor.quantisation else 0
-        low, high = INTEGER_RANGES[tensor.dtype]
-        arrays[tensor.name] = stored(rng, tensor.shape, tensor.dtype, min(max(zero, low), high))
+        arrays[tensor.name] = stored(rng, tensor.shape, tensor.dtype, _zero(tensor))
     return arrays
+
+
+def _thin_inputs(
+    rng: np.random.Generator,
+    graph: Graph,
+    arrays: dict[str, NDArray[Any]],
+    density: float,
+    zeros: str,
+) -> dict[str, NDArray[Any]]:
+    """The inputs with a share of zeros."""
+    tensors = {graph.tensors[key].name: graph.tensors[key] for key in graph.inputs}
+    return {
+        name: thinned(rng, values, _zero(tensors[name]), density, zeros)
+        for name, values in arrays.items()
+    }
+
+
+def _zero(tensor: Tensor) -> int:
+    """The stored value of an input that stands for zero, or the one next to it."""
+    zero = tensor.quantisation.zero_point[0] if tensor.quantisation else 0
+    low, high = INTEGER_RANGES[tensor.dtype]
+    return min(max(zero, low), high)

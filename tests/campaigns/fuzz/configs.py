@@ -17,6 +17,7 @@ KINDS = (
     "array.cols",
     "array.data_width",
     "array.psum_width",
+    "pe.kind",
     "pe.macs",
     "noc.ifmap",
     "noc.filter",
@@ -44,6 +45,8 @@ _LATEST = ("link.rate",)
 _NEWEST = ("control.access_counters",)
 _LAST = ("buffer.filters",)
 _FINAL = ("link.coding",)
+_SPARSE = ("pe.kind",)
+_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE)
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -52,6 +55,7 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "array.cols": (1, 2, 3, 4, 5, 6, 7),
     "array.data_width": (8, 8, 16, 8),
     "array.psum_width": tuple(range(16, 41)),
+    "pe.kind": ("dense", "skipping"),
     "pe.macs": (1, 2),
     "pe.ifmap_spad": (_LEAST, 1, 5, 8, 12, 17, 24),
     "pe.filter_spad": (_LEAST, 32, 41, 64, 128, 224),
@@ -97,12 +101,8 @@ def configuration(seed: int, number: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
-    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in (1, 2, 3, 4, 5, 6))
-    source = {
-        name: stream
-        for names, stream in zip((_LATER, _LATEST, _NEWEST, _LAST, _FINAL), added, strict=True)
-        for name in names
-    }
+    rng, *added = (np.random.default_rng([seed, block, stream]) for stream in range(1, 8))
+    source = {name: stream for names, stream in zip(_ADDED, added, strict=True) for name in names}
     hands = {name: _deal(source.get(name, rng), values) for name, values in DECKS.items()}
     return tuple(
         _built({name: hand[position] for name, hand in hands.items()}, rng)
@@ -130,6 +130,8 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
         v["control.access_counters"] = False
         v["link.coding"] = "none"
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
+    if v["pe.kind"] == "skipping":
+        v["pe.zero_gating"] = True
     generous = rng.random(3) < (0.85, 0.85, 0.85)
     width, K = v["array.data_width"], v["pe.macs"]
     v["buffer.width"] = max(v["buffer.width"], 32 if v["array.psum_width"] <= 32 else 64)

@@ -13,6 +13,7 @@ from hw.arch.program import Load, Program, Query, Step, Store
 from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage, multipliers
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.configs import DECKS, KINDS
+from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES
 
 Feature: TypeAlias = tuple[str, str]  # group, item
 
@@ -49,6 +50,10 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "objective edp",
         "random stalls", "no stalls", "run twice",
     ),
+    "inputs": (
+        *(f"density {density:g}" for density in DENSITIES),
+        *(f"zeros {shape}" for shape in SHAPES),
+    ),
 }  # fmt: skip
 
 
@@ -57,6 +62,8 @@ def features(case: Case, program: Program) -> list[Feature]:
     found = {
         *((f"config {name}", str(value)) for name, value in case.config.values().items()),
         *(("program", item) for item in _program(case, program)),
+        ("inputs", f"density {case.density:g}"),
+        *([("inputs", f"zeros {case.zeros}")] if case.density < 1 else []),
         *(pair for node in case.graph.nodes for pair in _node(case, program, node)),
     }
     return sorted(found)

@@ -28,6 +28,7 @@ from hw.noc.multicast import MulticastNetwork
 from hw.pe.dense import DensePE
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad
+from hw.pe.nonzero_ring import NonzeroRing
 from hw.post.packer import Packer
 from hw.post.requantise import Requantiser
 from hw.post.right_shifter import RightShifter
@@ -45,6 +46,7 @@ from tests.test_architecture import parsed
 DRAWN = [
     (partial(Queue, 8, depth=2), {}),
     (partial(IfmapSpad, Config.of({"noc.ifmap": 2, "pe.ifmap_spad": 4})), {}),
+    (partial(NonzeroRing, Config.of({"noc.ifmap": 1, "pe.ifmap_spad": 4})), {}),
     (partial(FilterSpad, Config.of({"noc.filter": 1, "pe.filter_spad": 4})), {}),
     (
         partial(DensePE, Config.of({"noc.ifmap": 1, "noc.filter": 1, "pe.filter_spad": 4})),
