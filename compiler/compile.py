@@ -1,6 +1,8 @@
 """Compiles a quantised graph for a configuration: `compile_graph`."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from compiler.ir.graph import Graph
@@ -11,6 +13,8 @@ from compiler.ir.refusals import Refusal, Refusals
 from compiler.operators.build import array_operation
 from compiler.operators.operation import OperationReport
 from compiler.options import DEFAULTS, CompileOptions
+from compiler.removal.removal import without_idle_channels
+from compiler.removal.rewrite import Pruned, Removed, is_expansion
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.stream.stream import StreamBuilder
@@ -44,19 +48,51 @@ def compile_graph(graph: Graph, config: Config, options: CompileOptions = DEFAUL
         One sentence naming the layer, the limit and what would help; for several layers a line
         for each kind. Layers after the first are judged by their smallest tile.
     """
-    return _Compiler(rounded(graph, options), config, options).compile()
+    return _compile(rounded(graph, options), config, options)
 
 
 def estimate_graph(
     graph: Graph, config: Config, options: CompileOptions = DEFAULTS
 ) -> tuple[Layer, ...]:
-    """The layers of a program with their estimates, without making it: weights do not matter."""
+    """The layers of a program with their estimates, without making it.
+
+    Weights matter only as far as channels go with them (`compiler.removal`).
+    """
     return timing_program(graph, config, options).layers
 
 
 def timing_program(graph: Graph, config: Config, options: CompileOptions = DEFAULTS) -> Program:
     """A program without filters: all that cycles depend on, for `sim.cycles.predict(dry=True)`."""
-    return _Compiler(graph, config, replace(options, wrap=True), dry=True).compile()
+    return _compile(graph, config, options, dry=True)
+
+
+def _compile(
+    graph: Graph, config: Config, options: CompileOptions, *, dry: bool = False
+) -> Program:
+    """The program without idle channels, or of the whole graph if that is what compiles."""
+    pruned = _pruned(graph, config, options)
+    if dry:
+        options = replace(options, wrap=True)
+    try:
+        return _Compiler(pruned.graph, config, options, pruned.removed, dry=dry).compile()
+    except RowforgeError:
+        if not pruned.removed:
+            raise
+        # Other sizes may meet limits that the model's own do not.
+        return _Compiler(graph, config, options, dry=dry).compile()
+
+
+def _pruned(graph: Graph, config: Config, options: CompileOptions) -> Pruned:
+    """The graph without idle channels; whole if the options say so, or it cannot be computed."""
+    if options.keep_constant_channels:
+        return Pruned(graph)
+    width = config.array.psum_width if options.wrap else None
+    try:
+        return without_idle_channels(
+            graph, lanes=config.lanes, psum_width=width, keep_all=options.dump
+        )
+    except RowforgeError:
+        return Pruned(graph)  # the layer at fault is refused by its name
 
 
 @dataclass
@@ -70,6 +106,7 @@ class _Report:
     node: Node | None = None
     output: int = -1
     cost: OperationReport | None = None
+    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 def _with_host_mac(error: RowforgeError) -> RowforgeError:
@@ -80,21 +117,36 @@ class _Compiler:
     """One compilation: walks the nodes in order."""
 
     def __init__(
-        self, graph: Graph, config: Config, options: CompileOptions, *, dry: bool = False
+        self,
+        graph: Graph,
+        config: Config,
+        options: CompileOptions,
+        removed: Mapping[str, Removed] = MappingProxyType({}),
+        *,
+        dry: bool = False,
     ) -> None:
         self.graph, self.config, self.options = graph, config, options
+        self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
         self.scheduler = Scheduler(self.stream, options.objective)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
+        self.expansions: dict[str, _Report] = {}  # tensors made whole, and the layers they are of
         self.refusals = Refusals("layer")
 
     def compile(self) -> Program:
         """The program."""
         inputs = tuple(self.tensors.enter_input(key) for key in self.graph.inputs)
+        made: dict[str, int] = {}
         for position, node in enumerate(self.graph.nodes):
+            if is_expansion(node):
+                self._expansion(node, made[node.inputs[0]])
+                continue
+            made[node.output] = len(self.reports)
             self.stream.start_layer(len(self.reports))
             report = _Report(node.name, node.op, node.place, node.folded, node)
+            if node.output in self.removed:
+                report.removed = asdict(self.removed[node.output])
             self.reports.append(report)
             for name, op, reason in node.absorbs:
                 self.reports.append(_Report(name, op, Place.FOLDED, reason))
@@ -115,6 +167,8 @@ class _Compiler:
         self.refusals.raise_any()
         self.stream.start_layer(-1)
         outputs = tuple(self.tensors.output_tensor(key) for key in self.graph.outputs)
+        for key, report in self.expansions.items():
+            report.output = self.tensors.on_host(key, report.output)
         steps = self.stream.finish(outputs)
         return Program(
             config=self.config,
@@ -128,6 +182,14 @@ class _Compiler:
             rounding=self.graph.rounding.value,
             memory=self.stream.memory,
         )
+
+    def _expansion(self, node: Node, layer: int) -> None:
+        """A layer's output, of which channels went, is made whole for whoever asks for it."""
+        report = self.reports[layer]
+        self.expansions[node.output] = report
+        if self.options.dump and not self.refusals:
+            self.stream.start_layer(layer)
+            report.output = self.tensors.output_tensor(node.output)
 
     # ---- nodes ----------------------------------------------------------------------------------
 
@@ -285,4 +347,5 @@ class _Compiler:
             accesses=accesses,
             bound=bound if modelled else "",
             mapping=cost.mapping if cost else {},
+            removed=report.removed,
         )

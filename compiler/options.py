@@ -27,6 +27,8 @@ class CompileOptions:
         A convolution that the array cannot compute may run on the host.
     dump : bool
         Every operator's output comes to the host.
+    keep_constant_channels : bool
+        Compute channels that are constant or that nobody reads, too: `compiler.removal`.
     profile : bool
         The counters are asked for after every layer, which empties the pipeline each time.
 
@@ -42,6 +44,7 @@ class CompileOptions:
     no_host: bool = False
     allow_host_mac: bool = False
     dump: bool = False
+    keep_constant_channels: bool = False
     profile: bool = False
 
     def __post_init__(self) -> None:

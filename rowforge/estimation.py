@@ -21,6 +21,7 @@ from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.reports.energy_text import energy_text
 from rowforge.reports.published import chip_link_rate
+from rowforge.reports.removed_text import removed_text
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
@@ -236,6 +237,8 @@ def text(report: Mapping[str, Any], *, layer_energy: bool = False) -> str:
     parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
     if lines := idle_text(report):
         parts.append("\n".join(["idle PEs:", *(f"  {line}" for line in lines)]))
+    if lines := removed_text(report):
+        parts.append("\n".join(lines))
     if energy := energy_text(report, layers=layer_energy):
         parts.append(energy)
     return "\n\n".join(parts)

@@ -114,6 +114,16 @@ def chosen_prefix(args: argparse.Namespace) -> str:
     return str(args.prefix)
 
 
+def add_removal(parser: argparse.ArgumentParser) -> None:
+    """`--keep-constant-channels`, of everything that compiles or estimates a model."""
+    parser.add_argument(
+        "--keep-constant-channels",
+        action="store_true",
+        help="compute channels that are constant or that no filter reads, too; by default they are "
+        "removed, and the host puts them back where someone looks at them",
+    )
+
+
 def add_compile(parser: argparse.ArgumentParser) -> None:
     """How a model is compiled."""
     parser.add_argument(
@@ -133,6 +143,7 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a convolution that the array cannot compute may run on the host",
     )
+    add_removal(parser)
 
 
 def compile_options(args: argparse.Namespace) -> CompileOptions:
@@ -143,4 +154,5 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         wrap=args.wrap,
         no_host=args.no_host,
         allow_host_mac=args.allow_host_mac,
+        keep_constant_channels=args.keep_constant_channels,
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Concat, Conv, HostStep, Node, Pad, Place, Pool, Reshape
 from compiler.operators.operation import Shape4
+from compiler.removal.rewrite import is_expansion
 from compiler.schedule.scheduler import Scheduler, Value
 from compiler.stream.stream import StreamBuilder
 from hw.arch.errors import RowforgeError
@@ -204,6 +205,10 @@ class TensorTable:
         self._on_host[key] = index
         return index
 
+    def on_host(self, key: str, default: int) -> int:
+        """Index of a tensor that the host has by now, in the model's layout if it can."""
+        return self._as_modelled.get(key, self._on_host.get(key, default))
+
     def output_tensor(self, key: str) -> int:
         """Index of a tensor in the model's own layout."""
         if key not in self._as_modelled:
@@ -260,6 +265,9 @@ class TensorTable:
             if node.place is Place.ARRAY:
                 for root in roots:
                     readers.setdefault(root, []).append(position)
+        for node in reversed(self.graph.nodes):
+            if is_expansion(node) and node.output in hosted:
+                hosted.add(self.root(node.inputs[0]))
         return readers, hosted
 
     def _uses(self, key: str) -> list[int]:

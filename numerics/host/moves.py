@@ -107,3 +107,12 @@ def _check_positions(positions: Array, extent: int) -> None:
     if positions.min() < 0 or positions.max() >= extent:
         wrong = positions.min() if positions.min() < 0 else positions.max()
         raise RowforgeError(f"a gathered position must be 0 to {extent - 1}, not {wrong}")
+
+
+@host_step
+def expand(x: Array, *, kept: Sequence[int], values: Sequence[int]) -> Array:
+    """x with more channels, the last axis: x's own at the places `kept`, else a value for each."""
+    whole = np.empty((*x.shape[:-1], len(values)), dtype=x.dtype)
+    whole[...] = np.array(values, dtype=np.int64)
+    whole[..., list(kept)] = x
+    return whole

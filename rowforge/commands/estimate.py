@@ -10,6 +10,7 @@ from rowforge.options import (
     add_config,
     add_energy_options,
     add_objective,
+    add_removal,
     chosen_technology,
     required_config,
 )
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='with pe.kind "skipping": expected cycles if this share of ifmap words is not zero',
     )
     add_objective(parser)
+    add_removal(parser)
     add_energy_options(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one object")
 
@@ -41,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Estimate, print."""
     config = required_config(args)
-    options = CompileOptions(objective=args.objective)
+    options = CompileOptions(
+        objective=args.objective, keep_constant_channels=args.keep_constant_channels
+    )
     table = chosen_technology(args)
     report = estimate(
         args.model, config, options, batch=args.batch, table=table, density=args.density

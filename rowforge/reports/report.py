@@ -8,6 +8,7 @@ from hw.arch.accesses import glb_bytes, link_bytes, resident_bytes
 from hw.arch.config import Config
 from hw.arch.program import Layer, Program
 from numerics.host.sums import UNROUNDED
+from rowforge.reports.removed_text import removed_text
 from rowforge.reports.texttable import Column, text_table, used
 
 Counters = Mapping[int, Mapping[str, int]]
@@ -92,6 +93,7 @@ def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any
         "link_bytes": link_bytes(config, layer.accesses) or None,
         "edge_values": None,
         "mapping": {k: v for k, v in layer.mapping.items() if k not in _INTERNAL},
+        "removed": dict(layer.removed),
     }
 
 
@@ -125,7 +127,8 @@ _EMPTY_AT_ZERO = ("macs", "resident_bytes", "edge_values")
 def table(document: Mapping[str, Any]) -> str:
     """The report as lines of text: a row a layer, the total last, then which run is counted.
 
-    Empty columns are left out. Layers with unrounded results follow, a line each.
+    Empty columns are left out. Layers with unrounded results follow, a line each, and layers that
+    lost channels.
     """
     rows = [
         {**row, **{name: row.get(name) or None for name in _EMPTY_AT_ZERO}}
@@ -134,6 +137,7 @@ def table(document: Mapping[str, Any]) -> str:
     text = text_table(used(_COLUMNS, rows), rows)
     lines = [caption(document["counts"])] if "counts" in document else []
     lines += unrounded_sentences(document)
+    lines += removed_text(document)
     return "\n\n".join([text, "\n".join(lines)]) if lines else text
 
 

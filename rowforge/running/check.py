@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.nest.locate import locate
+from compiler.removal.rewrite import EXPAND
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Layer, Program
+from hw.arch.program import Host, Layer, Program
 
 Array: TypeAlias = NDArray[Any]
 
@@ -104,8 +105,23 @@ def _place(program: Program, layer: Layer, coordinate: tuple[int, ...]) -> str:
     """Pass and PE that finished a value, empty for a layer that no CONV command computes."""
     if layer.where != "array":
         return f"computed on the {layer.where}" if layer.where == "host" else ""
+    computed = _computed(program, layer, coordinate)
+    if computed is None:
+        return "a removed channel, which nothing computes"
     try:
-        places = locate(program.config, layer, coordinate)
+        places = locate(program.config, layer, computed)
     except RowforgeError:
         return "vector engine"
     return str(places[-1]) if places else ""
+
+
+def _computed(
+    program: Program, layer: Layer, coordinate: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Where the array computes a value of a tensor that lost channels; None: nowhere."""
+    for step in program.steps:
+        if isinstance(step, Host) and step.op == EXPAND and layer.output in step.outputs:
+            kept = list(step.attributes["kept"])
+            *place, channel = coordinate
+            return (*place, kept.index(channel)) if channel in kept else None
+    return coordinate

@@ -70,9 +70,13 @@ def open_program(path: Path, config: Config | None, options: CompileOptions) -> 
     program = load_program(path, config)
     if options.rounding not in (None, program.rounding):
         raise RowforgeError(f"{path} was compiled with rounding {program.rounding}; compile again")
-    if options.wrap or options.allow_host_mac:
-        name = "--wrap" if options.wrap else "--allow-host-mac"
-        raise RowforgeError(f"{name} is for a model: {path} is compiled already")
+    for name, given in (
+        ("--wrap", options.wrap),
+        ("--allow-host-mac", options.allow_host_mac),
+        ("--keep-constant-channels", options.keep_constant_channels),
+    ):
+        if given:
+            raise RowforgeError(f"{name} is for a model: {path} is compiled already")
     if options.no_host:
         _check_no_host(path, program)
     return Compiled(program)

@@ -26,6 +26,7 @@ LAYER_KEYS = {
     "glb_bytes",
     "link_bytes",
     "mapping",
+    "removed",
 }
 TOTAL_KEYS = {
     *KEYS,
@@ -205,7 +206,16 @@ def test_a_program_for_another_configuration_is_refused(capsys, program):
     outcome.assert_refused("another configuration", "rows: 12 here, 4 there")
 
 
-@pytest.mark.parametrize("option", ["--wrap", "--allow-host-mac", "--no-host", "--rounding=ort"])
+_COMPILED = (
+    "--wrap",
+    "--allow-host-mac",
+    "--no-host",
+    "--rounding=ort",
+    "--keep-constant-channels",
+)
+
+
+@pytest.mark.parametrize("option", _COMPILED)
 def test_a_program_file_is_compiled_already(capsys, program, option):
     rowforge(capsys, "run", program, option).assert_refused()
 

@@ -267,6 +267,7 @@ def read_layer(document: Document, tensors: int) -> Layer:
         accesses=read_accesses(document.object("accesses")),
         bound=document.text("bound"),
         mapping=document.mapping("mapping"),
+        removed=read_counts(document.object("removed")),
     )
 
 

@@ -40,9 +40,9 @@ from hw.arch.program.program import Host, Program, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """2 brought memory.bin; from 3 on no command relies on the fence of a query; 4: a configuration
-has sections."""
+has sections; 6: layers count what was removed of them, and the host may put it back."""
 
 _MANIFEST, _DIGEST, _STREAM = "manifest.json", "manifest.sha256", "stream.bin"
 _MEMORY = "memory.bin"

@@ -118,6 +118,8 @@ class Layer:
     `accesses` are those of every run: on the chip as the mapper counts them, on the link as the
     program has them. `model_cycles` are the mapper's; `computing` are those without transfers, and
     `transfers` the words that move beside them or not (`compiler.stream.traffic.Transfers`).
+    `removed` counts the channels that the compiler took out of the layer, by kind, and the MACs
+    that went with them (`compiler.removal.rewrite.Removed`); empty where nothing went.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Layer:
     accesses: Accesses = Accesses()
     bound: str = ""
     mapping: Mapping[str, Any] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

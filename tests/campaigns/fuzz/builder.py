@@ -26,6 +26,7 @@ class GraphBuilder:
     wrap : psums are meant to wrap
     size : 0 to 1, how large layers may be
     overflowing : share of convolutions whose psums are not made to fit `array.psum_width`
+    idle : share of convolutions some of whose filters are all zero, or that leave inputs unread
     zeros : zero point of every tensor by key
     """
 
@@ -35,6 +36,7 @@ class GraphBuilder:
         self.rng, self.config, self.dtype = rng, config, dtype
         self.wrap, self.size = wrap, size
         self.overflowing = 0.06
+        self.idle = 0.0
         self.rounding: RoundingRule = rounding_mode(rng)
         self.tensors: dict[str, Tensor] = {}
         self.zeros: dict[str, int] = {}

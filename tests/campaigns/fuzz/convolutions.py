@@ -228,18 +228,23 @@ def convolution(
     raw: bool = False,
     weight_zeros: bool | None = None,
     flatten: tuple[int, ...] | None = None,
+    unread: Array | None = None,
     **geometry: Any,
 ) -> str:
     """Appends a convolution with random weights, biases and output stage.
 
     `geometry` are fields of `Conv`; `flatten` is the shape of the output tensor, if it is not the
-    image's. Raises `RowforgeError` if the window does not fit.
+    image's; `unread` says of every channel of a group whether no filter reads it. Raises
+    `RowforgeError` if the window does not fit.
     """
     rng = b.rng
     shape = b.shape(source)
     batch, *size = shape if len(shape) == 4 else (1, shape[0], 1, shape[1])
     filters = filters or channel_count(b, 35)
     weights, zeros = _weights(b, (filters, *taps, size[2] // groups), weight_zeros)
+    weights = _with_idle(b, weights, zeros)
+    if unread is not None:
+        weights[..., unread] = zeros.reshape(-1, 1, 1, 1)
     spread = _spread(b, weights, zeros)
     wide = b.dtype == "int16" and not raw
     node = Conv(
@@ -284,6 +289,20 @@ def _weights(b: GraphBuilder, shape: tuple[int, ...], zeros: bool | None) -> tup
     low, _ = INTEGER_RANGES[dtype]
     values = ((values.astype(np.int64) - low) // 2 + low + 64).astype(dtype)
     return values, middle + rng.integers(-50, 50, count).astype(np.int64)
+
+
+def _with_idle(b: GraphBuilder, weights: Array, zeros: Array) -> Array:
+    """In a share of layers whole filters, whole input channels, or both at their zero point."""
+    rng = b.rng
+    if not b.idle or rng.random() >= b.idle:
+        return weights
+    M, _, _, C = weights.shape
+    filters, channels = (
+        rng.random(size) < (rng.choice([0.3, 0.7, 1.0], p=[0.45, 0.45, 0.1]) * rng.integers(2))
+        for size in (M, C)
+    )
+    none = filters[:, None, None, None] | channels[None, None, None, :]
+    return np.where(none, zeros.reshape(-1, 1, 1, 1), weights).astype(weights.dtype)
 
 
 def _spread(b: GraphBuilder, weights: Array, zeros: Array) -> float:

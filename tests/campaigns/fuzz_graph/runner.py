@@ -17,6 +17,7 @@ from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
+from tests.campaigns.fuzz_graph.idle import removal_faults
 from tests.support.onnx.layerwise import LayerFindings
 
 NOT_RUN = "not run"
@@ -63,6 +64,8 @@ def run_case(
         }
         golden = run_graph(graph, named)
         ours = [golden[key] for key in graph.outputs]
+        if faults := removal_faults(graph, named, golden):
+            raise _DifferenceError(f"removal: {', '.join(faults)} differ")
         layers = LayerFindings()
         if kind.layers is not None:
             layers = kind.layers(graph, case.content, case.inputs)

@@ -24,6 +24,7 @@ _MOST_NODES = 12
 _TRIES = 6  # steps tried for each that is wanted
 _ATTEMPTS = 50
 _READ_ON = 0.25  # share of graphs with an output that is read on
+_IDLE = 0.4  # share of convolutions with filters or inputs that are all zero
 _WORK, _WORK_SIMULATED = 100_000, 4000  # multiply-accumulates for each multiplier
 _MOST_SIMULATED = 6.0  # buffers that a tensor takes in a simulation at most
 
@@ -100,6 +101,7 @@ def _graph(rng: np.random.Generator, config: Config, *, simulated: bool) -> Grap
     dtype = "int16" if wide else str(rng.choice(["int8", "int8", "uint8"]))
     builder = GraphBuilder(rng, config, dtype, wrap=False, size=1.0)
     builder.overflowing = 0.005  # a refused operator spoils the whole graph
+    builder.idle = _IDLE
     work = (_WORK_SIMULATED if simulated else _WORK) * config.multipliers
     network = Network(builder, work=work, **({"most": _MOST_SIMULATED} if simulated else {}))
     network.new_image()

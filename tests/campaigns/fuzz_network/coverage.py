@@ -32,9 +32,16 @@ _AXES = WANTED["concatenation along"]
 _GROUPS = {"configurations": 40, "spilling": 60, "larger than four buffers": 30, "simulated": 60}
 
 
+_REMOVED = ("constant", "unread", "inputs", "whole layer")  # of programs
+
+
 def targets() -> dict[Feature, int]:
     """How many graphs, or configurations, must show each item in a campaign of full length."""
-    each = {(group, item): EACH_AT_LEAST for group, items in WANTED.items() for item in items}
+    each = {
+        (group, item): EACH_AT_LEAST
+        for group, items in {**WANTED, "removed": _REMOVED}.items()
+        for item in items
+    }
     return {**{("campaign", item): count for item, count in _GROUPS.items()}, **each}
 
 
@@ -45,6 +52,10 @@ def features(graph: Graph, config: Config, program: Program) -> list[Feature]:
         found.add(("campaign", "spilling"))
     if largest(graph, config) > LARGE:
         found.add(("campaign", "larger than four buffers"))
+    for layer in program.layers:
+        found |= {("removed", item) for item in _REMOVED if layer.removed.get(item)}
+        if layer.removed and layer.where == "folded":
+            found.add(("removed", "whole layer"))
     return sorted(found)
 
 
@@ -154,5 +165,5 @@ def table(counts: Counter[Feature]) -> list[str]:
     """How often each item came up."""
     return [
         f"{group}: " + ", ".join(f"{item} {counts[group, item]}" for item in items)
-        for group, items in {"campaign": tuple(_GROUPS), **WANTED}.items()
+        for group, items in {"campaign": tuple(_GROUPS), **WANTED, "removed": _REMOVED}.items()
     ]

@@ -100,6 +100,19 @@ def depthwise(n: Network) -> str | None:
     return _convolution(n, source, taps=taps, pad=pad, groups=channels, filters=filters)
 
 
+def unread(n: Network) -> str | None:
+    """Layers of which only some channels are read by the next one, and by nobody else."""
+    lanes = n.b.config.lanes
+    count = lanes * int(n.rng.integers(2, 4))
+    first = pointwise_to(n, count)
+    if first is None:
+        return None
+    if n.rng.random() < 0.5:
+        first = _convolution(n, first, taps=(2, 2), pad=(1, 1, 0, 0), groups=count, filters=count)
+    gone = n.rng.permutation(count) < lanes * int(n.rng.integers(1, count // lanes + 1))
+    return _convolution(n, first, taps=(1, 1), filters=_filters(n), unread=gone)
+
+
 def raw(n: Network) -> str | None:
     """A 1 x 1 convolution whose 32-bit sums are an output."""
     return _convolution(n, taps=(1, 1), filters=int(n.rng.integers(1, 9)), raw=True)
@@ -321,7 +334,7 @@ def _host(
 
 # Steps with their weights. Those of the second table take 8-bit data.
 _BOTH: dict[Step, int] = {
-    conv: 3, strided: 2, dilated: 2, pointwise: 3, grouped: 2, depthwise: 3, raw: 1,
+    conv: 3, strided: 2, dilated: 2, pointwise: 3, grouped: 2, depthwise: 3, unread: 2, raw: 1,
     fully_connected: 2, concatenate: 9, repeated: 5, max_pool: 2, average_pool: 2, pad: 2,
     reshape: 2, cut: 2, transpose: 2,
 }  # fmt: skip

@@ -6,6 +6,7 @@ most likely equal to it. With a folder as another argument the Verilog is left t
 
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from compiler.compile import compile_graph
@@ -17,11 +18,14 @@ from hw.top.accelerator import AcceleratorCore
 from tests.campaigns.fuzz.cases import CASES, Case, make_case
 from tests.campaigns.fuzz.configs import configuration
 from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
+from tests.campaigns.fuzz_network.cases import EACH
+from tests.campaigns.fuzz_network.cases import make_case as make_network
 
 # Configurations whose Verilog is compared: those of the slice first, then what they lack.
 VERILOG_CONFIGS = (NARROW, WIDE, 1, 14)
 PROGRAM_CONFIGS = 40
 _CASES_EACH = 5
+_NETWORKS = 20  # graphs of several operators, with idle channels, the same way
 
 
 def verilog(folder: Path | None = None) -> list[str]:
@@ -38,10 +42,13 @@ def verilog(folder: Path | None = None) -> list[str]:
 
 def programs() -> list[str]:
     """Digests of many programs, or of the sentence with which one is refused."""
-    return [
+    layers = [
         _digest(*(_outcome(make_case(SEED, number * CASES + n)) for n in range(_CASES_EACH)))
         for number in range(PROGRAM_CONFIGS)
     ]
+    networks = [make_network(SEED, number * EACH) for number in range(_NETWORKS)]
+    kept = [replace(case, options={**case.options, "dump": True}) for case in networks]
+    return layers + [_digest(_outcome(case)) for case in (*networks, *kept)]
 
 
 def _outcome(case: Case) -> str:

@@ -2,10 +2,10 @@
 
 A mutant is a change of one operator, constant, comparison, slice or width at a random place of hw/,
 compiler/ or numerics/, or of the files and folders that `--paths` names (of sim/, too). In a copy
-of the tree it meets short fuzzes of layers and of graphs without time, the slice of the fuzzer on
-the RTL, and the quick tests of its module. What survives is compared with the original by the
-Verilog and the programs that come out: without a difference it is held for equivalent, and so is
-Verilog whose modules yosys proves to be equal.
+of the tree it meets the tests beside it, short fuzzes of layers and of graphs without time, the
+slice of the fuzzer on the RTL, and the quick tests of its module. What survives is compared with
+the original by the Verilog and the programs that come out: without a difference it is held for
+equivalent, and so is Verilog whose modules yosys proves to be equal.
 
 Exit status 1 if more than a tenth of the mutants survive.
 """
@@ -116,6 +116,7 @@ class Trial:
     def _software(self) -> Verdict:
         verdict = self._through(
             [
+                *self._tests_beside(),
                 lambda: self._stage("fuzz", *FUZZ),
                 lambda: self._stage("fuzz-network", *NETWORK),
                 lambda: self._stage("RTL slice", *SLICE),
@@ -126,13 +127,22 @@ class Trial:
             return verdict
         reached = ("programs", "verilog") if self._site.path.startswith("hw/") else ("programs",)
         for kind in reached:
-            printed = self._run("-m", "tests.campaigns.mutants.fingerprint", kind)
+            command = ("-m", "tests.campaigns.mutants.fingerprint", kind)
+            # The stages before may have used up the mutant's time.
+            printed = self._tree.python(*command, limit=SECONDS)
             if printed.output != self._prints[kind]:
-                return Verdict("survived", f"{kind} differ")
+                why = "differ" if printed.good else "cannot be compared"
+                return Verdict("survived", f"{kind} {why}")
         return Verdict("equivalent", "programs and Verilog are the same")
 
     def _through(self, stages: Sequence[Callable[[], Verdict | None]]) -> Verdict | None:
         return next((verdict for stage in stages if (verdict := stage()) is not None), None)
+
+    def _tests_beside(self) -> list[Callable[[], Verdict | None]]:
+        """The tests of the source's own folder, which take seconds and find most mistakes."""
+        folders = self._tree.tests_beside(self._site.path)
+        run = (*PYTEST, "-m", "not slow", *folders)
+        return [lambda: self._stage("tests beside it", *run)] if folders else []
 
     def _tests(self) -> Verdict | None:
         """The quick tests of the module; what they do not get done in time counts for nothing."""

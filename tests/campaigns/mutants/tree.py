@@ -90,6 +90,11 @@ class Tree:
         """A file of the copy."""
         return self.source / name
 
+    def tests_beside(self, name: str) -> list[str]:
+        """The folder of tests that mirrors a source file's own folder, if there is one."""
+        folder = Path("tests") / Path(name).parent
+        return [str(folder)] * (self.source / folder).is_dir()
+
     def tests_of(self, name: str) -> list[str]:
         """Test files that import the module of a source file, or mirror its place."""
         module = name.removesuffix(".py").replace("/", ".")

@@ -24,6 +24,8 @@ def tflm_run(model: bytes, x: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
 class LayerWriter:
     """Appends random layers one after another; tensors have random scales and zero points.
 
+    `idle` are the filters without weights of the layers that follow.
+
     `unsigned` makes the uint8 twin of the file that the same seed gives: int8 tensors become uint8
     ones whose zero points and constants are 128 higher.
     """
@@ -32,6 +34,7 @@ class LayerWriter:
         self.random = np.random.default_rng(seed)
         self.offset = 128 if unsigned else 0
         self.writer = ModelWriter()
+        self.idle: Sequence[int] = ()
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._scales: dict[int, float] = {}
         self._zero_points: dict[int, int] = {}
@@ -112,6 +115,7 @@ class LayerWriter:
         taps = int(np.prod(shape)) // M
         scale = np.exp(self.random.uniform(-6, -3, M if per_channel else 1)).astype(np.float32)
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
+        np.moveaxis(weights, axis, 0)[list(self.idle)] = 0
         bias = self.random.integers(-400, 400, M).astype(np.int32) * max(1, taps // 4)
         w = self.writer.constant("w", weights, scale=scale, zero_point=[0] * scale.size, axis=axis)
         b = self.writer.constant(

@@ -186,6 +186,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("axis -3", "sizes given", "size -1", "channels-last", "a transposed form"),
         *("nearest values", "linear interpolation", "a gate"),
     ),
+    "weights": ("zero filters", "zero input channels"),
     "quantisation": (
         *("int8 activations", "uint8 activations", "int8 weights", "uint8 weights"),
         *("zero point lowest", "zero point highest", "zero point 0", "zero point other"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.campaigns.fuzz_graph.case import Array, Feature
+from tests.campaigns.fuzz_graph.idle import with_idle
 from tests.support.onnx.models import ModelMaker
 
 Quantisation = tuple[float, int, str]
@@ -104,6 +105,9 @@ class OnnxLayers:
         scale = np.array([self.scale(0.002, 0.02) for _ in range(count)], np.float32)
         centre = 0 if dtype == "int8" else int(self.random.integers(118, 138))
         zero = np.full(count, centre).astype(dtype)
+        inputs = 1 if axis == 0 else axis - 1
+        values, shown = with_idle(self.random, values, centre, axis, inputs)
+        self.note("weights", *shown)
         self.note("quantisation", f"{dtype} weights")
         self.note("quantisation", "scale a channel" if per_channel else "scale a tensor")
         if not per_channel:

@@ -177,6 +177,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("broadcast activation", "product of two activations", "product by a constant matrix"),
         *("axis -1", "axis -2", "axis -3", "axis -4"),
     ),
+    "weights": ("zero filters", "zero input channels"),
     "quantisation": (
         *("zero point lowest", "zero point highest", "zero point 0", "zero point other"),
         *("bias +-2^30", "multiplier flushes to 0", "scale a channel", "scale a tensor"),

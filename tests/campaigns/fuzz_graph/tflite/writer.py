@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tests.campaigns.fuzz_graph.case import Feature
+from tests.campaigns.fuzz_graph.idle import with_idle
 from tests.support.tflite.layers import LayerWriter
 
 _EXTREME = 1 << 30
@@ -66,6 +67,9 @@ class OddLayers(LayerWriter):
             self.note("quantisation", "multiplier flushes to 0")
         self.note("quantisation", "scale a channel" if per_channel else "scale a tensor")
         weights = self.random.integers(-127, 128, shape).astype(np.int8)
+        inputs = len(shape) - 1 if axis == 0 else None
+        weights, shown = with_idle(self.random, weights, 0, axis, inputs)
+        self.note("weights", *shown)
         zeros = [0] * scale.size
         w = self.writer.constant("w", weights, scale=scale, zero_point=zeros, axis=axis)
         real = (scale * np.float32(self._scales[source])).tolist()
