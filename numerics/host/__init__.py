@@ -3,22 +3,7 @@
 Importing this package registers every step.
 """
 
-from numerics.host import (
-    blocks,
-    convolution,
-    moves,
-    ort,
-    ort_functions,
-    ort_max_pool,
-    ort_moves,
-    ort_pool,
-    ort_reduce,
-    sums,
-    tflm,
-    tflm_binary,
-    tflm_resize,
-    tflm_unary,
-)
+from numerics.host import blocks, convolution, moves, ort, sums, tflm
 from numerics.host.registry import STEPS, host_step, run_host
 
 __all__ = [
@@ -28,15 +13,7 @@ __all__ = [
     "host_step",
     "moves",
     "ort",
-    "ort_functions",
-    "ort_max_pool",
-    "ort_moves",
-    "ort_pool",
-    "ort_reduce",
     "run_host",
     "sums",
     "tflm",
-    "tflm_binary",
-    "tflm_resize",
-    "tflm_unary",
 ]

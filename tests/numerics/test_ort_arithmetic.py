@@ -9,7 +9,8 @@ import pytest
 
 from compiler.frontends.onnx.operators import binary as onnx_binary
 from numerics import mlas
-from numerics.host import ort, ort_pool
+from numerics.host.ort import arithmetic as ort
+from numerics.host.ort import pool as ort_pool
 from tests.campaigns.ort_arithmetic.case import Case, Step
 from tests.campaigns.ort_arithmetic.run import (
     FULL_CAMPAIGN,

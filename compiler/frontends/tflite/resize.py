@@ -14,7 +14,7 @@ from compiler.frontends.tflite.mac import check_output, image_of
 from compiler.frontends.tflite.ops import emit_host, same_quantisation
 from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
-from numerics.host.tflm_resize import FRACTION_BITS
+from numerics.host.tflm.resize import FRACTION_BITS
 
 _MOST_ROWS = 1 << 16  # and columns: each has positions in the program
 

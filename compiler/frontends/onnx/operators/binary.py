@@ -20,7 +20,7 @@ from compiler.frontends.onnx.operators.requant import all_values
 from compiler.frontends.onnx.operators.selection import expanded, whole
 from compiler.ir.ops import Add, Array, Mul, Node
 from hw.arch.errors import RowforgeError
-from numerics.host.ort import add_dequantised, add_qlinear
+from numerics.host.ort.arithmetic import add_dequantised, add_qlinear
 from numerics.quantisation import Requant, RoundingRule, add_multipliers, integer_range
 from numerics.rounding import add_fixed, scale_ort
 

@@ -19,7 +19,7 @@ from compiler.frontends.onnx.operators.select import RELABELLING, relabelled
 from compiler.frontends.onnx.operators.selection import selected
 from compiler.ir.ops import Array
 from hw.arch.errors import RowforgeError
-from numerics.host.ort import clip, dequantise_ort
+from numerics.host.ort.arithmetic import clip, dequantise_ort
 from numerics.quantisation import integer_range
 
 _CAST = {

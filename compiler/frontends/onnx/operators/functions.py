@@ -18,9 +18,9 @@ from compiler.frontends.onnx.operators.binary import aligned
 from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds
 from compiler.frontends.onnx.operators.requant import all_values, emit_table
 from compiler.ir.ops import Array
-from numerics.host.ort import arithmetic, clip, dequantise_ort, quantise_ort
-from numerics.host.ort_functions import FUNCTIONS, function_ort, prelu
-from numerics.host.ort_reduce import extreme_ort
+from numerics.host.ort.arithmetic import arithmetic, clip, dequantise_ort, quantise_ort
+from numerics.host.ort.functions import FUNCTIONS, function_ort, prelu
+from numerics.host.ort.reduce import extreme_ort
 from numerics.quantisation import integer_range
 
 AS_TABLE = "a table of its 256 results, computed when the model is read"
@@ -37,7 +37,7 @@ _OF_TWO = ("Add", "Sub", "Mul", "Div", "PRelu", "Min", "Max")
 
 
 def _read(node: RawNode) -> tuple[str, dict[str, float]]:
-    """The function of `numerics.host.ort_functions` that the operator is, and its constants."""
+    """The function of `numerics.host.ort.functions` that the operator is, and its constants."""
     name = node.op_type
     if name == "Gelu" and node.text("approximate", "none") == "tanh":
         name = "Gelu by tanh"

@@ -9,7 +9,7 @@ from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.ir.ops import Array, Rescale
-from numerics.host.ort import dequantise_ort, quantise_ort
+from numerics.host.ort.arithmetic import dequantise_ort, quantise_ort
 from numerics.quantisation import Requant, RoundingRule, integer_range
 from numerics.rounding import scale_ort
 

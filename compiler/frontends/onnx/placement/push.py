@@ -37,7 +37,7 @@ from compiler.frontends.onnx.operators.selection import (
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
 from compiler.frontends.onnx.products.product import CONVOLUTIONS
-from numerics.host.ort import quantise_ort
+from numerics.host.ort.arithmetic import quantise_ort
 from numerics.quantisation import integer_range
 
 Clamp = tuple[int, int]

@@ -20,7 +20,7 @@ from compiler.frontends.onnx.products.mac import (
 from compiler.frontends.onnx.products.operands import transposed, transposed_weights
 from compiler.frontends.onnx.products.product import Mac
 from compiler.ir.ops import Array
-from numerics.host.ort import softmax_peak
+from numerics.host.ort.arithmetic import softmax_peak
 from numerics.quantisation import integer_range
 
 

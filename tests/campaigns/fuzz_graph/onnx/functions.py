@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.host.ort_functions import FUNCTIONS, function_ort
+from numerics.host.ort.functions import FUNCTIONS, function_ort
 from tests.campaigns.fuzz_graph.case import Array
 from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Quantisation, Value
 from tests.campaigns.fuzz_graph.onnx.products import MOST_TAPS

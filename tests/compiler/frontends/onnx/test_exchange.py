@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compiler.frontends.onnx.operators.binary import _exchanged
-from numerics.host.ort import add_qlinear
+from numerics.host.ort.arithmetic import add_qlinear
 from tests.support.onnx.models import ModelMaker, oracle
 
 TELLING = 4  # draws for each pair of shapes in which the order changes the result

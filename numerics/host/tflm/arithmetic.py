@@ -1,5 +1,5 @@
 """Host steps in NumPy, bit for bit as TensorFlow Lite Micro computes them; those of ONNX Runtime
-are in `numerics.host.ort` and `numerics.host.ort_pool`.
+are in `numerics.host.ort.arithmetic` and `numerics.host.ort.pool`.
 
 The driver runs them between accelerator layers, the golden model runs the same ones. All derived
 integers come with the step (`compiler.ir.host_steps` makes them), so that this module needs

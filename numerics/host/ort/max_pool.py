@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerics.host.ort_windows import window_taps
+from numerics.host.ort.windows import window_taps
 from numerics.host.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]

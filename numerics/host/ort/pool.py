@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numerics.host.ort import dequantise_ort, quantise_ort, round_on_x86
-from numerics.host.ort_windows import window_taps
+from numerics.host.ort.arithmetic import dequantise_ort, quantise_ort, round_on_x86
+from numerics.host.ort.windows import window_taps
 from numerics.host.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
