@@ -4,7 +4,7 @@ Importing this package registers every step.
 """
 
 from numerics.host import blocks, convolution, moves, ort, sums, tflm
-from numerics.host.registry import STEPS, host_step, run_host
+from numerics.registry import STEPS, host_step, run_host
 
 __all__ = [
     "STEPS",

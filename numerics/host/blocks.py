@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 
 @host_step

@@ -7,8 +7,8 @@ operands are summed in float64, which holds every integer below 2^53.
 import numpy as np
 
 from numerics.gemmlowp import Ints, wrap
-from numerics.host.registry import Array, host_step
 from numerics.quantisation import RoundingRule
+from numerics.registry import Array, host_step
 from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
 from numerics.windows import output_size
 

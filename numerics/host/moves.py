@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw.arch.errors import RowforgeError
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 
 @host_step

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 UNROUNDED = "its result is not quantised"
 """How the reason begins for which a layer ends with `finish_sums`; reports look for it."""

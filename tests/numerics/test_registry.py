@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hw.arch.errors import RowforgeError
-from numerics.host import STEPS, host_step, registry, run_host
+from numerics import registry
+from numerics.host import STEPS, host_step, run_host
 
 X = np.arange(24, dtype=np.int8).reshape(1, 4, 6)
 

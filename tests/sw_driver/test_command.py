@@ -9,7 +9,7 @@ import pytest
 import compiler
 import rowforge
 from hw.arch.program.file import save_program
-from numerics.host.registry import STEPS
+from numerics.registry import STEPS
 from rowforge.configs import preset
 from rowforge.running.compilation import compile_model, digits_model
 from sw_driver.command import main
@@ -43,7 +43,7 @@ def test_every_host_step_is_registered_without_compiler_and_command(tmp_path):
                 importlib.import_module(module.name)
     assert len(STEPS) > 20
     assert {function.__module__.partition(".")[0] for function in STEPS.values()} == {"numerics"}
-    names = DriverAlone(tmp_path).evaluate("sorted(sys.modules['numerics.host.registry'].STEPS)")
+    names = DriverAlone(tmp_path).evaluate("sorted(sys.modules['numerics.registry'].STEPS)")
     assert names == repr(sorted(STEPS))
 
 

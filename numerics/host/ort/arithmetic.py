@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import mlas
-from numerics.host.registry import Array, host_step
 from numerics.quantisation import integer_range
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 

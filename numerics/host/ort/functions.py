@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics import mlas_functions
-from numerics.host.registry import host_step
+from numerics.registry import host_step
 
 Floats = npt.NDArray[np.float32]
 

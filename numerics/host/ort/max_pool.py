@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numerics.host.ort.windows import window_taps
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 _Side = tuple[npt.NDArray[np.int64], Floats]

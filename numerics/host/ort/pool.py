@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from numerics.host.ort.arithmetic import dequantise_ort, quantise_ort, round_on_x86
 from numerics.host.ort.windows import window_taps
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 

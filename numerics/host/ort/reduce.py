@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numerics.host.registry import Array
+from numerics.registry import Array
 
 
 def window_taps(

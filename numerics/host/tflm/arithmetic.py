@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hw.arch.errors import RowforgeError
 from numerics import float32, gemmlowp, rounding
 from numerics.gemmlowp import Ints
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 

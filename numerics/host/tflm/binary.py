@@ -19,7 +19,7 @@ from numerics.gemmlowp import (
     rounding_divide_by_power,
     wrap,
 )
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Factor = Sequence[int]  # multiplier, shift
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 FRACTION_BITS = 10
 """Of a position between two rows or columns, in the kernel for int8."""

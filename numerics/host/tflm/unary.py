@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hw.arch.errors import RowforgeError
 from numerics import float32
 from numerics.gemmlowp import inverse_square_root, multiply_by_quantised_multiplier, wrap
-from numerics.host.registry import Array, host_step
+from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
 
