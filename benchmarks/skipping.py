@@ -27,8 +27,7 @@ from hw.emit.verilog import emit
 from hw.pe.kinds import PES, pe_kind
 from rowforge.configs import preset
 from sim.cycles import predict
-from sim.functional import FunctionalAccelerator
-from sw_driver.runtime import Runtime
+from sim.functional.masks import zero_masks
 
 PRESET = "eyeriss_v1_int8"
 ARRAYS = ((12, 14), (8, 8))
@@ -43,13 +42,7 @@ _CELLS = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}  # LUTs of each
 def cycles(graph: Graph, config: Config, values: Any) -> dict[str, int]:
     """Cycles of each layer on its way through the array, by name, and `total` of the whole run."""
     program = compile_graph(graph, config, CompileOptions(profile=True))
-    masks = None
-    if config.pe.kind == "skipping":
-        executor = FunctionalAccelerator(config)
-        executor.state.keep_masks()
-        Runtime(executor, config).run(program, values)
-        masks = executor.state.mask_stream()
-    found = predict(program, masks=masks)
+    found = predict(program, masks=zero_masks(program, values))
     layers = {program.layers[i].name: counted["cycles"] for i, counted in found.layers.items()}
     return {**layers, "total": found.cycles}
 

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 3
+COMMAND_SET_VERSION = 4
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""

@@ -90,7 +90,7 @@ class IfmapSpad(Block):
             kept.eq(after(oldest, ring, self.free)),
             writing.data.eq(word),
             self.put.eq(self.beats.valid & room),
-            self.beats.ready.eq(last & room),
+            self.beats.ready.eq(last & (room if self.config.noc.ifmap == 1 else self.put)),
         ]
         with m.If(self.put):
             m.d.sync += write.eq(after(write, ring))

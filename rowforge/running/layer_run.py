@@ -17,6 +17,7 @@ from rowforge.running.crop import Workload
 from rowforge.running.execution import run_once
 from rowforge.running.targets import PACED, RTL
 from sim.cycles.predict import predict
+from sim.functional.masks import zero_masks
 
 SEED = 1
 CONTRACT_CYCLES = 16  # by which the model may always differ from the RTL
@@ -114,15 +115,15 @@ def run_layer(
     result = run_once(compiled, inputs, target)
     counters = dict(result.counters[0])
     plain = program.uncounted()
-    values = {program.inputs[0]: inputs}
+    values, masks = {program.inputs[0]: inputs}, zero_masks(plain, inputs)
     paced = run_once(replace(compiled, program=plain), inputs, paced_target)
     return LayerRun(
         work=work,
         cycles=counters["cycles"],
-        model_cycles=predict(program, values=values).layers[0]["cycles"],
+        model_cycles=predict(program, values=values, masks=masks).layers[0]["cycles"],
         paced=(
             paced.cycles or 0,
-            predict(plain, rate=chip_link_rate(config), values=values).cycles,
+            predict(plain, rate=chip_link_rate(config), values=values, masks=masks).cycles,
         ),
         counters=counters,
         outputs=graph.tensors[graph.outputs[0]].elements,
