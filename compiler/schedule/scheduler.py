@@ -16,11 +16,15 @@ from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.kept_tilings import kept_chunks, kept_tiling
 from compiler.schedule.space import Space
 from compiler.schedule.tile_pipeline import TilePipeline
-from compiler.schedule.tiling import Tiling, full_size, part_words
+from compiler.schedule.tiling import COMMAND_WORDS, Tiling, full_size, part_words
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface, surface_words
 from compiler.stream.traffic import Transfers
 from hw.arch.errors import RowforgeError
+
+# By how much bands must win. Not in their figure is that filters of later layers, which come while
+# this one computes, then find less of the link idle.
+_WORTH_BANDS = 1.25
 
 _T = TypeVar("_T", Tiling, ChunkTiling)
 MAX_BANKS = 64  # the most that `buffer.banks` allows
@@ -72,7 +76,9 @@ class Scheduler:
         for value in (*operands, output):
             self._values[value.key] = value
         count = 1
-        if not self._whole(position, operation, operands, output):
+        if bands := self._bands(position, operation, operands, output):
+            count = self._run_tiling(operation, operands, output, bands)
+        elif not self._whole(position, operation, operands, output):
             count = self._tiled(position, operation, operands, output)
         self._release(position, (*operands, output))
         return count
@@ -147,6 +153,40 @@ class Scheduler:
             )
         operation.emit(self.stream, whole(operation.target), parts, surface, beats)
         return True
+
+    def _bands(
+        self, position: int, operation: Operation, operands: Sequence[Value], output: Value
+    ) -> Tiling | None:
+        """Tiles of an output that stays, if they are better than an operand that comes whole.
+
+        They are where the operand is the host's, as a network's input is: a band is loaded while
+        the array computes the one before. Nobody else reads the operand, and nothing is resident.
+        """
+        if not isinstance(operation, ConvOperation) or len(operands) != 1:
+            return None
+        (operand,) = operands
+        alone = operand.surface is None and not self.space.residents()
+        if not alone or max(operand.uses, default=position) > position:
+            return None
+        free = self.space.limit(0) - self._words(output)
+        found = self._fit(operation, [self._words(operand), self._words(output)])
+        if free < 0 or found is None or operation.target[3] > operation.most_channels:
+            return None
+        kept = (False, True)
+        tiling = self._remembered(
+            (operation.signature, kept, free),
+            partial(kept_tiling, self.space, operation, kept, free, self.goal),
+        )
+        size, beats = full_size(operation), found[1]
+        fetched = operation.fetched(size, beats)
+        moves = Transfers(
+            filters=fetched.filters,
+            exposed=self._words(operand) + COMMAND_WORDS,
+            reads=fetched.reads,
+        )
+        whole_ = self.goal.figure(moves, operation.cycles(size, beats), fetched.accesses)
+        worth = tiling is not None and _WORTH_BANDS * tiling.figure[0] < whole_[0]
+        return tiling if worth else None
 
     def _fit(self, operation: Operation, sizes: list[int]) -> tuple[list[int], int] | None:
         """(addresses for new tensors, psum beats left) if the operator can run so."""
