@@ -27,7 +27,7 @@ from hw.emit.verilog import emit
 from hw.pe.kinds import PES, pe_kind
 from rowforge.configs import preset
 from sim.cycles import predict
-from sim.functional.masks import zero_masks
+from sim.masks import zero_masks
 
 PRESET = "eyeriss_v1_int8"
 ARRAYS = ((12, 14), (8, 8))

@@ -17,7 +17,7 @@ from rowforge.running.crop import Workload
 from rowforge.running.execution import run_once
 from rowforge.running.targets import PACED, RTL
 from sim.cycles.predict import predict
-from sim.functional.masks import zero_masks
+from sim.masks import zero_masks
 
 SEED = 1
 CONTRACT_CYCLES = 16  # by which the model may always differ from the RTL
