@@ -79,7 +79,7 @@ def _window_choices(F: int) -> list[int]:
 def _plan(
     config: Config, shape: ConvShape, psum_beats: int, aim: str, windows: int, each: int = 1
 ) -> tuple[Plan | None, bool]:
-    """(the best plan with this F tile, some mapping was left out for want of psum space).
+    """The best plan with this F tile, and whether a lack of psum space ruled some mapping out.
 
     each : PEs hold a multiple of so many filters
     """

@@ -18,15 +18,9 @@ class DensePE(PipelinePE):
 
     Each cycle a PE that lacks nothing issues one multiply step: `pe.macs` products of one ifmap
     word with the next filters. Steps run over filters, ifmap words of the window (tap-major), and
-    windows. In the last round of a window each psum is added to the one that comes up the chain (or
-    from the buffer) and leaves; the next window's first round overwrites its slot. Where the
-    activation stands for zero, a step leaves its slot alone, neither read nor written, unless it
-    begins the sum or sends it. Passes follow each other without a bubble when filters and ifmaps
-    are there; with `control.pipeline` a PE rests a cycle between them.
-
-    Pipeline: issue and scratchpad read; (`control.pipeline`: a register after the scratchpads;)
-    multiply; (16-bit data: shift;) accumulate. Only the accumulate stage waits for psums, and it
-    freezes the stages before it.
+    windows; a zero has its steps as any word, gated with `pe.zero_gating`. Passes follow each other
+    without a bubble when filters and ifmaps are there; with `control.pipeline` a PE rests a cycle
+    between them. What becomes of a step is said in `PipelinePE`.
 
     Timing
     ------

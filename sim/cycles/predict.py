@@ -87,7 +87,7 @@ def predict(
         come (`link.coding`); LOADs of other tensors count as raw.
     masks : array of uint8 or None
         With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
-        not zero, first word lowest (`sim.functional.state` collects them). Then all counters are
+        not zero, first word lowest (`sim.masks.zero_masks` collects them). Then all counters are
         known, and every cycle is stepped through. Without masks zeros take their time, as in a
         dense PE: a bound.
     density : float or None

@@ -33,6 +33,21 @@ def _centred(x: Array, zero_point: int) -> Ints:
     return x.astype(np.int64) - zero_point
 
 
+def _difference(
+    a: Array,
+    b: Array,
+    zero_points: Sequence[int],
+    left_shift: int,
+    factors: Sequence[Factor],
+) -> Ints:
+    """a - b, both less their zero points, shifted left and scaled by the first two factors."""
+    left, right = (
+        _scaled(_centred(x, zero) << left_shift, factor)
+        for x, zero, factor in zip((a, b), zero_points, factors, strict=False)
+    )
+    return left - right
+
+
 @host_step
 def subtract_tflm(
     a: Array,
@@ -47,10 +62,8 @@ def subtract_tflm(
     dtype: str,
 ) -> Array:
     """a - b: shifted left and scaled, subtracted, scaled back; factors of a, b and the result."""
-    first, second, back = factors
-    left = _scaled(_centred(a, zero_points[0]) << left_shift, first)
-    right = _scaled(_centred(b, zero_points[1]) << left_shift, second)
-    return np.clip(_scaled(left - right, back) + zero_point, low, high).astype(dtype)
+    difference = _difference(a, b, zero_points, left_shift, factors)
+    return np.clip(_scaled(difference, factors[2]) + zero_point, low, high).astype(dtype)
 
 
 @host_step
@@ -67,11 +80,8 @@ def squared_difference_tflm(
     dtype: str,
 ) -> Array:
     """(a - b)^2, otherwise as `subtract_tflm`; the square wraps to 32 bits."""
-    first, second, back = factors
-    left = _scaled(_centred(a, zero_points[0]) << left_shift, first)
-    right = _scaled(_centred(b, zero_points[1]) << left_shift, second)
-    square = (left - right) ** 2
-    return np.clip(_scaled(square, back) + zero_point, low, high).astype(dtype)
+    square = _difference(a, b, zero_points, left_shift, factors) ** 2
+    return np.clip(_scaled(square, factors[2]) + zero_point, low, high).astype(dtype)
 
 
 @host_step

@@ -6,7 +6,7 @@ from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.operators.binary import aligned
-from compiler.frontends.onnx.operators.join import requantised
+from compiler.frontends.onnx.operators.join import requantised, stored_of_one_scale
 from compiler.frontends.onnx.operators.selection import expanded, whole
 
 EXTREMES = ("Min", "Max")
@@ -14,16 +14,7 @@ EXTREMES = ("Min", "Max")
 
 def extreme_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """The integer form of Min or Max of dequantised values with one scale."""
-    found = [builder.stored(name) for name in node.inputs]
-    present = [part for part in found if part is not None]
-    if not present or len(present) < len(found):
-        return None
-    if any(part.scale != present[0].scale for part in present):
-        return None
-    name = key or f"{node.outputs[0]} (stored)"
-    sources = [part.activation for part in present]
-    made = emit_extreme(builder, node, sources, name, present[0].scale)
-    return Stored(made, present[0].scale)
+    return stored_of_one_scale(builder, node, key, emit_extreme)
 
 
 def convert_extreme(builder: OnnxBuilder, node: RawNode) -> None:

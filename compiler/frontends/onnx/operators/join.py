@@ -1,5 +1,8 @@
 """Pad and Concat of integers, of dequantised values, and of floats that exist."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.node import RawNode
@@ -13,6 +16,9 @@ from compiler.frontends.onnx.operators.selection import (
 )
 from compiler.ir.ops import Concat, Pad
 from numerics.quantisation import integer_range
+
+Emit: TypeAlias = Callable[[OnnxBuilder, RawNode, list[Activation], str, Scale | None], Activation]
+"""What makes an operator's output of its inputs, under a name and with a scale."""
 
 
 def pad_value(builder: OnnxBuilder, node: RawNode) -> float:
@@ -113,18 +119,25 @@ def requantised(
     return requantise_stored(builder, node, part, name, target, integer_range(target.dtype))
 
 
-def concat_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
-    """Concatenation of dequantised values with one scale."""
+def stored_of_one_scale(
+    builder: OnnxBuilder, node: RawNode, key: str | None, emit: Emit
+) -> Stored | None:
+    """What `emit` makes of the stored inputs of an operator; None if one has another scale."""
     found = [builder.stored(name) for name in node.inputs]
     present = [part for part in found if part is not None]
     if not present or len(present) < len(found):
         return None
-    if any(part.scale != present[0].scale for part in present):
+    scale = present[0].scale
+    if any(part.scale != scale for part in present):
         return None
     name = key or f"{node.outputs[0]} (stored)"
     sources = [part.activation for part in present]
-    joined = emit_concat(builder, node, sources, name, present[0].scale)
-    return Stored(joined, present[0].scale)
+    return Stored(emit(builder, node, sources, name, scale), scale)
+
+
+def concat_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
+    """Concatenation of dequantised values with one scale."""
+    return stored_of_one_scale(builder, node, key, emit_concat)
 
 
 def convert_concat(builder: OnnxBuilder, node: RawNode) -> None:
