@@ -23,7 +23,7 @@ _MOST_APART = next(item.high for item in CONSTANTS.fields if item.name == "tap_s
 
 @dataclass(frozen=True)
 class CellLayout(FilterLayout):
-    """FilterSpan as cells: a buffer word has the weights of some filters for one channel and tap.
+    """Filters as cells: a buffer word has the weights of some filters for one channel and tap.
 
     Cells of the same filters lie in the order [channel group, tap, filter row, channel of the
     group]. For one tap that is the order of the channels, whatever the groups.
