@@ -48,6 +48,11 @@ def _check_microcontroller(config: "Config") -> None:
             f'link.coding must be "none" with control.kind "microcontroller", not '
             f'"{config.link.coding}": firmware decodes nothing'
         )
+    if config.pe.kind != "dense":
+        raise RowforgeError(
+            f'pe.kind must be "dense" with control.kind "microcontroller", not "{config.pe.kind}": '
+            "firmware, which hands out the words, is slower than any PE"
+        )
     if config.control.access_counters:
         raise RowforgeError(
             'control.access_counters must be false with control.kind "microcontroller", not true: '

@@ -130,6 +130,7 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
         v |= {name: min(v[name], most) for name, most in OF_MICROCONTROLLER.items()}
         v["control.access_counters"] = False
         v["link.coding"] = "none"
+        v["pe.kind"] = "dense"
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
     if v["pe.kind"] == "skipping":
         v["pe.zero_gating"] = True

@@ -248,6 +248,12 @@ MICROCONTROLLER = {"control.kind": "microcontroller", **OF_MICROCONTROLLER}
                 ("link.width", 32, 64),
             )
         ),
+        (
+            MICROCONTROLLER,
+            {"pe.kind": "skipping"},
+            'pe.kind must be "dense" with control.kind "microcontroller", not "skipping": '
+            "firmware, which hands out the words, is slower than any PE",
+        ),
     ],
 )
 def test_combinations_are_legal_up_to_their_edge(legal, change, sentence):
