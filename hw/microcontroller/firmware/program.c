@@ -141,7 +141,7 @@ void command(void) {
     }
     u32 load = opcode == OPCODE_LOAD;
     unpack(REGION_LAYOUT, s.words, &s.now.region, 1);
-    if (s.now.region.coded)
+    if ((load || opcode == OPCODE_STORE) && s.now.region.coded) // others have no region
         fail(STATUS_BAD_FIELD, 1);
     check_length(load ? s.now.region.words : 0);
     switch (opcode) {

@@ -25,6 +25,7 @@ from hw.arch.commands import (
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
 from hw.arch.entries import PARAM, TABLE
+from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import COLUMNS, PATTERN
 from sim.functional import FunctionalAccelerator
 from sw_driver.protocol.errors import LinkError
@@ -55,9 +56,13 @@ def region(opcode: Opcode, *, length: int = 0, tag: int = 0, **fields: int) -> l
     return command(opcode, REGION.pack(values), length=length, tag=tag) + payload
 
 
-def vector(**fields: int) -> list[int]:
+def vector(*, stray: int = -1, **fields: int) -> list[int]:
+    """A VECTOR of one value; `stray`: a bit that is set besides and means nothing."""
     values = {"blocks": 1, "rows": 1, "columns": 1, "window_rows": 1, "window_columns": 1}
-    return command(Opcode.VECTOR, VECTOR.pack({**values, **fields}))
+    words = VECTOR.pack({**values, **fields})
+    if stray >= 0:
+        words[stray // WORD_BITS] |= 1 << stray % WORD_BITS
+    return command(Opcode.VECTOR, words)
 
 
 def damaged(words: list[int]) -> list[int]:
@@ -65,6 +70,12 @@ def damaged(words: list[int]) -> list[int]:
     return [words[0] ^ 1 << 8, *words[1:]]
 
 
+MAXIMUM = {
+    "op": VectorOp.MAX,
+    "height": 1,
+    "width": 1,
+    "output": 4,
+}
 LIMIT = CONFIG.act_banks * CONFIG.buffer.depth
 AS_THE_EXECUTOR = {
     "nothing": [],
@@ -98,6 +109,12 @@ AS_THE_EXECUTOR = {
     "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
     "operation": begin(HASH) + vector(op=5),
     "mode": begin(HASH) + vector(op=VectorOp.MAX, mode=7),
+    # It stays where END, which has no descriptor, is looked at.
+    "coded in no LOAD": begin(HASH)
+    + index(Opcode.PARAMS, 0, 4, 4 * PARAM.words)
+    + region(Opcode.LOAD, length=1, address=0)
+    + vector(**MAXIMUM, stray=REGION.offsets["coded"])
+    + END,
 }
 
 
