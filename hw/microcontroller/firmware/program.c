@@ -139,16 +139,17 @@ void command(void) {
         convolve();
         return;
     }
-    u32 load = opcode == OPCODE_LOAD;
-    unpack(REGION_LAYOUT, s.words, &s.now.region, 1);
-    if ((load || opcode == OPCODE_STORE) && s.now.region.coded) // others have no region
-        fail(STATUS_BAD_FIELD, 1);
-    check_length(load ? s.now.region.words : 0);
-    switch (opcode) {
-    case OPCODE_LOAD:
-    case OPCODE_STORE:
-        move_box(!load);
+    if (opcode == OPCODE_LOAD || opcode == OPCODE_STORE) { // the others have no region
+        u32 store = opcode == OPCODE_STORE;
+        unpack(REGION_LAYOUT, s.words, &s.now.region, 1);
+        if (s.now.region.coded)
+            fail(STATUS_BAD_FIELD, 1);
+        check_length(store ? 0 : s.now.region.words);
+        move_box(store);
         return;
+    }
+    check_length(0);
+    switch (opcode) {
     case OPCODE_COUNTERS:
         send_counters();
         return;
