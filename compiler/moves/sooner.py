@@ -36,11 +36,11 @@ def _pairs(graph: Graph) -> Iterator[tuple[Move, Conv]]:
     for node in graph.nodes:
         if not isinstance(node, Move) or node.output in graph.outputs:
             continue
-        readers = graph.consumers(node.output)
-        if len(readers) == 1 and isinstance(readers[0], Conv):
-            (reader,) = readers
-            if _pointwise(graph, reader) and _enlarges(graph, node):
-                yield node, reader
+        reader, *others = graph.consumers(node.output) or (None,)
+        if not isinstance(reader, Conv) or others:
+            continue
+        if _pointwise(graph, reader) and _enlarges(graph, node):
+            yield node, reader
 
 
 def _pointwise(graph: Graph, node: Conv) -> bool:

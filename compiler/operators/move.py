@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, product
 
 from compiler.moves.pieces import Along, Moved, Piece, blocks
 from compiler.moves.stretches import Steps, Stretch, stretches
@@ -184,25 +184,27 @@ def _commands(
     strides: Sequence[Sequence[int]],
     most: int,
 ) -> Iterator[Copy]:
-    """A stretch of each axis as commands: the longest loops in them, the others around them."""
+    """A stretch of each axis as commands: the longest loops in them, the others around them.
+
+    A command reads one item, as those of all operators do.
+    """
     sources, targets = strides
     placed = list(zip(found, sources, targets, strict=True))
     source = sum(
         (part.source - begin) * n for (part, n, _), begin in zip(placed, begins, strict=True)
     )
     target = sum(part.target * n for part, _, n in placed)
-    loops = [
-        loop.in_words(from_, into)
+    items, *loops = (
+        [loop.in_words(from_, into) for loop in part.loops if loop.count > 1]
         for part, from_, into in placed
-        for loop in part.loops
-        if loop.count > 1
-    ]
-    loops.sort(key=lambda loop: loop.count, reverse=True)
-    columns = _taken(loops, lambda loop: _suits_columns(loop, most))
-    rows = _taken(loops, lambda loop: loop.count <= most)
-    planes = _taken(loops, lambda loop: loop.count <= _MOST_BLOCKS)
-    for places in product(*(range(loop.count) for loop in loops)):
-        around = list(zip(places, loops, strict=True))
+    )
+    inside = sorted(chain(*loops), key=lambda loop: loop.count, reverse=True)
+    columns = _taken(inside, lambda loop: _suits_columns(loop, most))
+    rows = _taken(inside, lambda loop: loop.count <= most)
+    planes = _taken(inside, lambda loop: loop.count <= _MOST_BLOCKS)
+    outside = items + inside
+    for places in product(*(range(loop.count) for loop in outside)):
+        around = list(zip(places, outside, strict=True))
         yield Copy(
             source + sum(place * loop.source for place, loop in around),
             target + sum(place * loop.target for place, loop in around),
