@@ -15,8 +15,8 @@ from compiler.frontends.tflite import resize as tflite_resize
 from compiler.frontends.tflite import shape as tflite_shape
 from compiler.frontends.tflite import transposed as tflite_transposed
 from compiler.frontends.tflite import unary as tflite_unary
-from compiler.frontends.tflite.builder import TfliteBuilder
-from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator, RawTfliteModel, read_tflite
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import (
     DependsOnRefusedError,

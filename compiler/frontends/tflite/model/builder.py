@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from compiler.frontends.tflite.reader import RawOperator, RawTensor, RawTfliteModel
+from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTfliteModel
 from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
 from compiler.ir.refusals import DependsOnRefusedError, OperatorRefusedError
