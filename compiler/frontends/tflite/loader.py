@@ -17,6 +17,7 @@ from compiler.frontends.tflite import transposed as tflite_transposed
 from compiler.frontends.tflite import unary as tflite_unary
 from compiler.frontends.tflite.model.builder import TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTfliteModel, read_tflite
+from compiler.frontends.tflite.state import variables as tflite_variables
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import (
     DependsOnRefusedError,
@@ -25,7 +26,7 @@ from compiler.ir.refusals import (
     Refusals,
     located,
 )
-from compiler.ir.remedies import tflite_reason, tflite_remedy
+from compiler.ir.remedies import UNKNOWN, tflite_remedy
 from hw.arch.errors import RowforgeError
 
 _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
@@ -111,6 +112,10 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "PRELU": tflite_elementwise.convert_prelu,
     "RESIZE_NEAREST_NEIGHBOR": tflite_resize.convert_nearest,
     "RESIZE_BILINEAR": tflite_resize.convert_bilinear,
+    "VAR_HANDLE": tflite_variables.convert_handle,
+    "READ_VARIABLE": tflite_variables.convert_read,
+    "ASSIGN_VARIABLE": tflite_variables.convert_assign,
+    "CALL_ONCE": tflite_variables.convert_call_once,
 }
 
 
@@ -163,5 +168,5 @@ def _build(raw: RawTfliteModel, name: str) -> Graph:
 def _convert(builder: TfliteBuilder, op: RawOperator) -> None:
     convert = _CONVERTERS.get(op.type_name)
     if convert is None:
-        builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))
+        builder.refuse(op, UNKNOWN, tflite_remedy(op.type_name))
     convert(builder, op)

@@ -196,7 +196,7 @@ def _set(*path):
     "change, words",
     [
         (_set("format", "zip"), "does not say"),
-        (_set("format_version", 1), "format_version must be 6, not 1; compile the model again"),
+        (_set("format_version", 1), "format_version must be 7, not 1; compile the model again"),
         (_set("command_set", 99), "command_set must be"),
         (_set("command_set", "1"), "command_set must be a whole number"),
         (_set("configuration", "array", "rows", 5), "hash of its configuration"),

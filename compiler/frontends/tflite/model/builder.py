@@ -1,13 +1,16 @@
 """What the TFLite operator converters share: tensors by index, refusals, activation ranges."""
 
+from collections.abc import Hashable
 from dataclasses import replace
+from functools import cached_property
 from math import copysign, trunc
 from typing import Any, NoReturn
 
 import numpy as np
 
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTfliteModel
-from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
+from compiler.frontends.tflite.model.resources import Resources
+from compiler.ir.graph import DTYPES, Graph, GraphState, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
 from compiler.ir.refusals import DependsOnRefusedError, OperatorRefusedError
 from hw.arch.errors import RowforgeError
@@ -38,16 +41,34 @@ class TfliteBuilder:
         self._nodes: list[Node] = []
         self._refused: set[int] = set()
         self._doubtful: set[str] = set()
+        self._absorbed: list[tuple[str, str, str]] = []  # before any node
+        self._found: dict[Hashable, tuple[str, Array]] = {}  # states: their tensor, initial value
+        self._kept: dict[Hashable, str] = {}  # the tensor that a state is by now
+
+    @cached_property
+    def resources(self) -> Resources:
+        """The resource variables of the file."""
+        return Resources.of(self.raw)
 
     def declare(self, index: int, key: str, *, data: Array | None = None) -> str:
         """Enters a tensor of the file into the graph under `key`."""
-        raw = self.raw.tensors[index]
+        self._tensors[key] = self._tensor(self.raw.tensors[index], key, data)
+        self._keys[index] = key
+        return key
+
+    @staticmethod
+    def dtype(raw: RawTensor) -> str:
+        """The element type of a tensor of the file; `RowforgeError` if the graph has no such."""
         dtype = raw.type_name.lower()
         if dtype not in DTYPES:
             raise RowforgeError(
-                f"tensor {index} ({raw.name}) has type {raw.type_name}; "
+                f"tensor {raw.index} ({raw.name}) has type {raw.type_name}; "
                 f"int8, uint8, int32 and float32 tensors are supported"
             )
+        return dtype
+
+    def _tensor(self, raw: RawTensor, key: str, data: Array | None) -> Tensor:
+        index, dtype = raw.index, self.dtype(raw)
         quantisation = None
         usable = all(0.0 < value < float("inf") for value in raw.scale)
         if raw.scale and (usable or dtype in ("int8", "uint8")):
@@ -58,7 +79,7 @@ class TfliteBuilder:
                 )
             self._check_zero_points(raw, dtype)
             quantisation = Quantisation(raw.scale, raw.zero_point, raw.axis)
-        self._tensors[key] = Tensor(
+        return Tensor(
             name=raw.name,
             key=key,
             shape=raw.shape,
@@ -66,8 +87,6 @@ class TfliteBuilder:
             quantisation=quantisation,
             data=data,
         )
-        self._keys[index] = key
-        return key
 
     @staticmethod
     def _check_zero_points(raw: RawTensor, dtype: str) -> None:
@@ -276,7 +295,41 @@ class TfliteBuilder:
 
     def emit(self, node: Node) -> None:
         """Appends a node."""
+        if self._absorbed:
+            node = replace(node, absorbs=(*node.absorbs, *self._absorbed))
+            self._absorbed = []
         self._nodes.append(node)
+
+    def absorb(self, op: RawOperator, reason: str) -> None:
+        """Ends an operator that has no node of its own: it is reported with the one before it."""
+        row = (op.label, op.type_name, reason)
+        if self._nodes:
+            self._nodes[-1] = replace(self._nodes[-1], absorbs=(*self._nodes[-1].absorbs, row))
+        else:
+            self._absorbed.append(row)
+
+    def has_state(self, state: Hashable) -> bool:
+        """Whether a state has been read or kept."""
+        return state in self._kept
+
+    def state(
+        self, state: Hashable, like: RawTensor, name: str, initial: Array | None = None
+    ) -> Tensor:
+        """The tensor that a state is by now.
+
+        If nothing has used it yet, that is what the inference before left. Its tensor is then of
+        the type and shape of `like`, a tensor of the file, and the first inference finds `initial`.
+        """
+        if state not in self._kept:
+            assert initial is not None
+            key = f"state_t{like.index}"
+            self._tensors[key] = replace(self._tensor(like, key, None), name=name or key)
+            self._found[state], self._kept[state] = (key, initial), key
+        return self._tensors[self._kept[state]]
+
+    def keep_state(self, state: Hashable, tensor: Tensor) -> None:
+        """Lets a state be another tensor from here on, and for the next inference."""
+        self._kept[state] = tensor.key
 
     def emit_constant(self, op: RawOperator, value: Array) -> None:
         """Ends an operator whose result is known: later operators read it as a constant."""
@@ -318,6 +371,10 @@ class TfliteBuilder:
             inputs=tuple(self._keys[index] for index in self.raw.inputs),
             outputs=tuple(self._keys[index] for index in self.raw.outputs),
             rounding=RoundingRule.TFLM,
+            states=tuple(
+                GraphState(read=key, write=self._kept[state], initial=initial)
+                for state, (key, initial) in self._found.items()
+            ),
         )
 
     def _tell_apart(self, ends: tuple[int, ...]) -> None:
