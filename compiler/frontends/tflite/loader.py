@@ -17,6 +17,8 @@ from compiler.frontends.tflite import transposed as tflite_transposed
 from compiler.frontends.tflite import unary as tflite_unary
 from compiler.frontends.tflite.model.builder import TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTfliteModel, read_tflite
+from compiler.frontends.tflite.state import lstm as tflite_lstm
+from compiler.frontends.tflite.state import svdf as tflite_svdf
 from compiler.frontends.tflite.state import variables as tflite_variables
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import (
@@ -116,6 +118,8 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "READ_VARIABLE": tflite_variables.convert_read,
     "ASSIGN_VARIABLE": tflite_variables.convert_assign,
     "CALL_ONCE": tflite_variables.convert_call_once,
+    "SVDF": tflite_svdf.convert_svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": tflite_lstm.convert_lstm,
 }
 
 

@@ -83,15 +83,12 @@ class ModelWriter:
         self._buffers: list[bytes] = [b""]
         self._further: list[ModelWriter] = []
 
-    def subgraph(self) -> "ModelWriter":
-        """Adds a subgraph without inputs and outputs, which an operator may call by its number.
-
-        Those of `Habits.subgraphs` come before it.
-        """
+    def subgraph(self) -> tuple[int, "ModelWriter"]:
+        """Adds a subgraph without inputs and outputs, and its number, by which it is called."""
         further = ModelWriter()
         further._buffers = self._buffers
         self._further.append(further)
-        return further
+        return len(self._further), further
 
     def tensor(
         self,
@@ -189,14 +186,14 @@ class ModelWriter:
             codes = sorted({"ABS", *codes, "WHILE"})
             entries.append(_TensorEntry("unused", (3,), "FLOAT16", 0, (), (), 0))
         buffers = _offsets(builder, [_buffer(builder, data, habits) for data in datas])
-        graphs = []
-        for number in range(habits.subgraphs):
-            # What follows the first is not run: it has the tensors, but no operators.
-            run = self._operators if number == 0 else []
-            graphs.append(_subgraph(builder, entries, run, (inputs, outputs), codes, habits))
+        ends = (inputs, outputs)
+        graphs = [_subgraph(builder, entries, self._operators, ends, codes, habits)]
         for one in self._further:
             own, rest = rest[: len(one._tensors)], rest[len(one._tensors) :]
             graphs.append(_subgraph(builder, own, one._operators, ((), ()), codes, habits))
+        for _ in range(1, habits.subgraphs):
+            # These are not run: they have the tensors of the first, but no operators.
+            graphs.append(_subgraph(builder, entries, [], ends, codes, habits))
         graphs_vector = _offsets(builder, graphs)
         code_tables = _offsets(builder, [_operator_code(builder, n, habits) for n in codes])
         signatures = _offsets(builder, [_signature(builder, n) for n in habits.signatures])

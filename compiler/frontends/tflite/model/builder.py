@@ -10,7 +10,8 @@ import numpy as np
 
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTfliteModel
 from compiler.frontends.tflite.model.resources import Resources
-from compiler.ir.graph import DTYPES, Graph, GraphState, Quantisation, Tensor
+from compiler.frontends.tflite.model.states import StateTable
+from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
 from compiler.ir.refusals import DependsOnRefusedError, OperatorRefusedError
 from hw.arch.errors import RowforgeError
@@ -28,7 +29,8 @@ _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
 class TfliteBuilder:
     """Collects the graph of one file while its operators are converted in order.
 
-    Constants, among them the results of folded shape arithmetic, are known by `constants`.
+    Constants, among them the results of folded shape arithmetic, are known by `constants`;
+    `states` has what lives from one inference to the next.
     """
 
     def __init__(self, raw: RawTfliteModel) -> None:
@@ -36,14 +38,13 @@ class TfliteBuilder:
         self.constants: dict[int, Array] = {
             tensor.index: tensor.data for tensor in raw.tensors if tensor.data is not None
         }
+        self.states = StateTable()
         self._tensors: dict[str, Tensor] = {}
         self._keys: dict[int, str] = {}
         self._nodes: list[Node] = []
         self._refused: set[int] = set()
         self._doubtful: set[str] = set()
         self._absorbed: list[tuple[str, str, str]] = []  # before any node
-        self._found: dict[Hashable, tuple[str, Array]] = {}  # states: their tensor, initial value
-        self._kept: dict[Hashable, str] = {}  # the tensor that a state is by now
 
     @cached_property
     def resources(self) -> Resources:
@@ -216,8 +217,22 @@ class TfliteBuilder:
     def between(self, op: RawOperator, what: str, like: Tensor, shape: tuple[int, ...]) -> Tensor:
         """A tensor that the file does not have, of another's type and scale, inside an operator."""
         key = f"{op.label} {what}"
-        tensor = replace(like, name=key, key=key, shape=shape, data=None)
-        self._tensors[key] = tensor
+        return self._entered(replace(like, name=key, key=key, shape=shape, data=None))
+
+    def integers_between(
+        self,
+        op: RawOperator,
+        what: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        data: Array | None = None,
+    ) -> Tensor:
+        """Bare integers inside an operator, constant if there are data."""
+        key = f"{op.label} {what}"
+        return self._entered(Tensor(name=key, key=key, shape=shape, dtype=dtype, data=data))
+
+    def _entered(self, tensor: Tensor) -> Tensor:
+        self._tensors[tensor.key] = tensor
         return tensor
 
     def same_type(self, op: RawOperator, source: Tensor, output: Tensor) -> None:
@@ -308,10 +323,6 @@ class TfliteBuilder:
         else:
             self._absorbed.append(row)
 
-    def has_state(self, state: Hashable) -> bool:
-        """Whether a state has been read or kept."""
-        return state in self._kept
-
     def state(
         self, state: Hashable, like: RawTensor, name: str, initial: Array | None = None
     ) -> Tensor:
@@ -320,16 +331,12 @@ class TfliteBuilder:
         If nothing has used it yet, that is what the inference before left. Its tensor is then of
         the type and shape of `like`, a tensor of the file, and the first inference finds `initial`.
         """
-        if state not in self._kept:
+        if state not in self.states:
             assert initial is not None
             key = f"state_t{like.index}"
             self._tensors[key] = replace(self._tensor(like, key, None), name=name or key)
-            self._found[state], self._kept[state] = (key, initial), key
-        return self._tensors[self._kept[state]]
-
-    def keep_state(self, state: Hashable, tensor: Tensor) -> None:
-        """Lets a state be another tensor from here on, and for the next inference."""
-        self._kept[state] = tensor.key
+            self.states.begin(state, key, initial)
+        return self._tensors[self.states[state]]
 
     def emit_constant(self, op: RawOperator, value: Array) -> None:
         """Ends an operator whose result is known: later operators read it as a constant."""
@@ -371,10 +378,7 @@ class TfliteBuilder:
             inputs=tuple(self._keys[index] for index in self.raw.inputs),
             outputs=tuple(self._keys[index] for index in self.raw.outputs),
             rounding=RoundingRule.TFLM,
-            states=tuple(
-                GraphState(read=key, write=self._kept[state], initial=initial)
-                for state, (key, initial) in self._found.items()
-            ),
+            states=self.states.of_graph(),
         )
 
     def _tell_apart(self, ends: tuple[int, ...]) -> None:

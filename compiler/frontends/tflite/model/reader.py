@@ -81,6 +81,11 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
     "VAR_HANDLE": ("VarHandleOptions", ("Container", "SharedName")),
     "CALL_ONCE": ("CallOnceOptions", ("InitSubgraphIndex",)),
+    "SVDF": ("SVDFOptions", ("Rank", *_FUSED)),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
+        "UnidirectionalSequenceLSTMOptions",
+        (*_FUSED, "CellClip", "TimeMajor"),
+    ),
 }
 
 

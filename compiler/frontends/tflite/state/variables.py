@@ -32,7 +32,7 @@ def convert_read(builder: TfliteBuilder, op: RawOperator) -> None:
         builder.refuse(op, f"it has {len(op.outputs)} outputs", "one output is supported")
     raw = builder.raw.tensors[op.outputs[0]]
     _check_form(builder, op, resource, raw)
-    fresh = not builder.has_state(resource)
+    fresh = resource not in builder.states
     initial = _initial(builder, op, resource, raw) if fresh else None
     source = builder.state(resource, raw, resource.name, initial)
     output = builder.output(op)
@@ -52,7 +52,7 @@ def convert_assign(builder: TfliteBuilder, op: RawOperator) -> None:
     """ASSIGN_VARIABLE: the variable is another tensor from here on."""
     resource = _resource(builder, op, 2)
     _check_form(builder, op, resource, builder.tensor_at(op, 1, "value"))
-    builder.keep_state(resource, builder.activation(op, 1))
+    builder.states.keep(resource, builder.activation(op, 1).key)
     builder.absorb(op, "the driver carries its input to the next step")
 
 
@@ -78,7 +78,7 @@ def convert_call_once(builder: TfliteBuilder, op: RawOperator) -> None:
                 f"constant, or to a variable without VAR_HANDLE",
                 "initialise variables with constants",
             )
-        if builder.has_state(resource):
+        if resource in builder.states:
             builder.refuse(
                 op,
                 f"it initialises {resource.name} after an operator that uses it",

@@ -1,0 +1,131 @@
+"""Host steps of TensorFlow Lite Micro's recurrent operators, bit for bit: SVDF and LSTM.
+
+The products with the input are not here: the array computes them, and its 32-bit sums come in.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numerics.gemmlowp import Ints, multiply_by_quantised_multiplier, wrap
+from numerics.registry import Array, host_step
+from numerics.sigmoid import logistic_short, tanh_short
+
+
+def _scaled(values: Ints, pair: Sequence[int]) -> Ints:
+    multiplier, shift = (np.asarray(number, dtype=np.int64) for number in pair)
+    return multiply_by_quantised_multiplier(wrap(values, 32), multiplier, shift)
+
+
+def _clamped(values: Ints, dtype: npt.DTypeLike) -> Ints:
+    limits = np.iinfo(dtype)
+    return np.clip(values, limits.min, limits.max)
+
+
+# ---- SVDF ---------------------------------------------------------------------------------------
+
+
+@host_step
+def svdf_state(sums: Array, state: Array, *, scale: Sequence[int], zero_point: int) -> Array:
+    """What SVDF remembers after a step: the oldest value of each filter goes, the newest comes.
+
+    sums: [B, F], of F filters over the input. state: [B, F * memory], int8 or int16, of each filter
+    the oldest value first. `scale` is multiplier and shift to the state's scale.
+    """
+    items, filters = sums.shape
+    newest = _clamped(_scaled(sums.astype(np.int64), scale), state.dtype) + zero_point
+    newest = wrap(newest, 8 * state.dtype.itemsize).astype(state.dtype)
+    kept = state.reshape(items, filters, -1)[:, :, 1:]
+    return np.concatenate([kept, newest[:, :, np.newaxis]], axis=2).reshape(state.shape)
+
+
+@host_step
+def svdf_output(
+    state: Array,
+    weights: Array,
+    bias: Array,
+    *,
+    rank: int,
+    scale: Sequence[int],
+    state_zero_point: int,
+    zero_point: int,
+) -> Array:
+    """The output of SVDF, int8 [B, F / rank]: every filter's memory weighted, `rank` filters added.
+
+    state: [B, F * memory]. weights: [F, memory]. bias: int32 [F / rank].
+    """
+    filters, memory = weights.shape
+    past = state.reshape(-1, filters, memory).astype(np.int64) - state_zero_point
+    weighed = wrap((past * weights.astype(np.int64)).sum(axis=2), 32)
+    sums = weighed.reshape(len(past), filters // rank, rank).sum(axis=2) + bias.astype(np.int64)
+    return _clamped(_scaled(sums, scale) + zero_point, np.int8).astype(np.int8)
+
+
+# ---- LSTM ---------------------------------------------------------------------------------------
+
+
+@host_step
+def lstm(
+    sums: Array,
+    hidden: Array,
+    cell: Array,
+    weights: Array,
+    *,
+    shape: Sequence[int],
+    time_major: bool,
+    input_scales: Sequence[Sequence[int]],
+    recurrent_scales: Sequence[Sequence[int]],
+    hidden_zero_point: int,
+    forget_scale: Sequence[int],
+    update_scale: Sequence[int],
+    output_scale: Sequence[int],
+    clip: int,
+    power: int,
+) -> Array:
+    """The hidden states of an LSTM after each of T times, then its cell state: int16 [T + 1, B, S].
+
+    sums: [B * T, 4 * S] over the input, bias included, of the input, forget, cell and output gate;
+    [T * B, 4 * S] if `time_major`. hidden: [B, S] of int8, cell: of int16, both before the first
+    time. weights: int8 [4 * S, S], of the same gates over the hidden state. `shape` is (B, T, S).
+
+    Scales are multiplier and shift: of each gate's sums to 12 fractional bits, of the products for
+    the cell to its scale 2^`power`, of the product for the hidden state to its own. Cells are
+    limited to `clip` on both sides, unless it is 0.
+    """
+    items, times, units = shape
+    gates = sums.reshape((times, items, 4, units) if time_major else (items, times, 4, units))
+    by_time = gates if time_major else gates.swapaxes(0, 1)
+    from_input = _by_gate(by_time.astype(np.int64), input_scales)
+    recurrent = weights.astype(np.int64).T
+    now = hidden.reshape(items, units).astype(np.int64)
+    held = cell.reshape(items, units).astype(np.int64)
+    result = np.empty((times + 1, items, units), dtype=np.int16)
+    for time in range(times):
+        fed_back = ((now - hidden_zero_point) @ recurrent).reshape(items, 4, units)
+        joined = _clamped(from_input[time] + _by_gate(fed_back, recurrent_scales), np.int16)
+        allow, forget, output = (logistic_short(joined[:, gate]) for gate in (0, 1, 3))
+        kept = _clamped(_scaled(forget * held, forget_scale), np.int16)
+        added = _clamped(_scaled(allow * tanh_short(joined[:, 2]), update_scale), np.int16)
+        held = _clamped(kept + added, np.int16)
+        if clip:
+            held = np.clip(held, -clip, clip)
+        shown = _scaled(tanh_short(held, power) * output, output_scale)
+        now = _clamped(shown + hidden_zero_point, np.int8)
+        result[time] = now
+    result[times] = held
+    return result
+
+
+@host_step
+def lstm_part(x: Array, *, start: int, stop: int, time_major: bool, dtype: str) -> Array:
+    """Some times of `lstm`'s result, [B, T, S], or [T, B, S] if `time_major`, of another type."""
+    part = x[start:stop]
+    return np.ascontiguousarray(part if time_major else part.swapaxes(0, 1)).astype(dtype)
+
+
+def _by_gate(sums: Ints, scales: Sequence[Sequence[int]]) -> Ints:
+    """Sums [..., 4, S] in 12 fractional bits, limited to 16 bits."""
+    scaled: list[Any] = [_scaled(sums[..., gate, :], scales[gate]) for gate in range(4)]
+    return _clamped(np.stack(scaled, axis=-2), np.int16)
