@@ -33,10 +33,11 @@ class Format:
     """A file format: how a case is made, what computes the outputs that it must have, and a table.
 
     `make` gets seed and index; `oracle` returns the outputs in the file's order, `steps` those of
-    consecutive inferences; `wanted` lists by group what a full campaign must show. `other_level` computes them at the interpreter's other
-    optimisation level, or says why that cannot run; what it changes is counted. `layers` gets the
-    graph, a case's content and inputs, and compares every tensor given the interpreter's own
-    operands; what differs for a proven reason of the interpreter's own is listed there.
+    consecutive inferences; `wanted` lists by group what a full campaign must show. `other_level`
+    computes them at the interpreter's other optimisation level, or says why that cannot run; what
+    it changes is counted. `layers` gets the graph, a case's content and inputs, and compares every
+    tensor given the interpreter's own operands; what differs for a proven reason of the
+    interpreter's own is listed there.
     """
 
     suffix: str

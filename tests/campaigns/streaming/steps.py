@@ -2,26 +2,19 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from tflite_micro import runtime
 
 from rowforge.running.compilation import Compiled
 from rowforge.running.execution import run_program
 from rowforge.running.targets import open_target
 from sim.golden import run_batch
+from tests.support.tflite.checking import tflm_steps
 
 Array = NDArray[np.generic]
-_ARENA = 1 << 22
 
 
 def by_interpreter(content: bytes, frames: Array) -> Array:
     """The first output by TensorFlow Lite Micro, whose one interpreter keeps the states."""
-    interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ARENA)
-    outputs = []
-    for number in range(len(frames)):
-        interpreter.set_input(frames[number : number + 1], 0)
-        interpreter.invoke()
-        outputs.append(np.array(interpreter.get_output(0)))
-    return np.concatenate(outputs)
+    return np.concatenate(tflm_steps(content, [[frame[np.newaxis]] for frame in frames]))
 
 
 def by_golden(compiled: Compiled, frames: Array) -> Array:

@@ -42,7 +42,7 @@ class Resources:
         return self._handles.get((subgraph, tensor))
 
     def _note(self, number: int, graph: RawTfliteModel, op: RawOperator) -> None:
-        if op.type_name == "VAR_HANDLE" and op.outputs and not op.bare:
+        if op.type_name == "VAR_HANDLE" and op.outputs and op.options["SharedName"]:
             container, name = (
                 None if text is None else text.decode("utf-8", "replace")
                 for text in (op.options["Container"], op.options["SharedName"])

@@ -20,8 +20,8 @@ _REEXPORT = "re-export the model"
 
 def convert_handle(builder: TfliteBuilder, op: RawOperator) -> None:
     """VAR_HANDLE: all there is to know of it was collected when the file was read."""
-    if len(op.outputs) != 1 or op.bare:
-        builder.refuse(op, "it does not name a variable and give its handle", _REEXPORT)
+    if builder.resources.handled((*op.outputs, -1)[0]) is None:
+        builder.refuse(op, "it names no variable, or gives no handle", _REEXPORT)
     builder.absorb(op, "a name, which needs no value")
 
 
