@@ -30,7 +30,7 @@ def _interpolated(steps: Ints, bits: int) -> Ints:
     """The sigmoid of |steps| / 2^bits table steps, in 16 + bits fractional bits."""
     whole = np.minimum(steps >> bits, _ENTRIES - 2)
     lower, upper = _TABLE[whole], _TABLE[whole + 1]
-    return (lower << bits) + (steps & ((1 << bits) - 1)) * (upper - lower)
+    return np.asarray((lower << bits) + (steps & ((1 << bits) - 1)) * (upper - lower))
 
 
 def logistic_short(x: npt.NDArray[np.integer]) -> Ints:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTfliteModel
-from compiler.frontends.tflite.model.resources import Resources
+from compiler.frontends.tflite.model.resources import ResourceTable
 from compiler.frontends.tflite.model.states import StateTable
 from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
@@ -47,9 +47,9 @@ class TfliteBuilder:
         self._absorbed: list[tuple[str, str, str]] = []  # before any node
 
     @cached_property
-    def resources(self) -> Resources:
+    def resources(self) -> ResourceTable:
         """The resource variables of the file."""
-        return Resources.of(self.raw)
+        return ResourceTable.of(self.raw)
 
     def declare(self, index: int, key: str, *, data: Array | None = None) -> str:
         """Enters a tensor of the file into the graph under `key`."""

@@ -11,7 +11,7 @@ from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTf
 
 
 @dataclass(eq=False)
-class Resource:
+class ResourceVariable:
     """A variable: its name, and the first tensor that any subgraph assigns to it."""
 
     container: str | None
@@ -22,14 +22,14 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Resources:
+class ResourceTable:
     """The variables of a file, and the tensors of each subgraph that are handles to them."""
 
-    _all: list[Resource] = field(default_factory=list)
-    _handles: dict[tuple[int, int], Resource] = field(default_factory=dict)
+    _all: list[ResourceVariable] = field(default_factory=list)
+    _handles: dict[tuple[int, int], ResourceVariable] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, raw: RawTfliteModel) -> "Resources":
+    def of(cls, raw: RawTfliteModel) -> "ResourceTable":
         """Collects them in the order in which TensorFlow Lite Micro prepares operators."""
         found = cls()
         for number, graph in sorted({0: raw, **raw.initialising}.items()):
@@ -37,7 +37,7 @@ class Resources:
                 found._note(number, graph, op)
         return found
 
-    def handled(self, tensor: int, subgraph: int = 0) -> Resource | None:
+    def handled(self, tensor: int, subgraph: int = 0) -> ResourceVariable | None:
         """The variable to which a tensor of a subgraph is a handle."""
         return self._handles.get((subgraph, tensor))
 
@@ -53,11 +53,11 @@ class Resources:
             if resource is not None and resource.assigned is None:
                 resource.assigned = graph.tensors[op.inputs[1]]
 
-    def _named(self, container: str | None, name: str) -> Resource:
+    def _named(self, container: str | None, name: str) -> ResourceVariable:
         for resource in self._all:
             # Writers leave a container out to save space: such a handle means any of the name.
             same = None in (container, resource.container) or container == resource.container
             if same and resource.name == name:
                 return resource
-        self._all.append(Resource(container, name))
+        self._all.append(ResourceVariable(container, name))
         return self._all[-1]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from compiler.frontends.tflite.model.builder import TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
-from compiler.frontends.tflite.model.resources import Resource
+from compiler.frontends.tflite.model.resources import ResourceVariable
 from compiler.ir.ops import Reshape
 
 _REEXPORT = "re-export the model"
@@ -89,7 +89,7 @@ def convert_call_once(builder: TfliteBuilder, op: RawOperator) -> None:
     builder.absorb(op, "what it assigns is what the variables hold at first")
 
 
-def _resource(builder: TfliteBuilder, op: RawOperator, inputs: int) -> Resource:
+def _resource(builder: TfliteBuilder, op: RawOperator, inputs: int) -> ResourceVariable:
     """The variable that an operator names by its first input."""
     resource = None if len(op.inputs) != inputs else builder.resources.handled(op.inputs[0])
     if resource is None:
@@ -98,7 +98,7 @@ def _resource(builder: TfliteBuilder, op: RawOperator, inputs: int) -> Resource:
 
 
 def _check_form(
-    builder: TfliteBuilder, op: RawOperator, resource: Resource, raw: RawTensor
+    builder: TfliteBuilder, op: RawOperator, resource: ResourceVariable, raw: RawTensor
 ) -> None:
     """A variable has the type and the number of values of what is assigned to it first."""
     form = resource.assigned
@@ -115,7 +115,7 @@ def _check_form(
 
 
 def _initial(
-    builder: TfliteBuilder, op: RawOperator, resource: Resource, raw: RawTensor
+    builder: TfliteBuilder, op: RawOperator, resource: ResourceVariable, raw: RawTensor
 ) -> NDArray[Any]:
     """What the first step reads."""
     dtype = builder.dtype(raw)
