@@ -98,13 +98,17 @@ def lstm(
     gates = sums.reshape((times, items, 4, units) if time_major else (items, times, 4, units))
     by_time = gates if time_major else gates.swapaxes(0, 1)
     from_input = _by_gate(by_time.astype(np.int64), input_scales)
-    recurrent = weights.astype(np.int64).T
+    # Sums of 16-bit products are exact in float64, whose product of matrices is far faster.
+    recurrent = weights.astype(np.float64).T
     now = hidden.reshape(items, units).astype(np.int64)
     held = cell.reshape(items, units).astype(np.int64)
     result = np.empty((times + 1, items, units), dtype=np.int16)
     for time in range(times):
-        fed_back = ((now - hidden_zero_point) @ recurrent).reshape(items, 4, units)
-        joined = _clamped(from_input[time] + _by_gate(fed_back, recurrent_scales), np.int16)
+        fed_back = ((now - hidden_zero_point) @ recurrent).astype(np.int64)
+        joined = _clamped(
+            from_input[time] + _by_gate(fed_back.reshape(items, 4, units), recurrent_scales),
+            np.int16,
+        )
         allow, forget, output = (logistic_short(joined[:, gate]) for gate in (0, 1, 3))
         kept = _clamped(_scaled(forget * held, forget_scale), np.int16)
         added = _clamped(_scaled(allow * tanh_short(joined[:, 2]), update_scale), np.int16)

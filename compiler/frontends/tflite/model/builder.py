@@ -1,6 +1,6 @@
 """What the TFLite operator converters share: tensors by index, refusals, activation ranges."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cached_property
 from math import copysign, trunc
@@ -324,18 +324,18 @@ class TfliteBuilder:
             self._absorbed.append(row)
 
     def state(
-        self, state: Hashable, like: RawTensor, name: str, initial: Array | None = None
+        self, state: Hashable, like: RawTensor, name: str, initial: Callable[[], Array]
     ) -> Tensor:
         """The tensor that a state is by now.
 
         If nothing has used it yet, that is what the inference before left. Its tensor is then of
-        the type and shape of `like`, a tensor of the file, and the first inference finds `initial`.
+        the type and shape of `like`, a tensor of the file, and the first inference finds `initial`,
+        which is made once the shape is known to be within the limits.
         """
         if state not in self.states:
-            assert initial is not None
             key = f"state_t{like.index}"
-            self._tensors[key] = replace(self._tensor(like, key, None), name=name or key)
-            self.states.begin(state, key, initial)
+            self._entered(replace(self._tensor(like, key, None), name=name or key))
+            self.states.begin(state, key, initial())
         return self._tensors[self.states[state]]
 
     def emit_constant(self, op: RawOperator, value: Array) -> None:

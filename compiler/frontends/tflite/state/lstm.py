@@ -35,6 +35,7 @@ _VARIANTS = {
 _TANH = 4  # of the schema's activations
 _GATE_SCALE = 2.0**-12  # of sums before their function
 _FUNCTION_SCALE = 2.0**-15  # of the functions' results
+_MOST_TIMES = 1 << 12  # the host goes through them one by one
 _LEAST_POWER, _MOST_POWER = -30, 2  # of the cell's scale: beyond them the kernel's integers wrap
 
 
@@ -47,6 +48,12 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
     scale, zero_point = builder.quantised(op, source, ("int8",))
     time_major = bool(op.options["TimeMajor"])
     items, times = source.shape[:2][:: -1 if time_major else 1]
+    if times > _MOST_TIMES:
+        builder.refuse(
+            op,
+            f"a step of it has {times} times, more than {_MOST_TIMES}",
+            "feed it shorter pieces as consecutive steps, between which it keeps its states",
+        )
     units = builder.constant(op, _FROM_INPUT + 1, "weights").shape[0]
     from_input = _weights(builder, op, _FROM_INPUT, (units, source.shape[2]))
     from_hidden = _weights(builder, op, _FROM_HIDDEN, (units, units))

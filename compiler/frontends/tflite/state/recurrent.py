@@ -40,7 +40,10 @@ def variable(
             op, f"its {what} has shape {list(raw.shape)}, not {elements} values", REEXPORT
         )
     first = raw.zero_point[0] if raw.type_name == "INT8" and raw.zero_point else 0
-    initial = np.full(raw.shape, first, dtype=builder.dtype(raw))
+
+    def initial() -> Array:
+        return np.full(raw.shape, first, dtype=builder.dtype(raw))
+
     return raw, builder.state(raw.index, raw, raw.name, initial)
 
 

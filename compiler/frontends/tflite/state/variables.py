@@ -5,6 +5,7 @@ the driver carries it. A variable that CALL_ONCE does not set begins, as in Tens
 with the zero point of the first tensor that is assigned to it in every byte.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def convert_read(builder: TfliteBuilder, op: RawOperator) -> None:
     raw = builder.raw.tensors[op.outputs[0]]
     _check_form(builder, op, resource, raw)
     fresh = resource not in builder.states
-    initial = _initial(builder, op, resource, raw) if fresh else None
+    initial = partial(_initial, builder, resource, raw)
     source = builder.state(resource, raw, resource.name, initial)
     output = builder.output(op)
     carried = "what the step before left, which the driver carries"
@@ -114,9 +115,7 @@ def _check_form(
         )
 
 
-def _initial(
-    builder: TfliteBuilder, op: RawOperator, resource: ResourceVariable, raw: RawTensor
-) -> NDArray[Any]:
+def _initial(builder: TfliteBuilder, resource: ResourceVariable, raw: RawTensor) -> NDArray[Any]:
     """What the first step reads."""
     dtype = builder.dtype(raw)
     if resource.data is not None and resource.data.data is not None:
