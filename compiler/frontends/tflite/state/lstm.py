@@ -54,7 +54,7 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
             f"a step of it has {times} times, more than {_MOST_TIMES}",
             "feed it shorter pieces as consecutive steps, between which it keeps its states",
         )
-    units = builder.constant(op, _FROM_INPUT + 1, "weights").shape[0]
+    units = (*builder.constant(op, _FROM_INPUT + 1, "weights").shape, 0)[0]
     from_input = _weights(builder, op, _FROM_INPUT, (units, source.shape[2]))
     from_hidden = _weights(builder, op, _FROM_HIDDEN, (units, units))
     bias = _biases(builder, op, units)

@@ -33,7 +33,9 @@ def variable(
     It begins as TensorFlow Lite Micro fills it: int8 values at the zero point, others at 0.
     """
     raw = builder.tensor_at(op, position, what)
-    if not raw.variable or raw.index in builder.constants:
+    writers = [other for other in builder.raw.operators if raw.index in other.outputs]
+    given = raw.index in (*builder.raw.inputs, *builder.constants)
+    if not raw.variable or given or writers:
         builder.refuse(op, f"its {what} {raw.name} is not a variable tensor", REEXPORT)
     if int(np.prod(raw.shape)) != elements:
         builder.refuse(

@@ -130,6 +130,7 @@ def refused(build: Callable[[LayerWriter], Built], change: Change, folder: Path)
     ("change", "words"),
     [
         (tensor(4, variable=False), "its memory memory is not a variable tensor"),
+        (linked(4, 0), "its memory a0 is not a variable tensor"),
         (tensor(4, shape=(1, 59)), "its memory has shape [1, 59], not 60 values"),
         (tensor(4, type_name="INT16"), "its memory has type int16, its time weights int8"),
         (tensor(1, zero_point=(3,)), "must have one positive scale and zero point 0"),
@@ -169,3 +170,8 @@ def test_lstms_that_micro_does_not_have_are_refused(
     change: Change, words: str, tmp_path: Path
 ) -> None:
     assert words in refused(sequence(1, 2, 6), change, tmp_path)
+
+
+def test_a_scalar_is_no_matrix_of_weights(tmp_path: Path) -> None:
+    said = refused(sequence(1, 2, 1, units=1), tensor(2, shape=()), tmp_path)
+    assert "weights of the input gate have shape [1, 1], not [0, 1]" in said
