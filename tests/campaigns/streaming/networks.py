@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tflite_micro import runtime
 
 from tests.support.tflite.layers import RELU, VALID, LayerWriter
 from tests.support.tflite.recurrent import lstm, svdf
@@ -66,6 +67,14 @@ def recurrent(seed: int, steps: int) -> Stream:
     second = lstm(layers, first, 12, clip=6.0)
     flat = layers.reshape(second, (1, 24))
     return _stream(layers, x, layers.fully_connected(flat, 12), steps)
+
+
+def stream_of(content: bytes, seed: int, steps: int) -> Stream:
+    """Random frames of the whole range for a model of one int8 input."""
+    details = runtime.Interpreter.from_bytes(content, arena_size=1 << 22).get_input_details(0)
+    shape = (steps, *(int(size) for size in details["shape"][1:]))
+    random = np.random.default_rng(seed)
+    return Stream(content, random.integers(-128, 128, shape).astype(np.int8))
 
 
 def _stream(layers: LayerWriter, x: int, output: int, steps: int) -> Stream:
