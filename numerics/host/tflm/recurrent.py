@@ -1,6 +1,6 @@
 """Host steps of TensorFlow Lite Micro's recurrent operators, bit for bit: SVDF and LSTM.
 
-The products with the input are not here: the array computes them, and its 32-bit sums come in.
+Products with the input are not here: the array computes them, and its 32-bit sums come in.
 """
 
 from collections.abc import Sequence
@@ -76,23 +76,15 @@ def lstm(
     shape: Sequence[int],
     time_major: bool,
     input_scales: Sequence[Sequence[int]],
-    recurrent_scales: Sequence[Sequence[int]],
     hidden_zero_point: int,
-    forget_scale: Sequence[int],
-    update_scale: Sequence[int],
-    output_scale: Sequence[int],
-    clip: int,
-    power: int,
+    **law: Any,
 ) -> Array:
     """The hidden states of an LSTM after each of T times, then its cell state: int16 [T + 1, B, S].
 
     sums: [B * T, 4 * S] over the input, bias included, of the input, forget, cell and output gate;
     [T * B, 4 * S] if `time_major`. hidden: [B, S] of int8, cell: of int16, both before the first
     time. weights: int8 [4 * S, S], of the same gates over the hidden state. `shape` is (B, T, S).
-
-    Scales are multiplier and shift: of each gate's sums to 12 fractional bits, of the products for
-    the cell to its scale 2^`power`, of the product for the hidden state to its own. Cells are
-    limited to `clip` on both sides, unless it is 0.
+    `input_scales` bring each gate's sums to 12 fractional bits; for `law` see `_advance`.
     """
     items, times, units = shape
     gates = sums.reshape((times, items, 4, units) if time_major else (items, times, 4, units))
@@ -105,26 +97,72 @@ def lstm(
     result = np.empty((times + 1, items, units), dtype=np.int16)
     for time in range(times):
         fed_back = ((now - hidden_zero_point) @ recurrent).astype(np.int64)
-        joined = _clamped(
-            from_input[time] + _by_gate(fed_back.reshape(items, 4, units), recurrent_scales),
-            np.int16,
-        )
-        allow, forget, output = (logistic_short(joined[:, gate]) for gate in (0, 1, 3))
-        kept = _clamped(_scaled(forget * held, forget_scale), np.int16)
-        added = _clamped(_scaled(allow * tanh_short(joined[:, 2]), update_scale), np.int16)
-        held = _clamped(kept + added, np.int16)
-        if clip:
-            held = np.clip(held, -clip, clip)
-        shown = _scaled(tanh_short(held, power) * output, output_scale)
-        now = _clamped(shown + hidden_zero_point, np.int8)
+        now, held = _advance(from_input[time], fed_back, held, hidden_zero_point, **law)
         result[time] = now
     result[times] = held
     return result
 
 
 @host_step
+def lstm_once(
+    sums: Array,
+    fed_back: Array,
+    cell: Array,
+    *,
+    input_scales: Sequence[Sequence[int]],
+    hidden_zero_point: int,
+    **law: Any,
+) -> Array:
+    """The hidden state of an LSTM after one time, then its cell state: int16 [2, B, S].
+
+    sums, fed_back: [B, 4 * S], of each gate over the input, bias included, and over the hidden
+    state before. cell: int16 [B, S]. Otherwise as `lstm`.
+    """
+    items, units = len(sums), sums.shape[1] // 4
+    from_input = _by_gate(sums.astype(np.int64).reshape(items, 4, units), input_scales)
+    held = cell.reshape(items, units).astype(np.int64)
+    return np.stack(
+        _advance(from_input, fed_back.astype(np.int64), held, hidden_zero_point, **law)
+    ).astype(np.int16)
+
+
+def _advance(
+    from_input: Ints,
+    fed_back: Ints,
+    held: Ints,
+    zero_point: int,
+    *,
+    recurrent_scales: Sequence[Sequence[int]],
+    forget_scale: Sequence[int],
+    update_scale: Sequence[int],
+    output_scale: Sequence[int],
+    clip: int,
+    power: int,
+) -> tuple[Ints, Ints]:
+    """Hidden and cell state after a time, [B, S].
+
+    from_input: [B, 4, S] in 12 fractional bits. fed_back: [B, 4 * S], sums over the hidden state.
+    held: [B, S], the cell before. `zero_point` is the hidden state's.
+
+    Scales are multiplier and shift: of each gate's sums to 12 fractional bits, of the products for
+    the cell to its scale 2^`power`, of the product for the hidden state to its own. Cells are
+    limited to `clip` on both sides, unless it is 0.
+    """
+    joined = from_input + _by_gate(fed_back.reshape(from_input.shape), recurrent_scales)
+    joined = _clamped(joined, np.int16)
+    allow, forget, output = (logistic_short(joined[:, gate]) for gate in (0, 1, 3))
+    kept = _clamped(_scaled(forget * held, forget_scale), np.int16)
+    added = _clamped(_scaled(allow * tanh_short(joined[:, 2]), update_scale), np.int16)
+    cell = _clamped(kept + added, np.int16)
+    if clip:
+        cell = np.clip(cell, -clip, clip)
+    shown = _scaled(tanh_short(cell, power) * output, output_scale)
+    return _clamped(shown + zero_point, np.int8), cell
+
+
+@host_step
 def lstm_part(x: Array, *, start: int, stop: int, time_major: bool, dtype: str) -> Array:
-    """Some times of `lstm`'s result, [B, T, S], or [T, B, S] if `time_major`, of another type."""
+    """Some times of an LSTM's result, [B, T, S], or [T, B, S] if `time_major`, of another type."""
     part = x[start:stop]
     return np.ascontiguousarray(part if time_major else part.swapaxes(0, 1)).astype(dtype)
 

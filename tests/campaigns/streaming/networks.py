@@ -57,7 +57,7 @@ def memories(seed: int, steps: int) -> Stream:
 
 
 def recurrent(seed: int, steps: int) -> Stream:
-    """A convolution over the features, two LSTMs, of which each step is two times, a classifier."""
+    """A convolution over the features, two LSTMs of two times a step, one of one, a classifier."""
     layers = CalmLayers(seed)
     x = layers.activation((1, 2, FEATURES), zero_point=7)
     image = layers.reshape(x, (1, 2, FEATURES, 1))
@@ -65,7 +65,8 @@ def recurrent(seed: int, steps: int) -> Stream:
     rows = layers.reshape(image, (1, 2, FEATURES))
     first = lstm(layers, rows, 16)
     second = lstm(layers, first, 12, clip=6.0)
-    flat = layers.reshape(second, (1, 24))
+    third = lstm(layers, layers.reshape(second, (1, 1, 24)), 8)
+    flat = layers.reshape(third, (1, 8))
     return _stream(layers, x, layers.fully_connected(flat, 12), steps)
 
 

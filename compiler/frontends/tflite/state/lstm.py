@@ -1,7 +1,8 @@
 """TFLite UNIDIRECTIONAL_SEQUENCE_LSTM of int8 tensors with an int16 cell.
 
-The array computes the four gates' products with the input, of all times at once. What is fed back
-depends on the time before, and is the host's.
+The array computes the four gates' products with the input, of all times at once, and with the
+hidden state if a step has one time. With several, what is fed back depends on the time before, and
+is the host's.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.frontends.tflite.model.builder import TfliteBuilder
-from compiler.frontends.tflite.model.reader import RawOperator
+from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
 from compiler.frontends.tflite.state.recurrent import (
     QUANTISED,
     REEXPORT,
@@ -21,6 +22,7 @@ from compiler.frontends.tflite.state.recurrent import (
     symmetric,
     variable,
 )
+from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array
 from numerics.quantisation import quantise_multiplier
 
@@ -43,17 +45,9 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
     """UNIDIRECTIONAL_SEQUENCE_LSTM; its two states are variable tensors."""
     _check_kind(builder, op)
     source = builder.activation(op, _INPUT)
-    if len(source.shape) != 3:
-        builder.refuse(op, f"its input has {len(source.shape)} axes, not 3", REEXPORT)
-    scale, zero_point = builder.quantised(op, source, ("int8",))
     time_major = bool(op.options["TimeMajor"])
-    items, times = source.shape[:2][:: -1 if time_major else 1]
-    if times > _MOST_TIMES:
-        builder.refuse(
-            op,
-            f"a step of it has {times} times, more than {_MOST_TIMES}",
-            "feed it shorter pieces as consecutive steps, between which it keeps its states",
-        )
+    items, times = _extent(builder, op, source, time_major)
+    scale, zero_point = builder.quantised(op, source, ("int8",))
     units = (*builder.constant(op, _FROM_INPUT + 1, "weights").shape, 0)[0]
     from_input = _weights(builder, op, _FROM_INPUT, (units, source.shape[2]))
     from_hidden = _weights(builder, op, _FROM_HIDDEN, (units, units))
@@ -67,41 +61,70 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
     if output.dtype != "int8":
         builder.refuse(op, f"its output has type {output.dtype}", QUANTISED)
 
-    sums = emit_sums(builder, op, source, from_input[0], bias, zero_point)
-    stacked = builder.integers_between(
-        op, "recurrent weights", from_hidden[0].shape, "int8", from_hidden[0]
-    )
+    law = {
+        "input_scales": _multipliers(builder, op, [scale * each for each in from_input[1]]),
+        "recurrent_scales": _multipliers(builder, op, [hidden_scale * s for s in from_hidden[1]]),
+        "hidden_zero_point": hidden_zero_point,
+        "forget_scale": quantise_multiplier(_FUNCTION_SCALE),
+        "update_scale": _multiplier(builder, op, _FUNCTION_SCALE**2 / cell_scale),
+        "output_scale": _multiplier(builder, op, _FUNCTION_SCALE**2 / hidden_scale),
+        "clip": _clip(builder, op, cell_scale),
+        "power": _power(builder, op, cell_scale),
+    }
+    sums = emit_sums(builder, op, "input products", source, from_input[0], bias, zero_point)
     result = builder.integers_between(op, "states", (times + 1, items, units), "int16")
-    emit_step(
-        builder,
-        op,
-        "gates",
-        "lstm",
-        (sums, hidden, cell, stacked),
-        result,
-        shape=(items, times, units),
-        time_major=time_major,
-        input_scales=_multipliers(builder, op, [scale * each for each in from_input[1]]),
-        recurrent_scales=_multipliers(builder, op, [hidden_scale * s for s in from_hidden[1]]),
-        hidden_zero_point=hidden_zero_point,
-        forget_scale=quantise_multiplier(_FUNCTION_SCALE),
-        update_scale=_multiplier(builder, op, _FUNCTION_SCALE**2 / cell_scale),
-        output_scale=_multiplier(builder, op, _FUNCTION_SCALE**2 / hidden_scale),
-        clip=_clip(builder, op, cell_scale),
-        power=_power(builder, op, cell_scale),
-    )
+    if times == 1:
+        none = np.zeros_like(bias)
+        weights = from_hidden[0]
+        more = emit_sums(builder, op, "hidden products", hidden, weights, none, hidden_zero_point)
+        emit_step(builder, op, "gates", "lstm_once", (sums, more, cell), result, **law)
+    else:
+        shape = from_hidden[0].shape
+        stacked = builder.integers_between(op, "hidden weights", shape, "int8", from_hidden[0])
+        law |= {"shape": (items, times, units), "time_major": time_major}
+        emit_step(builder, op, "gates", "lstm", (sums, hidden, cell, stacked), result, **law)
+    _emit_parts(builder, op, result, output, (raw_hidden, hidden), (raw_cell, cell), time_major)
+
+
+def _extent(
+    builder: TfliteBuilder, op: RawOperator, source: Tensor, time_major: bool
+) -> tuple[int, int]:
+    """Items and times of a step."""
+    if len(source.shape) != 3:
+        builder.refuse(op, f"its input has {len(source.shape)} axes, not 3", REEXPORT)
+    items, times = source.shape[:2][:: -1 if time_major else 1]
+    if times > _MOST_TIMES:
+        builder.refuse(
+            op,
+            f"a step of it has {times} times, more than {_MOST_TIMES}",
+            "feed it shorter pieces as consecutive steps, between which it keeps its states",
+        )
+    return items, times
+
+
+def _emit_parts(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    result: Tensor,
+    output: Tensor,
+    hidden: tuple[RawTensor, Tensor],
+    cell: tuple[RawTensor, Tensor],
+    time_major: bool,
+) -> None:
+    """The output, and the states for the next step, of all hidden states and the last cell."""
+    times = result.shape[0] - 1
     limits = {"start": 0, "stop": times, "time_major": time_major, "dtype": "int8"}
     emit_step(builder, op, "", "lstm_part", (result,), output, **limits)
     shown = output
     if times > 1:
-        shown = builder.between(op, "hidden", hidden, raw_hidden.shape)
+        shown = builder.between(op, "hidden", hidden[1], hidden[0].shape)
         limits |= {"start": times - 1}
         emit_step(builder, op, "hidden", "lstm_part", (result,), shown, **limits)
-    builder.states.keep(raw_hidden.index, shown.key)
-    held = builder.between(op, "cell", cell, raw_cell.shape)
+    builder.states.keep(hidden[0].index, shown.key)
+    held = builder.between(op, "cell", cell[1], cell[0].shape)
     limits |= {"start": times, "stop": times + 1, "dtype": "int16"}
     emit_step(builder, op, "cell", "lstm_part", (result,), held, **limits)
-    builder.states.keep(raw_cell.index, held.key)
+    builder.states.keep(cell[0].index, held.key)
 
 
 def _check_kind(builder: TfliteBuilder, op: RawOperator) -> None:

@@ -65,6 +65,7 @@ def symmetric(
 def emit_sums(
     builder: TfliteBuilder,
     op: RawOperator,
+    what: str,
     source: Tensor,
     weights: Array,
     bias: NDArray[np.int64],
@@ -73,10 +74,10 @@ def emit_sums(
     """The 32-bit sums of a product on the array: rows of `source` with rows of weights."""
     filters, depth = weights.shape
     rows = source.elements // depth
-    sums = builder.integers_between(op, "sums", (rows, filters), "int32")
+    sums = builder.integers_between(op, what, (rows, filters), "int32")
     builder.emit(
         Conv(
-            name=f"{op.label} products",
+            name=sums.key,
             op=op.type_name,
             inputs=(source.key,),
             output=sums.key,

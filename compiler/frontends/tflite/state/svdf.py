@@ -54,7 +54,7 @@ def convert_svdf(builder: TfliteBuilder, op: RawOperator) -> None:
     to_output = builder.checked_scale(op, state_scale * time_scale / output_scale)[0]
 
     none = np.zeros(filters, dtype=np.int64)
-    sums = emit_sums(builder, op, source, features, none, zero_point)
+    sums = emit_sums(builder, op, "filters", source, features, none, zero_point)
     after = builder.between(op, "memory", state, raw.shape)
     emit_step(
         builder,
