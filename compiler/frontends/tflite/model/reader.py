@@ -46,7 +46,7 @@ _RESIZE = ("AlignCorners", "HalfPixelCenters")
 _POOL = (*_WINDOW, "FilterHeight", "FilterWidth", *_FUSED)
 _MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
 
-# Operator type -> (its options table, the scalar fields read from it).
+# Operator type -> (its options table, the fields read from it).
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION, *_FUSED)),
     "DEPTHWISE_CONV_2D": (

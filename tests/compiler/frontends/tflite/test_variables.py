@@ -86,6 +86,20 @@ def exchanged(layers: LayerWriter) -> Built:
     return [x], layers.concat([left, right], 3)
 
 
+def enlarged_and_kept(layers: LayerWriter) -> Built:
+    """A variable keeps an enlarged map that otherwise only a pointwise layer reads."""
+    x = layers.activation((1, 3, 2, 4))
+    small = layers.conv(x, 8, (1, 1))
+    large = layers.like(small, (1, 6, 4, 8))
+    size = layers.writer.constant("size", np.asarray((6, 4), np.int32))
+    layers.writer.operator("RESIZE_NEAREST_NEIGHBOR", [small, size], large)
+    handle = handle_of(layers.writer, "last")
+    before = layers.like(large, layers.shape(large))
+    layers.writer.operator("READ_VARIABLE", [handle], before)
+    assign(layers, "last", large)
+    return [x], layers.binary("ADD", layers.conv(large, 8, (1, 1)), layers.conv(before, 8, (1, 1)))
+
+
 def constant_assigned(layers: LayerWriter) -> Built:
     """Every step leaves the same constant, the first one finds another value."""
     x = layers.activation(SHAPE)
@@ -109,6 +123,7 @@ BUILDS: dict[str, Callable[[LayerWriter], Built]] = {
             never_assigned_by_a_step,
             exchanged,
             constant_assigned,
+            enlarged_and_kept,
         )
     },
 }
