@@ -82,6 +82,8 @@ class SdramChip:
                 f"column bits of an SDRAM must be 8 to 10 (bit 10 of a column's address has a "
                 f"meaning of its own), not {self.column_bits!r}"
             )
+        if self.row_bits < 11:
+            raise RowforgeError(f"row bits of an SDRAM must be at least 11, not {self.row_bits!r}")
 
 
 CHIPS = {

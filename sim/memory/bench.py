@@ -33,6 +33,7 @@ class BurstTraffic:
     writes : share that writes
     pauses : share of cycles in which no new request comes
     stalls : share of cycles in which no new word to write comes
+    delay : cycles before the first request
     """
 
     bursts: int
@@ -42,6 +43,7 @@ class BurstTraffic:
     writes: int = 500
     pauses: int = 0
     stalls: int = 0
+    delay: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +71,10 @@ class BurstOutcome:
     longest: int
 
     @property
-    def breached(self) -> list[str]:
-        """Names of the rules that were not kept."""
-        return [name for bit, name in enumerate(KINDS) if self.kinds >> bit & 1]
+    def found(self) -> list[str]:
+        """Names of the rules that were not kept, and "words" if some were wrong."""
+        broken = [name for bit, name in enumerate(KINDS) if self.kinds >> bit & 1]
+        return broken + ["words"] * bool(self.mismatches)
 
 
 class MemoryBench:

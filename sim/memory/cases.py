@@ -43,6 +43,12 @@ class SdramCase:
         return cls(chip=chip, clock=clock, phase=phase, timing=timing)
 
     @property
+    def in_phase(self) -> bool:
+        """Whether data come at the edge at which a chip with the controller's clock gives them."""
+        right = SdramTiming.of(self.chip, clock=self.clock, phase=self.phase)
+        return right.capture > self.chip.cas_latency
+
+    @property
     def address_bits(self) -> int:
         """Bits of the address of a word."""
         return self.chip.address_bits

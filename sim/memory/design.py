@@ -29,8 +29,8 @@ def chip_source() -> str:
 class SimulatedSdram(Block):
     """An SDRAM's controller and a chip that stores data and counts breaches of its rules.
 
-    Only Verilog can be made of it. With a `phase` of 0 the chip has the controller's clock, with
-    any other its inverse.
+    Only Verilog can be made of it. The chip has the controller's clock or its inverse: a simulation
+    without delays knows no other phases, and one of these two has the data come at the same edge.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class SimulatedSdram(Block):
         Of the controller.
     clock : float
         Hertz, by which the chip counts time.
-    phase : float
-        Degrees.
+    in_phase : bool
+        Whether the chip has the controller's clock.
 
     Members
     -------
@@ -53,12 +53,12 @@ class SimulatedSdram(Block):
         Commands so far.
     """
 
-    def __init__(self, chip: SdramChip, timing: SdramTiming, *, clock: float, phase: float = 180.0):
+    def __init__(self, chip: SdramChip, timing: SdramTiming, *, clock: float, in_phase: bool):
         super().__init__({"port": In(MemoryPort(chip.address_bits)), **_COUNTS})
         self.chip = chip
         self.timing = timing
         self.clock = clock
-        self.phase = phase
+        self.in_phase = in_phase
 
     def elaborate(self, platform: object) -> Module:
         if not isinstance(platform, ModulePlatform):
@@ -71,7 +71,7 @@ class SimulatedSdram(Block):
         m.submodules.chip = Instance(
             platform.prefixed(_MODULE),
             **{f"p_{name}": value for name, value in self._parameters().items()},
-            i_clk=ClockSignal() if self.phase == 0 else ~ClockSignal(),
+            i_clk=ClockSignal() if self.in_phase else ~ClockSignal(),
             i_command=pins.command,
             i_bank=pins.bank,
             i_address=pins.address,
@@ -188,4 +188,4 @@ def memory_of(case: MemoryCase) -> SimulatedSdram | SimulatedRam:
     """The gateware of a case."""
     if isinstance(case, RamCase):
         return SimulatedRam(words=case.words, latency=case.latency)
-    return SimulatedSdram(case.chip, case.timing, clock=case.clock, phase=case.phase)
+    return SimulatedSdram(case.chip, case.timing, clock=case.clock, in_phase=case.in_phase)

@@ -41,6 +41,7 @@ struct Traffic {
     int64_t writes;      // thousandths that write
     int64_t pauses;      // thousandths of cycles without a new request
     int64_t stalls;      // thousandths of cycles without a new word to write
+    int64_t delay;       // cycles before the first request
 };
 
 struct Outcome {
@@ -128,7 +129,8 @@ struct Bench {
         while (asked < traffic.bursts || ask.request || written < writes.size() ||
                read < expected.size()) {
             if (++idle > 1'000'000) { ++out.mismatches; break; }  // it hangs
-            if (!ask.request && asked < traffic.bursts && !random.chance(uint64_t(traffic.pauses))) {
+            if (!ask.request && asked < traffic.bursts && cycles - began >= traffic.delay &&
+                !random.chance(uint64_t(traffic.pauses))) {
                 burst = draw(traffic, burst, areas);
                 ask.request = true;
                 ask.address = burst.address;

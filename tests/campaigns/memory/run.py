@@ -1,0 +1,125 @@
+"""The memories' campaign: `python -m tests.campaigns.memory.run [--bursts N] [--seed S] [-o F]`.
+
+Random bursts on the RTL of every memory. Words are compared with a plain array, the port's
+handshakes in every cycle with the cycle model, and the chip of an SDRAM checks all its times. Then
+bursts of 128 beats are timed, and controllers that do not keep one of their times must be found.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sim.memory.bench import BurstOutcome, MemoryBench
+from sim.memory.cases import MemoryCase, SdramCase
+from tests.campaigns.memory.cases import (
+    MEMORIES,
+    TRAFFIC,
+    X16,
+    X32,
+    faults,
+    full_bursts,
+)
+from tests.campaigns.memory.synthesis import FLOWS, cells
+from tests.support.missed import conclude
+
+LEAST_BEATS = 0.9  # a cycle
+_FAULTY_BURSTS = 4000
+_IDLE = 70_000  # cycles before them, longer than any initialisation
+
+
+def campaign(case: MemoryCase, bursts: int, seed: int) -> dict[str, int]:
+    """Sums over all kinds of traffic."""
+    total: dict[str, int] = {"bursts": 0}
+    with MemoryBench([case], seed=seed) as bench:
+        for traffic in TRAFFIC.values():
+            share = replace(traffic, bursts=-(-bursts // len(TRAFFIC)))
+            outcome = bench.run(share)
+            total["bursts"] += share.bursts
+            for name in ("words", "cycles", "mismatches", "differences", "activates", "refreshes"):
+                total[name] = total.get(name, 0) + getattr(outcome, name)
+            total["longest"] = max(total.get("longest", 0), outcome.longest)
+        total["violations"] = outcome.violations
+    return total
+
+
+def throughput(case: SdramCase, seed: int) -> dict[str, float]:
+    """Beats of the pins a cycle, in bursts of `BURST_BEATS`."""
+    rates = {}
+    with MemoryBench([case], seed=seed) as bench:
+        bench.run(replace(TRAFFIC["anywhere"], bursts=10))  # not the initialisation
+        for name, traffic in full_bursts(case).items():
+            outcome = bench.run(traffic)
+            rates[name] = round(outcome.words * case.chip.beats / outcome.cycles, 4)
+    return rates
+
+
+def found(case: SdramCase, seed: int, bursts: int = _FAULTY_BURSTS) -> BurstOutcome:
+    """What a faulty controller leads to."""
+    with MemoryBench([case], seed=seed, optimise="-O0") as bench:
+        return bench.run(replace(TRAFFIC["neighbours"], bursts=bursts, delay=_IDLE))
+
+
+def boards_memories() -> dict[str, SdramCase]:
+    """The memories of the boards."""
+    return {name: case for name, case in MEMORIES.items() if case in (X16, X32)}
+
+
+def measure(bursts: int, seed: int) -> dict[str, Any]:
+    """The report; each part is printed when it is there."""
+    report: dict[str, dict[str, Any]] = {
+        part: {} for part in ("memories", "beats_a_cycle", "faults", "cells")
+    }
+
+    def note(part: str, name: str, result: Any) -> None:
+        report[part][name] = result
+        print(f"{part}: {name}: {result}", flush=True)
+
+    for name, case in MEMORIES.items():
+        share = bursts if case in (X16, X32) else -(-bursts // 10)
+        note("memories", name, campaign(case, share, seed))
+    for name, case in MEMORIES.items():
+        if isinstance(case, SdramCase):
+            note("beats_a_cycle", name, throughput(case, seed))
+    for name, fault in faults().items():
+        note("faults", name, found(fault.case, seed).found)
+    for (name, case), family in zip(boards_memories().items(), FLOWS, strict=True):
+        note("cells", f"{name}, {FLOWS[family]}", cells(case, family))
+    return report
+
+
+def conditions(report: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    """What must hold of a report."""
+    for name, total in report["memories"].items():
+        for wrong in ("mismatches", "differences", "violations"):
+            yield not total[wrong], f"{name}: {total[wrong]} {wrong}"
+    for name, rates in report["beats_a_cycle"].items():
+        for order, rate in rates.items():
+            yield rate >= LEAST_BEATS, f"{name}: {rate} beats a cycle, {order}"
+    for name, fault in faults().items():
+        kinds = report["faults"][name]
+        yield fault.breaks in kinds, f"fault {name}: not {fault.breaks} but {kinds}"
+
+
+def main() -> int:
+    """Everything; 1 if a word, a cycle or a time was wrong or a fault was not found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bursts", type=int, default=1_000_000, help="of each board's memory")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", "--output", type=Path, help="a JSON file for the report")
+    args = parser.parse_args()
+    begin = time.monotonic()
+    report = measure(args.bursts, args.seed)
+    if args.output:
+        command = f"python -m tests.campaigns.memory.run --bursts {args.bursts} --seed {args.seed}"
+        document = {"command": command, "seconds": round(time.monotonic() - begin), **report}
+        args.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return conclude(conditions(report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
