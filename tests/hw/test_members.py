@@ -13,6 +13,7 @@ from boards.common.top import BoardTop
 from hw.arch.sdram import CHIPS, SdramTiming
 from hw.base.block import Block, ModulePlatform
 from hw.memory.arbiter import MemoryArbiter
+from hw.memory.axi import AxiMaster
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from hw.top.accelerator import AcceleratorCore
@@ -55,6 +56,7 @@ def designs():
     yield SerialLoopback(**serial)
     yield MemoryArbiter(clients=2, address_bits=8)
     yield RamAdapter(words=64, latency=2)
+    yield AxiMaster(address_bits=12)
     chip = CHIPS["x32_8mb"]
     yield SdramController(chip, SdramTiming.of(chip, clock=60e6))
 

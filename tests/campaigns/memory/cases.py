@@ -46,10 +46,14 @@ def full_bursts(case: SdramCase) -> dict[str, BurstTraffic]:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A wrong timing, and the rule that is broken: one of `KINDS`, or "words"."""
+    """A wrong timing, and the rule that is broken: one of `KINDS`, or "words".
+
+    The first request comes after `delay` cycles.
+    """
 
     case: SdramCase
     breaks: str
+    delay: int = 0
 
 
 def faults() -> dict[str, Fault]:
@@ -70,7 +74,7 @@ def faults() -> dict[str, Fault]:
         "row cycle": wrong("tRC", reopening, recover=reopening.timing.recover - 1),
         "refresh": wrong("tRFC", refresh=timing.refresh - 1),
         # Refreshes so often that one is due when the mode has just been set, before any request.
-        "mode": wrong("tMRD", interval=5, power_up=2430, mode=1),
+        "mode": replace(wrong("tMRD", interval=5, power_up=2430, mode=1), delay=70_000),
         "refreshes too late": wrong("refresh late", interval=round(1.1 * 64e-3 * X32.clock / 4096)),
         "too early a start": wrong("power-up", power_up=timing.power_up - 1),
         "too few initial refreshes": wrong("initialisation", power_up=7),

@@ -3,6 +3,7 @@
 Random bursts on the RTL of every memory. Words are compared with a plain array, the port's
 handshakes in every cycle with the cycle model, and the chip of an SDRAM checks all its times. Then
 bursts of 128 beats are timed, and controllers that do not keep one of their times must be found.
+Last come bursts through the AXI4 master, to a memory of cocotbext-axi.
 """
 
 import argparse
@@ -14,13 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sim.memory.bench import BurstOutcome, MemoryBench
+from sim.memory.bench import MemoryBench
 from sim.memory.cases import MemoryCase, SdramCase
+from tb.build import Setting
+from tb.cases import memory
+from tb.cases.case import Demand
 from tests.campaigns.memory.cases import (
     MEMORIES,
     TRAFFIC,
     X16,
     X32,
+    Fault,
     faults,
     full_bursts,
 )
@@ -29,7 +34,6 @@ from tests.support.missed import conclude
 
 LEAST_BEATS = 0.9  # a cycle
 _FAULTY_BURSTS = 4000
-_IDLE = 70_000  # cycles before them, longer than any initialisation
 
 
 def campaign(case: MemoryCase, bursts: int, seed: int) -> dict[str, int]:
@@ -58,10 +62,11 @@ def throughput(case: SdramCase, seed: int) -> dict[str, float]:
     return rates
 
 
-def found(case: SdramCase, seed: int, bursts: int = _FAULTY_BURSTS) -> BurstOutcome:
+def found(fault: Fault, seed: int) -> list[str]:
     """What a faulty controller leads to."""
-    with MemoryBench([case], seed=seed, optimise="-O0") as bench:
-        return bench.run(replace(TRAFFIC["neighbours"], bursts=bursts, delay=_IDLE))
+    traffic = replace(TRAFFIC["neighbours"], bursts=_FAULTY_BURSTS, delay=fault.delay)
+    with MemoryBench([fault.case], seed=seed, optimise="-O0") as bench:
+        return bench.run(traffic).found
 
 
 def boards_memories() -> dict[str, SdramCase]:
@@ -69,10 +74,10 @@ def boards_memories() -> dict[str, SdramCase]:
     return {name: case for name, case in MEMORIES.items() if case in (X16, X32)}
 
 
-def measure(bursts: int, seed: int) -> dict[str, Any]:
+def measure(bursts: int, transactions: int, seed: int) -> dict[str, Any]:
     """The report; each part is printed when it is there."""
     report: dict[str, dict[str, Any]] = {
-        part: {} for part in ("memories", "beats_a_cycle", "faults", "cells")
+        part: {} for part in ("memories", "beats_a_cycle", "faults", "cells", "axi")
     }
 
     def note(part: str, name: str, result: Any) -> None:
@@ -86,10 +91,20 @@ def measure(bursts: int, seed: int) -> dict[str, Any]:
         if isinstance(case, SdramCase):
             note("beats_a_cycle", name, throughput(case, seed))
     for name, fault in faults().items():
-        note("faults", name, found(fault.case, seed).found)
+        note("faults", name, found(fault, seed))
     for (name, case), family in zip(boards_memories().items(), FLOWS, strict=True):
         note("cells", f"{name}, {FLOWS[family]}", cells(case, family))
+    note("axi", "bursts", axi(transactions, seed))
     return report
+
+
+def axi(bursts: int, seed: int) -> int:
+    """Bursts through the AXI4 master, half of them with pauses; a wrong one ends the campaign."""
+    rates = 2  # of pauses that the bench is run with
+    memory.axi_master(Demand(seed=seed), bursts=-(-bursts // rates)).run(
+        Setting(simulator="icarus", label="memory_campaign")
+    )
+    return rates * -(-bursts // rates)
 
 
 def conditions(report: dict[str, Any]) -> Iterator[tuple[bool, str]]:
@@ -109,13 +124,17 @@ def main() -> int:
     """Everything; 1 if a word, a cycle or a time was wrong or a fault was not found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bursts", type=int, default=1_000_000, help="of each board's memory")
+    parser.add_argument("--transactions", type=int, default=100_000, help="of the AXI4 master")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, help="a JSON file for the report")
     args = parser.parse_args()
     begin = time.monotonic()
-    report = measure(args.bursts, args.seed)
+    report = measure(args.bursts, args.transactions, args.seed)
     if args.output:
-        command = f"python -m tests.campaigns.memory.run --bursts {args.bursts} --seed {args.seed}"
+        command = (
+            f"python -m tests.campaigns.memory.run --bursts {args.bursts} "
+            f"--transactions {args.transactions} --seed {args.seed}"
+        )
         document = {"command": command, "seconds": round(time.monotonic() - begin), **report}
         args.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return conclude(conditions(report))

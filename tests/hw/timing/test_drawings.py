@@ -24,6 +24,7 @@ from hw.link.packet_fifo import PacketFifo
 from hw.link.uart import UartTransmitter
 from hw.link.width import WordAssembler
 from hw.memory.arbiter import MemoryArbiter
+from hw.memory.axi import AxiMaster
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.beats import SdramBeats
 from hw.memory.sdram.controller import SdramController
@@ -192,6 +193,7 @@ DRAWN = [
     ),
     (partial(RamAdapter, words=16), {}),
     (partial(MemoryArbiter, clients=2, address_bits=4), {}),
+    (partial(AxiMaster, address_bits=12), {}),
     (partial(RefreshTimer, interval=3, most=4), {}),
     (partial(OpenRows, SDRAM), {}),
     (partial(SdramBeats, SDRAM, QUICK), {}),
