@@ -1,4 +1,4 @@
-"""Adapters of the memory port with models that are not ours: a slice of the memories' campaign."""
+"""The AXI4 master with a memory of cocotbext-axi: a slice of the memories' campaign."""
 
 from tb.cases import memory
 from tb.cases.case import Demand
@@ -6,5 +6,5 @@ from tb.cases.case import Demand
 BURSTS = 160
 
 
-def test_axi_master() -> None:
+def test_words_and_errors_come_back() -> None:
     memory.axi_master(Demand(seed=5), bursts=BURSTS).run()
