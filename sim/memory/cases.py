@@ -11,6 +11,7 @@ class RamCase:
 
     words: int
     latency: int
+    pace: int = 1
 
     @property
     def address_bits(self) -> int:
@@ -20,7 +21,7 @@ class RamCase:
     @property
     def parameters(self) -> list[int]:
         """What the cycle model is told."""
-        return [1, self.latency]
+        return [1, self.latency, self.pace]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,14 +125,15 @@ class SimulatedRam(Block):
         Zero.
     """
 
-    def __init__(self, *, words: int, latency: int):
+    def __init__(self, *, words: int, latency: int, pace: int = 1):
         super().__init__({"port": In(MemoryPort(exact_log2(words))), **_COUNTS})
         self.words = words
         self.latency = latency
+        self.pace = pace
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.ram = ram = RamAdapter(words=self.words, latency=self.latency)
+        m.submodules.ram = ram = RamAdapter(words=self.words, latency=self.latency, pace=self.pace)
         connect(m, flipped(self.port), ram.port)
         return m
 
@@ -187,5 +188,5 @@ class SimulatedMemories(Block):
 def memory_of(case: MemoryCase) -> SimulatedSdram | SimulatedRam:
     """The gateware of a case."""
     if isinstance(case, RamCase):
-        return SimulatedRam(words=case.words, latency=case.latency)
+        return SimulatedRam(words=case.words, latency=case.latency, pace=case.pace)
     return SimulatedSdram(case.chip, case.timing, clock=case.clock, in_phase=case.in_phase)

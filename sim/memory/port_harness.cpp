@@ -77,7 +77,7 @@ struct Bench {
         words.resize(uint64_t{1} << bits);
         known.resize(uint64_t{1} << bits);
         model.kind = timing[0];
-        if (model.kind == 1) model.ram.timing.latency = int(timing[1]);
+        if (model.kind == 1) model.ram.timing = {int(timing[1]), int(timing[2])};
         if (model.kind == 2) {
             SdramTiming& t = model.sdram.timing;
             int* const fields[] = {&t.beats, &t.cas_latency, &t.postponed, &t.column_bits,

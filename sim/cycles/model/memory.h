@@ -15,6 +15,7 @@ struct MemoryAsk {
 // hw/memory/ram.py
 struct RamTiming {
     int latency = 1;
+    int pace = 1;  // cycles of a beat
 };
 
 struct RamModel {
@@ -24,9 +25,10 @@ struct RamModel {
     // with a latency of 2 and more: the request that waits
     bool held = false, held_write = false;
     int held_length = 0, wait = 0;
+    int rest = 0;  // cycles until the next beat
 
-    bool request_ready() const { return timing.latency == 1 ? left == 0 : !held; }
-    bool write_ready() const { return left != 0 && writing; }
+    bool request_ready() const { return timing.latency == 1 ? left == 0 && rest == 0 : !held; }
+    bool write_ready() const { return left != 0 && writing && rest == 0; }
     bool read_valid() const { return fetched; }
 
     void clock(const MemoryAsk& ask) {
@@ -34,9 +36,9 @@ struct RamModel {
         const bool asked = direct ? ask.request : held && wait == 0;
         const bool write = direct ? ask.write : held_write;
         const int length = direct ? ask.length : held_length;
-        const bool start = asked && left == 0;
-        const bool put = left != 0 && writing && ask.word;
-        const bool fetch = (start && !write) || (left != 0 && !writing);
+        const bool start = asked && left == 0 && rest == 0;
+        const bool put = write_ready() && ask.word;
+        const bool fetch = (start && !write) || (left != 0 && !writing && rest == 0);
         if (!direct) {
             if (!held) {
                 held = ask.request;
@@ -56,6 +58,8 @@ struct RamModel {
             --left;
         }
         fetched = fetch;
+        if (put || fetch) rest = timing.pace - 1;
+        else if (rest != 0) --rest;
     }
 };
 

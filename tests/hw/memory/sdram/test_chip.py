@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sim.memory.bench import BurstOutcome, BurstTraffic, MemoryBench
-from sim.memory.cases import SdramCase
+from sim.memory.cases import RamCase, SdramCase
 from tests.campaigns.memory.cases import MEMORIES, TRAFFIC, X16, X32, faults, full_bursts
 from tests.campaigns.memory.run import LEAST_BEATS
 
@@ -16,7 +16,7 @@ CASES = (
     X16,
     X32,
     MEMORIES["ram, latency 1"],
-    MEMORIES["ram, latency 8"],
+    RamCase(words=1 << 12, latency=8, pace=4),
     faults()["ACTIVATE"].case,
 )
 FAULTY = len(CASES) - 1
