@@ -9,8 +9,12 @@ from sim.memory.cases import MemoryCase
 from sim.verilator import Build, cached_build, sources_digest
 
 _FOLDER = Path(__file__).parent
-_MODEL = _FOLDER.parent / "cycles" / "model" / "memory.h"
-_BUILD = Build(top="rowforge_memory", harness=_FOLDER / "port_harness.cpp", headers=(_MODEL,))
+_MODELS = _FOLDER.parent / "cycles" / "model"
+_BUILD = Build(
+    top="rowforge_memory",
+    harness=_FOLDER / "port_harness.cpp",
+    headers=(_MODELS / "memory.h", _MODELS / "queue.h"),
+)
 
 KINDS = (
     *("power-up", "initialisation", "tRCD", "tRP", "tRAS", "tRC", "tRRD", "tRFC", "tWR", "tMRD"),
@@ -34,6 +38,7 @@ class BurstTraffic:
     pauses : share of cycles in which no new request comes
     stalls : share of cycles in which no new word to write comes
     delay : cycles before the first request
+    shared : they come from three clients of an arbiter, each in a third of the memory
     """
 
     bursts: int
@@ -44,6 +49,7 @@ class BurstTraffic:
     pauses: int = 0
     stalls: int = 0
     delay: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

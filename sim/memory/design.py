@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module, Signal
+from amaranth.hdl import ClockSignal, Instance, Module
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from hw.arch.sdram import SdramChip, SdramTiming
 from hw.base.block import Block, ModulePlatform
+from hw.memory.arbiter import MemoryArbiter
 from hw.memory.port import MemoryPort
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
@@ -17,6 +19,7 @@ from sim.memory.cases import MemoryCase, RamCase
 
 _MODULE = "sdram_chip"
 _PICO = 1e12
+CLIENTS = 3  # of the arbiter, as in the harness
 _COUNTS = {name: Out(32) for name in ("violations", "kinds", "activates", "refreshes")}
 
 
@@ -139,14 +142,18 @@ class SimulatedRam(Block):
 
 
 class SimulatedMemories(Block):
-    """Several memories on one port, so that one translation serves for all; `which` is asked.
+    """Several memories, so that one translation serves for all; `which` is asked.
 
     Members
     -------
     which : in, 8
         The place among the memories of the one that is meant; it never changes.
+    shared : in, 1
+        It is asked by the clients through an arbiter, else by the port.
     port : in, MemoryPort(address_bits)
         The memory.
+    clients : in, CLIENTS times MemoryPort(address_bits)
+        The same through the arbiter.
     violations, kinds, activates, refreshes : out, 32
         As those of the memory.
     """
@@ -156,33 +163,46 @@ class SimulatedMemories(Block):
             memory.port.request.payload.shape().address_bits for memory in memories
         )
         port = In(MemoryPort(self.address_bits))
-        super().__init__({"which": In(8), "port": port, **_COUNTS})
+        clients = port.array(CLIENTS)
+        super().__init__(
+            {"which": In(8), "shared": In(1), "port": port, "clients": clients, **_COUNTS}
+        )
         self.memories = memories
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        port = self.port
+        m.submodules.arbiter = arbiter = MemoryArbiter(
+            clients=CLIENTS, address_bits=self.address_bits
+        )
+        for inner, outer in zip(arbiter.clients, self.clients, strict=True):
+            connect(m, flipped(outer), inner)
+        asking = self.port.signature.flip().create(path=("asking",))
+        with m.If(self.shared):
+            _join(m, arbiter.port, asking)
+        with m.Else():
+            _join(m, self.port, asking)
         for place, memory in enumerate(self.memories):
             m.submodules[f"memory{place}"] = memory
-            mine = Signal(name=f"mine{place}")
-            m.d.comb += [
-                mine.eq(self.which == place),
-                memory.port.request.valid.eq(port.request.valid & mine),
-                memory.port.write.valid.eq(port.write.valid & mine),
-                memory.port.write.payload.eq(port.write.payload),
-                memory.port.read.ready.eq(port.read.ready),
-            ]
-            for name in ("address", "length", "write"):
-                m.d.comb += memory.port.request.payload[name].eq(port.request.payload[name])
-            with m.If(mine):
-                m.d.comb += [
-                    port.request.ready.eq(memory.port.request.ready),
-                    port.write.ready.eq(memory.port.write.ready),
-                    port.read.valid.eq(memory.port.read.valid),
-                    port.read.payload.eq(memory.port.read.payload),
-                    *(getattr(self, name).eq(getattr(memory, name)) for name in _COUNTS),
-                ]
+            with m.If(self.which == place):
+                _join(m, asking, memory.port)
+                m.d.comb += [getattr(self, name).eq(getattr(memory, name)) for name in _COUNTS]
         return m
+
+
+def _join(m: Module, asking: Any, memory: Any) -> None:
+    """Let one port ask another one, whose addresses may have fewer bits, under the `If` around."""
+    for name in ("address", "length", "write"):
+        m.d.comb += memory.request.payload[name].eq(asking.request.payload[name])
+    m.d.comb += [
+        memory.request.valid.eq(asking.request.valid),
+        asking.request.ready.eq(memory.request.ready),
+        memory.write.valid.eq(asking.write.valid),
+        memory.write.payload.eq(asking.write.payload),
+        asking.write.ready.eq(memory.write.ready),
+        asking.read.valid.eq(memory.read.valid),
+        asking.read.payload.eq(memory.read.payload),
+        memory.read.ready.eq(asking.read.ready),
+    ]
 
 
 def memory_of(case: MemoryCase) -> SimulatedSdram | SimulatedRam:

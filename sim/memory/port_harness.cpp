@@ -10,9 +10,10 @@
 #include "verilated.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
-#define PORT(name) port___05F##name
 
 namespace {
+
+constexpr int kClients = 3;  // of the arbiter before the memory
 
 struct Random {
     uint64_t state = 0;
@@ -42,6 +43,7 @@ struct Traffic {
     int64_t pauses;      // thousandths of cycles without a new request
     int64_t stalls;      // thousandths of cycles without a new word to write
     int64_t delay;       // cycles before the first request
+    int64_t shared;      // 1: from three clients of an arbiter, each in a third of the memory
 };
 
 struct Outcome {
@@ -59,12 +61,51 @@ struct Model {
     void clock(const MemoryAsk& ask) { kind == 1 ? ram.clock(ask) : sdram.clock(ask); }
 };
 
+// The signals of one port.
+struct Port {
+    CData *request_valid, *request_ready;
+    IData* request_payload;
+    CData *write_valid, *write_ready;
+    QData* write_payload;
+    CData *read_valid, *read_ready;
+    QData* read_payload;
+};
+
+#define PORT(name)                                                                             \
+    Port {                                                                                     \
+        &top->name##___05Frequest___05Fvalid, &top->name##___05Frequest___05Fready,            \
+            &top->name##___05Frequest___05Fpayload, &top->name##___05Fwrite___05Fvalid,        \
+            &top->name##___05Fwrite___05Fready, &top->name##___05Fwrite___05Fpayload,          \
+            &top->name##___05Fread___05Fvalid, &top->name##___05Fread___05Fready,              \
+            &top->name##___05Fread___05Fpayload                                                \
+    }
+
+// One who asks, and what it waits for.
+struct Client {
+    Port port;
+    Burst burst;
+    MemoryAsk ask;
+    std::vector<uint64_t> writes, expected;
+    std::vector<bool> compared;
+    size_t written = 0, read = 0;
+    int64_t waited = 0;
+    bool busy() const {
+        return ask.request || written < writes.size() || read < expected.size();
+    }
+    void forget() {
+        if (written == writes.size() && !ask.word) writes.clear(), written = 0;
+        if (read == expected.size()) expected.clear(), compared.clear(), read = 0;
+    }
+};
+
 struct Bench {
     VerilatedContext context;
     std::unique_ptr<Vrtl> top;
     Model model;
+    MemoryArbiterModel<kClients> arbiter;
     Random random;
     int port_bits;
+    std::vector<Port> ports;
     std::vector<uint64_t> words;
     std::vector<bool> known;
     int64_t cycles = 0;
@@ -85,10 +126,13 @@ struct Bench {
                                    &t.refresh, &t.mode, &t.interval, &t.power_up, &t.capture};
             for (int64_t i = 0; i < 13; ++i) *fields[i] = int(timing[1 + i]);
         }
+        ports = {PORT(port), PORT(clients___05F0), PORT(clients___05F1), PORT(clients___05F2)};
+        for (const Port& each : ports) {
+            *each.request_valid = *each.write_valid = 0;
+            *each.read_ready = 1;
+        }
         top->which = which;
-        top->PORT(request___05Fvalid) = 0;
-        top->PORT(write___05Fvalid) = 0;
-        top->PORT(read___05Fready) = 1;
+        top->shared = 0;
         top->rst = 1;
         for (int i = 0; i < 4; ++i) half(0), half(1);
         top->rst = 0;
@@ -101,9 +145,10 @@ struct Bench {
         top->eval();
     }
 
-    Burst draw(const Traffic& traffic, const Burst& last, const std::vector<uint64_t>& areas) {
+    // Of the `share`-th part of the memory.
+    Burst draw(const Traffic& traffic, const Burst& last, const std::vector<uint64_t>& areas,
+               uint64_t share, uint64_t size) {
         Burst burst;
-        const uint64_t size = words.size();
         burst.beats = int(traffic.beats);
         if (!burst.beats) burst.beats = 1 + int(random.below(random.chance(500) ? 64 : 8));
         burst.write = random.chance(uint64_t(traffic.writes));
@@ -112,78 +157,120 @@ struct Bench {
         if (random.chance(uint64_t(traffic.sequential))) burst.address = last.address + last.beats;
         burst.address %= size;
         if (burst.address + burst.beats > size) burst.address = size - burst.beats;
+        burst.address += share * size;
         return burst;
+    }
+
+    void ask(Client& client) {
+        const Burst& burst = client.burst;
+        client.ask.request = true;
+        client.ask.address = burst.address;
+        client.ask.length = burst.beats - 1;
+        client.ask.write = burst.write;
+        client.waited = 0;
+        for (uint64_t at = burst.address; at < burst.address + burst.beats; ++at) {
+            if (burst.write) {
+                words[at] = random.next();
+                known[at] = true;
+                client.writes.push_back(words[at]);
+            } else {
+                client.expected.push_back(words[at]);
+                client.compared.push_back(known[at]);
+            }
+        }
+    }
+
+    void drive(const Client& client) {
+        const MemoryAsk& ask = client.ask;
+        *client.port.request_valid = ask.request;
+        *client.port.request_payload = IData(ask.address | uint64_t(ask.length) << port_bits |
+                                             uint64_t(ask.write) << (port_bits + 6));
+        *client.port.write_valid = ask.word;
+        *client.port.write_payload = ask.word ? client.writes[client.written] : random.next();
+    }
+
+    // What the port answers before the edge; tells whether something moved.
+    bool look(Client& client, Outcome& out) {
+        bool moved = false;
+        if (*client.port.read_valid) {
+            if (client.read >= client.expected.size()) ++out.mismatches;
+            else if (client.compared[client.read] &&
+                     client.expected[client.read] != *client.port.read_payload)
+                ++out.mismatches;
+            ++client.read;
+            moved = true;
+        }
+        if (*client.port.write_ready && client.ask.word) {
+            ++client.written;
+            client.ask.word = false;
+            moved = true;
+        }
+        if (client.ask.request) {
+            if (++client.waited > out.longest) out.longest = client.waited;
+            if (*client.port.request_ready) client.ask.request = false, moved = true;
+        }
+        client.forget();
+        return moved;
+    }
+
+    // Whether the handshakes of all clients are those of the models, which then go on.
+    bool agrees(const std::vector<Client>& clients, bool shared) {
+        if (!model.kind) return true;
+        std::vector<MemoryAsk> asks;
+        for (const Client& client : clients) asks.push_back(client.ask);
+        const bool ready = model.request_ready(), takes = model.write_ready();
+        const bool gives = model.read_valid();
+        const MemoryAsk asked = shared ? arbiter.asked(asks.data()) : asks[0];
+        bool same = true;
+        for (int i = 0; i < int(clients.size()); ++i) {
+            const Port& port = clients[i].port;
+            same &= *port.request_ready == (shared ? arbiter.accepts(i, asked, ready) : ready);
+            same &= *port.write_ready == (shared ? arbiter.takes(i, takes) : takes);
+            same &= *port.read_valid == (shared ? arbiter.gives(i, gives) : gives);
+        }
+        if (shared) arbiter.clock(asks.data(), ready, takes, gives);
+        model.clock(asked);
+        return same;
     }
 
     Outcome run(const Traffic& traffic) {
         Outcome out = {};
         const int64_t began = cycles, activates = top->activates, refreshes = top->refreshes;
-        std::vector<uint64_t> areas, writes, expected;
-        std::vector<bool> compared;
+        const bool shared = traffic.shared != 0;
+        top->shared = shared;
+        std::vector<Client> clients;
+        for (int i = 0; i < (shared ? kClients : 1); ++i)
+            clients.push_back(Client{ports[shared ? i + 1 : 0]});
+        const uint64_t size = words.size() / clients.size();
+        std::vector<uint64_t> areas;
         for (int64_t i = 0; i < traffic.areas; ++i) areas.push_back(random.below(words.size()));
-        size_t written = 0, read = 0;
-        int64_t asked = 0, waited = 0, idle = 0;
-        Burst burst;
-        MemoryAsk ask;
-        bool offering = false;
-        while (asked < traffic.bursts || ask.request || written < writes.size() ||
-               read < expected.size()) {
+        int64_t asked = 0, idle = 0;
+        bool busy = true;
+        while (busy) {
             if (++idle > 1'000'000) { ++out.mismatches; break; }  // it hangs
-            if (!ask.request && asked < traffic.bursts && cycles - began >= traffic.delay &&
-                !random.chance(uint64_t(traffic.pauses))) {
-                burst = draw(traffic, burst, areas);
-                ask.request = true;
-                ask.address = burst.address;
-                ask.length = burst.beats - 1;
-                ask.write = burst.write;
-                ++asked;
-                waited = 0;
-                for (uint64_t at = burst.address; at < burst.address + burst.beats; ++at) {
-                    if (burst.write) {
-                        words[at] = random.next();
-                        known[at] = true;
-                        writes.push_back(words[at]);
-                    } else {
-                        expected.push_back(words[at]);
-                        compared.push_back(known[at]);
-                    }
+            for (uint64_t i = 0; i < clients.size(); ++i) {
+                Client& client = clients[i];
+                if (!client.ask.request && asked < traffic.bursts &&
+                    cycles - began >= traffic.delay && !random.chance(uint64_t(traffic.pauses))) {
+                    client.burst = draw(traffic, client.burst, areas, i, size);
+                    ask(client);
+                    ++asked;
+                    out.words += client.burst.beats;
                 }
-                out.words += burst.beats;
+                if (!client.ask.word)
+                    client.ask.word = client.written < client.writes.size() &&
+                                      !random.chance(uint64_t(traffic.stalls));
+                drive(client);
             }
-            if (!offering) offering = written < writes.size() && !random.chance(uint64_t(traffic.stalls));
-            ask.word = offering;
-            top->PORT(request___05Fvalid) = ask.request;
-            top->PORT(request___05Fpayload) = ask.address | uint64_t(ask.length) << port_bits |
-                                              uint64_t(ask.write) << (port_bits + 6);
-            top->PORT(write___05Fvalid) = offering;
-            top->PORT(write___05Fpayload) = offering ? writes[written] : random.next();
             half(0);
-            const bool accepted = top->PORT(request___05Fready), taken = top->PORT(write___05Fready);
-            const bool given = top->PORT(read___05Fvalid);
-            if (model.kind)
-                out.differences += accepted != model.request_ready() ||
-                                   taken != model.write_ready() || given != model.read_valid();
-            if (given) {
-                if (read >= expected.size()) ++out.mismatches;
-                else if (compared[read] && expected[read] != top->PORT(read___05Fpayload))
-                    ++out.mismatches;
-                ++read;
-                idle = 0;
-            }
-            if (taken && offering) {
-                ++written;
-                offering = false;
-                idle = 0;
-            }
-            if (model.kind) model.clock(ask);
-            if (ask.request) {
-                if (++waited > out.longest) out.longest = waited;
-                if (accepted) ask.request = false, idle = 0;
+            out.differences += !agrees(clients, shared);
+            busy = asked < traffic.bursts;
+            for (Client& client : clients) {
+                if (look(client, out)) idle = 0;
+                busy |= client.busy();
             }
             half(1);
             ++cycles;
-            if (written == writes.size() && !writes.empty() && !offering) writes.clear(), written = 0;
-            if (read == expected.size()) expected.clear(), compared.clear(), read = 0;
         }
         out.cycles = cycles - began;
         out.violations = top->violations;

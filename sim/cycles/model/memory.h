@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "queue.h"
+
 // What the side of the one who asks drives in a cycle.
 struct MemoryAsk {
     bool request = false;  // a request is offered
@@ -171,5 +173,63 @@ struct SdramModel {
         next.word_written = writing;
         if (writing) next.recover = timing.recover - 1;
         else next.under_way |= 1;
+    }
+};
+
+// hw/memory/arbiter.py for N clients. In a cycle: `asked` gives what the memory is asked, the other
+// functions what the clients see of the memory's answers, and `clock` ends the cycle.
+template <int N>
+struct MemoryArbiterModel {
+    static constexpr int kMostOutstanding = 8;
+    struct Turn {
+        int owner = 0, length = 0;
+    };
+    using Turns = ItemQueue<Turn, kMostOutstanding>;
+
+    int outstanding = 4;
+    bool chosen = false;
+    int owner = N - 1;
+    Turns writes, reads;
+    int writes_beat = 0, reads_beat = 0;
+
+    MemoryAsk asked(const MemoryAsk* clients) const {
+        MemoryAsk ask = clients[owner];
+        ask.request = chosen && (ask.write ? writes : reads).ready(outstanding);
+        ask.word = writes.valid() && clients[writes.front().owner].word;
+        return ask;
+    }
+    bool accepts(int client, const MemoryAsk& ask, bool request_ready) const {
+        return ask.request && request_ready && client == owner;
+    }
+    bool takes(int client, bool write_ready) const {
+        return write_ready && writes.valid() && writes.front().owner == client;
+    }
+    bool gives(int client, bool read_valid) const {
+        return read_valid && reads.valid() && reads.front().owner == client;
+    }
+
+    void clock(const MemoryAsk* clients, bool request_ready, bool write_ready, bool read_valid) {
+        const MemoryAsk ask = asked(clients);
+        const bool passed = ask.request && request_ready;
+        const Turn turn = {owner, ask.length};
+        follow(writes, writes_beat, ask.word && write_ready, passed && ask.write, turn);
+        follow(reads, reads_beat, read_valid, passed && !ask.write, turn);
+        if (!chosen) {
+            const int last = owner;
+            for (int step = 1; step <= N && !chosen; ++step) {
+                owner = (last + step) % N;
+                chosen = clients[owner].request;
+            }
+            // Without a wish the loop has come back to the last one.
+        } else if (passed) {
+            chosen = false;
+        }
+    }
+
+  private:
+    static void follow(Turns& turns, int& count, bool beat, bool put, const Turn& turn) {
+        const bool last = beat && turns.valid() && count == turns.front().length;
+        if (beat) count = last ? 0 : count + 1;
+        turns.clock(put, turn, last);
     }
 };

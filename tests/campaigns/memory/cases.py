@@ -26,6 +26,9 @@ TRAFFIC = {
     "clients": BurstTraffic(bursts=0, areas=6, sequential=600, pauses=300, stalls=100),
     "neighbours": BurstTraffic(bursts=0, areas=12, sequential=300, pauses=800, stalls=500),
     "one place": BurstTraffic(bursts=0, areas=1, pauses=100, stalls=50),
+    "three clients": BurstTraffic(
+        bursts=0, areas=6, sequential=600, pauses=300, stalls=100, shared=True
+    ),
 }
 """How bursts are spread, each the same number of them."""
 
