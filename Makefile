@@ -9,6 +9,7 @@
 #                      the driver alone
 #   make streaming     200 steps of streaming networks on every engine
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
+#   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
@@ -37,8 +38,8 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  streaming test-examples link-campaign virtual-board bench-acceptance contract netlist mutants \
-  build-board bitstreams clean
+  streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
+  netlist mutants build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -96,6 +97,10 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+memory-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/memory.json
 
 link-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.link.run $(if $(SEED),--seed $(SEED))
