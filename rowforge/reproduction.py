@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import choose_layers, conv_layers
@@ -28,17 +26,21 @@ from rowforge.reports.published import (
 )
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
-from rowforge.running.coded_traffic import coded_traffic, sparse_values
+from rowforge.running.coded_traffic import coded_traffic
 from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
+from rowforge.running.seeded import Shares, share_of_zeros, sparse_values
 from sim.cycles.predict import UNMODELLED
 from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
 COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the "
 ESTIMATED, EXACT = "estimate", "exact model"
-RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact model"
+RTL_COUNTS = (
+    "on the RTL the layer's own counters, beside those of the exact model, with biases by which "
+    "computed outputs have that share of zeros"
+)
 CODED = (
     "coded bytes are what a link with codes both ways would carry (LOAD has them with link.coding, "
     "STORE has none): of values drawn with the published shares of zeros, outputs likewise and not "
@@ -92,11 +94,12 @@ def reproduce(
     if rtl:
         for number, (work, row) in enumerate(zip(works, rows, strict=True), start=1):
             Progress().show(f"{work.shape.name} ({number} of {len(works)})")
-            row["rtl"] = _on_rtl(work, CROPPED.get(name)).row(work)
+            shares = shares_of_zeros(table, work, shapes)
+            row["rtl"] = _on_rtl(work, shares, CROPPED.get(name)).row(work)
         total["rtl"] = _rtl_total([row["rtl"] for row in rows])
     counts = COUNTS + (EXACT if exact else ESTIMATED)
-    counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
     counts = f"{counts}; {CODED}"
+    counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
     document = {"counts": counts, "layers": rows, "total": total}
     tallies = [_tally(work, table.layers[work.shape.name]) for work in works]
     add_energy(config, document, tallies, prices or technology(), inferences=table.batch)
@@ -118,8 +121,10 @@ def _rows(
     rows = []
     for number, work in enumerate(works, start=1):
         progress.show(f"{work.shape.name} ({number} of {len(works)})")
-        data = _data(work, shares_of_zeros(table, work, shapes))
+        shares = shares_of_zeros(table, work, shapes)
+        data = _data(work, shares)
         row = _row(work, table.layers[work.shape.name], data, exact=exact)
+        row["published"]["zeros"] = _shares(shares.input, shares.output)
         rows.append(row | _coded(work, data, row["link_bytes"]))
     progress.clear()
     return rows
@@ -146,7 +151,7 @@ def _row(work: Workload, measured: Measured, data: Values, *, exact: bool) -> di
 
 def shares_of_zeros(
     table: PublishedNetwork, work: Workload, shapes: Sequence[LayerShape]
-) -> tuple[float, float]:
+) -> Shares:
     """The shares of zeros of a layer's input and output.
 
     An input has the published share. An output has that of the next layer, or its square root where
@@ -161,20 +166,20 @@ def shares_of_zeros(
     own = table.layers[work.shape.name].zeros
     number = [shape.name for shape in shapes].index(work.shape.name)
     if number + 1 == len(shapes):
-        return own, own
+        return Shares(own, own)
     following = shapes[number + 1]
     zeros = table.layers[following.name].zeros
     pooled = work.shape.output[0] != following.H
-    return own, before_pooling(zeros) if pooled else zeros
+    return Shares(own, before_pooling(zeros) if pooled else zeros)
 
 
-def _data(work: Workload, shares: tuple[float, float]) -> Values:
+def _data(work: Workload, shares: Shares) -> Values:
     """An input and an output of the layer with about these shares of zeros, by tensor index."""
     program, width = work.program, work.config.array.data_width
-    tensors = (program.inputs[0], program.outputs[0])
+    tensors = {program.inputs[0]: shares.input, program.outputs[0]: shares.output}
     return {
         tensor: sparse_values(program.tensors[tensor].view, width, share, _SEED + number)
-        for number, (tensor, share) in enumerate(zip(tensors, shares, strict=True))
+        for number, (tensor, share) in enumerate(tensors.items())
     }
 
 
@@ -187,11 +192,13 @@ def _coded(work: Workload, data: Values, link_bytes: int) -> dict[str, Any]:
             key: None if words is None else link_bytes - _LINK_BYTES * (traffic.raw - words)
             for key, words in found.items()
         },
-        "zeros": {
-            name: round(1 - np.count_nonzero(values) / values.size, 4)
-            for name, values in zip(("input", "output"), data.values(), strict=True)
-        },
+        "zeros": _shares(*map(share_of_zeros, data.values())),
     }
+
+
+def _shares(read: float, written: float) -> dict[str, float]:
+    """Shares of zeros as the report has them."""
+    return {"input": round(read, 4), "output": round(written, 4)}
 
 
 def _sum_of(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
@@ -249,8 +256,8 @@ def _published_total(rows: Sequence[Mapping[str, Any]], printed: Measured | None
 # ---- the RTL ----------------------------------------------------------------------------------
 
 
-def _on_rtl(work: Workload, most_cycles: int | None) -> LayerRun:
-    return run_layer(work if most_cycles is None else crop(work, most_cycles))
+def _on_rtl(work: Workload, shares: Shares, most_cycles: int | None) -> LayerRun:
+    return run_layer(work if most_cycles is None else crop(work, most_cycles), shares)
 
 
 def _rtl_total(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hw.arch.config import Config
@@ -66,18 +65,3 @@ def _moved(config: Config, step: Load | Store, view: NDArray[Any]) -> Words:
 
 def _least(raw: Mapping[int, int], coded: Mapping[int, int]) -> int:
     return sum(min(words, coded[tensor]) for tensor, words in raw.items())
-
-
-def sparse_values(
-    shape: tuple[int, ...], data_width: int, zeros: float, seed: int
-) -> NDArray[np.signedinteger[Any]]:
-    """Random integers of `data_width` bits of which each is zero with the probability `zeros`.
-
-    All others are equally likely to be any value but zero.
-    """
-    rng = np.random.default_rng([seed, data_width])
-    limits = np.iinfo(f"int{data_width}")
-    values = rng.integers(limits.min, limits.max, shape, dtype=limits.dtype)
-    values += values >= 0
-    values[rng.random(shape, dtype=np.float32) < zeros] = 0
-    return values
