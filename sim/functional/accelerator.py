@@ -9,6 +9,7 @@ from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
     BEGIN,
+    CODE,
     COMMAND_SET_VERSION,
     HEADER,
     INDEX,
@@ -38,6 +39,7 @@ from hw.arch.program.layout import (
     unpack_records,
     unpack_short_params,
 )
+from hw.arch.program.transfer import answer
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import CommandError, place, require
@@ -244,9 +246,9 @@ class FunctionalAccelerator:
     def _length(self, opcode: Opcode, length: int, descriptor: list[int]) -> int:
         """Payload words that a command must have, which announces `length`."""
         if opcode in (Opcode.LOAD, Opcode.STORE) and (region := REGION.unpack(descriptor))["coded"]:
-            if opcode is Opcode.STORE or not self.config.link.decodes:
+            if not self.config.link.codes:
                 raise CommandError(Status.BAD_FIELD, region["coded"])
-            return max(length, 1)
+            return 1 if opcode is Opcode.STORE else max(length, 1)
         if opcode is Opcode.LOAD:
             return region["words"]
         if opcode not in _INDEXED:
@@ -362,8 +364,14 @@ class FunctionalAccelerator:
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
         words = to_link_words(self.state.memory.store(address))
-        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
-        self._reply(ResultBlock.DATA, words, tag=tag)
+        block, reads = ResultBlock.DATA, len(address)
+        if (region := REGION.unpack(descriptor))["coded"]:
+            reads *= 2  # first to find how long the code is
+            code = answer(self.config, words, region, CODE.unpack(payload.tolist())).code
+            if code is not None:
+                block, words = ResultBlock.CODED, code
+        self.state.count(link_store_words=len(words), glb_store_reads=reads)
+        self._reply(block, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._convolution = decode_convolution(descriptor, self._convolution)
