@@ -337,8 +337,7 @@ class Engine(Block):
                     events["glb_psum_write_beats"],
                     events["glb_act_write_words"],
                     events["filter_words"],
-                    # A STORE reads its box before it sends anything, if it may be coded.
-                    *([_fires(p.storer.port.request)] if config.link.codes else []),
+                    _fires(p.storer.port.request),  # which sends nothing while it counts
                 ).any()
             ),
         ]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from hw.arch.accesses import counter_block
 from hw.arch.commands import (
     BEGIN,
-    CODE,
     HEADER,
     REGION,
     START,
@@ -19,8 +18,8 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
-from hw.arch.program.layout import RAW_BITS, pack_box
-from hw.arch.program.transfer import NOTHING_CODED, answer, load_transfer, store_words
+from hw.arch.program.layout import RAW_BITS
+from hw.arch.program.transfer import NOTHING_CODED, load_transfer, stored
 
 Values: TypeAlias = Mapping[int, NDArray[Any]]
 
@@ -96,20 +95,15 @@ class _Builder:
     def _store(self, step: Store) -> None:
         """A STORE as the host sends it; raw where it is not known what it stores."""
         config, spec = self.config, self.program.tensors[step.tensor]
-        words = store_words(config, step, spec)
-        if len(words) == len(step.words) or step.tensor not in self.values:
+        if step.tensor not in self.values:
             self._send(step.words)
             return
-        view = self.values[step.tensor].reshape(spec.view)
-        head = 1 + REGION.words
-        region = REGION.unpack(words[1:head].tolist())
-        code = CODE.unpack(words[head:].tolist())
-        found = answer(config, pack_box(config, view, step.box), region, code)
-        self.stored_counts.append(found.counts)
+        found = stored(config, step, spec, self.values[step.tensor].reshape(spec.view))
         before = self.results
-        self._send(words[:head])
-        if found.code is not None:
-            self.results = before + 1 + len(found.code)
+        self._send(found.words[: 1 + REGION.words])
+        self.results = before + 1 + found.length
+        if found.counts is not None:
+            self.stored_counts.append(found.counts)
 
     def _wait(self, tensor: int) -> None:
         """What follows needs a tensor that is being stored."""

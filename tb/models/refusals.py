@@ -7,9 +7,9 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import (
     ANY_CONFIGURATION,
+    CODE,
     HEADER,
     INDEX,
-    CODE,
     REGION,
     RESULT,
     VECTOR,

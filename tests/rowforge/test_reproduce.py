@@ -31,7 +31,8 @@ from tests.rowforge.support import FaultyLink, rowforge
 from tests.rowforge.test_estimate import EXTRA
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 
-OURS = {"ms", "published", "ratio", "link_bytes_coded", "link_bytes_run_length"}
+CODED = ("link_bytes_raw", "link_bytes_coded", "link_bytes_run_length")
+OURS = {"ms", "published", "ratio", *CODED}
 SMALL = LayerShape("conv3", 5, 16, 8, 3, 1, 1)
 TINY16 = {
     "array.rows": 4,
@@ -177,8 +178,24 @@ def test_coded_bytes_are_those_of_the_data(monkeypatch):
     assert sparse["zeros"]["output"] == pytest.approx(0.0001, abs=0.001)
     assert dense["link_bytes_coded"] == dense["link_bytes_run_length"] == dense["link_bytes"]
     assert sparse["link_bytes_coded"] < sparse["link_bytes_run_length"] < sparse["link_bytes"]
-    for key in ("link_bytes_coded", "link_bytes_run_length"):
+    for key in CODED:
         assert report["total"][key] == sparse[key] + dense[key]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_bytes_on_the_link_are_of_the_codes_that_it_has(monkeypatch, exact):
+    """By tensor they are less than by transfer, and a STORE says in a word how its code looks."""
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (SMALL,))
+    raw, coded = (
+        reproduction.reproduce("alexnet", Config.of(TINY16 | {"link.coding": coding}), exact=exact)
+        for coding in ("none", "mask")
+    )
+    (plain,), (row,) = raw["layers"], coded["layers"]
+    assert plain["link_bytes"] == plain["link_bytes_raw"] == row["link_bytes_raw"]
+    assert row["link_bytes"] == pytest.approx(row["link_bytes_coded"], rel=0.02)
+    assert coded["total"]["link_bytes"] == row["link_bytes"] < plain["link_bytes"]
+    assert row["ratio"]["link_bytes"] < plain["ratio"]["link_bytes"]
+    assert (row["chip_link_cycles"] < plain["chip_link_cycles"]) == exact
 
 
 def test_eight_bits_have_no_run_length_code(monkeypatch):

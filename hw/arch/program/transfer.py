@@ -14,9 +14,9 @@ from hw.arch.program.coding import (
     mask_code,
     mask_words,
     significant_counts,
-    stored,
+    stored_bits,
 )
-from hw.arch.program.layout import box_shape, channel_blocks, pack_load
+from hw.arch.program.layout import box_shape, channel_blocks, pack_box, pack_load
 from hw.arch.program.program import Load, Store, TensorSpec, Words
 
 NOTHING_CODED = np.zeros(0, dtype=np.uint8)
@@ -70,7 +70,7 @@ def store_words(config: Config, step: Store, spec: TensorSpec) -> Words:
         return step.words
     channels = box_shape(step.box)[3]
     code = {
-        "zero": stored(spec.zero_point, config.array.data_width),
+        "zero": stored_bits(spec.zero_point, config.array.data_width),
         "blocks": channel_blocks(config, channels),
         "lanes": (channels - 1) % config.lanes + 1,
     }
@@ -113,6 +113,32 @@ def answer(
         found if len(found) < len(words) else None,
         significant_counts(channels, width, code["zero"]),
     )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A STORE as it is sent, and what comes back.
+
+    words : its command, with the payload
+    length : of the data block, in link words
+    counts : of one that may be coded, as of `Answer`; None of others
+    """
+
+    words: Words
+    length: int
+    counts: NDArray[np.uint8] | None
+
+
+def stored(config: Config, step: Store, spec: TensorSpec, view: NDArray[Any]) -> Stored:
+    """The STORE of a box of a tensor whose values are known; `view`: as for `load_transfer`."""
+    words = store_words(config, step, spec)
+    box = pack_box(config, view, step.box, raw=step.raw)
+    if len(words) == len(step.words):
+        return Stored(words, len(box), None)
+    head = HEADER.words + REGION.words
+    region, code = REGION.unpack(words[1:head].tolist()), CODE.unpack(words[head:].tolist())
+    found = answer(config, box, region, code)
+    return Stored(words, len(box if found.code is None else found.code), found.counts)
 
 
 def _coded(opcode: Opcode, words: Words, length: int) -> Words:
