@@ -45,8 +45,8 @@ RTL_COUNTS = (
 )
 CODED = (
     "bytes on the link are of values drawn with the published shares of zeros, outputs likewise "
-    "and not computed, coded both ways where link.coding says so; coded bytes are of masks, whether "
-    "or not it does"
+    "and not computed, coded both ways where link.coding says so; coded bytes are of masks, "
+    "whether or not it does"
 )
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
 _CODED = ("link_bytes_raw", "link_bytes_coded", "link_bytes_run_length")

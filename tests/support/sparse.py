@@ -10,9 +10,13 @@ from hw.arch.config import Config
 from rowforge.running.crop import Workload
 from rowforge.running.seeded import Shares, seeded_layer
 
-_SHAPE = LayerShape("sparse", 6, 8, 9, 3, 1, 1)
 
+def relu_layer(
+    config: Config, zeros: float = 0.7, *, filters: int = 9
+) -> tuple[Graph, np.ndarray[Any, Any]]:
+    """(a convolution with ReLU, an input) whose output has that share of zeros.
 
-def relu_layer(config: Config, zeros: float = 0.7) -> tuple[Graph, np.ndarray[Any, Any]]:
-    """(a convolution with ReLU, an input) whose output has that share of zeros."""
-    return seeded_layer(Workload(config, _SHAPE, 1), Shares(0.3, zeros), seed=1)
+    By default the last lanes of the output hold no channels.
+    """
+    shape = LayerShape("sparse", 6, 8, filters, 3, 1, 1)
+    return seeded_layer(Workload(config, shape, 1), Shares(0.3, zeros), seed=1)
