@@ -9,7 +9,6 @@ from hw.arch.commands import (
     ADDRESS,
     ANY_CONFIGURATION,
     BEGIN,
-    CODE,
     COMMAND_SET_VERSION,
     HEADER,
     INDEX,
@@ -35,11 +34,9 @@ from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
-    to_link_words,
     unpack_records,
     unpack_short_params,
 )
-from hw.arch.program.transfer import answer
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import CommandError, place, require
@@ -363,13 +360,9 @@ class FunctionalAccelerator:
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        words = to_link_words(self.state.memory.store(address))
-        block, reads = ResultBlock.DATA, len(address)
-        if (region := REGION.unpack(descriptor))["coded"]:
-            reads *= 2  # first to find how long the code is
-            code = answer(self.config, words, region, CODE.unpack(payload.tolist())).code
-            if code is not None:
-                block, words = ResultBlock.CODED, code
+        region = REGION.unpack(descriptor)
+        block, words = self.state.memory.store(address, payload, region)
+        reads = len(address) << region["coded"]  # first to find how long a code is
         self.state.count(link_store_words=len(words), glb_store_reads=reads)
         self._reply(block, words, tag=tag)
 

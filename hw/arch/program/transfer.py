@@ -116,7 +116,7 @@ def answer(
 
 
 @dataclass(frozen=True)
-class Stored:
+class AnsweredStore:
     """A STORE as it is sent, and what comes back.
 
     words : its command, with the payload
@@ -129,16 +129,16 @@ class Stored:
     counts: NDArray[np.uint8] | None
 
 
-def stored(config: Config, step: Store, spec: TensorSpec, view: NDArray[Any]) -> Stored:
+def stored(config: Config, step: Store, spec: TensorSpec, view: NDArray[Any]) -> AnsweredStore:
     """The STORE of a box of a tensor whose values are known; `view`: as for `load_transfer`."""
     words = store_words(config, step, spec)
     box = pack_box(config, view, step.box, raw=step.raw)
     if len(words) == len(step.words):
-        return Stored(words, len(box), None)
+        return AnsweredStore(words, len(box), None)
     head = HEADER.words + REGION.words
     region, code = REGION.unpack(words[1:head].tolist()), CODE.unpack(words[head:].tolist())
     found = answer(config, box, region, code)
-    return Stored(words, len(box if found.code is None else found.code), found.counts)
+    return AnsweredStore(words, len(box if found.code is None else found.code), found.counts)
 
 
 def _coded(opcode: Opcode, words: Words, length: int) -> Words:

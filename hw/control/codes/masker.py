@@ -36,7 +36,7 @@ class Masker(Block):
     -------
     start : in, 1
         Begin a code; only while not `busy`.
-    zero : in, array.data_width
+    zero : in, config.array.data_width
         The value that is left out, stable while `busy`.
     busy : out, 1
         A code is under way, from the cycle after `start` until its check word is taken.
