@@ -39,7 +39,7 @@ def sparse_values(shape: tuple[int, ...], data_width: int, zeros: float, seed: i
 
 def share_of_zeros(values: NDArray[Any]) -> float:
     """How many of the values are zero, as a share."""
-    return 1 - np.count_nonzero(values) / values.size
+    return float(1 - np.count_nonzero(values) / values.size)
 
 
 def seeded_layer(work: Workload, shares: Shares, seed: int) -> tuple[Graph, Array]:
