@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import choose_layers, conv_layers
+from hw.arch.accesses import Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
+from hw.arch.program import Layer
 from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.estimation import estimate_row, estimate_total
@@ -28,24 +28,28 @@ from rowforge.reports.published import (
 )
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
-from rowforge.running.coded_traffic import coded_traffic, sparse_values
+from rowforge.running.coded_traffic import CodedTraffic, coded_traffic
 from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
+from rowforge.running.seeded import Shares, share_of_zeros, sparse_values
 from sim.cycles.predict import UNMODELLED
 from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
 COUNTS = "each layer as a network of its own, without checks and dumps; cycles of the "
 ESTIMATED, EXACT = "estimate", "exact model"
-RTL_COUNTS = "on the RTL the layer's own counters, beside those of the exact model"
+RTL_COUNTS = (
+    "on the RTL the layer's own counters, beside those of the exact model, with biases by which "
+    "computed outputs have that share of zeros"
+)
 CODED = (
-    "coded bytes are what a link with codes both ways would carry (LOAD has them with link.coding, "
-    "STORE has none): of values drawn with the published shares of zeros, outputs likewise and not "
-    "computed"
+    "bytes on the link are of values drawn with the published shares of zeros, outputs likewise "
+    "and not computed, coded both ways where link.coding says so; coded bytes are of masks, "
+    "whether or not it does"
 )
 _RATIOS = ("cycles", "glb_bytes", "link_bytes")
-_CODED = ("link_bytes_coded", "link_bytes_run_length")
+_CODED = ("link_bytes_raw", "link_bytes_coded", "link_bytes_run_length")
 _SEED = 1
 _LINK_BYTES = LINK_WORD_BITS // 8
 
@@ -84,7 +88,7 @@ def reproduce(
     shapes = conv_layers(name)
     chosen = shapes if layers is None else choose_layers(shapes, layers)
     works = [Workload(config, shape, table.batch, options) for shape in chosen]
-    rows = _rows(works, table, shapes, exact=exact)
+    rows, tallies = _rows(works, table, shapes, exact=exact)
     total = estimate_total(config, rows)
     measured = None if len(chosen) < len(shapes) else table.total
     total |= {key: _sum_of(rows, key) for key in _CODED}
@@ -92,19 +96,15 @@ def reproduce(
     if rtl:
         for number, (work, row) in enumerate(zip(works, rows, strict=True), start=1):
             Progress().show(f"{work.shape.name} ({number} of {len(works)})")
-            row["rtl"] = _on_rtl(work, CROPPED.get(name)).row(work)
+            shares = shares_of_zeros(table, work, shapes)
+            row["rtl"] = _on_rtl(work, shares, CROPPED.get(name)).row(work)
         total["rtl"] = _rtl_total([row["rtl"] for row in rows])
     counts = COUNTS + (EXACT if exact else ESTIMATED)
-    counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
     counts = f"{counts}; {CODED}"
+    counts = f"{counts}; {RTL_COUNTS}" if rtl else counts
     document = {"counts": counts, "layers": rows, "total": total}
-    tallies = [_tally(work, table.layers[work.shape.name]) for work in works]
     add_energy(config, document, tallies, prices or technology(), inferences=table.batch)
     return document
-
-
-def _tally(work: Workload, measured: Measured) -> LayerTally:
-    return layer_tally(work.layer, gated_macs=round(work.layer.macs * measured.zeros))
 
 
 def _rows(
@@ -113,40 +113,43 @@ def _rows(
     shapes: Sequence[LayerShape],
     *,
     exact: bool,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[LayerTally]]:
     progress = Progress()
-    rows = []
+    rows, tallies = [], []
     for number, work in enumerate(works, start=1):
         progress.show(f"{work.shape.name} ({number} of {len(works)})")
-        data = _data(work, shares_of_zeros(table, work, shapes))
-        row = _row(work, table.layers[work.shape.name], data, exact=exact)
-        rows.append(row | _coded(work, data, row["link_bytes"]))
+        shares = shares_of_zeros(table, work, shapes)
+        data = _data(work, shares)
+        traffic = coded_traffic(work.program, data)
+        layer = replace(work.layer, accesses=work.layer.accesses + traffic.gained)
+        row = _row(work, layer, data, exact=exact) | _coded(work.layer, traffic, data)
+        published = _published(table.layers[work.shape.name], layer.macs)
+        _compare(row, published | {"zeros": _shares(shares.input, shares.output)})
+        rows.append(row)
+        tallies.append(layer_tally(layer, gated_macs=round(layer.macs * shares.input)))
     progress.clear()
-    return rows
+    return rows, tallies
 
 
 # ---- the published side -----------------------------------------------------------------------
 
 
-def _row(work: Workload, measured: Measured, data: Values, *, exact: bool) -> dict[str, Any]:
+def _row(work: Workload, layer: Layer, data: Values, *, exact: bool) -> dict[str, Any]:
     """A layer's line: the estimate's, with `exact` but for both counts of cycles.
 
-    These are of codes of the input in `data` where `link.coding` has them.
+    These are of codes of what is in `data` where `link.coding` has them, and so are the accesses of
+    `layer`.
     """
     if not exact:
-        row = estimate_row(work.config, work.layer)
-    else:
-        row = estimate_row(
-            work.config, replace(work.layer, model_cycles=work.exact_cycles(1, data))
-        )
-        row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config), data)
-    _compare(row, _published(measured, work.layer.macs))
+        return estimate_row(work.config, layer)
+    row = estimate_row(work.config, replace(layer, model_cycles=work.exact_cycles(1, data)))
+    row["chip_link_cycles"] = work.exact_cycles(chip_link_rate(work.config), data)
     return row
 
 
 def shares_of_zeros(
     table: PublishedNetwork, work: Workload, shapes: Sequence[LayerShape]
-) -> tuple[float, float]:
+) -> Shares:
     """The shares of zeros of a layer's input and output.
 
     An input has the published share. An output has that of the next layer, or its square root where
@@ -161,37 +164,47 @@ def shares_of_zeros(
     own = table.layers[work.shape.name].zeros
     number = [shape.name for shape in shapes].index(work.shape.name)
     if number + 1 == len(shapes):
-        return own, own
+        return Shares(own, own)
     following = shapes[number + 1]
     zeros = table.layers[following.name].zeros
     pooled = work.shape.output[0] != following.H
-    return own, before_pooling(zeros) if pooled else zeros
+    return Shares(own, before_pooling(zeros) if pooled else zeros)
 
 
-def _data(work: Workload, shares: tuple[float, float]) -> Values:
+def _data(work: Workload, shares: Shares) -> Values:
     """An input and an output of the layer with about these shares of zeros, by tensor index."""
     program, width = work.program, work.config.array.data_width
-    tensors = (program.inputs[0], program.outputs[0])
+    tensors = {program.inputs[0]: shares.input, program.outputs[0]: shares.output}
     return {
         tensor: sparse_values(program.tensors[tensor].view, width, share, _SEED + number)
-        for number, (tensor, share) in enumerate(zip(tensors, shares, strict=True))
+        for number, (tensor, share) in enumerate(tensors.items())
     }
 
 
-def _coded(work: Workload, data: Values, link_bytes: int) -> dict[str, Any]:
-    """What the link of a row would carry with codes, and the shares of zeros of the data drawn."""
-    traffic = coded_traffic(work.program, data)
-    found = {"link_bytes_coded": traffic.masked, "link_bytes_run_length": traffic.run_length}
+def _coded(layer: Layer, traffic: CodedTraffic, data: Values) -> dict[str, Any]:
+    """What the link could carry, whatever `link.coding` is, and the data's shares of zeros.
+
+    link_bytes_raw : without codes, as `layer` has it
+    link_bytes_coded, link_bytes_run_length : by masks, and by the chip's code
+    """
+    raw = _LINK_BYTES * layer.accesses.words(Level.LINK)
+    found = {
+        "link_bytes_raw": traffic.raw,
+        "link_bytes_coded": traffic.masked,
+        "link_bytes_run_length": traffic.run_length,
+    }
     return {
         **{
-            key: None if words is None else link_bytes - _LINK_BYTES * (traffic.raw - words)
+            key: None if words is None else raw - _LINK_BYTES * (traffic.raw - words)
             for key, words in found.items()
         },
-        "zeros": {
-            name: round(1 - np.count_nonzero(values) / values.size, 4)
-            for name, values in zip(("input", "output"), data.values(), strict=True)
-        },
+        "zeros": _shares(*map(share_of_zeros, data.values())),
     }
+
+
+def _shares(read: float, written: float) -> dict[str, float]:
+    """Shares of zeros as the report has them."""
+    return {"input": round(read, 4), "output": round(written, 4)}
 
 
 def _sum_of(rows: Sequence[Mapping[str, Any]], key: str) -> int | None:
@@ -249,8 +262,8 @@ def _published_total(rows: Sequence[Mapping[str, Any]], printed: Measured | None
 # ---- the RTL ----------------------------------------------------------------------------------
 
 
-def _on_rtl(work: Workload, most_cycles: int | None) -> LayerRun:
-    return run_layer(work if most_cycles is None else crop(work, most_cycles))
+def _on_rtl(work: Workload, shares: Shares, most_cycles: int | None) -> LayerRun:
+    return run_layer(work if most_cycles is None else crop(work, most_cycles), shares)
 
 
 def _rtl_total(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -324,8 +337,9 @@ RTL_COLUMNS = (
 LEGEND = """\
 publ.: measured on the chip, 168 PEs at 200 MHz, processing without the transfers that it waits for.
 util.: share of all multiplier-cycles that are MACs; of active: of the PEs that a pass uses.
-GLB: psums read and written, ifmaps read. link: raw, filters included; coded: with activations by
-significance masks, where that is less; DRAM publ.: the chip's, with run-length codes.
+GLB: psums read and written, ifmaps read. link: filters included, activations as link.coding says;
+coded: with activations by significance masks, where that is less; DRAM publ.: the chip's, with
+run-length codes.
 60/200 MHz link: cycles over a link that moves 0.3 words of 64 bits a core cycle, both ways
 together, as the chip's does, or link.rate where the configuration has less than a word; the
 published figure is the chip's total time. 1 MB = 10^6 bytes."""

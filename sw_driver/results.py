@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from hw.arch.commands import RESULT, ResultBlock, Status
+from hw.arch.errors import RowforgeError
 from hw.arch.program import Words
+from hw.arch.program.coding import unmask
 from sw_driver.protocol.errors import ProtocolError, program_error
 from sw_driver.protocol.link import Link
 
@@ -15,11 +17,15 @@ Consumer: TypeAlias = Callable[[Words], None]
 
 @dataclass(frozen=True)
 class Expected:
-    """A result block to come: kind, length in words (after its header), and who takes it."""
+    """A result block to come: kind, length in words (after its header), and who takes it.
+
+    `element_bits`: of a data block in whose place a code of such elements may come; 0: none may.
+    """
 
     block: ResultBlock
     length: int
     consume: Consumer
+    element_bits: int
 
 
 class ResultReader:
@@ -30,9 +36,11 @@ class ResultReader:
         self._queue: deque[Expected] = deque()
         self._received = 0
 
-    def expect(self, block: ResultBlock, length: int, consume: Consumer) -> int:
+    def expect(
+        self, block: ResultBlock, length: int, consume: Consumer, *, element_bits: int = 0
+    ) -> int:
         """Note a block that the words just sent will cause; its number counts from 1."""
-        self._queue.append(Expected(block, length, consume))
+        self._queue.append(Expected(block, length, consume, element_bits))
         return self._received + len(self._queue)
 
     def receive_until(self, number: int) -> None:
@@ -44,7 +52,7 @@ class ResultReader:
         """Receive one block.
 
         Raises `ProgramError` if the accelerator reports an error instead, `ProtocolError` for any
-        other block. Nothing is expected any more after either.
+        other block and for a damaged code. Nothing is expected any more after any of them.
         """
         expected = self._queue[0]
         header = RESULT.unpack(self._link.receive(1).tolist())
@@ -53,12 +61,23 @@ class ResultReader:
             self._queue.clear()
             value = int(self._link.receive(1)[0])
             raise program_error(header["status"], value, header["tag"])
-        if block != expected.block or length != expected.length:
+        coded = block == ResultBlock.CODED and expected.element_bits and length < expected.length
+        if not coded and (block != expected.block or length != expected.length):
             self._queue.clear()
             raise ProtocolError(
                 f"the accelerator must answer with a {expected.block.name} block of "
                 f"{expected.length} words, not with block {block} of {length} words"
             )
+        words = self._link.receive(length)
+        if coded:
+            words = self._decoded(words, expected)
         self._queue.popleft()
         self._received += 1
-        expected.consume(self._link.receive(length))
+        expected.consume(words)
+
+    def _decoded(self, code: Words, expected: Expected) -> Words:
+        try:
+            return unmask(code, expected.length, expected.element_bits)
+        except RowforgeError as error:
+            self._queue.clear()
+            raise ProtocolError(f"a block of the accelerator is wrong: {error}") from None

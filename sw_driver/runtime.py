@@ -15,7 +15,7 @@ from hw.arch.config.file import RECOMPILE, config_hash, differences
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
 from hw.arch.program.layout import box_words, link_words, store_box
-from hw.arch.program.transfer import load_transfer
+from hw.arch.program.transfer import load_transfer, store_words
 from numerics.host import run_host
 from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.results import ResultReader
@@ -279,12 +279,13 @@ class _Run:
             self._own.add(step.tensor)
             self.tensors[step.tensor] = np.zeros(spec.shape, dtype=spec.dtype)
         view = self.tensors[step.tensor].reshape(spec.view)
-        self._link.send(step.words)
+        self._link.send(store_words(config, step, spec))
         length = link_words(config, box_words(config, step.box, raw=step.raw))
         self._stored[step.tensor] = self._results.expect(
             ResultBlock.DATA,
             length,
             lambda words: store_box(config, view, words, step.box, raw=step.raw),
+            element_bits=0 if step.raw or not config.link.codes else config.array.data_width,
         )
 
     def _count(self, layer: int, words: Words) -> None:

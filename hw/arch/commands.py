@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 4
+COMMAND_SET_VERSION = 5
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""
@@ -34,7 +34,7 @@ class Opcode(IntEnum):
     PARAMS = 4  # payload: requantisation parameters
     TABLE = 5  # payload: element tables of ADD
     LOAD = 6  # payload: words into the global buffer
-    STORE = 7  # words of the global buffer into a data block
+    STORE = 7  # words of the global buffer into a data block, or a coded one
     CONV = 8  # walk the passes of a convolution; payload: filters
     VECTOR = 9  # element-wise operation or pooling on the global buffer
     COUNTERS = 10  # answer with a counter block, then clear the counters
@@ -50,6 +50,7 @@ class ResultBlock(IntEnum):
     DATA = 2
     COUNTERS = 3
     IDENTITY = 4
+    CODED = 5  # data, as a code
 
 
 class Status(IntEnum):
@@ -121,12 +122,27 @@ REGION = Struct(
         Field("row_stride", ADDRESS, "words from row to row"),
         Field("plane_stride", ADDRESS, "words from plane to plane"),
         Field("words", 21, "64-bit words that the box takes on the link"),
-        Field("coded", 1, "LOAD: the payload is a code of these words, with `link.coding`"),
+        Field(
+            "coded",
+            1,
+            "with `link.coding`: LOAD's payload is a code of these words; STORE, whose payload is "
+            "`CODE`, answers with one if it is shorter",
+        ),
         Field(
             "channels", 2, "LOAD: channels of a pixel, which follow without gaps; 0: whole words"
         ),
     ),
     "Descriptor of LOAD and STORE: a box of buffer words, row by row, plane by plane.",
+)
+
+CODE = Struct(
+    "code",
+    (
+        Field("zero", 16, "the value that the code leaves out, as it is stored"),
+        Field("blocks", 11, "channel blocks, each a plane, of an item"),
+        Field("lanes", 5, "lanes of an item's last block that hold channels; others are left out"),
+    ),
+    "Payload of a STORE that may be answered with a code.",
 )
 
 OUTPUT = (

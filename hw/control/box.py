@@ -1,15 +1,27 @@
 """The walk of LOAD and STORE over a box of buffer words."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Module, Signal, Value
 
 from hw.arch.commands import ADDRESS
 from hw.engines.nest import nest
 
 
-def walk_box(
-    m: Module, region, *, start: Value, origin: Value, step: Value
-) -> tuple[Signal, Signal]:
-    """(the word is the box's last, its address), word by word, row by row, plane by plane.
+@dataclass(frozen=True)
+class BoxWalk:
+    """Where a walk is.
+
+    `address`: of the word; `last`: it is the box's last; `turns`: the step leaves a plane.
+    """
+
+    address: Signal
+    last: Signal
+    turns: Signal
+
+
+def walk_box(m: Module, region, *, start: Value, origin: Value, step: Value) -> BoxWalk:
+    """Walks over a box word by word, row by row, plane by plane.
 
     `start` begins at the address `origin`; `region` is a view of REGION, constant during the walk;
     `step` goes to the next word. Addresses are registers and only add strides.
@@ -27,4 +39,5 @@ def walk_box(
             m.d.sync += [places[each].eq(there) for each in inside]
     with m.If(start):
         m.d.sync += [place.eq(origin) for place in places.values()]
-    return loops["plane"].ends, places["word"]
+    plane = loops["plane"]
+    return BoxWalk(places["word"], plane.ends, plane.steps)

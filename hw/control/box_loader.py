@@ -9,7 +9,7 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program.layout import MOST_SPREAD
 from hw.base.block import Block
 from hw.control.box import walk_box
-from hw.control.unmasker import Unmasker
+from hw.control.codes.unmasker import Unmasker
 from hw.engines.tables import compact
 from hw.glb.ports import act_write_layout
 
@@ -61,9 +61,8 @@ class BoxLoader(Block):
         m = Module()
         config = self.config
         step, outside = Signal(), Signal()
-        last, address = walk_box(
-            m, self.region, start=self.start, origin=self.region.address, step=step
-        )
+        walk = walk_box(m, self.region, start=self.start, origin=self.region.address, step=step)
+        last, address = walk.last, walk.address
         source, filling = self._source(m)
         words = self._words(m, source, filling, step, last)
         spreads = self.region.channels != 0
@@ -92,7 +91,7 @@ class BoxLoader(Block):
     def _source(self, m: Module) -> tuple[stream.Interface, Signal]:
         """(words of the box, more of them are wanted)."""
         filling = Signal()
-        if not self.config.link.decodes:
+        if not self.config.link.codes:
             m.d.comb += self.busy.eq(filling)
             return self.payload, filling
         m.submodules.unmasker = unmasker = Unmasker(self.config)

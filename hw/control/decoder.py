@@ -109,6 +109,7 @@ class Decoder(Block):
             self.engine.descriptor.data.eq(self.command.payload),
             self.engine.filters.payload.eq(self.command.payload),
             self.engine.load_words.payload.eq(self.command.payload),
+            self.engine.code.as_value().eq(self.command.payload),
         ]
         s.route_entries(m, self.engine, self.command.payload)
 
@@ -238,9 +239,9 @@ class Decoder(Block):
                 with m.If(settled):
                     m.d.sync += s.left.eq(length)
                     m.next = "LOAD"
-                    region, decodes = self.engine.region, self.config.link.decodes
+                    region, codes = self.engine.region, self.config.link.codes
                     wrong = Mux(region.coded, length == 0, length != region.words)
-                    with m.If(region.coded & (not decodes)):
+                    with m.If(region.coded & (not codes)):
                         self._fail(m, s, Status.BAD_FIELD, region.coded)
                     with m.Elif(wrong):
                         self._fail(m, s, Status.BAD_LENGTH, length)
@@ -248,13 +249,7 @@ class Decoder(Block):
                         m.d.comb += self.engine.load.eq(1)
             with m.Case(Opcode.STORE):
                 with m.If(settled & stored):
-                    m.next = "HEADER"
-                    with m.If(self.engine.region.coded):
-                        self._fail(m, s, Status.BAD_FIELD, self.engine.region.coded)
-                    with m.Elif(length != 0):
-                        self._fail(m, s, Status.BAD_LENGTH, length)
-                    with m.Elif(~self.engine.store_failed):
-                        m.d.comb += self.engine.store.eq(1)
+                    self._store(m, s)
             with m.Case(Opcode.CONV):
                 with m.If(settled):
                     m.d.comb += self.engine.start_conv.eq(1)
@@ -276,6 +271,19 @@ class Decoder(Block):
             with m.Case(Opcode.IDENTIFY):
                 with m.If(stored):
                     m.next = "IDENTITY"
+
+    def _store(self, m: Module, s: DecoderState) -> None:
+        """Begin a STORE; one that may be coded takes the value that is left out with it."""
+        coded, length = self.engine.region.coded, s.header.length
+        with m.If(coded & (not self.config.link.codes)):
+            self._fail(m, s, Status.BAD_FIELD, coded)
+        with m.Elif(length != coded):
+            self._fail(m, s, Status.BAD_LENGTH, length)
+        with m.Elif(self.engine.store_failed):
+            m.next = "HEADER"
+        with m.Elif(~coded | self.command.valid):
+            m.d.comb += [self.engine.store.eq(1), self.command.ready.eq(coded)]
+            m.next = "HEADER"
 
     def _payload(self, m: Module, s: DecoderState, size) -> None:
         """Words that belong to the command."""

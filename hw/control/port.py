@@ -5,7 +5,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import ceil_log2
 
 from hw.arch.accesses import counter_block
-from hw.arch.commands import ADDRESS, REGION, VECTOR
+from hw.arch.commands import ADDRESS, CODE, REGION, VECTOR
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
@@ -27,6 +27,7 @@ def control_port(config: Config) -> Signature:
     region, load, loading : a box of the buffer; begin to load; under way
     overrun, address : the box to load leaves the buffer, and where
     store, tag, storing : send the box as a data block; its tag; under way
+    code : how its code looks, with `store`
     store_failed, store_status, store_value : the block ended badly; only `flush` helps
     load_words, filters : payload streams; block : the data block
     quiet : array, post-processor and vector engine are idle
@@ -88,6 +89,7 @@ def control_port(config: Config) -> Signature:
             "address": In(ADDRESS),
             "store": Out(1),
             "tag": Out(16),
+            "code": Out(compact(CODE)),
             "storing": In(1),
             "store_failed": In(1),
             "store_status": In(8),

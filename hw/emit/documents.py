@@ -40,6 +40,7 @@ _RECORDS: tuple[Struct, ...] = (
     commands.BEGIN,
     commands.INDEX,
     commands.REGION,
+    commands.CODE,
     PATTERN,
     ROW,
     SLOT,

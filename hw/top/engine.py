@@ -222,6 +222,7 @@ class Engine(Block):
             Cat(control.overrun, control.address).eq(Cat(loader.overrun, loader.address)),
             storer.region.eq(control.region),
             storer.tag.eq(control.tag),
+            storer.code.eq(control.code),
             storer.start.eq(control.store),
             control.storing.eq(storer.busy),
             Cat(control.store_failed, control.store_status).eq(Cat(storer.failed, storer.status)),
@@ -336,6 +337,7 @@ class Engine(Block):
                     events["glb_psum_write_beats"],
                     events["glb_act_write_words"],
                     events["filter_words"],
+                    _fires(p.storer.port.request),  # which sends nothing while it counts
                 ).any()
             ),
         ]

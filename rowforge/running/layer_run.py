@@ -3,18 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from compiler.compile import compile_graph
-from compiler.ir.graph import Graph
-from compiler.workloads.layers import layer_graph
-from hw.arch.config import Config
 from rowforge.reports.published import chip_link_rate
 from rowforge.reports.report import utilisation
 from rowforge.running.check import Difference
 from rowforge.running.compilation import Compiled
 from rowforge.running.crop import Workload
 from rowforge.running.execution import run_once
+from rowforge.running.seeded import Shares, seeded_layer, share_of_zeros
 from rowforge.running.targets import PACED, RTL
 from sim.cycles.predict import predict
 from sim.masks import zero_masks
@@ -36,6 +32,7 @@ class LayerRun:
     paced : (RTL, exact model) cycles of the plain program over a slow link
     counters : all of the RTL's counters
     outputs : values compared with the golden model
+    zeros : shares of zeros of the input and of what was computed
     difference : the first that differs, None if none does
     """
 
@@ -45,6 +42,7 @@ class LayerRun:
     paced: tuple[int, int]
     counters: dict[str, int]
     outputs: int
+    zeros: dict[str, float]
     difference: Difference | None
 
     @property
@@ -84,6 +82,7 @@ class LayerRun:
             "utilization": utilisation(config, macs, self.cycles),
             "active_utilization": round(macs / active, 4) if active else None,
             "outputs": self.outputs,
+            "zeros": {name: round(share, 4) for name, share in self.zeros.items()},
             "exact": self.difference is None,
             "first_difference": None if self.difference is None else str(self.difference),
             "counters": self.counters,
@@ -91,31 +90,35 @@ class LayerRun:
 
 
 def run_layer(
-    work: Workload, *, target: str = RTL, paced_target: str = PACED, seed: int = SEED
+    work: Workload,
+    shares: Shares,
+    *,
+    target: str = RTL,
+    paced_target: str = PACED,
+    seed: int = SEED,
 ) -> LayerRun:
-    """Run a layer with random weights, biases and inputs, and compare every output.
+    """Run a layer with random weights and inputs, and compare every output.
 
     Values cover the whole range of their type; psums wrap modulo 2^psum_width, which the golden
-    model does likewise, so that equality is of every bit.
+    model does likewise, so that equality is of every bit. Outputs are clamped at zero.
 
     Parameters
     ----------
     work : Workload
+    shares : of zeros; biases are chosen for that of the outputs
     target, paced_target : "rtl" and "rtl-paced", or others that have counters
     seed : of all random values
     """
-    config, shape = work.config, work.shape
-    graph = layer_graph(
-        shape.name, [shape], data_width=config.array.data_width, batch=work.batch, seed=seed
-    )
+    config = work.config
+    graph, inputs = seeded_layer(work, shares, seed)
     options = replace(work.options, wrap=True, profile=True)
     program = compile_graph(graph, config, options)
     compiled = Compiled(program, graph, wrap=True)
-    inputs = _input(graph, config, seed)
     result = run_once(compiled, inputs, target)
     counters = dict(result.counters[0])
     plain = program.uncounted()
     values, masks = {program.inputs[0]: inputs}, zero_masks(plain, inputs)
+    (output,) = result.outputs.values()
     paced = run_once(replace(compiled, program=plain), inputs, paced_target)
     return LayerRun(
         work=work,
@@ -127,13 +130,6 @@ def run_layer(
         ),
         counters=counters,
         outputs=graph.tensors[graph.outputs[0]].elements,
+        zeros={"input": share_of_zeros(inputs), "output": share_of_zeros(output)},
         difference=result.difference or paced.difference,
     )
-
-
-def _input(graph: Graph, config: Config, seed: int) -> np.ndarray[Any, Any]:
-    tensor = graph.tensors[graph.inputs[0]]
-    limits = np.iinfo(tensor.dtype)
-    rng = np.random.default_rng([seed, config.array.data_width])
-    shape = tensor.shape
-    return rng.integers(limits.min, limits.max, shape, dtype=limits.dtype, endpoint=True)

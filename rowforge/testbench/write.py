@@ -101,7 +101,10 @@ def _blocks(program: Program, words: list[int]) -> list[dict[str, Any]]:
         body = words[1 : 1 + fields["length"]]
         entry: dict[str, Any] = {"header": f"{words[0]:x}", "length": len(body)}
         kind = ResultBlock(fields["block"])
-        if kind is ResultBlock.DATA:
+        if kind is ResultBlock.CODED:
+            next(stores)
+            entry |= {"name": "the coded block", "words": [f"{word:x}" for word in body]}
+        elif kind is ResultBlock.DATA:
             entry |= _values(program, next(stores), np.array(body, dtype=np.uint64))
         else:
             known = kind is ResultBlock.STATUS  # counters depend on time

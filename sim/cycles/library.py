@@ -56,7 +56,7 @@ def _bind(library: Path) -> ctypes.CDLL:
     handle, number = ctypes.c_void_p, ctypes.c_int64
     bound.rowforge_model_create.restype = handle
     bound.rowforge_model_create.argtypes = [
-        *(handle, handle, handle, number),
+        *(handle, handle, handle, handle, number),
         *(handle, number),
         *(handle, number),
         *(ctypes.c_int, ctypes.c_int),

@@ -83,8 +83,8 @@ def predict(
     rate : float
         Link words a cycle, both directions together, as `link.rate`; 1: one each way.
     values : mapping of int to array
-        By tensor index, what the host loads, which says how long codes are and when their words
-        come (`link.coding`); LOADs of other tensors count as raw.
+        By tensor index, what the host loads and stores, which says how long codes are and when
+        their words come (`link.coding`); transfers of other tensors count as raw.
     masks : array of uint8 or None
         With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
         not zero, first word lowest (`sim.masks.zero_masks` collects them). Then all counters are
@@ -115,6 +115,7 @@ def predict(
         numbers.ctypes.data,
         stream.words.ctypes.data,
         stream.counts.ctypes.data,
+        stream.stored_counts.ctypes.data,
         stream.total,
         stream.gates.ctypes.data,
         len(stream.gates),

@@ -19,7 +19,7 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
 from hw.arch.program.layout import RAW_BITS
-from hw.arch.program.transfer import NOTHING_CODED, load_transfer
+from hw.arch.program.transfer import NOTHING_CODED, load_transfer, stored
 
 Values: TypeAlias = Mapping[int, NDArray[Any]]
 
@@ -40,6 +40,7 @@ class CommandStream:
     queries : for each counter block, the layer that it belongs to
     counts : of every LOAD that is sent as a code, in order, how many elements of each link word of
         the box have a place in it
+    stored_counts : of every STORE that may be answered with a code, in order, the same
     """
 
     words: Words
@@ -47,6 +48,7 @@ class CommandStream:
     gates: NDArray[np.int64]
     queries: list[int]
     counts: NDArray[np.uint8]
+    stored_counts: NDArray[np.uint8]
 
 
 @dataclass
@@ -62,6 +64,7 @@ class _Builder:
     queries: list[int] = field(default_factory=list)
     stored: dict[int, int] = field(default_factory=dict)  # tensor: results that complete it
     counts: list[NDArray[np.uint8]] = field(default_factory=list)
+    stored_counts: list[NDArray[np.uint8]] = field(default_factory=list)
 
     def step(self, step: Step) -> None:
         match step:
@@ -71,7 +74,7 @@ class _Builder:
                 self._wait(step.tensor)
                 self._send(self._load(step))
             case Store():
-                self._send(step.words)
+                self._store(step)
                 self.stored[step.tensor] = self.results
             case Query():
                 self._send(step.words)
@@ -88,6 +91,19 @@ class _Builder:
         sent = load_transfer(self.config, step, view, raw=view.dtype.itemsize == RAW_BITS // 8)
         self.counts.append(sent.counts)
         return sent.head
+
+    def _store(self, step: Store) -> None:
+        """A STORE as the host sends it; raw where it is not known what it stores."""
+        config, spec = self.config, self.program.tensors[step.tensor]
+        if step.tensor not in self.values:
+            self._send(step.words)
+            return
+        found = stored(config, step, spec, self.values[step.tensor].reshape(spec.view))
+        before = self.results
+        self._send(found.words[: 1 + REGION.words])
+        self.results = before + 1 + found.length
+        if found.counts is not None:
+            self.stored_counts.append(found.counts)
 
     def _wait(self, tensor: int) -> None:
         """What follows needs a tensor that is being stored."""
@@ -142,7 +158,7 @@ def command_stream(
 ) -> CommandStream:
     """The stream of a program's first run; `dry`: the filters are left out of its steps.
 
-    `values` : by tensor index, what the host loads; LOADs of other tensors are raw
+    `values` : by tensor index, what the host loads and stores; other transfers are raw
     """
     builder = _Builder(program.config, dry, values, program)
     for step in program.steps:
@@ -153,4 +169,5 @@ def command_stream(
         gates=np.array(builder.gates, dtype=np.int64).reshape(-1, 2),
         queries=builder.queries,
         counts=np.concatenate([NOTHING_CODED, *builder.counts]),
+        stored_counts=np.concatenate([NOTHING_CODED, *builder.stored_counts]),
     )

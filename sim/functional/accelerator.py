@@ -34,7 +34,6 @@ from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
 from hw.arch.program.layout import (
     Ints,
-    to_link_words,
     unpack_records,
     unpack_short_params,
 )
@@ -244,9 +243,9 @@ class FunctionalAccelerator:
     def _length(self, opcode: Opcode, length: int, descriptor: list[int]) -> int:
         """Payload words that a command must have, which announces `length`."""
         if opcode in (Opcode.LOAD, Opcode.STORE) and (region := REGION.unpack(descriptor))["coded"]:
-            if opcode is Opcode.STORE or not self.config.link.decodes:
+            if not self.config.link.codes:
                 raise CommandError(Status.BAD_FIELD, region["coded"])
-            return max(length, 1)
+            return 1 if opcode is Opcode.STORE else max(length, 1)
         if opcode is Opcode.LOAD:
             return region["words"]
         if opcode not in _INDEXED:
@@ -361,9 +360,11 @@ class FunctionalAccelerator:
         self.state.hazards.store(address)
         if self.state.contents is not None:
             self.state.contents.read("what is stored", address)
-        words = to_link_words(self.state.memory.store(address))
-        self.state.count(link_store_words=len(words), glb_store_reads=len(address))
-        self._reply(ResultBlock.DATA, words, tag=tag)
+        region = REGION.unpack(descriptor)
+        block, words = self.state.memory.store(address, payload, region)
+        reads = len(address) << region["coded"]  # first to find how long a code is
+        self.state.count(link_store_words=len(words), glb_store_reads=reads)
+        self._reply(block, words, tag=tag)
 
     def _convolve(self, descriptor: list[int], payload: Words, tag: int) -> None:
         self._convolution = decode_convolution(descriptor, self._convolution)

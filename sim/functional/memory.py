@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.commands import ADDRESS, Opcode, Status
+from hw.arch.commands import ADDRESS, CODE, Opcode, ResultBlock, Status
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Words
@@ -17,7 +17,9 @@ from hw.arch.program.layout import (
     psum_capacity,
     psum_slot_bits,
     psum_words,
+    to_link_words,
 )
+from hw.arch.program.transfer import answer
 from numerics.gemmlowp import wrap
 from sim.functional.errors import CommandError, require
 
@@ -110,12 +112,22 @@ class BufferMemory:
         self._check_kind(address, _ACTIVATION)
         return self._bytes[address]
 
-    def store(self, address: Ints) -> NDArray[np.uint8]:
-        """Whole words as bytes, whatever was written to them."""
+    def store(
+        self, address: Ints, payload: Words, region: Mapping[str, int]
+    ) -> tuple[ResultBlock, Words]:
+        """Whole words as link words, whatever was written to them, or their code if it is shorter.
+
+        `payload`: of a STORE that may be coded, `CODE`; `region`: fields of REGION.
+        """
         unwritten = self._kind[address] == _UNWRITTEN
         if unwritten.any():
             require(False, f"word {int(address[unwritten][0])} is stored but was never written")
-        return self._bytes[address]
+        words = to_link_words(self._bytes[address])
+        if region["coded"]:
+            code = answer(self.config, words, region, CODE.unpack(payload.tolist())).code
+            if code is not None:
+                return ResultBlock.CODED, code
+        return ResultBlock.DATA, words
 
     # ---- psums --------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import (
     ANY_CONFIGURATION,
+    CODE,
     HEADER,
     INDEX,
     REGION,
@@ -33,7 +34,7 @@ def refused(config: Config, name: str, start: list[int]) -> Phase:
     words, status, value = REFUSALS[name](config)
     header = RESULT.pack({"block": ResultBlock.STATUS, "status": status, "length": 1})
     before: list[int] = []
-    if name == ANNOUNCED:
+    if name in ANNOUNCED and status == Status.BAD_ADDRESS:
         length = REGION.unpack(words[1:])["words"]
         before = [*RESULT.pack({"block": ResultBlock.DATA, "length": length}), *[0] * length]
     masks = [ALL, *[0] * (len(before) - 1)] if before else []
@@ -168,7 +169,7 @@ def _coded(config: Config, words: int, payload: list[int]) -> tuple[list[int], S
     """A LOAD of so many link words by this code, which is damaged."""
     values = _region(words, run=words * LINK_WORD_BITS // config.buffer.width, coded=1)
     command = _command(Opcode.LOAD, REGION, values, length=len(payload))
-    if not config.link.decodes:
+    if not config.link.codes:
         return [*command, *payload], Status.BAD_FIELD, 1
     if not payload:
         return command, Status.BAD_LENGTH, 0
@@ -206,8 +207,18 @@ def _lone_check_word(config: Config) -> tuple[list[int], Status, int]:
     return _coded(config, 4, [0])
 
 
-def _coded_store(config: Config) -> tuple[list[int], Status, int]:
-    return _command(Opcode.STORE, REGION, _region(coded=1)), Status.BAD_FIELD, 1
+def _store_of_unknown_code(config: Config) -> tuple[list[int], Status, int]:
+    words = _command(Opcode.STORE, REGION, _region(coded=1))
+    return words, *((Status.BAD_LENGTH, 0) if config.link.codes else (Status.BAD_FIELD, 1))
+
+
+def _coded_store_address(config: Config) -> tuple[list[int], Status, int]:
+    words = -(-40 * config.buffer.width // 64)
+    region = _region(words, run=20, rows=2, row_stride=20, address=_behind(config) - 39, coded=1)
+    payload = CODE.pack({"blocks": 1, "lanes": config.lanes})
+    command = _command(Opcode.STORE, REGION, region, length=len(payload))
+    refusal = (Status.BAD_ADDRESS, _behind(config)) if config.link.codes else (Status.BAD_FIELD, 1)
+    return [*command, *payload], *refusal
 
 
 def _vector_operation(config: Config) -> tuple[list[int], Status, int]:
@@ -269,10 +280,11 @@ REFUSALS: dict[str, Refusal] = {
     "code that goes on after its box": _code_of_more,
     "code without words": _code_without_words,
     "code of a check word alone": _lone_check_word,
-    "STORE of a code": _coded_store,
+    "STORE that says of no code how it looks": _store_of_unknown_code,
+    "STORE of a code out of range": _coded_store_address,
 }
-ANNOUNCED = "STORE out of range"
-"""Its data block is under way when the box leaves the buffer; it is sent in full length."""
+ANNOUNCED = ("STORE out of range", "STORE of a code out of range")
+"""A data block is under way when the box leaves the buffer; it is sent in full length."""
 
 STARTS = ("another version", "another configuration", "a guest that counts")
 """Refusals that bring their own start of a program."""

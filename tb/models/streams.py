@@ -110,12 +110,18 @@ class WordStream:
         region = {"address": address, "run": run, "rows": 1, "planes": 1, "words": len(words)}
         return self.command(Opcode.LOAD, commands.REGION, region, payload=words, **options)
 
-    def store(self, shape, address, *, raw=False, **options):
+    def store(self, shape, address, *, raw=False, zero=None, **options):
+        """A whole tensor; as a code that leaves out the value `zero`, if one is given."""
         box = Box(*((0, size) for size in shape))
         options = {"fence": True, **options}
-        return self.command(
-            Opcode.STORE, commands.REGION, self.region(box, address, raw), **options
-        )
+        region = self.region(box, address, raw)
+        if zero is not None:
+            region["coded"] = 1
+            lanes = (shape[3] - 1) % self.config.lanes + 1
+            blocks = layout.channel_blocks(self.config, shape[3])
+            code = {"zero": zero, "blocks": blocks, "lanes": lanes}
+            options["payload"] = commands.CODE.pack(code)
+        return self.command(Opcode.STORE, commands.REGION, region, **options)
 
     def conv(self, constants, bases=(), loops=(), filters=(), **options):
         """CONV with TFLM requantisation and full int8 range unless told; unused loops count 1.

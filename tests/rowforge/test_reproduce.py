@@ -19,7 +19,9 @@ from rowforge.reports.published import PUBLISHED
 from rowforge.running import targets
 from rowforge.running.crop import STEADY, Workload, crop
 from rowforge.running.layer_run import run_layer
+from rowforge.running.seeded import Shares, seeded_layer, share_of_zeros
 from sim.functional import FunctionalAccelerator
+from sim.golden.convolution import convolve
 from sim.link import RtlLink
 from sw_driver.accelerator import Connection, register_transport
 from tests.campaigns.fuzz.configs import configuration
@@ -29,7 +31,8 @@ from tests.rowforge.support import FaultyLink, rowforge
 from tests.rowforge.test_estimate import EXTRA
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
 
-OURS = {"ms", "published", "ratio", "link_bytes_coded", "link_bytes_run_length"}
+CODED = ("link_bytes_raw", "link_bytes_coded", "link_bytes_run_length")
+OURS = {"ms", "published", "ratio", *CODED}
 SMALL = LayerShape("conv3", 5, 16, 8, 3, 1, 1)
 TINY16 = {
     "array.rows": 4,
@@ -141,9 +144,9 @@ def test_shares_of_zeros_are_the_published_ones():
     table, shapes = PUBLISHED["alexnet"], conv_layers("alexnet")
     works = [Workload(Config.of(TINY16), shape, 4) for shape in shapes]
     found = [reproduction.shares_of_zeros(table, work, shapes) for work in works]
-    assert [share for share, _ in found] == [0.0001, 0.387, 0.725, 0.793, 0.776]
+    assert [shares.input for shares in found] == [0.0001, 0.387, 0.725, 0.793, 0.776]
     outputs = [0.387**0.5, 0.725**0.5, 0.793, 0.776, 0.776]
-    assert [share for _, share in found] == pytest.approx(outputs)
+    assert [shares.output for shares in found] == pytest.approx(outputs)
 
 
 def test_coded_bytes_are_those_of_the_data(monkeypatch):
@@ -170,12 +173,29 @@ def test_coded_bytes_are_those_of_the_data(monkeypatch):
         assert row["link_bytes_coded"] == pytest.approx(plain + 8 * coded, rel=0.03)
         assert row["link_bytes_run_length"] == pytest.approx(plain + 8 * runs, rel=0.03)
     sparse, dense = report["layers"]
+    assert sparse["published"]["zeros"] == {"input": 0.793, "output": 0.0001}
     assert sparse["zeros"]["input"] == pytest.approx(0.793, abs=0.02)
     assert sparse["zeros"]["output"] == pytest.approx(0.0001, abs=0.001)
     assert dense["link_bytes_coded"] == dense["link_bytes_run_length"] == dense["link_bytes"]
     assert sparse["link_bytes_coded"] < sparse["link_bytes_run_length"] < sparse["link_bytes"]
-    for key in ("link_bytes_coded", "link_bytes_run_length"):
+    for key in CODED:
         assert report["total"][key] == sparse[key] + dense[key]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_bytes_on_the_link_are_of_the_codes_that_it_has(monkeypatch, exact):
+    """By tensor they are less than by transfer, and a STORE says in a word how its code looks."""
+    monkeypatch.setattr(reproduction, "conv_layers", lambda name: (SMALL,))
+    raw, coded = (
+        reproduction.reproduce("alexnet", Config.of(TINY16 | {"link.coding": coding}), exact=exact)
+        for coding in ("none", "mask")
+    )
+    (plain,), (row,) = raw["layers"], coded["layers"]
+    assert plain["link_bytes"] == plain["link_bytes_raw"] == row["link_bytes_raw"]
+    assert row["link_bytes"] == pytest.approx(row["link_bytes_coded"], rel=0.02)
+    assert coded["total"]["link_bytes"] == row["link_bytes"] < plain["link_bytes"]
+    assert row["ratio"]["link_bytes"] < plain["ratio"]["link_bytes"]
+    assert (row["chip_link_cycles"] < plain["chip_link_cycles"]) == exact
 
 
 def test_eight_bits_have_no_run_length_code(monkeypatch):
@@ -235,11 +255,25 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
 @pytest.mark.parametrize("width", [8, pytest.param(16, marks=pytest.mark.slow)])
 def test_random_layers_equal_the_golden_model_without_time(width):
     config = Config.of(TINY16 | {"array.data_width": width, "array.psum_width": 2 * width})
-    run = run_layer(
-        Workload(config, LayerShape("conv", 9, 6, 8, 3, 2, 1, 2, W=7), 2), target="golden"
-    )
+    layer = LayerShape("conv", 9, 6, 8, 3, 2, 1, 2, W=7)
+    run = run_layer(Workload(config, layer, 2), Shares(0.4, 0.7), target="golden")
     assert run.difference is None
     assert run.outputs == 2 * 5 * 4 * 8
+    assert run.zeros["input"] == pytest.approx(0.4, abs=0.08)
+    assert run.zeros["output"] == pytest.approx(0.7, abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0, 0.62, 1])
+@pytest.mark.parametrize(("width", "psum"), [(8, 32), (16, 16)])
+def test_biases_give_outputs_their_share_of_zeros(width, psum, share):
+    config = Config.of(TINY16 | {"array.data_width": width, "array.psum_width": psum})
+    work = Workload(config, LayerShape("conv", 9, 16, 8, 3, 1, 1), 2)
+    graph, values = seeded_layer(work, Shares(0.5, share), seed=3)
+    outputs = convolve(graph.nodes[0], values, psum)
+    by_channel = [share_of_zeros(outputs[..., channel]) for channel in range(8)]
+    assert by_channel == pytest.approx([share] * 8, abs=1 / outputs[..., 0].size)
+    assert outputs.min() >= 0
+    assert len(set(graph.nodes[0].bias.tolist())) == 8
 
 
 @pytest.fixture
@@ -247,8 +281,8 @@ def instead(monkeypatch):
     """`--rtl` with an executor without time in the RTL's place, and small layers for a network."""
 
     def use(connect, *, error=0):
-        def run(work):
-            found = run_layer(work, target="instead:", paced_target="instead:")
+        def run(work, shares):
+            found = run_layer(work, shares, target="instead:", paced_target="instead:")
             paced = found.paced[1]
             return replace(found, cycles=found.model_cycles - error, paced=(paced, paced))
 
@@ -277,6 +311,8 @@ def test_runs_are_reported_beside_the_model(capsys, instead, small):
     assert row["rtl"]["difference"] == 0
     assert row["rtl"]["part"] == "whole"
     assert row["rtl"]["outputs"] == 4 * 5 * 5 * 8
+    shares = row["rtl"]["zeros"], row["published"]["zeros"]
+    assert shares[0]["output"] == pytest.approx(shares[1]["output"], abs=0.01)
     assert "on the RTL the layer's own counters" in outcome.document["counts"]
     text = rowforge(capsys, *arguments).out
     assert "every bit" in text

@@ -121,6 +121,7 @@ def test_counter_block_is_held_until_it_is_taken():
     run(config, phases, seed="counters", stall=0.5)
 
 
+SIXTEEN = {"array.data_width": 16, "noc.filter": 4, "array.psum_width": 24}
 RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 
 
@@ -219,12 +220,43 @@ def test_boxes_walk_backwards():
     run(config, [program.executed(config, stream)], seed="down", stall=0.3)
 
 
+@pytest.mark.parametrize("stall", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"buffer.width": 32, "noc.ifmap": 2, "post.units": 2},
+        pytest.param({"buffer.width": 128, "control.pipeline": 1}, marks=pytest.mark.slow),
+        pytest.param(SIXTEEN, marks=pytest.mark.slow),
+    ],
+    ids=["narrow", "wide", "16 bits"],
+)
+def test_boxes_are_stored_as_codes_where_these_are_shorter(values, stall):
+    """Dense ones as they are; of channels that fill no word, only what is there counts."""
+    config = Config.of(RECOVERY | values | {"link.coding": "mask"})
+    stream, random = WordStream(config), np.random.default_rng(6)
+    kind = f"int{config.array.data_width}"
+    for channels in (1, config.lanes, config.lanes + 1):
+        for zeros in (0, 0.5, 1):
+            view = random.integers(-100, 100, (2, 3, 5, channels)).astype(kind)
+            view[random.random(view.shape) < zeros] = 7
+            whole = (2, 3, 5, -(-channels // config.lanes) * config.lanes)
+            stream.load(np.full(whole, 77, kind), 0, fence=True).load(view, 0, fence=True)
+            stream.store(view.shape, 0, zero=7, fence=True)
+    phase = program.executed(config, stream)
+    coded, raw = (
+        program.block_places(phase.expected, kind) for kind in (ResultBlock.CODED, ResultBlock.DATA)
+    )
+    assert len(coded) >= 5
+    assert raw
+    run(config, [phase], seed="stored", stall=stall)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"buffer.width": 32, "noc.ifmap": 2, "post.units": 2},
         {"buffer.width": 128},
-        {"array.data_width": 16, "noc.filter": 4, "array.psum_width": 24},
+        SIXTEEN,
     ],
     ids=["narrow", "wide", "16 bits"],
 )

@@ -43,10 +43,10 @@ def _check_microcontroller(config: "Config") -> None:
                 f'{name} must be at most {most} with control.kind "microcontroller", '
                 f"not {config.value(name)}"
             )
-    if config.link.decodes:
+    if config.link.codes:
         raise RowforgeError(
             f'link.coding must be "none" with control.kind "microcontroller", not '
-            f'"{config.link.coding}": firmware decodes nothing'
+            f'"{config.link.coding}": firmware knows no codes'
         )
     if config.pe.kind != "dense":
         raise RowforgeError(

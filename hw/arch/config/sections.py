@@ -125,21 +125,23 @@ class LinkConfig(Section):
     """The command and result streams.
 
     `rate` says how fast the other side is. It is no part of the hardware or its hash: one design
-    runs programs made for any rate. With `coding`, the host sends each transfer raw or as a code,
-    whichever is less; one program does for both.
+    runs programs made for any rate. With `coding`, each transfer is raw or a code, whichever is
+    less; one program does for both.
     """
 
     NAME: ClassVar[str] = "link"
 
     width: int = choice("bits of the link a cycle", 8, 16, 32, 64, default=64)
-    coding: str = kind("codes of activations that LOAD can take: none, or masks", "none", "mask")
+    coding: str = kind(
+        "codes of activations that LOAD and STORE know: none, or masks", "none", "mask"
+    )
     rate: float = rate(
         "64-bit words that the host moves a core cycle, both ways together; 1: one each way", 1
     )
 
     @property
-    def decodes(self) -> bool:
-        """Whether LOAD takes codes."""
+    def codes(self) -> bool:
+        """Whether LOAD and STORE know codes."""
         return self.coding != "none"
 
 

@@ -46,7 +46,7 @@ def mask_code(words: Words, width: int, zero: int = 0) -> Words:
     masks = np.packbits(significant, axis=1, bitorder="little").view(elements.dtype)
     starts = _starts(significant, masks.shape[1])
     sequence = np.zeros(starts[-1], dtype=elements.dtype)
-    sequence[0] = _stored(zero, width)
+    sequence[0] = stored_bits(zero, width)
     places = starts[:-1, None] + np.arange(masks.shape[1])
     sequence[places] = masks
     kept = np.ones(len(sequence), dtype=bool)
@@ -98,6 +98,11 @@ def unmask(code: Words, count: int, width: int) -> Words:
     return np.frombuffer(result.tobytes(), dtype="<u8").astype(np.uint64)
 
 
+def stored_bits(zero: int, width: int) -> int:
+    """The bits of a value, which may be negative."""
+    return zero % (1 << width)
+
+
 def commonest(words: Words, width: int) -> int:
     """The stored value that most elements have, and which a code should leave out."""
     return int(np.bincount(_elements(words, width)).argmax())
@@ -106,7 +111,7 @@ def commonest(words: Words, width: int) -> int:
 def significant_counts(words: Words, width: int, zero: int) -> NDArray[np.uint8]:
     """How many elements of each link word have a place in the code: what its timing depends on."""
     elements = _elements(words, width).reshape(-1, WORD_BITS // width)
-    found = elements != elements.dtype.type(_stored(zero, width))
+    found = elements != elements.dtype.type(stored_bits(zero, width))
     counts: NDArray[np.uint8] = found.sum(axis=1, dtype=np.uint8)
     return counts
 
@@ -140,10 +145,6 @@ def _elements(words: Words, width: int) -> NDArray[Any]:
     return np.ascontiguousarray(words, dtype="<u8").view(f"<u{width // 8}")
 
 
-def _stored(zero: int, width: int) -> int:
-    return zero % (1 << width)
-
-
 def _mask_elements(width: int) -> int:
     """Elements that a mask takes in the sequence."""
     return MASK_WORDS * (WORD_BITS // width) // width
@@ -153,7 +154,7 @@ def _significant(elements: NDArray[Any], width: int, zero: int) -> NDArray[np.bo
     """Whether each element has a place in the code: an array of groups, the last filled up."""
     size = MASK_WORDS * (WORD_BITS // width)
     found = np.zeros(-(-len(elements) // size) * size, dtype=bool)
-    found[: len(elements)] = elements != elements.dtype.type(_stored(zero, width))
+    found[: len(elements)] = elements != elements.dtype.type(stored_bits(zero, width))
     return found.reshape(-1, size)
 
 

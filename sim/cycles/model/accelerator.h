@@ -77,11 +77,13 @@ class Accelerator {
     int64_t cycles = 0;   // of the program
     int64_t stepped = 0;  // those that were simulated one by one
 
-    Accelerator(const Config& c, const uint64_t* words, const uint8_t* counts, int64_t total,
-                std::vector<Gate> list, MaskStream masks, int rate)
+    Accelerator(const Config& c, const uint64_t* words, const uint8_t* counts,
+                const uint8_t* stored, int64_t total, std::vector<Gate> list, MaskStream masks,
+                int rate)
         : config(c), gates(std::move(list)) {
         s.stream.words = words;
         s.unmasker.counts = counts;
+        s.storer.encoder.counts = stored;
         s.link.total = total;
         s.link.parts = int(64 / c.link.width);
         s.link.rate = rate * s.link.parts;

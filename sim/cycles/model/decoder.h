@@ -79,7 +79,7 @@ struct Decoder {
                 state = kDispatch;
                 break;
             case kDispatch:
-                dispatch(e, a);
+                dispatch(e, word, a);
                 break;
             case kPayload:
                 if (left == 0) state = kHeader;
@@ -135,7 +135,7 @@ struct Decoder {
         const Start start = Start::unpack(descriptor);
         return int(Start::kWords + start.constants * (Constants::kWords + start.loops * Loop::kWords));
     }
-    void dispatch(const Engine& e, Actions& a) {
+    void dispatch(const Engine& e, bool word, Actions& a) {
         const bool computed = e.quiet && e.walk_idle, all_done = computed && !e.storing;
         const bool settled = (!header.fence || all_done) && (!header.older || e.unfinished <= header.older) &&
                              (!header.stored || !e.storing);
@@ -161,6 +161,8 @@ struct Decoder {
                 break;
             case Opcode::STORE:
                 if (!settled || e.storing) break;
+                if (left != 0 && !word) break;  // how the code of the box looks
+                a.word = left != 0;
                 a.store = true;
                 state = kHeader;
                 break;

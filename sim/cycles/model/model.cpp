@@ -17,14 +17,15 @@ struct Model {
 }  // namespace
 
 EXPORT void* rowforge_model_create(const int64_t* values, const uint64_t* words,
-                                   const uint8_t* counts, int64_t total, const int64_t* gates,
+                                   const uint8_t* counts, const uint8_t* stored,
+                                   int64_t total, const int64_t* gates,
                                    int64_t gate_count, const uint8_t* masks,
                                    int64_t mask_count, int drawn, int rate) {
     Config config;
     std::memcpy(&config, values, sizeof(Config));
     std::vector<Gate> list;
     for (int64_t i = 0; i < gate_count; ++i) list.push_back({gates[2 * i], gates[2 * i + 1]});
-    return new Model{{config, words, counts, total, std::move(list), {masks, mask_count, drawn},
+    return new Model{{config, words, counts, stored, total, std::move(list), {masks, mask_count, drawn},
                       rate}};
 }
 

@@ -8,7 +8,7 @@ from amaranth.sim import Simulator
 
 from hw.arch.config import Config
 from hw.arch.program.coding import MASK_WORDS, mask_code
-from hw.control.unmasker import Unmasker
+from hw.control.codes.unmasker import Unmasker
 
 ZERO = 5
 
