@@ -1,6 +1,5 @@
 """What the TFLite operator converters share: tensors by index, refusals, activation ranges."""
 
-from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import cached_property
 from math import copysign, trunc
@@ -53,7 +52,7 @@ class TfliteBuilder:
 
     def declare(self, index: int, key: str, *, data: Array | None = None) -> str:
         """Enters a tensor of the file into the graph under `key`."""
-        self._tensors[key] = self._tensor(self.raw.tensors[index], key, data)
+        self._tensors[key] = self.made_of(self.raw.tensors[index], key, data)
         self._keys[index] = key
         return key
 
@@ -68,7 +67,8 @@ class TfliteBuilder:
             )
         return dtype
 
-    def _tensor(self, raw: RawTensor, key: str, data: Array | None) -> Tensor:
+    def made_of(self, raw: RawTensor, key: str, data: Array | None = None) -> Tensor:
+        """A tensor of the file as the graph has it; it is not entered into the graph."""
         index, dtype = raw.index, self.dtype(raw)
         quantisation = None
         usable = all(0.0 < value < float("inf") for value in raw.scale)
@@ -217,23 +217,16 @@ class TfliteBuilder:
     def between(self, op: RawOperator, what: str, like: Tensor, shape: tuple[int, ...]) -> Tensor:
         """A tensor that the file does not have, of another's type and scale, inside an operator."""
         key = f"{op.label} {what}"
-        return self._entered(replace(like, name=key, key=key, shape=shape, data=None))
+        return self.enter(replace(like, name=key, key=key, shape=shape, data=None))
 
-    def integers_between(
-        self,
-        op: RawOperator,
-        what: str,
-        shape: tuple[int, ...],
-        dtype: str,
-        data: Array | None = None,
-    ) -> Tensor:
-        """Bare integers inside an operator, constant if there are data."""
-        key = f"{op.label} {what}"
-        return self._entered(Tensor(name=key, key=key, shape=shape, dtype=dtype, data=data))
-
-    def _entered(self, tensor: Tensor) -> Tensor:
+    def enter(self, tensor: Tensor) -> Tensor:
+        """Enters a tensor into the graph that no operator of the file reads by its index."""
         self._tensors[tensor.key] = tensor
         return tensor
+
+    def present(self, key: str) -> Tensor:
+        """A tensor of the graph."""
+        return self._tensors[key]
 
     def same_type(self, op: RawOperator, source: Tensor, output: Tensor) -> None:
         """Refuses an operator whose kernel knows one type for input and output only."""
@@ -322,21 +315,6 @@ class TfliteBuilder:
             self._nodes[-1] = replace(self._nodes[-1], absorbs=(*self._nodes[-1].absorbs, row))
         else:
             self._absorbed.append(row)
-
-    def state(
-        self, state: Hashable, like: RawTensor, name: str, initial: Callable[[], Array]
-    ) -> Tensor:
-        """The tensor that a state is by now.
-
-        If nothing has used it yet, that is what the inference before left. Its tensor is then of
-        the type and shape of `like`, a tensor of the file, and the first inference finds `initial`,
-        which is made once the shape is known to be within the limits.
-        """
-        if state not in self.states:
-            key = f"state_t{like.index}"
-            self._entered(replace(self._tensor(like, key, None), name=name or key))
-            self.states.begin(state, key, initial())
-        return self._tensors[self.states[state]]
 
     def emit_constant(self, op: RawOperator, value: Array) -> None:
         """Ends an operator whose result is known: later operators read it as a constant."""

@@ -18,6 +18,7 @@ from compiler.frontends.tflite.state.recurrent import (
     REEXPORT,
     emit_step,
     emit_sums,
+    integers,
     shaped,
     symmetric,
     variable,
@@ -72,7 +73,7 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
         "power": _power(builder, op, cell_scale),
     }
     sums = emit_sums(builder, op, "input products", source, from_input[0], bias, zero_point)
-    result = builder.integers_between(op, "states", (times + 1, items, units), "int16")
+    result = integers(builder, op, "states", (times + 1, items, units), "int16")
     if times == 1:
         none = np.zeros_like(bias)
         weights = from_hidden[0]
@@ -80,7 +81,7 @@ def convert_lstm(builder: TfliteBuilder, op: RawOperator) -> None:
         emit_step(builder, op, "gates", "lstm_once", (sums, more, cell), result, **law)
     else:
         shape = from_hidden[0].shape
-        stacked = builder.integers_between(op, "hidden weights", shape, "int8", from_hidden[0])
+        stacked = integers(builder, op, "hidden weights", shape, "int8", from_hidden[0])
         law |= {"shape": (items, times, units), "time_major": time_major}
         emit_step(builder, op, "gates", "lstm", (sums, hidden, cell, stacked), result, **law)
     _emit_parts(builder, op, result, output, (raw_hidden, hidden), (raw_cell, cell), time_major)

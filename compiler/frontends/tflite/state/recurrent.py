@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from compiler.frontends.tflite.model.builder import TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
+from compiler.frontends.tflite.state.carried import carried
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array, Conv, HostStep
 from numerics.quantisation import Requant
@@ -46,7 +47,7 @@ def variable(
     def initial() -> Array:
         return np.full(raw.shape, first, dtype=builder.dtype(raw))
 
-    return raw, builder.state(raw.index, raw, raw.name, initial)
+    return raw, carried(builder, raw.index, raw, raw.name, initial)
 
 
 def symmetric(
@@ -62,6 +63,19 @@ def symmetric(
     return values, scale
 
 
+def integers(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    what: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    data: Array | None = None,
+) -> Tensor:
+    """Bare integers inside an operator, constant if there are data."""
+    key = f"{op.label} {what}"
+    return builder.enter(Tensor(name=key, key=key, shape=shape, dtype=dtype, data=data))
+
+
 def emit_sums(
     builder: TfliteBuilder,
     op: RawOperator,
@@ -74,7 +88,7 @@ def emit_sums(
     """The 32-bit sums of a product on the array: rows of `source` with rows of weights."""
     filters, depth = weights.shape
     rows = source.elements // depth
-    sums = builder.integers_between(op, what, (rows, filters), "int32")
+    sums = integers(builder, op, what, (rows, filters), "int32")
     builder.emit(
         Conv(
             name=sums.key,

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from compiler.frontends.tflite.model.builder import TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
 from compiler.frontends.tflite.model.resources import ResourceVariable
+from compiler.frontends.tflite.state.carried import carried
 from compiler.ir.ops import Reshape
 
 _REEXPORT = "re-export the model"
+_CARRIED = "what the step before left, which the driver carries"
 
 
 def convert_handle(builder: TfliteBuilder, op: RawOperator) -> None:
@@ -35,16 +37,15 @@ def convert_read(builder: TfliteBuilder, op: RawOperator) -> None:
     _check_form(builder, op, resource, raw)
     fresh = resource not in builder.states
     initial = partial(_initial, builder, resource, raw)
-    source = builder.state(resource, raw, resource.name, initial)
+    source = carried(builder, resource, raw, resource.name, initial)
     output = builder.output(op)
-    carried = "what the step before left, which the driver carries"
     builder.emit(
         Reshape(
             name=op.label,
             op=op.type_name,
             inputs=(source.key,),
             output=output.key,
-            folded=carried if fresh else "what the variable holds by now",
+            folded=_CARRIED if fresh else "what the variable holds by now",
         )
     )
 

@@ -64,7 +64,7 @@ def test_steps_equal_the_interpreters(name: str, tmp_path: Path) -> None:
     layers = LayerWriter(len(name))
     inputs, output = BUILDS[name](layers)
     assert isinstance(output, int)
-    graph = check_steps(layers, inputs, output, tmp_path, 9)
+    graph = check_steps(layers, inputs, output, tmp_path, 5)
     assert len(graph.states) == (2 if name.startswith("lstm") else 1)
     assert any(isinstance(node, Conv) for node in graph.nodes)  # on the array
 
