@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 
 from hw.memory.port import MOST_BEATS
 
-MOST_CYCLES = 100_000
+MOST_CYCLES = 20_000
 
 
 @dataclass(frozen=True)
