@@ -14,6 +14,7 @@ from compiler.mapper.explain import summary
 from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
+from compiler.nest.cells import cell_words, lie_in_cells
 from compiler.nest.flat import flat_task
 from compiler.nest.images import FilterImage, FilterPlaces
 from compiler.nest.locate import Part
@@ -82,6 +83,7 @@ class ConvOperation(Operation):
         self.parts: list[Part] = []
         self.buffered: FilterPlaces | None = None  # of the commands that `emit` appends
         self.least_cycles = node.macs // config.multipliers
+        self.stored_filters = 0 if self.multiplier else cell_words(config, node.weights.shape)
         geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
         self.signature = (self.sources, self.target, geometry, self.raw)
         columns = stage_params(node.stage, node.bias, node.name)
@@ -198,10 +200,7 @@ class ConvOperation(Operation):
             N=items,
             M=M,
             C=chunk or channels,
-            E=E,
-            F=F,
-            R=R,
-            S=S,
+            **{"E": E, "F": F, "R": R, "S": S},
             stride=node.stride,
             dilation=node.dilation,
             multiplier=self.multiplier,
@@ -236,6 +235,11 @@ class ConvOperation(Operation):
         shape, count = self.nest_shape(size)
         plan = search(self.config, shape, psum_beats, self.objective, quick=True)
         return fetched_by(self.config, plan.load) * count
+
+    def in_cells(self, size: Shape4, psum_beats: int) -> bool:
+        shape, _ = self.nest_shape(size)
+        plans = self._plans(shape, psum_beats, flat=self._flat_tile(size))
+        return all(lie_in_cells(self.config, plan) for plan, _ in plans)
 
     def _flat_tile(self, size: Shape4) -> bool:
         """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""

@@ -93,6 +93,7 @@ class Operation(ABC):
     channel_step : output channels at which tiles may begin
     most_channels : output channels that one tile may have
     least_cycles : cycles that all of the output takes at the very least
+    stored_filters : buffer words of all filters in cells, where the buffer may hold them; 0: never
     signature : equal for operators that cost the same in every tiling; None: it is not known
     """
 
@@ -105,6 +106,7 @@ class Operation(ABC):
     channel_step: int
     most_channels: int
     least_cycles: int = 0
+    stored_filters: int = 0
     signature: Hashable = None
 
     @abstractmethod
@@ -198,6 +200,10 @@ class Operation(ABC):
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         """What a tile takes for which `cycles` found a mapping."""
         return Fetched()
+
+    def in_cells(self, size: Shape4, psum_beats: int) -> bool:
+        """Whether every command of a tile can take its filters from cells, see `CellLayout`."""
+        return False
 
     @abstractmethod
     def emit(

@@ -22,8 +22,8 @@ from compiler.schedule.chunk_waves import (
     wave_shape,
 )
 from compiler.schedule.chunks import ChunkTiling, chunk_boxes, chunk_plan
-from compiler.schedule.pieces import pieces
-from compiler.schedule.slots import Slots
+from compiler.schedule.parts.pieces import pieces
+from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import check_count, tiles
 from compiler.stream.stream import StreamBuilder

@@ -7,16 +7,20 @@ from math import ceil, prod
 
 from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
 from compiler.schedule.goal import Figure, Goal, least_first
+from compiler.schedule.parts.places import slides
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
-from compiler.stream.traffic import Transfers
-from hw.arch.config import Config
+from compiler.stream.traffic import RESIDENT, Transfers
+from hw.arch.accesses import Accesses
+from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
+from hw.arch.program.layout import MOST_SPREAD
 
 COMMAND_WORDS = 32  # of a tile, besides what it moves
 MAX_TILES = 3072  # of a layer: a tile takes a millisecond to compile; VGG-16 on `tiny` has 2240
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
+_SLIDING_STEPS = 4  # bands that a buffer holds at most beyond two whole ones
 _MOST_TRIED = 16  # tile sizes whose mappings are searched, most promising first
 
 
@@ -27,6 +31,8 @@ class Tiling:
     resident : for each operand, then the output: it stays in the buffer whole
     slots : buffers of each operand and the output, two where one is moved while the other is used
     groups : psum groups that the tiles may use
+    sliding : rows of the buffer down which bands of the first operand slide; 0: it has slots
+    images : buffer words that are left for the filters of the layer; 0: none are
     figure : of all tiles with their moves, by the goal; before the search, a lower bound
     """
 
@@ -36,6 +42,8 @@ class Tiling:
     groups: int
     moves: Transfers
     figure: Figure
+    sliding: int = 0
+    images: int = 0
 
 
 def count_tiles(operation: Operation, size: Shape4) -> int:
@@ -53,19 +61,20 @@ def check_count(operation: Operation, size: Shape4) -> None:
         )
 
 
-def tiles(operation: Operation, size: Shape4) -> Iterator[Box]:
-    """The output's tiles: items, rows, columns, then channels, which share a band of operands."""
-    N, E, F, M = operation.target
-    for item in range(0, N, size[0]):
-        for row in range(0, E, size[1]):
-            for column in range(0, F, size[2]):
-                for channel in range(0, M, size[3]):
-                    yield Box(
-                        (item, min(item + size[0], N)),
-                        (row, min(row + size[1], E)),
-                        (column, min(column + size[2], F)),
-                        (channel, min(channel + size[3], M)),
-                    )
+def tiles(operation: Operation, size: Shape4, *, down: bool = False) -> Iterator[Box]:
+    """The output's tiles: items, rows, columns, then channels, which share a band of operands.
+
+    down : rows come after columns, so that bands of a strip of columns follow one another
+    """
+    items, rows, columns, channels = (
+        [(first, min(first + part, extent)) for first in range(0, extent, part)]
+        for extent, part in zip(operation.target, size, strict=True)
+    )
+    pixels = (
+        ((row, column) for column in columns for row in rows) if down else product(rows, columns)
+    )
+    for item, (row, column), channel in product(items, pixels, channels):
+        yield Box(item, row, column, channel)
 
 
 def tile_sizes(operation: Operation, size: Shape4) -> dict[Shape4, int]:
@@ -99,8 +108,30 @@ def find_tiling(
 ) -> Tiling | None:
     """The goal's best tile size when `free` words (and the banks above for psums) are left.
 
-    `resident` operands and output take no space of the tiles. None if no tile is legal.
+    `resident` operands and output take no space of the tiles. None if no tile is legal. Tilings
+    that leave the filters of the layer a place in the buffer are a search of their own, for their
+    bounds have all words of the filters, and those of others none.
     """
+    found = _find(space, operation, resident, free, goal, images=0)
+    images = operation.stored_filters
+    if not images or images > free:
+        return found
+    stored = _find(space, operation, resident, free, goal, images=images)
+    if found is None or (stored is not None and stored.figure < found.figure):
+        return stored
+    return found
+
+
+def _find(
+    space: Space,
+    operation: Operation,
+    resident: tuple[bool, ...],
+    free: int,
+    goal: Goal,
+    *,
+    images: int,
+) -> Tiling | None:
+    """The best of the tilings that leave so many words for filters."""
     least: dict[Shape4, int] = {}
 
     def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
@@ -110,14 +141,15 @@ def find_tiling(
         figure = goal.figure(choice.moves, least[choice.size])
         return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
 
-    choices = least_first(
-        ((choice, choice.figure) for choice in _choices(space, operation, resident, free, goal)),
+    choices = _choices(space, operation, resident, free, goal, images)
+    ordered = least_first(
+        ((choice, choice.figure) for choice in choices),
         weighed,
     )
     best: Tiling | None = None
     tried = 0
     too_few = -1  # psum groups with which no mapping is legal, whatever the tile
-    for choice in choices:
+    for choice in ordered:
         if choice.groups <= too_few:
             continue
         if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
@@ -136,18 +168,33 @@ def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) ->
     """The tiling with the figure of the mappings of its tiles; None if one has none."""
     beats = space.psum_beats(choice.groups)
     cycles, fetched = 0, Fetched()
-    for size, count in tile_sizes(operation, choice.size).items():
+    counts = tile_sizes(operation, choice.size)
+    for size, count in counts.items():
         try:
             cycles += count * operation.cycles(size, beats, rough=True)
         except RowforgeError:
             return None
         fetched += operation.fetched(size, beats) * count
-    moves = replace(choice.moves, filters=fetched.filters, reads=fetched.reads)
-    return replace(choice, moves=moves, figure=goal.figure(moves, cycles, fetched.accesses))
+    moves, accesses = choice.moves, fetched.accesses
+    if not choice.images:
+        moves = replace(moves, filters=fetched.filters, reads=fetched.reads)
+    else:
+        if not all(operation.in_cells(size, beats) for size in counts):
+            return None
+        # They come by a port of their own, and no STORE waits for them.
+        moves = replace(moves, reads=fetched.reads)
+        words = fetched.filters * LINK_WORD_BITS // space.config.array.data_width
+        accesses += Accesses.of({RESIDENT: words})
+    return replace(choice, moves=moves, figure=goal.figure(moves, cycles, accesses))
 
 
 def _choices(
-    space: Space, operation: Operation, resident: tuple[bool, ...], free: int, goal: Goal
+    space: Space,
+    operation: Operation,
+    resident: tuple[bool, ...],
+    free: int,
+    goal: Goal,
+    images: int,
 ) -> Iterator[Tiling]:
     """Tile sizes and numbers of buffers that fit, with the words they move.
 
@@ -155,7 +202,7 @@ def _choices(
     """
     config = space.config
     N, E, F, _ = operation.target
-    base = space.limit(0) - free
+    base = space.limit(0) - free + images
     moved = [(1, 2) if not kept else (1,) for kept in resident]
     for size in product(_divisors(N), even_parts(E), even_parts(F), _channel_parts(operation)):
         if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
@@ -167,20 +214,66 @@ def _choices(
         ideal = operation.ideal_cycles(count_tiles(operation, size) * size[3])
         for slots in product(*moved):
             need = sum(w * count for w, count in zip(words, slots, strict=True))
-            groups = space.groups_above(base + need)
-            if groups >= 0:
-                moves = _moves(operation, resident, slots, size, words, config)
-                yield Tiling(size, resident, slots, groups, moves, goal.figure(moves, ideal))
+            room = space.limit(1) - base - need + words[0]
+            for sliding in (0, *_sliding(operation, resident, slots, size, words[0], room)):
+                more = 0
+                if sliding:
+                    more = sliding * operation.longest_reach(2, size[2], 0) - words[0]
+                groups = space.groups_above(base + need + more)
+                if groups < 0:
+                    continue
+                moves = _moves(operation, resident, slots, size, words, config, sliding)
+                moves.exposed += images * config.buffer.width // LINK_WORD_BITS
+                figure = goal.figure(moves, ideal)
+                yield Tiling(size, resident, slots, groups, moves, figure, sliding, images)
+
+
+def _sliding(
+    operation: Operation,
+    resident: tuple[bool, ...],
+    slots: tuple[int, ...],
+    size: Shape4,
+    words: int,
+    room: int,
+) -> Iterator[int]:
+    """Rows of buffers down which the bands of such tiles can slide.
+
+    words : of a band; room : for the buffer beside one psum group
+    """
+    if resident[0] or len(resident) > 2 or slots[0] > 1 or operation.follows_channels:
+        return
+    rows, width = (operation.longest_reach(axis, size[axis], 0) for axis in (1, 2))
+    step = rows - _common_rows(operation, size[1])
+    if size[1] == operation.target[1] or words != rows * width or step >= rows:
+        return
+    most = min(room // width, 2 * rows + _SLIDING_STEPS * step)
+    yield from dict.fromkeys(n for n in (rows + step, 2 * rows, most) if rows < n <= most)
+
+
+def _common_rows(operation: Operation, rows: int) -> int:
+    """Rows that the bands of the first two tiles have in common."""
+    first, second = (operation.reach_along(1, (n * rows, (n + 1) * rows), 0) for n in (0, 1))
+    return max(first[1] - second[0], 0)
 
 
 def part_words(
-    config: Config, operation: Operation, resident: tuple[bool, ...], size: Shape4
+    config: Config,
+    operation: Operation,
+    resident: tuple[bool, ...],
+    size: Shape4,
+    *,
+    sliding: int = 0,
 ) -> list[int]:
-    """Buffer words of a tile's part of each operand, then of the output; 0 where resident."""
+    """Buffer words of a tile's part of each operand, then of the output; 0 where resident.
+
+    sliding : see `Tiling`
+    """
     words = [
         0 if kept else operand_words(config, operation, size, index)
         for index, kept in enumerate(resident[:-1])
     ]
+    if sliding:
+        words[0] = sliding * operation.longest_reach(2, size[2], 0)
     return [*words, 0 if resident[-1] else surface_words(config, size, raw=operation.raw)]
 
 
@@ -191,6 +284,7 @@ def _moves(
     size: Shape4,
     words: list[int],
     config: Config,
+    sliding: int = 0,
 ) -> Transfers:
     """Words loaded and stored for the whole operator.
 
@@ -201,16 +295,43 @@ def _moves(
     parts = ceil(M / size[3])
     times = bands * (parts if operation.follows_channels else 1)
     loaded = exposed = stored = 0
-    for count, each in zip(slots[:-1], words[:-1], strict=True):
-        hidden = (times - 1) * each if count > 1 else 0
-        loaded += hidden
-        exposed += times * each - hidden
+    for index, (count, each) in enumerate(zip(slots[:-1], words[:-1], strict=True)):
+        hidden, all_ = (times - 1) * each if count > 1 else 0, times * each
+        if sliding and index == 0:
+            hidden, all_ = _slid(operation, size, sliding)
+        loaded += packed_words(config, operation, index, hidden)
+        exposed += packed_words(config, operation, index, all_ - hidden)
     if not resident[-1]:
         total = surface_words(config, (N, E, F, M), raw=operation.raw)
         last = words[-1] if slots[-1] > 1 else total
         stored, exposed = total - last, exposed + last
     exposed += COMMAND_WORDS * bands * parts
     return Transfers(loaded=loaded, stored=stored, exposed=exposed)
+
+
+def packed_words(config: Config, operation: Operation, operand: int, words: int) -> int:
+    """What LOAD moves to fill so many buffer words: images come without lanes they do not use."""
+    channels = operation.sources[operand][3]
+    return words * channels // config.lanes if channels <= MOST_SPREAD < config.lanes else words
+
+
+def _slid(operation: Operation, size: Shape4, sliding: int) -> tuple[int, int]:
+    """Buffer words that bands bring while others are in use, and all that they bring."""
+    N, E, F, _ = operation.target
+    spans = [
+        operation.reach_along(1, (row, min(row + size[1], E)), 0) for row in range(0, E, size[1])
+    ]
+    early = rows = free = 0
+    strips = ceil(N / size[0]) * ceil(F / size[2])
+    for strip in range(min(strips, 2)):
+        times = 1 if strip == 0 else strips - 1  # all but the first begin like the second
+        found = list(slides(spans, sliding, free))
+        free = found[-1].first
+        early += times * sum(slide.early for slide in found)
+        lengths = (last - first for first, last in spans)
+        rows += times * sum(n - slide.kept for n, slide in zip(lengths, found, strict=True))
+    width = operation.longest_reach(2, size[2], 0)
+    return early * width, rows * width
 
 
 def _divisors(number: int) -> list[int]:
