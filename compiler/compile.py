@@ -128,7 +128,7 @@ class _Compiler:
         self.graph, self.config, self.options = graph, config, options
         self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream, options.objective)
+        self.scheduler = Scheduler(self.stream, options.objective, options.zeros)
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.expansions: dict[str, _Report] = {}  # tensors made whole, and the layers they are of

@@ -200,7 +200,10 @@ class ConvOperation(Operation):
             N=items,
             M=M,
             C=chunk or channels,
-            **{"E": E, "F": F, "R": R, "S": S},
+            E=E,
+            F=F,
+            R=R,
+            S=S,
             stride=node.stride,
             dilation=node.dilation,
             multiplier=self.multiplier,
@@ -237,8 +240,7 @@ class ConvOperation(Operation):
         return fetched_by(self.config, plan.load) * count
 
     def in_cells(self, size: Shape4, psum_beats: int) -> bool:
-        shape, _ = self.nest_shape(size)
-        plans = self._plans(shape, psum_beats, flat=self._flat_tile(size))
+        plans = self._plans(self.nest_shape(size)[0], psum_beats, flat=self._flat_tile(size))
         return all(lie_in_cells(self.config, plan) for plan, _ in plans)
 
     def _flat_tile(self, size: Shape4) -> bool:
