@@ -63,8 +63,8 @@ def test_each_objective_is_about_its_own_figure():
 
 def test_what_is_loaded_as_a_code_counts_as_long_as_the_code():
     moves = Transfers(filters=100, loaded=160, exposed=10)
-    plain = Config.of({"array.data_width": 16, "array.psum_width": 32})
-    coded = Config.of({"array.data_width": 16, "array.psum_width": 32, "link.coding": "mask"})
+    wide = {"array.data_width": 16, "array.psum_width": 32, "noc.filter": 4}
+    plain, coded = Config.of(wide), Config.of({**wide, "link.coding": "mask"})
     for config, zeros, loaded in ((plain, 0.75, 160), (coded, 0.75, 50), (coded, 0.0, 160)):
         assert Goal(config, "traffic", zeros).figure(moves, 500)[0] == 110 + loaded
     few, many = (Goal(coded, "cycles", zeros).cycles(moves, 100) for zeros in (0.75, 0.0))
