@@ -151,9 +151,13 @@ def cell_words(config: Config, shape: Sequence[int]) -> int:
     return ceil(shape[0] / cell_filters(config)) * prod(shape[1:])
 
 
-def lie_in_cells(config: Config, plan: Plan) -> bool:
-    """Whether every block of a plan can take its filters from cells."""
-    return all(
-        cell_layout(config, plan.shape, block, cell_filters_of(config, plan, block)) is not None
-        for block in plan.blocks
-    )
+def cell_images(config: Config, plan: Plan) -> dict[Hashable, int] | None:
+    """Buffer words of the images in cells of a plan, each once; None if a block can have none."""
+    found: dict[Hashable, int] = {}
+    for block in plan.blocks:
+        filters = cell_filters_of(config, plan, block)
+        layout = cell_layout(config, plan.shape, block, filters)
+        if layout is None:
+            return None
+        found[filters, layout.key] = layout.words
+    return found

@@ -91,6 +91,8 @@ class Operation(ABC):
     raw : the output holds 32-bit elements
     follows_channels : an output tile needs just its own channels of the operands
     channel_step : output channels at which tiles may begin
+    channel_parts : numbers of channels into which such a step may be cut, where its tiles share
+        their operand
     most_channels : output channels that one tile may have
     least_cycles : cycles that all of the output takes at the very least
     stored_filters : buffer words of all filters in cells, where the buffer may hold them; 0: never
@@ -104,6 +106,7 @@ class Operation(ABC):
     raw: bool = False
     follows_channels: bool = False
     channel_step: int
+    channel_parts: tuple[int, ...] = ()
     most_channels: int
     least_cycles: int = 0
     stored_filters: int = 0
@@ -201,9 +204,12 @@ class Operation(ABC):
         """What a tile takes for which `cycles` found a mapping."""
         return Fetched()
 
-    def in_cells(self, size: Shape4, psum_beats: int) -> bool:
-        """Whether every command of a tile can take its filters from cells, see `CellLayout`."""
-        return False
+    def image_words(self, sizes: Iterable[Shape4], psum_beats: int) -> int | None:
+        """Buffer words of the filters of tiles of these sizes, whose channels are the same.
+
+        None if they cannot all be in cells, see `CellLayout`.
+        """
+        return None
 
     @abstractmethod
     def emit(

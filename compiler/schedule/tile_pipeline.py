@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, part_window, size_of
@@ -11,7 +12,7 @@ from compiler.schedule.parts.feed import Feed
 from compiler.schedule.parts.places import Places, SlidingPlaces, TurnPlaces
 from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
-from compiler.schedule.tiling import Tiling, check_count, part_words, tiles
+from compiler.schedule.tiling import Tiling, buffer_words, check_count, tiles
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.program import Box
@@ -48,10 +49,9 @@ class TilePipeline:
         self.config = stream.config
         self.beats = space.psum_beats(tiling.groups)
         check_count(operation, tiling.size)
-        self.tiles = list(tiles(operation, tiling.size, down=tiling.sliding > 0))
-        words = part_words(
-            self.config, operation, tiling.resident, tiling.size, sliding=tiling.sliding
-        )
+        order = {"down": tiling.sliding > 0, "by_filters": tiling.by_filters}
+        self.tiles = list(tiles(operation, tiling.size, **order))
+        words = buffer_words(self.config, operation, tiling)
         slots = _slots(space, words, tiling.slots)
         space.check_fits(slots[-1].end, tiling.groups)
         self.feeds = [
@@ -60,11 +60,14 @@ class TilePipeline:
         ]
         self.target, self.places = tensors[-1], slots[-1]
         self.finished: tuple[Box, Surface] | None = None
-        self._hold_filters(space, tiling, goal)
+        self.holding = (space, tiling, goal)
 
     def run(self) -> int:
         """Emits everything; returns the number of tiles."""
+        sets = self._filter_sets()
         for number, tile in enumerate(self.tiles):
+            if number in sets:
+                self._hold_filters(range(number, sets[number]))
             parts = [self._operand(index, number) for index in range(len(self.feeds))]
             surface = self._surface(number, tile)
             self.operation.emit(self.stream, tile, parts, surface, self.beats)
@@ -80,22 +83,32 @@ class TilePipeline:
 
     # ---- filters --------------------------------------------------------------------------------
 
-    def _hold_filters(self, space: Space, tiling: Tiling, goal: Goal) -> None:
-        """Filters that tiles need again stay in what the tiles leave of the buffer."""
-        operation = self.operation
+    def _filter_sets(self) -> dict[int, int]:
+        """First tiles that have filters in the buffer in common, and the tiles after the last."""
+        _, tiling, _ = self.holding
+        if not tiling.by_filters:
+            return {0: len(self.tiles)}
+        found: dict[int, int] = {}
+        for _, tiles_ in groupby(enumerate(self.tiles), lambda each: each[1].channels):
+            numbers = [number for number, _ in tiles_]
+            found[numbers[0]] = numbers[-1] + 1
+        return found
+
+    def _hold_filters(self, numbers: range) -> None:
+        """Filters that these tiles need again stay in what they leave of the buffer."""
+        operation, (space, tiling, goal) = self.operation, self.holding
         if not isinstance(operation, ConvOperation):
             return
         jobs = []
-        for number, tile in enumerate(self.tiles):
+        for number in numbers:
             parts = [self._operand(index, number, dry=True) for index in range(len(self.feeds))]
-            jobs.append((tile, parts, self._surface(number, tile)))
-        counts = Counter(size_of(tile) for tile in self.tiles)
+            jobs.append((self.tiles[number], parts, self._surface(number, self.tiles[number])))
+        counts = Counter(size_of(tile) for tile, _, _ in jobs)
         computing = sum(n * operation.cycles(size, self.beats) for size, n in counts.items())
         begin = max(space.top, self.places.end)
         end = space.limit(0)
-        hold_filters(
-            self.stream, goal, operation, jobs, (begin, end), self.beats, tiling.moves, computing
-        )
+        moves = tiling.moves.share(len(numbers), len(self.tiles))
+        hold_filters(self.stream, goal, operation, jobs, (begin, end), self.beats, moves, computing)
 
     # ---- operands -------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, prod
@@ -32,7 +32,8 @@ class Tiling:
     slots : buffers of each operand and the output, two where one is moved while the other is used
     groups : psum groups that the tiles may use
     sliding : rows of the buffer down which bands of the first operand slide; 0: it has slots
-    images : buffer words that are left for the filters of the layer; 0: none are
+    images : buffer words that are left for filters; 0: none are
+    by_filters : they are the filters of a tile; tiles of other channels come after all of its
     figure : of all tiles with their moves, by the goal; before the search, a lower bound
     """
 
@@ -44,6 +45,7 @@ class Tiling:
     figure: Figure
     sliding: int = 0
     images: int = 0
+    by_filters: bool = False
 
 
 def count_tiles(operation: Operation, size: Shape4) -> int:
@@ -61,10 +63,13 @@ def check_count(operation: Operation, size: Shape4) -> None:
         )
 
 
-def tiles(operation: Operation, size: Shape4, *, down: bool = False) -> Iterator[Box]:
+def tiles(
+    operation: Operation, size: Shape4, *, down: bool = False, by_filters: bool = False
+) -> Iterator[Box]:
     """The output's tiles: items, rows, columns, then channels, which share a band of operands.
 
     down : rows come after columns, so that bands of a strip of columns follow one another
+    by_filters : channels come first of all
     """
     items, rows, columns, channels = (
         [(first, min(first + part, extent)) for first in range(0, extent, part)]
@@ -73,7 +78,10 @@ def tiles(operation: Operation, size: Shape4, *, down: bool = False) -> Iterator
     pixels = (
         ((row, column) for column in columns for row in rows) if down else product(rows, columns)
     )
-    for item, (row, column), channel in product(items, pixels, channels):
+    first, last = (channels, [None]) if by_filters else ([None], channels)
+    for outer, item, (row, column), inner in product(first, items, pixels, last):
+        channel = outer or inner
+        assert channel is not None
         yield Box(item, row, column, channel)
 
 
@@ -109,14 +117,13 @@ def find_tiling(
     """The goal's best tile size when `free` words (and the banks above for psums) are left.
 
     `resident` operands and output take no space of the tiles. None if no tile is legal. Tilings
-    that leave the filters of the layer a place in the buffer are a search of their own, for their
-    bounds have all words of the filters, and those of others none.
+    that leave filters a place in the buffer are a search of their own, for their bounds have all
+    words of the filters, and those of others none.
     """
-    found = _find(space, operation, resident, free, goal, images=0)
-    images = operation.stored_filters
-    if not images or images > free:
+    found = _find(space, operation, resident, free, goal, stored=False)
+    if not operation.stored_filters:
         return found
-    stored = _find(space, operation, resident, free, goal, images=images)
+    stored = _find(space, operation, resident, free, goal, stored=True)
     if found is None or (stored is not None and stored.figure < found.figure):
         return stored
     return found
@@ -129,9 +136,9 @@ def _find(
     free: int,
     goal: Goal,
     *,
-    images: int,
+    stored: bool,
 ) -> Tiling | None:
-    """The best of the tilings that leave so many words for filters."""
+    """The best of the tilings that leave filters a place in the buffer, or that do not."""
     least: dict[Shape4, int] = {}
 
     def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
@@ -141,7 +148,7 @@ def _find(
         figure = goal.figure(choice.moves, least[choice.size])
         return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
 
-    choices = _choices(space, operation, resident, free, goal, images)
+    choices = _choices(space, operation, resident, free, goal, stored)
     ordered = least_first(
         ((choice, choice.figure) for choice in choices),
         weighed,
@@ -179,7 +186,7 @@ def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) ->
     if not choice.images:
         moves = replace(moves, filters=fetched.filters, reads=fetched.reads)
     else:
-        if not all(operation.in_cells(size, beats) for size in counts):
+        if not _images_fit(operation, choice, list(counts), beats):
             return None
         # They come by a port of their own, and no STORE waits for them.
         moves = replace(moves, reads=fetched.reads)
@@ -188,13 +195,28 @@ def _searched(space: Space, operation: Operation, choice: Tiling, goal: Goal) ->
     return replace(choice, moves=moves, figure=goal.figure(moves, cycles, accesses))
 
 
+def _images_fit(
+    operation: Operation, choice: Tiling, sizes: Sequence[Shape4], psum_beats: int
+) -> bool:
+    """Whether all tiles can take their filters from what a tiling leaves for them."""
+    for channels in {size[3] for size in sizes}:
+        alike = [size for size in sizes if size[3] == channels]
+        words = operation.image_words(alike, psum_beats)
+        room = choice.images
+        if not choice.by_filters:
+            room = ceil(room * channels / operation.target[3])
+        if words is None or words > room:
+            return False
+    return True
+
+
 def _choices(
     space: Space,
     operation: Operation,
     resident: tuple[bool, ...],
     free: int,
     goal: Goal,
-    images: int,
+    stored: bool,
 ) -> Iterator[Tiling]:
     """Tile sizes and numbers of buffers that fit, with the words they move.
 
@@ -202,9 +224,9 @@ def _choices(
     """
     config = space.config
     N, E, F, _ = operation.target
-    base = space.limit(0) - free + images
     moved = [(1, 2) if not kept else (1,) for kept in resident]
-    for size in product(_divisors(N), even_parts(E), even_parts(F), _channel_parts(operation)):
+    channels = _channel_parts(operation) + [*(operation.channel_parts if stored else ())]
+    for size in product(_divisors(N), even_parts(E), even_parts(F), channels):
         if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
             continue
         if not operation.countable(size):
@@ -212,42 +234,54 @@ def _choices(
         words = part_words(config, operation, resident, size)
         # A nest has a channel at least.
         ideal = operation.ideal_cycles(count_tiles(operation, size) * size[3])
-        for slots in product(*moved):
+        for slots, (images, by_filters) in product(
+            product(*moved), _images(operation, size, stored)
+        ):
+            base = space.limit(0) - free + images
             need = sum(w * count for w, count in zip(words, slots, strict=True))
             room = space.limit(1) - base - need + words[0]
-            for sliding in (0, *_sliding(operation, resident, slots, size, words[0], room)):
-                more = 0
-                if sliding:
-                    more = sliding * operation.longest_reach(2, size[2], 0) - words[0]
+            plain = Tiling(size, resident, slots, 0, Transfers(), (), 0, images, by_filters)
+            for sliding in (0, *_sliding(operation, plain, words[0], room)):
+                choice = replace(plain, sliding=sliding)
+                more = _band_words(operation, choice, words[0]) - words[0]
                 groups = space.groups_above(base + need + more)
-                if groups < 0:
-                    continue
-                moves = _moves(operation, resident, slots, size, words, config, sliding)
-                moves.exposed += images * config.buffer.width // LINK_WORD_BITS
-                figure = goal.figure(moves, ideal)
-                yield Tiling(size, resident, slots, groups, moves, figure, sliding, images)
+                if groups >= 0:
+                    moves = _moves(operation, choice, words, config)
+                    figure = goal.figure(moves, ideal)
+                    yield replace(choice, groups=groups, moves=moves, figure=figure)
 
 
-def _sliding(
-    operation: Operation,
-    resident: tuple[bool, ...],
-    slots: tuple[int, ...],
-    size: Shape4,
-    words: int,
-    room: int,
-) -> Iterator[int]:
+def _images(operation: Operation, size: Shape4, stored: bool) -> list[tuple[int, bool]]:
+    """Buffer words for filters, and whether they are those of one tile's channels."""
+    all_ = operation.stored_filters
+    if not stored:
+        return [(0, False)]
+    M = operation.target[3]
+    return [(all_, False), *([(ceil(all_ * size[3] / M), True)] if size[3] < M else [])]
+
+
+def _sliding(operation: Operation, choice: Tiling, words: int, room: int) -> Iterator[int]:
     """Rows of buffers down which the bands of such tiles can slide.
 
     words : of a band; room : for the buffer beside one psum group
     """
-    if resident[0] or len(resident) > 2 or slots[0] > 1 or operation.follows_channels:
+    size, resident = choice.size, choice.resident
+    one_strip = choice.by_filters or not operation.follows_channels
+    alone = not resident[0] and len(resident) == 2 and choice.slots[0] == size[0] == 1
+    if not alone or not one_strip or size[1] == operation.target[1]:
         return
-    rows, width = (operation.longest_reach(axis, size[axis], 0) for axis in (1, 2))
+    rows = operation.longest_reach(1, size[1], 0)
     step = rows - _common_rows(operation, size[1])
-    if size[1] == operation.target[1] or words != rows * width or step >= rows:
-        return
-    most = min(room // width, 2 * rows + _SLIDING_STEPS * step)
-    yield from dict.fromkeys(n for n in (rows + step, 2 * rows, most) if rows < n <= most)
+    most = min(room // (words // rows), 2 * rows + _SLIDING_STEPS * step)
+    if step < rows:
+        yield from dict.fromkeys(n for n in (rows + step, 2 * rows, most) if rows < n <= most)
+
+
+def _band_words(operation: Operation, choice: Tiling, words: int) -> int:
+    """Buffer words in which a band of `words` words lies or slides."""
+    if not choice.sliding:
+        return words
+    return choice.sliding * (words // operation.longest_reach(1, choice.size[1], 0))
 
 
 def _common_rows(operation: Operation, rows: int) -> int:
@@ -257,55 +291,46 @@ def _common_rows(operation: Operation, rows: int) -> int:
 
 
 def part_words(
-    config: Config,
-    operation: Operation,
-    resident: tuple[bool, ...],
-    size: Shape4,
-    *,
-    sliding: int = 0,
+    config: Config, operation: Operation, resident: tuple[bool, ...], size: Shape4
 ) -> list[int]:
-    """Buffer words of a tile's part of each operand, then of the output; 0 where resident.
-
-    sliding : see `Tiling`
-    """
+    """Buffer words of a tile's part of each operand, then of the output; 0 where resident."""
     words = [
         0 if kept else operand_words(config, operation, size, index)
         for index, kept in enumerate(resident[:-1])
     ]
-    if sliding:
-        words[0] = sliding * operation.longest_reach(2, size[2], 0)
     return [*words, 0 if resident[-1] else surface_words(config, size, raw=operation.raw)]
 
 
-def _moves(
-    operation: Operation,
-    resident: tuple[bool, ...],
-    slots: tuple[int, ...],
-    size: Shape4,
-    words: list[int],
-    config: Config,
-    sliding: int = 0,
-) -> Transfers:
+def buffer_words(config: Config, operation: Operation, tiling: Tiling) -> list[int]:
+    """Buffer words of each operand's buffer, then of the output's: parts, or where they slide."""
+    first, *words = part_words(config, operation, tiling.resident, tiling.size)
+    return [_band_words(operation, tiling, first), *words]
+
+
+def _moves(operation: Operation, choice: Tiling, words: list[int], config: Config) -> Transfers:
     """Words loaded and stored for the whole operator.
 
     What is moved with a second buffer is hidden but for the first part in and the last part out.
     """
     N, E, F, M = operation.target
+    size, slots = choice.size, choice.slots
     bands = ceil(N / size[0]) * ceil(E / size[1]) * ceil(F / size[2])
     parts = ceil(M / size[3])
-    times = bands * (parts if operation.follows_channels else 1)
+    sets = parts if choice.by_filters else 1
+    times = bands * (parts if operation.follows_channels else sets)
     loaded = exposed = stored = 0
     for index, (count, each) in enumerate(zip(slots[:-1], words[:-1], strict=True)):
         hidden, all_ = (times - 1) * each if count > 1 else 0, times * each
-        if sliding and index == 0:
-            hidden, all_ = _slid(operation, size, sliding)
+        if choice.sliding and index == 0:
+            hidden, all_ = _slid(operation, choice, sets, each)
         loaded += packed_words(config, operation, index, hidden)
         exposed += packed_words(config, operation, index, all_ - hidden)
-    if not resident[-1]:
+    if not choice.resident[-1]:
         total = surface_words(config, (N, E, F, M), raw=operation.raw)
         last = words[-1] if slots[-1] > 1 else total
         stored, exposed = total - last, exposed + last
     exposed += COMMAND_WORDS * bands * parts
+    exposed += sets * choice.images * config.buffer.width // LINK_WORD_BITS
     return Transfers(loaded=loaded, stored=stored, exposed=exposed)
 
 
@@ -315,23 +340,27 @@ def packed_words(config: Config, operation: Operation, operand: int, words: int)
     return words * channels // config.lanes if channels <= MOST_SPREAD < config.lanes else words
 
 
-def _slid(operation: Operation, size: Shape4, sliding: int) -> tuple[int, int]:
-    """Buffer words that bands bring while others are in use, and all that they bring."""
+def _slid(operation: Operation, choice: Tiling, sets: int, words: int) -> tuple[int, int]:
+    """Buffer words that bands bring while others are in use, and all that they bring.
+
+    sets : times that all bands come; words : of a band
+    """
     N, E, F, _ = operation.target
+    items, height, columns, _ = choice.size
     spans = [
-        operation.reach_along(1, (row, min(row + size[1], E)), 0) for row in range(0, E, size[1])
+        operation.reach_along(1, (row, min(row + height, E)), 0) for row in range(0, E, height)
     ]
     early = rows = free = 0
-    strips = ceil(N / size[0]) * ceil(F / size[2])
+    strips = ceil(N / items) * ceil(F / columns) * sets
     for strip in range(min(strips, 2)):
         times = 1 if strip == 0 else strips - 1  # all but the first begin like the second
-        found = list(slides(spans, sliding, free))
+        found = list(slides(spans, choice.sliding, free))
         free = found[-1].first
         early += times * sum(slide.early for slide in found)
         lengths = (last - first for first, last in spans)
         rows += times * sum(n - slide.kept for n, slide in zip(lengths, found, strict=True))
-    width = operation.longest_reach(2, size[2], 0)
-    return early * width, rows * width
+    line = words // operation.longest_reach(1, height, 0)
+    return early * line, rows * line
 
 
 def _divisors(number: int) -> list[int]:

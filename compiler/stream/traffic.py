@@ -42,6 +42,10 @@ class Transfers:
         """All words."""
         return self.filters + self.loaded + self.stored + self.exposed
 
+    def share(self, part: int, whole: int) -> "Transfers":
+        """A part of so many equal ones."""
+        return Transfers(**{name: words * part // whole for name, words in vars(self).items()})
+
     def cycles(self, computing: int, rate: float = 1) -> int:
         """Cycles of a layer that computes for so many.
 

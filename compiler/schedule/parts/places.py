@@ -8,7 +8,7 @@ from itertools import groupby
 from compiler.operators.operation import Operand, size_of
 from compiler.schedule.parts.pieces import pieces, row_pieces
 from compiler.schedule.parts.slots import Slots
-from compiler.stream.surface import Surface
+from compiler.stream.surface import Surface, surface_words
 from hw.arch.config import Config
 from hw.arch.program import Box
 
@@ -93,10 +93,10 @@ def slides(spans: Sequence[tuple[int, int]], rows: int, free: int = 0) -> Iterat
 
 
 class SlidingPlaces(Places):
-    """A buffer down which bands of rows of one channel block slide.
+    """A buffer down which bands of rows of an item slide.
 
-    The rows that a band has in common with the one before are loaded once, unless the band begins
-    at the top of the buffer again.
+    A row of all channel blocks is followed by the next row. The rows that a band has in common
+    with the one before are loaded once, unless the band begins at the top of the buffer again.
 
     Parameters
     ----------
@@ -109,15 +109,30 @@ class SlidingPlaces(Places):
         self._slides: list[Slide] = []
         free = 0
         for strip in _strips(boxes):
-            width = size_of(strip[0])[2]
-            self._slides += slides([box.rows for box in strip], rows, free // width)
-            free = self._slides[-1].first * width
+            line = self._line(strip[0])
+            self._slides += slides([box.rows for box in strip], rows, free // line)
+            free = self._slides[-1].first * line
 
     def part(self, number: int) -> Operand:
         box = self._boxes[number]
-        shape = size_of(box)
-        address = self._address + self._slides[number].first * shape[2]
-        return Operand(box, Surface.dense(self._config, address, shape))
+        _, height, width, channels = size_of(box)
+        line = self._line(box)
+        surface = Surface(
+            address=self._address + self._slides[number].first * line,
+            items=1,
+            height=height,
+            width=width,
+            channels=channels,
+            row_stride=line,
+            plane_stride=width,
+            item_stride=height * line,
+        )
+        return Operand(box, surface)
+
+    def _line(self, box: Box) -> int:
+        """Buffer words of a row of a band."""
+        _, _, width, channels = size_of(box)
+        return surface_words(self._config, (1, 1, width, channels))
 
     def early(self, number: int, count: int) -> list[Operand]:
         slide = self._slides[number]

@@ -55,8 +55,8 @@ def test_bounds_are_below_the_figures(objective, config, image, filters, taps, m
     free = space.limit(0)
     choices = [
         choice
-        for images in {0, operation.stored_filters}
-        for choice in tiling._choices(space, operation, (False, False), free, goal, images)
+        for stored in {False, operation.stored_filters > 0}
+        for choice in tiling._choices(space, operation, (False, False), free, goal, stored)
     ]
     assert choices
     for choice in choices:

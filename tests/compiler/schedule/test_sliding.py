@@ -7,6 +7,7 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
+from compiler.schedule import scheduler, tiling
 from compiler.schedule.parts.places import Slide, SlidingPlaces, slides
 from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.accesses import DataType, Direction, Level
@@ -96,3 +97,31 @@ def test_sliding_bands_and_stored_filters_move_less_and_give_the_same_tensors(mo
     monkeypatch.setattr("compiler.schedule.tiling._sliding", lambda *_: ())
     others = program("traffic").layers[0].accesses
     assert inputs < others.words(Level.LINK, DataType.INPUT, Direction.READ)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_filters_of_a_tile_stay_while_bands_of_several_blocks_slide(monkeypatch, groups):
+    """The filters cross the link once, and every band of all channels for each set of them."""
+    choices = tiling._choices
+    monkeypatch.setattr(
+        tiling,
+        "_choices",
+        lambda *given: (each for each in choices(*given) if each.by_filters and each.sliding),
+    )
+    taken = []
+    kept = scheduler.kept_tiling
+
+    def kept_tiling(*given):
+        taken.append(kept(*given))
+        return taken[-1]
+
+    monkeypatch.setattr(scheduler, "kept_tiling", kept_tiling)
+    monkeypatch.setattr(scheduler, "kept_chunks", lambda *_: None)
+    shape = LayerShape("b", 18, 24, 32, 3, 1, 1, groups=groups)
+    layer = layer_graph("x", [shape], data_width=16, seed=1)
+    check_graph(layer, CONFIG, np.random.default_rng(1), wrap=True, objective="traffic")
+    program = compile_graph(layer, CONFIG, CompileOptions(wrap=True, objective="traffic"))
+    found = next(each for each in taken if each is not None and not any(each.resident))
+    assert found.by_filters and found.sliding and found.size[3] < 32
+    accesses = program.layers[0].accesses
+    assert accesses.words(Level.LINK, DataType.FILTER) == 32 * 24 // groups * 9 // 4
