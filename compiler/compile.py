@@ -15,6 +15,7 @@ from compiler.operators.operation import OperationReport
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.removal.removal import without_idle_channels
 from compiler.removal.rewrite import Pruned, Removed, is_expansion
+from compiler.schedule.goal import Goal
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.stream.stream import StreamBuilder
@@ -128,7 +129,7 @@ class _Compiler:
         self.graph, self.config, self.options = graph, config, options
         self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream, options.objective, options.zeros)
+        self.scheduler = Scheduler(self.stream, Goal(config, options.objective, options.zeros))
         self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.expansions: dict[str, _Report] = {}  # tensors made whole, and the layers they are of

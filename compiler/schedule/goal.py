@@ -40,7 +40,7 @@ class Goal:
     objective : "cycles", "traffic", "energy" or "edp"
         Cycles over a link of the configuration's rate; link words, then words of the buffer; energy
         by the normalised table; the product of energy and cycles of a layer.
-    zeros : share of zeros expected in activations
+    left_out : share of activations that codes are expected to leave out
         Where LOAD takes codes, what it moves counts as long as its code would be.
 
     Attributes
@@ -48,11 +48,11 @@ class Goal:
     loaded : words on the link for a word that LOAD writes
     """
 
-    def __init__(self, config: Config, objective: str, zeros: float = 0.0) -> None:
+    def __init__(self, config: Config, objective: str, left_out: float = 0.0) -> None:
         self.config, self.objective = config, objective
         self._rate = config.link.rate
         width = config.array.data_width
-        self.loaded = min((1 + width * (1 - zeros)) / width, 1.0) if config.link.decodes else 1.0
+        self.loaded = min((1 + width * (1 - left_out)) / width, 1.0) if config.link.decodes else 1.0
 
     def cycles(self, moves: Transfers, computing: int) -> int:
         """Cycles of a layer over a link of the configuration's rate."""

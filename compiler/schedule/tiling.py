@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import product
 from math import ceil, prod
 
 from compiler.operators.operation import Fetched, Operation, Shape4, size_of, whole
 from compiler.schedule.goal import Figure, Goal, least_first
-from compiler.schedule.parts.places import slides
+from compiler.schedule.parts.sliding import common_rows, slid_words
 from compiler.schedule.space import Space
 from compiler.stream.surface import surface_words
 from compiler.stream.traffic import RESIDENT, Transfers
@@ -117,16 +118,35 @@ def find_tiling(
     """The goal's best tile size when `free` words (and the banks above for psums) are left.
 
     `resident` operands and output take no space of the tiles. None if no tile is legal. Tilings
-    that leave filters a place in the buffer are a search of their own, for their bounds have all
-    words of the filters, and those of others none.
+    whose bands slide, and those that leave filters a place in the buffer, are searches of their
+    own, and take no turns of others: the bounds of some have the words of filters, others not.
     """
-    found = _find(space, operation, resident, free, goal, stored=False)
-    if not operation.stored_filters:
-        return found
-    stored = _find(space, operation, resident, free, goal, stored=True)
-    if found is None or (stored is not None and stored.figure < found.figure):
-        return stored
-    return found
+    best: Tiling | None = None
+    for kind in _Kind:
+        if kind is _Kind.STORED and not operation.stored_filters:
+            continue
+        found = _find(space, operation, resident, free, goal, kind)
+        if best is None or (found is not None and found.figure < best.figure):
+            best = found
+    return best
+
+
+class _Kind(Enum):
+    """What a search of tilings is about.
+
+    PLAIN : parts take buffers in turn
+    SLIDING : bands slide down a buffer
+    STORED : filters have a place in the buffer, and bands may slide
+    """
+
+    PLAIN = "plain"
+    SLIDING = "sliding"
+    STORED = "stored"
+
+    @property
+    def most_tried(self) -> int:
+        """Tile sizes whose mappings are searched, most promising first."""
+        return _MOST_TRIED if self is _Kind.PLAIN else _MOST_TRIED // 2
 
 
 def _find(
@@ -135,10 +155,9 @@ def _find(
     resident: tuple[bool, ...],
     free: int,
     goal: Goal,
-    *,
-    stored: bool,
+    kind: _Kind,
 ) -> Tiling | None:
-    """The best of the tilings that leave filters a place in the buffer, or that do not."""
+    """The best tiling of a kind."""
     least: dict[Shape4, int] = {}
 
     def weighed(choice: Tiling) -> tuple[Figure, tuple[int, int], Tiling]:
@@ -148,7 +167,7 @@ def _find(
         figure = goal.figure(choice.moves, least[choice.size])
         return figure, (choice.moves.words, -choice.groups), replace(choice, figure=figure)
 
-    choices = _choices(space, operation, resident, free, goal, stored)
+    choices = _choices(space, operation, resident, free, goal, kind)
     ordered = least_first(
         ((choice, choice.figure) for choice in choices),
         weighed,
@@ -159,7 +178,7 @@ def _find(
     for choice in ordered:
         if choice.groups <= too_few:
             continue
-        if best is not None and (choice.figure >= best.figure or tried >= _MOST_TRIED):
+        if best is not None and (choice.figure >= best.figure or tried >= kind.most_tried):
             break
         found = _searched(space, operation, choice, goal)
         if found is None:
@@ -216,7 +235,7 @@ def _choices(
     resident: tuple[bool, ...],
     free: int,
     goal: Goal,
-    stored: bool,
+    kind: _Kind,
 ) -> Iterator[Tiling]:
     """Tile sizes and numbers of buffers that fit, with the words they move.
 
@@ -225,6 +244,7 @@ def _choices(
     config = space.config
     N, E, F, _ = operation.target
     moved = [(1, 2) if not kept else (1,) for kept in resident]
+    stored = kind is _Kind.STORED
     channels = _channel_parts(operation) + [*(operation.channel_parts if stored else ())]
     for size in product(_divisors(N), even_parts(E), even_parts(F), channels):
         if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
@@ -241,7 +261,10 @@ def _choices(
             need = sum(w * count for w, count in zip(words, slots, strict=True))
             room = space.limit(1) - base - need + words[0]
             plain = Tiling(size, resident, slots, 0, Transfers(), (), 0, images, by_filters)
-            for sliding in (0, *_sliding(operation, plain, words[0], room)):
+            rows = [0] * (kind is not _Kind.SLIDING)
+            if kind is not _Kind.PLAIN:
+                rows += _sliding(operation, plain, words[0], room)
+            for sliding in rows:
                 choice = replace(plain, sliding=sliding)
                 more = _band_words(operation, choice, words[0]) - words[0]
                 groups = space.groups_above(base + need + more)
@@ -271,7 +294,7 @@ def _sliding(operation: Operation, choice: Tiling, words: int, room: int) -> Ite
     if not alone or not one_strip or size[1] == operation.target[1]:
         return
     rows = operation.longest_reach(1, size[1], 0)
-    step = rows - _common_rows(operation, size[1])
+    step = rows - common_rows(operation, size[1])
     most = min(room // (words // rows), 2 * rows + _SLIDING_STEPS * step)
     if step < rows:
         yield from dict.fromkeys(n for n in (rows + step, 2 * rows, most) if rows < n <= most)
@@ -282,12 +305,6 @@ def _band_words(operation: Operation, choice: Tiling, words: int) -> int:
     if not choice.sliding:
         return words
     return choice.sliding * (words // operation.longest_reach(1, choice.size[1], 0))
-
-
-def _common_rows(operation: Operation, rows: int) -> int:
-    """Rows that the bands of the first two tiles have in common."""
-    first, second = (operation.reach_along(1, (n * rows, (n + 1) * rows), 0) for n in (0, 1))
-    return max(first[1] - second[0], 0)
 
 
 def part_words(
@@ -322,7 +339,7 @@ def _moves(operation: Operation, choice: Tiling, words: list[int], config: Confi
     for index, (count, each) in enumerate(zip(slots[:-1], words[:-1], strict=True)):
         hidden, all_ = (times - 1) * each if count > 1 else 0, times * each
         if choice.sliding and index == 0:
-            hidden, all_ = _slid(operation, choice, sets, each)
+            hidden, all_ = slid_words(operation, size, choice.sliding, sets, each)
         loaded += packed_words(config, operation, index, hidden)
         exposed += packed_words(config, operation, index, all_ - hidden)
     if not choice.resident[-1]:
@@ -338,29 +355,6 @@ def packed_words(config: Config, operation: Operation, operand: int, words: int)
     """What LOAD moves to fill so many buffer words: images come without lanes they do not use."""
     channels = operation.sources[operand][3]
     return words * channels // config.lanes if channels <= MOST_SPREAD < config.lanes else words
-
-
-def _slid(operation: Operation, choice: Tiling, sets: int, words: int) -> tuple[int, int]:
-    """Buffer words that bands bring while others are in use, and all that they bring.
-
-    sets : times that all bands come; words : of a band
-    """
-    N, E, F, _ = operation.target
-    items, height, columns, _ = choice.size
-    spans = [
-        operation.reach_along(1, (row, min(row + height, E)), 0) for row in range(0, E, height)
-    ]
-    early = rows = free = 0
-    strips = ceil(N / items) * ceil(F / columns) * sets
-    for strip in range(min(strips, 2)):
-        times = 1 if strip == 0 else strips - 1  # all but the first begin like the second
-        found = list(slides(spans, choice.sliding, free))
-        free = found[-1].first
-        early += times * sum(slide.early for slide in found)
-        lengths = (last - first for first, last in spans)
-        rows += times * sum(n - slide.kept for n, slide in zip(lengths, found, strict=True))
-    line = words // operation.longest_reach(1, height, 0)
-    return early * line, rows * line
 
 
 def _divisors(number: int) -> list[int]:

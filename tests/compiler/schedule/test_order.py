@@ -55,8 +55,8 @@ def test_bounds_are_below_the_figures(objective, config, image, filters, taps, m
     free = space.limit(0)
     choices = [
         choice
-        for stored in {False, operation.stored_filters > 0}
-        for choice in tiling._choices(space, operation, (False, False), free, goal, stored)
+        for kind in tiling._Kind
+        for choice in tiling._choices(space, operation, (False, False), free, goal, kind)
     ]
     assert choices
     for choice in choices:
