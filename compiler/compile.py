@@ -18,6 +18,7 @@ from compiler.operators.operation import OperationReport
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.removal.removal import without_idle_channels
 from compiler.removal.rewrite import Pruned, Removed, is_expansion
+from compiler.schedule.goal import Goal
 from compiler.schedule.scheduler import Scheduler
 from compiler.schedule.tensors import TensorTable, default_view, pad_attributes, view_of
 from compiler.stream.stream import StreamBuilder
@@ -134,7 +135,7 @@ class _Compiler:
         self.config, self.options = config, options
         self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
-        self.scheduler = Scheduler(self.stream, options.objective)
+        self.scheduler = Scheduler(self.stream, Goal(config, options.objective, options.zeros))
         self.tensors = TensorTable(self.graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.expansions: dict[str, _Report] = {}  # tensors made whole, and the layers they are of

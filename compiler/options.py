@@ -19,6 +19,8 @@ class CompileOptions:
         How accumulators become outputs; None: as the model's own framework does.
     objective : "cycles", "traffic", "energy" or "edp"
         What schedules and mappings minimise: `compiler.schedule.goal.Goal`.
+    zeros : float
+        Share of zeros expected in activations: schedules weigh what is loaded as a code by it.
     wrap : bool
         Psums may wrap modulo 2^psum_width: the overflow proof is not wanted.
     no_host : bool
@@ -35,11 +37,12 @@ class CompileOptions:
     Raises
     ------
     RowforgeError
-        For an objective or a rounding that does not exist.
+        For an objective or a rounding that does not exist, and for a share that is none.
     """
 
     rounding: str | None = None
     objective: str = "cycles"
+    zeros: float = 0.0
     wrap: bool = False
     no_host: bool = False
     allow_host_mac: bool = False
@@ -52,6 +55,8 @@ class CompileOptions:
             raise RowforgeError(
                 f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}"
             )
+        if not 0 <= self.zeros <= 1:
+            raise RowforgeError(f"zeros must be a share from 0 to 1, not {self.zeros!r}")
         if self.rounding is not None and self.rounding not in ROUNDINGS:
             raise RowforgeError(
                 f"rounding must be one of {', '.join(ROUNDINGS)}, not {self.rounding!r}"

@@ -133,6 +133,14 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     )
     add_objective(parser)
     parser.add_argument(
+        "--zeros",
+        type=float,
+        default=DEFAULTS.zeros,
+        metavar="SHARE",
+        help="share of zeros expected in activations: with link.coding, schedules count what is "
+        "loaded as long as its code (default: %(default)s)",
+    )
+    parser.add_argument(
         "--wrap", action="store_true", help="psums may wrap: the overflow proof is not wanted"
     )
     parser.add_argument(
@@ -151,6 +159,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
     return CompileOptions(
         rounding=args.rounding,
         objective=args.objective,
+        zeros=args.zeros,
         wrap=args.wrap,
         no_host=args.no_host,
         allow_host_mac=args.allow_host_mac,

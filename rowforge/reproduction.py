@@ -87,7 +87,10 @@ def reproduce(
         raise RowforgeError(UNMODELLED)
     shapes = conv_layers(name)
     chosen = shapes if layers is None else choose_layers(shapes, layers)
-    works = [Workload(config, shape, table.batch, options) for shape in chosen]
+    works = [
+        Workload(config, shape, table.batch, _expecting(options, table.layers[shape.name]))
+        for shape in chosen
+    ]
     rows, tallies = _rows(works, table, shapes, exact=exact)
     total = estimate_total(config, rows)
     measured = None if len(chosen) < len(shapes) else table.total
@@ -105,6 +108,11 @@ def reproduce(
     document = {"counts": counts, "layers": rows, "total": total}
     add_energy(config, document, tallies, prices or technology(), inferences=table.batch)
     return document
+
+
+def _expecting(options: CompileOptions, measured: Measured) -> CompileOptions:
+    """The options of a layer, whose schedule may expect the published share of zeros."""
+    return replace(options, zeros=measured.zeros)
 
 
 def _rows(

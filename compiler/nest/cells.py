@@ -1,7 +1,8 @@
 """Filters that lie in cells, for commands whose PEs hold different shares of them: `CellLayout`."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import ceil, prod
 
 from compiler.mapper.space import (
     ConvShape,
@@ -141,3 +142,22 @@ def cell_filters_of(config: Config, plan: Plan, block: MappedBlock) -> FilterSpa
             if own is not None and shared is not None and own.key == shared.key:
                 found.append(other.filters)
     return max(found, key=lambda filters: filters[1] - filters[0])
+
+
+def cell_words(config: Config, shape: Sequence[int]) -> int:
+    """Buffer words of filters [M, R, S, C] in cells, without padding; 0 if none may be there."""
+    if not config.buffer.filters or config.buffer.weight_memory:
+        return 0
+    return ceil(shape[0] / cell_filters(config)) * prod(shape[1:])
+
+
+def cell_images(config: Config, plan: Plan) -> dict[Hashable, int] | None:
+    """Buffer words of the images in cells of a plan, each once; None if a block can have none."""
+    found: dict[Hashable, int] = {}
+    for block in plan.blocks:
+        filters = cell_filters_of(config, plan, block)
+        layout = cell_layout(config, plan.shape, block, filters)
+        if layout is None:
+            return None
+        found[filters, layout.key] = layout.words
+    return found

@@ -1,6 +1,6 @@
 """`Conv` nodes as convolution nests: groups, flat 1 x 1 layers, weights and output stages."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,11 +14,13 @@ from compiler.mapper.explain import summary
 from compiler.mapper.objective import SPARING
 from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
+from compiler.nest.cells import cell_images, cell_words
 from compiler.nest.flat import flat_task
 from compiler.nest.images import FilterImage, FilterPlaces
 from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest, nest_images
 from compiler.nest.task import ConvTask
+from compiler.operators.channels import channel_parts, channel_step
 from compiler.operators.operation import (
     Fetched,
     Operand,
@@ -72,7 +74,9 @@ class ConvOperation(Operation):
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
-        self.channel_step = self._channel_step(M)
+        groups = node.groups if self.follows_channels else 0
+        inputs = self.together * node.weights.shape[3]
+        self.channel_step = channel_step(config, M, groups, self.together, inputs, self.multiplier)
         self.most_channels = config.post.channels // self.channel_step * self.channel_step
         if self.most_channels == 0:
             raise RowforgeError(
@@ -81,7 +85,10 @@ class ConvOperation(Operation):
             )
         self.parts: list[Part] = []
         self.buffered: FilterPlaces | None = None  # of the commands that `emit` appends
+        alone = self.together == 1 and not self.multiplier
+        self.channel_parts = channel_parts(config, M, groups) if alone else ()
         self.least_cycles = node.macs // config.multipliers
+        self.stored_filters = 0 if self.multiplier else cell_words(config, node.weights.shape)
         geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
         self.signature = (self.sources, self.target, geometry, self.raw)
         columns = stage_params(node.stage, node.bias, node.name)
@@ -125,19 +132,6 @@ class ConvOperation(Operation):
             ):
                 return count
         return node.groups
-
-    def _channel_step(self, M: int) -> int:
-        lanes = self.config.lanes
-        if self.multiplier:
-            return min(lanes * self.multiplier, M)
-        if not self.follows_channels:
-            return min(lanes, M)
-        per_nest = M // self.node.groups * self.together
-        step = per_nest
-        inputs = self.together * self.node.weights.shape[3]
-        while (step % lanes or step // per_nest * inputs % lanes) and step < M:
-            step += per_nest
-        return min(step, M)
 
     def _window(self, along: int) -> dict[str, int]:
         """The window's geometry along rows (0) or columns (1)."""
@@ -187,8 +181,7 @@ class ConvOperation(Operation):
         node = self.node
         items, E, F, M = size
         _, R, S, C = node.weights.shape
-        count = 1
-        channels = C * self.together
+        count, channels = 1, C * self.together
         if self.multiplier:
             channels = M // self.multiplier
         elif self.follows_channels:
@@ -236,6 +229,17 @@ class ConvOperation(Operation):
         shape, count = self.nest_shape(size)
         plan = search(self.config, shape, psum_beats, self.objective, quick=True)
         return fetched_by(self.config, plan.load) * count
+
+    def image_words(self, sizes: Iterable[Shape4], psum_beats: int) -> int | None:
+        images: dict[Hashable, int] = {}
+        for size in sizes:
+            shape, _ = self.nest_shape(size)
+            for plan, _ in self._plans(shape, psum_beats, flat=self._flat_tile(size)):
+                found = cell_images(self.config, plan)
+                if found is None:
+                    return None
+                images.update(found)
+        return sum(images.values())
 
     def _flat_tile(self, size: Shape4) -> bool:
         """Whether a tile's pixels may be taken as one long row: 1 x 1, all columns."""

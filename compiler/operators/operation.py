@@ -91,8 +91,11 @@ class Operation(ABC):
     raw : the output holds 32-bit elements
     follows_channels : an output tile needs just its own channels of the operands
     channel_step : output channels at which tiles may begin
+    channel_parts : numbers of channels into which such a step may be cut, where its tiles share
+        their operand
     most_channels : output channels that one tile may have
     least_cycles : cycles that all of the output takes at the very least
+    stored_filters : buffer words of all filters in cells, where the buffer may hold them; 0: never
     signature : equal for operators that cost the same in every tiling; None: it is not known
     """
 
@@ -103,8 +106,10 @@ class Operation(ABC):
     raw: bool = False
     follows_channels: bool = False
     channel_step: int
+    channel_parts: tuple[int, ...] = ()
     most_channels: int
     least_cycles: int = 0
+    stored_filters: int = 0
     signature: Hashable = None
 
     @abstractmethod
@@ -198,6 +203,13 @@ class Operation(ABC):
     def fetched(self, size: Shape4, psum_beats: int) -> Fetched:
         """What a tile takes for which `cycles` found a mapping."""
         return Fetched()
+
+    def image_words(self, sizes: Iterable[Shape4], psum_beats: int) -> int | None:
+        """Buffer words of the filters of tiles of these sizes, whose channels are the same.
+
+        None if they cannot all be in cells, see `CellLayout`.
+        """
+        return None
 
     @abstractmethod
     def emit(

@@ -1,6 +1,6 @@
 """Emits a convolution by chunks of channels: see `compiler.schedule.chunks`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -9,6 +9,7 @@ from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.nest.task import ConvTask, KeptPsums, Portion
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, size_of
+from compiler.schedule.chunk_cuts import shares
 from compiler.schedule.chunk_endings import ending
 from compiler.schedule.chunk_waves import (
     Wave,
@@ -21,9 +22,9 @@ from compiler.schedule.chunk_waves import (
     touched_groups,
     wave_shape,
 )
-from compiler.schedule.chunks import ChunkTiling, chunk_boxes, chunk_plan
-from compiler.schedule.pieces import pieces
-from compiler.schedule.slots import Slots
+from compiler.schedule.chunks import ChunkTiling, chunk_boxes, chunk_plan, nest_size
+from compiler.schedule.parts.pieces import pieces
+from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import check_count, tiles
 from compiler.stream.stream import StreamBuilder
@@ -36,7 +37,9 @@ class ChunkPipeline:
 
     A command has the waves of one set of filters, which stay in the PEs from wave to wave. In the
     last chunk of a tile the pass that finishes sums is a command for every wave, and what it
-    completes is stored after the next one. After every command come pieces of the next chunk.
+    completes is stored after the next one. After every command come pieces of the next chunk. Where
+    two chunks do not fit, they are cut by items: a command is a pass of a cut, and what the last
+    pass of a chunk has read is free for the next chunk.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ class ChunkPipeline:
         self.boxes = [
             box
             for tile in self.tiles
-            for box in chunk_boxes(operation.reach(tile, 0), tiling.chunk)
+            for box in chunk_boxes(operation.reach(tile, 0), tiling.chunk, tiling.cuts)
         ]
         self.loaded = 0
         self.pieces: list[Operand] = []
@@ -79,32 +82,32 @@ class ChunkPipeline:
 
     def _tile(self, number: int) -> None:
         tile = self.tiles[number]
-        plan = chunk_plan(self.operation, size_of(tile), self.tiling.chunk)
-        count = len(self.boxes) // len(self.tiles)
-        common = self.operation.tile_task(self.stream, tile, self._place(number * count))
+        size = nest_size(size_of(tile), self.tiling.even)
+        plan = chunk_plan(self.operation, size, self.tiling.chunk)
+        cuts = self.tiling.cuts
+        count = len(self.boxes) // len(self.tiles) // cuts
+        common = self.operation.tile_task(self.stream, tile, self._place(number * count * cuts))
         total = plan_psums(self.config, plan.shape, plan)[-1]
         waves = list(self._filter_waves(plan))
         for chunk in range(count):
-            part = self._part(number * count + chunk)
             first = chunk * self.tiling.chunk
-            task = replace(
-                common,
-                source=part.surface,
-                weights=common.weights[..., first : first + self.tiling.chunk],
-            )
+            weights = common.weights[..., first : first + self.tiling.chunk]
+            part = (number * count + chunk) * cuts
+            task = replace(common, weights=weights)
+            job = _Job(plan, waves, number, part, tile, task, chunk > 0, total)
             finishes = chunk == count - 1
-            job = _Job(plan, waves, number, tile, task, chunk > 0, total)
             commands = list(self._finishing(job) if finishes else self._accumulating(job))
+            last = {command.cut: index for index, command in enumerate(commands)}
             for index, command in enumerate(commands):
                 self._emit(job, command)
-                self._prefetch(number * count + chunk + 1, len(commands) - index)
+                self._prefetch(part, index, len(commands), last)
 
     # ---- commands -------------------------------------------------------------------------------
 
     def _accumulating(self, job: "_Job") -> Iterator["_Command"]:
         """A chunk that is not the last: psums go back to the buffer."""
         for part, psum in job.waves:
-            yield self._unfinished(job, part, psum, None)
+            yield from self._unfinished(job, part, psum, None)
 
     def _finishing(self, job: "_Job") -> Iterator["_Command"]:
         """The last chunk: what finishes sums comes wave by wave."""
@@ -113,7 +116,7 @@ class ChunkPipeline:
         for part, psum in job.waves:
             cut = ending(self.config, shape, part)
             for portion in cut.before:
-                yield self._unfinished(job, cut.share(part, portion), psum, portion)
+                yield from self._unfinished(job, cut.share(part, portion), psum, portion)
             waves = single_waves(shape, cut.share(part, cut.last))
             beats = wave_psums(self.config, part.mapping)
             for index, wave in enumerate(waves):
@@ -124,6 +127,7 @@ class ChunkPipeline:
                     target=self._target(job.number, wave.block, firsts),
                     psum=psum + index * beats,
                     portion=cut.last,
+                    cut=wave.item // (shape.N // self.tiling.cuts),
                     finishes=True,
                     reuse=cut.shared and index > 0,
                     keep=cut.shared and index < len(waves) - 1,
@@ -142,10 +146,24 @@ class ChunkPipeline:
 
     def _unfinished(
         self, job: "_Job", part: MappedBlock, psum: int, portion: Portion | None
-    ) -> "_Command":
+    ) -> Iterator["_Command"]:
         # No result leaves: the address is never used.
         nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(part)), 0)
-        return _Command(job.plan.shape, Wave(0, part), nowhere, psum, portion)
+        shape, cuts = job.plan.shape, self.tiling.cuts
+        if cuts == 1:
+            yield _Command(shape, Wave(0, part), nowhere, psum, portion)
+            return
+        for share in shares(self.config, shape, part, portion, cuts):
+            yield _Command(
+                shape=replace(shape, N=shape.N // cuts),
+                wave=Wave(share.item, share.block),
+                target=nowhere,
+                psum=psum + share.psum,
+                portion=share.portion,
+                cut=share.cut,
+                reuse=share.reuse,
+                keep=share.keep,
+            )
 
     def _target(self, number: int, wave: MappedBlock, firsts: Sequence[int]) -> "_Target":
         """Where a wave leaves the results of its filter groups."""
@@ -166,10 +184,12 @@ class ChunkPipeline:
 
     def _emit(self, job: "_Job", command: "_Command") -> None:
         """One command, then the STORE of what the one before has finished."""
-        block, target, source = command.wave.block, command.target, job.task.source
-        portion = command.portion
+        block, target = command.wave.block, command.target
+        part = self._part(job.part + command.cut)
+        source, portion = part.surface, command.portion
         items = command.shape.N
-        address = source.address + command.wave.item * source.item_stride
+        first = job.tile.items[0] + command.wave.item
+        address = source.address + (first - part.box.items[0]) * source.item_stride
         task = replace(
             job.task,
             source=replace(source, address=address, items=items),
@@ -187,46 +207,60 @@ class ChunkPipeline:
             reuse=command.reuse,
             keep=command.keep,
         )
-        first = job.tile.items[0] + command.wave.item
         box = replace(job.tile, items=(first, first + items))
         self.operation.emit_chunk(self.stream, command.shape, block, box, task)
         self.stream.computing = True
         self._store()
         if command.finishes:
-            self.finished = [
-                (_results(box, replace(block, filters=group_span(block, group))), surface)
-                for group, surface in zip(finished_groups(block), target.surfaces, strict=False)
-            ]
+            for group, surface in zip(finished_groups(block), target.surfaces, strict=False):
+                wanted = _results(box, replace(block, filters=group_span(block, group)))
+                if wanted is not None:
+                    _, rows, columns, channels = size_of(wanted)
+                    window = (0, rows), (0, columns), (0, channels)
+                    self.finished.append((wanted, surface.window(self.config, *window)))
 
     # ---- transfers ------------------------------------------------------------------------------
 
     def _part(self, number: int) -> Operand:
-        """A chunk that is in the buffer; what is not there yet is loaded now."""
+        """A part that is in the buffer; what is not there yet is loaded now."""
         if number == self.loaded:
             self.stream.computing = False
             self._load(self.pieces or [self._place(number)])
             self.pieces, self.loaded = [], number + 1
         if not self.loaded - self.inputs.count <= number < self.loaded:
-            raise AssertionError(f"chunk {number} is read with {self.loaded} chunks loaded")
+            raise AssertionError(f"part {number} is read with {self.loaded} parts loaded")
         return self._place(number)
 
     def _place(self, number: int) -> Operand:
         box = self.boxes[number]
         return Operand(box, self.inputs.surface(number, size_of(box)))
 
-    def _prefetch(self, number: int, left: int) -> None:
-        """Pieces of a chunk that is to be there after so many commands, this one included.
+    def _prefetch(self, part: int, index: int, count: int, last: Mapping[int, int]) -> None:
+        """Pieces of the parts that are needed next, after a command of a chunk.
 
-        They go into the buffer that the chunk before the present one has left.
+        They go into a buffer which no command reads but those before this one.
+
+        part : the first of the chunk; index, count : of the command, and of all its commands
+        last : the last command that reads each of its parts
         """
-        if number == len(self.boxes) or self.loaded > number:
-            return
-        if not self.pieces:
-            self.pieces = list(pieces(self.config, self._place(number), left))
-        count = ceil(len(self.pieces) / left)
-        self._load(self.pieces[:count])
-        self.pieces = self.pieces[count:]
-        self.loaded += not self.pieces
+        cuts = self.tiling.cuts
+        end = min(part + 2 * cuts, len(self.boxes))
+        while self.loaded < end:
+            number = self.loaded
+            left_by = number - self.inputs.count - part
+            if left_by >= 0 and last[left_by] >= index:
+                return
+            # Commands until it is needed, this one included, and what each of them should bring.
+            left = number % cuts - index + (count if number >= part + cuts else 0)
+            turns = max(left // (end - number), 1)
+            if not self.pieces:
+                self.pieces = list(pieces(self.config, self._place(number), turns))
+            brought = ceil(len(self.pieces) / turns)
+            self._load(self.pieces[:brought])
+            self.pieces = self.pieces[brought:]
+            if self.pieces:
+                return
+            self.loaded += 1
 
     def _load(self, parts: Sequence[Operand]) -> None:
         for part in parts:
@@ -243,13 +277,15 @@ class _Job:
     """A chunk of a tile: its mapping, channels, and what all its commands have in common.
 
     waves : with filters in common, and the first psum beat of the first of them
-    number : of the tile; after : earlier chunks have added to the same psums
+    number : of the tile; part : the first of the chunk
+    after : earlier chunks have added to the same psums
     psums : beats of all blocks
     """
 
     plan: Plan
     waves: Sequence[tuple[MappedBlock, int]]
     number: int
+    part: int
     tile: Box
     task: ConvTask
     after: bool
@@ -274,7 +310,7 @@ class _Command:
     """A command: waves with filters in common, all of them or one; see `ConvTask`.
 
     shape : of the nest, with the items of the waves; psum : first beat
-    finishes : sums become results
+    cut : of the items, whose part it reads; finishes : sums become results
     """
 
     shape: ConvShape
@@ -282,19 +318,20 @@ class _Command:
     target: _Target
     psum: int
     portion: Portion | None
+    cut: int = 0
     finishes: bool = False
     reuse: bool = False
     keep: bool = False
 
 
-def _results(tile: Box, wave: MappedBlock) -> Box:
-    """The results of a wave in the layer's output."""
+def _results(tile: Box, wave: MappedBlock) -> Box | None:
+    """The results of a wave in the layer's output; None if it has but rows that nobody wants."""
     rows, columns, channels = (
-        (outer[0] + inner[0], outer[0] + inner[1])
+        (outer[0] + inner[0], min(outer[0] + inner[1], outer[1]))
         for outer, inner in (
             (tile.rows, wave.rows),
             (tile.columns, wave.columns),
             (tile.channels, wave.filters),
         )
     )
-    return Box(tile.items, rows, columns, channels)
+    return Box(tile.items, rows, columns, channels) if rows[0] < rows[1] else None

@@ -5,7 +5,8 @@ channels are loaded, all filters of the tile pass over them, then come the next 
 where a band of rows with all its channels leaves no space in the buffer.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import ceil, prod
@@ -16,6 +17,7 @@ from compiler.mapper.search import least_cycles, search
 from compiler.mapper.space import ConvShape, Plan
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Fetched, Shape4, fetched_by
+from compiler.schedule.chunk_cuts import can_be_cut, passes_of
 from compiler.schedule.chunk_waves import plan_psums, result_places
 from compiler.schedule.goal import Figure, Goal, least_first
 from compiler.schedule.space import Space
@@ -40,8 +42,11 @@ class ChunkTiling:
     """A schedule by chunks.
 
     size : of an output tile; chunk : channels of a chunk, a divisor of all
-    ifmap_words : buffer words of one chunk
-    buffers : for chunks; with three, loading never waits for the chunk before the present one
+    even : a tile of an odd number of rows at the map's end computes one more, which nobody stores
+    cuts : parts of a chunk, each of as many items, whose buffers are free one after another
+    ifmap_words : buffer words of one part
+    buffers : for parts, one more than a chunk has at least; with three of a whole chunk, loading
+        never waits for the chunk before the present one
     result_words : buffer words for finished results of a tile
     areas : of so many words; two where every chunk ends a tile, so that its results have left
         when the tile after the next one comes
@@ -57,6 +62,17 @@ class ChunkTiling:
     groups: int
     total: int
     figure: Figure
+    cuts: int = 1
+    even: bool = False
+
+
+def nest_size(size: Shape4, even: bool) -> Shape4:
+    """What is computed for a tile of this size, see `ChunkTiling.even`.
+
+    With an even number of rows, waves of as many rows cover a tile and have filters in common.
+    """
+    items, rows, columns, channels = size
+    return items, rows + rows % 2 * even, columns, channels
 
 
 def chunk_shape(operation: ConvOperation, size: Shape4, chunk: int) -> ConvShape:
@@ -103,7 +119,7 @@ def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> boo
 class _Schedule:
     """Tiles and chunks of which the mappings are not known.
 
-    counts : tiles of each size; part : buffer words of a chunk
+    counts : nests of each size; part : buffer words of a chunk; even : see `ChunkTiling`
     least : the figure that it has at least, once it is known
     """
 
@@ -111,6 +127,7 @@ class _Schedule:
     chunk: int
     counts: dict[Shape4, int]
     part: int
+    even: bool
     least: Figure = ()
 
 
@@ -119,17 +136,28 @@ def _schedules(space: Space, operation: ConvOperation) -> Iterator[_Schedule]:
     config = operation.config
     parts: dict[tuple[int, ...], int] = {}
     for size, chunk in dict.fromkeys(_choices(operation)):
-        beats = prod(size[:3]) * ceil(size[3] / config.psum_beat)
-        groups = ceil(beats / (2 * config.buffer.depth))
-        if groups > config.psum_groups:
-            continue
         key = (*size[:3], size[3] if operation.follows_channels else 0, chunk)
         if key not in parts:
             parts[key] = operand_words(config, operation, size, 0, channels=chunk)
         part = parts[key]
-        if 2 * part <= space.limit(groups):
-            counts = tile_sizes(operation, size)
-            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part)
+        for even in (False, True)[: 1 + _ends_odd(operation, size)]:
+            largest = nest_size(size, even)
+            beats = prod(largest[:3]) * ceil(size[3] / config.psum_beat)
+            groups = ceil(beats / (2 * config.buffer.depth))
+            if groups > config.psum_groups or part + part // size[0] > space.limit(groups):
+                continue
+            counts: Counter[Shape4] = Counter()
+            for each, count in tile_sizes(operation, size).items():
+                counts[nest_size(each, even)] += count
+            yield _Schedule(size=size, chunk=chunk, counts=counts, part=part, even=even)
+
+
+def _ends_odd(operation: ConvOperation, size: Shape4) -> bool:
+    """Whether the last tile down the map has an odd number of rows, and may have one more."""
+    E, rows = operation.target[1], size[1]
+    last = (E - 1) % rows + 1
+    others_even = rows % 2 == 0 or rows >= E
+    return last % 2 == 1 < last and others_even and operation.countable(nest_size(size, True))
 
 
 def _ideal(operation: ConvOperation, schedule: _Schedule, goal: Goal) -> Figure:
@@ -209,6 +237,7 @@ def _weighed(
     N, E, F, M = operation.target
     computing = psums = results = 0
     fetched = Fetched()
+    plans: list[tuple[Plan, int]] = []
     chunks = operation.nest_shape(size)[0].C // chunk
     for each, count in schedule.counts.items():
         shape = chunk_shape(operation, each, chunk)
@@ -216,6 +245,7 @@ def _weighed(
             plan = chunk_plan(operation, each, chunk, search)
         except RowforgeError:
             return None
+        plans.append((plan, count))
         computing += count * chunks * plan.cycles
         fetched += fetched_by(config, plan.load) * (count * chunks)
         psums = max(psums, plan_psums(config, shape, plan)[-1])
@@ -223,12 +253,14 @@ def _weighed(
     groups = ceil(psums / (2 * config.buffer.depth))
     areas = 1 if chunks > 1 else 2
     rest = space.limit(groups) - areas * results
-    if groups > config.psum_groups or 2 * part > rest:
+    cuts = _cuts(config, plans, part, rest)
+    if groups > config.psum_groups or cuts is None:
         return None
     bands = sum(schedule.counts.values())
+    commands = sum(count * _more_commands(config, plan, cuts) for plan, count in plans)
     moves = Transfers(
         filters=fetched.filters,
-        loaded=(bands * chunks - 1) * part,
+        loaded=(bands * chunks - 1) * part + chunks * commands * COMMAND_WORDS,
         stored=surface_words(config, (N, E, F, M)) - results // 2,
         exposed=part + results // 2 + bands * COMMAND_WORDS,
         reads=fetched.reads,
@@ -236,17 +268,50 @@ def _weighed(
     return ChunkTiling(
         size=size,
         chunk=chunk,
-        ifmap_words=part,
-        buffers=3 if 3 * part <= rest else 2,
+        ifmap_words=part // cuts,
+        buffers=min(rest // (part // cuts), max(3, 2 * cuts)),
         result_words=results,
         areas=areas,
         groups=groups,
         total=goal.cycles(moves, computing),
         figure=goal.figure(moves, computing, fetched.accesses),
+        cuts=cuts,
+        even=schedule.even,
     )
 
 
-def chunk_boxes(reach: Box, chunk: int) -> list[Box]:
-    """An operand's box cut into chunks of channels."""
-    first, last = reach.channels
-    return [replace(reach, channels=(begin, begin + chunk)) for begin in range(first, last, chunk)]
+def _cuts(config: Config, plans: Sequence[tuple[Plan, int]], part: int, room: int) -> int | None:
+    """The fewest parts of a chunk of `part` words with which it fits; None: it does not fit."""
+    items = plans[0][0].shape.N
+    for cuts in (n for n in range(1, items + 1) if items % n == 0):
+        fits = (cuts + 1) * (part // cuts) <= room
+        if fits and (
+            cuts == 1
+            or all(
+                can_be_cut(config, plan.shape, block, cuts)
+                for plan, _ in plans
+                for block in plan.blocks
+            )
+        ):
+            return cuts
+    return None
+
+
+def _more_commands(config: Config, plan: Plan, cuts: int) -> int:
+    """Commands that a chunk has more for being cut."""
+    if cuts == 1:
+        return 0
+    return sum(
+        (cuts * passes_of(config, plan.shape, block) - 1) * block.waves(plan.shape)[3]
+        for block in plan.blocks
+    )
+
+
+def chunk_boxes(reach: Box, chunk: int, cuts: int) -> list[Box]:
+    """An operand's box in chunks of channels, each in as many parts of items."""
+    items = (reach.items[1] - reach.items[0]) // cuts
+    return [
+        replace(reach, items=(item, item + items), channels=(begin, begin + chunk))
+        for begin in range(*reach.channels, chunk)
+        for item in range(*reach.items, items)
+    ]

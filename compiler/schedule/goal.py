@@ -1,7 +1,9 @@
 """What a schedule is chosen by: `Goal`, and in which order schedules are looked at."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
+from math import ceil
 from typing import Any, TypeAlias, TypeVar
 
 from compiler.mapper.objective import PRICES
@@ -38,19 +40,27 @@ class Goal:
     objective : "cycles", "traffic", "energy" or "edp"
         Cycles over a link of the configuration's rate; link words, then words of the buffer; energy
         by the normalised table; the product of energy and cycles of a layer.
+    left_out : share of activations that codes are expected to leave out
+        Where LOAD takes codes, what it moves counts as long as its code would be.
+
+    Attributes
+    ----------
+    loaded : words on the link for a word that LOAD writes
     """
 
-    def __init__(self, config: Config, objective: str) -> None:
+    def __init__(self, config: Config, objective: str, left_out: float = 0.0) -> None:
         self.config, self.objective = config, objective
         self._rate = config.link.rate
+        width = config.array.data_width
+        self.loaded = min((1 + width * (1 - left_out)) / width, 1.0) if config.link.codes else 1.0
 
     def cycles(self, moves: Transfers, computing: int) -> int:
         """Cycles of a layer over a link of the configuration's rate."""
-        return moves.cycles(computing, self._rate)
+        return self._coded(moves).cycles(computing, self._rate)
 
     def figure(self, moves: Transfers, computing: int, accesses: Accesses = _NONE) -> Figure:
         """The figure of transfers beside so many cycles of computing, with accesses on the chip."""
-        cycles, link = self.cycles(moves, computing), moves.words
+        cycles, link = self.cycles(moves, computing), self._coded(moves).words
         if self.objective == "cycles":
             return (cycles,)
         if self.objective == "traffic":
@@ -70,6 +80,9 @@ class Goal:
             before = figure[0] / figure[1] if figure[1] else 0.0
             energy = (before + energy) * (figure[1] + cycles) - figure[0]
         return (figure[0] + energy, figure[1] + cycles, figure[2] + words)
+
+    def _coded(self, moves: Transfers) -> Transfers:
+        return replace(moves, loaded=ceil(moves.loaded * self.loaded))
 
     def _energy(self, link_words: int, accesses: Accesses) -> float:
         """In accesses of a register file."""

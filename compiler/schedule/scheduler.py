@@ -59,9 +59,8 @@ class Value:
 class Scheduler:
     """Runs operators on the stream, keeping tensors resident while there is space."""
 
-    def __init__(self, stream: StreamBuilder, objective: str) -> None:
-        self.stream = stream
-        self.goal = Goal(stream.config, objective)
+    def __init__(self, stream: StreamBuilder, goal: Goal) -> None:
+        self.stream, self.goal = stream, goal
         self.config = stream.config
         self.space = Space(stream.config)
         self._values: dict[str, Value] = {}

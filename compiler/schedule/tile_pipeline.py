@@ -1,41 +1,21 @@
 """Runs the tiles of an operator: parts come and results leave while other tiles are computed."""
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from math import ceil
+from itertools import groupby
 
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, part_window, size_of
 from compiler.schedule.filter_store import hold_filters
 from compiler.schedule.goal import Goal
-from compiler.schedule.pieces import pieces
-from compiler.schedule.slots import Slots
+from compiler.schedule.parts.feed import Feed
+from compiler.schedule.parts.places import Places, SlidingPlaces, TurnPlaces
+from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
-from compiler.schedule.tiling import Tiling, check_count, part_words, tiles
+from compiler.schedule.tiling import Tiling, buffer_words, check_count, tiles
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.program import Box
-
-
-@dataclass
-class _Feed:
-    """The parts of an operand that is not resident, in the order in which tiles need them.
-
-    tensor : index of the host tensor
-    slots : the buffers that the parts take in turn
-    boxes : the parts; first : number of the first tile that needs each
-    loaded : parts that are in the buffer; pieces : what is left of the next one
-    """
-
-    tensor: int
-    slots: Slots
-    boxes: list[Box] = field(default_factory=list)
-    first: list[int] = field(default_factory=list)
-    loaded: int = 0
-    pieces: list[Operand] = field(default_factory=list)
 
 
 class TilePipeline:
@@ -43,7 +23,9 @@ class TilePipeline:
 
     With two buffers for an operand, its next part is loaded, piece by piece, after the tiles that
     use the present one; with two for the output, a tile is stored after the next one. So the
-    decoder moves words while the array computes. What has one buffer waits.
+    decoder moves words while the array computes. What has one buffer waits. Bands may slide down a
+    buffer instead, so that rows which two of them have in common come once; then the tiles of a
+    strip of columns come from the top down.
 
     Parameters
     ----------
@@ -67,112 +49,89 @@ class TilePipeline:
         self.config = stream.config
         self.beats = space.psum_beats(tiling.groups)
         check_count(operation, tiling.size)
-        self.tiles = list(tiles(operation, tiling.size))
-        words = part_words(self.config, operation, tiling.resident, tiling.size)
+        order = {"down": tiling.sliding > 0, "by_filters": tiling.by_filters}
+        self.tiles = list(tiles(operation, tiling.size, **order))
+        words = buffer_words(self.config, operation, tiling)
         slots = _slots(space, words, tiling.slots)
         space.check_fits(slots[-1].end, tiling.groups)
         self.feeds = [
-            None if part is not None else self._feed(index, tensors[index], slots[index])
+            None if part is not None else self._feed(index, tensors[index], slots[index], tiling)
             for index, part in enumerate(kept[:-1])
         ]
         self.target, self.places = tensors[-1], slots[-1]
         self.finished: tuple[Box, Surface] | None = None
-        self._hold_filters(space, tiling, goal)
+        self.holding = (space, tiling, goal)
 
     def run(self) -> int:
         """Emits everything; returns the number of tiles."""
+        sets = self._filter_sets()
         for number, tile in enumerate(self.tiles):
-            parts = [self._part(index, number) for index in range(len(self.feeds))]
+            if number in sets:
+                self._hold_filters(range(number, sets[number]))
+            parts = [self._operand(index, number) for index in range(len(self.feeds))]
             surface = self._surface(number, tile)
             self.operation.emit(self.stream, tile, parts, surface, self.beats)
             self.stream.computing = True
             if self.kept[-1] is None:
                 self._finish(tile, surface)
             for feed in self.feeds:
-                if feed is not None and feed.slots.count > 1:
-                    self._prefetch(feed, number)
+                if feed is not None:
+                    feed.prefetch(number)
         self.stream.computing = False
         self._store()
         return len(self.tiles)
 
     # ---- filters --------------------------------------------------------------------------------
 
-    def _hold_filters(self, space: Space, tiling: Tiling, goal: Goal) -> None:
-        """Filters that tiles need again stay in what the tiles leave of the buffer."""
-        operation = self.operation
+    def _filter_sets(self) -> dict[int, int]:
+        """First tiles that have filters in the buffer in common, and the tiles after the last."""
+        _, tiling, _ = self.holding
+        if not tiling.by_filters:
+            return {0: len(self.tiles)}
+        found: dict[int, int] = {}
+        for _, tiles_ in groupby(enumerate(self.tiles), lambda each: each[1].channels):
+            numbers = [number for number, _ in tiles_]
+            found[numbers[0]] = numbers[-1] + 1
+        return found
+
+    def _hold_filters(self, numbers: range) -> None:
+        """Filters that these tiles need again stay in what they leave of the buffer."""
+        operation, (space, tiling, goal) = self.operation, self.holding
         if not isinstance(operation, ConvOperation):
             return
         jobs = []
-        for number, tile in enumerate(self.tiles):
-            parts = [self._part_of(index, number) for index in range(len(self.feeds))]
-            jobs.append((tile, parts, self._surface(number, tile)))
-        counts = Counter(size_of(tile) for tile in self.tiles)
+        for number in numbers:
+            parts = [self._operand(index, number, dry=True) for index in range(len(self.feeds))]
+            jobs.append((self.tiles[number], parts, self._surface(number, self.tiles[number])))
+        counts = Counter(size_of(tile) for tile, _, _ in jobs)
         computing = sum(n * operation.cycles(size, self.beats) for size, n in counts.items())
         begin = max(space.top, self.places.end)
         end = space.limit(0)
-        hold_filters(
-            self.stream, goal, operation, jobs, (begin, end), self.beats, tiling.moves, computing
-        )
-
-    def _part_of(self, index: int, number: int) -> Operand:
-        """Where the part of an operand that a tile needs will be."""
-        resident, feed = self.kept[index], self.feeds[index]
-        if feed is None:
-            assert resident is not None
-            return resident
-        return self._place(feed, bisect_right(feed.first, number) - 1)
+        moves = tiling.moves.share(len(numbers), len(self.tiles))
+        hold_filters(self.stream, goal, operation, jobs, (begin, end), self.beats, moves, computing)
 
     # ---- operands -------------------------------------------------------------------------------
 
-    def _feed(self, index: int, tensor: int, slots: Slots) -> _Feed:
-        feed = _Feed(tensor, slots)
-        for number, tile in enumerate(self.tiles):
-            reach = self.operation.reach(tile, index)
-            if not feed.boxes or reach != feed.boxes[-1]:
-                feed.boxes.append(reach)
-                feed.first.append(number)
-        return feed
-
-    def _part(self, index: int, number: int) -> Operand:
-        """The part of an operand that a tile needs; what is not there yet is loaded now."""
+    def _operand(self, index: int, number: int, *, dry: bool = False) -> Operand:
+        """The part of an operand that a tile needs; unless `dry`, it is there then."""
         resident, feed = self.kept[index], self.feeds[index]
         if feed is None:
             assert resident is not None
             return resident
-        if feed.loaded < len(feed.first) and feed.first[feed.loaded] == number:
-            computing, self.stream.computing = self.stream.computing, False
-            self._load(feed, None)
-            self.stream.computing = computing
-        ahead = self._ahead(feed, number)
-        if ahead + bool(feed.pieces) >= feed.slots.count:
-            raise AssertionError(f"a later part has overwritten the one that tile {number} reads")
-        return self._place(feed, feed.loaded - 1 - ahead)
+        return feed.part_of(number) if dry else feed.part(number)
 
-    def _ahead(self, feed: _Feed, number: int) -> int:
-        """Parts that are loaded before a tile needs them."""
-        return sum(1 for first in feed.first[: feed.loaded] if first > number)
-
-    def _place(self, feed: _Feed, part: int) -> Operand:
-        box = feed.boxes[part]
-        return Operand(box, feed.slots.surface(part, size_of(box)))
-
-    def _prefetch(self, feed: _Feed, number: int) -> None:
-        """Some pieces of the next part, so that it is there when its first tile comes."""
-        if feed.loaded == len(feed.boxes) or self._ahead(feed, number):
-            return
-        left = feed.first[feed.loaded] - number  # tiles until then, this one included
-        if not feed.pieces:
-            feed.pieces = list(pieces(self.config, self._place(feed, feed.loaded), left))
-        self._load(feed, ceil(len(feed.pieces) / left))
-
-    def _load(self, feed: _Feed, count: int | None) -> None:
-        """So many pieces of the next part; None: all that is missing of it."""
-        parts = feed.pieces or [self._place(feed, feed.loaded)]
-        for piece in islice(parts, count):
-            self.stream.load(feed.tensor, piece.box, piece.surface)
-        feed.pieces = [] if count is None else parts[count:]
-        if not feed.pieces:
-            feed.loaded += 1
+    def _feed(self, index: int, tensor: int, slots: Slots, tiling: Tiling) -> Feed:
+        boxes: list[Box] = []
+        first: list[int] = []
+        for number, tile in enumerate(self.tiles):
+            reach = self.operation.reach(tile, index)
+            if not boxes or reach != boxes[-1]:
+                boxes.append(reach)
+                first.append(number)
+        places: Places = TurnPlaces(slots, boxes)
+        if tiling.sliding and index == 0:
+            places = SlidingPlaces(self.config, slots.first, tiling.sliding, boxes)
+        return Feed(self.stream, tensor, places, first)
 
     # ---- results --------------------------------------------------------------------------------
 

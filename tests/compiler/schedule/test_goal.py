@@ -51,10 +51,21 @@ def test_each_objective_is_about_its_own_figure():
     reads = Accesses.of({Access(Level.BUFFER, DataType.IFMAP, Direction.READ): 64})
     config = Config.of({"link.rate": 0.3})
     cycles = moves.cycles(500, 0.3)
-    assert cycles == 1000 + (500 - 437) + 100  # 300 words at 0.3, what is not hidden, 30 at 0.3
+    # 300 words at 0.3, a sixth of the time in which the array computes, too, 30 at 0.3
+    assert cycles == 1000 + 83 + 100
     link, on_chip = 330 * 4 * 200, 64 * 8 / 16 * 6
     figures = {name: Goal(config, name).figure(moves, 500, reads)[0] for name in OBJECTIVES}
     assert figures["cycles"] == cycles
     assert figures["traffic"] == 330
     assert figures["energy"] == link + on_chip
     assert figures["edp"] == (link + on_chip) * cycles
+
+
+def test_what_is_loaded_as_a_code_counts_as_long_as_the_code():
+    moves = Transfers(filters=100, loaded=160, exposed=10)
+    wide = {"array.data_width": 16, "array.psum_width": 32, "noc.filter": 4}
+    plain, coded = Config.of(wide), Config.of({**wide, "link.coding": "mask"})
+    for config, zeros, loaded in ((plain, 0.75, 160), (coded, 0.75, 50), (coded, 0.0, 160)):
+        assert Goal(config, "traffic", zeros).figure(moves, 500)[0] == 110 + loaded
+    few, many = (Goal(coded, "cycles", zeros).cycles(moves, 100) for zeros in (0.75, 0.0))
+    assert few < many

@@ -52,7 +52,12 @@ def test_bounds_are_below_the_figures(objective, config, image, filters, taps, m
     (node,) = conv_graph(np.random.default_rng(1), image, filters, taps, **more).nodes
     operation = ConvOperation(config, node, True, objective)
     space, goal = Space(config), Goal(config, objective)
-    choices = list(tiling._choices(space, operation, (False, False), space.limit(0), goal))
+    free = space.limit(0)
+    choices = [
+        choice
+        for kind in tiling._Kind
+        for choice in tiling._choices(space, operation, (False, False), free, goal, kind)
+    ]
     assert choices
     for choice in choices:
         counts = tiling.tile_sizes(operation, choice.size).items()

@@ -11,7 +11,7 @@ from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Concat, Mul
 from compiler.operators.build import array_operation
 from compiler.operators.operation import Operation, size_of
-from compiler.schedule.slots import Slots
+from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tensors import default_view, view_of
 from compiler.schedule.tiling import operand_words, tiles

@@ -29,3 +29,13 @@ def pieces(config: Config, part: Operand, count: int) -> Iterator[Operand]:
         yield Operand(
             replace(box, channels=channels), surface.window(config, rows, columns, (first, last))
         )
+
+
+def row_pieces(config: Config, part: Operand, count: int) -> Iterator[Operand]:
+    """About `count` pieces of a part, of some rows each; none of a part without rows."""
+    surface, box = part.surface, part.box
+    each = max(ceil(surface.height / count), 1)
+    for first in range(0, surface.height, each):
+        rows = first, min(first + each, surface.height)
+        window = surface.window(config, rows, (0, surface.width), (0, surface.channels))
+        yield Operand(replace(box, rows=(box.rows[0] + rows[0], box.rows[0] + rows[1])), window)
