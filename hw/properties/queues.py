@@ -13,7 +13,7 @@ from hw.properties.harness.inside import Inside
 from hw.properties.harness.property import Property
 
 _DEEPEST = 8
-_WIDEST = 8
+_BITS = 8
 _INSIDE = "pointers stay inside the ring"
 _APART = "the pointers differ by the items in the memory"
 AT_ITS_RANK = "the item followed is where its rank says"
@@ -74,10 +74,9 @@ class QueueOrder(Property):
 
     @classmethod
     def of(cls, block: Block) -> Iterator["QueueOrder"]:
-        """A queue looks at no bit of its items: those of `_WIDEST` bits stand for wider ones."""
+        """A queue looks at no bit of its items: those of `_BITS` bits stand for all."""
         if isinstance(block, Queue):
-            width = len(Value.cast(block.input.payload))
-            yield cls(block.depth, min(width, _WIDEST), block.registered)
+            yield cls(block.depth, _BITS, block.registered)
 
     @property
     def subject(self) -> str:
@@ -86,7 +85,7 @@ class QueueOrder(Property):
 
     @property
     def reduced(self) -> str:
-        return f"items of {self.width} bits stand for wider ones" if self.width == _WIDEST else ""
+        return f"items of {self.width} bits stand for all"
 
     def build(self, bench: Bench) -> None:
         queue = Queue(self.width, depth=self.places, registered=self.registered)
@@ -116,7 +115,7 @@ class DeepQueueOrder(Property):
     @classmethod
     def of(cls, block: Block) -> Iterator["DeepQueueOrder"]:
         if isinstance(block, DeepQueue):
-            yield cls(min(block.depth, _DEEPEST), min(block.width, _WIDEST))
+            yield cls(min(block.depth, _DEEPEST), _BITS)
 
     @property
     def subject(self) -> str:
@@ -124,7 +123,7 @@ class DeepQueueOrder(Property):
 
     @property
     def reduced(self) -> str:
-        return f"{self.places} words of {self.width} bits stand for more and wider ones"
+        return f"{self.places} words of {self.width} bits stand for all"
 
     def build(self, bench: Bench) -> None:
         queue = DeepQueue(width=self.width, depth=self.places)

