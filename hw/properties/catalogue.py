@@ -8,6 +8,7 @@ from hw.properties.buffer import BanksAreShared
 from hw.properties.harness.blocks import distinct_blocks
 from hw.properties.harness.property import Property
 from hw.properties.multicast import BusDelivers
+from hw.properties.nest import NestFollowsItsLoops
 from hw.properties.network import NetworkDelivers
 from hw.properties.queues import DeepQueueOrder, QueueOrder
 from hw.properties.requantiser import LaneComputes
@@ -26,6 +27,7 @@ PROPERTIES: tuple[type[Property], ...] = (
     WalkStays,
     IfmapWordsStay,
     FiltersStay,
+    NestFollowsItsLoops,
     LaneComputes,
 )
 """Every kind of property, by number."""

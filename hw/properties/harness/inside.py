@@ -3,7 +3,9 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal
+from amaranth.hdl._dsl import resolve_statements
 
+from hw.base.block import signature_ports
 from hw.base.unused import mark_used
 
 
@@ -26,9 +28,10 @@ class Inside:
         self._signals: dict[str, list[Signal]] | None = None
 
     def signal(self, name: str) -> Signal:
-        """The signal of this name. Raises `KeyError` unless there is exactly one."""
+        """The signal of this name, ports apart. Raises `KeyError` unless there is exactly one."""
         if self._signals is None:
-            self._signals = _signals(self.module)
+            ports = {id(port) for _, port, _ in signature_ports(self.component)}
+            self._signals = _signals(self.module, ports)
         found = self._signals.get(name, [])
         if len(found) != 1:
             raise KeyError(f"{type(self.component).__name__} has {len(found)} signals {name!r}")
@@ -46,14 +49,14 @@ class Inside:
         return self.module._named_submodules[name][0]
 
 
-def _signals(module: Module) -> dict[str, list[Signal]]:
-    """Signals that a module's own statements drive or read, by name, in their order."""
+def _signals(module: Module, apart: set[int]) -> dict[str, list[Signal]]:
+    """Signals that a module's own statements drive or read, by name, without those of these IDs."""
     module._flush()
     found: dict[str, list[Signal]] = {}
     for statements in module._statements.values():
-        for statement in statements:
+        for statement in resolve_statements(statements):
             for signal in (*statement._lhs_signals(), *statement._rhs_signals()):
                 known = found.setdefault(signal.name, [])
-                if all(signal is not other for other in known):
+                if id(signal) not in apart and all(signal is not other for other in known):
                     known.append(signal)
     return found
