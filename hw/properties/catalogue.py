@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hw.base.block import Block
 from hw.properties.arbiters import ReaderAnswers, ReadsAreGranted, WritesTakeTurns
 from hw.properties.buffer import BanksAreShared
+from hw.properties.gating import GatingChangesNothing
 from hw.properties.harness.blocks import distinct_blocks
 from hw.properties.harness.property import Property
 from hw.properties.multicast import BusDelivers
@@ -13,12 +14,14 @@ from hw.properties.network import NetworkDelivers
 from hw.properties.queues import DeepQueueOrder, QueueOrder
 from hw.properties.requantiser import LaneComputes
 from hw.properties.spads import FiltersStay, IfmapWordsStay
+from hw.properties.streams import StreamsHold
 from hw.properties.walk import WalkStays
 
 PROPERTIES: tuple[type[Property], ...] = (
     BusDelivers,
     QueueOrder,
     DeepQueueOrder,
+    StreamsHold,
     NetworkDelivers,
     ReadsAreGranted,
     WritesTakeTurns,
@@ -29,6 +32,7 @@ PROPERTIES: tuple[type[Property], ...] = (
     FiltersStay,
     NestFollowsItsLoops,
     LaneComputes,
+    GatingChangesNothing,
 )
 """Every kind of property, by number."""
 

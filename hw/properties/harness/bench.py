@@ -59,7 +59,7 @@ class Bench:
     def free(self, shape: ShapeLike, name: str) -> Any:
         """An input of the shape."""
         made = Signal(shape, name=name)
-        self._inputs.append(Value.cast(made))  # type: ignore[arg-type]
+        self._inputs.append(Value.cast(made))
         return made
 
     def constant(self, shape: ShapeLike, name: str) -> Any:
