@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Signal, Value
 from hw.base.block import Block
 from hw.glb.arbiter import ReadArbiter, WriteArbiter
 from hw.glb.ports import Reader
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 from hw.properties.queues import AT_ITS_RANK, placed
 
@@ -34,7 +34,7 @@ class ReadsAreGranted(Property):
     def subject(self) -> str:
         return f"ReadArbiter of {self.clients} clients, {self.width} bits"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         arbiter = ReadArbiter(clients=self.clients, width=self.width)
         bench.place(arbiter)
         port = arbiter.port
@@ -75,7 +75,7 @@ class WritesTakeTurns(Property):
     def subject(self) -> str:
         return f"WriteArbiter of {self.width} bits"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         arbiter = WriteArbiter(self.width)
         bench.place(arbiter)
         first, second, port = arbiter.first, arbiter.second, arbiter.port
@@ -124,7 +124,7 @@ class ReaderAnswers(Property):
     def reduced(self) -> str:
         return f"data and labels of {self.width} bits stand for all"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         reader = Reader(self.label, width=self.width, pipeline=self.pipeline)
         inside = bench.place(reader)
         m, queue, pending = bench.m, inside.part("queue"), inside.signal("pending")

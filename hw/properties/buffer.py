@@ -11,7 +11,7 @@ from amaranth.utils import ceil_log2, exact_log2
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.glb.buffer import GlobalBuffer
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 from hw.properties.harness.shrunk import shrunk
 
@@ -116,7 +116,7 @@ class BanksAreShared(Property):
         lane = f"lanes of {size.array.data_width} bits"
         return f"{size.buffer.depth} words a bank and {lane} stand for more"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         config, m = self.config, bench.m
         buffer = GlobalBuffer(config)
         inside = bench.place(buffer)
@@ -142,7 +142,7 @@ class BanksAreShared(Property):
         )
         self._model(bench, buffer, ports, bank, row, word)
 
-    def _grants(self, bench: Bench, ports: dict) -> None:
+    def _grants(self, bench: ProofBench, ports: dict) -> None:
         """A request waits for an earlier one that wants one of its banks, and for nothing else."""
         maps, k = _Map(bench.m, self.config), self.config.banks_per_beat
         spans = {}
@@ -163,7 +163,7 @@ class BanksAreShared(Property):
             )
 
     def _model(
-        self, bench: Bench, buffer: GlobalBuffer, ports: dict, bank, row, word: Signal
+        self, bench: ProofBench, buffer: GlobalBuffer, ports: dict, bank, row, word: Signal
     ) -> None:
         config, m = self.config, bench.m
         maps, width = _Map(m, config), config.buffer.width

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In
 from hw.arch.config import Config
 from hw.base.block import Block, signature_ports
 from hw.pe.dense import DensePE
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 from hw.properties.harness.shrunk import shrunk
 
@@ -56,7 +56,7 @@ class GatingChangesNothing(Property):
     def reduced(self) -> str:
         return "scratchpads of 4 words, operands and weights of 0 and 1 stand for all"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         gated = DensePE(self.config)
         plain = DensePE(shrunk(self.config, {"pe.zero_gating": False}))
         bench.place(gated, name="gated")

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Signal, Value
 
 from hw.base.block import Block
 from hw.noc.multicast import XBus
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 
 
@@ -34,7 +34,7 @@ class BusDelivers(Property):
         kind = ", with a queue" if self.pipeline else ""
         return f"XBus of {self.cols} columns, {self.width} bits, tags of {self.tag}{kind}"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         bus = XBus(self.width, tag=self.tag, cols=self.cols, pipeline=self.pipeline)
         inside = bench.place(bus)
         wants = Cat(

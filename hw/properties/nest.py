@@ -8,7 +8,7 @@ from amaranth.hdl import Array, Cat, Mux, Signal, Value
 from hw.arch.commands import BASES, LOOP, LOOPS
 from hw.base.block import Block
 from hw.base.layouts import layout
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.inside import Inside
 from hw.properties.harness.property import Property
 from hw.sequencer.walker import NestWalker
@@ -37,7 +37,7 @@ class NestFollowsItsLoops(Property):
     def subject(self) -> str:
         return f"NestWalker of {LOOPS} loops"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         walker = NestWalker()
         inside = bench.place(walker)
         bench.assume(implies(walker.write.en, walker.idle & ~walker.start))
@@ -67,7 +67,7 @@ class NestFollowsItsLoops(Property):
         for sentence, condition in shown.items():
             bench.claim(sentence, implies(walker.ready, condition))
 
-    def _state(self, bench: Bench, walker: NestWalker, inside: Inside, nest: "_Loops") -> None:
+    def _state(self, bench: ProofBench, walker: NestWalker, inside: Inside, nest: "_Loops") -> None:
         """What the loops hold: those that are not opened yet hold anything."""
         state, loop = inside.signal("fsm_state"), inside.signal("loop")
         opening, shows = state == _OPEN, (state == _SHOW) | (state == _STEP)
@@ -102,7 +102,7 @@ class NestFollowsItsLoops(Property):
             implies(state == _SHOW, flags == stepped) & implies(state == _STEP, ~flags),
         )
 
-    def _bases(self, bench: Bench, inside: Inside, nest: "_Loops") -> None:
+    def _bases(self, bench: ProofBench, inside: Inside, nest: "_Loops") -> None:
         """Each base gains a loop's increment where that loop steps, and else stays as it is."""
         state, loop = inside.signal("fsm_state"), inside.signal("loop")
         stepping = (state == _STEP) & ~Array(map(nest.at_last, range(LOOPS)))[loop]
@@ -125,7 +125,7 @@ def _views(before: Signal, gained: Signal):
 class _Loops:
     """The records of the loops; 0 is the outermost one."""
 
-    def __init__(self, bench: Bench, inside: Inside):
+    def __init__(self, bench: ProofBench, inside: Inside):
         self.inside = inside
         self.bases = inside.signal("bases")
         self.entries = [Signal(layout(LOOP), name=f"loop_{number}") for number in range(LOOPS)]

@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Cat, Mux, Signal, Value
 
 from hw.base.block import Block
 from hw.noc.multicast import MulticastNetwork
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 
 _BITS = 2  # of a payload
@@ -52,14 +52,14 @@ class NetworkDelivers(Property):
     def subject(self) -> str:
         queues = [name for name in ("pipeline", "entry") if getattr(self, name)]
         kind = f", {' and '.join(queues)}" if queues else ""
-        return f"MulticastNetwork{kind}"
+        return f"MulticastNetwork, tags of {self.row_tag} and {self.col_tag} bits{kind}"
 
     @property
     def reduced(self) -> str:
-        tags = f"tags of {self.row_tag} and {self.col_tag} bits"
+        tags = f"tags of up to {_TAG} bits"
         return f"{self.rows} x {self.cols} PEs, payloads of {_BITS} bits, {tags} stand for all"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         m = bench.m
         network = MulticastNetwork(
             _BITS,
@@ -111,7 +111,7 @@ class NetworkDelivers(Property):
         return Mux(bank, banks[1][index], banks[0][index])
 
 
-def _follow(bench: Bench, enters: Value, beat: Value, output: tuple[Value, ...]) -> Signal:
+def _follow(bench: ProofBench, enters: Value, beat: Value, output: tuple[Value, ...]) -> Signal:
     """Follow a beat of the solver's choice to a PE; returns how many are on their way to it."""
     m = bench.m
     valid, ready, payload = output

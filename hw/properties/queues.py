@@ -8,7 +8,7 @@ from amaranth.hdl import Mux, Signal, Value
 from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
 from hw.base.queue import Queue
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.inside import Inside
 from hw.properties.harness.property import Property
 
@@ -25,7 +25,7 @@ class _Followed:
     `ahead` counts the items before it. As any item can be chosen, what holds for it holds for all.
     """
 
-    def __init__(self, bench: Bench, queue: Queue | DeepQueue, capacity: int):
+    def __init__(self, bench: ProofBench, queue: Queue | DeepQueue, capacity: int):
         m = bench.m
         width = len(Value.cast(queue.input.payload))
         chosen = bench.free(1, "chosen")
@@ -87,7 +87,7 @@ class QueueOrder(Property):
     def reduced(self) -> str:
         return f"items of {self.width} bits stand for all"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         queue = Queue(self.width, depth=self.places, registered=self.registered)
         inside = bench.place(queue)
         followed = _Followed(bench, queue, self.places)
@@ -125,7 +125,7 @@ class DeepQueueOrder(Property):
     def reduced(self) -> str:
         return f"{self.places} words of {self.width} bits stand for all"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         queue = DeepQueue(width=self.width, depth=self.places)
         inside = bench.place(queue)
         followed = _Followed(bench, queue, self.places + DeepQueue.AHEAD)
@@ -166,7 +166,7 @@ def _around(place: Value, size: int) -> Value:
     return Mux(place >= size, place - size, place)
 
 
-def placed(bench: Bench, inside: Inside, held: Value, ahead: Value) -> Value:
+def placed(bench: ProofBench, inside: Inside, held: Value, ahead: Value) -> Value:
     """Claim what a `Queue` of so many items keeps of its pointers; the item with so many ahead."""
     queue = inside.component
     if queue.depth == 1:

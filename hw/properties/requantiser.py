@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Mux, Signal, Value, signed
 from hw.arch.commands import Rounding
 from hw.base.block import Block
 from hw.post.requantise import Requantiser, lane_latency
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 
 _SUM = 3  # bits of accumulator and bias
@@ -55,7 +55,7 @@ class LaneComputes(Property):
         """Until the first input has left; the clock may be held once."""
         return lane_latency(frozenset(self.modes)) + 2
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         m = bench.m
         lane = Requantiser(acc_width=self.acc_width, data_width=self.data_width, modes=self.modes)
         bench.place(lane, driven=("acc", "params", "cfg"))

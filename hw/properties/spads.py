@@ -10,7 +10,7 @@ from hw.base.block import Block
 from hw.pe.filter_spad import FilterSpad
 from hw.pe.ifmap_spad import IfmapSpad
 from hw.pe.ring import ring_position
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.property import Property
 from hw.properties.harness.shrunk import shrunk
 
@@ -40,7 +40,7 @@ class IfmapWordsStay(Property):
     def reduced(self) -> str:
         return f"words of {self.config.operand_width} bits stand for wider ones"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         m, ring = bench.m, self.config.pe.ifmap_spad
         spad = IfmapSpad(self.config)
         inside = bench.place(spad)
@@ -93,7 +93,7 @@ class IfmapWordsStay(Property):
                 (spad.beats.valid & spad.beats.ready) == (spad.put & (turn == more)),
             )
 
-    def _positions(self, bench: Bench, inside, read, held, followed, rank, value) -> None:
+    def _positions(self, bench: ProofBench, inside, read, held, followed, rank, value) -> None:
         """Where the positions are in the ring, and that the word followed is at its rank."""
         m, ring = bench.m, self.config.pe.ifmap_spad
         place_in_ring = ring_position(ring)
@@ -150,7 +150,7 @@ class FiltersStay(Property):
         rows = self.config.filter_half // self.config.noc.filter
         return f"{rows} rows a half and weights of {self.config.weight_width} bits stand for more"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         m, config = bench.m, self.config
         spad = FilterSpad(config, indexed=self.indexed)
         inside = bench.place(spad)

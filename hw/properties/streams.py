@@ -12,7 +12,7 @@ from hw.noc.collector import ColumnCollector
 from hw.noc.feeder import ColumnFeeder
 from hw.pe.dense import DensePE
 from hw.post.packer import Packer
-from hw.properties.harness.bench import Bench
+from hw.properties.harness.bench import ProofBench
 from hw.properties.harness.property import Property
 from hw.vector.address import WindowWalker
 from hw.vector.lanes import LaneReducer
@@ -52,7 +52,7 @@ class StreamsHold(Property):
     def subject(self) -> str:
         return type(self.original).__name__
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         arguments, named = self.original._arguments
         block = type(self.original)(*arguments, **named)
         bench.place(block)

@@ -9,7 +9,7 @@ from amaranth.lib import data
 from hw.arch.config import Config
 from hw.base.block import Block
 from hw.pe.walk import WindowWalk
-from hw.properties.harness.bench import Bench, implies
+from hw.properties.harness.bench import ProofBench, implies
 from hw.properties.harness.inside import Inside
 from hw.properties.harness.property import Property
 from hw.properties.harness.shrunk import shrunk
@@ -45,7 +45,7 @@ class WalkStays(Property):
         kind = ", resting between passes" if self.config.control.pipeline else ""
         return f"WindowWalk over {pe.ifmap_spad} words and {pe.psum_spad // pe.macs} slots{kind}"
 
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         m, config = bench.m, self.config
         walk = WindowWalk(config)
         inside = bench.place(walk)
@@ -117,7 +117,7 @@ class WalkStays(Property):
         )
         self._equal(bench, walk, now, rounds, running)
 
-    def _equal(self, bench: Bench, walk: WindowWalk, now: "_Counts", rounds, running) -> None:
+    def _equal(self, bench: ProofBench, walk: WindowWalk, now: "_Counts", rounds, running) -> None:
         operation = walk.operation
         bench.claim(
             "the first and the last round are told",
@@ -127,7 +127,7 @@ class WalkStays(Property):
             ),
         )
 
-    def _places(self, bench: Bench, walk, inside: Inside, now, word, rounds, known) -> None:
+    def _places(self, bench: ProofBench, walk, inside: Inside, now, word, rounds, known) -> None:
         """How the counters follow from where the walk is; all are 0 between passes."""
         slot, index, tap = (inside.signal(name) for name in ("slot", "step_index", "tap"))
         ends = Cat(inside.signal(name) for name in ("word_ends", "round_ends", "last_begun"))
@@ -160,7 +160,7 @@ class WalkStays(Property):
         for sentence, condition in claims.items():
             bench.claim(sentence, implies(known, condition))
 
-    def _windows(self, bench: Bench, walk, inside: Inside, now, windows, known) -> None:
+    def _windows(self, bench: ProofBench, walk, inside: Inside, now, windows, known) -> None:
         """The negative counter of windows, which takes its number in after the beginning."""
         more, change = inside.signal("more"), inside.signal("change")
         settled = change.all()
@@ -186,7 +186,7 @@ class _Counts:
     a window has alone; `slots` = steps x per_round; taps = rounds x per_round.
     """
 
-    def __init__(self, bench: Bench, config: Config, name: str, *, free: bool):
+    def __init__(self, bench: ProofBench, config: Config, name: str, *, free: bool):
         self.most_slots = max(config.pe.psum_spad // config.pe.macs, 1)
         self.most_words = max(config.pe.ifmap_spad, 1)
         shapes: dict[str, object] = {

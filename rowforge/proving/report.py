@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hw.arch.errors import RowforgeError
 from rowforge.proving.campaign import ProvenProperty
-from rowforge.proving.solver import Proof, Verdict
+from rowforge.proving.solver import Proof, ProofVerdict
 from rowforge.reports.texttable import Column, text_table
 
 _COLUMNS = (
@@ -36,12 +36,12 @@ def failures(proven: Sequence[ProvenProperty]) -> Iterator[str]:
     """A paragraph for each property that fails or is not decided."""
     for one in proven:
         proof = one.proof
-        if proof.verdict is Verdict.WRONG:
+        if proof.verdict is ProofVerdict.WRONG:
             yield (
                 f"\n{one.demand.subject}: WRONG in cycle {proof.cycles}: not so: {proof.sentence}"
                 f"\n  counterexample: {proof.wave}"
             )
-        elif proof.verdict is Verdict.UNDECIDED:
+        elif proof.verdict is ProofVerdict.UNDECIDED:
             yield f"\n{one.demand.subject}: UNDECIDED: {proof.sentence}"
 
 
@@ -59,7 +59,7 @@ def row(one: ProvenProperty) -> dict[str, object]:
 
 
 def _result(proof: Proof) -> str:
-    if proof.verdict is Verdict.BOUNDED:
+    if proof.verdict is ProofVerdict.BOUNDED:
         return f"holds for {proof.cycles} cycles"
     return str(proof.verdict.value)
 

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from hw.properties.harness.bench import TOP, Bench
+from hw.properties.harness.bench import TOP, ProofBench
 from hw.properties.harness.property import Property
 
 # Memories become registers: that is quicker than arrays for the few words that are left of them.
@@ -41,7 +41,7 @@ _CLAIM = re.compile(r'^  cell \$check (\$\d+)\n(?:    .*\n)*?    parameter \\FOR
 _FAILED = re.compile(r"Assert failed in .*?(\$\d+)\)?$", re.M)
 
 
-class Verdict(Enum):
+class ProofVerdict(Enum):
     """How a proof ended."""
 
     ALWAYS = "holds always"
@@ -56,7 +56,7 @@ class Proof:
 
     Attributes
     ----------
-    verdict : Verdict
+    verdict : ProofVerdict
         The outcome.
     cycles : int
         ALWAYS: those that the induction looks back; BOUNDED: those shown; WRONG: the cycle in which
@@ -71,7 +71,7 @@ class Proof:
         The time it took.
     """
 
-    verdict: Verdict
+    verdict: ProofVerdict
     cycles: int
     sentence: str
     wave: Path | None
@@ -81,7 +81,7 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether the property was shown, if only within its bound."""
-        return self.verdict in (Verdict.ALWAYS, Verdict.BOUNDED)
+        return self.verdict in (ProofVerdict.ALWAYS, ProofVerdict.BOUNDED)
 
 
 class _OutOfTimeError(Exception):
@@ -125,7 +125,7 @@ def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proo
         If yosys or the solver fails.
     """
     started = time.monotonic()
-    bench = Bench()
+    bench = ProofBench()
     demand.build(bench)
     text = bench.rtlil()
     with tempfile.TemporaryDirectory(prefix="rowforge-proof-") as name:
@@ -133,8 +133,8 @@ def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proo
         try:
             verdict, cycles, sentence = _decide(demand, run, text)
         except _OutOfTimeError:
-            verdict, cycles, sentence = Verdict.UNDECIDED, 0, f"{seconds:g} s were not enough"
-        shown = wave if verdict is Verdict.WRONG else None
+            verdict, cycles, sentence = ProofVerdict.UNDECIDED, 0, f"{seconds:g} s were not enough"
+        shown = wave if verdict is ProofVerdict.WRONG else None
         if shown is not None:
             shown.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(run.folder / _WAVE, shown)
@@ -142,8 +142,8 @@ def prove(demand: Property, *, seconds: float, wave: Path | None = None) -> Proo
     return Proof(verdict, cycles, sentence, shown, len(bench.claims), took)
 
 
-def _decide(demand: Property, run: "_Run", text: str) -> tuple[Verdict, int, str]:
-    """Verdict, cycles and sentence.
+def _decide(demand: Property, run: "_Run", text: str) -> tuple[ProofVerdict, int, str]:
+    """ProofVerdict, cycles and sentence.
 
     Base and step: claims hold in the first `depth` cycles, and in every cycle if they did in the
     `depth` before it. The base also finds whether assumptions contradict each other.
@@ -153,23 +153,27 @@ def _decide(demand: Property, run: "_Run", text: str) -> tuple[Verdict, int, str
     if wrong := _counterexample(demand, run, text, cycles):
         return wrong
     if not demand.inductive:
-        return Verdict.BOUNDED, cycles, ""
+        return ProofVerdict.BOUNDED, cycles, ""
     said = run.solve("-i", "-t", str(demand.depth))
     if _PASSED in said:
         at = re.findall(r"Trying induction in step (\d+)\.\.", said)
-        return Verdict.ALWAYS, demand.depth - int(at[-1]), ""
+        return ProofVerdict.ALWAYS, demand.depth - int(at[-1]), ""
     if demand.bound is None:
         # The induction begins anywhere, perhaps where no run leads: a real run would be a proof.
         if wrong := _counterexample(demand, run, text, _SEARCHED):
             return wrong
         failed = _sentence(said, text)
-        return Verdict.UNDECIDED, 0, f"induction over {demand.depth} cycles leaves open: {failed}"
-    return Verdict.BOUNDED, cycles, ""
+        return (
+            ProofVerdict.UNDECIDED,
+            0,
+            f"induction over {demand.depth} cycles leaves open: {failed}",
+        )
+    return ProofVerdict.BOUNDED, cycles, ""
 
 
 def _counterexample(
     demand: Property, run: "_Run", text: str, cycles: int
-) -> tuple[Verdict, int, str] | None:
+) -> tuple[ProofVerdict, int, str] | None:
     """A run from the initial state in which a claim fails within so many cycles, if any."""
     said = run.solve("--presat", "-t", str(cycles), "--dump-vcd", _WAVE)
     if _PASSED in said:
@@ -177,7 +181,7 @@ def _counterexample(
     if not _FAILED.search(said):
         raise RowforgeError(f"assumptions about {demand.subject} contradict each other")
     at = re.findall(r"Checking assertions in step (\d+)\.\.", said)
-    return Verdict.WRONG, int(at[-1]), _sentence(said, text)
+    return ProofVerdict.WRONG, int(at[-1]), _sentence(said, text)
 
 
 def _sentence(said: str, rtlil: str) -> str:

@@ -22,7 +22,7 @@ from hw.properties.harness.inside import Inside
 TOP = "bench"
 
 
-class Bench:
+class ProofBench:
     """A module in the making: blocks, free inputs, assumptions and claims.
 
     The solver chooses every free input anew in each cycle. There is no reset: registers begin with

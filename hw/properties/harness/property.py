@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from hw.base.block import Block
-from hw.properties.harness.bench import Bench
+from hw.properties.harness.bench import ProofBench
 
 
 class Property(ABC):
@@ -39,7 +39,7 @@ class Property(ABC):
         """The properties that concern a block of a design."""
 
     @abstractmethod
-    def build(self, bench: Bench) -> None:
+    def build(self, bench: ProofBench) -> None:
         """Put the block on a bench and say what is claimed."""
 
     @property

@@ -7,15 +7,19 @@ a mistake in its block.
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hw.properties.catalogue import properties_of
 from rowforge.configs import preset
 from rowforge.proving.campaign import ProvenProperty, designs, prove_all
 from rowforge.proving.report import failures, proof_table, write_report
-from rowforge.proving.solver import Proof, check_tools, prove
+from rowforge.proving.solver import Proof, ProofVerdict, check_tools, prove
 from tests.campaigns.proofs.configs import drawn, presets
 from tests.campaigns.proofs.mutants import MUTANTS
+from tests.support.missed import conclude
+
+WAVES = Path("build/proofs")
 
 
 def mutant_proof(name: str, *, seconds: float) -> Proof:
@@ -29,7 +33,7 @@ def mutant_proof(name: str, *, seconds: float) -> Proof:
     for demand in demands:
         with MUTANTS[name].applied():
             proof = prove(demand, seconds=seconds)
-        if not proof.holds:
+        if proof.verdict is ProofVerdict.WRONG:
             break
     return proof
 
@@ -45,29 +49,30 @@ def main() -> int:
     args = parser.parse_args()
     check_tools()
     if args.mutants:
-        return _mutants(args.seconds)
+        return conclude(_mutants(args.seconds))
     started = time.monotonic()
     proven: list[ProvenProperty] = []
     tops = designs([*presets(), *drawn(args.n, args.seed)])
     print(f"seed {args.seed}")
-    for one in prove_all(tops, seconds=args.seconds, folder=Path("build/proofs")):
+    for one in prove_all(tops, seconds=args.seconds, folder=WAVES):
         proven.append(one)
         print(f"{one.demand.number:2} {one.demand.subject}: {one.proof.verdict.value}", flush=True)
     print(proof_table(proven), *failures(proven), sep="\n")
     if args.output is not None:
         took = round(time.monotonic() - started)
         write_report(args.output, proven, seed=args.seed, random=args.n, seconds=took)
-    return int(any(not one.proof.holds for one in proven))
+    return conclude(
+        (one.proof.holds, f"{one.demand.subject}: {one.proof.verdict.value}") for one in proven
+    )
 
 
-def _mutants(seconds: float) -> int:
-    missed = 0
+def _mutants(seconds: float) -> Iterator[tuple[bool, str]]:
     for name in MUTANTS:
         proof = mutant_proof(name, seconds=seconds)
-        missed += proof.holds
-        said = "NOT NOTICED" if proof.holds else f"{proof.verdict.value}: {proof.sentence}"
-        print(f"{name}: {said} ({proof.seconds:.1f} s)", flush=True)
-    return int(missed > 0)
+        print(
+            f"{name}: {proof.verdict.value}: {proof.sentence} ({proof.seconds:.1f} s)", flush=True
+        )
+        yield proof.verdict is ProofVerdict.WRONG, f"the mistake for {name}"
 
 
 if __name__ == "__main__":
