@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """A slice of the proofs: properties hold, and mistakes in their blocks are found and shown."""
 
 import json
@@ -26,7 +27,6 @@ def demands():
     }
 
 
-@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 @pytest.mark.parametrize("name", ["QueueOrder", "WritesTakeTurns", "WalkStays"])
 def test_a_property_holds_always_and_finds_a_mistake(name, tmp_path):
     demand = demands()[name]
