@@ -40,8 +40,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
   streaming test-examples link-campaign virtual-board bench-acceptance contract netlist mutants \
-  prove \
-  build-board bitstreams clean
+  prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -99,7 +98,7 @@ prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.proofs.run --mutants
 	$(BIN)/python -m tests.campaigns.proofs.run --n $(N) $(if $(SEED),--seed $(SEED)) \
-	  -o docs/results/prove.json
+	  -o docs/results/prove_all.json
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
