@@ -10,7 +10,10 @@ from hw.properties.arbiters import WritesTakeTurns
 from hw.properties.catalogue import NUMBERS, PROPERTIES, properties_of
 from hw.properties.queues import QueueOrder
 from hw.properties.walk import WalkStays
+from rowforge.cli import main
+from rowforge.commands import prove as command
 from rowforge.configs import preset
+from rowforge.proving import solver
 from rowforge.proving.campaign import ProvenProperty, designs
 from rowforge.proving.report import failures, proof_table, write_report
 from rowforge.proving.solver import Proof, ProofVerdict, prove
@@ -97,3 +100,19 @@ def test_results_are_told_as_they_are(tmp_path):
         "WRONG",
         "UNDECIDED",
     ]
+
+
+def test_the_command_fails_unless_everything_holds(monkeypatch, capsys):
+    proven = list(results())
+    for shown, status in ((proven[:2], 0), (proven[:3], 1), ([proven[3]], 1)):
+        monkeypatch.setattr(command, "prove_all", lambda tops, shown=shown, **_: shown)
+        assert main(["prove", "--preset", "tiny"]) == status
+        assert f"of {len(shown)} hold" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_named(monkeypatch, capsys):
+    assert main(["prove", "--preset", "tiny", "--seconds", "0"]) == 2
+    assert "--seconds must be positive, not 0.0" in capsys.readouterr().err
+    monkeypatch.setattr(solver, "_found", lambda _: None)
+    assert main(["prove", "--preset", "tiny"]) == 2
+    assert "pip install 'rowforge[prove]'" in capsys.readouterr().err
