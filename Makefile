@@ -16,6 +16,8 @@
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
+#   make prove         properties of presets and of 10 random configurations, and mistakes that
+#                      their proofs must find
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
 #   make build-board BOARD=B   a board's bitstream and its report in docs/results
 #   make bitstreams    all of them, one after the other
@@ -39,7 +41,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
   streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants build-board bitstreams clean
+  netlist mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -92,6 +94,12 @@ contract: $(STAMPS)/dev
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
+
+prove: N := $(if $(filter file,$(origin N)),10,$(N))
+prove: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.proofs.run --mutants
+	$(BIN)/python -m tests.campaigns.proofs.run --n $(N) $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/prove_all.json
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

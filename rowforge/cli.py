@@ -21,6 +21,7 @@ COMMANDS = (
     "doctor",
     "generate",
     "bench",
+    "prove",
     "compile",
     "run",
     "estimate",

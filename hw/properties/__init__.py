@@ -1,0 +1,1 @@
+"""What is proven of blocks: each property is gateware around the block that it speaks of."""

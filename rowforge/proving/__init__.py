@@ -1,0 +1,1 @@
+"""Proofs of a configuration's gateware: yosys translates, a solver decides."""

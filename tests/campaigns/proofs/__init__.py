@@ -1,0 +1,1 @@
+"""Proofs on many configurations, and mistakes that they must find."""
