@@ -24,6 +24,7 @@ COMMANDS = (
     "compile",
     "run",
     "estimate",
+    "report",
     "reproduce",
     "quantize",
     "build",

@@ -112,8 +112,9 @@ class PassFacts {
         return words * c.items * c.pixel_beats;
     }
 
-    // Buffer words that the slot's ifmap rows lie in.
-    Span reads(int slot) const {
+    // Buffer words that the slot's ifmap rows lie in, padding included; with `spare` a plane more
+    // than is read, so that no bank is forgotten.
+    Span reads(int slot, bool spare = true) const {
         const Constants& c = t_.constants;
         const Slot& s = t_.rows->slots[slot];
         const int64_t first = origin(t_.bases.ifmap + s.address);
@@ -121,7 +122,9 @@ class PassFacts {
         span.steps(s.outer - 1, s.outer_words);
         span.steps(s.inner - 1, s.inner_words);
         span.steps(c.items - 1, c.item_stride);
-        span.steps((s.lane + c.channels) / config_.lanes + 1, c.plane_stride);
+        const int64_t planes = spare ? (s.lane + c.channels) / config_.lanes + 1
+                                     : (s.lane + c.channels - 1) / config_.lanes;
+        span.steps(planes, c.plane_stride);
         return span;
     }
     // Buffer words that hold the filters.

@@ -245,7 +245,7 @@ class Trace {
         const PassTable& table = s_.tables[s_.sequencer.issued & 1];
         const PassFacts facts(m_.config, table);
         for (int i = 0; i < table.rows->head.slots; ++i)
-            touch(kRead, walking_.layer, facts.reads(i), -1);
+            touch(kRead, walking_.layer, facts.reads(i, false), -1);
         if (table.last) touch(kWritten, walking_.layer, facts.writes(), -1);
         if (!table.first || !table.last) psums(walking_.layer, facts.psums());
         if (table.constants.buffered && table.fresh)
@@ -263,8 +263,7 @@ class Trace {
         worked_[track] = pass;
     }
     void engines() {
-        const bool quiet = s_.writer.done == s_.sequencer.issued && s_.sequencer.walker.idle();
-        at(Track::kPasses, passes_ != 0 && !quiet, moved_[Counter::passes],
+        at(Track::kPasses, s_.writer.done != s_.sequencer.issued, moved_[Counter::passes],
            of_pass(passes_));
         engine(Track::kFilters, s_.filters.done, moved_[Counter::filter_words]);
         engine(Track::kIfmaps, s_.ifmaps.done, moved_[Counter::ifmap_words_sent]);
