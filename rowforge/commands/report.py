@@ -12,7 +12,7 @@ from hw.arch.errors import RowforgeError
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.options import add_objective, add_removal, named_technology
 from rowforge.page.accuracy import accuracy
-from rowforge.page.case import Case, Subject, gather
+from rowforge.page.exhibit import Exhibit, Subject, gather
 from rowforge.page.render import render
 from rowforge.page.suggest import suggestions
 from sw_driver.arrays import check_writable
@@ -68,24 +68,24 @@ def run(args: argparse.Namespace) -> int:
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
     )
     table = named_technology(args.technology)
-    cases = gather(subjects, options, table)
-    cases = [_finished(case, args, options, table) for case in cases]
-    page = render(cases, clock=args.clock)
+    exhibits = gather(subjects, options, table)
+    exhibits = [_finished(exhibit, args, options, table) for exhibit in exhibits]
+    page = render(exhibits, clock=args.clock)
     try:
         args.output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise RowforgeError(f"cannot write {args.output}: {error.strerror or error}") from None
-    print(f"{args.output}: {len(page.encode()):,} bytes, {len(cases)} side by side")
+    print(f"{args.output}: {len(page.encode()):,} bytes, {len(exhibits)} side by side")
     return 0
 
 
 def _finished(
-    case: Case, args: argparse.Namespace, options: CompileOptions, table: Technology
-) -> Case:
+    exhibit: Exhibit, args: argparse.Namespace, options: CompileOptions, table: Technology
+) -> Exhibit:
     """With what was asked for besides."""
-    found = suggestions(case, options, table, search=args.suggest)
-    share = accuracy(case.graph, args.input, args.labels) if args.labels is not None else None
-    return replace(case, suggestions=found, accuracy=share)
+    found = suggestions(exhibit, options, table, search=args.suggest)
+    share = accuracy(exhibit.graph, args.input, args.labels) if args.labels is not None else None
+    return replace(exhibit, suggestions=found, accuracy=share)
 
 
 def _subjects(named: list[str]) -> list[Subject]:

@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rowforge.page.case import Case
+from rowforge.page.exhibit import Exhibit
 from rowforge.page.price import resources
 from rowforge.page.wording import figure
 
 Row = tuple[str, str, list[str]]
-"""A group, a metric, and its value in each case."""
+"""A group, a metric, and its value in each exhibit."""
 
 _UNKNOWN = "not known"
 
 
-def metrics(cases: Sequence[Case], clock: float | None) -> list[Row]:
+def metrics(exhibits: Sequence[Exhibit], clock: float | None) -> list[Row]:
     """The rows of the table; `clock` in MHz, None if nobody says what it is."""
-    table: list[tuple[str, str, Callable[[Case], str]]] = [
+    table: list[tuple[str, str, Callable[[Exhibit], str]]] = [
         ("accuracy", "right classes of the inputs given", _accuracy),
         ("latency", "cycles an inference, estimated", lambda c: f"{_total(c)['cycles'] or 0:,}"),
         ("latency", "cycles, whole program by the exact model", lambda c: f"{c.traced.cycles:,}"),
@@ -41,69 +41,69 @@ def metrics(cases: Sequence[Case], clock: float | None) -> list[Row]:
         ("flexibility", "operators that cost nothing", lambda c: _served(c, "folded")),
         ("work", "MACs", lambda c: _figure(c, "macs")),
     ]
-    return [(group, name, [value(case) for case in cases]) for group, name, value in table]
+    return [(group, name, [value(exhibit) for exhibit in exhibits]) for group, name, value in table]
 
 
-def _total(case: Case) -> dict[str, Any]:
-    total: dict[str, Any] = case.estimate["total"]
+def _total(exhibit: Exhibit) -> dict[str, Any]:
+    total: dict[str, Any] = exhibit.estimate["total"]
     return total
 
 
-def _figure(case: Case, name: str) -> str:
-    value = _total(case)[name]
+def _figure(exhibit: Exhibit, name: str) -> str:
+    value = _total(exhibit)[name]
     return _UNKNOWN if value is None else f"{value:,}"
 
 
-def _accuracy(case: Case) -> str:
-    return "no labels given" if case.accuracy is None else f"{100 * case.accuracy:.2f} %"
+def _accuracy(exhibit: Exhibit) -> str:
+    return "no labels given" if exhibit.accuracy is None else f"{100 * exhibit.accuracy:.2f} %"
 
 
-def _milliseconds(case: Case, clock: float | None) -> str:
-    return "no clock given" if clock is None else f"{case.traced.cycles / clock / 1e3:.4g}"
+def _milliseconds(exhibit: Exhibit, clock: float | None) -> str:
+    return "no clock given" if clock is None else f"{exhibit.traced.cycles / clock / 1e3:.4g}"
 
 
-def _rate(case: Case, clock: float | None) -> str:
-    return "no clock given" if clock is None else f"{clock * 1e6 / case.traced.cycles:.4g}"
+def _rate(exhibit: Exhibit, clock: float | None) -> str:
+    return "no clock given" if clock is None else f"{clock * 1e6 / exhibit.traced.cycles:.4g}"
 
 
-def _speed(case: Case) -> str:
-    total = _total(case)
+def _speed(exhibit: Exhibit) -> str:
+    total = _total(exhibit)
     return f"{total['macs'] / total['cycles']:.2f}" if total["macs"] and total["cycles"] else "none"
 
 
-def _utilisation(case: Case) -> str:
-    share = _total(case)["utilization"]
+def _utilisation(exhibit: Exhibit) -> str:
+    share = _total(exhibit)["utilization"]
     return "none" if share is None else f"{100 * share:.1f} %"
 
 
-def _energy(case: Case) -> str:
-    energy = _total(case)["energy"]
+def _energy(exhibit: Exhibit) -> str:
+    energy = _total(exhibit)["energy"]
     partial = f", without {', '.join(energy['missing'])}" if energy["partial"] else ""
     return f"{figure(energy['total'])} {energy['unit']} ({energy['technology']}{partial})"
 
 
-def _energy_per_mac(case: Case) -> str:
-    energy = _total(case)["energy"]
+def _energy_per_mac(exhibit: Exhibit) -> str:
+    energy = _total(exhibit)["energy"]
     return "none" if energy["per_mac"] is None else f"{energy['per_mac']:.3g} {energy['unit']}"
 
 
-def _per_joule(case: Case) -> str:
-    value = _total(case)["energy"]["inferences_per_joule"]
+def _per_joule(exhibit: Exhibit) -> str:
+    value = _total(exhibit)["energy"]["inferences_per_joule"]
     return "the table has no unit of energy" if value is None else f"{value:.4g}"
 
 
-def _intensity(case: Case) -> str:
-    total = _total(case)
+def _intensity(exhibit: Exhibit) -> str:
+    total = _total(exhibit)
     return f"{(total['macs'] or 0) / total['link_bytes']:.1f}" if total["link_bytes"] else "none"
 
 
-def _resource(case: Case, *names: str) -> str:
-    found = resources(case.subject.config)
+def _resource(exhibit: Exhibit, *names: str) -> str:
+    found = resources(exhibit.subject.config)
     return ", ".join(f"{found[name]:,}" for name in names)
 
 
-def _served(case: Case, where: str) -> str:
-    found = Counter(row["op"] for row in case.rows if row["where"] == where)
+def _served(exhibit: Exhibit, where: str) -> str:
+    found = Counter(row["op"] for row in exhibit.rows if row["where"] == where)
     kinds = ", ".join(name for name, _ in found.most_common(4))
     more = ", …" if len(found) > 4 else ""
     return f"{sum(found.values())} ({kinds}{more})" if found else "0"

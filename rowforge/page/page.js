@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const cases = JSON.parse(document.getElementById("data").textContent);
+  const exhibits = JSON.parse(document.getElementById("data").textContent);
   document.documentElement.classList.add("script");
 
   // ---- tabs: one panel at a time, the arrow keys go from tab to tab
@@ -67,7 +67,7 @@
   const colour = (layer) => layer < 0 ? "#8a96a3" : `hsl(${(layer * 137.5) % 360} 48% 56%)`;
   class Chart {
     constructor(figure) {
-      this.data = cases[figure.dataset.case].schedule;
+      this.data = exhibits[figure.dataset.exhibit].schedule;
       this.stage = figure.querySelector(".stage");
       this.output = figure.querySelector("output");
       this.from = 0;

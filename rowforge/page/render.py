@@ -10,7 +10,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.version import version_text
 from rowforge.estimation import mapping_text
 from rowforge.page.activity import buffer_map, heat_map
-from rowforge.page.case import Case
+from rowforge.page.exhibit import Exhibit
 from rowforge.page.metrics import metrics
 from rowforge.page.network import network
 from rowforge.page.schedule import schedule
@@ -48,8 +48,8 @@ COLUMNS = (
 )
 
 
-def render(cases: Sequence[Case], *, clock: float | None = None) -> str:
-    """The page of these cases.
+def render(exhibits: Sequence[Exhibit], *, clock: float | None = None) -> str:
+    """The page of these exhibits.
 
     `clock` in MHz turns cycles into time; None: nobody says what it is. Figures are embedded as
     JSON in the element with the id `data`. Raises `RowforgeError` without the template library.
@@ -65,11 +65,11 @@ def render(cases: Sequence[Case], *, clock: float | None = None) -> str:
     return template.render(
         style=_text("page.css"),
         script=_text("page.js"),
-        data=_embedded([_data(case) for case in cases]),
+        data=_embedded([_data(exhibit) for exhibit in exhibits]),
         tabs=TABS,
         columns=COLUMNS,
-        cases=[_view(case) for case in cases],
-        metrics=metrics(cases, clock),
+        exhibits=[_view(exhibit) for exhibit in exhibits],
+        metrics=metrics(exhibits, clock),
         version=version_text(),
         clock=clock,
     )
@@ -79,12 +79,12 @@ def _text(name: str) -> str:
     return (resources.files("rowforge") / "page" / name).read_text(encoding="utf-8")
 
 
-def _data(case: Case) -> dict[str, Any]:
+def _data(exhibit: Exhibit) -> dict[str, Any]:
     return {
-        "model": Path(case.subject.model).name,
-        "configuration": case.subject.configuration,
-        "estimate": case.estimate,
-        "schedule": schedule(case.traced, case.names),
+        "model": Path(exhibit.subject.model).name,
+        "configuration": exhibit.subject.configuration,
+        "estimate": exhibit.estimate,
+        "schedule": schedule(exhibit.traced, exhibit.names),
     }
 
 
@@ -93,21 +93,21 @@ def _embedded(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
 
 
-def _view(case: Case) -> dict[str, Any]:
-    """What the template shows of a case."""
-    rows = [{**row, "mapping_text": mapping_text(row["mapping"])} for row in case.rows]
+def _view(exhibit: Exhibit) -> dict[str, Any]:
+    """What the template shows of an exhibit."""
+    rows = [{**row, "mapping_text": mapping_text(row["mapping"])} for row in exhibit.rows]
     return {
-        "title": case.subject.title,
-        "unit": case.estimate["total"]["energy"]["unit"],
-        "counts": case.estimate["counts"],
-        "network": network(case.graph, {row["name"]: row for row in case.rows}),
+        "title": exhibit.subject.title,
+        "unit": exhibit.estimate["total"]["energy"]["unit"],
+        "counts": exhibit.estimate["counts"],
+        "network": network(exhibit.graph, {row["name"]: row for row in exhibit.rows}),
         "rows": [[_cell(column, row) for column in COLUMNS] for row in rows],
-        "roofline": _drawn(roofline, case.subject.config, case.estimate),
-        "energy": _drawn(energy_bars, case.estimate),
-        "heat": _heat(case.traced, case.names, case.slowest),
-        "buffer": buffer_map(case.subject.config, case.traced, case.names),
-        "cycles": case.traced.cycles,
-        "bounds": case.suggestions,
+        "roofline": _drawn(roofline, exhibit.subject.config, exhibit.estimate),
+        "energy": _drawn(energy_bars, exhibit.estimate),
+        "heat": _heat(exhibit.traced, exhibit.names, exhibit.slowest),
+        "buffer": buffer_map(exhibit.subject.config, exhibit.traced, exhibit.names),
+        "cycles": exhibit.traced.cycles,
+        "bounds": exhibit.suggestions,
     }
 
 

@@ -9,7 +9,7 @@ from hw.arch.config import Config
 from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
 from rowforge.estimation import estimate
-from rowforge.page.case import Case
+from rowforge.page.exhibit import Exhibit
 from rowforge.page.price import price
 from rowforge.running.progress import Progress
 
@@ -74,7 +74,7 @@ def _larger(config: Config) -> Iterator[Candidate]:
 
 
 def suggestions(
-    case: Case, options: CompileOptions, table: Technology | None, *, search: bool
+    exhibit: Exhibit, options: CompileOptions, table: Technology | None, *, search: bool
 ) -> list[dict[str, Any]]:
     """For each of the five slowest layers what bounds it and, if searched for, what removes that.
 
@@ -84,9 +84,9 @@ def suggestions(
     something else and takes fewer cycles; otherwise the one of those tried after which it takes
     fewest, and None if it never takes fewer.
     """
-    whole = case.estimate["total"]["cycles"] or 1
+    whole = exhibit.estimate["total"]["cycles"] or 1
     found = []
-    for row in case.slowest:
+    for row in exhibit.slowest:
         entry = {
             "name": row["name"],
             "cycles": row["cycles"],
@@ -96,15 +96,15 @@ def suggestions(
             "idle": row["mapping"].get("idle", ""),
         }
         if search:
-            entry |= _search(case, row, options, table)
+            entry |= _search(exhibit, row, options, table)
         found.append(entry)
     return found
 
 
 def _search(
-    case: Case, row: dict[str, Any], options: CompileOptions, table: Technology | None
+    exhibit: Exhibit, row: dict[str, Any], options: CompileOptions, table: Technology | None
 ) -> dict[str, Any]:
-    config, name = case.subject.config, row["name"]
+    config, name = exhibit.subject.config, row["name"]
     tried: list[str] = []
     best: dict[str, Any] = dict.fromkeys(
         ("change", "cycles_after", "bound_after", "total_after", "price")
@@ -115,7 +115,7 @@ def _search(
         progress.show(f"{name}: {candidate}")
         try:
             changed = config.with_values(candidate.values)
-            report = estimate(case.subject.model, changed, options, table=table)
+            report = estimate(exhibit.subject.model, changed, options, table=table)
         except RowforgeError:
             continue  # such an accelerator cannot be, or cannot run the model
         tried.append(str(candidate))

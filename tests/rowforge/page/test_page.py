@@ -64,7 +64,7 @@ def parse(page: Path) -> Page:
     return Page(page.read_text())
 
 
-@pytest.fixture(scope="module", name="cases")
+@pytest.fixture(scope="module", name="exhibits")
 def embedded(parsed: Page):
     return json.loads(parsed.scripts[0])
 
@@ -85,27 +85,30 @@ def test_a_page_is_one_small_file_with_every_part_twice(page: Path, parsed: Page
 
 
 @pytest.mark.parametrize("place", range(len(CONFIGURATIONS)))
-def test_embedded_figures_are_those_of_an_estimate(cases, place, capsys):
-    assert cases[place]["configuration"] == CONFIGURATIONS[place]
+def test_embedded_figures_are_those_of_an_estimate(exhibits, place, capsys):
+    assert exhibits[place]["configuration"] == CONFIGURATIONS[place]
     printed = rowforge(
         capsys, "estimate", MODEL, "--preset", CONFIGURATIONS[place], "--json"
     ).document
-    assert cases[place]["estimate"] == printed
+    assert exhibits[place]["estimate"] == printed
 
 
-def test_the_schedule_is_the_exact_model_s(cases):
-    assert [case["schedule"]["cycles"] for case in cases] == [6549, 2658]  # of the plain runs
-    for case in cases:
-        for track in case["schedule"]["tracks"]:
+def test_the_schedule_is_the_exact_model_s(exhibits):
+    assert [exhibit["schedule"]["cycles"] for exhibit in exhibits] == [
+        6549,
+        2658,
+    ]  # of the plain runs
+    for exhibit in exhibits:
+        for track in exhibit["schedule"]["tracks"]:
             ends = [0, *(end for _, end, *_ in track["slices"])]
             begins = [begin for begin, *_ in track["slices"]]
             assert all(b >= e for b, e in zip(begins, ends, strict=False)), track["name"]
-    passes = next(t for t in cases[0]["schedule"]["tracks"] if t["name"] == "sequencer passes")
+    passes = next(t for t in exhibits[0]["schedule"]["tracks"] if t["name"] == "sequencer passes")
     assert sum(amount for *_, amount, _ in passes["slices"]) == 26
 
 
 def test_a_suggested_change_gives_another_bound_and_fewer_cycles(parsed: Page):
-    """Of the third layer of the first case, as the page says it."""
+    """Of the third layer of the first exhibit, as the page says it."""
     said = " ".join(" ".join(parsed.text).split())
     assert "post.units = 2 makes it 860 cycles, bound by compute" in said
     config = preset("tiny").with_values({"post.units": 2})

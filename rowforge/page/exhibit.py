@@ -45,7 +45,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Case:
+class Exhibit:
     """A subject with all that the page shows of it.
 
     Attributes
@@ -83,7 +83,7 @@ def gather(
     subjects: Sequence[Subject],
     options: CompileOptions = DEFAULTS,
     table: Technology | None = None,
-) -> list[Case]:
+) -> list[Exhibit]:
     """Estimates and traces subjects, the traces side by side; errors are those of `estimate`."""
     estimates = [
         estimate(subject.model, subject.config, options, table=table) for subject in subjects
@@ -92,7 +92,7 @@ def gather(
     with ThreadPoolExecutor() as pool:  # the model's library runs outside the interpreter
         found = list(pool.map(partial(_traced, options), subjects, graphs))
     return [
-        Case(subject, document, graph, *parts)
+        Exhibit(subject, document, graph, *parts)
         for subject, document, graph, parts in zip(subjects, estimates, graphs, found, strict=True)
     ]
 
