@@ -6,6 +6,7 @@
     config = rowforge.preset("tiny")  # or load_config("mine.toml")
     rowforge.generate(config, "out")  # Verilog and its companions
     compiled = rowforge.compile_model("model.tflite", config)  # a program for that accelerator
+    compiled.layers, compiled.layers.plot()  # a table and a picture, which notebooks show
     result = rowforge.run_program(compiled, np.load("x.npy"), "rtl", check=True)
     result.outputs, result.difference, result.cycles
     rowforge.estimate("resnet50", config)["total"]  # by the model; `reproduce`: beside the chip
@@ -23,6 +24,7 @@ from hw.arch.version import version_text
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.estimation import estimate
 from rowforge.generation import generate
+from rowforge.reports.layer_table import LayerTable, Picture
 from rowforge.reports.report import report
 from rowforge.reproduction import reproduce
 from rowforge.running.check import Difference
@@ -39,6 +41,8 @@ __all__ = [
     "Config",
     "Accelerator",
     "Difference",
+    "LayerTable",
+    "Picture",
     "Program",
     "Result",
     "RowforgeError",

@@ -25,6 +25,7 @@ COMMANDS = (
     "compile",
     "run",
     "estimate",
+    "report",
     "reproduce",
     "quantize",
     "build",

@@ -66,7 +66,7 @@ def estimate(
         check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
-    graph = _graph(model, config, batch)
+    graph = model_graph(model, config, batch)
     rows, tallies = kept(
         "estimate",
         (config, options, graph),
@@ -112,7 +112,8 @@ def _add_expected(
     )
 
 
-def _graph(model: str, config: Config, batch: int | None) -> Graph:
+def model_graph(model: str, config: Config, batch: int | None = None) -> Graph:
+    """The graph of a model file or a built-in shape list; parameters and errors of `estimate`."""
     if batch is not None and batch < 1:
         raise RowforgeError(f"--batch must be at least 1, not {batch}")
     if model in NETWORKS:

@@ -90,11 +90,16 @@ def chosen_technology(args: argparse.Namespace) -> Technology:
     Also refuses, before anything runs, names of files that do not say what they hold.
     """
     check_energy_files(args)
-    if args.technology is None:
+    return named_technology(args.technology)
+
+
+def named_technology(name: str | None) -> Technology:
+    """A table by its name or from a `.toml` file; the normalised one if there is no name."""
+    if name is None:
         return technology()
-    if args.technology.endswith(".toml"):
-        return read_technology(Path(args.technology))
-    return technology(args.technology)
+    if name.endswith(".toml"):
+        return read_technology(Path(name))
+    return technology(name)
 
 
 def add_prefix(parser: argparse.ArgumentParser) -> None:

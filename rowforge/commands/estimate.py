@@ -2,10 +2,12 @@
 
 import argparse
 import json
+from pathlib import Path
 
+from compiler.compile import timing_program
 from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
-from rowforge.estimation import estimate, text
+from rowforge.estimation import estimate, model_graph, text
 from rowforge.options import (
     add_config,
     add_energy_options,
@@ -15,6 +17,7 @@ from rowforge.options import (
     required_config,
 )
 from rowforge.outputs import write_energy_files
+from rowforge.tracing.file import check_trace, traced, write_trace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_objective(parser)
     add_removal(parser)
     add_energy_options(parser)
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="T.json",
+        help="write when every unit works, as Chrome trace events: of the plain program, by the "
+        "exact model, over a full link",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one object")
 
 
@@ -47,10 +57,15 @@ def run(args: argparse.Namespace) -> int:
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
     )
     table = chosen_technology(args)
+    if args.trace is not None:
+        check_trace(args.trace, config)
     report = estimate(
         args.model, config, options, batch=args.batch, table=table, density=args.density
     )
     write_energy_files(args, config, report)
+    if args.trace is not None:
+        program = timing_program(model_graph(args.model, config, args.batch), config, options)
+        write_trace(args.trace, program, traced(program, dry=True, density=args.density))
     layer_energy = args.technology is not None
     print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))
     return 0

@@ -30,8 +30,11 @@ from rowforge.reports.energy_text import energy_text
 from rowforge.reports.report import edge_sentence, report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
 from rowforge.running.execution import Result, run_program
-from rowforge.running.targets import target_config
+from rowforge.running.targets import GOLDEN, target_config
+from rowforge.tracing.file import check_trace, traced, write_trace
+from sim.masks import zero_masks
 from sw_driver.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
+from sw_driver.runtime import split_inputs
 
 WRONG = 1
 
@@ -71,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dump", type=Path, metavar="T.npz", help="every tensor of the first input"
     )
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="T.json",
+        help="with --target golden: write when every unit works for the first input, as Chrome "
+        "trace events, by the exact model",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one object")
     add_energy_options(parser)
     add_compile(parser)
@@ -81,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     prices = chosen_technology(args)
     compiled = _open(args)
     _check_paths(args, compiled.program)
+    if args.trace is not None:
+        _check_trace(args, compiled.program.config)
     inputs = _random_inputs(compiled.program) if args.input is None else read_arrays(args.input)
     result = run_program(compiled, inputs, args.target, check=args.check)
     if args.dump is not None:
@@ -90,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
     document = report(compiled.program, result.counters, result.cycles, result.edge_values)
     _add_energy(document, compiled.program, result, prices)
     write_energy_files(args, compiled.program.config, document)
+    if args.trace is not None:
+        _trace(args.trace, compiled.program, inputs)
     told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
@@ -149,6 +163,23 @@ def _check_paths(args: argparse.Namespace, program: Program) -> None:
         if args.dump.suffix != ".npz":
             raise RowforgeError(f"a dump's name must end in .npz, not {args.dump.name!r}")
         check_writable(args.dump)
+
+
+def _check_trace(args: argparse.Namespace, config: Config) -> None:
+    """Refuse a trace of what has no clock, or none that tells."""
+    if args.target != GOLDEN:
+        raise RowforgeError(
+            f"--trace must have --target golden, not {args.target}: traces are made by the exact "
+            "model, whose cycles are those of the RTL, and not from the RTL's own signals"
+        )
+    check_trace(args.trace, config)
+
+
+def _trace(path: Path, program: Program, inputs: Arrays) -> None:
+    """The plain program's first run, with the first input's values."""
+    plain, values = program.uncounted(), split_inputs(program, inputs)[0]
+    masks = zero_masks(plain, {program.tensors[i].name: array for i, array in values.items()})
+    write_trace(path, program, traced(plain, values=values, masks=masks))
 
 
 def _random_inputs(program: Program) -> Arrays:

@@ -1,6 +1,7 @@
 """Models and program files as things to run: what a path names, compiled where needed."""
 
 from dataclasses import dataclass, replace
+from html import escape
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from hw.arch.program.file import load_program
+from rowforge.reports.layer_table import LayerTable
+from rowforge.reports.report import layer_row
 from rowforge.running.progress import Progress
 
 PROGRAM_SUFFIX = ".rfp"
@@ -34,6 +37,21 @@ class Compiled:
     graph: Graph | None = None
     wrap: bool = False
     kept: Program | None = None
+
+    @property
+    def layers(self) -> LayerTable:
+        """The layers of the program, without what only a run can tell.
+
+        Their `model_cycles` are the mapper's, and `cycles` None.
+        """
+        config = self.program.config
+        return LayerTable([layer_row(config, layer, None) for layer in self.program.layers])
+
+    def _repr_html_(self) -> str:
+        array = self.program.config.array
+        cycles = sum(layer.model_cycles or 0 for layer in self.program.layers)
+        said = f"{self.program.name} on {array.rows} × {array.cols} PEs: {cycles:,} cycles"
+        return f"<p>{escape(said)}</p>{self.layers._repr_html_()}"
 
 
 def compile_model(

@@ -70,4 +70,10 @@ def _bind(library: Path) -> ctypes.CDLL:
     bound.rowforge_model_error.restype = ctypes.c_char_p
     bound.rowforge_model_error.argtypes = [handle]
     bound.rowforge_model_read.argtypes = [handle, handle]
+    bound.rowforge_model_trace.restype = None
+    bound.rowforge_model_trace.argtypes = [handle, number]
+    bound.rowforge_model_trace_sizes.restype = None
+    bound.rowforge_model_trace_sizes.argtypes = [handle, handle]
+    bound.rowforge_model_trace_read.restype = None
+    bound.rowforge_model_trace_read.argtypes = [handle] * 5
     return bound

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.config import Config
-from hw.arch.config.section import per_mille
 from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
-from sim.cycles.library import model_library
-from sim.cycles.records import COUNTER_NAMES, config_values
+from sim.cycles.machine import machine
+from sim.cycles.records import COUNTER_NAMES
 from sim.cycles.stream import NO_VALUES, Values, command_stream
 
 UNGATED = frozenset({"filter_spad_reads", "psum_spad_reads", "psum_spad_writes"})
@@ -34,9 +33,6 @@ UNMODELLED = (
 Masks: TypeAlias = NDArray[np.uint8]
 
 NO_MASKS: Masks = np.zeros(0, np.uint8)
-
-_SLICE = 200_000  # cycles between two chances to interrupt or to report
-_MOST = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -108,37 +104,10 @@ def predict(
     if skips:
         check_skipping(program.config, density)
     bits = NO_MASKS if masks is None else masks
-    library = model_library()
     stream = command_stream(program, dry=dry, values=values)
-    numbers = np.array(config_values(program.config), dtype=np.int64)
-    handle = library.rowforge_model_create(
-        numbers.ctypes.data,
-        stream.words.ctypes.data,
-        stream.counts.ctypes.data,
-        stream.stored_counts.ctypes.data,
-        stream.total,
-        stream.gates.ctypes.data,
-        len(stream.gates),
-        bits.ctypes.data,
-        8 * len(bits),
-        -1 if density is None else per_mille(density),
-        per_mille(rate),
-    )
-    try:
-        while not (ended := library.rowforge_model_advance(handle, _SLICE, skip and not skips)):
-            cycles = library.rowforge_model_cycles(handle)
-            if progress is not None:
-                progress(cycles)
-            if cycles > _MOST:
-                raise RowforgeError(f"the program {program.name} does not end")
-        if ended < 0:
-            raise RowforgeError(library.rowforge_model_error(handle).decode())
-        blocks = np.zeros((library.rowforge_model_blocks(handle), len(COUNTER_NAMES)), np.int64)
-        library.rowforge_model_read(handle, blocks.ctypes.data)
-        cycles = int(library.rowforge_model_cycles(handle))
-        stepped = int(library.rowforge_model_stepped(handle))
-    finally:
-        library.rowforge_model_destroy(handle)
+    with machine(program, stream, rate=rate, masks=bits, density=density) as model:
+        model.run(skip=skip and not skips, progress=progress)
+        blocks, cycles, stepped = model.blocks(), model.cycles, model.stepped
     totals: dict[int, dict[str, int]] = {}
     for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))

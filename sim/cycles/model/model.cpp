@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "steady.h"
+#include "trace.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -11,6 +12,7 @@ namespace {
 struct Model {
     Accelerator machine;
     SteadyState steady{machine};
+    std::unique_ptr<Trace> trace;
     std::string error;
 };
 
@@ -37,8 +39,12 @@ EXPORT int rowforge_model_advance(void* handle, int64_t cycles, int skip) {
     Model& model = *static_cast<Model*>(handle);
     const int64_t until = model.machine.cycles + cycles;
     try {
-        if (skip) model.steady.run(until);
-        while (!model.machine.done() && model.machine.cycles < until) model.machine.cycle();
+        if (skip && !model.trace) model.steady.run(until);
+        while (!model.machine.done() && model.machine.cycles < until) {
+            const Accelerator::Events events = model.machine.cycle();
+            if (model.trace) model.trace->observe(events);
+        }
+        if (model.machine.done() && model.trace) model.trace->finish();
     } catch (const std::exception& error) {
         model.error = error.what();
         return -1;
@@ -69,4 +75,30 @@ EXPORT void rowforge_model_read(const void* handle, int64_t* target) {
         std::memcpy(target, block.data(), sizeof(block));
         target += block.size();
     }
+}
+
+// From now on every cycle is stepped through and noted, in at most about so many slices.
+EXPORT void rowforge_model_trace(void* handle, int64_t most) {
+    Model& model = *static_cast<Model*>(handle);
+    model.trace = std::make_unique<Trace>(model.machine, most);
+}
+
+// Sizes of what a trace has: slices, touches of the buffer, layers with PE-cycles.
+EXPORT void rowforge_model_trace_sizes(const void* handle, int64_t* sizes) {
+    const Trace& trace = *static_cast<const Model*>(handle)->trace;
+    sizes[0] = int64_t(trace.slices.size());
+    sizes[1] = int64_t(trace.touches.size());
+    sizes[2] = int64_t(trace.layers.size());
+}
+
+// Copies them, as numbers in the order of their members; of PE-cycles the layers come first.
+EXPORT void rowforge_model_trace_read(const void* handle, int64_t* slices, int64_t* touches,
+                                      int64_t* layers, int64_t* running) {
+    const Trace& trace = *static_cast<const Model*>(handle)->trace;
+    std::copy_n(reinterpret_cast<const int64_t*>(trace.slices.data()),
+                trace.slices.size() * sizeof(Slice) / sizeof(int64_t), slices);
+    std::copy_n(reinterpret_cast<const int64_t*>(trace.touches.data()),
+                trace.touches.size() * sizeof(Touch) / sizeof(int64_t), touches);
+    std::copy(trace.layers.begin(), trace.layers.end(), layers);
+    std::copy(trace.running.begin(), trace.running.end(), running);
 }

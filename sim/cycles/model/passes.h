@@ -112,20 +112,9 @@ class PassFacts {
         return words * c.items * c.pixel_beats;
     }
 
-  private:
-    static constexpr int64_t kMask = (int64_t{1} << kAddressBits) - 1;
-    const Config& config_;
-    const PassTable& t_;
-
-    static uint64_t all(int64_t banks) {
-        return banks == 64 ? ~uint64_t{0} : (uint64_t{1} << banks) - 1;
-    }
-    // A first address as a number that may be negative.
-    int64_t origin(int64_t address) const {
-        address &= kMask;
-        return address >= config_.buffer.banks * config_.buffer.depth ? address - kMask - 1 : address;
-    }
-    Span reads(int slot) const {
+    // Buffer words that the slot's ifmap rows lie in, padding included; with `spare` a plane more
+    // than is read, so that no bank is forgotten.
+    Span reads(int slot, bool spare = true) const {
         const Constants& c = t_.constants;
         const Slot& s = t_.rows->slots[slot];
         const int64_t first = origin(t_.bases.ifmap + s.address);
@@ -133,16 +122,10 @@ class PassFacts {
         span.steps(s.outer - 1, s.outer_words);
         span.steps(s.inner - 1, s.inner_words);
         span.steps(c.items - 1, c.item_stride);
-        span.steps((s.lane + c.channels) / config_.lanes + 1, c.plane_stride);
+        const int64_t planes = spare ? (s.lane + c.channels) / config_.lanes + 1
+                                     : (s.lane + c.channels - 1) / config_.lanes;
+        span.steps(planes, c.plane_stride);
         return span;
-    }
-    // Beats of the ifmap engine, padding included.
-    int64_t ifmap_beats() const {
-        const Constants& c = t_.constants;
-        int64_t rows = 0;
-        for (int i = 0; i < t_.rows->head.slots; ++i)
-            rows += t_.rows->slots[i].outer * t_.rows->slots[i].inner;
-        return rows * c.pixel_outer * c.pixel_inner * c.items * c.pixel_beats;
     }
     // Buffer words that hold the filters.
     Span filters() const {
@@ -216,6 +199,28 @@ class PassFacts {
         const int64_t first = t_.bases.psum;
         return {first + segments.low + columns.low,
                 first + segments.high + columns.high + c.windows * c.psum_beats - 1};
+    }
+
+  private:
+    static constexpr int64_t kMask = (int64_t{1} << kAddressBits) - 1;
+    const Config& config_;
+    const PassTable& t_;
+
+    static uint64_t all(int64_t banks) {
+        return banks == 64 ? ~uint64_t{0} : (uint64_t{1} << banks) - 1;
+    }
+    // A first address as a number that may be negative.
+    int64_t origin(int64_t address) const {
+        address &= kMask;
+        return address >= config_.buffer.banks * config_.buffer.depth ? address - kMask - 1 : address;
+    }
+    // Beats of the ifmap engine, padding included.
+    int64_t ifmap_beats() const {
+        const Constants& c = t_.constants;
+        int64_t rows = 0;
+        for (int i = 0; i < t_.rows->head.slots; ++i)
+            rows += t_.rows->slots[i].outer * t_.rows->slots[i].inner;
+        return rows * c.pixel_outer * c.pixel_inner * c.items * c.pixel_beats;
     }
     bool same_group(const Span& span) const {
         return span.low >= 0 && span.high <= kMask &&

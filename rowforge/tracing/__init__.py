@@ -1,0 +1,1 @@
+"""Traces of programs as files that a viewer opens."""

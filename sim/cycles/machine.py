@@ -1,0 +1,94 @@
+"""A program on the compiled cycle model: made, advanced to its end, read."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.arch.config.section import per_mille
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program
+from sim.cycles.library import model_library
+from sim.cycles.records import COUNTER_NAMES, config_values
+from sim.cycles.stream import CommandStream
+
+Numbers = NDArray[np.int64]
+
+_SLICE = 200_000  # cycles between two chances to interrupt or to report
+_MOST = 1 << 40
+
+
+class Machine:
+    """The model with a program's commands in front of it; see `machine`.
+
+    Attributes
+    ----------
+    handle : of the C++ object
+    """
+
+    def __init__(self, handle: int, name: str) -> None:
+        self.handle = handle
+        self._name = name
+        self._library = model_library()
+
+    @property
+    def cycles(self) -> int:
+        """So far."""
+        return int(self._library.rowforge_model_cycles(self.handle))
+
+    @property
+    def stepped(self) -> int:
+        """Those that were simulated one by one."""
+        return int(self._library.rowforge_model_stepped(self.handle))
+
+    def run(self, *, skip: bool, progress: Callable[[int], None] | None = None) -> None:
+        """Advance to the end of the program; `skip`: take known passes at once.
+
+        Raises `RowforgeError` if the program cannot run or does not end.
+        """
+        while not (ended := self._library.rowforge_model_advance(self.handle, _SLICE, skip)):
+            if progress is not None:
+                progress(self.cycles)
+            if self.cycles > _MOST:
+                raise RowforgeError(f"the program {self._name} does not end")
+        if ended < 0:
+            raise RowforgeError(self._library.rowforge_model_error(self.handle).decode())
+
+    def blocks(self) -> Numbers:
+        """The counter blocks, one a row, counters in the order of `COUNTER_NAMES`."""
+        count = self._library.rowforge_model_blocks(self.handle)
+        blocks = np.zeros((count, len(COUNTER_NAMES)), np.int64)
+        self._library.rowforge_model_read(self.handle, blocks.ctypes.data)
+        return blocks
+
+
+@contextmanager
+def machine(
+    program: Program,
+    stream: CommandStream,
+    *,
+    rate: float,
+    masks: NDArray[np.uint8],
+    density: float | None,
+) -> Iterator[Machine]:
+    """A model in front of the program's first cycle; parameters as of `predict`."""
+    library = model_library()
+    numbers = np.array(config_values(program.config), dtype=np.int64)
+    handle = library.rowforge_model_create(
+        numbers.ctypes.data,
+        stream.words.ctypes.data,
+        stream.counts.ctypes.data,
+        stream.stored_counts.ctypes.data,
+        stream.total,
+        stream.gates.ctypes.data,
+        len(stream.gates),
+        masks.ctypes.data,
+        8 * len(masks),
+        -1 if density is None else per_mille(density),
+        per_mille(rate),
+    )
+    try:
+        yield Machine(handle, program.name)
+    finally:
+        library.rowforge_model_destroy(handle)
