@@ -188,7 +188,9 @@ def test_channels_zero_point_and_clamp(rounding: RoundingRule) -> None:
 
 def test_raw_stage_and_wrapping_bias() -> None:
     acc = add_bias(
-        np.asarray([[5, (1 << 31) - 1]], dtype=np.int64), np.asarray([-7, 1], dtype=np.int64)
+        np.asarray([[5, (1 << 31) - 1]], dtype=np.int64),
+        np.asarray([-7, 1], dtype=np.int64),
+        Requant.raw(),
     )
     raw = requantise(acc, Requant.raw())
     assert raw.tolist() == [[-2, -(1 << 31)]]
