@@ -60,6 +60,11 @@ class WideLayerWriter(LayerWriter):
         b = self.writer.constant("b", values.astype(self.bias), scale=real, zero_point=zeros)
         return w, b
 
+    def logistic(self, source: int) -> int:
+        """LOGISTIC of every value."""
+        output = self.activation(self.shape(source), scale=1 / 32768)
+        return self.writer.operator("LOGISTIC", [source], output)
+
     def softmax(self, source: int, beta: float = 1.0) -> int:
         """SOFTMAX over the last axis."""
         output = self.activation(self.shape(source), scale=1 / 32768)
