@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph
+from hw.arch.config import Config
 from tests.support.onnx.layerwise import LayerFindings
 
 Array = NDArray[Any]
@@ -17,13 +18,15 @@ Feature = tuple[str, str]
 class Case:
     """A model with the arrays of its inputs, in the file's order, and what it exercises.
 
-    Everything follows from the format and `SEED:INDEX`.
+    Everything follows from the format and `SEED:INDEX`. `config` is that of its program if the
+    campaign's is none for it.
     """
 
     label: str
     content: bytes
     inputs: tuple[Array, ...]
     features: frozenset[Feature]
+    config: Config | None = None
 
 
 @dataclass(frozen=True)

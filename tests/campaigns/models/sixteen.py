@@ -1,8 +1,8 @@
-"""A small 16x8 network by `rowforge run`: `python -m tests.campaigns.models.sixteen [--target rtl]`.
+"""A small 16x8 network by `rowforge run`: `python -m tests.campaigns.models.sixteen`.
 
 Its weights follow from a seed. TensorFlow Lite Micro computes every layer, and the golden model
-must yield the same. The program then runs on the executor or on the RTL, where every layer is checked
-against the golden model. Exit status 1 if anything differs.
+must yield the same. The program then runs on the executor or on the RTL, where every layer is
+checked against the golden model. Exit status 1 if anything differs.
 """
 
 import argparse

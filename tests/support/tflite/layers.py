@@ -30,6 +30,8 @@ class LayerWriter:
     ones whose zero points and constants are 128 higher.
     """
 
+    dtype = "int8"  # of activations
+
     def __init__(self, seed: int, *, unsigned: bool = False) -> None:
         self.random = np.random.default_rng(seed)
         self.offset = 128 if unsigned else 0
@@ -50,9 +52,10 @@ class LayerWriter:
         *,
         scale: float | None = None,
         zero_point: int | None = None,
-        dtype: str = "int8",
+        dtype: str | None = None,
     ) -> int:
         """A new activation, an input or a layer's output; the zero point is the int8 twin's."""
+        dtype = dtype or self.dtype
         scale = float(np.float32(scale or np.exp(self.random.uniform(-5, 0))))
         if zero_point is None:
             zero_point = int(self.random.integers(-128, 128))

@@ -15,6 +15,8 @@ class WideLayerWriter(LayerWriter):
     `bias` is the type of the biases of the layers that follow: "int64", "int32", or "" for none.
     """
 
+    dtype = "int16"
+
     def __init__(self, seed: int, *, bias: str = "int64") -> None:
         super().__init__(seed)
         self.bias = bias
@@ -25,7 +27,7 @@ class WideLayerWriter(LayerWriter):
         *,
         scale: float | None = None,
         zero_point: int | None = None,
-        dtype: str = "int16",
+        dtype: str | None = None,
     ) -> int:
         """A new activation, of int16 unless told otherwise; values are about as large as int8's."""
         scale = float(np.float32(scale or np.exp(self.random.uniform(-10, -5))))
