@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Conv, HostStep
+from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import Requant, RoundingRule
+from rowforge.configs import preset
 from tests.support.tflite.checking import check
 from tests.support.tflite.layers import RELU, RELU6, VALID
 from tests.support.tflite.wide import WideLayerWriter
@@ -160,6 +163,52 @@ def test_where_operators_run(tmp_path: Path) -> None:
     y = layers.binary("MUL", y, y)
     graph = run(layers, [x], layers.binary("ADD", y, y), tmp_path)
     assert [node.op for node in graph.nodes if isinstance(node, HostStep)] == ["ADD"]
+
+
+@pytest.mark.parametrize(
+    ("name", "bias", "words"),
+    [
+        ("eyeriss_v1", "int64", ["array.psum_width must be at least 28", "not 16", "wider psums"]),
+        ("eyeriss_v1", "int32", ["array.psum_width must be at least 28", "not 16", "--wrap"]),
+        ("tiny", "int64", ["array.data_width", "not int16"]),
+    ],
+)
+def test_configurations_that_hold_no_sums(
+    name: str, bias: str, words: list[str], tmp_path: Path
+) -> None:
+    layers = WideLayerWriter(17, bias=bias)
+    x = layers.activation((1, 4, 4, 4))
+    y = layers.conv(x, 4, (3, 3))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(layers.finish([x], [y]))
+    graph = load_model(path)
+    with pytest.raises(RowforgeError) as refusal:
+        compile_graph(graph, preset(name))
+    assert all(word in str(refusal.value) for word in words), str(refusal.value)
+
+
+def test_sums_that_nothing_wraps(tmp_path: Path) -> None:
+    """Psums of 32 bits do for a layer whose sums have them, and --wrap changes nothing."""
+    layers = WideLayerWriter(18)
+    x = layers.activation((1, 2, 2, 1100))
+    y = layers.fully_connected(x, 2)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(layers.finish([x], [y]))
+    graph = load_model(path)
+    narrow = CONFIG.with_values({"array.psum_width": 32})
+    for wrap in (False, True):
+        with pytest.raises(RowforgeError, match="psum_width must be at least 3[3-5]"):
+            compile_graph(graph, narrow, CompileOptions(wrap=wrap))
+
+
+def test_scaled_clamps_need_whole_sums(tmp_path: Path) -> None:
+    layers = WideLayerWriter(19)
+    x = layers.activation((1, 4, 4, 4))
+    y = layers.unary("RELU", x, rescaled=True)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(layers.finish([x], [y]))
+    with pytest.raises(RowforgeError, match=r"array\.psum_width must be at least 32 .* not 16"):
+        compile_graph(load_model(path), preset("eyeriss_v1"))
 
 
 @pytest.mark.parametrize(
