@@ -164,5 +164,6 @@ WIDE_STEPS: dict[str, tuple[int, Step]] = {
 WIDE_FEATURES = (
     *("rank 2", "rank 3", "rank 4", "one item", "several items", "through int8"),
     *("bias int64", "bias int32", "bias int16", "bias none", "bias beyond 32 bits"),
-    *("multiplier flushes to 0"),
+    "multiplier flushes to 0",
 )
+"""What must come up in them besides."""
