@@ -17,6 +17,10 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import Requant, RoundingRule
 from rowforge.configs import preset
+from rowforge.running.targets import register
+from sim.functional import FunctionalAccelerator
+from sim.golden import run_graph
+from sw_driver.runtime import Runtime
 from tests.support.tflite.checking import check
 from tests.support.tflite.layers import RELU, RELU6, VALID
 from tests.support.tflite.wide import WideLayerWriter
@@ -185,6 +189,23 @@ def test_configurations_that_hold_no_sums(
     with pytest.raises(RowforgeError) as refusal:
         compile_graph(graph, preset(name))
     assert all(word in str(refusal.value) for word in words), str(refusal.value)
+
+
+@pytest.mark.parametrize("bias", ["int64", "int32"])
+def test_products_on_the_host(bias: str, tmp_path: Path) -> None:
+    """An 8-bit array with --allow-host-mac."""
+    layers = WideLayerWriter(21, bias=bias)
+    x = layers.activation((1, 5, 5, 4))
+    path = tmp_path / "model.tflite"
+    y = layers.conv(layers.conv(x, 6, (3, 3)), 4, (1, 1))
+    path.write_bytes(layers.finish([x], [y]))
+    graph, config = load_model(path), preset("tiny")
+    program = compile_graph(graph, config, CompileOptions(allow_host_mac=True))
+    register()
+    values = {graph.tensors[graph.inputs[0]].name: layers.input_values(x)}
+    found = Runtime(FunctionalAccelerator(config), config).run(program, values).outputs
+    wanted = run_graph(graph, values)[graph.outputs[0]]
+    np.testing.assert_array_equal(next(iter(found.values())), wanted)
 
 
 def test_sums_that_nothing_wraps(tmp_path: Path) -> None:
