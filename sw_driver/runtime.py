@@ -19,6 +19,7 @@ from hw.arch.program.transfer import load_transfer
 from numerics.host import run_host
 from sw_driver.protocol.link import BoardLink, Link
 from sw_driver.results import ResultReader
+from sw_driver.states import CarriedStates
 
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = Array | Mapping[str, Array]
@@ -54,7 +55,8 @@ class Runtime:
 
     After an error a board is reset, and connected to anew if the link broke, before the next run.
     The weight memory is filled when a program needs other contents than the session put there last;
-    after an error it counts as empty.
+    after an error it counts as empty. The states of a program live from run to run, until another
+    program runs or `reset_states` is called. A run that fails leaves them as it found them.
     """
 
     def __init__(self, link: Link, config: Config):
@@ -62,6 +64,11 @@ class Runtime:
         self.config = config
         self._failed = False
         self._memory = b""  # what the weight memory holds
+        self._states = CarriedStates()
+
+    def reset_states(self) -> None:
+        """Let the next run find the initial values of its program's states."""
+        self._states.reset()
 
     def run(
         self, program: Program, inputs: Inputs, *, progress: Progress | None = None
@@ -73,7 +80,8 @@ class Runtime:
         program : Program
         inputs : array, or mapping of arrays by tensor name
             An array serves a program with one input. Each has its tensor's element type and shape,
-            with N in place of the batch dimension 1.
+            with N in place of the batch dimension 1. The items of a program with states are
+            consecutive steps.
         progress : callable or None
             Told the inputs done and the inputs in all, after each.
 
@@ -97,8 +105,9 @@ class Runtime:
             self._memory = b""
         self._failed = True
         filled = self._fill_memory(program)
-        runs = self._run_all(program, batches, progress)
+        runs, states = self._run_all(program, batches, progress)
         self._failed = False
+        self._states.keep(program, states)
         first = runs[0]
         outputs = {
             program.tensors[index].name: _join([run.tensors[index] for run in runs])
@@ -123,8 +132,12 @@ class Runtime:
 
     def _run_all(
         self, program: Program, batches: list[dict[int, Array]], progress: Progress | None
-    ) -> list["_Run"]:
-        """One run for each input; on a board the next one starts before the last one ends."""
+    ) -> tuple[list["_Run"], dict[int, Array]]:
+        """One run for each input, and the states after the last one.
+
+        On a board the next run starts before the last one ends, once it has left its states.
+        """
+        states = self._states.found_by(program)
         most = _IN_FLIGHT if isinstance(self.link, BoardLink) else 1
         results = ResultReader(self.link)
         runs: list[_Run] = []
@@ -135,8 +148,10 @@ class Runtime:
                 if progress is not None:
                     progress(len(runs), len(batches))
             if batch is not None:
-                under_way.append(_Run(self.link, program, batch, results).start())
-        return runs
+                run = _Run(self.link, program, batch | states, results).start()
+                under_way.append(run)
+                states = run.states()
+        return runs, states
 
 
 def _join(arrays: list[Array]) -> Array:
@@ -209,6 +224,15 @@ class _Run:
             self._step(step)
         self._end = self._results.expect(ResultBlock.STATUS, 1, lambda words: None)
         return self
+
+    def states(self) -> dict[int, Array]:
+        """What the next run finds in its states; waits until this one has stored it."""
+        return {
+            state.read: self._value(state.write)
+            .reshape(self._program.tensors[state.read].shape)
+            .copy()  # it may be an array of the user's, who may change it
+            for state in self._program.states
+        }
 
     def finish(self) -> "_Run":
         """Wait for the end."""

@@ -4,10 +4,10 @@ from math import log2
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
 from hw.arch.errors import RowforgeError
 from numerics.lookup import (

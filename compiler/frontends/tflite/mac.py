@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import tflite
 
-from compiler.frontends.tflite.builder import QUANTISED, TfliteBuilder
-from compiler.frontends.tflite.reader import RawOperator, RawTensor
+from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array, Conv, Image, Pads, Pair
 from numerics.quantisation import MOST_REDUCED_SHIFT, Requant, RoundingRule, quantise_multipliers

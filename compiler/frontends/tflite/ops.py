@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from compiler.frontends.tflite.builder import EIGHT_BITS, QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
-from compiler.frontends.tflite.reader import RawOperator
+from compiler.frontends.tflite.model.builder import EIGHT_BITS, QUANTISED, TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.host_steps import (
     log_softmax_parameters,
