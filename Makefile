@@ -80,6 +80,7 @@ test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.models.quantised
 	$(BIN)/python -m tests.campaigns.models.cases --target rtl
 	$(BIN)/python -m tests.campaigns.models.vectors
+	$(BIN)/python -m tests.campaigns.models.sixteen --target rtl
 	$(BIN)/python -m tests.campaigns.models.driver
 
 streaming: $(STAMPS)/dev

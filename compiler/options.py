@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from compiler.schedule.goal import OBJECTIVES
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import RoundingRule
+from numerics.quantisation import FIXED_RULES, RoundingRule
 
-ROUNDINGS = tuple(rule.value for rule in RoundingRule if rule is not RoundingRule.RAW)
+ROUNDINGS = tuple(rule.value for rule in RoundingRule if rule not in FIXED_RULES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,13 +35,24 @@ class RoundingRule(Enum):
     ORT: `rint(float32(acc) * float32(scale))`, ties to even, as ONNX Runtime; with an offset in
     fixed point, see `Requant`.
     SINGLE: the same multiplier as TFLM with one rounding, half up.
+    REDUCED: a sum of up to 64 bits by a multiplier of 16 bits, rounded once, half up, as TensorFlow
+    Lite Micro does in 16x8 models whose bias has 64 bits. Such sums never wrap, so that no other
+    mode can take this one's place.
     RAW: the 32-bit accumulator itself; scales, zero point and clamp have no effect.
     """
 
     TFLM = "tflm"
     ORT = "ort"
     SINGLE = "single"
+    REDUCED = "reduced"
     RAW = "raw"
+
+
+FIXED_RULES = frozenset({RoundingRule.REDUCED, RoundingRule.RAW})
+"""Modes that belong to a layer, whatever mode is chosen for a model."""
+
+MOST_REDUCED_SHIFT = 7
+"""The largest left shift that TensorFlow Lite allows for sums of 64 bits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,6 +91,11 @@ class Requant:
                 f"clamp must lie within {low} to {high} for {self.dtype}, "
                 f"not {self.low} to {self.high}"
             )
+        if self.wide and (scale.max() >= 2.0**MOST_REDUCED_SHIFT):
+            raise RowforgeError(
+                f"output scales of sums of 64 bits must be below 2^{MOST_REDUCED_SHIFT}, "
+                f"not {scale.max()!r}"
+            )
         self._check_offset()
 
     def _check_offset(self) -> None:
@@ -107,6 +123,11 @@ class Requant:
             )
 
     @property
+    def wide(self) -> bool:
+        """Whether sums keep all their bits; others wrap to 32."""
+        return self.rounding is RoundingRule.REDUCED
+
+    @property
     def affine(self) -> bool:
         """Whether an offset other than 0 takes the stage to fixed point."""
         return bool(self.offset.any())
@@ -130,8 +151,8 @@ class Requant:
         )
 
     def with_rounding(self, rounding: RoundingRule) -> "Requant":
-        """The same stage in another mode; RAW stays RAW, and an affine stage must stay ORT."""
-        return self if self.rounding is RoundingRule.RAW else replace(self, rounding=rounding)
+        """The same stage in another mode; `FIXED_RULES` stay, and an affine stage must stay ORT."""
+        return self if self.rounding in FIXED_RULES else replace(self, rounding=rounding)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -186,6 +207,16 @@ def quantise_multipliers(scale: Doubles) -> Multipliers:
     shift = np.where(carried, shift + 1, shift)
     flushed = (shift < -31) | (multiplier == 0)
     return Multipliers(np.where(flushed, 0, multiplier), np.where(flushed, 0, shift))
+
+
+def short_multipliers(stage: Requant, channels: int) -> Multipliers:
+    """The 16-bit multipliers and shifts of mode REDUCED: scale is about m * 2^(shift - 15).
+
+    The upper half of the 31-bit multiplier, rounded half up and at most 2^15 - 1.
+    """
+    pair = multipliers(stage, channels)
+    short = np.minimum((pair.multiplier + (1 << 15)) >> 16, (1 << 15) - 1)
+    return Multipliers(short, pair.shift)
 
 
 def quantise_multiplier(scale: float) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """The ways from an accumulator to a scaled integer, before zero point and clamp.
 
-All take int64 arrays whose last axis is the channel, values within int32, and broadcast the
-per-channel parameters along it. They are the definition that gateware is compared with; so is
-`add_fixed`, the addition of two tensors of different scales.
+All take int64 arrays whose last axis is the channel, values within int32 unless said otherwise, and
+broadcast the per-channel parameters along it. They are the definition that gateware is compared
+with; so is `add_fixed`, the addition of two tensors of different scales.
 """
 
 import numpy as np
@@ -34,6 +34,17 @@ def scale_affine(acc: Ints, multiplier: Ints, shift: Ints, addend: Ints) -> Ints
     quotient = total >> right
     twice = (total - (quotient << right)) * 2 - (np.int64(1) << right)
     return np.asarray(quotient + ((twice > 0) | ((twice == 0) & (quotient & 1 == 1))))
+
+
+def scale_reduced(acc: Ints, multiplier: Ints, shift: Ints) -> Ints:
+    """One rounding, half up, of a wide sum: floor(acc * multiplier / 2^(15 - shift) + 1/2).
+
+    What TensorFlow Lite does to sums of 64 bits. `acc` may have 47 bits; the multiplier has 16 (see
+    `quantisation.short_multipliers`), and 15 - shift is 0 to 46, so that 64 bits hold every term.
+    """
+    right = 15 - shift
+    half = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), 0)
+    return np.asarray((acc * multiplier + half) >> right)
 
 
 def scale_ort(acc: Ints, scale: npt.NDArray[np.float32]) -> Ints:

@@ -7,7 +7,7 @@ import numpy as np
 
 from compiler.ir.ops import Array, Conv, HostStep, Mul, Node, Rescale
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule
+from numerics.quantisation import FIXED_RULES, INTEGER_RANGES, Requant, RoundingRule
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
 MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
@@ -209,8 +209,8 @@ class Graph:
 
     def with_rounding(self, rounding: RoundingRule) -> "Graph":
         """The same graph with every output stage that rounds in another mode."""
-        if rounding is RoundingRule.RAW:
-            raise RowforgeError("rounding must be tflm, ort or single, not raw")
+        if rounding in FIXED_RULES:
+            raise RowforgeError(f"rounding must be tflm, ort or single, not {rounding.value}")
         nodes = tuple(_with_rounding(node, rounding) for node in self.nodes)
         return replace(self, nodes=nodes, rounding=rounding)
 

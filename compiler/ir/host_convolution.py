@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from compiler.ir.ops import Conv
 from numerics.host.convolution import AFFINE
-from numerics.quantisation import RoundingRule, WindowStage, addends, float_scales, multipliers
+from numerics.quantisation import (
+    RoundingRule,
+    WindowStage,
+    addends,
+    float_scales,
+    multipliers,
+    short_multipliers,
+)
 
 Array = npt.NDArray[Any]
 STEP = "conv"
@@ -55,7 +62,7 @@ def conv_step(node: Conv, psum_width: int | None) -> ConvStep:
         elif stage.rounding is RoundingRule.ORT:
             factors = float_scales(stage, M).reshape(1, M)
         else:
-            pair = multipliers(stage, M)
+            pair = (short_multipliers if stage.wide else multipliers)(stage, M)
             factors = np.stack([pair.multiplier, pair.shift])
     parameters["mode"] = mode
     constants = {

@@ -65,8 +65,9 @@ class Conv(Node):
     (w - weight_zero_point); `bias` is added before the output stage.
 
     weights: [M, R, S, C/G], int8, uint8 or int16. weight_zero_point: int64 [1] or [M].
-    bias: int64 [M], values within int32. float_sums: the model's framework adds up rounded floats
-    here, so that its result may be one step off beside a rounding edge (`sim.golden.edges`).
+    bias: int64 [M], values within int32, with a wide stage within 40 bits. float_sums: the model's
+    framework adds up rounded floats here, so that its result may be one step off beside a rounding
+    edge (`sim.golden.edges`).
     float_magnitude: float64 [M], or None for that of the bias: the absolute values of all that is
     added to such a sum, in units of the accumulator.
     """

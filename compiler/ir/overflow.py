@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from compiler.ir.ops import Conv
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import WindowStage, integer_range
+from numerics.quantisation import Requant, WindowStage, integer_range
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -34,19 +34,22 @@ def check_overflow(config: Config, node: Conv, input_dtype: str, *, wrap: bool) 
     """Refuses a layer whose psums might wrap, unless `wrap` says that wrapping is meant.
 
     With 32 bits or more, psums of integer layers wrap modulo 2^32 as the layer's own definition
-    does (the output stage reduces wider ones), so that nothing has to be proved.
+    does (the output stage reduces wider ones), so that nothing has to be proved. Sums of 64 bits
+    never wrap by their definition, and `wrap` does not change that.
     """
-    if wrap:
+    whole = isinstance(node.stage, Requant) and node.stage.wide
+    if wrap and not whole:
         return
     wide = config.array.psum_width >= ACCUMULATOR_BITS
-    if wide and not isinstance(node.stage, WindowStage):
+    if wide and isinstance(node.stage, Requant) and not whole:
         return
     need = bits_needed(node, input_dtype)
     if need > config.array.psum_width:
+        remedy = "a configuration with wider psums helps" if whole else "--wrap lets them wrap"
         raise RowforgeError(
             f"{node.name}: array.psum_width must be at least {need} (its partial sums take {need} "
             f"bits), "
-            f"not {config.array.psum_width}; --wrap lets them wrap"
+            f"not {config.array.psum_width}; {remedy}"
         )
 
 

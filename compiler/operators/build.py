@@ -7,9 +7,12 @@ from compiler.operators.convolve import ConvOperation
 from compiler.operators.copy import CopyOperation, placeable
 from compiler.operators.move import MoveOperation, movable_blocks
 from compiler.operators.operation import Operation, Shape4
+from compiler.operators.params import stage_output
 from compiler.operators.vector import AddOperation, MulOperation, PoolOperation, RescaleOperation
 from hw.arch.config import Config
+from hw.arch.config.modes import WHOLE_SUM_BITS, rounding_modes
 from hw.arch.errors import RowforgeError
+from numerics.quantisation import Requant
 
 # Of one tensor: a command serves one item, and tiles are sought channel block by channel block.
 MAX_ITEMS = 1 << 12
@@ -33,6 +36,7 @@ def array_operation(
         _check_shape(node, "input", shape)
     if not (isinstance(node, Conv) and target.dtype == "int32"):
         _check_type(config, node, target)
+    _check_mode(config, node)
     signed = source.dtype.startswith("int")
     match node:
         case Conv():
@@ -65,6 +69,28 @@ def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
         raise RowforgeError(
             f"{node.name}: array.data_width {config.array.data_width} takes "
             f"{' and '.join(types)} tensors, not {tensor.dtype}"
+        )
+
+
+def _check_mode(config: Config, node: Node) -> None:
+    """The output stage must be one that is built, and 16-bit operands have no zero points."""
+    if not isinstance(node, Conv | Mul | Rescale):
+        return
+    if stage_output(node.stage)["mode"] not in rounding_modes(config):
+        wide = isinstance(node.stage, Requant) and node.stage.wide
+        if config.array.data_width == 8 and wide:
+            field, least, value = "array.data_width", 16, 8
+        else:
+            field, least, value = "array.psum_width", WHOLE_SUM_BITS, config.array.psum_width
+        raise RowforgeError(
+            f"{node.name}: {field} must be at least {least} for outputs that are scaled sums, "
+            f"not {value}"
+        )
+    zeros = (node.input_zero_point,) if isinstance(node, Conv | Rescale) else node.zero_points
+    if config.array.data_width == 16 and any(zeros):
+        raise RowforgeError(
+            f"{node.name}: array.data_width must be 8 for inputs with a zero point "
+            f"({max(zeros, key=abs)}), not 16"
         )
 
 

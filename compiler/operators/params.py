@@ -9,6 +9,7 @@ from compiler.stream.stream import StreamBuilder
 from hw.arch.commands import Rounding as Mode
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.gemmlowp import wrap
 from numerics.quantisation import (
     Requant,
     RoundingRule,
@@ -16,6 +17,7 @@ from numerics.quantisation import (
     addends,
     float_scales,
     multipliers,
+    short_multipliers,
 )
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -25,9 +27,11 @@ _MODES = {
     RoundingRule.TFLM: Mode.TFLM,
     RoundingRule.ORT: Mode.ORT,
     RoundingRule.SINGLE: Mode.SINGLE,
+    RoundingRule.REDUCED: Mode.SCALE16,
     RoundingRule.RAW: Mode.RAW,
 }
 _MOST_WIDE_SHIFT = 31
+_WIDE_BIAS = 40
 
 
 def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns:
@@ -42,6 +46,8 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
         return bias, zeros, np.full(channels, -stage.shift), zeros
     if stage.rounding is RoundingRule.RAW:
         return bias, zeros, zeros, zeros
+    if stage.wide:
+        return _wide_params(stage, bias, name)
     pair = multipliers(stage, channels)
     if stage.affine:
         return bias, pair.multiplier, pair.shift, addends(stage, channels)
@@ -51,6 +57,19 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
     if stage.rounding is RoundingRule.SINGLE and pair.shift.max() > 30:
         raise RowforgeError(f"{name}: output scales must be below 2^30 with rounding single")
     return bias, pair.multiplier, pair.shift, zeros
+
+
+def _wide_params(stage: Requant, bias: Ints, name: str) -> Columns:
+    """Mode SCALE16: the addend has the bits of a bias above its lower 32."""
+    largest = int(bias[np.argmax(np.abs(bias))])
+    if not -(1 << (_WIDE_BIAS - 1)) <= largest < 1 << (_WIDE_BIAS - 1):
+        raise RowforgeError(
+            f"{name}: its bias must have at most {_WIDE_BIAS} bits, not be {largest}; "
+            f"calibrate the model again"
+        )
+    low = wrap(bias, 32)
+    pair = short_multipliers(stage, len(bias))
+    return low, pair.multiplier, pair.shift, ((bias - low) >> 32) & 0xFF
 
 
 def stage_output(stage: Requant | WindowStage) -> dict[str, int]:

@@ -166,6 +166,7 @@ class Rounding(IntEnum):
     DIVIDE = 4  # average pooling: division, half away from zero
     RAW = 5  # 32-bit results
     AFFINE = 6  # fixed-point product and an addend, ties to even
+    SCALE16 = 7  # 16-bit data: a sum of up to 41 bits by a 16-bit multiplier, half up
 
 
 CONSTANTS = Struct(

@@ -7,7 +7,12 @@ PARAM = Struct(
     (
         Field("bias", 32, "added to the accumulator", signed=True),
         Field("multiplier", 32, "fixed-point multiplier, or a float32 scale in rounding mode ORT"),
-        Field("addend", 32, "added to the product in rounding mode AFFINE; 0 in the others"),
+        Field(
+            "addend",
+            32,
+            "added to the product in rounding mode AFFINE; in SCALE16 the low 8 bits, signed, are "
+            "the bias's above its 32; 0 in the others",
+        ),
         Field("shift", 7, "left shift, negative: right shift", signed=True),
     ),
     "Requantisation of one channel.",

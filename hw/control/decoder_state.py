@@ -19,11 +19,11 @@ from hw.arch.commands import (
     VectorOp,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config.modes import rounding_modes
 from hw.arch.entries import PARAM, SHIFTS, SHORT_PARAM, TABLE
 from hw.arch.patterns import PATTERN, col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
 from hw.engines.weights import weight_words
-from hw.post.processor import MODES_OF_WIDTH
 from hw.sequencer.walker import WORDS as CONV_WORDS
 
 BUFFERED = max(VECTOR.words, REGION.words, INDEX.words)
@@ -56,7 +56,7 @@ def vector_operations(config: Config) -> list[VectorOp]:
 
 def vector_modes(config: Config) -> list[Rounding]:
     """Rounding modes that VECTOR may use: those that are built, without 32-bit results."""
-    return sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW})
+    return sorted(rounding_modes(config) - {Rounding.RAW})
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ PARAM_LAYOUT = data.StructLayout(
 def stored_param_layout(modes: Set[Rounding]) -> data.StructLayout:
     """What the parameter memory holds of an entry: no addend if no mode reads it."""
     members = dict(PARAM_LAYOUT.members)
-    if Rounding.AFFINE not in modes:
+    if modes.isdisjoint({Rounding.AFFINE, Rounding.SCALE16}):
         del members["addend"]
     return data.StructLayout(members)
 

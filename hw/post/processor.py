@@ -9,6 +9,7 @@ from amaranth.utils import ceil_log2
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
+from hw.arch.config.modes import rounding_modes
 from hw.base.block import Block
 from hw.base.delay_line import DelayLine
 from hw.base.memory import Ram
@@ -24,13 +25,7 @@ from hw.post.layouts import (
     stored_param_layout,
 )
 from hw.post.packer import Packer
-from hw.post.requantise import ALL_MODES, Requantiser, lane_latency
-
-MODES_OF_WIDTH = {
-    8: ALL_MODES - {Rounding.WIDE16},
-    16: frozenset({Rounding.WIDE16, Rounding.DIVIDE, Rounding.RAW}),
-}
-"""Rounding modes that are of use for a data width: what is built unless told otherwise."""
+from hw.post.requantise import Requantiser, lane_latency
 
 
 class PostProcessor(Block):
@@ -42,17 +37,18 @@ class PostProcessor(Block):
     in max(1, post.units * 32 / buffer.width) cycles. Order is kept.
 
     Latency: `latency` cycles from the cycle in which an item is taken to the one in which its
-    (first) write is valid: 13 with the modes of 8-bit data, 10 with those of 16-bit data; with
+    (first) write is valid: 13, or 10 with 16-bit data and psums of fewer than 32 bits; with
     `control.pipeline` one more, for a queue of two writes between packer and buffer.
 
     Parameters
     ----------
     config : Config
-        Uses `array.data_width`, `buffer.width`, `post.units`, `post.channels`, `control.pipeline`.
+        Uses `array.data_width`, `array.psum_width`, `buffer.width`, `post.units`, `post.channels`,
+        `control.pipeline`.
     acc_width : int or None
         Accumulator bits, 16 to 40. None: `array.psum_width`.
     modes : iterable of Rounding or None
-        Modes that are built. None: `MODES_OF_WIDTH`.
+        Modes that are built. None: `rounding_modes`.
 
     Members
     -------
@@ -81,7 +77,7 @@ class PostProcessor(Block):
     ):
         self.config = config
         self.acc_width = config.array.psum_width if acc_width is None else acc_width
-        self.modes = frozenset(MODES_OF_WIDTH[config.array.data_width] if modes is None else modes)
+        self.modes = rounding_modes(config) if modes is None else frozenset(modes)
         rows = config.post.channels // config.post.units
         super().__init__(
             {

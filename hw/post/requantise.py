@@ -18,12 +18,16 @@ from hw.post.right_shifter import RightShifter
 ALL_MODES = frozenset(Rounding)
 TWO_STEP = frozenset({Rounding.TFLM, Rounding.ORT})  # modes that round the product, then the result
 ADDING = TWO_STEP | {Rounding.AFFINE}  # modes that add something to the product
-MULTIPLYING = ADDING | {Rounding.SINGLE, Rounding.DIVIDE}
+WIDE = frozenset({Rounding.WIDE16, Rounding.SCALE16})  # modes in which the sum keeps all its bits
+MULTIPLYING = ADDING | {Rounding.SINGLE, Rounding.DIVIDE, Rounding.SCALE16}
+WIDE_BIAS = 40
+"""Bits of a bias in mode SCALE16, those of its addend included."""
 
 _FLOAT_FRACTION = 23
 _FLOAT_DROPPED = 7  # bits of a normalised 31-bit magnitude that a float32 does not hold
 _FLOAT_SHIFT = 127 + _FLOAT_FRACTION  # right shift of the integer significand for exponent field 0
 _HIGH_MUL_SHIFT = 31
+_SHORT_MUL_SHIFT = 15  # of SCALE16's multiplier
 _BELOW_HALF = _HIGH_MUL_SHIFT - 1  # low ones: one less than half of the first rounding's unit
 
 
@@ -57,6 +61,10 @@ class Requantiser(Block):
       multiplier 0 to 2^31 - 1, addend 0 to multiplier, shift -31 to 30.
     - `WIDE16`: sum / 2^-shift rounded half up, in full precision; shift -31 to 0. Saturation to 16
       bits is the clamp's: low and high lie within them.
+    - `SCALE16`: (sum + high * 2^32) * multiplier / 2^(15 - shift) rounded half up, in full
+      precision, with the low 8 bits of `addend` as high; bias + high * 2^32 counts modulo 2^40, as
+      a signed number; multiplier 0 to 2^16 - 1, shift -31 to 15. This is what TensorFlow Lite's
+      MultiplyByQuantizedMultiplier does to 64-bit sums, with its multiplier already shortened.
     - `DIVIDE`: sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift)) with the entry of
       `hw.arch.reciprocal`: acc / count, halves away from zero; |acc| + bias < 2^31.
     - `RAW`: int32(sum) as it is, on `raw`; no zero point, no clamp.
@@ -87,7 +95,7 @@ class Requantiser(Block):
     modes : iterable of Rounding
         Modes that are built; another mode in the configuration gives an undefined result. Without
         ORT the float rounding disappears, without TFLM and ORT the left shifter, without those,
-        SINGLE, AFFINE and DIVIDE the multiplier.
+        SINGLE, AFFINE, DIVIDE and SCALE16 the multiplier.
 
     Members
     -------
@@ -128,6 +136,7 @@ class Requantiser(Block):
         self._two_step = not self.modes.isdisjoint(TWO_STEP)
         self._adds = not self.modes.isdisjoint(ADDING)
         self._added = ("addend",) if self._adds else ()
+        self._total_width = 1 + max(acc_width, WIDE_BIAS if Rounding.SCALE16 in self.modes else 32)
         # Just enough that a saturated quotient plus any zero point is beyond every clamp bound.
         self._quotient_width = {8: 10, 16: 17}[data_width]
         super().__init__(
@@ -180,16 +189,17 @@ class Requantiser(Block):
     def _add_bias(self, m: Module, pipe: Pipeline) -> None:
         """sum, left shift and right shift; in DIVIDE, |acc| + bias with the sign of acc."""
         shift = self.params.shift
-        total = Signal(signed(max(self.acc_width, 32) + 1), name="total")
+        total = Signal(signed(self._total_width), name="total")
         opposed = Signal()
         m.d.comb += [
             opposed.eq(self._mode_is(pipe, Rounding.DIVIDE) & self.acc[-1]),
-            total.eq(self.acc + (self.params.bias ^ opposed.replicate(32)).as_signed() + opposed),
+            total.eq(self.acc + self._bias(pipe, opposed) + opposed),
         ]
         upwards = Signal()
         left = Signal(5)
         right = Signal(6)
         base = Mux(self._mode_is(pipe, Rounding.WIDE16), 0, _HIGH_MUL_SHIFT)
+        base = Mux(self._mode_is(pipe, Rounding.SCALE16), _SHORT_MUL_SHIFT, base)
         m.d.comb += [
             upwards.eq(self._mode_is(pipe, Rounding.TFLM) & (shift > 0)),
             left.eq(Mux(upwards, shift, 0)),
@@ -197,6 +207,16 @@ class Requantiser(Block):
         ]
         pipe.put(total=total, left=left, right=right)
         pipe.advance("bank", "multiplier", *self._added, "total", "left", "right")
+
+    def _bias(self, pipe: Pipeline, opposed: Value) -> Value:
+        """The bias, inverted where the accumulator is; in SCALE16 with the high bits of its own."""
+        bias = (self.params.bias ^ opposed.replicate(32))[:32].as_signed()
+        if Rounding.SCALE16 not in self.modes:
+            return bias
+        scales = self._mode_is(pipe, Rounding.SCALE16)
+        high = self.params.addend[: WIDE_BIAS - 32] & scales.replicate(WIDE_BIAS - 32)
+        upper = bias[-1].replicate(WIDE_BIAS - 32) + high
+        return Cat(bias, upper[: WIDE_BIAS - 32]).as_signed()
 
     def _choose_addend(self, m: Module, pipe: Pipeline) -> None:
         """What `_round_product` adds: below a half for two-step modes, AFFINE's addend, or nothing.
@@ -237,7 +257,7 @@ class Requantiser(Block):
         For a negative sum in mode AFFINE, a is ~x.
         """
         x, above = pipe["x"], pipe["above"]
-        wide = self._mode_is(pipe, Rounding.WIDE16)
+        wide = self._mode_is(pipe, *WIDE)
         plain = self._mode_is(pipe, Rounding.RAW)
         ort = self._mode_is(pipe, Rounding.ORT)
         negative = Signal()
@@ -284,21 +304,24 @@ class Requantiser(Block):
         pipe.put(b=b, right=right)
 
     def _multiply(self, m: Module, pipe: Pipeline) -> None:
-        """value = a * b; the bits of a WIDE16 magnitude above 32 go around the multiplier."""
+        """value = a * b, where a has all bits of its magnitude in modes that keep them."""
         if not self._multiplies:
             pipe.put(value=Cat(pipe["a"], pipe["above"]))
             return
-        m.submodules.multiplier = multiplier = Multiplier()
+        above = pipe["above"] if self.modes & WIDE else Const(0, 0)
+        m.submodules.multiplier = multiplier = Multiplier(more=len(above))
+        if len(above):
+            m.d.comb += [
+                multiplier.above.eq(above),
+                multiplier.wide.eq(self._mode_is(pipe, *WIDE)),
+            ]
         m.d.comb += [
             multiplier.en.eq(self.en),
             multiplier.a.eq(pipe["a"]),
             multiplier.b.eq(pipe["b"]),
         ]
-        pipe.advance("bank", "negative", *self._added, "above", "right", ranks=multiplier.latency)
-        product = multiplier.product
-        if Rounding.WIDE16 in self.modes:
-            product = Cat(product[:32], product[32:] | pipe["above"])
-        pipe.put(value=product)
+        pipe.advance("bank", "negative", *self._added, "right", ranks=multiplier.latency)
+        pipe.put(value=multiplier.product)
 
     def _round_product(self, m: Module, pipe: Pipeline) -> None:
         """First rounding of TFLM and ORT, the product to a multiple of 2^31; the addend of AFFINE.
@@ -353,7 +376,7 @@ class Requantiser(Block):
         quotient, negative = pipe["quotient"], pipe["negative"]
         to_even = self._mode_is(pipe, Rounding.ORT, Rounding.AFFINE)
         even = ~pipe["sticky"] & ~quotient[0] & to_even
-        down = ~pipe["sticky"] & negative & self._mode_is(pipe, Rounding.SINGLE, Rounding.WIDE16)
+        down = ~pipe["sticky"] & negative & self._mode_is(pipe, Rounding.SINGLE, *WIDE)
         up = pipe["half"] & ~even & ~down & ~self._mode_is(pipe, Rounding.DIVIDE)
         signed_quotient = Cat(quotient ^ negative.replicate(len(quotient)), negative).as_signed()
         value = Signal(signed(self._quotient_width + 2), name="value_sum")

@@ -1,7 +1,7 @@
 """Convolution on the host, for layers that an array cannot map.
 
-The arithmetic is exact: products of centred 8-bit
-operands are summed in float64, which holds every integer below 2^53.
+The arithmetic is exact: products of centred operands are summed in float64, which holds every
+integer below 2^53.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from numerics.gemmlowp import Ints, wrap
 from numerics.quantisation import RoundingRule
 from numerics.registry import Array, host_step
-from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
+from numerics.rounding import scale_affine, scale_ort, scale_reduced, scale_single, scale_tflm
 from numerics.windows import output_size
 
 _ACCUMULATOR_BITS = 32
@@ -43,9 +43,10 @@ def conv(
 ) -> Array:
     """See `compiler.ir.ops.Conv`; the result is [N, E, F, M].
 
-    factors: multipliers and shifts [2, M] in mode tflm and single, scales [1, M] in mode ort,
-    multipliers, shifts and addends [3, M] in mode affine (ort with a bias off the accumulator's
-    grid), product window and output shift [2, 1] in mode window; of no meaning in mode raw.
+    factors: multipliers and shifts [2, M] in mode tflm, single and reduced, scales [1, M] in mode
+    ort, multipliers, shifts and addends [3, M] in mode affine (ort with a bias off the
+    accumulator's grid), product window and output shift [2, 1] in mode window; of no meaning in
+    mode raw.
     """
     top, left, bottom, right = pad
     centred = x.reshape(-1, *image).astype(np.int64) - input_zero_point
@@ -58,6 +59,9 @@ def conv(
     if mode == "window":
         values = _shifted(psums + bias, int(factors[1, 0]))
         return np.clip(values, low, high).astype(dtype)
+    if mode == RoundingRule.REDUCED.value:
+        scaled = scale_reduced(psums + bias, factors[0], factors[1])
+        return np.clip(scaled + zero_point, low, high).astype(dtype)
     accumulators = wrap(psums + bias, _ACCUMULATOR_BITS)
     if mode == RoundingRule.RAW.value:
         return accumulators.astype(dtype)

@@ -23,6 +23,7 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.config.file import config_words
+from hw.arch.config.modes import WHOLE_SUM_BITS
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
@@ -35,8 +36,9 @@ DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks"
 COUNTER_NAMES = tuple(field.name for field in (*COUNTERS.fields, *ACCESS_COUNTERS))
 """What the model counts, in its order, whether or not a configuration has the counters."""
 
-POST_RANKS = {8: 12, 16: 9}
-"""Register ranks of the post-processor in front of its packer, by data width."""
+POST_RANKS, WINDOW_RANKS = 12, 9
+"""Register ranks of the post-processor in front of its packer: of one that scales sums, and of one
+for windows of products alone (`hw.arch.config.modes`)."""
 
 _STRUCTS = (
     HEADER,
@@ -143,8 +145,11 @@ def _enum(name: str, items: object) -> str:
 
 
 def _ranks() -> str:
-    cases = "".join(f"width == {width} ? {ranks} : " for width, ranks in POST_RANKS.items())
-    return f"constexpr int post_ranks(int width) {{ return {cases}0; }}\n"
+    narrow = f"width == 16 && psum_width < {WHOLE_SUM_BITS}"
+    return (
+        f"constexpr int post_ranks(int width, int psum_width) "
+        f"{{ return {narrow} ? {WINDOW_RANKS} : {POST_RANKS}; }}\n"
+    )
 
 
 def _lengths() -> str:

@@ -28,6 +28,7 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.config.identity import identity_words
+from hw.arch.config.modes import rounding_modes
 from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
@@ -374,7 +375,7 @@ class FunctionalAccelerator:
         vector = VECTOR.unpack(descriptor)
         if vector["op"] not in list(VectorOp):
             raise CommandError(Status.BAD_FIELD, vector["op"])
-        if vector["mode"] not in list(Rounding):
+        if vector["mode"] not in rounding_modes(self.config) - {Rounding.RAW}:
             raise CommandError(Status.BAD_FIELD, vector["mode"])
         run_vector(self.state, vector)
         self.state.hazards.computed()  # the next command begins after it

@@ -7,10 +7,12 @@ import numpy as np
 from hw.arch.commands import Rounding
 from hw.arch.program.layout import Ints
 from numerics.gemmlowp import wrap
-from numerics.rounding import scale_affine, scale_ort, scale_single, scale_tflm
+from numerics.rounding import scale_affine, scale_ort, scale_reduced, scale_single, scale_tflm
 from sim.functional.errors import require
 
 _FRACTION = 31
+_SHORT_FRACTION = 15
+_HIGH = 8  # bits of a bias above its 32, in mode SCALE16
 
 
 def requantise(
@@ -28,12 +30,14 @@ def requantise(
     acc : signed accumulators of any shape
     bias, multiplier, addend, shift : `PARAM` fields that broadcast to it
         `multiplier` is unsigned as stored, with the bits of a float32 scale in mode ORT; `addend`
-        is 0 but in mode AFFINE, and there at most the multiplier.
+        is 0 but in mode AFFINE, where it is at most the multiplier, and in mode SCALE16, where its
+        low 8 bits count 2^32 each in the bias, which has 40 bits.
     output : mapping
         `OUTPUT` fields: mode, zero_point, low, high.
 
     Formulas: TFLM, ORT, SINGLE and AFFINE as in `numerics.rounding`; DIVIDE as in
-    `hw.arch.reciprocal`; WIDE16 (acc + bias) / 2^-shift rounded half up.
+    `hw.arch.reciprocal`; WIDE16 (acc + bias) / 2^-shift rounded half up; SCALE16
+    (acc + bias) * multiplier / 2^(15 - shift) rounded half up, as in `numerics.rounding`.
     """
     mode = Rounding(output["mode"])
     if mode is Rounding.RAW:
@@ -42,10 +46,20 @@ def requantise(
         _check_shift(shift, -31, 30)
         _check_addend(addend, multiplier)
         rounded = scale_affine(wrap(acc + bias, 32), multiplier, shift, addend)
+    elif mode is Rounding.SCALE16:
+        rounded = _scale16(acc, bias, multiplier, addend, shift)
     else:
         rounded = _scale(mode, acc, bias, multiplier, shift)
     result: Ints = np.clip(rounded + output["zero_point"], output["low"], output["high"])
     return result
+
+
+def _scale16(acc: Ints, bias: Ints, multiplier: Ints, addend: Ints, shift: Ints) -> Ints:
+    _check_shift(shift, -31, _SHORT_FRACTION)
+    highest = int(multiplier.max(initial=0))
+    require(highest < 1 << 16, f"a multiplier must be below 2^16 in mode SCALE16, not {highest}")
+    whole = wrap(bias + (wrap(addend, _HIGH) << 32), 32 + _HIGH)
+    return scale_reduced(acc + whole, multiplier, shift)
 
 
 def _scale(mode: Rounding, acc: Ints, bias: Ints, multiplier: Ints, shift: Ints) -> Ints:

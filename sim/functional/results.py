@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from hw.arch.commands import OUTPUT, Rounding
+from hw.arch.config.modes import rounding_modes
 from hw.arch.program.layout import RAW_BITS, Ints
 from sim.functional.errors import require
 from sim.functional.requantise import requantise
@@ -17,7 +18,8 @@ _PARAM_ROWS = 1 << _PARAM_ROW.width
 def check_output(state: State, output: Mapping[str, int]) -> None:
     """The clamp must fit what is stored and the mode must exist."""
     width = state.config.array.data_width
-    require(output["mode"] in list(Rounding), f"rounding mode {output['mode']} does not exist")
+    built = rounding_modes(state.config)
+    require(output["mode"] in built, f"rounding mode {output['mode']} is not built")
     if output["mode"] == Rounding.RAW:
         return
     low, high = output["low"], output["high"]

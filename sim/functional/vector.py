@@ -95,9 +95,8 @@ def _address(vector: Mapping[str, int], start: str, row: str, plane: str, y: Int
 
 def _binary(state: State, vector: Mapping[str, int], op: VectorOp, reads: _ReadLog) -> Ints:
     require(vector["y"] == vector["x"] == 0, "y and x of an operation on two operands must be 0")
-    require(
-        (op is VectorOp.ADD16) == (state.config.array.data_width == 16), f"{op.name} is not built"
-    )
+    missing = VectorOp.ADD if state.config.array.data_width == 16 else VectorOp.ADD16
+    require(op is not missing, f"{op.name} is not built")
     y = np.arange(vector["rows"]) * vector["stride_y"]
     x = np.arange(vector["columns"]) * vector["stride_x"]
     signed = bool(vector["signed"])

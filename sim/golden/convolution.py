@@ -87,7 +87,7 @@ def accumulate(node: Conv, x: Array, psum_width: int | None = None) -> Ints:
 def finish(node: Conv, psums: Ints) -> Array:
     """The outputs of a `Conv` node from its sums."""
     if isinstance(node.stage, Requant):
-        return requantise(add_bias(psums, node.bias), node.stage)
+        return requantise(add_bias(psums, node.bias, node.stage), node.stage)
     return finish_window(psums, node.bias, node.stage)
 
 

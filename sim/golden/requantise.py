@@ -13,6 +13,7 @@ from numerics.quantisation import (
     addends,
     float_scales,
     multipliers,
+    short_multipliers,
 )
 from numerics.rounding import scale_ort, scale_single, scale_tflm
 
@@ -22,7 +23,8 @@ INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
     """clamp(round(acc * scale) + zero_point) in the stage's mode; channels are the last axis.
 
-    `acc` holds 32-bit values, bias included. A RAW stage yields them as int32.
+    `acc` holds 32-bit values, of a wide stage any up to 47 bits, bias included. A RAW stage yields
+    them as int32.
     """
     if stage.rounding is RoundingRule.RAW:
         return acc.astype(np.int32)
@@ -31,6 +33,8 @@ def requantise(acc: Ints, stage: Requant) -> npt.NDArray[Any]:
         channels = 1
     if stage.affine:
         scaled = _affine(acc, stage, channels)
+    elif stage.wide:
+        scaled = _reduced(acc, stage, channels)
     elif stage.rounding is RoundingRule.ORT:
         scaled = scale_ort(acc, float_scales(stage, channels))
     else:
@@ -54,9 +58,21 @@ def _affine(acc: Ints, stage: Requant, channels: int) -> Ints:
     return np.asarray(np.where(left == 0, nearest - nearest % 2, nearest))
 
 
-def add_bias(psum: Ints, bias: Ints) -> Ints:
-    """psum [..., M] + bias [M] in 32 bits, wrapping like the accumulator register."""
-    return wrap(psum + bias, 32)
+def _reduced(acc: Ints, stage: Requant, channels: int) -> Ints:
+    """The multiple of 1 nearest to acc * multiplier / 2^right, the upper one of two.
+
+    Split at the multiplier's binary point, so that no term is longer than the sum itself.
+    """
+    pair = short_multipliers(stage, channels)
+    unit = np.int64(1) << (15 - pair.shift)
+    whole, rest = np.divmod(acc, unit)
+    quotient, left = np.divmod(rest * pair.multiplier, unit)
+    return np.asarray(whole * pair.multiplier + quotient + (2 * left >= unit))
+
+
+def add_bias(psum: Ints, bias: Ints, stage: Requant) -> Ints:
+    """psum [..., M] + bias [M]; in 32 bits, wrapping like the accumulator, unless it is wide."""
+    return psum + bias if stage.wide else wrap(psum + bias, 32)
 
 
 def finish_window(psum: Ints, bias: Ints, stage: WindowStage) -> npt.NDArray[np.int16]:

@@ -7,9 +7,9 @@ import cocotb
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
+from hw.arch.config.modes import rounding_modes
 from hw.post.items import item_layout
 from hw.post.layouts import PARAM_LAYOUT, buffer_write_layout, processor_config_layout
-from hw.post.processor import MODES_OF_WIDTH
 from tb import codec
 from tb.bus import Bench, Sink, Source, read_case, stall_rates
 from tb.models.post import ENTRY, PostItem, expected_writes, layer_of, make_items
@@ -59,7 +59,7 @@ async def modes(dut: Any, stall: float) -> None:
     bench.add(items, writes)
     dut.params.value = 0
     await bench.start()
-    for mode in sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW}):
+    for mode in sorted(rounding_modes(config) - {Rounding.RAW}):
         random = Random(repr((case["seed"], int(mode))))
         layers = [layer_of(m, config.array.data_width) for m in (mode, Rounding.RAW)]
         sent = make_items(config, layers, random, case["items"])

@@ -6,13 +6,11 @@ import numpy as np
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
+from hw.arch.config.modes import rounding_modes
 from hw.arch.program import layout
 from tb.models.mapping import Ints, MappedConvolution, Shape
 
-MODES = {
-    8: (Rounding.TFLM, Rounding.ORT, Rounding.SINGLE, Rounding.AFFINE),
-    16: (Rounding.WIDE16,),
-}
+_NOT_OF_SUMS = frozenset({Rounding.RAW, Rounding.DIVIDE})
 
 
 def random_convolution(config: Config, random: Random, *, largest: int = 4000) -> MappedConvolution:
@@ -110,7 +108,7 @@ def _fill(config: Config, random: Random, shape: Shape) -> MappedConvolution:
     w = rng.integers(limits.min, limits.max + 1, (shape.R, shape.S, shape.C, last)).astype(weights)
     K = config.pe.macs
     steps = -(-(shape.mult or shape.p) // K)
-    mode = Rounding.RAW if random.random() < 0.2 else random.choice(MODES[config.array.data_width])
+    mode = Rounding.RAW if random.random() < 0.2 else random.choice(_modes(config))
     narrow = shape.stride > shape.S
     out_signed = wide or random.random() < 0.7
     out = np.iinfo(np.dtype(f"{'i' if out_signed else 'u'}{config.array.data_width // 8}"))
@@ -151,6 +149,11 @@ def _fill(config: Config, random: Random, shape: Shape) -> MappedConvolution:
     return MappedConvolution(config, shape, x, w, _params(mode, shape.M, rng), constants, random)
 
 
+def _modes(config: Config) -> list[Rounding]:
+    """The modes that scale sums."""
+    return sorted(rounding_modes(config) - _NOT_OF_SUMS)
+
+
 def _params(mode: Rounding, M: int, rng: np.random.Generator) -> dict[str, Ints]:
     """Requantisation that uses the output's range: sums of products have some 16 bits."""
     zeros = np.zeros(M, np.int64)
@@ -158,6 +161,11 @@ def _params(mode: Rounding, M: int, rng: np.random.Generator) -> dict[str, Ints]
     params["bias"] = rng.integers(-2000, 2000, M)
     if mode is Rounding.WIDE16:
         return params | {"shift": rng.integers(-9, 1, M)}
+    if mode is Rounding.SCALE16:
+        # Now and then a bias beyond 32 bits, which saturates the results.
+        far = np.where(rng.random(M) < 0.1, rng.integers(0, 256, M), 0)
+        factors = {"multiplier": rng.integers(0, 1 << 15, M), "shift": rng.integers(-20, 1, M)}
+        return params | factors | {"addend": far}
     if mode is Rounding.ORT:
         scale = rng.uniform(1e-4, 2e-2, M).astype(np.float32)
         return params | {"multiplier": scale.view(np.uint32).astype(np.int64)}

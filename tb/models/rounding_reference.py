@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from hw.arch.reciprocal import reciprocal
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
-Vector = tuple[int, ...]  # acc, bias, multiplier, shift; in mode AFFINE also the addend
+Vector = tuple[int, ...]  # acc, bias, multiplier, shift; in AFFINE and SCALE16 also the addend
 Config = tuple[int, int, int]  # zero point, low, high
 
 
@@ -60,6 +61,16 @@ def wide16(acc: int, bias: int, multiplier: int, shift: int) -> int:
     return max(-32768, min(32767, (acc + bias + half) >> right))
 
 
+def wide_bias(bias: int, addend: int) -> int:
+    return (bias + (addend << 32) + (1 << 39)) % (1 << 40) - (1 << 39)
+
+
+def scale16(acc: int, bias: int, multiplier: int, shift: int, addend: int) -> int:
+    """The exact quotient and a half, rounded down; the bias has 40 bits with the addend's low 8."""
+    product = (acc + wide_bias(bias, addend)) * multiplier
+    return floor(Fraction(product, 1 << (15 - shift)) + Fraction(1, 2))
+
+
 def divide(acc: int, bias: int, multiplier: int, shift: int) -> int:
     quotient = ((abs(acc) + bias) * multiplier) >> (31 - shift)
     return -quotient if acc < 0 else quotient
@@ -71,6 +82,7 @@ SCALED: dict[Rounding, Callable[..., float]] = {
     Rounding.SINGLE: single,
     Rounding.AFFINE: affine,
     Rounding.WIDE16: wide16,
+    Rounding.SCALE16: scale16,
     Rounding.DIVIDE: divide,
 }
 
@@ -212,11 +224,68 @@ def shifts16(rng, width, count):
         yield acc, bias, rng.randrange(1 << 32), shift
 
 
+SHORT_MULTIPLIERS = (0, 1, 1 << 14, (1 << 14) + 1, (1 << 15) - 1, 3 << 13, (1 << 16) - 1)
+_HIGHS = (0, 0, 0, 1, 255, 127, 128, 2)  # of a bias of 40 bits, whose lower 32 are signed
+
+
+def scale16_bias(rng: random.Random) -> tuple[int, int]:
+    """(bias, addend) that are within 40 bits together, in other bits of the addend anything."""
+    return biases(rng), rng.choice(_HIGHS) | rng.randrange(1 << 24) << 8
+
+
+def scale16_ends(width: int) -> Iterator[Vector]:
+    """Sums at the ends of all that there are, beside 0 and beside 2^32, by every kind of factor."""
+    most = (1 << (width - 1)) - 1
+    ends = [
+        (most, INT32_MAX, 127),
+        (~most, 0, 128),
+        (most, -1, 128),
+        (0, 0, 0),
+        (-1, 0, 0),
+        (1, 0, 0),
+    ]
+    ends += [(most, 0, 0), (~most, 0, 0), (-1, 0, 1), (0, -1, 1), (0, INT32_MIN, 0), (1, -1, 255)]
+    for multiplier in SHORT_MULTIPLIERS:
+        for shift in (-31, -30, -16, -1, 0, 7, 14, 15):
+            yield from ((acc, bias, multiplier, shift, high) for acc, bias, high in ends)
+
+
+def scale16_ties(rng: random.Random, width: int, count: int) -> Iterator[Vector]:
+    """Products at and beside an odd number of halves, both signs."""
+    for _ in range(count):
+        # A power of two and a sum that has the rest of the halves: a tie whatever the shift.
+        power = rng.randint(0, 15)
+        half = rng.randint(power, min(power + width - 12, 45))
+        sum_ = ((2 * rng.randint(-300, 300) + 1) << (half - power)) + rng.choice((0, 0, 1, -1))
+        bias, addend = scale16_bias(rng) if width == 40 else (0, 0)
+        acc = sum_ - wide_bias(bias, addend)
+        if not -(1 << (width - 1)) <= acc < 1 << (width - 1):
+            acc, bias, addend = sum_, 0, 0
+        yield acc, bias, 1 << power, 14 - half, addend
+
+
+def scale16s(rng: random.Random, width: int, count: int) -> list[Vector]:
+    """Sums of every size with shifts that lead near the output's range; then ties."""
+    ties = list(scale16_ties(rng, width, count // 4))
+    source = accumulators(rng, width)
+    found: list[Vector] = []
+    for _ in range(count - len(ties)):
+        acc, (bias, addend) = next(source), scale16_bias(rng)
+        total = acc + wide_bias(bias, addend)
+        multiplier = rng.choice(SHORT_MULTIPLIERS) if rng.random() < 0.2 else rng.randrange(1 << 15)
+        close = 15 + rng.randint(-3, 1) - abs(total).bit_length() + 1
+        shift = max(-31, min(15, close if rng.random() < 0.7 else rng.randint(-31, 15)))
+        found.append((acc, bias, multiplier, shift, addend))
+    return found + ties
+
+
 def vectors_of(mode: Rounding, rng: random.Random, width: int, count: int) -> list[Vector]:
     if mode is Rounding.ORT:
         return list(floats(rng, width, count))
     if mode is Rounding.AFFINE:
         return affines(rng, width, count)
+    if mode is Rounding.SCALE16:
+        return scale16s(rng, width, count)
     if mode is Rounding.DIVIDE:
         source = [rng.randint(-70000, 70000) for _ in range(count)]
         counts = [rng.randint(1, 1000) for _ in range(count)]

@@ -7,7 +7,8 @@ from amaranth.sim import Simulator
 
 from hw.arch.commands import Rounding
 from hw.arch.config import Config
-from hw.post.processor import MODES_OF_WIDTH, PostProcessor
+from hw.arch.config.modes import rounding_modes
+from hw.post.processor import PostProcessor
 from tb.models.post import (
     ENTRY,
     GEOMETRIES,
@@ -18,7 +19,7 @@ from tb.models.post import (
 )
 from tb.models.rounding_reference import Vector, vectors_of
 
-PROCESSOR_LATENCY = {8: 13, 16: 10}  # as its docstring says
+PROCESSOR_LATENCY = {"any": 13, "windows": 10}  # as its docstring says
 
 
 def seen_bytes(config: Config, payload) -> tuple[int, dict[int, int]]:
@@ -107,7 +108,7 @@ def run(config, layers, items, *, acc_width=None, offer=0.7, accept=0.6, seed=0)
 def test_every_mode_beside_raw(geometry):
     """Each mode shares the pipeline with 32-bit results, under random stalls and masks."""
     config = Config.of({**geometry, "post.channels": 32})
-    for mode in sorted(MODES_OF_WIDTH[config.array.data_width] - {Rounding.RAW}):
+    for mode in sorted(rounding_modes(config) - {Rounding.RAW}):
         rng = random.Random(f"{geometry} {mode}")
         layers = [
             layer_of(mode, config.array.data_width),
@@ -147,7 +148,7 @@ def test_throughput_and_latency(units, pipeline):
         items = make_items(config, layers, rng, 50, full=True)
         found, cycles = run(config, layers, items, offer=1.0, accept=1.0)
         assert found == expected_writes(config, layers, items)
-        assert cycles == PROCESSOR_LATENCY[8] + pipeline + len(items) * words - 1
+        assert cycles == PROCESSOR_LATENCY["any"] + pipeline + len(items) * words - 1
 
 
 def test_masked_words_are_left_out():
@@ -164,10 +165,19 @@ def test_masked_words_are_left_out():
     assert len(found) == 4
 
 
-def test_latency_of_sixteen_bit_data():
-    config = Config.of({"array.data_width": 16, "noc.filter": 4, "post.channels": 32})
+@pytest.mark.parametrize(("psums", "kind"), [(31, "windows"), (32, "any"), (40, "any")])
+def test_latency_of_sixteen_bit_data(psums, kind):
+    config = Config.of(
+        {
+            "array.data_width": 16,
+            "array.psum_width": psums,
+            "noc.filter": 4,
+            "post.channels": 32,
+            "buffer.banks": 16,
+        }
+    )
     layers = [layer_of(Rounding.WIDE16, 16)]
     items = make_items(config, layers, random.Random(2), 1, full=True)
     found, cycles = run(config, layers, items, accept=1.0)
     assert found == expected_writes(config, layers, items)
-    assert cycles == PROCESSOR_LATENCY[16]
+    assert cycles == PROCESSOR_LATENCY[kind]

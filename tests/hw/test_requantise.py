@@ -28,6 +28,8 @@ from tb.models.rounding_reference import (
     fixed_point_ties,
     float_bits,
     floats,
+    scale16_ends,
+    scale16s,
     shifts16,
     vectors_of,
 )
@@ -127,9 +129,9 @@ def test_affine(width):
 
 
 def test_addends_of_other_modes_are_of_no_effect():
-    """Only AFFINE reads the field; stored parameters of other modes have 0 in it."""
+    """Only two modes read the field; stored parameters of others have 0 in it."""
     rng = random.Random(4)
-    for mode in sorted(ALL_MODES - {Rounding.AFFINE}):
+    for mode in sorted(ALL_MODES - {Rounding.AFFINE, Rounding.SCALE16}):
         data_width = 16 if mode is Rounding.WIDE16 else 8
         plain = list(vectors_of(mode, rng, 24, 300))
         bits = 32 if mode is Rounding.RAW else data_width
@@ -147,6 +149,14 @@ def test_wide16(width):
     rng = random.Random(width)
     dut = Requantiser(acc_width=width, data_width=16)
     check(dut, Rounding.WIDE16, INT16, shifts16(rng, width, COUNT))
+
+
+@pytest.mark.parametrize("width", (24, 40))
+def test_scale16(width):
+    rng = random.Random(width)
+    dut = Requantiser(acc_width=width, data_width=16)
+    vectors = [*scale16s(rng, width, 2000), *scale16_ends(width)]
+    check(dut, Rounding.SCALE16, INT16, vectors, stalls=0.02)
 
 
 @pytest.mark.slow

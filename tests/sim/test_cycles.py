@@ -12,7 +12,13 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Send, Store
 from sim.cycles import predict
 from sim.cycles.library import model_library
-from sim.cycles.records import DERIVED, POST_RANKS, config_values, records_header
+from sim.cycles.records import (
+    DERIVED,
+    POST_RANKS,
+    WINDOW_RANKS,
+    config_values,
+    records_header,
+)
 from sim.cycles.stream import commands
 from sim.functional import FunctionalAccelerator
 from sw_driver.runtime import Runtime
@@ -181,11 +187,25 @@ def test_a_missing_compiler_is_one_sentence(monkeypatch, tmp_path) -> None:
 
 
 def test_the_post_processor_has_the_gateware_s_ranks() -> None:
-    from hw.post.processor import MODES_OF_WIDTH
+    from hw.arch.config.modes import rounding_modes
     from hw.post.requantise import lane_latency
 
-    for width, ranks in POST_RANKS.items():
-        assert ranks == 1 + lane_latency(MODES_OF_WIDTH[width])  # after the parameter memory
+    for width, psum_width, ranks in (
+        (8, 16, POST_RANKS),
+        (8, 32, POST_RANKS),
+        (16, 31, WINDOW_RANKS),
+        (16, 32, POST_RANKS),
+        (16, 40, POST_RANKS),
+    ):
+        config = Config.of(
+            {
+                "array.data_width": width,
+                "array.psum_width": psum_width,
+                "noc.filter": 4,
+                "buffer.banks": 16,
+            }
+        )
+        assert ranks == 1 + lane_latency(rounding_modes(config))  # after the parameter memory
 
 
 def test_records_are_those_of_the_command_set() -> None:

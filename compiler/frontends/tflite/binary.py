@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.elementwise import emit_plain, operands, repeated
+from compiler.frontends.tflite.elementwise import emit_plain, emit_scaled_sum, operands, repeated
 from compiler.frontends.tflite.mac import check_output
-from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Add, Conv, Mul
@@ -13,9 +13,12 @@ from numerics.quantisation import add_multipliers
 
 
 def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
-    """ADD of 8-bit tensors, broadcast to each other."""
+    """ADD of quantised tensors, broadcast to each other; the host adds 16-bit ones."""
     first, second, output = operands(builder, op)
     if emit_plain(builder, op, first, second, output):
+        return
+    if output.dtype == "int16":
+        emit_scaled_sum(builder, op, "add_tflm", first, second, output)
         return
     first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
@@ -43,7 +46,7 @@ def convert_add(builder: TfliteBuilder, op: RawOperator) -> None:
 
 
 def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
-    """MUL of 8-bit tensors; by a constant per channel it is a depthwise 1 x 1 convolution."""
+    """MUL of quantised tensors; of 8-bit ones by a constant per channel as a 1 x 1 convolution."""
     factor = _constant_per_channel(builder, op)
     if factor is not None:
         _convert_scaling(builder, op, *factor)
@@ -51,10 +54,14 @@ def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
     first, second, output = operands(builder, op)
     if emit_plain(builder, op, first, second, output):
         return
+    builder.symmetric(op, first, second, output)
     first, second = _broadcast_operands(builder, op, first, second, output)
-    (scale_a, zero_a), (scale_b, zero_b) = (builder.quantised(op, t) for t in (first, second))
-    scale, _ = builder.quantised(op, output)
-    stage = builder.requant(op, scale_a * scale_b / scale, output, builder.clamp(op, output))
+    (scale_a, zero_a), (scale_b, zero_b) = (
+        builder.quantised(op, tensor, QUANTISED) for tensor in (first, second)
+    )
+    scale, _ = builder.quantised(op, output, QUANTISED)
+    clamp = builder.clamp(op, output, QUANTISED)
+    stage = builder.requant(op, scale_a * scale_b / scale, output, clamp)
     builder.emit(
         Mul(
             name=op.label,
@@ -120,6 +127,6 @@ def _broadcast_operands(
 ) -> tuple[Tensor, Tensor]:
     """Both operands in the output's shape, which is that of the vector engine's."""
     for operand in (first, second):
-        builder.quantised(op, operand)
+        builder.quantised(op, operand, QUANTISED)
     shape = output.shape
     return repeated(builder, op, first, shape), repeated(builder, op, second, shape)

@@ -3,15 +3,13 @@
 import numpy as np
 
 from compiler.frontends.tflite.mac import check_output
-from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.builder import EIGHT_BITS, QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host, emit_part, same_quantisation
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Conv
 from numerics.quantisation import integer_range, quantise_multiplier
 
-_EIGHT = ("int8", "uint8")
-_QUANTISED = (*_EIGHT, "int16")
 _MOST_QUOTIENT_SHIFT = 23  # a quotient of 8-bit values is shifted right in the end
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT_CLAMPS = {0: (-_FLOAT32_MAX, _FLOAT32_MAX), 1: (0.0, _FLOAT32_MAX)}
@@ -114,20 +112,31 @@ def below_one(builder: TfliteBuilder, op: RawOperator, real: float) -> tuple[int
 def convert_sub(builder: TfliteBuilder, op: RawOperator) -> None:
     """SUB: the arithmetic of ADD."""
     first, second, output = operands(builder, op)
-    if emit_plain(builder, op, first, second, output):
-        return
+    if not emit_plain(builder, op, first, second, output):
+        emit_scaled_sum(builder, op, "subtract_tflm", first, second, output)
+
+
+def emit_scaled_sum(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    function: str,
+    first: Tensor,
+    second: Tensor,
+    output: Tensor,
+) -> None:
+    """Appends ADD or SUB on the host, whose operands are brought to one scale and back."""
     (scale_a, zero_a), (scale_b, zero_b) = (
-        builder.quantised(op, tensor, _QUANTISED) for tensor in (first, second)
+        builder.quantised(op, tensor, QUANTISED) for tensor in (first, second)
     )
-    scale, zero_point = builder.quantised(op, output, _QUANTISED)
+    scale, zero_point = builder.quantised(op, output, QUANTISED)
     left_shift = 15 if output.dtype == "int16" else 20
-    low, high = builder.clamp(op, output, _QUANTISED)
+    low, high = builder.clamp(op, output, QUANTISED)
     twice = 2.0 * max(scale_a, scale_b)
     reals = (scale_a / twice, scale_b / twice, twice / (2.0**left_shift * scale))
     emit_host(
         builder,
         op,
-        "subtract_tflm",
+        function,
         (first, second),
         output,
         zero_points=(zero_a, zero_b),
@@ -165,9 +174,9 @@ def convert_prelu(builder: TfliteBuilder, op: RawOperator) -> None:
     if source.dtype == slope.dtype == "float32":
         emit_host(builder, op, "prelu_float", (source, slope), output)
         return
-    scale_x, zero_x = builder.quantised(op, source, _QUANTISED)
-    scale_s, zero_s = builder.quantised(op, slope, _EIGHT)
-    scale, zero_point = builder.quantised(op, output, _QUANTISED)
+    scale_x, zero_x = builder.quantised(op, source, QUANTISED)
+    scale_s, zero_s = builder.quantised(op, slope, EIGHT_BITS)
+    scale, zero_point = builder.quantised(op, output, QUANTISED)
     reals = builder.checked_scale(op, [scale_x / scale, scale_x * scale_s / scale])
     emit_host(
         builder,

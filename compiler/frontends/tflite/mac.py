@@ -1,18 +1,35 @@
 """TFLite CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED as `Conv` nodes."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+import tflite
 
-from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array, Conv, Image, Pads, Pair
+from numerics.quantisation import MOST_REDUCED_SHIFT, Requant, RoundingRule, quantise_multipliers
 from numerics.windows import output_size
 
 _MOST_BIAS_SCALE_ERROR = 0.02  # of a bias's scale, in steps of the output
 _INT8_REMEDY = "convert the model with full int8 quantisation"
+
+_WIDE = ("INT64",)
+_BIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "CONV_2D": ("INT32", *_WIDE),
+        "FULLY_CONNECTED": ("INT32", *_WIDE),
+        "TRANSPOSE_CONV": ("INT16", *_WIDE),
+    }
+)
+"""Types of biases that an operator's kernel for int16 reads; DEPTHWISE_CONV_2D only the widest."""
+
+_MOST_SUM = 1 << 47  # which the kernel's product of 64 bits holds
+_MOST_RESULT = 1 << 31
 
 
 def convert_conv(builder: TfliteBuilder, op: RawOperator) -> None:
@@ -197,9 +214,13 @@ def arithmetic(
     `axis` is that of the weights' M scales, `bias_at` the position of the optional bias.
     """
     builder.same_type(op, source, output)
-    input_scale, input_zero_point = builder.quantised(op, source)
-    output_scale, _ = builder.quantised(op, output)
+    builder.symmetric(op, source, output)
+    input_scale, input_zero_point = builder.quantised(op, source, QUANTISED)
+    output_scale, _ = builder.quantised(op, output, QUANTISED)
     raw = builder.tensor_at(op, 1, "weights")
+    whole = source.dtype == "int16"
+    if whole and raw.type_name != "INT8":
+        builder.refuse(op, f"its weights have type {raw.type_name.lower()}", "int8 is expected")
     # A filter without any weight may have scale 0: its multiplier is 0, as in the kernels.
     if not all(0.0 <= value < float("inf") for value in raw.scale):
         builder.refuse(op, "its weights must have finite scales", "calibrate the model again")
@@ -218,11 +239,19 @@ def arithmetic(
         if raw.type_name == "UINT8":
             # TensorFlow Lite's kernels for uint8 multiply the scales in float32.
             real = np.asarray([product / output_scale])
+    bias = _bias(builder, op, M, bias_at, _bias_types(op) if whole else ("INT32",))
+    zero_point = np.asarray(raw.zero_point, dtype=np.int64)
+    if whole and not _sums_of_32_bits(builder, op, bias_at):
+        weights = builder.constant(op, 1, "weights")
+        centred = weights.astype(np.int64) - zero_point.max(initial=0)
+        stage = _wide_stage(builder, op, real, output, centred, bias, M, axis)
+    else:
+        stage = builder.requant(op, real, output, builder.clamp(op, output, QUANTISED))
     return {
         "input_zero_point": input_zero_point,
-        "weight_zero_point": np.asarray(raw.zero_point, dtype=np.int64),
-        "bias": _bias(builder, op, M, bias_at),
-        "stage": builder.requant(op, real, output, builder.clamp(op, output)),
+        "weight_zero_point": zero_point,
+        "bias": bias,
+        "stage": stage,
     }
 
 
@@ -252,14 +281,66 @@ def _check_bias_scale(
         )
 
 
-def _bias(builder: TfliteBuilder, op: RawOperator, M: int, bias_at: int) -> npt.NDArray[np.int64]:
+def _bias(
+    builder: TfliteBuilder, op: RawOperator, M: int, bias_at: int, types: tuple[str, ...]
+) -> npt.NDArray[np.int64]:
     if builder.optional_at(op, bias_at) is None:
         return np.zeros(M, dtype=np.int64)
     bias = builder.constant(op, bias_at, "bias")
-    if bias.dtype != np.int32 or bias.size != M:
+    names = [name.lower() for name in types]
+    if str(bias.dtype) not in names or bias.size != M:
         builder.refuse(
             op,
             f"its bias has type {bias.dtype} and {bias.size} values for {M} filters",
-            "an int32 bias per filter is expected",
+            f"an {' or '.join(names)} bias per filter is expected",
         )
     return bias.reshape(M).astype(np.int64)
+
+
+def _bias_types(op: RawOperator) -> tuple[str, ...]:
+    """The types that the bias of an operator of int16 activations may have."""
+    return _BIASES.get(op.type_name, _WIDE)
+
+
+def _sums_of_32_bits(builder: TfliteBuilder, op: RawOperator, bias_at: int) -> bool:
+    """Whether the kernel adds up 32 bits, as it does for a bias that has them.
+
+    Without a bias an option of the operator says which type the converter would have given it.
+    """
+    bias = builder.optional_at(op, bias_at)
+    if bias is None:
+        return bool(op.options.get("QuantizedBiasType") == tflite.TensorType.INT32)
+    return bias.type_name == "INT32"
+
+
+def _wide_stage(
+    builder: TfliteBuilder,
+    op: RawOperator,
+    real: npt.NDArray[np.float64],
+    output: Tensor,
+    weights: Array,
+    bias: npt.NDArray[np.int64],
+    filters: int,
+    axis: int,
+) -> Requant:
+    """The stage of 64-bit sums of int16 values by weights with `filters` filters along `axis`.
+
+    Refuses scales beyond the kernel's arithmetic, which has neither clamp nor check for them.
+    """
+    scale = builder.checked_scale(op, real)
+    rows = np.abs(np.moveaxis(weights, axis, 0).reshape(filters, -1).astype(np.int64))
+    most = (rows.sum(axis=1) << 15) + np.abs(bias)
+    if int(quantise_multipliers(scale).shift.max()) > MOST_REDUCED_SHIFT:
+        builder.refuse(
+            op,
+            f"its input scales exceed 2^{MOST_REDUCED_SHIFT} times its output scale",
+            "calibrate the model again",
+        )
+    if most.max() >= _MOST_SUM or float((most * scale).max()) >= _MOST_RESULT:
+        builder.refuse(
+            op,
+            f"its sums of up to {most.max()} do not fit the kernel's arithmetic",
+            "calibrate the model again",
+        )
+    clamp = builder.clamp(op, output, QUANTISED)
+    return builder.requant(op, scale, output, clamp, RoundingRule.REDUCED)

@@ -3,16 +3,22 @@
 from typing import Any
 
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
-from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.builder import EIGHT_BITS, QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
-from compiler.ir.host_steps import log_softmax_parameters, mean_parameters, softmax_parameters
+from compiler.ir.host_steps import (
+    log_softmax_parameters,
+    mean_parameters,
+    rescale_step,
+    softmax_parameters,
+)
 from compiler.ir.ops import Concat, HostStep, Pad, Pool, PoolKind, Rescale, Reshape
 from hw.arch.errors import RowforgeError
 from numerics.lookup import rescaled_table
-from numerics.quantisation import integer_range
+from numerics.quantisation import integer_range, quantise_multiplier
 
 _INTEGERS = ("int8", "uint8", "int16", "int32")
+_UNIT_TOLERANCE = 1e-3  # of an output whose scale is fixed, as the kernel demands it
 
 
 def convert_pool(builder: TfliteBuilder, op: RawOperator) -> None:
@@ -23,7 +29,8 @@ def convert_pool(builder: TfliteBuilder, op: RawOperator) -> None:
     stride, pad = window_geometry(builder, op, image, window, (1, 1))
     output = builder.output(op)
     same_quantisation(builder, op, source, output)
-    low, high = builder.clamp(op, output)
+    builder.symmetric(op, source)
+    low, high = builder.clamp(op, output, QUANTISED)
     node = Pool(
         name=op.label,
         op=op.type_name,
@@ -175,15 +182,17 @@ def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
     builder.same_type(op, source, output)
-    scale, zero_point = builder.quantised(op, source)
-    output_scale, _ = builder.quantised(op, output)
+    builder.symmetric(op, source, output)
+    types = EIGHT_BITS if op.type_name == "RELU_N1_TO_1" else QUANTISED  # no kernel has 16 bits
+    scale, zero_point = builder.quantised(op, source, types)
+    output_scale, _ = builder.quantised(op, output, types)
     bounds = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if op.type_name == "RELU":
         real = scale / output_scale
     else:
         same_quantisation(builder, op, source, output)
         real = 1.0
-    clamp = builder.real_clamp(op, output, *bounds[op.type_name])
+    clamp = builder.real_clamp(op, output, *bounds[op.type_name], QUANTISED)
     builder.emit(
         Rescale(
             name=op.label,
@@ -201,22 +210,24 @@ def convert_quantise(builder: TfliteBuilder, op: RawOperator) -> None:
     source = builder.activation(op, 0)
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
-    scale, zero_point = builder.quantised(op, output)
+    scale, zero_point = builder.quantised(op, output, QUANTISED)
     if source.dtype == "float32":
         parameters = {"scale": scale, "zero_point": zero_point, "dtype": output.dtype}
         emit_host(builder, op, "quantise", source, output, **parameters)
         return
-    input_scale, input_zero_point = builder.quantised(op, source)
-    builder.emit(
-        Rescale(
-            name=op.label,
-            op=op.type_name,
-            inputs=(source.key,),
-            output=output.key,
-            input_zero_point=input_zero_point,
-            stage=builder.requant(op, input_scale / scale, output, integer_range(output.dtype)),
-        )
+    input_scale, input_zero_point = builder.quantised(op, source, QUANTISED)
+    node = Rescale(
+        name=op.label,
+        op=op.type_name,
+        inputs=(source.key,),
+        output=output.key,
+        input_zero_point=input_zero_point,
+        stage=builder.requant(op, input_scale / scale, output, integer_range(output.dtype)),
     )
+    # An array has one width of data, and none between 16 bits and a zero point.
+    wide = [tensor.dtype == "int16" for tensor in (source, output)]
+    odd = any(wide) and (not all(wide) or input_zero_point or zero_point)
+    builder.emit(rescale_step(node) if odd else node)
 
 
 def convert_dequantise(builder: TfliteBuilder, op: RawOperator) -> None:
@@ -242,6 +253,9 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
     if not 0.0 < beta < float("inf"):
         builder.refuse(op, f"its softmax beta is {beta}", "a positive number is expected")
     function = "log_softmax" if logarithm else "softmax"
+    if source.dtype == output.dtype == "int16" and not logarithm:
+        convert_softmax16(builder, op, source, output, beta)
+        return
     if source.dtype == output.dtype == "float32":
         extra = {} if logarithm else {"beta": beta}
         emit_host(builder, op, f"{function}_float", source, output, **extra)
@@ -261,14 +275,28 @@ def convert_softmax(builder: TfliteBuilder, op: RawOperator) -> None:
     emit_host(builder, op, function, source, output, **parameters, dtype=output.dtype)
 
 
+def convert_softmax16(
+    builder: TfliteBuilder, op: RawOperator, source: Tensor, output: Tensor, beta: float
+) -> None:
+    """SOFTMAX of int16, by two tables of 513 entries."""
+    builder.symmetric(op, source, output)
+    scale, _ = builder.quantised(op, source, QUANTISED)
+    output_scale, _ = builder.quantised(op, output, QUANTISED)
+    if abs(output_scale * 32768 - 1) > _UNIT_TOLERANCE:
+        builder.refuse(op, "its output must have scale 1/32768", "convert the model again")
+    real = float(builder.checked_scale(op, scale * beta / (10.0 / 65535.0))[0])
+    multiplier, shift = quantise_multiplier(real)
+    emit_host(builder, op, "softmax16", source, output, multiplier=multiplier, shift=shift)
+
+
 def convert_mean(builder: TfliteBuilder, op: RawOperator) -> None:
-    """MEAN over constant axes, int8 or float32."""
+    """MEAN over constant axes, of 8- or 16-bit integers or float32."""
     source, output, axes = reduced(builder, op)
     if source.dtype == "float32":
         emit_host(builder, op, "mean_float", source, output, axes=axes)
         return
-    scale, input_zero_point = builder.quantised(op, source)
-    output_scale, zero_point = builder.quantised(op, output)
+    scale, input_zero_point = builder.quantised(op, source, QUANTISED)
+    output_scale, zero_point = builder.quantised(op, output, QUANTISED)
     real = float(builder.checked_scale(op, scale / output_scale)[0])
     parameters = mean_parameters(source.shape, axes, real, input_zero_point)
     emit_host(

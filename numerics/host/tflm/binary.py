@@ -33,6 +33,20 @@ def _centred(x: Array, zero_point: int) -> Ints:
     return x.astype(np.int64) - zero_point
 
 
+def _terms(
+    a: Array,
+    b: Array,
+    zero_points: Sequence[int],
+    left_shift: int,
+    factors: Sequence[Factor],
+) -> list[Ints]:
+    """a and b, less their zero points, shifted left and scaled by the first two factors."""
+    return [
+        _scaled(_centred(x, zero) << left_shift, factor)
+        for x, zero, factor in zip((a, b), zero_points, factors, strict=False)
+    ]
+
+
 def _difference(
     a: Array,
     b: Array,
@@ -40,11 +54,8 @@ def _difference(
     left_shift: int,
     factors: Sequence[Factor],
 ) -> Ints:
-    """a - b, both less their zero points, shifted left and scaled by the first two factors."""
-    left, right = (
-        _scaled(_centred(x, zero) << left_shift, factor)
-        for x, zero, factor in zip((a, b), zero_points, factors, strict=False)
-    )
+    """a - b of what `_terms` makes of them."""
+    left, right = _terms(a, b, zero_points, left_shift, factors)
     return left - right
 
 
@@ -64,6 +75,24 @@ def subtract_tflm(
     """a - b: shifted left and scaled, subtracted, scaled back; factors of a, b and the result."""
     difference = _difference(a, b, zero_points, left_shift, factors)
     return np.clip(_scaled(difference, factors[2]) + zero_point, low, high).astype(dtype)
+
+
+@host_step
+def add_tflm(
+    a: Array,
+    b: Array,
+    *,
+    zero_points: Sequence[int],
+    left_shift: int,
+    factors: Sequence[Factor],
+    zero_point: int,
+    low: int,
+    high: int,
+    dtype: str,
+) -> Array:
+    """a + b, otherwise as `subtract_tflm`."""
+    left, right = _terms(a, b, zero_points, left_shift, factors)
+    return np.clip(_scaled(left + right, factors[2]) + zero_point, low, high).astype(dtype)
 
 
 @host_step

@@ -21,7 +21,9 @@ struct PostProcessor {
     ItemQueue<int, 2> queue;  // addresses of writes on their way, with `control.pipeline` only
 
     // Registers in front of the packer.
-    static int ranks(const Config& config) { return post_ranks(int(config.array.data_width)); }
+    static int ranks(const Config& config) {
+        return post_ranks(int(config.array.data_width), int(config.array.psum_width));
+    }
     bool busy() const { return held != 0 || writing || queue.valid(); }
     // A write waits for the buffer, and where to.
     bool writes(const Config& config) const {

@@ -11,6 +11,7 @@ from compiler.ir.graph import Graph, Tensor
 from compiler.ir.ops import Conv
 from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
+from hw.arch.config.modes import WHOLE_SUM_BITS
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import INTEGER_RANGES
 from tests.campaigns.fuzz import convolutions, networks, vectors
@@ -65,6 +66,14 @@ _NARROW: tuple[Theme, ...] = (
     vectors.rectified,
     networks.gated,
 )
+
+
+_OF_WHOLE_SUMS: tuple[Theme, ...] = (
+    vectors.product_of_two,
+    vectors.rescaled,
+    vectors.rectified,
+)
+"""What 16-bit arrays have if their psums hold whole sums."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,14 +145,22 @@ def _may_wrap(config: Config) -> bool:
 def _theme(seed: int, number: int, place: int, config: Config) -> Theme:
     """The next of the themes in a random order, which goes on from configuration to configuration.
 
-    Configurations of a data width are numbered among themselves, so that all themes come up
-    equally often for both.
+    Configurations that have the same themes are numbered among themselves, so that all themes come
+    up equally often for each of them.
     """
-    widths = [configuration(seed, n).array.data_width for n in range(number)]
-    before = widths.count(config.array.data_width)
-    themes = _BOTH + (_NARROW if config.array.data_width == 8 else ())
+    themes = _BOTH + _more_themes(config)
+    before = [_more_themes(configuration(seed, n)) for n in range(number)].count(themes[_COMMON:])
     order = np.random.default_rng([seed, config.array.data_width, 3]).permutation(len(themes))
     return themes[order[(before * _STRIDE + place) % len(themes)]]
+
+
+_COMMON = len(_BOTH)
+
+
+def _more_themes(config: Config) -> tuple[Theme, ...]:
+    if config.array.data_width == 8:
+        return _NARROW
+    return _OF_WHOLE_SUMS if config.array.psum_width >= WHOLE_SUM_BITS else ()
 
 
 _STRIDE = 7  # cases that a configuration usually has

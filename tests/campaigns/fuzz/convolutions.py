@@ -7,9 +7,19 @@ import numpy as np
 
 from compiler.ir.ops import Array, Conv, Pads, Pair
 from compiler.ir.overflow import ACCUMULATOR_BITS, bits_needed
-from numerics.quantisation import INTEGER_RANGES, Requant
+from hw.arch.config.modes import WHOLE_SUM_BITS
+from numerics.quantisation import INTEGER_RANGES, Requant, WindowStage
 from tests.campaigns.fuzz.builder import GraphBuilder
-from tests.campaigns.fuzz.values import bias, one_of, requant, stored, window_stage, zero_point
+from tests.campaigns.fuzz.values import (
+    bias,
+    one_of,
+    requant,
+    stored,
+    whole_sum_stage,
+    wide_bias,
+    window_stage,
+    zero_point,
+)
 
 _MOST_HALVINGS = 16
 
@@ -246,7 +256,6 @@ def convolution(
     if unread is not None:
         weights[..., unread] = zeros.reshape(-1, 1, 1, 1)
     spread = _spread(b, weights, zeros)
-    wide = b.dtype == "int16" and not raw
     node = Conv(
         **b.names("CONV", source),
         image=(size[0], size[1], size[2]),
@@ -256,17 +265,24 @@ def convolution(
         bias=bias(rng, filters),
         input_zero_point=b.zeros[source],
         groups=groups,
-        stage=Requant.raw()
-        if raw
-        else window_stage(rng, spread)
-        if wide
-        else requant(rng, b.dtype, filters, spread, b.rounding, biased=True),
+        stage=Requant.raw() if raw else _stage(b, filters, spread),
         **geometry,
     )
+    if isinstance(node.stage, Requant) and node.stage.wide:
+        node = replace(node, bias=wide_bias(rng, node.bias))
     node = _provable(b, node)
     zero = node.stage.zero_point if isinstance(node.stage, Requant) else 0
     output = flatten or (batch, *node.output_image)
     return b.add(node, output, zero, "int32" if raw else None)
+
+
+def _stage(b: GraphBuilder, filters: int, spread: float) -> Requant | WindowStage:
+    """An output stage that the configuration's post-processor has."""
+    if b.dtype != "int16":
+        return requant(b.rng, b.dtype, filters, spread, b.rounding, biased=True)
+    if b.config.array.psum_width < WHOLE_SUM_BITS or b.rng.random() < 0.4:
+        return window_stage(b.rng, spread)
+    return whole_sum_stage(b.rng, filters, spread, b.rounding)
 
 
 def _weights(b: GraphBuilder, shape: tuple[int, ...], zeros: bool | None) -> tuple[Array, Array]:
@@ -315,8 +331,9 @@ def _spread(b: GraphBuilder, weights: Array, zeros: Array) -> float:
 def _provable(b: GraphBuilder, node: Conv) -> Conv:
     """Nearly always a layer whose psums provably fit: weights halved until they do."""
     width = b.config.array.psum_width
+    whole = isinstance(node.stage, Requant) and node.stage.wide
     exempt = width >= ACCUMULATOR_BITS and isinstance(node.stage, Requant)
-    if b.wrap or exempt or b.rng.random() < b.overflowing:
+    if ((b.wrap or exempt) and not whole) or b.rng.random() < b.overflowing:
         return node
     for _ in range(_MOST_HALVINGS):
         if bits_needed(node, b.dtype) <= width:

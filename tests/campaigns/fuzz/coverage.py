@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, PoolKind, Rescale, Reshape
+from compiler.ir.overflow import bits_needed
 from hw.arch.commands import REGION
 from hw.arch.program import Load, Program, Query, Step, Store
 from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage, multipliers
@@ -33,7 +34,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "uneven padding", "batch > 1", "odd sizes", "channel remainder", "filter remainder",
         "even channels",
     ),
-    "rounding": ("tflm", "ort", "ort with an offset", "single", "raw", "16-bit window"),
+    "rounding": ("tflm", "ort", "ort with an offset", "single", "reduced", "raw", "16-bit window"),
     "arithmetic": (
         "int8", "uint8", "int16", "int8 weights", "uint8 weights", "weight zero point",
         "weight zero point a filter", "input zero point lowest", "input zero point highest",
@@ -41,7 +42,8 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "multiplier flushes to 0", "left shift", "right shift", "scale a filter",
         "scale for all", "offset a filter", "offset for all", "clamp none", "clamp low",
         "clamp high", "clamp one value", "wrapping psums", "proved psums", "window 0",
-        "window 1-15", "window 16", "shift 0", "shift 31",
+        "window 1-15", "window 16", "shift 0", "shift 31", "bias beyond 32 bits",
+        "psums beyond 32 bits", "16-bit tflm", "16-bit ort", "16-bit single",
     ),
     "program": (
         "one layer", "several layers", "residual", "several outputs", "tiles through the host",
@@ -173,6 +175,8 @@ def _node(case: Case, program: Program, node: Node) -> Iterator[Feature]:
     stage = getattr(node, "stage", None)
     if isinstance(stage, Requant):
         yield "rounding", "ort with an offset" if stage.affine else stage.rounding.value
+        if stage.dtype == "int16" and not stage.wide:
+            yield "arithmetic", f"16-bit {stage.rounding.value}"
         for item in _stage(stage):
             yield "arithmetic", item
     if isinstance(stage, WindowStage):
@@ -254,6 +258,10 @@ def _conv_arithmetic(case: Case, node: Conv, source: str) -> Iterator[str]:
         yield "bias 2^30"
     if node.bias.min() == -(1 << 30):
         yield "bias -2^30"
+    if np.abs(node.bias).max() > 1 << 31:
+        yield "bias beyond 32 bits"
+    if isinstance(node.stage, Requant) and node.stage.wide and bits_needed(node, source) > 32:
+        yield "psums beyond 32 bits"
     yield "wrapping psums" if case.wrap else "proved psums"
 
 

@@ -17,6 +17,7 @@ from tests.campaigns.fuzz.runner import run_case
 
 SEED = 1
 NARROW, WIDE = 38, 32  # configurations of 8 and 16 bits whose simulators are quickly built
+WHOLE = (4, 13)  # configurations of 16 bits whose psums hold whole sums
 SLICE = [NARROW * CASES + place for place in range(12)] + [WIDE * CASES + n for n in range(8)]
 
 
@@ -36,6 +37,14 @@ def test_command_streams_without_time_equal_the_golden_model(number: int) -> Non
     for place in range(4):
         outcome = run_case(make_case(7, number * CASES + place), rtl=False)
         assert outcome.status != "failed", f"{outcome.label}: {outcome.message}"
+
+
+@pytest.mark.parametrize("number", WHOLE)
+def test_arrays_that_scale_16_bit_sums(number: int) -> None:
+    config = configuration(5, number)
+    assert (config.array.data_width, config.array.psum_width >= 32) == (16, True)
+    outcomes = [run_case(make_case(5, number * CASES + place), rtl=False) for place in range(6)]
+    assert [o.message for o in outcomes if o.status != "passed"] == []
 
 
 def test_a_case_follows_from_its_name() -> None:

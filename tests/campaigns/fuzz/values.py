@@ -10,6 +10,7 @@ from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowS
 Array = NDArray[Any]
 
 _BIAS_LIMIT = 1 << 30
+_MOST_REDUCED_SCALE = 127.0
 _MODES = (RoundingRule.TFLM, RoundingRule.ORT, RoundingRule.SINGLE)
 
 
@@ -123,6 +124,34 @@ def requant(
         high=high,
         dtype=dtype,
     )
+
+
+def whole_sum_stage(
+    rng: np.random.Generator, channels: int, spread: float, rounding: RoundingRule
+) -> Requant:
+    """A 16-bit output stage that scales sums of 64 bits, or in `rounding` those of 32."""
+    usual = requant(rng, "int16", channels, spread / 256, rounding, biased=True)
+    if rng.random() < 0.4:
+        return usual
+    least = 2.0**-31  # smaller ones flush to 0
+    scale = np.clip(usual.scale, least if rng.random() < 0.7 else 0, _MOST_REDUCED_SCALE)
+    return Requant(
+        scale=scale,
+        rounding=RoundingRule.REDUCED,
+        zero_point=0,
+        low=usual.low,
+        high=usual.high,
+        dtype="int16",
+    )
+
+
+def wide_bias(rng: np.random.Generator, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Biases of which some have up to 40 bits."""
+    far = rng.integers(-(1 << 39), 1 << 39, len(values))
+    ends = np.where(
+        rng.random(len(values)) < 0.3, np.where(far < 0, -(1 << 39), (1 << 39) - 1), far
+    )
+    return np.where(rng.random(len(values)) < 0.15, ends >> int(rng.integers(0, 8)), values)
 
 
 def window_stage(rng: np.random.Generator, spread: float) -> WindowStage:

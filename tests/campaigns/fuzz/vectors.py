@@ -132,7 +132,8 @@ def add(b: GraphBuilder, first: str, second: str) -> str:
 
 def mul(b: GraphBuilder, first: str, second: str) -> str:
     """Appends a MUL of two tensors of one shape."""
-    stage = requant(b.rng, b.dtype, 1, 10_000.0, b.rounding)
+    spread = 10_000.0 * (256 if b.dtype == "int16" else 1)
+    stage = requant(b.rng, b.dtype, 1, spread, b.rounding)
     zeros = (b.zeros[first], b.zeros[second])
     node = Mul(**b.names("MUL", first, second), zero_points=zeros, stage=stage)
     return b.add(node, b.shape(first), stage.zero_point)

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph
+from hw.arch.config import Config
 from tests.support.onnx.layerwise import LayerFindings
 
 Array = NDArray[Any]
@@ -18,7 +19,8 @@ class Case:
     """A model with the arrays of its inputs, in the file's order, and what it exercises.
 
     Everything follows from the format and `SEED:INDEX`. `further` are the inputs of the steps after
-    the first, for a model that keeps something from step to step.
+    the first, for a model that keeps something from step to step. `config` is that of its program
+    if the campaign's is none for it.
     """
 
     label: str
@@ -26,6 +28,7 @@ class Case:
     inputs: tuple[Array, ...]
     features: frozenset[Feature]
     further: tuple[tuple[Array, ...], ...] = ()
+    config: Config | None = None
 
 
 @dataclass(frozen=True)

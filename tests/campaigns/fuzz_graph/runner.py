@@ -73,6 +73,7 @@ def run_case(
             raise _DifferenceError(f"golden, layer by layer: {'; '.join(layers.wrong)}")
         _compare("golden", graph, ours, expected, after(graph, layers.reasons))
         if config is not None:
+            config = case.config or config
             register()
             program = compile_graph(graph, config)
             outputs = Runtime(FunctionalAccelerator(config), config).run(program, named).outputs

@@ -3,12 +3,15 @@
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tflite
 
+from tests.campaigns.models import sixteen
 from tests.campaigns.models.recorded import FOLDERS, Case, case_named, disagreements, every_case
 from tests.campaigns.models.run import CUT, run_case
 from tests.sim.golden.test_models import GOLDENS
+from tests.support.tflite.checking import tflm_outputs
 from tests.support.tflite.cut import cut
 from tests.support.tflite.layers import LayerWriter
 from tests.support.workloads import ROOT, workload
@@ -82,3 +85,21 @@ def test_a_model_is_cut() -> None:
     with pytest.raises(ValueError, match="operators"):
         cut(content, 4)
     assert set(CUT) == {LARGE}
+
+
+def test_a_16x8_network(tmp_path: Path) -> None:
+    """On the golden model and on the executor; `make test-models` runs it on the RTL."""
+    assert sixteen.differences("golden", "tiny_16x8", tmp_path) == []
+
+
+def test_a_wrong_layer_of_a_16x8_network_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*given: object) -> list[np.ndarray]:
+        outputs = tflm_outputs(*given)
+        outputs[2].reshape(-1)[5] ^= 1
+        return outputs
+
+    monkeypatch.setattr(sixteen, "tflm_outputs", wrong)
+    named = sixteen.network()[2][2]
+    assert sixteen.differences("golden", "tiny_16x8", tmp_path) == [named] * 2

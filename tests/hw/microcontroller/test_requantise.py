@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hw.arch.commands import Rounding
+from hw.arch.config import Config as HardwareConfig
+from hw.arch.config.modes import rounding_modes
 from hw.arch.entries import PARAM
-from hw.post.processor import MODES_OF_WIDTH
 from tb.models.rounding_reference import (
     Config,
     Vector,
@@ -20,7 +21,7 @@ from tb.models.rounding_reference import (
 from tests.hw.microcontroller.cases import CONFIG
 from tests.hw.microcontroller.host import FirmwareLink
 
-MODES = sorted(MODES_OF_WIDTH[8])
+MODES = sorted(rounding_modes(HardwareConfig()))
 COUNT = 1500
 ACC = 24  # bits of accumulators
 OUTPUTS: tuple[Config, ...] = ((0, -128, 127), (-128, -128, 127), (131, 0, 255), (-7, -20, 100))

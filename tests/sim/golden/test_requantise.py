@@ -1,5 +1,6 @@
 """Output stages against definitions in Python's unbounded integers and exact fractions."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor, frexp
 
@@ -188,12 +189,48 @@ def test_channels_zero_point_and_clamp(rounding: RoundingRule) -> None:
 
 def test_raw_stage_and_wrapping_bias() -> None:
     acc = add_bias(
-        np.asarray([[5, (1 << 31) - 1]], dtype=np.int64), np.asarray([-7, 1], dtype=np.int64)
+        np.asarray([[5, (1 << 31) - 1]], dtype=np.int64),
+        np.asarray([-7, 1], dtype=np.int64),
+        Requant.raw(),
     )
     raw = requantise(acc, Requant.raw())
     assert raw.tolist() == [[-2, -(1 << 31)]]
     assert raw.dtype == np.int32
     assert Requant.raw().with_rounding(RoundingRule.ORT).rounding is RoundingRule.RAW
+
+
+def test_wide_stage_is_the_exact_number_rounded_once() -> None:
+    """Sums of up to 47 bits, ties of both signs, and the multiplier that 16 bits cannot hold."""
+    rng = np.random.default_rng(3)
+    odd = [2.0**-9, 1 - 2.0**-20, 0.0, 2.0**-40]
+    scales = np.concatenate([2.0 ** rng.uniform(-33, 6.9, 60), odd])
+    stage = Requant(
+        scale=scales, rounding=RoundingRule.REDUCED, zero_point=0,
+        low=-(1 << 15), high=(1 << 15) - 1, dtype="int16",
+    )  # fmt: skip
+    sums = rng.integers(-(1 << 46), 1 << 46, (40, len(scales))) >> rng.integers(0, 46, (40, 1))
+    sums[:4] = [[(1 << 46) - 1], [-(1 << 46)], [256 * 7], [-256 * 7]]
+    pair = quantise_multipliers(scales)
+    for row in sums:
+        results = zip(row, requantise(row, stage), pair.multiplier, pair.shift, strict=True)
+        for value, got, multiplier, shift in results:
+            short = min((int(multiplier) + (1 << 15)) >> 16, (1 << 15) - 1)
+            exact = Fraction(int(value) * short, 1 << (15 - int(shift)))
+            wanted = min(max(floor(exact + Fraction(1, 2)), -(1 << 15)), (1 << 15) - 1)
+            assert got == wanted, (value, multiplier, shift)
+    with pytest.raises(RowforgeError, match=r"below 2\^7"):
+        replace(stage, scale=np.array([128.0]))
+
+
+def test_sums_of_a_wide_stage_do_not_wrap() -> None:
+    stage = Requant(
+        scale=np.array([2.0**-20]), rounding=RoundingRule.REDUCED, zero_point=0,
+        low=-(1 << 15), high=(1 << 15) - 1, dtype="int16",
+    )  # fmt: skip
+    psum, bias = np.asarray([[1 << 33]]), np.asarray([1 << 32])
+    assert add_bias(psum, bias, stage).tolist() == [[3 << 32]]
+    assert requantise(add_bias(psum, bias, stage), stage).tolist() == [[3 << 12]]
+    assert stage.with_rounding(RoundingRule.SINGLE) is stage
 
 
 def test_window_stage() -> None:

@@ -9,6 +9,7 @@ from tflite_micro import runtime
 from compiler.compile import compile_graph
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
+from hw.arch.config import Config
 from hw.arch.program.file import load_program, save_program
 from rowforge.configs import preset
 from rowforge.running.targets import register
@@ -38,17 +39,25 @@ def check(
     output: int | Sequence[int],
     folder: Path,
     values: Sequence[np.ndarray] | None = None,
+    *,
+    config: Config = CONFIG,
 ) -> Graph:
     """Golden model and executed program yield what TensorFlow Lite Micro yields; the graph."""
     outputs = [output] if isinstance(output, int) else list(output)
     content = layers.finish(inputs, outputs)
     if values is None:
         values = [layers.input_values(tensor) for tensor in inputs]
-    return compare(content, values, tflm_outputs(content, values, len(outputs)), folder)
+    expected = tflm_outputs(content, values, len(outputs))
+    return compare(content, values, expected, folder, config=config)
 
 
 def compare(
-    content: bytes, values: Sequence[np.ndarray], expected: Sequence[np.ndarray], folder: Path
+    content: bytes,
+    values: Sequence[np.ndarray],
+    expected: Sequence[np.ndarray],
+    folder: Path,
+    *,
+    config: Config = CONFIG,
 ) -> Graph:
     """The golden model and a program that went through a file yield the expected outputs."""
     path = folder / "model.tflite"
@@ -61,9 +70,9 @@ def compare(
         assert golden[key].dtype == wanted.dtype
     register()
     file = folder / "model.rfp"
-    save_program(compile_graph(graph, CONFIG), file)
+    save_program(compile_graph(graph, config), file)
     program = load_program(file)
-    executed = Runtime(FunctionalAccelerator(CONFIG), CONFIG).run(program, named).outputs.values()
+    executed = Runtime(FunctionalAccelerator(config), config).run(program, named).outputs.values()
     for ours, wanted in zip(executed, expected, strict=True):
         np.testing.assert_array_equal(ours, wanted)
     if all(value.shape[:1] == (1,) for value in values):

@@ -30,6 +30,8 @@ class LayerWriter:
     ones whose zero points and constants are 128 higher.
     """
 
+    dtype = "int8"  # of activations
+
     def __init__(self, seed: int, *, unsigned: bool = False) -> None:
         self.random = np.random.default_rng(seed)
         self.offset = 128 if unsigned else 0
@@ -54,9 +56,10 @@ class LayerWriter:
         *,
         scale: float | None = None,
         zero_point: int | None = None,
-        dtype: str = "int8",
+        dtype: str | None = None,
     ) -> int:
         """A new activation, an input or a layer's output; the zero point is the int8 twin's."""
+        dtype = dtype or self.dtype
         scale = float(np.float32(scale or np.exp(self.random.uniform(-5, 0))))
         if zero_point is None:
             zero_point = int(self.random.integers(-128, 128))
@@ -114,8 +117,8 @@ class LayerWriter:
 
     def _parameters(
         self, source: int, shape: Sequence[int], M: int, axis: int, *, per_channel: bool = True
-    ) -> tuple[int, int]:
-        """Random weights and bias, scaled so that outputs spread over int8."""
+    ) -> tuple[int, ...]:
+        """Random weights and bias, if any, scaled so that outputs spread over the type."""
         taps = int(np.prod(shape)) // M
         scale = np.exp(self.random.uniform(-6, -3, M if per_channel else 1)).astype(np.float32)
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
@@ -186,14 +189,14 @@ class LayerWriter:
     ) -> int:
         """An operator with weights of this shape, one scale for each of M along `axis`."""
         window = weights[1:3]
-        w, b = self._parameters(source, weights, M, axis)
+        w, *b = self._parameters(source, weights, M, axis)
         scale = self._output_scale(source, math.prod(weights) // M)
         output = self.activation(
             (*self._out(source, window, stride, dilation, padding), M), scale=scale
         )
         return self.writer.operator(
             kind,
-            [source, w, b],
+            [source, w, *b],
             output,
             Padding=padding,
             StrideH=stride[0],
@@ -209,11 +212,11 @@ class LayerWriter:
     ) -> int:
         """FULLY_CONNECTED over the last axis."""
         *rows, C = self.shape(source)
-        w, b = self._parameters(source, (M, C), M, 0, per_channel=per_channel)
+        w, *b = self._parameters(source, (M, C), M, 0, per_channel=per_channel)
         output = self.activation((*rows, M), scale=self._output_scale(source, C))
         return self.writer.operator(
             "FULLY_CONNECTED",
-            [source, w, b],
+            [source, w, *b],
             output,
             FusedActivationFunction=activation,
             KeepNumDims=len(rows) > 1,

@@ -127,6 +127,11 @@ class ModelWriter:
         return outputs[0] if outputs else -1
 
     @property
+    def written(self) -> list[int]:
+        """What operators write, in order."""
+        return [tensor for entry in self._operators for tensor in entry.outputs]
+
+    @property
     def last_operator(self) -> str:
         """Type of the operator that was added last."""
         return self._operators[-1].type_name

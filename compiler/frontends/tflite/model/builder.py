@@ -25,6 +25,10 @@ _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
 }
 
 
+EIGHT_BITS = ("int8", "uint8")
+QUANTISED = (*EIGHT_BITS, "int16")
+
+
 class TfliteBuilder:
     """Collects the graph of one file while its operators are converted in order.
 
@@ -63,7 +67,7 @@ class TfliteBuilder:
         if dtype not in DTYPES:
             raise RowforgeError(
                 f"tensor {raw.index} ({raw.name}) has type {raw.type_name}; "
-                f"int8, uint8, int32 and float32 tensors are supported"
+                f"int8, uint8, int16, int32 and float32 tensors are supported"
             )
         return dtype
 
@@ -179,7 +183,7 @@ class TfliteBuilder:
         return wide
 
     def quantised(
-        self, op: RawOperator, tensor: Tensor, types: tuple[str, ...] = ("int8", "uint8")
+        self, op: RawOperator, tensor: Tensor, types: tuple[str, ...] = EIGHT_BITS
     ) -> tuple[float, int]:
         """(scale, zero point) of a per-tensor quantised activation."""
         quantised = tensor.quantisation is not None and tensor.quantisation.per_tensor
@@ -238,7 +242,7 @@ class TfliteBuilder:
             )
 
     def clamp(
-        self, op: RawOperator, output: Tensor, types: tuple[str, ...] = ("int8", "uint8")
+        self, op: RawOperator, output: Tensor, types: tuple[str, ...] = EIGHT_BITS
     ) -> tuple[int, int]:
         """Stored values that the operator's fused activation clamps to."""
         activation = op.options["FusedActivationFunction"]
@@ -259,7 +263,7 @@ class TfliteBuilder:
         output: Tensor,
         lower: float | None,
         upper: float | None,
-        types: tuple[str, ...] = ("int8", "uint8"),
+        types: tuple[str, ...] = EIGHT_BITS,
     ) -> tuple[int, int]:
         """The stored clamp of a real interval: float32 quotients, rounded half away."""
         scale, zero_point = self.quantised(op, output, types)
@@ -288,14 +292,31 @@ class TfliteBuilder:
             )
         return scale
 
+    def symmetric(self, op: RawOperator, *tensors: Tensor) -> None:
+        """Refuses 16-bit tensors with a zero point, which the kernels take to have none."""
+        for tensor in tensors:
+            if tensor.dtype != "int16" or tensor.quantisation is None:
+                continue
+            if any(tensor.quantisation.zero_point):
+                self.refuse(
+                    op,
+                    f"its int16 tensor {tensor.name} has a zero point other than 0",
+                    "convert the model with symmetric 16-bit activations",
+                )
+
     def requant(
-        self, op: RawOperator, real: Any, output: Tensor, clamp: tuple[int, int]
+        self,
+        op: RawOperator,
+        real: Any,
+        output: Tensor,
+        clamp: tuple[int, int],
+        rounding: RoundingRule = RoundingRule.TFLM,
     ) -> Requant:
         """The output stage with these real scales into `output`."""
         return Requant(
             scale=self.checked_scale(op, real),
-            rounding=RoundingRule.TFLM,
-            zero_point=self.quantised(op, output)[1],
+            rounding=rounding,
+            zero_point=self.quantised(op, output, QUANTISED)[1],
             low=clamp[0],
             high=clamp[1],
             dtype=output.dtype,

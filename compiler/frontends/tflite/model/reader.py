@@ -48,12 +48,15 @@ _MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask
 
 # Operator type -> (its options table, the fields read from it).
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION, *_FUSED)),
+    "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION, *_FUSED, "QuantizedBiasType")),
     "DEPTHWISE_CONV_2D": (
         "DepthwiseConv2DOptions",
         (*_WINDOW, *_DILATION, *_FUSED, "DepthMultiplier"),
     ),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat", "KeepNumDims")),
+    "FULLY_CONNECTED": (
+        "FullyConnectedOptions",
+        (*_FUSED, "WeightsFormat", "KeepNumDims", "QuantizedBiasType"),
+    ),
     "AVERAGE_POOL_2D": ("Pool2DOptions", _POOL),
     "MAX_POOL_2D": ("Pool2DOptions", _POOL),
     "ADD": ("AddOptions", _FUSED),

@@ -267,7 +267,7 @@ ARITHMETIC: dict[str, tuple[int, Step]] = {
     "L2_NORMALIZATION": (1, normalised),
     "ARG_MAX": (1, arg("ARG_MAX")),
     "ARG_MIN": (1, arg("ARG_MIN")),
-    "SELECT_V2": (5, choice),
+    "SELECT_V2": (6, choice),
     "BATCH_MATMUL": (2, matmul),
     "TRANSPOSE_CONV": (3, transpose_conv),
     "CAST": (1, cast),

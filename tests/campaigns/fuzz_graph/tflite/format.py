@@ -6,25 +6,31 @@ import numpy as np
 import tflite
 from tflite_micro import runtime
 
+from rowforge.configs import preset
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
 from tests.campaigns.fuzz_graph.tflite.arithmetic import COMPARISONS
 from tests.campaigns.fuzz_graph.tflite.habits import WRITERS, draw, unscale_outputs
+from tests.campaigns.fuzz_graph.tflite.sixteen import WIDE_FEATURES, WIDE_STEPS, OddWideLayers
 from tests.campaigns.fuzz_graph.tflite.stateful import SHOWN, STATEFUL
 from tests.campaigns.fuzz_graph.tflite.steps import STEPS
 from tests.campaigns.fuzz_graph.tflite.writer import OddLayers
 
+WIDE_CONFIG = preset("tiny_16x8")
 _MOST_STEPS = 12
 _MOST_ELEMENTS = 6000  # of a tensor that further operators are put on
 _SCALES = (1e-5, 1e4)  # beyond them the interpreter finds clamps that no int32 holds
+_WIDE_SCALES = (1e-6, 1e2)
 _ARENA = 1 << 22
+_WIDE_EVERY = 5  # one of so many graphs is a 16x8 model
 _FURTHER = 3  # steps after the first, where something is kept for them
 
 
 def make(seed: int, index: int) -> Case:
     """The graph `SEED:INDEX`: up to twelve operators, residuals and joins between them."""
-    layers = OddLayers(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
-    model = _Model(layers)
-    for _ in range(int(layers.random.integers(1, _MOST_STEPS + 1))):
+    number = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+    wide = index % _WIDE_EVERY == _WIDE_EVERY - 1
+    model = _Model(OddWideLayers(number) if wide else OddLayers(number))
+    for _ in range(int(model.layers.random.integers(1, _MOST_STEPS + 1))):
         model.step()
     return model.finished(f"{seed}:{index}")
 
@@ -32,8 +38,11 @@ def make(seed: int, index: int) -> Case:
 class _Model:
     """A graph while it grows."""
 
-    def __init__(self, layers: OddLayers) -> None:
+    def __init__(self, layers: OddLayers | OddWideLayers) -> None:
         self.layers = layers
+        wide = isinstance(layers, OddWideLayers)
+        self.steps, self.group = (WIDE_STEPS, "16-bit operator") if wide else (STEPS, "operator")
+        self.scales = _WIDE_SCALES if wide else _SCALES
         self.inputs: list[int] = []
         self.floats: dict[int, tuple[int, ...]] = {}
         self.live: list[int] = []  # activations that further operators may read
@@ -62,8 +71,8 @@ class _Model:
 
     def step(self) -> None:
         """Appends an operator, or two that meet again."""
-        kinds = list(STEPS)
-        weights = np.array([STEPS[kind][0] for kind in kinds], dtype=float)
+        kinds = list(self.steps)
+        weights = np.array([self.steps[kind][0] for kind in kinds], dtype=float)
         source = self._source()
         if self.layers.chance(0.2) and self._join(source):
             return
@@ -80,19 +89,19 @@ class _Model:
 
     def _readable(self) -> list[int]:
         """Tensors of moderate size and scale."""
-        low, high = _SCALES
+        low, high = self.scales
         return [
             tensor
             for tensor in self.live
-            if self.layers.dtype_of(tensor) == "int8"
+            if self.layers.dtype_of(tensor) == self.layers.dtype
             and np.prod(self.layers.shape(tensor)) <= _MOST_ELEMENTS
             and low < self.layers.scale_of(tensor) < high
         ]
 
     def _append(self, kind: str, source: int) -> int | None:
-        output = STEPS[kind][1](self.layers, source)
+        output = self.steps[kind][1](self.layers, source)
         if output is not None:
-            self.layers.note("operator", self.layers.writer.last_operator)
+            self.layers.note(self.group, self.layers.writer.last_operator)
             self._written(output, source)
             for other in self.layers.others:
                 self._written(other)
@@ -113,7 +122,7 @@ class _Model:
         activation = int(self.layers.random.choice([0, 1, 3]))
         output = self.layers.binary(kind, other, source, activation=activation)
         self.layers.note("graph", "join")
-        self.layers.note("operator", kind)
+        self.layers.note(self.group, kind)
         self._written(output, source, other)
         return True
 
@@ -131,7 +140,7 @@ class _Model:
         if middle and layers.chance(0.2):
             outputs.append(int(layers.random.choice(middle)))
             layers.note("graph", "output in the middle")
-        if layers.chance(0.15) and layers.dtype_of(outputs[0]) == "int8":
+        if layers.chance(0.15) and layers.dtype_of(outputs[0]) == layers.dtype:
             end = layers.writer.tensor("end", layers.shape(outputs[0]), "float32")
             layers.writer.operator("DEQUANTIZE", [outputs[0]], end)
             outputs[0] = end
@@ -145,7 +154,8 @@ class _Model:
             tuple(self._values(tensor) for tensor in self.inputs)
             for _ in range(_FURTHER if keeps else 0)
         )
-        return Case(label, content, arrays, frozenset(layers.features), further)
+        config = WIDE_CONFIG if layers.dtype == "int16" else None
+        return Case(label, content, arrays, frozenset(layers.features), further, config)
 
     def _values(self, tensor: int) -> Array:
         if tensor in self.floats:
@@ -192,6 +202,8 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("broadcast activation", "product of two activations", "product by a constant matrix"),
         *("axis -1", "axis -2", "axis -3", "axis -4"),
     ),
+    "16-bit operator": tuple(WIDE_STEPS),
+    "16-bit": WIDE_FEATURES,
     "weights": ("zero filters", "zero input channels"),
     "quantisation": (
         *("zero point lowest", "zero point highest", "zero point 0", "zero point other"),

@@ -192,7 +192,7 @@ MOVES: dict[str, tuple[int, Step]] = {
     "GATHER_ND": (1, gather_nd),
     "MIRROR_PAD": (1, mirror_pad),
     "REVERSE_V2": (1, reverse),
-    "BROADCAST_TO": (2, broadcast),
+    "BROADCAST_TO": (3, broadcast),
     "DEPTH_TO_SPACE": (2, blocks("DEPTH_TO_SPACE")),
     "SPACE_TO_DEPTH": (2, blocks("SPACE_TO_DEPTH")),
     "BATCH_TO_SPACE_ND": (2, batches),

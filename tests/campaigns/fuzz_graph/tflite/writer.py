@@ -1,6 +1,7 @@
 """Layers with odd quantisation: zero points at the ends, extreme biases, dead channels."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,8 @@ _EXTREME = 1 << 30
 _DEAD = 1e-30  # of a channel whose multiplier flushes to 0
 
 
-class OddLayers(LayerWriter):
-    """`LayerWriter` whose tensors are odd now and then; `features` lists what came up.
+class NotedLayers(LayerWriter):
+    """`LayerWriter` that knows what a campaign asks; `features` lists what came up.
 
     `others` gets the tensors that a step writes beside the one that it returns.
     """
@@ -31,13 +32,33 @@ class OddLayers(LayerWriter):
         """True with that probability."""
         return bool(self.random.random() < share)
 
+    def dtype_of(self, tensor: int) -> str:
+        """Type of an activation."""
+        return self._dtypes[tensor]
+
+    def scale_of(self, tensor: int) -> float:
+        """Scale of an activation."""
+        return self._scales[tensor]
+
+    def zero_point_of(self, tensor: int) -> int:
+        """Zero point of an activation."""
+        return self._zero_points[tensor]
+
+    def numbers(self, values: object) -> int:
+        """An int32 constant: sizes, axes, limits."""
+        return self.writer.constant("n", np.asarray(values, np.int32))
+
+
+class OddLayers(NotedLayers):
+    """Layers whose tensors are odd now and then."""
+
     def activation(
         self,
         shape: Sequence[int],
         *,
         scale: float | None = None,
         zero_point: int | None = None,
-        dtype: str = "int8",
+        dtype: str | None = None,
     ) -> int:
         """As the base class; a zero point that is not given is often an end of int8 or 0."""
         if zero_point is None and self.chance(0.5):
@@ -76,18 +97,6 @@ class OddLayers(LayerWriter):
         b = self.writer.constant("b", bias.astype(np.int32), scale=real, zero_point=zeros)
         return w, b
 
-    def dtype_of(self, tensor: int) -> str:
-        """Type of an activation."""
-        return self._dtypes[tensor]
 
-    def zero_point_of(self, tensor: int) -> int:
-        """Zero point of an activation."""
-        return self._zero_points[tensor]
-
-    def numbers(self, values: object) -> int:
-        """An int32 constant: sizes, axes, limits."""
-        return self.writer.constant("n", np.asarray(values, np.int32))
-
-
-Step = Callable[[OddLayers, int], int | None]
+Step = Callable[[Any, int], int | None]
 """Takes a tensor and appends operators; their output, or None where they do not fit."""

@@ -160,7 +160,7 @@ def misfit() -> bytes:
     ("build", "words"),
     [
         (lambda: one_operator("SIGN"), ("operator 0 SIGN", "no such operator")),
-        (lambda: one_operator("RELU", dtype="int16"), ("operator 0 RELU", "int16")),
+        (lambda: one_operator("RELU_N1_TO_1", dtype="int16"), ("operator 0 RELU", "int16")),
         (lambda: one_operator("SOFTMAX", Beta=1.0), ("operator 0 SOFTMAX", "0.00390625")),
         (float_conv, ("operator 0 CONV_2D", "float32", "int8")),
         (weights_with_zero_point, ("operator 0 CONV_2D", "zero point")),
