@@ -193,12 +193,15 @@ struct Bench {
     bool look(Client& client, Outcome& out) {
         bool moved = false;
         if (*client.port.read_valid) {
-            if (client.read >= client.expected.size()) ++out.mismatches;
-            else if (client.compared[client.read] &&
-                     client.expected[client.read] != *client.port.read_payload)
-                ++out.mismatches;
-            ++client.read;
-            moved = true;
+            if (client.read < client.expected.size()) {
+                if (client.compared[client.read] &&
+                    client.expected[client.read] != *client.port.read_payload)
+                    ++out.mismatches;
+                ++client.read;
+                moved = true;
+            } else {
+                ++out.mismatches;  // and nothing that has been waited for
+            }
         }
         if (*client.port.write_ready && client.ask.word) {
             ++client.written;
