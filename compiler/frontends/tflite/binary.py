@@ -3,7 +3,7 @@
 import numpy as np
 
 from compiler.frontends.tflite.elementwise import emit_plain, emit_scaled_sum, operands, repeated
-from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.mac import check_output, symmetric
 from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -54,7 +54,7 @@ def convert_mul(builder: TfliteBuilder, op: RawOperator) -> None:
     first, second, output = operands(builder, op)
     if emit_plain(builder, op, first, second, output):
         return
-    builder.symmetric(op, first, second, output)
+    symmetric(builder, op, first, second, output)
     first, second = _broadcast_operands(builder, op, first, second, output)
     (scale_a, zero_a), (scale_b, zero_b) = (
         builder.quantised(op, tensor, QUANTISED) for tensor in (first, second)

@@ -4,7 +4,7 @@ from math import log2
 
 import numpy as np
 
-from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.mac import check_output, symmetric
 from compiler.frontends.tflite.model.builder import QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host
@@ -65,7 +65,7 @@ def _convert_16_bits(
     builder: TfliteBuilder, op: RawOperator, source: Tensor, output: Tensor
 ) -> None:
     """LOGISTIC, TANH and LEAKY_RELU of int16."""
-    builder.symmetric(op, source, output)
+    symmetric(builder, op, source, output)
     scale, _ = builder.quantised(op, source, QUANTISED)
     output_scale, _ = builder.quantised(op, output, QUANTISED)
     if op.type_name == "LEAKY_RELU":

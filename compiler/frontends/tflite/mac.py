@@ -148,6 +148,19 @@ def check_output(
         )
 
 
+def symmetric(builder: TfliteBuilder, op: RawOperator, *tensors: Tensor) -> None:
+    """Refuses 16-bit tensors with a zero point, which the kernels take to have none."""
+    for tensor in tensors:
+        if tensor.dtype != "int16" or tensor.quantisation is None:
+            continue
+        if any(tensor.quantisation.zero_point):
+            builder.refuse(
+                op,
+                f"its int16 tensor {tensor.name} has a zero point other than 0",
+                "convert the model with symmetric 16-bit activations",
+            )
+
+
 def _image(builder: TfliteBuilder, op: RawOperator, source: Tensor) -> Image:
     return image_of(builder, op, source)[1]
 
@@ -214,7 +227,7 @@ def arithmetic(
     `axis` is that of the weights' M scales, `bias_at` the position of the optional bias.
     """
     builder.same_type(op, source, output)
-    builder.symmetric(op, source, output)
+    symmetric(builder, op, source, output)
     input_scale, input_zero_point = builder.quantised(op, source, QUANTISED)
     output_scale, _ = builder.quantised(op, output, QUANTISED)
     raw = builder.tensor_at(op, 1, "weights")

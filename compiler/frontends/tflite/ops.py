@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
+from compiler.frontends.tflite.mac import check_output, image_of, symmetric, window_geometry
 from compiler.frontends.tflite.model.builder import EIGHT_BITS, QUANTISED, TfliteBuilder
 from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
@@ -29,7 +29,7 @@ def convert_pool(builder: TfliteBuilder, op: RawOperator) -> None:
     stride, pad = window_geometry(builder, op, image, window, (1, 1))
     output = builder.output(op)
     same_quantisation(builder, op, source, output)
-    builder.symmetric(op, source)
+    symmetric(builder, op, source)
     low, high = builder.clamp(op, output, QUANTISED)
     node = Pool(
         name=op.label,
@@ -182,7 +182,7 @@ def convert_relu(builder: TfliteBuilder, op: RawOperator) -> None:
     output = builder.output(op)
     check_output(builder, op, output, source.shape)
     builder.same_type(op, source, output)
-    builder.symmetric(op, source, output)
+    symmetric(builder, op, source, output)
     types = EIGHT_BITS if op.type_name == "RELU_N1_TO_1" else QUANTISED  # no kernel has 16 bits
     scale, zero_point = builder.quantised(op, source, types)
     output_scale, _ = builder.quantised(op, output, types)
@@ -279,7 +279,7 @@ def convert_softmax16(
     builder: TfliteBuilder, op: RawOperator, source: Tensor, output: Tensor, beta: float
 ) -> None:
     """SOFTMAX of int16, by two tables of 513 entries."""
-    builder.symmetric(op, source, output)
+    symmetric(builder, op, source, output)
     scale, _ = builder.quantised(op, source, QUANTISED)
     output_scale, _ = builder.quantised(op, output, QUANTISED)
     if abs(output_scale * 32768 - 1) > _UNIT_TOLERANCE:

@@ -292,18 +292,6 @@ class TfliteBuilder:
             )
         return scale
 
-    def symmetric(self, op: RawOperator, *tensors: Tensor) -> None:
-        """Refuses 16-bit tensors with a zero point, which the kernels take to have none."""
-        for tensor in tensors:
-            if tensor.dtype != "int16" or tensor.quantisation is None:
-                continue
-            if any(tensor.quantisation.zero_point):
-                self.refuse(
-                    op,
-                    f"its int16 tensor {tensor.name} has a zero point other than 0",
-                    "convert the model with symmetric 16-bit activations",
-                )
-
     def requant(
         self,
         op: RawOperator,

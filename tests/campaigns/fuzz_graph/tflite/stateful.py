@@ -54,7 +54,7 @@ def lstm(layers: OddLayers, source: int) -> int | None:
     """UNIDIRECTIONAL_SEQUENCE_LSTM over an item's last axis, the others being time."""
     shape = layers.shape(source)
     times = prod(shape[1:-1])
-    if times > _MOST:
+    if len(shape) < 2 or times > _MOST:
         return None
     time_major = layers.chance(0.3)
     form = (times, shape[0], shape[-1]) if time_major else (shape[0], times, shape[-1])
