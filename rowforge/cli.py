@@ -33,6 +33,7 @@ COMMANDS = (
     "selftest",
     "demo",
 )
+_BOARDS = ("boards", "build", "serve", "selftest")  # in a folder of their own
 
 # A command makes many small objects and keeps most of them: looking for garbage less often makes
 # `estimate` of VGG-16 6 % faster.
@@ -57,7 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rowforge {version_text()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
-        module = importlib.import_module(f"rowforge.commands.{name}")
+        folder = "board." if name in _BOARDS else ""
+        module = importlib.import_module(f"rowforge.commands.{folder}{name}")
         summary = (module.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)

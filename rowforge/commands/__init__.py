@@ -1,4 +1,4 @@
-"""The commands, one module each.
+"""The commands, one module each; those that concern a board are in `board`.
 
 A module has a docstring whose first line is the command's help, `add_arguments(parser)`, and
 `run(args) -> int`, which returns the exit status.

@@ -27,7 +27,7 @@ def test_json_names_part_link_and_preset(capsys):
 
 
 def test_a_board_without_a_report_is_not_measured(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("rowforge.commands.boards.measured", lambda name: None)
+    monkeypatch.setattr("rowforge.commands.board.boards.measured", lambda name: None)
     outcome = rowforge(capsys, "boards")
     assert outcome.out.count("not measured") == len(BOARDS)
     assert measured.measured("icebreaker", tmp_path) is None

@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from boards.common.report import begin
-from rowforge.commands import build as command
+from rowforge.commands.board import build as command
 from tests.rowforge.support import rowforge
 
 # Leaves a report at the place that `--report` names; `stat -json` and bitstreams by their names.

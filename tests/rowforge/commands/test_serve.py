@@ -34,7 +34,7 @@ SERVE = """
 import sys
 from functools import partial
 from rowforge import cli
-from rowforge.commands import serve
+from rowforge.commands.board import serve
 from sim.framed_rtl import board_library
 serve.board_library = partial(board_library, optimise="-O0")
 sys.exit(cli.main(["serve", *sys.argv[1:]]))

@@ -1,0 +1,1 @@
+"""The commands that concern a board, or what stands in for one."""
