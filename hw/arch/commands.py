@@ -50,10 +50,15 @@ class ResultBlock(IntEnum):
     DATA = 2
     COUNTERS = 3
     IDENTITY = 4
+    MEMORY = 5
+    RUN = 6
 
 
 class Status(IntEnum):
-    """How a program ended; the second word of a status block is the offending value."""
+    """How a program ended; the second word of a status block is the offending value.
+
+    From 16 on they are of the replayer, where there is a memory.
+    """
 
     OK = 0
     UNKNOWN_COMMAND = 1
@@ -65,6 +70,11 @@ class Status(IntEnum):
     WATCHDOG = 7
     BAD_FIELD = 8
     BAD_CODE = 9
+    BAD_IMAGE = 16
+    BAD_RECORD = 17
+    BAD_MESSAGE = 18
+    BAD_BLOCK = 19
+    BAD_RANGE = 20
 
 
 HEADER = Struct(

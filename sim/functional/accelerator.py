@@ -128,6 +128,15 @@ class FunctionalAccelerator:
         words, self._output = self._output[:count], self._output[count:]
         return words
 
+    def take_all(self) -> Words:
+        """All result words that are there."""
+        return self.receive(len(self._output))
+
+    @property
+    def between_programs(self) -> bool:
+        """Whether no program has begun that has not ended, and no word of one waits."""
+        return not self._begun and not len(self._input)
+
     def cycles(self) -> int | None:
         """No time passes here."""
         return None
