@@ -11,6 +11,8 @@ from amaranth.lib.wiring import In, Out, Signature
 from boards.catalogue import BOARDS
 from boards.common.top import BoardTop
 from hw.base.block import Block, ModulePlatform
+from hw.memory.arbiter import MemoryArbiter
+from hw.memory.ram import RamAdapter
 from hw.top.accelerator import AcceleratorCore
 from hw.top.axi import AxiAccelerator
 from hw.top.serial import SerialAccelerator, SerialLoopback
@@ -49,6 +51,8 @@ def designs():
     yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)
+    yield MemoryArbiter(clients=2, address_bits=8)
+    yield RamAdapter(words=64, latency=2)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ from hw.link.collector import ResultCollector
 from hw.link.packet_fifo import PacketFifo
 from hw.link.uart import UartTransmitter
 from hw.link.width import WordAssembler
+from hw.memory.arbiter import MemoryArbiter
+from hw.memory.ram import RamAdapter
 from hw.noc.collector import ColumnCollector
 from hw.noc.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
@@ -171,6 +173,8 @@ DRAWN = [
             "params.bias": 1,
         },
     ),
+    (partial(RamAdapter, words=16), {}),
+    (partial(MemoryArbiter, clients=2, address_bits=4), {}),
     (partial(WordAssembler, width=32), {}),
     (partial(PacketFifo, words=1), {}),
     (partial(CobsEncoder), {}),
