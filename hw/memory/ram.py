@@ -11,7 +11,7 @@ from hw.memory.port import MOST_BEATS, WORD_BITS, MemoryPort, MemoryRequest
 
 
 class RamAdapter(Block):
-    """On-chip memory behind a memory port: a beat a cycle once a burst has begun.
+    """On-chip memory behind a memory port: a beat every `pace` cycles once a burst has begun.
 
     Latency: the first beat of a burst is given or taken `latency` cycles after its request, or
     later if the burst before it has not ended. With a latency of 2 and more the next request is
@@ -39,6 +39,8 @@ class RamAdapter(Block):
         Size, a power of two of at least 2.
     latency : int
         Cycles from a request to its first beat, at least 1.
+    pace : int
+        Cycles of a beat, at least 1: more stand for a memory that is narrower than a word.
 
     Members
     -------
@@ -46,10 +48,11 @@ class RamAdapter(Block):
         The memory.
     """
 
-    def __init__(self, *, words: int, latency: int = 1):
+    def __init__(self, *, words: int, latency: int = 1, pace: int = 1):
         super().__init__({"port": In(MemoryPort(exact_log2(words)))})
         self.words = words
         self.latency = latency
+        self.pace = pace
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -59,13 +62,14 @@ class RamAdapter(Block):
         left = Signal(range(MOST_BEATS + 1))  # words to be fetched or taken
         writing, start, put, fetch, fetched = (Signal() for _ in range(5))
         request = asked.payload
+        rest = Signal(range(self.pace))  # cycles until the next beat
         m.d.comb += [
-            asked.ready.eq(left == 0),
+            asked.ready.eq((left == 0) & (rest == 0)),
             start.eq(asked.valid & asked.ready),
-            port.write.ready.eq((left != 0) & writing),
+            port.write.ready.eq((left != 0) & writing & (rest == 0)),
             put.eq(port.write.valid & port.write.ready),
             # The first word is fetched as its request comes, the others one after the other.
-            fetch.eq((start & ~request.write) | ((left != 0) & ~writing)),
+            fetch.eq((start & ~request.write) | ((left != 0) & ~writing & (rest == 0))),
             ram.read.en.eq(fetch),
             ram.read.addr.eq(Mux(start, request.address, address)),
             ram.write.en.eq(put),
@@ -75,6 +79,8 @@ class RamAdapter(Block):
             port.read.payload.eq(ram.read.data),
         ]
         m.d.sync += fetched.eq(fetch)
+        if self.pace > 1:
+            m.d.sync += rest.eq(Mux(put | fetch, self.pace - 1, rest - rest.any()))
         with m.If(start):
             m.d.sync += [
                 writing.eq(request.write),

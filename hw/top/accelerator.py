@@ -60,7 +60,11 @@ class AcceleratorCore(Block):
     def _replayer(self, m: Module) -> tuple:
         """The word streams of the replayer, which stands before the core, with its memory."""
         m.submodules.replayer = replayer = Replayer(self.config)
-        m.submodules.memory = memory = RamAdapter(words=self.config.memory.words)
+        m.submodules.memory = memory = RamAdapter(
+            words=self.config.memory.words,
+            latency=self.config.memory.latency,
+            pace=self.config.memory.pace,
+        )
         connect(m, replayer.port, memory.port)
         command, result = self._core(m, replayer.restart)
         connect(m, replayer.command, command)

@@ -2,7 +2,9 @@
 
 import zlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -28,6 +30,21 @@ from sim.replay.memory import ReplayMemory
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import Link
 
+
+class Core(Protocol):
+    """What executes the command stream."""
+
+    def send(self, words: Words) -> None:
+        """Take words; complete commands are executed."""
+
+    def take_all(self) -> Words:
+        """All result words that are there."""
+
+    @property
+    def between_programs(self) -> bool:
+        """Whether no program has begun that has not ended."""
+
+
 _RANGES = {
     Base.ABSOLUTE: MemoryRange.ABSOLUTE,
     Base.INPUT: MemoryRange.INPUT,
@@ -51,6 +68,8 @@ class FunctionalReplayer:
         With a memory.
     program : Program or None
         As for `FunctionalAccelerator`.
+    make_core : callable or None
+        Makes what stands in the executor's place, at first and after each error.
 
     Raises
     ------
@@ -59,11 +78,17 @@ class FunctionalReplayer:
         that may not be there yet, or has data blocks written over itself.
     """
 
-    def __init__(self, config: Config, *, program: Program | None = None):
+    def __init__(
+        self,
+        config: Config,
+        *,
+        program: Program | None = None,
+        make_core: Callable[[], Core] | None = None,
+    ):
         self.config = config
         self.memory = ReplayMemory(config.memory.words)
-        self._program = program
-        self.core = FunctionalAccelerator(config, program=program)
+        self._make_core = make_core or (lambda: FunctionalAccelerator(config, program=program))
+        self.core = self._make_core()
         self._input = np.zeros(0, dtype=np.uint64)
         self._output: deque[int] = deque()
         self._passing = False  # a program that is no image has begun
@@ -164,7 +189,7 @@ class FunctionalReplayer:
                 _Replay(self, fields).run()
         except CommandError as error:
             status, value = error.status, error.value
-            self.core = FunctionalAccelerator(self.config, program=self._program)
+            self.core = self._make_core()
         self._last = fields["number"], status, value
         self._report(*self._last)
 

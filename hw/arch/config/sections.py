@@ -160,6 +160,8 @@ class MemoryConfig(Section):
         "memory that programs are replayed from: none, or on the chip", "none", "ram"
     )
     words: int = number("64-bit words of that memory, a power of two; 0 without one", 0, 1 << 28, 0)
+    latency: int = number("ram: cycles from a request to its first word", 1, 255, 1)
+    pace: int = number("ram: cycles of a word, as of a memory that is narrower", 1, 64, 1)
 
     @property
     def present(self) -> bool:

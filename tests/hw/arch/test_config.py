@@ -93,6 +93,8 @@ EXTREMES = {
     "control.col_patterns": (2, 255),
     "control.watchdog": (64, 1 << 30),
     "memory.words": (0, 1 << 28),
+    "memory.latency": (1, 255),
+    "memory.pace": (1, 64),
 }
 VALUES = {
     "array.data_width": (8, 16),
@@ -318,7 +320,7 @@ def test_hash_and_differences_see_every_field():
     changeable = [
         (name, item)
         for name, item in Config.declared(hardware=True)
-        if len(item.metadata.get("kinds", "12")) > 1 and name != "memory.words"
+        if len(item.metadata.get("kinds", "12")) > 1 and (name == "memory.kind" or not name.startswith("memory."))
     ]
     for name, item in changeable:
         default = base.value(name)
@@ -338,7 +340,7 @@ def test_a_memorys_fields_are_part_of_the_hardware_only_where_there_is_one():
     )
     assert len({config_hash(config) for config in (without, small, large)}) == 3
     assert "memory.words" not in without.values(hardware=True)
-    assert len(identity_words(small)) == len(identity_words(without)) + 1
+    assert len(identity_words(small)) == len(identity_words(without)) + 3
     for config in (without, small, large):
         assert parse_identity(identity_words(config)).config == config
         assert parse_toml(render_toml(config)) == config
