@@ -261,8 +261,11 @@ def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
 def _compile_command(root: Path, build: Build) -> list[str]:
     """The wheel's makefile names the tools of the machine that built it: all are given anew."""
     rules = ["Vrtl_hier.mk"] if build.hierarchical else ["Vrtl.mk", _LIBRARY]
+    # Without optimisation most of the time goes into reading the headers, once for each file.
+    whole = build.optimise == "-O0" and not build.hierarchical
     return [
         *("make", "-s", "-j2", "-C", "obj", "-f", *rules),
+        *(["VM_PARALLEL_BUILDS=0"] if whole else []),
         *(f"CXX={cxx()}", f"LINK={cxx()}", "AR=ar", "PERL=perl", "OBJCACHE="),
         *(f"PYTHON3={sys.executable}", f"VERILATOR_ROOT={root}"),
         *("CFG_CXXFLAGS_PCH_I=-include", "CFG_LDLIBS_THREADS=-pthread"),

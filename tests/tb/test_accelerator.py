@@ -132,8 +132,7 @@ def busy_start(config: Config, random: Random) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stall", [0.0, 0.3])
-@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize(("width", "stall"), [(8, 0.3), (16, 0.0)])
 def test_refusals(width, stall):
     """Every refusal, at rest and in the middle of work; the program after it runs."""
     coding = "mask" if stall else "none"
