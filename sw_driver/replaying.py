@@ -152,9 +152,7 @@ class ReplayRun(ProgramRun):
         parts = []
         for part in stage.inputs:
             view = self._view(part.step.tensor)
-            parts.append(
-                pack_load(self._program.config, view, part.step.box, raw=is_raw(view))
-            )
+            parts.append(pack_load(self._program.config, view, part.step.box, raw=is_raw(view)))
         return np.concatenate(parts)
 
     def _expect_kept(self, block: KeptBlock) -> int:

@@ -69,7 +69,9 @@ class ProgramRun(ABC):
         """The data block of a STORE will come."""
         self._stored[step.tensor] = self._results.expect(
             ResultBlock.DATA,
-            link_words(self._program.config, box_words(self._program.config, step.box, raw=step.raw)),
+            link_words(
+                self._program.config, box_words(self._program.config, step.box, raw=step.raw)
+            ),
             lambda words: self._fill(step, words),
         )
 

@@ -167,4 +167,3 @@ class BurstWriter(Block):
                 left.eq(Mux(self.stop, 0, job.payload.words)),
             ]
         return m
-

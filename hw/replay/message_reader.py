@@ -162,16 +162,22 @@ class MessageReader(Block):
                     m.d.sync += refusal.status.eq(Status.OK)
                     m.next = "WRITE"
                     with m.If(beyond):
-                        self._refuse(m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.WRITE), end), "SKIP")
+                        self._refuse(
+                            m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.WRITE), end), "SKIP"
+                        )
                 with m.Case(Message.READ):
                     m.next = "READ"
                     with m.If(beyond | (message.words > MOST_WORDS)):
-                        self._refuse(m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.READ), end))
+                        self._refuse(
+                            m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.READ), end)
+                        )
                 with m.Case(Message.RUN):
                     m.d.sync += refusal.status.eq(Status.OK)
                     m.next = "ORDER"
                     with m.If(beyond):
-                        self._refuse(m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.IMAGE), end))
+                        self._refuse(
+                            m, refusal, Status.BAD_RANGE, Cat(_code(MemoryRange.IMAGE), end)
+                        )
 
     def _write(self, m: Module, left: Signal, message) -> None:
         """Words for the memory; those of a WRITE that is refused are skipped."""

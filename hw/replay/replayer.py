@@ -116,9 +116,7 @@ class Replayer(Block):
         """What the core gets, and what the host gets."""
         gathered, inline = p.gatherer.words, p.walker.command
         m.d.comb += [
-            p.replayed.input.payload.eq(
-                Mux(gathered.valid, gathered.payload, inline.payload)
-            ),
+            p.replayed.input.payload.eq(Mux(gathered.valid, gathered.payload, inline.payload)),
             p.replayed.input.valid.eq(gathered.valid | inline.valid),
             gathered.ready.eq(p.replayed.input.ready),
             inline.ready.eq(p.replayed.input.ready & ~gathered.valid),
@@ -148,9 +146,10 @@ class Replayer(Block):
 
     def _control(self, m: Module, p: "_Parts") -> None:
         order = p.messages.order
-        quiet = Cat(
-            block.idle for block in (p.image, p.gatherer, p.scatterer, p.router)
-        ).all() & ~p.scatters.output.valid
+        quiet = (
+            Cat(block.idle for block in (p.image, p.gatherer, p.scatterer, p.router)).all()
+            & ~p.scatters.output.valid
+        )
         account = Signal(layout(RUN_ACCOUNT))
         count = Signal(range(_RESTART_CYCLES + 1))
         with m.FSM():
@@ -266,10 +265,10 @@ class _Parts:
     """The blocks of the replayer, and what they share.
 
     `order`, `failure`, `account`, `known`: the RUN that is executed or was the last one, and how it
-    ended; `shown`, `number`: what is reported now, and of which RUN; `replaying`, `reporting`: it is under way, or answered;
-    `stop`, `fresh`: words under way are forgotten, and the walker; `written`, `passed`, `ended`:
-    words and blocks of this replay, and whether its status block has come; `cycles`: since the RUN
-    was taken.
+    ended; `shown`, `number`: what is reported now, and of which RUN; `replaying`, `reporting`: it
+    is under way, or answered; `stop`, `fresh`: words under way are forgotten, and the walker;
+    `written`, `passed`, `ended`: words and blocks of this replay, and whether its status block has
+    come; `cycles`: since the RUN was taken.
     """
 
     def __init__(self, m: Module, config: Config):

@@ -162,7 +162,7 @@ class ImageWalker(Block):
         with m.State("HEADER"):
             m.d.sync += [
                 s.heading.eq(0),
-                s.left_inline.eq(1 + BEGIN.words),
+                s.passing.eq(1 + BEGIN.words),
                 self.blocks.eq(s.header.blocks),
                 self.ends.eq(s.header.ends),
             ]
@@ -178,18 +178,18 @@ class ImageWalker(Block):
         with m.State("BEGIN"):
             m.d.comb += [
                 self.command.valid.eq(1),
-                self.command.payload.eq(words[(s.left_inline - 1)[:2]]),
+                self.command.payload.eq(words[(s.passing - 1)[:2]]),
             ]
             with m.If(self.command.ready):
-                m.d.sync += s.left_inline.eq(s.left_inline - 1)
-                with m.If(s.left_inline == 1):
+                m.d.sync += s.passing.eq(s.passing - 1)
+                with m.If(s.passing == 1):
                     m.next = "WORD0"
 
     def _records(self, m: Module, s: "_Walk") -> None:
         record, halves = s.record, self.config.buffer.width < WORD_BITS
         unknown = record.run == 0
         with m.State("CHECK"):
-            m.d.sync += s.left_inline.eq(record.run)
+            m.d.sync += s.passing.eq(record.run)
             self._fail(m, Status.BAD_RECORD, record.record)
             with m.Switch(record.record):
                 with m.Case(Record.INLINE), m.If(~unknown & (record.run < s.left)):
@@ -209,8 +209,8 @@ class ImageWalker(Block):
                 self.image.ready.eq(self.command.ready & self.gathered),
             ]
             with m.If(self.image.valid & self.image.ready):
-                m.d.sync += s.left_inline.eq(s.left_inline - 1)
-                with m.If(s.left_inline == 1):
+                m.d.sync += s.passing.eq(s.passing - 1)
+                with m.If(s.passing == 1):
                     m.next = "WORD0"
         job = self.gather.payload
         m.d.comb += [
@@ -261,7 +261,7 @@ class _Walk:
     """Registers of the walker.
 
     `words`: header or record, seen as `header` and `record`; `heading`: it is the header; `sum`: of
-    their quarters; `left`: words of the image to come; `left_inline`: of them, or of BEGIN, words
+    their quarters; `left`: words of the image to come; `passing`: of them, or of BEGIN, words
     for the command stream; `promised`: words of data blocks that records have places for; `first`,
     `end`, `range`: where the record's first word is, the word after its run, and within what.
     """
@@ -273,7 +273,7 @@ class _Walk:
         self.heading = Signal()
         self.sum = Signal(16)
         self.left = Signal(COUNT_BITS)
-        self.left_inline = Signal(RUN_BITS)
+        self.passing = Signal(RUN_BITS)
         self.promised = Signal(COUNT_BITS)
         self.first = Signal(MEMORY_ADDRESS + 1)
         self.end = Signal(MEMORY_ADDRESS + 2)

@@ -31,7 +31,7 @@ from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import Link
 
 
-class Core(Protocol):
+class Executor(Protocol):
     """What executes the command stream."""
 
     def send(self, words: Words) -> None:
@@ -83,7 +83,7 @@ class FunctionalReplayer:
         config: Config,
         *,
         program: Program | None = None,
-        make_core: Callable[[], Core] | None = None,
+        make_core: Callable[[], Executor] | None = None,
     ):
         self.config = config
         self.memory = ReplayMemory(config.memory.words)

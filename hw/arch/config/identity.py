@@ -8,7 +8,7 @@ from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import Config
 from hw.arch.config.config import is_built
 from hw.arch.config.file import config_hash, config_words
-from hw.arch.config.section import from_number
+from hw.arch.config.section import Value, from_number
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import Field, Struct
 from hw.arch.version import GENERATOR_VERSION, LINK_PROTOCOL_VERSION
@@ -84,5 +84,5 @@ def _names(values: Sequence[int]) -> list[tuple[str, Any]]:
     declared = list(Config.declared(hardware=True))
     kinds = [at for at, (name, _) in enumerate(declared) if name == "memory.kind"]
     at, item = kinds[0], declared[kinds[0]][1]
-    kind = from_number(int(values[at]), item) if at < len(values) else item.default
+    kind: Value = from_number(int(values[at]), item) if at < len(values) else "none"
     return [(name, item) for name, item in declared if is_built(name, kind)]

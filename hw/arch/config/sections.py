@@ -156,9 +156,7 @@ class MemoryConfig(Section):
 
     NAME: ClassVar[str] = "memory"
 
-    kind: str = kind(
-        "memory that programs are replayed from: none, or on the chip", "none", "ram"
-    )
+    kind: str = kind("memory that programs are replayed from: none, or on the chip", "none", "ram")
     words: int = number("64-bit words of that memory, a power of two; 0 without one", 0, 1 << 28, 0)
     latency: int = number("ram: cycles from a request to its first word", 1, 255, 1)
     pace: int = number("ram: cycles of a word, as of a memory that is narrower", 1, 64, 1)
@@ -170,9 +168,7 @@ class MemoryConfig(Section):
 
     def _check(self) -> None:
         if not self.present and self.words:
-            raise RowforgeError(
-                f'memory.words must be 0 with memory.kind "none", not {self.words}'
-            )
+            raise RowforgeError(f'memory.words must be 0 with memory.kind "none", not {self.words}')
         power = self.words & (self.words - 1) == 0
         if self.present and not (power and LEAST_MEMORY <= self.words <= MOST_MEMORY):
             raise RowforgeError(

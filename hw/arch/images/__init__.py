@@ -1,1 +1,1 @@
-"""Programs in a memory of the accelerator's own: messages, images, records, and how they are made."""
+"""Programs in a memory of the accelerator's own: messages, images, and how they are made."""

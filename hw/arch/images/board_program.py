@@ -13,10 +13,10 @@ from hw.arch.commands import BEGIN
 from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS
-from hw.arch.images.gathering import Block, Rows, gathered, unit_bits, whole_words
+from hw.arch.images.gathering import GatheredRows, StoredBlock, gathered, unit_bits, whole_words
 from hw.arch.images.placing import Lifetime, place
 from hw.arch.images.records import Base, Record, image_header, record
-from hw.arch.images.stages import Replayed, Sources, split_begin, stages
+from hw.arch.images.stages import Replayed, TensorSources, split_begin, stages
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
 from hw.arch.program.layout import box_words, link_words, load_words, pack_load
 
@@ -137,11 +137,11 @@ class _Builder:
     def __init__(self, program: Program):
         self.program = program
         self.config = program.config
-        self.sources = Sources.of(program)
+        self.sources = TensorSources.of(program)
         self.units = WORD_BITS // unit_bits(self.config)  # of a word
         self.through_host = self._through_host()
         self.kept = (self.sources.stored & self.sources.loaded) - self.through_host
-        self.blocks: dict[int, list[Block]] = defaultdict(list)  # by tensor, in the memory
+        self.blocks: dict[int, list[StoredBlock]] = defaultdict(list)  # by tensor, in the memory
         self.offsets: dict[int, KeptBlock] = {}  # by identity of the STORE
 
     def build(self) -> BoardProgram:
@@ -190,11 +190,11 @@ class _Builder:
 
     def _through_host(self) -> frozenset[int]:
         """Tensors of which a LOAD needs words that no STORE gave as they are wanted."""
-        blocks: dict[int, list[Block]] = defaultdict(list)
+        blocks: dict[int, list[StoredBlock]] = defaultdict(list)
         found = set()
         for step in self.program.steps:
             if isinstance(step, Store):
-                blocks[step.tensor].append(Block(step.box, 0, 0))
+                blocks[step.tensor].append(StoredBlock(step.box, 0, 0))
             elif isinstance(step, Load) and step.tensor in self.sources.stored:
                 raw = self._is_raw(step.tensor)
                 if gathered(self.config, blocks[step.tensor], step.box, raw=raw) is None:
@@ -288,7 +288,7 @@ class _Builder:
         draft.inline.append(step.words)
         draft.blocks += 1
         draft.written += words
-        self.blocks[step.tensor].append(Block(step.box, address, draft.written))
+        self.blocks[step.tensor].append(StoredBlock(step.box, address, draft.written))
         self.offsets[id(step)] = KeptBlock(step, address, words)
 
     def _load(self, draft: _Draft, step: Load) -> None:
@@ -309,7 +309,7 @@ class _Builder:
             draft.input_words += words
         part = draft.inputs[key]
         draft.flush()
-        rows = Rows(part.offset * self.units, words * self.units, 1, 0)
+        rows = GatheredRows(part.offset * self.units, words * self.units, 1, 0)
         draft.records += self._gather([rows], Base.INPUT)
 
     def _load_kept(self, draft: _Draft, step: Load, raw: bool) -> None:
@@ -325,7 +325,7 @@ class _Builder:
         draft.flush()
         draft.records += self._gather(rows, Base.ABSOLUTE)
 
-    def _gather(self, rows: Sequence[Rows], base: Base) -> list[int]:
+    def _gather(self, rows: Sequence[GatheredRows], base: Base) -> list[int]:
         """The records of a payload."""
         words: list[int] = []
         for number, part in enumerate(rows):

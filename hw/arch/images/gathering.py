@@ -15,7 +15,7 @@ from hw.arch.program.layout import box_shape, box_words, channels_per_word, link
 
 
 @dataclass(frozen=True)
-class Block:
+class StoredBlock:
     """A data block in the memory: the box that was stored, its first word, and `after`, the words
     that the memory has taken in this replay when it is there (0: it was there before)."""
 
@@ -25,7 +25,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Rows:
+class GatheredRows:
     """A GATHER record's fields: `place` is the number of the first unit."""
 
     place: int
@@ -45,9 +45,9 @@ def first_unit(config: Config, address: int) -> int:
 
 
 def gathered(
-    config: Config, blocks: Sequence[Block], box: Box, *, raw: bool
-) -> tuple[list[Rows], int] | None:
-    """Rows of units that make up the box as STORE would send it, and the words to wait for.
+    config: Config, blocks: Sequence[StoredBlock], box: Box, *, raw: bool
+) -> tuple[list[GatheredRows], int] | None:
+    """GatheredRows of units that make up the box as STORE would send it, and the words to wait for.
 
     None if a word of the box is in no block, or has its channels at other lanes there. Of two
     blocks with the same word the later one counts.
@@ -72,7 +72,7 @@ def whole_words(config: Config, step: Load, *, raw: bool) -> Words:
 
 
 def _places(
-    config: Config, blocks: Sequence[Block], box: Box, *, raw: bool
+    config: Config, blocks: Sequence[StoredBlock], box: Box, *, raw: bool
 ) -> tuple[NDArray[np.int64], int]:
     """Of each buffer word of a box the number of its first unit in the memory, -1: nowhere.
 
@@ -97,8 +97,7 @@ def _places(
             k
             for k in range(count)
             if 0 <= shift // per_word + k < stored_count
-            and min(box.channels[0] + (k + 1) * per_word, box.channels[1])
-            <= block.box.channels[1]
+            and min(box.channels[0] + (k + 1) * per_word, box.channels[1]) <= block.box.channels[1]
         ]
         if not own:
             continue
@@ -144,7 +143,7 @@ def _runs(places: NDArray[np.int64], units: int) -> Iterable[tuple[int, int]]:
             first, length = first + run, length - run
 
 
-def _rows(runs: Sequence[tuple[int, int]]) -> Iterable[Rows]:
+def _rows(runs: Sequence[tuple[int, int]]) -> Iterable[GatheredRows]:
     """Runs of one length at one distance are rows of a record."""
     at = 0
     while at < len(runs):
@@ -159,5 +158,5 @@ def _rows(runs: Sequence[tuple[int, int]]) -> Iterable[Rows]:
                 and runs[at + count] == (first + count * pitch, run)
             ):
                 count += 1
-        yield Rows(first, run, count, pitch if count > 1 else 0)
+        yield GatheredRows(first, run, count, pitch if count > 1 else 0)
         at += count

@@ -13,7 +13,7 @@ or a step of the host."""
 
 
 @dataclass(frozen=True)
-class Sources:
+class TensorSources:
     """Where the tensors of a program come from and go to.
 
     Attributes
@@ -28,7 +28,7 @@ class Sources:
     hosted: frozenset[int]
 
     @classmethod
-    def of(cls, program: Program) -> "Sources":
+    def of(cls, program: Program) -> "TensorSources":
         """Those of a program."""
         stored = frozenset(step.tensor for step in program.steps if isinstance(step, Store))
         loaded = frozenset(step.tensor for step in program.steps if isinstance(step, Load))

@@ -320,7 +320,8 @@ def test_hash_and_differences_see_every_field():
     changeable = [
         (name, item)
         for name, item in Config.declared(hardware=True)
-        if len(item.metadata.get("kinds", "12")) > 1 and (name == "memory.kind" or not name.startswith("memory."))
+        if len(item.metadata.get("kinds", "12")) > 1
+        and (name == "memory.kind" or not name.startswith("memory."))
     ]
     for name, item in changeable:
         default = base.value(name)

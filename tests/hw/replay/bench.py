@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from amaranth.hdl import Module
-from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from amaranth.sim import Simulator
 
 from hw.arch.commands import BEGIN, MAGIC, RESULT, ResultBlock, Status

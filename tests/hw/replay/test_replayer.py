@@ -1,4 +1,4 @@
-"""The replayer does as the one without time: images, messages, programs, and whatever is damaged."""
+"""The replayer does as the one without time, whatever is damaged or refused."""
 
 import random
 
@@ -171,9 +171,7 @@ def test_damage_anywhere_in_an_image_ends_with_an_error_and_the_next_run_is_righ
     assert [status is Status.OK for status, _, _ in found] == [False, True] * len(places)
     wanted, _ = expected(build, words)
     assert found == outcomes(wanted)
-    assert {status for status, _, _ in found} == {
-        Status.OK, Status.BAD_IMAGE, Status.BAD_RECORD
-    }
+    assert {status for status, _, _ in found} == {Status.OK, Status.BAD_IMAGE, Status.BAD_RECORD}
 
 
 def refusals(build):
