@@ -1,5 +1,7 @@
 """Runs of a program whose images lie in the board's memory."""
 
+from random import randrange
+
 import numpy as np
 
 from hw.arch.commands import ResultBlock
@@ -25,7 +27,8 @@ class BoardMemory:
 
     def __init__(self, link: Link):
         self._link = link
-        self._number = 0
+        # What ran last, of another session, must not be taken for the first RUN of this one.
+        self._number = randrange(_NUMBERS)
         self._held: bytes | None = b""  # digest of the images; empty: to be read; None: damaged
         self.sent = 0
 
@@ -134,6 +137,8 @@ class ReplayRun(ProgramRun):
         return self
 
     def _replay(self, stage: ReplayStage) -> None:
+        # A stage goes on with the program of the one before, which must have ended well.
+        self._results.receive_until(self._end)
         if stage.inputs:
             self._memory.write(stage.areas[self._area], self._payloads(stage))
         self._memory.run(stage, self._area)

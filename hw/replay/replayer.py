@@ -98,6 +98,7 @@ class Replayer(Block):
             p.walker.count.eq(message.words),
             p.walker.inputs.eq(message.input),
             p.walker.outputs.eq(message.output),
+            p.walker.open.eq(p.open),
             p.walker.gathered.eq(p.gatherer.idle),
             p.walker.written.eq(p.written),
             p.router.replaying.eq(p.replaying),
@@ -188,7 +189,7 @@ class Replayer(Block):
                     p.fresh.eq(1),
                     self.restart.eq(1),
                 ]
-                m.d.sync += count.eq(count + (count != _RESTART_CYCLES))
+                m.d.sync += [count.eq(count + (count != _RESTART_CYCLES)), p.open.eq(0)]
                 with m.If(quiet & (count == _RESTART_CYCLES)):
                     m.next = "ACCOUNT"
             with m.State("ACCOUNT"):
@@ -220,7 +221,7 @@ class Replayer(Block):
             ]
             m.next = "STOP"
         with m.Elif(p.walker.done & ~p.replayed.output.valid & answered & quiet):
-            m.d.sync += p.failure.eq(0)
+            m.d.sync += [p.failure.eq(0), p.open.eq(~p.walker.ends)]
             m.next = "ACCOUNT"
             with m.If(repeats != 0):
                 m.d.sync += repeats.eq(repeats - 1)
@@ -268,7 +269,7 @@ class _Parts:
     ended; `shown`, `number`: what is reported now, and of which RUN; `replaying`, `reporting`: it
     is under way, or answered; `stop`, `fresh`: words under way are forgotten, and the walker;
     `written`, `passed`, `ended`: words and blocks of this replay, and whether its status block has
-    come; `cycles`: since the RUN was taken.
+    come; `cycles`: since the RUN was taken; `open`: a program goes on.
     """
 
     def __init__(self, m: Module, config: Config):
@@ -303,7 +304,7 @@ class _Parts:
         self.order = Signal(self.messages.order.payload.shape())
         self.failure, self.shown = Signal(FAILURE), Signal(FAILURE)
         self.account = Signal(layout(RUN_ACCOUNT))
-        self.known = Signal()
+        self.known, self.open = Signal(), Signal()
         self.number = Signal(16)
         self.written, self.passed = Signal(COUNT_BITS), Signal(24)
         self.ended = Signal()

@@ -40,6 +40,8 @@ class ImageWalker(Block):
         Begin with the next word, the first one of an image. What follows holds until `done`.
     count : in, COUNT_BITS
         Words of the image.
+    open : in, 1
+        A program has begun that no image has ended: only then may one go on with it.
     inputs, outputs : in, MEMORY_ADDRESS
         First words of the input and of the output area.
     image : in, stream of WORD_BITS
@@ -73,6 +75,7 @@ class ImageWalker(Block):
             {
                 "start": In(1),
                 "count": In(COUNT_BITS),
+                "open": In(1),
                 "inputs": In(MEMORY_ADDRESS),
                 "outputs": In(MEMORY_ADDRESS),
                 "image": In(word),
@@ -173,6 +176,8 @@ class ImageWalker(Block):
                 self._fail(m, Status.BAD_VERSION, s.header.version)
             with m.Elif(s.header.hash != config_hash(self.config)):
                 self._fail(m, Status.BAD_CONFIGURATION, s.header.hash)
+            with m.Elif(~s.header.begins & ~self.open):
+                self._fail(m, Status.BAD_RECORD, 0)
         # These words are no part of the image: damaged ones would be discarded without an answer.
         words = Array(Const(word, WORD_BITS) for word in reversed(begin(config_hash(self.config))))
         with m.State("BEGIN"):

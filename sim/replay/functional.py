@@ -93,6 +93,7 @@ class FunctionalReplayer:
         self._output: deque[int] = deque()
         self._passing = False  # a program that is no image has begun
         self._last: tuple[int, Status, int] | None = None  # number, status and value of a RUN
+        self.open = False  # a program has begun that no image has ended
 
     def send(self, words: Words) -> None:
         """Take words; complete messages are served, others go on to the executor."""
@@ -190,6 +191,7 @@ class FunctionalReplayer:
         except CommandError as error:
             status, value = error.status, error.value
             self.core = self._make_core()
+            self.open = False
         self._last = fields["number"], status, value
         self._report(*self._last)
 
@@ -244,6 +246,7 @@ class _Replay:
             header["blocks"] == self._blocks,
             f"the image causes {self._blocks} blocks, not {header['blocks']}",
         )
+        self._device.open = not self._ended
 
     def _header(self) -> dict[str, int]:
         words = self._words[: IMAGE.words].tolist()
@@ -254,6 +257,8 @@ class _Replay:
             raise CommandError(Status.BAD_VERSION, header["version"])
         if header["hash"] != config_hash(self._config):
             raise CommandError(Status.BAD_CONFIGURATION, header["hash"])
+        if not header["begins"] and not self._device.open:
+            raise CommandError(Status.BAD_RECORD, 0)
         if header["begins"]:
             self._send(np.array(begin(config_hash(self._config)), dtype=np.uint64))
         return header

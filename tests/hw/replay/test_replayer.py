@@ -61,13 +61,13 @@ def random_records(rng, width):
     """Records that may follow one another, and the blocks that they cause."""
     units = 64 // min(width, 64)
     records, count, stored, spilled = [], 0, [], 0
-    for _ in range(rng.randrange(3, 9)):
+    for _ in range(rng.randrange(3, 7)):
         kind = rng.choice(("inline", "keep", "leave", "count", "gather", "input"))
         if kind == "inline":
-            words = [rng.getrandbits(40) for _ in range(rng.choice((1, 2, 7, 150)))]
+            words = [rng.getrandbits(40) for _ in range(rng.choice((1, 2, 7, 90)))]
             records += [*record(Record.INLINE, run=len(words)), *words]
         elif kind in ("keep", "leave"):
-            size = rng.choice((1, 3, 20, 70))
+            size = rng.choice((1, 3, 70))
             if kind == "keep" and spilled + size > OUTPUT - SPILLS:
                 continue
             base = rng.choice((Base.LINK, Base.OUTPUT)) if kind == "leave" else Base.ABSOLUTE
@@ -159,7 +159,7 @@ def test_damage_anywhere_in_an_image_ends_with_an_error_and_the_next_run_is_righ
     # Words that are the core's to check are left alone: those that say what it does.
     theirs = {word for word, value in enumerate(good) if value >> 48 == 0xC0DE}
     places = [(word, rng.randrange(64)) for word in range(len(good)) if word not in theirs]
-    places = [places[0], places[-1], *rng.sample(places[1:-1], 5)]
+    places = [places[0], places[-1], *rng.sample(places[1:-1], 3)]
     for word, bit in places:
         bad = list(good)
         bad[word] ^= 1 << bit
@@ -211,9 +211,12 @@ def test_what_an_image_must_not_say_is_refused_with_the_reason():
     other = build.with_values({"array.rows": 2})
     made = image(other, [*record(Record.INLINE, run=1), core_word(END)], 0)
     words += write(IMAGE_AT, made) + replay(made, 99)
+    made = image(build, [*record(Record.INLINE, run=1), core_word(END)], 0, begins=False)
+    words += write(IMAGE_AT, made) + replay(made, 100)
     answers, _ = run(build, words)
-    assert outcomes(answers)[:-1] == wanted
-    assert outcomes(answers)[-1][0] is Status.BAD_CONFIGURATION
+    assert outcomes(answers)[:-2] == wanted
+    assert outcomes(answers)[-2][0] is Status.BAD_CONFIGURATION
+    assert outcomes(answers)[-1] == (Status.BAD_RECORD, 0, 100)
     assert outcomes(expected(build, words)[0]) == outcomes(answers)
 
 
@@ -264,3 +267,19 @@ def test_an_input_is_written_while_an_image_runs():
 def test_records_and_messages_have_their_checksum_where_the_gateware_looks():
     for struct in (RECORD, MESSAGE):
         assert struct.offsets["checksum"] == 48
+
+
+def test_an_image_goes_on_with_the_program_of_the_one_before():
+    build = config()
+    made = [
+        image(build, [*record(Record.INLINE, run=1), word], 0, begins=begins, ends=not begins)
+        for begins, word in ((True, 5), (False, core_word(END)))
+    ]
+    words = []
+    for number, at in enumerate((0, 1, 1, 0, 1), start=1):
+        words += write(IMAGE_AT, made[at]) + replay(made[at], number)
+    answers, core = run(build, words)
+    good = [status is Status.OK for status, _, _ in outcomes(answers)]
+    assert good == [True, True, False, True, True]
+    assert core.taken == [5, core_word(END)] * 2
+    assert outcomes(answers) == outcomes(expected(build, words)[0])
