@@ -8,6 +8,7 @@
 #   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
+#   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
@@ -36,7 +37,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  test-examples link-campaign virtual-board bench-acceptance contract netlist mutants \
+  test-examples memory-campaign link-campaign virtual-board bench-acceptance contract netlist mutants \
   build-board bitstreams clean
 .NOTPARALLEL:
 
@@ -92,6 +93,10 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+memory-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/memory.json
 
 link-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.link.run $(if $(SEED),--seed $(SEED))

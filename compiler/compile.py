@@ -7,10 +7,12 @@ from typing import Any
 
 from compiler.ir.graph import Graph
 from compiler.ir.host_convolution import STEP, conv_step
-from compiler.ir.ops import Concat, Constant, Conv, HostStep, Node, Pad, Place, Reshape
+from compiler.ir.ops import Concat, Constant, Conv, HostStep, Move, Node, Pad, Place, Reshape
 from compiler.ir.overflow import check_overflow
 from compiler.ir.refusals import Refusal, Refusals
-from compiler.operators.build import array_operation
+from compiler.moves.lift import with_moves
+from compiler.moves.sooner import pointwise_first
+from compiler.operators.build import array_operation, array_types
 from compiler.operators.operation import OperationReport
 from compiler.options import DEFAULTS, CompileOptions
 from compiler.removal.removal import without_idle_channels
@@ -130,11 +132,14 @@ class _Compiler:
         *,
         dry: bool = False,
     ) -> None:
-        self.graph, self.config, self.options = graph, config, options
+        self.graph = with_moves(graph, config.lanes, array_types(config))
+        if not options.dump:
+            self.graph = pointwise_first(self.graph)
+        self.config, self.options = config, options
         self.removed = removed
         self.stream = StreamBuilder(config, dry=dry)
         self.scheduler = Scheduler(self.stream, options.objective)
-        self.tensors = TensorTable(graph, self.stream, self.scheduler, keep_all=options.dump)
+        self.tensors = TensorTable(self.graph, self.stream, self.scheduler, keep_all=options.dump)
         self.reports: list[_Report] = []
         self.expansions: dict[str, _Report] = {}  # tensors made whole, and the layers they are of
         self.refusals = Refusals("layer")
@@ -254,6 +259,8 @@ class _Compiler:
             self._host_step(node, "concat", {"axis": node.axis}, report)
         elif isinstance(node, Pad):
             self._host_step(node, "pad", pad_attributes(node), report)
+        elif isinstance(node, Move):
+            self._host_step(node, node.function, node.parameters, report)
         else:
             raise RowforgeError(f"{node.name}: {reason}")
 
@@ -301,7 +308,7 @@ class _Compiler:
     def _judge_array_node(self, node: Node) -> None:
         sources = [self.graph.tensors[key] for key in node.inputs]
         views = [default_view(source.shape) for source in sources]
-        if not isinstance(node, Concat | Pad):
+        if not isinstance(node, Concat | Pad | Move):
             views = [view_of(node) or views[0]] * len(sources)
         target = self.graph.tensors[node.output]
         try:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -65,6 +65,10 @@ class Build:
         array of a hundred equal blocks several times and costs some speed. Not used with a trace.
     flags : tuple of str
         Further options of Verilator.
+    harness : path
+        The C++ source that drives the design; another one than that of streams has its own ports.
+    headers : tuple of paths
+        What it includes.
     """
 
     top: str
@@ -74,6 +78,9 @@ class Build:
     optimise: str = "-O2"
     blocks: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    # Their texts count for what is cached, not where they lie.
+    harness: Path = field(default=_HARNESS, repr=False)
+    headers: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def hierarchical(self) -> bool:
@@ -191,7 +198,8 @@ def build_library(verilog: str, build: Build) -> Path:
 def _build_parts(build: Build) -> tuple[str, ...]:
     """What determines a library besides the Verilog."""
     flags = (*_VERILATE_FLAGS, _COMPILE_FLAGS, _RUNTIME_OPTIMISE)
-    return (repr(build), _HARNESS.read_text(), *flags, *tool_versions())
+    texts = [path.read_text() for path in (build.harness, *build.headers)]
+    return (repr(build), *texts, *flags, *tool_versions())
 
 
 def _digest(*parts: str) -> str:
@@ -224,7 +232,9 @@ def _build(work: Path, verilog: str, build: Build) -> Path:
     """Verilate and compile in an empty folder; returns the library."""
     (work / "design.v").write_text(verilog)
     (work / "harness_ports.h").write_text(_port_names(build))
-    shutil.copy(_HARNESS, work / "rtl_harness.cpp")
+    shutil.copy(build.harness, work / _HARNESS.name)
+    for header in build.headers:
+        shutil.copy(header, work)
     rules = [f'hier_block -module "{block}"\n' for block in build.blocks]
     (work / "blocks.vlt").write_text("`verilator_config\n" + "".join(rules))
     root = work / "verilator"  # make cannot live with spaces in the package's own path

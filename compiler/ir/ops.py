@@ -226,6 +226,18 @@ class Pad(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Move(Node):
+    """A host step that only moves values, to be done in the buffer: parameters as for `HostStep`.
+
+    Front ends yield host steps; the compiler finds those that the array may do
+    (`compiler.moves.lift`).
+    """
+
+    function: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Reshape(Node):
     """The same values in the same order under the output tensor's shape."""
 

@@ -1,9 +1,11 @@
 """From graph nodes to operations of the array."""
 
 from compiler.ir.graph import Tensor
-from compiler.ir.ops import Add, Concat, Conv, Mul, Node, Pad, Pool, Rescale
+from compiler.ir.ops import Add, Concat, Conv, Move, Mul, Node, Pad, Pool, Rescale
+from compiler.moves.pieces import moved
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.copy import CopyOperation, placeable
+from compiler.operators.move import MoveOperation, movable_blocks
 from compiler.operators.operation import Operation, Shape4
 from compiler.operators.vector import AddOperation, MulOperation, PoolOperation, RescaleOperation
 from hw.arch.config import Config
@@ -47,11 +49,18 @@ def array_operation(
             return _concat(config, node, shapes, target)
         case Pad():
             return _pad(config, node, shapes[0], target)
+        case Move():
+            return _move(config, node, shapes[0], target)
     raise RowforgeError(f"{node.name}: {node.op} is no operator of the accelerator")
 
 
+def array_types(config: Config) -> tuple[str, ...]:
+    """Types of the tensors that the array reads."""
+    return ("int8", "uint8") if config.array.data_width == 8 else ("int16",)
+
+
 def _check_type(config: Config, node: Node, tensor: Tensor) -> None:
-    types = ("int8", "uint8") if config.array.data_width == 8 else ("int16",)
+    types = array_types(config)
     if tensor.dtype not in types:
         raise RowforgeError(
             f"{node.name}: array.data_width {config.array.data_width} takes "
@@ -106,3 +115,16 @@ def _pad(config: Config, node: Pad, shape: Shape4, target: Tensor) -> Operation 
     out = (total[0], total[1], total[2], total[3])
     _check_shape(node, "output", out)
     return CopyOperation(config, node.name, (shape,), out, (four,), node.value, target.dtype)
+
+
+def _move(config: Config, node: Move, shape: Shape4, target: Tensor) -> Operation | str:
+    what = moved(node.function, node.parameters, shape)
+    if what is None or len(target.shape) != 4:
+        return "it moves more than rows, columns and channels"
+    items, rows, columns, channels = target.shape
+    out = (items, rows, columns, channels)
+    _check_shape(node, "output", out)
+    in_blocks = movable_blocks(config, what, out)
+    if in_blocks is None:
+        return f"its channels do not move in blocks of {config.lanes}"
+    return MoveOperation(config, node.name, shape, out, in_blocks, target.dtype)

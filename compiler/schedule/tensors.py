@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.ir.graph import Graph, Tensor
-from compiler.ir.ops import Concat, Conv, HostStep, Node, Pad, Place, Pool, Reshape
+from compiler.ir.ops import Concat, Conv, HostStep, Move, Node, Pad, Place, Pool, Reshape
 from compiler.operators.operation import Shape4
 from compiler.removal.rewrite import is_expansion
 from compiler.schedule.scheduler import Scheduler, Value
@@ -144,7 +144,7 @@ class TensorTable:
     def operands(self, node: Node) -> list[Value]:
         """The values that a node reads on the array, each under the view that it needs."""
         values = [self.value(key) for key in node.inputs]
-        if isinstance(node, Concat | Pad):
+        if isinstance(node, Concat | Pad | Move):
             shapes = [self.graph.tensors[key].shape for key in node.inputs]
             views = [default_view(shape) for shape in shapes]
         else:

@@ -10,9 +10,12 @@ from amaranth.lib.wiring import In, Out, Signature
 
 from boards.catalogue import BOARDS
 from boards.common.top import BoardTop
+from hw.arch.sdram import CHIPS, SdramTiming
 from hw.base.block import Block, ModulePlatform
 from hw.memory.arbiter import MemoryArbiter
+from hw.memory.axi import AxiMaster
 from hw.memory.ram import RamAdapter
+from hw.memory.sdram.controller import SdramController
 from hw.top.accelerator import AcceleratorCore
 from hw.top.axi import AxiAccelerator
 from hw.top.serial import SerialAccelerator, SerialLoopback
@@ -55,6 +58,9 @@ def designs():
     yield SerialLoopback(**serial)
     yield MemoryArbiter(clients=2, address_bits=8)
     yield RamAdapter(words=64, latency=2)
+    yield AxiMaster(address_bits=12)
+    chip = CHIPS["x32_8mb"]
+    yield SdramController(chip, SdramTiming.of(chip, clock=60e6))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ WANTED: dict[str, tuple[str, ...]] = {
     "operator": (
         "conv", "strided", "dilated", "grouped", "depthwise", "pointwise", "fully connected",
         "raw", "add", "mul", "concatenation", "max pool", "average pool", "pad", "relu", "rescale",
-        "reshape", "slice", "transpose", "lookup", "softmax",
+        "reshape", "slice", "transpose", "lookup", "softmax", "pick", "tile", "depth_to_space",
+        "space_to_depth", "space_to_batch", "spread_ort",
     ),
     "concatenation along": ("items", "rows", "columns", "channels"),
     "operands of a concatenation": ("2", "3", "4", "5", "6"),

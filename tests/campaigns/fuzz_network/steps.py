@@ -8,10 +8,12 @@ import numpy as np
 from compiler.ir.host_steps import softmax_parameters
 from compiler.ir.ops import HostStep, PoolKind
 from hw.arch.errors import RowforgeError
+from numerics.host import run_host
 from numerics.quantisation import INTEGER_RANGES
 from tests.campaigns.fuzz import convolutions, vectors
 from tests.campaigns.fuzz.builder import Shape
 from tests.campaigns.fuzz_network.network import Network
+from tests.support.random_moves import random_move
 
 Step = Callable[[Network], str | None]
 
@@ -19,6 +21,7 @@ _FLAT = 600  # elements of an image that a fully connected operator may take
 _TWICE = 0.2  # share of sums and products of a tensor with itself
 _SAME = 0.2  # share of concatenations of a tensor with itself
 _RESIDENT = (0.3, 0.85)  # of the buffer: a tensor that stays in it while tiles pass by
+_MOVED = 3.0  # buffers of a tensor whose values are moved
 _KNOWN = 0.6  # share of concatenated operands that the graph has already
 
 
@@ -294,6 +297,22 @@ def _slice(n: Network, source: str, axis: int) -> str:
     return _host(n, "SLICE", "slice", source, parameters, tuple(shape))
 
 
+def move(n: Network) -> str | None:
+    """Values at other places: upsampling, parts, blocks of pixels from and to channels or items."""
+    source = n.any(4)
+    if source is None:
+        return None
+    items, rows, columns, channels = shape = n.shape(source)
+    if n.words(shape) > _MOVED * n.buffer:
+        return None
+    whole = (items, rows, columns, channels)
+    function, parameters = random_move(n.rng, whole, n.b.config.lanes)
+    (made,) = run_host(function, [np.zeros(shape, np.int8)], parameters)
+    if not n.fits(made.shape):
+        return None
+    return _host(n, "MOVE", function, source, parameters, made.shape)
+
+
 def transpose(n: Network) -> str | None:
     """Rows and columns exchanged, by the host."""
     source = n.any(4)
@@ -336,7 +355,7 @@ def _host(
 _BOTH: dict[Step, int] = {
     conv: 3, strided: 2, dilated: 2, pointwise: 3, grouped: 2, depthwise: 3, unread: 2, raw: 1,
     fully_connected: 2, concatenate: 9, repeated: 5, max_pool: 2, average_pool: 2, pad: 2,
-    reshape: 2, cut: 2, transpose: 2,
+    reshape: 2, cut: 2, move: 5, transpose: 2,
 }  # fmt: skip
 _NARROW: dict[Step, int] = {add: 5, mul: 4, relu: 2, rescale: 2, lookup: 1, softmax: 1}
 

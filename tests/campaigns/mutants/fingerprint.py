@@ -1,4 +1,6 @@
-"""What the sources produce: `python -m tests.campaigns.mutants.fingerprint verilog|programs`.
+"""What the sources produce: `python -m tests.campaigns.mutants.fingerprint KIND [FOLDER]`.
+
+The kinds are `verilog` of accelerators, `memories` (the Verilog of these) and `programs`.
 
 Prints one digest a configuration or a block of cases. A mutant with the digests of the original is
 most likely equal to it. With a folder as another argument the Verilog is left there.
@@ -6,6 +8,7 @@ most likely equal to it. With a folder as another argument the Verilog is left t
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +16,19 @@ from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Program, Query, Send, Store
+from hw.base.block import Block
 from hw.emit.verilog import emit
+from hw.memory.arbiter import MemoryArbiter
+from hw.memory.axi import AxiMaster
+from hw.memory.ram import RamAdapter
+from hw.memory.sdram.controller import SdramController
 from hw.top.accelerator import AcceleratorCore
 from tests.campaigns.fuzz.cases import CASES, Case, make_case
 from tests.campaigns.fuzz.configs import configuration
 from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 from tests.campaigns.fuzz_network.cases import EACH
 from tests.campaigns.fuzz_network.cases import make_case as make_network
+from tests.campaigns.memory.cases import X16, X32
 
 # Configurations whose Verilog is compared: those of the slice first, then what they lack.
 VERILOG_CONFIGS = (NARROW, WIDE, 1, 14)
@@ -33,7 +42,23 @@ def verilog(folder: Path | None = None) -> list[str]:
 
     Its names are the places in `VERILOG_CONFIGS`, so that they sort like these.
     """
-    texts = [emit(AcceleratorCore(configuration(SEED, n)), "rowforge") for n in VERILOG_CONFIGS]
+    return _emitted([AcceleratorCore(configuration(SEED, n)) for n in VERILOG_CONFIGS], folder)
+
+
+def memories(folder: Path | None = None) -> list[str]:
+    """The same of what stands at an accelerator's memory port."""
+    designs = [
+        MemoryArbiter(clients=3, address_bits=8),
+        RamAdapter(words=64, latency=1),
+        RamAdapter(words=64, latency=3),
+        AxiMaster(address_bits=12),
+        *(SdramController(case.chip, case.timing) for case in (X16, X32)),
+    ]
+    return _emitted(designs, folder)
+
+
+def _emitted(designs: Sequence[Block], folder: Path | None) -> list[str]:
+    texts = [emit(design, "rowforge") for design in designs]
     for place, text in enumerate(texts if folder is not None else ()):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{place}.v").write_text(text)
@@ -76,4 +101,5 @@ def _digest(*texts: str) -> str:
 if __name__ == "__main__":
     kind, *folders = sys.argv[1:]
     wanted = Path(folders[0]) if folders else None
-    print("\n".join(verilog(wanted) if kind == "verilog" else programs()))
+    emitters = {"verilog": verilog, "memories": memories}
+    print("\n".join(emitters[kind](wanted) if kind in emitters else programs()))

@@ -30,6 +30,7 @@ from tests.support.missed import conclude
 
 FOLDERS = ("hw", "compiler", "numerics")
 ALLOWED = (*FOLDERS, "sim")  # where `--paths` may point
+MEMORIES = "hw/memory/"  # what designs of their own are made of
 SECONDS = 240.0  # for each mutant
 _SURVIVING_SHARE = 0.1
 _SHARE_OF_TIME = 0.75  # a stage that takes as much longer than it should hangs
@@ -88,16 +89,23 @@ class Trial:
         finally:
             path.write_text(original)
 
+    @property
+    def _kind(self) -> str:
+        """Which Verilog shows that something changed: an accelerator has no memory unless told."""
+        return "memories" if self._site.path.startswith(MEMORIES) else "verilog"
+
     def _is_gateware(self) -> bool:
         return self._site.path.startswith("hw/") and not self._site.path.startswith("hw/arch/")
 
     def _gateware(self) -> Verdict:
-        folder = self._tree.folder / "mutant"
-        printed = self._run("-m", "tests.campaigns.mutants.fingerprint", "verilog", str(folder))
+        folder = self._tree.folder / "mutant" / self._kind
+        printed = self._run("-m", "tests.campaigns.mutants.fingerprint", self._kind, str(folder))
         if not printed.good:
             return Verdict("caught", f"elaboration: {_last(printed)}")
-        changed = printed.output != self._prints["verilog"]
-        stages = [lambda: self._stage("RTL slice", *SLICE)] if changed else []
+        changed = printed.output != self._prints[self._kind]
+        stages = self._tests_beside() if changed else []
+        if changed and self._kind == "verilog":
+            stages.append(lambda: self._stage("RTL slice", *SLICE))
         verdict = self._through([*stages, self._tests])
         if verdict is None and not changed:
             return Verdict("equivalent", "the Verilog is the same")
@@ -109,7 +117,7 @@ class Trial:
         """The Verilog of the mutant is shown to be equivalent, in the time that is left."""
         original, changed = (
             [path.read_text() for path in sorted(place.glob("*.v"))]
-            for place in (self._tree.folder / "original", folder)
+            for place in (self._tree.folder / "original" / self._kind, folder)
         )
         return equivalent(original, changed, seconds=self._end - time.monotonic())
 
@@ -227,12 +235,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _try_all(tree: Tree, chosen: list[Site]) -> list[Verdict]:
     """Measure the original, then try every mutant."""
     prints = {}
-    for name in ("verilog", "programs"):
-        command = ("-m", "tests.campaigns.mutants.fingerprint", name, str(tree.folder / "original"))
+    memories = {site.path.startswith(MEMORIES) for site in chosen}
+    for name in ("memories",) * (True in memories) + ("verilog", "programs") * (False in memories):
+        folder = tree.folder / "original" / name
+        command = ("-m", "tests.campaigns.mutants.fingerprint", name, str(folder))
         prints[name] = _expected(tree, name, *command)
-    _expected(tree, "fuzz", *FUZZ)
-    _expected(tree, "fuzz-network", *NETWORK)
-    _expected(tree, "RTL slice", *SLICE)
+    if False in memories:
+        _expected(tree, "fuzz", *FUZZ)
+        _expected(tree, "fuzz-network", *NETWORK)
+        _expected(tree, "RTL slice", *SLICE)
     verdicts = []
     for number, site in enumerate(chosen, start=1):
         started = time.monotonic()

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from hw.arch.config import Config
+from hw.arch.sdram import CHIPS, SdramTiming
 from hw.base.queue import Queue
 from hw.engines.filter_reader import FilterReader
 from hw.engines.filters import FilterEngine
@@ -23,7 +24,12 @@ from hw.link.packet_fifo import PacketFifo
 from hw.link.uart import UartTransmitter
 from hw.link.width import WordAssembler
 from hw.memory.arbiter import MemoryArbiter
+from hw.memory.axi import AxiMaster
 from hw.memory.ram import RamAdapter
+from hw.memory.sdram.beats import SdramBeats
+from hw.memory.sdram.controller import SdramController
+from hw.memory.sdram.refresh import RefreshTimer
+from hw.memory.sdram.rows import OpenRows
 from hw.noc.collector import ColumnCollector
 from hw.noc.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
@@ -43,6 +49,18 @@ from hw.vector.tables import AddTables
 from tests.hw.test_members import block_classes
 from tests.hw.timing import drawings
 from tests.test_architecture import parsed
+
+SDRAM = CHIPS["x32_8mb"]
+QUICK = SdramTiming(
+    precharge=1,
+    activate=1,
+    recover=2,
+    refresh=1,
+    mode=1,
+    interval=2,
+    power_up=1,
+    capture=2,
+)
 
 # How the block of each drawing is made, and its inputs that are not drawn.
 DRAWN = [
@@ -175,6 +193,11 @@ DRAWN = [
     ),
     (partial(RamAdapter, words=16), {}),
     (partial(MemoryArbiter, clients=2, address_bits=4), {}),
+    (partial(AxiMaster, address_bits=12), {}),
+    (partial(RefreshTimer, interval=3, most=4), {}),
+    (partial(OpenRows, SDRAM), {}),
+    (partial(SdramBeats, SDRAM, QUICK), {}),
+    (partial(SdramController, SDRAM, QUICK), {}),
     (partial(WordAssembler, width=32), {}),
     (partial(PacketFifo, words=1), {}),
     (partial(CobsEncoder), {}),

@@ -1,0 +1,1 @@
+"""Random bursts on memories, every word and every cycle compared."""
