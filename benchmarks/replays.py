@@ -1,7 +1,7 @@
 """Cycles of the MLPerf Tiny models replayed from a board's memory: `python -m benchmarks.replays`.
 
-The models of --models run on the RTL of a preset with an on-chip memory that is as slow as an SDRAM
-of 16 bits at the core's clock: a word takes four cycles, and a burst begins after eight. Outputs are
+The models of --models run on the RTL of a preset with an on-chip memory as slow as an SDRAM of 16
+bits at the core's clock: a word takes four cycles, and a burst begins after eight. Outputs are
 compared with the program executed without time. `fed` are the cycles of the same configuration
 without the memory, to which its link brings a word every cycle, by the exact cycle model.
 """
