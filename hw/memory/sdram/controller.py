@@ -179,8 +179,8 @@ class _Parts:
     def __init__(self, chip: SdramChip, timing: SdramTiming) -> None:
         self.rows = OpenRows(chip)
         self.beats = SdramBeats(chip, timing)
-        # A burst is never longer than a few intervals, and nothing else holds up late refreshes.
-        most = max(timing.power_up, 2 * POSTPONED - 1)
+        # Late refreshes wait for a word and its row at most, so that hardly more become due.
+        most = max(timing.power_up + 1, 2 * POSTPONED - 1)
         self.refresh = RefreshTimer(interval=timing.interval, most=most)
         self.ready = Signal()  # the chip is initialised
         self.busy = Signal()  # there is a request
