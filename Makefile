@@ -7,6 +7,7 @@
 #   make damage N=2000     broken model files: refused in a sentence, quickly
 #   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
+#   make streaming     200 steps of streaming networks on every engine
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
@@ -37,7 +38,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  test-examples memory-campaign link-campaign virtual-board bench-acceptance contract netlist mutants \
+  streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract netlist mutants \
   build-board bitstreams clean
 .NOTPARALLEL:
 
@@ -78,6 +79,9 @@ test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.models.cases --target rtl
 	$(BIN)/python -m tests.campaigns.models.vectors
 	$(BIN)/python -m tests.campaigns.models.driver
+
+streaming: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.streaming.run $(if $(SEED),--seed $(SEED))
 
 # The pages' own commands, in environments that they make; several GB of packages.
 test-examples: $(STAMPS)/run

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from compiler.ir.fold import RELABELLED
 from compiler.ir.graph import Graph
 from compiler.ir.host_convolution import STEP, conv_step
 from compiler.ir.ops import Concat, Constant, Conv, HostStep, Move, Node, Pad, Place, Reshape
@@ -24,7 +25,7 @@ from compiler.stream.traffic import LayerTraffic
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.images.board_program import board_program
-from hw.arch.program import Host, Layer, Program
+from hw.arch.program import Host, Layer, Program, ProgramState
 from numerics.quantisation import RoundingRule
 
 
@@ -147,6 +148,7 @@ class _Compiler:
     def compile(self) -> Program:
         """The program."""
         inputs = tuple(self.tensors.enter_input(key) for key in self.graph.inputs)
+        reads = tuple(self.tensors.enter_state(state) for state in self.graph.states)
         made: dict[str, int] = {}
         for position, node in enumerate(self.graph.nodes):
             if is_expansion(node):
@@ -177,9 +179,10 @@ class _Compiler:
         self.refusals.raise_any()
         self.stream.start_layer(-1)
         outputs = tuple(self.tensors.output_tensor(key) for key in self.graph.outputs)
+        writes = tuple(self.tensors.output_tensor(state.write) for state in self.graph.states)
         for key, report in self.expansions.items():
             report.output = self.tensors.on_host(key, report.output)
-        steps = self.stream.finish(outputs)
+        steps = self.stream.finish(outputs + writes)
         return Program(
             config=self.config,
             name=self.graph.name,
@@ -191,6 +194,7 @@ class _Compiler:
             constants=self.tensors.constants,
             rounding=self.graph.rounding.value,
             memory=self.stream.memory,
+            states=tuple(map(ProgramState, reads, writes)),
         )
 
     def _expansion(self, node: Node, layer: int) -> None:
@@ -209,7 +213,7 @@ class _Compiler:
                 self.tensors.enter_constant(node.output, node.value)
         elif isinstance(node, Reshape):
             report.where = Place.FOLDED
-            report.reason = node.folded or "the same values under another shape"
+            report.reason = node.folded or RELABELLED
         elif isinstance(node, HostStep) and not node.folded:
             report.reason = node.reason
             self._host_step(node, node.function, node.parameters, report)

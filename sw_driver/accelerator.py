@@ -69,7 +69,9 @@ class Accelerator:
     """A session with an accelerator; a context manager that closes itself.
 
     Made by `Accelerator.open`. `load` a program before `run`. Threads may share it: runs take
-    their turns. After an error, a broken link included, the next run starts from scratch.
+    their turns. After an error, a broken link included, the next run starts from scratch. States of
+    the program live from run to run; `load` and `reset` start them anew, and a run that fails
+    leaves them as it found them, so that it can be repeated.
     """
 
     def __init__(self, connection: Connection):
@@ -103,7 +105,7 @@ class Accelerator:
         return self._session.config if self._session else self._connection.config
 
     def load(self, program: Program | Path) -> Program:
-        """Choose the program to run; a path is read as a program file.
+        """Choose the program to run, its states at their initial values; a path is read as a file.
 
         Raises `RowforgeError` if it is not usable or was made for another configuration.
         """
@@ -116,7 +118,18 @@ class Accelerator:
         ):
             self._session = Runtime(self._link_for(program.config), program.config)
         self._program = program
+        self.reset()
         return program
+
+    def reset(self) -> None:
+        """Let the next run find the initial values of the program's states.
+
+        Waits for a run that is under way, but not for others that were submitted.
+        """
+        with self._turn:
+            self._check_open()
+            if self._session is not None:
+                self._session.reset_states()
 
     def _link_for(self, config: Config) -> Link:
         if self._connection.for_config is not None:

@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="X.npy",
-        help="inputs, N in place of the batch dimension 1 (.npz: several, by name)",
+        help="inputs, N in place of the batch dimension 1 (.npz: several, by name); of a streaming "
+        "network N consecutive steps",
     )
     parser.add_argument(
         "--output",

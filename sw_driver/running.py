@@ -52,6 +52,15 @@ class ProgramRun(ABC):
     def finish(self) -> "ProgramRun":
         """Wait for the end."""
 
+    def states(self) -> dict[int, Array]:
+        """What the next run finds in its states; waits until this one has stored it."""
+        return {
+            state.read: self._value(state.write)
+            .reshape(self._program.tensors[state.read].shape)
+            .copy()  # it may be an array of the user's, who may change it
+            for state in self._program.states
+        }
+
     def _value(self, tensor: int) -> Array:
         """A host tensor in the model's shape, with everything that is stored into it."""
         if tensor in self._stored:

@@ -22,7 +22,7 @@ OURS = {
     "head", "hold", "host step", "item", "lane", "link", "link word", "mapping", "nest", "older",
     "operation", "pair", "pass table", "pattern", "plan", "plane", "preset", "program",
     "psum group", "raw", "record", "resident", "round", "run", "segment", "session", "slot",
-    "step", "stored", "surface", "sync", "tail", "tile", "transport", "unit", "wave",
+    "state", "step", "stored", "surface", "sync", "tail", "tile", "transport", "unit", "wave",
 }  # fmt: skip
 
 

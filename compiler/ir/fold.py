@@ -11,6 +11,8 @@ import numpy as np
 from compiler.ir.graph import Graph
 from compiler.ir.ops import Conv, HostStep, Node, Pad, Pool, Reshape
 
+RELABELLED = "the same values under another shape"
+
 
 def fold(graph: Graph) -> Graph:
     """Pads into convolutions, reshapes into whatever reads them; values stay the same."""
@@ -29,7 +31,7 @@ def fold_reshapes(graph: Graph) -> Graph:
         if isinstance(node, Reshape):
             source = before.get(node.inputs[0], node.inputs[0])
             before[node.output] = source
-            nodes.append(replace(node, folded="the same values under another shape"))
+            nodes.append(replace(node, folded=node.folded or RELABELLED))
         elif isinstance(node, Conv | Pool) and node.inputs[0] in before:
             source = before[node.inputs[0]]
             moved = replace(node, inputs=(source,))
@@ -56,7 +58,7 @@ def fold_pads(graph: Graph) -> Graph:
     """Spatial padding with the input zero point becomes padding of the convolutions after it."""
     nodes = list(graph.nodes)
     for index, node in enumerate(nodes):
-        if not isinstance(node, Pad) or node.output in graph.outputs:
+        if not isinstance(node, Pad) or node.output in graph.sinks:
             continue
         readers = [
             i

@@ -90,9 +90,24 @@ class Tensor:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class GraphState:
+    """A value that lives from one inference to the next.
+
+    An inference finds it in the tensor `read`, which no node writes, and leaves the next one's in
+    the tensor `write`, of the same type and number of elements. The first one finds `initial`, an
+    array of the tensor `read`.
+    """
+
+    read: str
+    write: str
+    initial: Array
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Graph:
     """Nodes in an order in which they can run; tensors by key; one rounding mode for all stages.
 
+    `inputs` and `outputs` are the user's; `sources` and `sinks` are these and the states'.
     Checked when made: every key is known, every tensor is written once and before it is read.
     """
 
@@ -102,13 +117,14 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     rounding: RoundingRule = RoundingRule.TFLM
+    states: tuple[GraphState, ...] = ()
     _producers: dict[str, Node] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ready = {key for key, tensor in self.tensors.items() if tensor.data is not None}
-        ready.update(self.inputs)
+        ready.update(self.sources)
         producers: dict[str, Node] = {}
-        for key in self.inputs + self.outputs:
+        for key in self.sources + self.sinks:
             self._known(key, self.name)
         for node in self.nodes:
             for key in node.inputs:
@@ -121,10 +137,36 @@ class Graph:
             ready.add(node.output)
             producers[node.output] = node
         self._check_sizes()
-        missing = [key for key in self.outputs if key not in ready]
+        missing = [key for key in self.sinks if key not in ready]
         if missing:
             raise RowforgeError(f"nothing writes the model's output {missing[0]}")
+        self._check_states()
         object.__setattr__(self, "_producers", producers)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The tensors that are there before any node runs, constants apart."""
+        return self.inputs + tuple(state.read for state in self.states)
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """The tensors that must be there in the end; one may be so for several reasons."""
+        return self.outputs + tuple(state.write for state in self.states)
+
+    def _check_states(self) -> None:
+        if len(set(self.sources)) != len(self.sources):
+            raise RowforgeError(f"{self.name}: a tensor is read as two inputs or states")
+        for state in self.states:
+            read, write = self.tensors[state.read], self.tensors[state.write]
+            if (read.dtype, read.elements) != (write.dtype, write.elements):
+                raise RowforgeError(
+                    f"{state.read} keeps {read.elements} values of {read.dtype}, but {state.write} "
+                    f"has {write.elements} of {write.dtype}"
+                )
+            if state.initial.shape != read.shape or state.initial.dtype != np.dtype(read.dtype):
+                raise RowforgeError(
+                    f"{state.read}: the initial value must be of its shape and type"
+                )
 
     def _check_sizes(self) -> None:
         total, computed = 0, [node for node in self.nodes if not node.folded]

@@ -5,7 +5,6 @@ Every operator that a remedy names is one that is read, so that the advice can b
 
 _CUT = "end the model before it, or cut the model in two there, and compute it in the application"
 _ACTIVATION = "train with {0} in its place"
-_STATE = "export the model without state: what it keeps between runs as an input and an output"
 _CONTROL = "export the model without control flow"
 _RECURRENT = "train with convolutions over time in its place"
 
@@ -34,17 +33,11 @@ TFLITE: dict[str, str] = {
     "GELU": _TFLITE_STEP,
     "RELU_0_TO_1": _ACTIVATION.format("RELU6"),
     "FAKE_QUANT": "convert the trained model with full int8 quantisation",
-    "SVDF": _RECURRENT,
     "RNN": _RECURRENT,
     "LSTM": _RECURRENT,
     "UNIDIRECTIONAL_SEQUENCE_RNN": _RECURRENT,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
     "BIDIRECTIONAL_SEQUENCE_RNN": _RECURRENT,
     "BIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
-    "VAR_HANDLE": _STATE,
-    "READ_VARIABLE": _STATE,
-    "ASSIGN_VARIABLE": _STATE,
-    "CALL_ONCE": _STATE,
     "IF": _CONTROL,
     "WHILE": _CONTROL,
 }
@@ -80,12 +73,6 @@ TWO_ACTIVATIONS_REMEDY = (
     "the array takes weights from the model: make one operand a constant, or " + _CUT
 )
 UNKNOWN = "no such operator is supported"
-STATE = "the model keeps state between runs in resource variables, which is not supported"
-
-
-def tflite_reason(op: str) -> str:
-    """Why a TFLite operator that is not read cannot run."""
-    return STATE if TFLITE.get(op) == _STATE else UNKNOWN
 
 
 def tflite_remedy(op: str) -> str:

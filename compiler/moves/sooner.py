@@ -34,7 +34,7 @@ def pointwise_first(graph: Graph) -> Graph:
 def _pairs(graph: Graph) -> Iterator[tuple[Move, Conv]]:
     """Enlargements, and the pointwise layers that are their only readers."""
     for node in graph.nodes:
-        if not isinstance(node, Move) or node.output in graph.outputs:
+        if not isinstance(node, Move) or node.output in graph.sinks:
             continue
         reader, *others = graph.consumers(node.output) or (None,)
         if not isinstance(reader, Conv) or others:

@@ -21,8 +21,8 @@ class Demands:
 
 def demands(graph: Graph, *, keep_all: bool) -> Demands:
     """What is asked of a graph's tensors; `keep_all`: the host reads every tensor."""
-    found = Demands(host={*graph.outputs, *(graph.tensors if keep_all else ())})
-    found.whole.update(graph.inputs)
+    found = Demands(host={*graph.sinks, *(graph.tensors if keep_all else ())})
+    found.whole.update(graph.sources)
     read_on_array: set[str] = set()
     for node in reversed(graph.nodes):
         if _relabels(node):

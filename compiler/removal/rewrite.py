@@ -82,7 +82,7 @@ class _Rewriting:
         self.removed: dict[str, Removed] = {}
         self.names: dict[str, str] = {}  # tensors that went in part: key of what stays
         self.ready = {key for key, tensor in graph.tensors.items() if tensor.data is not None}
-        self.ready.update(graph.inputs)
+        self.ready.update(graph.sources)
         self._ahead: list[tuple[str, str, str]] = []  # dropped before any node stays
 
     def run(self) -> Pruned:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.ir.graph import Graph, Tensor
+from compiler.ir.graph import Graph, GraphState, Tensor
 from compiler.ir.ops import Concat, Conv, HostStep, Move, Node, Pad, Place, Pool, Reshape
 from compiler.operators.operation import Shape4
 from compiler.removal.rewrite import is_expansion
@@ -25,7 +25,7 @@ class TensorTable:
     Attributes
     ----------
     specs : the program's tensors
-    constants : values of those that are known, by index
+    constants : values of those that are known, and initial values of states, by index
     """
 
     def __init__(
@@ -96,6 +96,12 @@ class TensorTable:
             step = Host("reshape", (array,), (value.tensor,), {"shape": tensor.shape})
         self.stream.host(step)
         return given
+
+    def enter_state(self, state: GraphState) -> int:
+        """Declares the tensor in which an inference finds a state, and what the first one finds."""
+        index = self.enter_input(state.read)
+        self.constants[index] = np.ascontiguousarray(state.initial)
+        return index
 
     def _spec(
         self,
@@ -252,12 +258,12 @@ class TensorTable:
     def is_read(self, key: str) -> bool:
         """Whether a node that is served, or the model's user, reads a tensor."""
         readers = (n for n in self.graph.nodes if not n.folded or isinstance(n, Reshape))
-        return key in self.graph.outputs or any(key in node.inputs for node in readers)
+        return key in self.graph.sinks or any(key in node.inputs for node in readers)
 
     def _liveness(self) -> tuple[dict[str, list[int]], set[str]]:
         """Positions of the array's readers by root; the roots that the host needs in the end."""
         readers: dict[str, list[int]] = {}
-        hosted = {self.root(key) for key in self.graph.outputs}
+        hosted = {self.root(key) for key in self.graph.sinks}
         for position, node in enumerate(self.graph.nodes):
             roots = {self.root(key) for key in node.inputs}
             if isinstance(node, HostStep) and not node.folded:

@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input",
         type=Path,
         metavar="X.npy",
-        help="inputs, N in place of the batch dimension 1 (.npz: several, by name); "
-        "default: one of random values, always the same",
+        help="inputs, N in place of the batch dimension 1 (.npz: several, by name); of a streaming "
+        "network N consecutive steps; default: one of random values, always the same",
     )
     parser.add_argument(
         "--output", type=Path, metavar="Y.npy", help="outputs likewise (.npz: by name)"

@@ -23,7 +23,7 @@ from rowforge.running.check import Difference, first_difference
 from rowforge.running.compilation import Compiled
 from rowforge.running.progress import Progress, stage
 from rowforge.running.targets import GOLDEN, open_target
-from sim.golden import run_batch, run_graph
+from sim.golden import initial_states, next_states, run_batch, run_graph
 from sim.golden.edges import has_edges
 from sw_driver.accelerator import Accelerator
 from sw_driver.runtime import Inputs, split_inputs
@@ -121,12 +121,15 @@ def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
     parts: list[ByKey] = []
     progress = Progress()
     batch, edges = _batch(graph), Counter[str]()
+    states = initial_states(graph)
     for start in range(0, len(items), batch):
         progress.show(f"golden model: input {start + 1} of {len(items)}")
         chunk = items[start : start + batch]
         arrays = _by_key(program, {i: _join([item[i] for item in chunk]) for i in chunk[0]})
         if len(chunk) == 1:
-            parts.append(run_graph(graph, arrays, psum_width=psum_width, edges=edges))
+            values = run_graph(graph, arrays, psum_width=psum_width, edges=edges, states=states)
+            states = next_states(graph, values)
+            parts.append({key: values[key] for key in graph.outputs})
         else:
             values = run_batch(graph, arrays, psum_width=psum_width, edges=edges)
             parts.append({key: values[key] for key in graph.outputs})
@@ -153,6 +156,8 @@ def _edge_values(
 
 
 def _batch(graph: Graph) -> int:
+    if graph.states:
+        return 1
     elements = sum(graph.tensors[node.output].elements for node in graph.nodes)
     return max(1, min(_BATCH, _BATCH_ELEMENTS // max(elements, 1)))
 
@@ -253,8 +258,12 @@ def _references(
     program, graph = compiled.program, compiled.graph
     if graph is not None:
         width = _psum_width(compiled)
+        states = initial_states(graph)
         for item in items:
-            yield run_graph(graph, _by_key(program, item), psum_width=width, edges=edges)
+            arrays = _by_key(program, item)
+            values = run_graph(graph, arrays, psum_width=width, edges=edges, states=states)
+            states = next_states(graph, values)
+            yield values
         return
     with open_target(GOLDEN) as executor:
         executor.load(program)

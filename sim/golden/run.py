@@ -38,19 +38,23 @@ def run_graph(
     *,
     psum_width: int | None = None,
     edges: Counter[str] | None = None,
+    states: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
     """Every tensor of one inference by key, in the model's own layout and type.
 
     inputs: an array for a model of one input, else arrays by tensor name or key, each of the
     model's own shape. rounding: another mode than the graph's. psum_width: partial sums wrap to
     that many bits. edges: gets, by layer name, how many values ONNX Runtime's float32 sums may
-    round the other way (`sim.golden.edges`). Raises RowforgeError for inputs that do not fit.
+    round the other way (`sim.golden.edges`). states: what the graph's states hold, as
+    `next_states` gives it; their initial values if None. Raises RowforgeError for inputs that do
+    not fit.
     """
     arrays = _inputs(graph, inputs)
     for key, array in arrays.items():
         expected = _model_shape(graph.tensors[key])
         if array.shape != expected:
             raise RowforgeError(f"input {key} must have shape {expected}, not {array.shape}")
+    arrays |= initial_states(graph) if states is None else states
     return _run(graph, arrays, rounding, psum_width, edges)
 
 
@@ -65,7 +69,8 @@ def run_batch(
     """Every tensor of N inferences, N in place of the leading 1 of each tensor's shape.
 
     inputs: as for `run_graph`, with N in place of the batch dimension. Tensors that do not lead
-    with a batch of 1 (shape arithmetic, constants) are stacked along a new axis instead.
+    with a batch of 1 (shape arithmetic, constants) are stacked along a new axis instead. Those of a
+    graph with states are consecutive, from the initial values on.
     """
     arrays = _inputs(graph, inputs)
     for key, array in arrays.items():
@@ -81,13 +86,27 @@ def run_batch(
     if _independent_items(graph):
         return _spread(graph, _run(graph, arrays, rounding, psum_width, edges), count)
     fixed = _fixed(graph)
-    runs = [
-        _run(graph, {key: a[i : i + 1] for key, a in arrays.items()}, rounding, psum_width, edges)
-        for i in range(count)
-    ]
+    runs, states = [], initial_states(graph)
+    for i in range(count):
+        found = {key: a[i : i + 1] for key, a in arrays.items()} | states
+        runs.append(_run(graph, found, rounding, psum_width, edges))
+        states = next_states(graph, runs[-1])
     return {
         key: _stack(graph.tensors[key], [run[key] for run in runs], fixed=key in fixed)
         for key in runs[0]
+    }
+
+
+def initial_states(graph: Graph) -> dict[str, Array]:
+    """What the first inference finds in the graph's states, by key, in the model's layout."""
+    return {state.read: state.initial for state in graph.states}
+
+
+def next_states(graph: Graph, values: Mapping[str, Array]) -> dict[str, Array]:
+    """What the inference after one with these tensors (`run_graph`) finds in the states."""
+    return {
+        state.read: values[state.write].reshape(_model_shape(graph.tensors[state.read]))
+        for state in graph.states
     }
 
 
@@ -185,6 +204,8 @@ def _fixed(graph: Graph) -> set[str]:
 
 def _independent_items(graph: Graph) -> bool:
     """Whether N items can run as one: every computed tensor leads with 1 and no axis 0 is mixed."""
+    if graph.states:
+        return False
     fixed = _fixed(graph)
     for node in graph.nodes:
         if node.output in fixed:

@@ -7,7 +7,18 @@ import numpy as np
 from hw.arch import commands
 from hw.arch.commands import Opcode, ResultBlock, VectorOp
 from hw.arch.config import Config
-from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
+from hw.arch.program import (
+    Box,
+    Host,
+    Layer,
+    Load,
+    Program,
+    ProgramState,
+    Query,
+    Send,
+    Store,
+    TensorSpec,
+)
 from hw.arch.program.layout import region
 from tb.models.streams import WordStream
 
@@ -110,3 +121,38 @@ def make_program():
         Layer("c", "RELU", "array", "", 3),
     )
     return Program(CONFIG, "relu", tensors, (0,), (3,), (begin, *steps), layers)
+
+
+STATE = np.full(SHAPE, 77, dtype=np.int8)
+
+
+def make_stateful_program():
+    """The last row of what was put out before, then the first two rows of the input -> ReLU -> out.
+
+    What is put out, 77 at first, is the state; `stateful_outputs` computes the same.
+    """
+    names = {"in": SHAPE, "before": SHAPE, "joined": (1, 6, 4, 5), "mid": SHAPE, "out": SHAPE}
+    tensors = tuple(TensorSpec(name, name, shape, shape, "int8") for name, shape in names.items())
+    cut = {"axes": (1,), "start": (2,), "stop": (5,), "step": (1,)}
+    steps = (
+        Send(np.array(WordStream(CONFIG).words, dtype=np.uint64)),
+        Send(words(lambda stream: stream.params([0]))),
+        Host("concat", (1, 0), (2,), {"axis": 1}),
+        Host("slice", (2,), (3,), cut),
+        Load(box_command(Opcode.LOAD, WHOLE, 0), 3, WHOLE, 0),
+        Send(maximum(0, 100), 0),
+        Store(box_command(Opcode.STORE, WHOLE, 100, fence=True), 4, WHOLE, layer=0),
+        Send(words(lambda stream: stream.end())),
+    )
+    layers = (Layer("a", "RELU", "array", "", 4),)
+    states, constants = (ProgramState(1, 4),), {1: STATE}
+    return Program(CONFIG, "ring", tensors, (0,), (4,), steps, layers, constants, states=states)
+
+
+def stateful_outputs(inputs, before=STATE):
+    """What consecutive steps of `make_stateful_program` put out."""
+    outputs = []
+    for one in np.split(inputs, len(inputs)):
+        before = np.maximum(np.concatenate([before, one], axis=1)[:, 2:5], 0)
+        outputs.append(before)
+    return np.concatenate(outputs)

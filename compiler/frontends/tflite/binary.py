@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.elementwise import emit_plain, operands, repeated
 from compiler.frontends.tflite.mac import check_output
-from compiler.frontends.tflite.reader import RawOperator
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Add, Conv, Mul
 from hw.arch.errors import RowforgeError

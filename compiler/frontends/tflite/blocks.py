@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host
 from compiler.frontends.tflite.parts import moved_only
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host, emit_part, same_quantisation
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Conv
 from numerics.quantisation import integer_range, quantise_multiplier

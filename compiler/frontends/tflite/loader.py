@@ -15,8 +15,11 @@ from compiler.frontends.tflite import resize as tflite_resize
 from compiler.frontends.tflite import shape as tflite_shape
 from compiler.frontends.tflite import transposed as tflite_transposed
 from compiler.frontends.tflite import unary as tflite_unary
-from compiler.frontends.tflite.builder import TfliteBuilder
-from compiler.frontends.tflite.reader import RawOperator, RawTfliteModel, read_tflite
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator, RawTfliteModel, read_tflite
+from compiler.frontends.tflite.state import lstm as tflite_lstm
+from compiler.frontends.tflite.state import svdf as tflite_svdf
+from compiler.frontends.tflite.state import variables as tflite_variables
 from compiler.ir.graph import Graph
 from compiler.ir.refusals import (
     DependsOnRefusedError,
@@ -25,7 +28,7 @@ from compiler.ir.refusals import (
     Refusals,
     located,
 )
-from compiler.ir.remedies import tflite_reason, tflite_remedy
+from compiler.ir.remedies import UNKNOWN, tflite_remedy
 from hw.arch.errors import RowforgeError
 
 _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
@@ -111,6 +114,12 @@ _CONVERTERS: dict[str, Callable[[TfliteBuilder, RawOperator], None]] = {
     "PRELU": tflite_elementwise.convert_prelu,
     "RESIZE_NEAREST_NEIGHBOR": tflite_resize.convert_nearest,
     "RESIZE_BILINEAR": tflite_resize.convert_bilinear,
+    "VAR_HANDLE": tflite_variables.convert_handle,
+    "READ_VARIABLE": tflite_variables.convert_read,
+    "ASSIGN_VARIABLE": tflite_variables.convert_assign,
+    "CALL_ONCE": tflite_variables.convert_call_once,
+    "SVDF": tflite_svdf.convert_svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": tflite_lstm.convert_lstm,
 }
 
 
@@ -163,5 +172,5 @@ def _build(raw: RawTfliteModel, name: str) -> Graph:
 def _convert(builder: TfliteBuilder, op: RawOperator) -> None:
     convert = _CONVERTERS.get(op.type_name)
     if convert is None:
-        builder.refuse(op, tflite_reason(op.type_name), tflite_remedy(op.type_name))
+        builder.refuse(op, UNKNOWN, tflite_remedy(op.type_name))
     convert(builder, op)

@@ -1,9 +1,9 @@
 """TFLite operators of one 8-bit value: tables that the host looks up."""
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host
-from compiler.frontends.tflite.reader import RawOperator
 from hw.arch.errors import RowforgeError
 from numerics.lookup import (
     abs_table,

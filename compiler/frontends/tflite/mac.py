@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from compiler.frontends.tflite.builder import TfliteBuilder
-from compiler.frontends.tflite.reader import RawOperator, RawTensor
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator, RawTensor
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Array, Conv, Image, Pads, Pair
 from numerics.windows import output_size

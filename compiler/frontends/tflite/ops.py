@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of, window_geometry
-from compiler.frontends.tflite.reader import RawOperator
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.ir.graph import Tensor
 from compiler.ir.host_steps import log_softmax_parameters, mean_parameters, softmax_parameters
 from compiler.ir.ops import Concat, HostStep, Pad, Pool, PoolKind, Rescale, Reshape

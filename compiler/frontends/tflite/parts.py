@@ -1,9 +1,9 @@
 """TFLite operators that take tensors apart, put them together or look for a value, on the host."""
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host, emit_part, same_quantisation
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.frontends.tflite.shape import constant_pack
 from compiler.ir.graph import Tensor
 

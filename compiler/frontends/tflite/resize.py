@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import check_output, image_of
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host, same_quantisation
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.graph import Tensor
 from numerics.host.tflm.resize import FRACTION_BITS
 

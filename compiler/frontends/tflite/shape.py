@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
-from compiler.frontends.tflite.reader import RawOperator
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 
 
 def convert_shape(builder: TfliteBuilder, op: RawOperator) -> None:

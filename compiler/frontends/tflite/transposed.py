@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.mac import arithmetic, check_output, image_of, stored_weights
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_part
-from compiler.frontends.tflite.reader import RawOperator
 from compiler.ir.ops import Array, Conv
 
 _MOST_FILTERS = 1 << 16  # of all phases: the channels that a command can have

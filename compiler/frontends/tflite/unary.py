@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from compiler.frontends.tflite.builder import TfliteBuilder
 from compiler.frontends.tflite.lookup import convert_lookup
 from compiler.frontends.tflite.mac import check_output
+from compiler.frontends.tflite.model.builder import TfliteBuilder
+from compiler.frontends.tflite.model.reader import RawOperator
 from compiler.frontends.tflite.ops import emit_host, reduced, same_quantisation
-from compiler.frontends.tflite.reader import RawOperator
 from numerics.quantisation import quantise_multiplier
 
 _CASTS = ("int8", "uint8", "int16", "int32", "int64", "float32", "bool")

@@ -296,7 +296,9 @@ class _Builder:
         if step.tensor in self.kept:
             self._load_kept(draft, step, raw)
             return
-        constant = self.program.constants.get(step.tensor)
+        # Of a state the constant is what only its first run finds.
+        changes = any(state.read == step.tensor for state in self.program.states)
+        constant = None if changes else self.program.constants.get(step.tensor)
         draft.inline.append(step.words)
         if constant is not None:
             view = constant.reshape(self.program.tensors[step.tensor].view)

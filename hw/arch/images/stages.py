@@ -20,7 +20,7 @@ class TensorSources:
     ----------
     stored : tensors that the accelerator stores
     loaded : tensors that it loads
-    hosted : tensors that it stores and the host needs, as an output or for a step of its own
+    hosted : tensors that it stores and the host needs: as outputs or states, or for its steps
     """
 
     stored: frozenset[int]
@@ -32,7 +32,7 @@ class TensorSources:
         """Those of a program."""
         stored = frozenset(step.tensor for step in program.steps if isinstance(step, Store))
         loaded = frozenset(step.tensor for step in program.steps if isinstance(step, Load))
-        needed = set(program.outputs)
+        needed = {*program.outputs, *(state.write for state in program.states)}
         for step in program.steps:
             if isinstance(step, Host):
                 needed |= set(step.inputs)

@@ -18,6 +18,7 @@ from hw.arch.program.program import (
     Layer,
     Load,
     Program,
+    ProgramState,
     Query,
     Send,
     Step,
@@ -174,6 +175,7 @@ def program_document(program: Program) -> dict[str, Any]:
         "rounding": program.rounding,
         "inputs": list(program.inputs),
         "outputs": list(program.outputs),
+        "states": [asdict(state) for state in program.states],
         "tensors": [plain(asdict(tensor)) for tensor in program.tensors],
         "layers": [layer_document(layer) for layer in program.layers],
         "steps": [step_document(step) for step in program.steps],
@@ -222,6 +224,37 @@ def read_tensor(document: Document) -> TensorSpec:
         scale=document.number("scale"),
         zero_point=document.integer("zero_point", -(1 << 31), (1 << 31) - 1),
     )
+
+
+def read_states(
+    documents: list[Document], tensors: tuple[TensorSpec, ...], initial: Mapping[int, Any]
+) -> tuple[ProgramState, ...]:
+    """States whose tensors fit each other, each with an initial value that fits it."""
+    states = tuple(_read_state(document, tensors, initial) for document in documents)
+    if len({state.read for state in states}) != len(states):
+        raise RowforgeError("states must be read from a tensor each, but two name the same one")
+    return states
+
+
+def _read_state(
+    document: Document, tensors: tuple[TensorSpec, ...], initial: Mapping[int, Any]
+) -> ProgramState:
+    state = ProgramState(
+        read=document.integer("read", 0, len(tensors) - 1),
+        write=document.integer("write", 0, len(tensors) - 1),
+    )
+    read, write = tensors[state.read], tensors[state.write]
+    if (read.dtype, prod(read.shape)) != (write.dtype, prod(write.shape)):
+        raise RowforgeError(
+            f"{document.place}.write must be a tensor of {prod(read.shape)} elements of "
+            f"{read.dtype}, not of {prod(write.shape)} of {write.dtype}"
+        )
+    first = initial.get(state.read)
+    if first is None or (first.shape, str(first.dtype)) != (read.shape, read.dtype):
+        raise RowforgeError(
+            f"{document.place}.read must be a tensor whose initial value is among the constants"
+        )
+    return state
 
 
 def read_accesses(document: Document) -> Accesses:

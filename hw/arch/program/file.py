@@ -4,7 +4,7 @@
     manifest.sha256     digest of the manifest
     stream.bin          the words of all steps, 64 bits each
     memory.bin          what the weight memory must hold, 64-bit words
-    constants/N.bin     host constant: tensor N
+    constants/N.bin     host constant, or what a state holds at first: tensor N
 
 Members are stored, not compressed: the file is the same bytes for the same program with any zlib,
 and its size bounds what a reader has to allocate. Nothing in it is executable.
@@ -33,6 +33,7 @@ from hw.arch.program.document import (
     read_dtype,
     read_layer,
     read_shape,
+    read_states,
     read_step,
     read_tensor,
 )
@@ -40,9 +41,10 @@ from hw.arch.program.program import Host, Program, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """2 brought memory.bin; from 3 on no command relies on the fence of a query; 4: a configuration
-has sections; 6: layers count what was removed of them, and the host may put it back."""
+has sections; 6: layers count what was removed of them, and the host may put it back; 7: a
+program may have states."""
 
 _MANIFEST, _DIGEST, _STREAM = "manifest.json", "manifest.sha256", "stream.bin"
 _MEMORY = "memory.bin"
@@ -259,6 +261,10 @@ def _read_program(
         read_step(entry, tensors, len(layers), stream.take) for entry in document.objects("steps")
     )
     stream.finish()
+    constants = dict(
+        _read_constant(path, entry, len(tensors), members)
+        for entry in manifest.objects("constants")
+    )
     return Program(
         config=config,
         name=document.text("name"),
@@ -267,12 +273,10 @@ def _read_program(
         outputs=document.integers("outputs", 0, len(tensors) - 1),
         steps=steps,
         layers=layers,
-        constants=dict(
-            _read_constant(path, entry, len(tensors), members)
-            for entry in manifest.objects("constants")
-        ),
+        constants=constants,
         rounding=document.text("rounding"),
         memory=_read_memory(path, config, members.get(_MEMORY, b"")),
+        states=read_states(document.objects("states"), tensors, constants),
     )
 
 

@@ -138,11 +138,25 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class ProgramState:
+    """A value that lives from one run to the next, which the host carries.
+
+    A run finds it in the tensor `read` and leaves the next one's in the tensor `write`, of the same
+    type and number of elements; nothing else writes `read`. `Program.constants` has what the first
+    run finds.
+    """
+
+    read: int
+    write: int
+
+
+@dataclass(frozen=True)
 class Program:
     """A compiled network: everything that a driver needs to run it without the model.
 
     The words of all steps, in order, form one command stream: BEGIN first, END last. `memory` is
-    what the weight memory must hold, from word 0 on, before they run.
+    what the weight memory must hold, from word 0 on, before they run. `inputs` and `outputs` are
+    the user's; the tensors of `states` are not among them, unless the user asks for a state.
     """
 
     config: Config
@@ -155,6 +169,7 @@ class Program:
     constants: Mapping[int, NDArray[Any]] = field(default_factory=dict)
     rounding: str = "tflm"
     memory: Words = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    states: tuple[ProgramState, ...] = ()
 
     def uncounted(self) -> "Program":
         """The same program without its queries: its layers follow one another back to back."""

@@ -1,5 +1,5 @@
 """Host steps as TensorFlow Lite Micro computes them."""
 
-from numerics.host.tflm import arithmetic, binary, resize, unary
+from numerics.host.tflm import arithmetic, binary, recurrent, resize, unary
 
-__all__ = ["arithmetic", "binary", "resize", "unary"]
+__all__ = ["arithmetic", "binary", "recurrent", "resize", "unary"]

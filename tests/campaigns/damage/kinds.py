@@ -7,5 +7,6 @@ from tests.campaigns.damage.kinds_large import LARGE
 from tests.campaigns.damage.kinds_onnx import ONNX
 from tests.campaigns.damage.kinds_operator import OPERATORS
 from tests.campaigns.damage.kinds_parts import PARTS
+from tests.campaigns.damage.kinds_state import STATE
 
-KINDS: dict[str, Kind] = {**BYTES, **GRAPHS, **OPERATORS, **PARTS, **LARGE, **ONNX}
+KINDS: dict[str, Kind] = {**BYTES, **GRAPHS, **OPERATORS, **PARTS, **STATE, **LARGE, **ONNX}

@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.campaigns.fuzz_graph.tflite.arithmetic import ARITHMETIC
 from tests.campaigns.fuzz_graph.tflite.moves import MOVES
+from tests.campaigns.fuzz_graph.tflite.stateful import STATEFUL
 from tests.campaigns.fuzz_graph.tflite.writer import OddLayers, Step
 from tests.support.tflite.layers import RELU, RELU6, VALID, LayerWriter
 from tests.support.tflite.writer import ModelWriter
@@ -107,6 +108,11 @@ def arithmetic() -> bytes:
     return _each(ARITHMETIC, 5)
 
 
+def streaming() -> bytes:
+    """Variables, memories and recurrent operators."""
+    return _each(STATEFUL, 6)
+
+
 SEEDS: dict[str, Callable[[], bytes]] = {
     "convolutions": convolutions,
     "branches": branches,
@@ -114,6 +120,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "picks": picks,
     "moves": moves,
     "arithmetic": arithmetic,
+    "streaming": streaming,
 }
 
 

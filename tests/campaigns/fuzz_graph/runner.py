@@ -14,7 +14,7 @@ from compiler.ir.ops import Reshape
 from hw.arch.config import Config
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
-from sim.golden import run_graph
+from sim.golden import initial_states, next_states, run_graph
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
 from tests.campaigns.fuzz_graph.idle import removal_faults
@@ -77,6 +77,9 @@ def run_case(
             program = compile_graph(graph, config)
             outputs = Runtime(FunctionalAccelerator(config), config).run(program, named).outputs
             _compare("executor", graph, list(outputs.values()), ours)
+        values = sum(array.size for array in expected)
+        if case.further:
+            values += _check_steps(graph, case, kind, config)
         levels, differing = _between_levels(graph, case, kind, expected)
     except _DifferenceError as error:
         return _failed(case, kind, keep, str(error))
@@ -85,7 +88,6 @@ def run_case(
         return _failed(
             case, kind, keep, f"{type(error).__name__}: {error} ({at.filename}:{at.lineno})"
         )
-    values = sum(array.size for array in expected)
     return Outcome(
         case,
         values=values,
@@ -96,6 +98,29 @@ def run_case(
         levels=levels,
         differing=differing,
     )
+
+
+def _check_steps(graph: Graph, case: Case, kind: Format, config: Config | None) -> int:
+    """Consecutive steps from the first on; the values that were compared."""
+    assert kind.steps is not None
+    steps = [case.inputs, *case.further]
+    session = None if config is None else Runtime(FunctionalAccelerator(config), config)
+    program = None if config is None else compile_graph(graph, config)
+    states, compared = initial_states(graph), 0
+    for number, (inputs, expected) in enumerate(
+        zip(steps, kind.steps(case.content, steps), strict=True)
+    ):
+        keys = zip(graph.inputs, inputs, strict=True)
+        named = {graph.tensors[key].name: array for key, array in keys}
+        golden = run_graph(graph, named, states=states)
+        states = next_states(graph, golden)
+        ours = [golden[key] for key in graph.outputs]
+        _compare(f"golden, step {number}", graph, ours, expected)
+        if session is not None and program is not None:
+            outputs = session.run(program, named).outputs
+            _compare(f"executor, step {number}", graph, list(outputs.values()), ours)
+        compared += sum(array.size for array in ours)
+    return compared
 
 
 def after(graph: Graph, names: Iterable[str]) -> set[str]:

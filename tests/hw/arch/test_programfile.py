@@ -14,7 +14,18 @@ from hw.arch.commands import Opcode, begin, command
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Box, Host, Layer, Load, Program, Query, Send, Store, TensorSpec
+from hw.arch.program import (
+    Box,
+    Host,
+    Layer,
+    Load,
+    Program,
+    ProgramState,
+    Query,
+    Send,
+    Store,
+    TensorSpec,
+)
 from hw.arch.program import file as programfile
 from hw.arch.program.file import load_program, save_program
 
@@ -116,6 +127,42 @@ def test_round_trip(saved):
     assert np.array_equal(back.constants[2], program.constants[2])
 
 
+def make_stateful_program():
+    """`make_program` with a state: what the input's tensor holds, then the output."""
+    program = make_program()
+    first = np.arange(48, dtype=np.int8).reshape(1, 4, 4, 3)
+    constants = {**program.constants, 0: first}
+    return replace(program, inputs=(), constants=constants, states=(ProgramState(0, 1),))
+
+
+def test_states_are_kept_with_their_initial_values(tmp_path):
+    save_program(make_stateful_program(), tmp_path / "net.rfp")
+    back = load_program(tmp_path / "net.rfp")
+    assert back.states == (ProgramState(read=0, write=1),)
+    assert np.array_equal(back.constants[0], make_stateful_program().constants[0])
+
+
+@pytest.mark.parametrize(
+    "state, words",
+    [
+        ({"read": 3, "write": 1}, "read must be a whole number from 0 to 2"),
+        ({"read": 0, "write": -1}, "write must be a whole number from 0 to 2"),
+        ({"read": 0}, "must have a 'write'"),
+        ({"read": 0, "write": 2}, "48 elements of int8, not of 4 of float32"),
+        ({"read": 1, "write": 0}, "initial value is among the constants"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused(tmp_path, state, words):
+    path = tmp_path / "net.rfp"
+    save_program(make_stateful_program(), path)
+    _rewrite(path, _set("program", "states", [state]))
+    with pytest.raises(RowforgeError, match=words):
+        load_program(path)
+    _rewrite(path, _set("program", "states", [{"read": 0, "write": 1}] * 2))
+    with pytest.raises(RowforgeError, match="two name the same one"):
+        load_program(path)
+
+
 def test_same_program_same_bytes(saved, tmp_path):
     other = tmp_path / "again.rfp"
     save_program(make_program(), other)
@@ -196,7 +243,7 @@ def _set(*path):
     "change, words",
     [
         (_set("format", "zip"), "does not say"),
-        (_set("format_version", 1), "format_version must be 6, not 1; compile the model again"),
+        (_set("format_version", 1), "format_version must be 7, not 1; compile the model again"),
         (_set("command_set", 99), "command_set must be"),
         (_set("command_set", "1"), "command_set must be a whole number"),
         (_set("configuration", "array", "rows", 5), "hash of its configuration"),

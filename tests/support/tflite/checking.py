@@ -13,7 +13,7 @@ from hw.arch.program.file import load_program, save_program
 from rowforge.configs import preset
 from rowforge.running.targets import register
 from sim.functional import FunctionalAccelerator
-from sim.golden import run_batch, run_graph
+from sim.golden import initial_states, next_states, run_batch, run_graph
 from sw_driver.runtime import Runtime
 from tests.support.tflite.layers import LayerWriter
 
@@ -70,6 +70,45 @@ def compare(
         batch = run_batch(graph, {k: np.concatenate([v] * 3) for k, v in named.items()})
         for key, wanted in zip(graph.outputs, expected, strict=True):
             np.testing.assert_array_equal(batch[key][-1:].reshape(wanted.shape), wanted)
+    return graph
+
+
+def tflm_steps(content: bytes, steps: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """The first output of consecutive inferences in TensorFlow Lite Micro, of each in turn."""
+    interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ARENA)
+    outputs = []
+    for values in steps:
+        for position, array in enumerate(values):
+            interpreter.set_input(array, position)
+        interpreter.invoke()
+        outputs.append(np.array(interpreter.get_output(0)))
+    return outputs
+
+
+def check_steps(
+    layers: LayerWriter, inputs: Sequence[int], output: int, folder: Path, count: int = 6
+) -> Graph:
+    """At every one of consecutive steps the golden model and the executed program yield what
+    TensorFlow Lite Micro yields; the graph."""
+    content = layers.finish(inputs, [output])
+    steps = [[layers.input_values(tensor) for tensor in inputs] for _ in range(count)]
+    expected = tflm_steps(content, steps)
+    path = folder / "model.tflite"
+    path.write_bytes(content)
+    graph = load_model(path)
+    register()
+    save_program(compile_graph(graph, CONFIG), folder / "model.rfp")
+    program = load_program(folder / "model.rfp")
+    session = Runtime(FunctionalAccelerator(CONFIG), CONFIG)
+    states = initial_states(graph)
+    for number, (values, wanted) in enumerate(zip(steps, expected, strict=True)):
+        named = {graph.tensors[k].name: v for k, v in zip(graph.inputs, values, strict=True)}
+        golden = run_graph(graph, named, states=states)
+        states = next_states(graph, golden)
+        np.testing.assert_array_equal(golden[graph.outputs[0]], wanted, f"step {number}")
+        (executed,) = session.run(program, named).outputs.values()
+        np.testing.assert_array_equal(executed, wanted, f"executed step {number}")
+    assert any((one != expected[0]).any() for one in expected)
     return graph
 
 

@@ -44,6 +44,10 @@ class LayerWriter:
         """Shape of a tensor made here."""
         return self._shapes[tensor]
 
+    def scale_of(self, tensor: int) -> float:
+        """Scale of a tensor made here."""
+        return self._scales[tensor]
+
     def activation(
         self,
         shape: Sequence[int],

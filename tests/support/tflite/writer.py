@@ -81,6 +81,14 @@ class ModelWriter:
         self._tensors: list[_TensorEntry] = []
         self._operators: list[_OperatorEntry] = []
         self._buffers: list[bytes] = [b""]
+        self._further: list[ModelWriter] = []
+
+    def subgraph(self) -> tuple[int, "ModelWriter"]:
+        """Adds a subgraph without inputs and outputs, and its number, by which it is called."""
+        further = ModelWriter()
+        further._buffers = self._buffers
+        self._further.append(further)
+        return len(self._further), further
 
     def tensor(
         self,
@@ -167,27 +175,25 @@ class ModelWriter:
         habits = habits or Habits()
         builder = flatbuffers.Builder(1024)
         builder.ForceDefaults(habits.explicit)
-        codes = sorted({operator.type_name for operator in self._operators})
-        entries, datas = _placed(self._tensors, self._buffers, habits)
+        codes = sorted(
+            {operator.type_name for one in (self, *self._further) for operator in one._operators}
+        )
+        of_all = [entry for one in (self, *self._further) for entry in one._tensors]
+        entries, datas = _placed(of_all, self._buffers, habits)
+        rest = entries[len(self._tensors) :]
+        del entries[len(self._tensors) :]
         if habits.unused:
             codes = sorted({"ABS", *codes, "WHILE"})
             entries.append(_TensorEntry("unused", (3,), "FLOAT16", 0, (), (), 0))
         buffers = _offsets(builder, [_buffer(builder, data, habits) for data in datas])
-        graphs = []
-        for number in range(habits.subgraphs):
-            # What follows the first is not run: it has the tensors, but no operators.
-            run = self._operators if number == 0 else []
-            tensors = _offsets(builder, [_tensor(builder, entry, habits) for entry in entries])
-            operators = _offsets(
-                builder, [_operator(builder, entry, codes, habits) for entry in run]
-            )
-            graph_inputs, graph_outputs = _ints(builder, inputs), _ints(builder, outputs)
-            tflite.SubGraphStart(builder)
-            tflite.SubGraphAddTensors(builder, tensors)
-            tflite.SubGraphAddInputs(builder, graph_inputs)
-            tflite.SubGraphAddOutputs(builder, graph_outputs)
-            tflite.SubGraphAddOperators(builder, operators)
-            graphs.append(tflite.SubGraphEnd(builder))
+        ends = (inputs, outputs)
+        graphs = [_subgraph(builder, entries, self._operators, ends, codes, habits)]
+        for one in self._further:
+            own, rest = rest[: len(one._tensors)], rest[len(one._tensors) :]
+            graphs.append(_subgraph(builder, own, one._operators, ((), ()), codes, habits))
+        for _ in range(1, habits.subgraphs):
+            # These are not run: they have the tensors of the first, but no operators.
+            graphs.append(_subgraph(builder, entries, [], ends, codes, habits))
         graphs_vector = _offsets(builder, graphs)
         code_tables = _offsets(builder, [_operator_code(builder, n, habits) for n in codes])
         signatures = _offsets(builder, [_signature(builder, n) for n in habits.signatures])
@@ -200,6 +206,25 @@ class ModelWriter:
             tflite.ModelAddSignatureDefs(builder, signatures)
         builder.Finish(tflite.ModelEnd(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def _subgraph(
+    builder: Any,
+    entries: Sequence[_TensorEntry],
+    run: Sequence[_OperatorEntry],
+    ends: tuple[Sequence[int], Sequence[int]],
+    codes: Sequence[str],
+    habits: Habits,
+) -> int:
+    tensors = _offsets(builder, [_tensor(builder, entry, habits) for entry in entries])
+    operators = _offsets(builder, [_operator(builder, entry, codes, habits) for entry in run])
+    inputs, outputs = (_ints(builder, listed) for listed in ends)
+    tflite.SubGraphStart(builder)
+    tflite.SubGraphAddTensors(builder, tensors)
+    tflite.SubGraphAddInputs(builder, inputs)
+    tflite.SubGraphAddOutputs(builder, outputs)
+    tflite.SubGraphAddOperators(builder, operators)
+    return int(tflite.SubGraphEnd(builder))
 
 
 def _signature(builder: Any, subgraph: int) -> int:
@@ -324,8 +349,12 @@ def _operator(builder: Any, entry: _OperatorEntry, codes: Sequence[str], habits:
         class_name = None
     options = 0
     if class_name is not None:
+        values = {
+            field: builder.CreateString(value) if isinstance(value, str) else value
+            for field, value in entry.options.items()
+        }
         getattr(tflite, f"{class_name}Start")(builder)
-        for field, value in entry.options.items():
+        for field, value in values.items():
             getattr(tflite, f"{class_name}Add{field}")(builder, value)
         options = getattr(tflite, f"{class_name}End")(builder)
     tflite.OperatorStart(builder)

@@ -9,6 +9,7 @@ from tflite_micro import runtime
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
 from tests.campaigns.fuzz_graph.tflite.arithmetic import COMPARISONS
 from tests.campaigns.fuzz_graph.tflite.habits import WRITERS, draw, unscale_outputs
+from tests.campaigns.fuzz_graph.tflite.stateful import SHOWN, STATEFUL
 from tests.campaigns.fuzz_graph.tflite.steps import STEPS
 from tests.campaigns.fuzz_graph.tflite.writer import OddLayers
 
@@ -16,6 +17,7 @@ _MOST_STEPS = 12
 _MOST_ELEMENTS = 6000  # of a tensor that further operators are put on
 _SCALES = (1e-5, 1e4)  # beyond them the interpreter finds clamps that no int32 holds
 _ARENA = 1 << 22
+_FURTHER = 3  # steps after the first, where something is kept for them
 
 
 def make(seed: int, index: int) -> Case:
@@ -138,7 +140,12 @@ class _Model:
         arrays = tuple(self._values(tensor) for tensor in self.inputs)
         unscale_outputs(layers, outputs)
         content = layers.finish(self.inputs, outputs, draw(layers))
-        return Case(label, content, arrays, frozenset(layers.features))
+        keeps = bool({*layers.writer.operators} & {*STATEFUL})
+        further = tuple(
+            tuple(self._values(tensor) for tensor in self.inputs)
+            for _ in range(_FURTHER if keeps else 0)
+        )
+        return Case(label, content, arrays, frozenset(layers.features), further)
 
     def _values(self, tensor: int) -> Array:
         if tensor in self.floats:
@@ -148,12 +155,19 @@ class _Model:
 
 def oracle(content: bytes, inputs: Sequence[Array]) -> list[Array]:
     """Every output of one inference in TensorFlow Lite Micro's reference kernels."""
+    return step_by_step(content, [inputs])[0]
+
+
+def step_by_step(content: bytes, steps: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    """Every output of consecutive inferences, of each in turn."""
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ARENA)
-    for position, array in enumerate(inputs):
-        interpreter.set_input(array, position)
-    interpreter.invoke()
-    count = len(_outputs(content))
-    return [np.array(interpreter.get_output(position)) for position in range(count)]
+    count, found = len(_outputs(content)), []
+    for inputs in steps:
+        for position, array in enumerate(inputs):
+            interpreter.set_input(array, position)
+        interpreter.invoke()
+        found.append([np.array(interpreter.get_output(position)) for position in range(count)])
+    return found
 
 
 def _outputs(content: bytes) -> list[int]:
@@ -166,6 +180,7 @@ WANTED: dict[str, tuple[str, ...]] = {
         *(kind for kind in STEPS if kind not in ("PAD", "EXPAND_DIMS", "MEAN and ADD")),
         *("PAD", "PADV2", "SLICE", "EXPAND_DIMS", "SQUEEZE", "SHAPE"),
         *("SPLIT_V", "SPACE_TO_BATCH_ND", *COMPARISONS),
+        *("VAR_HANDLE", "READ_VARIABLE", "CALL_ONCE"),
     ),
     "attribute": (
         *("activation none", "activation relu", "activation relu -1 to 1", "activation relu6"),
@@ -187,7 +202,8 @@ WANTED: dict[str, tuple[str, ...]] = {
         *("one input", "several inputs", "one output", "several outputs", "join"),
         *("output in the middle", "float32 input", "float32 output"),
     ),
+    "state": SHOWN,
     "writer": WRITERS,
 }
 
-TFLITE = Format(".tflite", make, oracle, WANTED)
+TFLITE = Format(".tflite", make, oracle, WANTED, steps=step_by_step)

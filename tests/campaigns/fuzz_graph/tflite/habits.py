@@ -24,8 +24,8 @@ def draw(layers: OddLayers) -> Habits:
     random, writer = layers.random, layers.writer
     kinds = {*writer.operators}
     per_channel = bool(kinds & {"CONV_2D", "DEPTHWISE_CONV_2D"})
-    # The interpreter compares the scale of a FULLY_CONNECTED's bias, even one that is not there.
-    unscaled_bias = "FULLY_CONNECTED" not in kinds and layers.chance(0.4)
+    # The interpreter compares the scale of these operators' bias, even one that is not there.
+    unscaled_bias = not kinds & {"FULLY_CONNECTED", "SVDF"} and layers.chance(0.4)
     habits = Habits(
         codes=str(random.choice(list(_CODES))),
         explicit=layers.chance(0.2),

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.campaigns.fuzz_graph.tflite.arithmetic import ARITHMETIC
 from tests.campaigns.fuzz_graph.tflite.moves import MOVES
+from tests.campaigns.fuzz_graph.tflite.stateful import STATEFUL
 from tests.campaigns.fuzz_graph.tflite.writer import OddLayers, Step
 from tests.support.tflite.layers import SAME, VALID
 
@@ -289,5 +290,6 @@ STEPS: dict[str, tuple[int, Step]] = {
     "EXPAND_DIMS": (3, expand_dims),
     **MOVES,
     **ARITHMETIC,
+    **STATEFUL,
 }
 """Relative frequency and maker of every kind of operator."""

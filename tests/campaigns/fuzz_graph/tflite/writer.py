@@ -80,10 +80,6 @@ class OddLayers(LayerWriter):
         """Type of an activation."""
         return self._dtypes[tensor]
 
-    def scale_of(self, tensor: int) -> float:
-        """Scale of an activation."""
-        return self._scales[tensor]
-
     def zero_point_of(self, tensor: int) -> int:
         """Zero point of an activation."""
         return self._zero_points[tensor]

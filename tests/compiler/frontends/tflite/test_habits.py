@@ -319,35 +319,6 @@ def test_the_number_of_packed_values_follows_from_the_inputs(
     assert "count 3 inputs, but it has 2" in refusal(tmp_path, packed(3))
 
 
-def streaming(habits: Habits) -> bytes:
-    """A model that adds what it was given the last time, and keeps it in a resource variable."""
-    writer = ModelWriter()
-    x, last, y = (writer.tensor(name, (1, 8), scale=0.1) for name in ("x", "last", "y"))
-    handle = writer.tensor("state", (), "resource")
-    writer.operator("CALL_ONCE", [], [])
-    writer.operator("VAR_HANDLE", [], handle)
-    writer.operator("READ_VARIABLE", [handle], last)
-    writer.operator("ADD", [x, last], y)
-    writer.operator("ASSIGN_VARIABLE", [handle, x], [])
-    return writer.finish([x], [y], habits)
-
-
-@pytest.mark.parametrize("codes", ["both", "new"])
-def test_state_is_refused_by_name_and_position(tmp_path: Path, codes: str) -> None:
-    habits = Habits(codes=codes, subgraphs=2, empty_vectors=False)
-    heading, *groups = refusal(tmp_path, streaming(habits)).split("\n")
-    assert "4 operators cannot run" in heading
-    wanted = (
-        ("0", "CALL_ONCE"),
-        ("1", "VAR_HANDLE"),
-        ("2", "READ_VARIABLE"),
-        ("4", "ASSIGN_VARIABLE"),
-    )
-    for (place, kind), line in zip(wanted, groups, strict=True):
-        assert f"1 x {kind} (operator {place})" in line
-        assert "keeps state between runs in resource variables" in line
-
-
 def variable() -> bytes:
     writer = ModelWriter()
     x, y = (writer.tensor(name, (1, 8), scale=0.1) for name in "xy")

@@ -7,7 +7,8 @@ TensorFlow Lite Micro gives them; such a file is not damaged.
 """
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ _RESIZE = ("AlignCorners", "HalfPixelCenters")
 _POOL = (*_WINDOW, "FilterHeight", "FilterWidth", *_FUSED)
 _MASKS = ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask")
 
-# Operator type -> (its options table, the scalar fields read from it).
+# Operator type -> (its options table, the fields read from it).
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONV_2D": ("Conv2DOptions", (*_WINDOW, *_DILATION, *_FUSED)),
     "DEPTHWISE_CONV_2D": (
@@ -78,6 +79,13 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "SUB": ("SubOptions", _FUSED),
     "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", _RESIZE),
     "RESIZE_BILINEAR": ("ResizeBilinearOptions", _RESIZE),
+    "VAR_HANDLE": ("VarHandleOptions", ("Container", "SharedName")),
+    "CALL_ONCE": ("CallOnceOptions", ("InitSubgraphIndex",)),
+    "SVDF": ("SVDFOptions", ("Rank", *_FUSED)),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (
+        "UnidirectionalSequenceLSTMOptions",
+        (*_FUSED, "CellClip", "TimeMajor"),
+    ),
 }
 
 
@@ -120,7 +128,8 @@ class RawOperator:
 class RawTfliteModel:
     """The first subgraph of a file, which is the one that runs.
 
-    `signatures` has the number of the subgraph that each of the file's signatures runs.
+    `signatures` has the number of the subgraph that each of the file's signatures runs,
+    `initialising` those that a CALL_ONCE names, by their numbers.
     """
 
     tensors: tuple[RawTensor, ...]
@@ -128,6 +137,7 @@ class RawTfliteModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     signatures: tuple[int, ...]
+    initialising: Mapping[int, "RawTfliteModel"] = field(default_factory=dict)
 
 
 class _DamagedFileError(RowforgeError):
@@ -179,7 +189,24 @@ class _Reader:
         """The plain form of the whole file."""
         if self._model.Version() != 3:
             raise _DamagedFileError(f"schema version must be 3, not {self._model.Version()}")
-        graph = self._first_graph()
+        first = self._subgraph(self._first_graph())
+        if not first.inputs or not first.outputs or not first.operators:
+            raise _DamagedFileError("it must have at least one input, one output and one operator")
+        called = sorted(
+            {
+                operator.options["InitSubgraphIndex"]
+                for operator in first.operators
+                if operator.type_name == "CALL_ONCE"
+            }
+        )
+        count = self._model.SubgraphsLength()
+        for index in called:
+            if not 0 < index < count:
+                raise _DamagedFileError(f"CALL_ONCE names subgraph {index} of {count}")
+        initialising = {index: self._subgraph(self._model.Subgraphs(index)) for index in called}
+        return replace(first, signatures=self._signatures(), initialising=initialising)
+
+    def _subgraph(self, graph: Any) -> RawTfliteModel:
         count = self._checked(graph.TensorsLength(), 4, "tensors")
         inputs = self._indices(graph.InputsLength(), graph.Inputs, count, optional=False)
         outputs = self._indices(graph.OutputsLength(), graph.Outputs, count, optional=False)
@@ -189,14 +216,12 @@ class _Reader:
         operators = tuple(
             self._operator(index, graph.Operators(index), count) for index in range(number)
         )
-        if not inputs or not outputs or not operators:
-            raise _DamagedFileError("it must have at least one input, one output and one operator")
         written = {*inputs, *(index for operator in operators for index in operator.outputs)}
         tensors = tuple(
             self._tensor(index, graph.Tensors(index), written=index in written)
             for index in range(count)
         )
-        return RawTfliteModel(tensors, operators, inputs, outputs, self._signatures())
+        return RawTfliteModel(tensors, operators, inputs, outputs, ())
 
     def _first_graph(self) -> Any:
         """The subgraph that runs: others do so only where an operator of it calls them."""

@@ -1,12 +1,16 @@
 """What the TFLite operator converters share: tensors by index, refusals, activation ranges."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import cached_property
 from math import copysign, trunc
 from typing import Any, NoReturn
 
 import numpy as np
 
-from compiler.frontends.tflite.reader import RawOperator, RawTensor, RawTfliteModel
+from compiler.frontends.tflite.model.reader import RawOperator, RawTensor, RawTfliteModel
+from compiler.frontends.tflite.model.resources import ResourceTable
+from compiler.frontends.tflite.model.states import StateTable
 from compiler.ir.graph import DTYPES, Graph, Quantisation, Tensor
 from compiler.ir.ops import Array, Constant, Node
 from compiler.ir.refusals import DependsOnRefusedError, OperatorRefusedError
@@ -25,7 +29,8 @@ _ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
 class TfliteBuilder:
     """Collects the graph of one file while its operators are converted in order.
 
-    Constants, among them the results of folded shape arithmetic, are known by `constants`.
+    Constants, among them the results of folded shape arithmetic, are known by `constants`;
+    `states` has what lives from one inference to the next.
     """
 
     def __init__(self, raw: RawTfliteModel) -> None:
@@ -33,21 +38,38 @@ class TfliteBuilder:
         self.constants: dict[int, Array] = {
             tensor.index: tensor.data for tensor in raw.tensors if tensor.data is not None
         }
+        self.states = StateTable()
         self._tensors: dict[str, Tensor] = {}
         self._keys: dict[int, str] = {}
         self._nodes: list[Node] = []
         self._refused: set[int] = set()
         self._doubtful: set[str] = set()
+        self._absorbed: list[tuple[str, str, str]] = []  # before any node
+
+    @cached_property
+    def resources(self) -> ResourceTable:
+        """The resource variables of the file."""
+        return ResourceTable.of(self.raw)
 
     def declare(self, index: int, key: str, *, data: Array | None = None) -> str:
         """Enters a tensor of the file into the graph under `key`."""
-        raw = self.raw.tensors[index]
+        self._tensors[key] = self._tensor(self.raw.tensors[index], key, data)
+        self._keys[index] = key
+        return key
+
+    @staticmethod
+    def dtype(raw: RawTensor) -> str:
+        """The element type of a tensor of the file; `RowforgeError` if the graph has no such."""
         dtype = raw.type_name.lower()
         if dtype not in DTYPES:
             raise RowforgeError(
-                f"tensor {index} ({raw.name}) has type {raw.type_name}; "
+                f"tensor {raw.index} ({raw.name}) has type {raw.type_name}; "
                 f"int8, uint8, int32 and float32 tensors are supported"
             )
+        return dtype
+
+    def _tensor(self, raw: RawTensor, key: str, data: Array | None) -> Tensor:
+        index, dtype = raw.index, self.dtype(raw)
         quantisation = None
         usable = all(0.0 < value < float("inf") for value in raw.scale)
         if raw.scale and (usable or dtype in ("int8", "uint8")):
@@ -58,7 +80,7 @@ class TfliteBuilder:
                 )
             self._check_zero_points(raw, dtype)
             quantisation = Quantisation(raw.scale, raw.zero_point, raw.axis)
-        self._tensors[key] = Tensor(
+        return Tensor(
             name=raw.name,
             key=key,
             shape=raw.shape,
@@ -66,8 +88,6 @@ class TfliteBuilder:
             quantisation=quantisation,
             data=data,
         )
-        self._keys[index] = key
-        return key
 
     @staticmethod
     def _check_zero_points(raw: RawTensor, dtype: str) -> None:
@@ -197,8 +217,22 @@ class TfliteBuilder:
     def between(self, op: RawOperator, what: str, like: Tensor, shape: tuple[int, ...]) -> Tensor:
         """A tensor that the file does not have, of another's type and scale, inside an operator."""
         key = f"{op.label} {what}"
-        tensor = replace(like, name=key, key=key, shape=shape, data=None)
-        self._tensors[key] = tensor
+        return self._entered(replace(like, name=key, key=key, shape=shape, data=None))
+
+    def integers_between(
+        self,
+        op: RawOperator,
+        what: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        data: Array | None = None,
+    ) -> Tensor:
+        """Bare integers inside an operator, constant if there are data."""
+        key = f"{op.label} {what}"
+        return self._entered(Tensor(name=key, key=key, shape=shape, dtype=dtype, data=data))
+
+    def _entered(self, tensor: Tensor) -> Tensor:
+        self._tensors[tensor.key] = tensor
         return tensor
 
     def same_type(self, op: RawOperator, source: Tensor, output: Tensor) -> None:
@@ -276,7 +310,33 @@ class TfliteBuilder:
 
     def emit(self, node: Node) -> None:
         """Appends a node."""
+        if self._absorbed:
+            node = replace(node, absorbs=(*node.absorbs, *self._absorbed))
+            self._absorbed = []
         self._nodes.append(node)
+
+    def absorb(self, op: RawOperator, reason: str) -> None:
+        """Ends an operator that has no node of its own: it is reported with the one before it."""
+        row = (op.label, op.type_name, reason)
+        if self._nodes:
+            self._nodes[-1] = replace(self._nodes[-1], absorbs=(*self._nodes[-1].absorbs, row))
+        else:
+            self._absorbed.append(row)
+
+    def state(
+        self, state: Hashable, like: RawTensor, name: str, initial: Callable[[], Array]
+    ) -> Tensor:
+        """The tensor that a state is by now.
+
+        If nothing has used it yet, that is what the inference before left. Its tensor is then of
+        the type and shape of `like`, a tensor of the file, and the first inference finds `initial`,
+        which is made once the shape is known to be within the limits.
+        """
+        if state not in self.states:
+            key = f"state_t{like.index}"
+            self._entered(replace(self._tensor(like, key, None), name=name or key))
+            self.states.begin(state, key, initial())
+        return self._tensors[self.states[state]]
 
     def emit_constant(self, op: RawOperator, value: Array) -> None:
         """Ends an operator whose result is known: later operators read it as a constant."""
@@ -318,6 +378,7 @@ class TfliteBuilder:
             inputs=tuple(self._keys[index] for index in self.raw.inputs),
             outputs=tuple(self._keys[index] for index in self.raw.outputs),
             rounding=RoundingRule.TFLM,
+            states=self.states.of_graph(),
         )
 
     def _tell_apart(self, ends: tuple[int, ...]) -> None:

@@ -1,0 +1,1 @@
+"""A TFLite file as plain values, and the graph that is made of it."""

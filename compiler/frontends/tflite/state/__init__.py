@@ -1,0 +1,1 @@
+"""TFLite operators that keep something from one inference to the next."""

@@ -1,0 +1,1 @@
+"""Campaign: streaming networks, step by step on every engine."""
