@@ -8,7 +8,8 @@ import pytest
 from hw.arch.commands import Opcode
 from hw.arch.errors import RowforgeError
 from hw.arch.images.board_program import board_program
-from hw.arch.program import Box, Host, Load, Store
+from hw.arch.program import Box, Host, Load, ProgramState, Store
+from sim.functional import FunctionalAccelerator
 from sim.replay import FunctionalReplayer
 from sw_driver.protocol.errors import DamagedImageError
 from sw_driver.runtime import Runtime
@@ -101,3 +102,16 @@ def test_a_program_that_the_memory_is_too_small_for_is_refused():
     program = replace(PROGRAM, steps=steps, constants={0: constant})
     with pytest.raises(RowforgeError, match="relu takes .* memory.words must be at least that"):
         board_program(program)
+
+
+def test_states_go_through_the_host_from_run_to_run():
+    """`out` is what the next run finds as `in`: three runs differ, and are those of a link."""
+    start = np.arange(-30, 30, dtype=np.int8).reshape(SHAPE)
+    fields = {"inputs": (), "states": (ProgramState(0, 3),), "constants": {0: start}}
+    found = []
+    for config, link in ((MEMORY, FunctionalReplayer), (CONFIG, FunctionalAccelerator)):
+        program = replace(PROGRAM if config is MEMORY else make_program(), **fields)
+        session = Runtime(link(config), config)
+        found.append([session.run(program, {}).outputs["out"] for _ in range(3)])
+    assert np.array_equal(*found)
+    assert not np.array_equal(found[0][0], found[0][1])
