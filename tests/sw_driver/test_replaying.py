@@ -11,8 +11,10 @@ from hw.arch.images.board_program import board_program
 from hw.arch.program import Box, Host, Load, ProgramState, Store
 from sim.functional import FunctionalAccelerator
 from sim.replay import FunctionalReplayer
+from sw_driver.accelerator import Accelerator
 from sw_driver.protocol.errors import DamagedImageError
 from sw_driver.runtime import Runtime
+from tests.support.functional_board import functional_board
 from tests.sw_driver.scripted import CONFIG, SHAPE, WHOLE, box_command, make_program
 
 MEMORY = CONFIG.with_values({"memory.kind": "ram", "memory.words": 1024})
@@ -115,3 +117,11 @@ def test_states_go_through_the_host_from_run_to_run():
         found.append([session.run(program, {}).outputs["out"] for _ in range(3)])
     assert np.array_equal(*found)
     assert not np.array_equal(found[0][0], found[0][1])
+
+
+def test_a_board_behind_the_framed_link_replays_with_two_inputs_in_flight(tmp_path):
+    x = images(4)
+    with functional_board(MEMORY, tmp_path) as url, Accelerator.open(url) as board:
+        board.load(PROGRAM)
+        for _ in range(2):
+            assert (board.run(x) == np.maximum(x, 0)[:, ::-1]).all()
