@@ -25,6 +25,7 @@ from compiler.stream.stream import StreamBuilder
 from compiler.stream.traffic import LayerTraffic
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.images.board_program import board_program
 from hw.arch.program import Host, Layer, Program, ProgramState
 from numerics.quantisation import RoundingRule
 
@@ -50,9 +51,13 @@ def compile_graph(graph: Graph, config: Config, options: CompileOptions = DEFAUL
     ------
     RowforgeError
         One sentence naming the layer, the limit and what would help; for several layers a line
-        for each kind. Layers after the first are judged by their smallest tile.
+        for each kind. Layers after the first are judged by their smallest tile. Where there is a
+        memory for programs, also if the program does not fit it.
     """
-    return _compile(rounded(graph, options), config, options)
+    program = _compile(rounded(graph, options), config, options)
+    if config.memory.present:
+        board_program(program)
+    return program
 
 
 def estimate_graph(

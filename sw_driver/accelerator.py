@@ -18,7 +18,8 @@ from sw_driver import boards
 from sw_driver.identify import identify
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import BoardLink, Link
-from sw_driver.runtime import Array, Inputs, Progress, RunOutcome, Runtime
+from sw_driver.running import Array
+from sw_driver.runtime import Inputs, Progress, RunOutcome, Runtime
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ from typing import TypeAlias
 
 from hw.arch.commands import RESULT, ResultBlock, Status
 from hw.arch.errors import RowforgeError
+from hw.arch.images.messages import RUN_ACCOUNT
 from hw.arch.program import Words
 from hw.arch.program.coding import unmask
 from sw_driver.protocol.errors import ProtocolError, program_error
 from sw_driver.protocol.link import Link
+
+RUN_WORDS = 1 + RUN_ACCOUNT.words
+"""Words of a RUN block after its header."""
 
 Consumer: TypeAlias = Callable[[Words], None]
 
@@ -61,6 +65,11 @@ class ResultReader:
             self._queue.clear()
             value = int(self._link.receive(1)[0])
             raise program_error(header["status"], value, header["tag"])
+        if block == ResultBlock.RUN and header["status"] != Status.OK and length == RUN_WORDS:
+            self._queue.clear()
+            words = self._link.receive(length).tolist()
+            tag = RUN_ACCOUNT.unpack(words[1:])["tag"]
+            raise program_error(header["status"], int(words[0]), tag)
         coded = block == ResultBlock.CODED and expected.element_bits and length < expected.length
         if not coded and (block != expected.block or length != expected.length):
             self._queue.clear()

@@ -3,25 +3,23 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw.arch.accesses import counter_block
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
 from hw.arch.config.file import RECOMPILE, config_hash, differences
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, TensorSpec, Words
-from hw.arch.program.layout import box_words, link_words, store_box
-from hw.arch.program.transfer import load_transfer, store_words
-from numerics.host import run_host
+from hw.arch.images.board_program import INPUT_AREAS, BoardProgram, board_program
+from hw.arch.program import Program, TensorSpec
 from sw_driver.protocol.link import BoardLink, Link
+from sw_driver.replaying import BoardMemory, ReplayRun
 from sw_driver.results import ResultReader
+from sw_driver.running import Array, ProgramRun, StreamRun
 from sw_driver.states import CarriedStates
 
-Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = Array | Mapping[str, Array]
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -38,9 +36,12 @@ class RunOutcome:
     tensors : every tensor of the first input that the host knows, by tensor index, in the model's
         shape: inputs, constants, stored tensors, and results of host operators
     counters : hardware counters of the first input, by layer index and counter name
-    cycles : clock cycles of the first input, None if the link does not know
+    cycles : clock cycles of the first input, None if the link does not know; of a program in the
+        board's memory those of its RUNs, as the board counts them
     memory_words : words of the command stream that filled the weight memory before the first input;
         0 where it held the program's filters already, or the program keeps none there
+    image_words : words that brought the program's images to the board's memory before the first
+        input; 0 where they were there already, or the board has none
     """
 
     outputs: dict[str, Array]
@@ -48,6 +49,7 @@ class RunOutcome:
     counters: dict[int, dict[str, int]] = field(default_factory=dict)
     cycles: int | None = None
     memory_words: int = 0
+    image_words: int = 0
 
 
 class Runtime:
@@ -55,7 +57,8 @@ class Runtime:
 
     After an error a board is reset, and connected to anew if the link broke, before the next run.
     The weight memory is filled when a program needs other contents than the session put there last;
-    after an error it counts as empty. The states of a program live from run to run, until another
+    after an error it counts as empty. On a board with a memory of its own, programs are replayed
+    from there. The states of a program live from run to run, until another
     program runs or `reset_states` is called. A run that fails leaves them as it found them.
     """
 
@@ -64,6 +67,8 @@ class Runtime:
         self.config = config
         self._failed = False
         self._memory = b""  # what the weight memory holds
+        self._board: BoardProgram | None = None  # of the program that ran last
+        self._board_memory = BoardMemory(link) if config.memory.present else None
         self._states = CarriedStates()
 
     def reset_states(self) -> None:
@@ -103,8 +108,11 @@ class Runtime:
             self.link.reset()
         if self._failed:
             self._memory = b""
+            if self._board_memory is not None:
+                self._board_memory.forget()
         self._failed = True
         filled = self._fill_memory(program)
+        written = self._hold_images(program)
         runs, states = self._run_all(program, batches, progress)
         self._failed = False
         self._states.keep(program, states)
@@ -113,7 +121,7 @@ class Runtime:
             program.tensors[index].name: _join([run.tensors[index] for run in runs])
             for index in program.outputs
         }
-        return RunOutcome(outputs, first.tensors, first.counters, first.cycles, filled)
+        return RunOutcome(outputs, first.tensors, first.counters, first.cycles, filled, written)
 
     def _fill_memory(self, program: Program) -> int:
         """Bring the program's filters into the weight memory; returns the words sent."""
@@ -132,7 +140,7 @@ class Runtime:
 
     def _run_all(
         self, program: Program, batches: list[dict[int, Array]], progress: Progress | None
-    ) -> tuple[list["_Run"], dict[int, Array]]:
+    ) -> tuple[list[ProgramRun], dict[int, Array]]:
         """One run for each input, and the states after the last one.
 
         On a board the next run starts before the last one ends, once it has left its states.
@@ -140,18 +148,35 @@ class Runtime:
         states = self._states.found_by(program)
         most = _IN_FLIGHT if isinstance(self.link, BoardLink) else 1
         results = ResultReader(self.link)
-        runs: list[_Run] = []
-        under_way: deque[_Run] = deque()
-        for batch in [*batches, None]:
+        runs: list[ProgramRun] = []
+        under_way: deque[ProgramRun] = deque()
+        for number, batch in enumerate([*batches, None]):
             while under_way and (batch is None or len(under_way) == most):
                 runs.append(under_way.popleft().finish())
                 if progress is not None:
                     progress(len(runs), len(batches))
             if batch is not None:
-                run = _Run(self.link, program, batch | states, results).start()
+                run = self._one_run(program, batch | states, results, number).start()
                 under_way.append(run)
                 states = run.states()
         return runs, states
+
+    def _one_run(
+        self, program: Program, batch: dict[int, Array], results: ResultReader, number: int
+    ) -> ProgramRun:
+        """The run of an input, the `number`-th one."""
+        if self._board_memory is None or self._board is None:
+            return StreamRun(self.link, program, batch, results)
+        area = number % INPUT_AREAS
+        return ReplayRun(self._board_memory, self.link, self._board, batch, results, area)
+
+    def _hold_images(self, program: Program) -> int:
+        """Bring the program's images into the board's memory, if it has one; the words sent."""
+        if self._board_memory is None:
+            return 0
+        if self._board is None or self._board.program is not program:
+            self._board = board_program(program)
+        return self._board_memory.hold(self._board)
 
 
 def _join(arrays: list[Array]) -> Array:
@@ -193,125 +218,3 @@ def _items(spec: TensorSpec, array: Array) -> list[Array]:
         shape = ", ".join(str(size) for size in wanted)
         raise RowforgeError(f"input {spec.name} must have shape ({shape}), not {array.shape}")
     return [array[i : i + 1] for i in range(len(array))]
-
-
-# ---- one run ------------------------------------------------------------------------------------
-
-
-class _Run:
-    """One pass through the steps of a program.
-
-    Words are sent as early as possible; results are received when a value is needed: for a LOAD or
-    a host operator that reads a stored tensor, and at the end.
-    """
-
-    def __init__(
-        self, link: Link, program: Program, inputs: dict[int, Array], results: ResultReader
-    ):
-        self._link = link
-        self._program = program
-        self._results = results
-        self._end = 0  # number of the status block
-        self._stored: dict[int, int] = {}  # tensor: number of the last block that stores into it
-        self._own: set[int] = set()  # tensors in memory of the run's own, written by STOREs
-        self.tensors: dict[int, Array] = {**program.constants, **inputs}
-        self.counters: dict[int, dict[str, int]] = {}
-        self.cycles: int | None = None
-
-    def start(self) -> "_Run":
-        """Execute all steps; results that no step needs are still to come."""
-        for step in self._program.steps:
-            self._step(step)
-        self._end = self._results.expect(ResultBlock.STATUS, 1, lambda words: None)
-        return self
-
-    def states(self) -> dict[int, Array]:
-        """What the next run finds in its states; waits until this one has stored it."""
-        return {
-            state.read: self._value(state.write)
-            .reshape(self._program.tensors[state.read].shape)
-            .copy()  # it may be an array of the user's, who may change it
-            for state in self._program.states
-        }
-
-    def finish(self) -> "_Run":
-        """Wait for the end."""
-        self._results.receive_until(self._end)
-        self.cycles = self._link.cycles()
-        return self
-
-    def _step(self, step: Step) -> None:
-        match step:
-            case Send():
-                self._link.send(step.words)
-            case Load():
-                view = self._view(step.tensor)
-                sent = load_transfer(self._program.config, step, view, raw=_is_raw(view))
-                self._link.send(np.concatenate([sent.head, sent.payload]))
-            case Store():
-                self._store(step)
-            case Query():
-                self._link.send(step.words)
-                self._results.expect(
-                    ResultBlock.COUNTERS,
-                    counter_block(self._program.config).words,
-                    lambda words: self._count(step.layer, words),
-                )
-            case Host():
-                self._host(step)
-
-    def _value(self, tensor: int) -> Array:
-        """A host tensor in the model's shape, with everything that is stored into it."""
-        if tensor in self._stored:
-            self._results.receive_until(self._stored.pop(tensor))
-        if tensor not in self.tensors:
-            raise RowforgeError(
-                f"the program reads tensor {self._program.tensors[tensor].name} before it has one"
-            )
-        return self.tensors[tensor]
-
-    def _view(self, tensor: int) -> Array:
-        return self._value(tensor).reshape(self._program.tensors[tensor].view)
-
-    def _store(self, step: Store) -> None:
-        config, spec = self._program.config, self._program.tensors[step.tensor]
-        if step.tensor not in self._own:
-            self._own.add(step.tensor)
-            self.tensors[step.tensor] = np.zeros(spec.shape, dtype=spec.dtype)
-        view = self.tensors[step.tensor].reshape(spec.view)
-        self._link.send(store_words(config, step, spec))
-        length = link_words(config, box_words(config, step.box, raw=step.raw))
-        self._stored[step.tensor] = self._results.expect(
-            ResultBlock.DATA,
-            length,
-            lambda words: store_box(config, view, words, step.box, raw=step.raw),
-            element_bits=0 if step.raw or not config.link.codes else config.array.data_width,
-        )
-
-    def _count(self, layer: int, words: Words) -> None:
-        """Add a counter block to what the layer has already."""
-        block = counter_block(self._program.config)
-        total = self.counters.setdefault(layer, dict.fromkeys(block.offsets, 0))
-        for name, value in block.unpack(words.tolist()).items():
-            total[name] += value
-
-    def _host(self, step: Host) -> None:
-        inputs = [self._value(tensor) for tensor in step.inputs]
-        results = run_host(step.op, inputs, step.attributes)
-        if len(results) != len(step.outputs):
-            raise RowforgeError(
-                f"host operator {step.op} must have {len(results)} outputs, not {len(step.outputs)}"
-            )
-        for tensor, result in zip(step.outputs, results, strict=True):
-            spec = self._program.tensors[tensor]
-            if result.size != np.prod(spec.shape) or str(result.dtype) != spec.dtype:
-                raise RowforgeError(
-                    f"{spec.name} must be {spec.dtype} of shape {spec.shape}, not {result.dtype} "
-                    f"of shape {result.shape}"
-                )
-            self.tensors[tensor] = result.reshape(spec.shape)
-            self._own.discard(tensor)
-
-
-def _is_raw(view: Array) -> bool:
-    return view.dtype.itemsize == 4 and view.dtype.kind in "iu"

@@ -51,10 +51,15 @@ class ResultBlock(IntEnum):
     COUNTERS = 3
     IDENTITY = 4
     CODED = 5  # data, as a code
+    MEMORY = 6
+    RUN = 7
 
 
 class Status(IntEnum):
-    """How a program ended; the second word of a status block is the offending value."""
+    """How a program ended; the second word of a status block is the offending value.
+
+    From 16 on they are of the replayer, where there is a memory.
+    """
 
     OK = 0
     UNKNOWN_COMMAND = 1
@@ -66,6 +71,11 @@ class Status(IntEnum):
     WATCHDOG = 7
     BAD_FIELD = 8
     BAD_CODE = 9
+    BAD_IMAGE = 16
+    BAD_RECORD = 17
+    BAD_MESSAGE = 18
+    BAD_BLOCK = 19
+    BAD_RANGE = 20
 
 
 HEADER = Struct(

@@ -190,6 +190,19 @@ class VerilogPlatform(ModulePlatform):
 
         Amaranth lets it act on registers, and those of an instance are in a module of their own.
         """
+        resets = self._with_own(fragment, resets)
+        for child, _, _ in fragment.subfragments:
+            if not self._is_instance(child):
+                self._pass_controls_on(child, resets)
+                continue
+            own = self._with_own(child, resets)
+            for port, (value, kind) in child.ports.items():
+                if isinstance(value, ResetSignal) and value.domain in own:
+                    alone, control = own[value.domain]
+                    child.ports[port] = (control if alone else value | control, kind)
+
+    def _with_own(self, fragment: Any, resets: dict[str, tuple[bool, Any]]) -> dict:
+        """The resets with those of the inserters around this very fragment."""
         for origin in fragment.origins or ():
             for transform in getattr(origin, "_transforms_", ()):
                 if isinstance(transform, ResetInserter):
@@ -200,21 +213,14 @@ class VerilogPlatform(ModulePlatform):
                         resets = {**resets, domain: changed}
                 elif isinstance(transform, EnableInserter) and self._has_instances(fragment):
                     raise TypeError("a block that is a module of its own has no enable")
-        for child, _, _ in fragment.subfragments:
-            if self._is_instance(child):
-                for port, (value, kind) in child.ports.items():
-                    if isinstance(value, ResetSignal) and value.domain in resets:
-                        alone, control = resets[value.domain]
-                        child.ports[port] = (control if alone else value | control, kind)
-            else:
-                self._pass_controls_on(child, resets)
+        return resets
 
     def _is_instance(self, fragment: Any) -> bool:
         return isinstance(fragment, Instance) and fragment.type in self._by_text.values()
 
     def _has_instances(self, fragment: Any) -> bool:
         children = [child for child, _, _ in fragment.subfragments]
-        return any(self._is_instance(child) or self._has_instances(child) for child in children)
+        return self._is_instance(fragment) or any(map(self._has_instances, children))
 
 
 class _ResetTheRest(ResetInserter):

@@ -8,8 +8,8 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from rowforge.reports.published import chip_link_rate
 from rowforge.running.progress import Progress
-from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
+from sim.replay import functional_link
 from sw_driver.accelerator import Accelerator, Connection, register_transport
 from sw_driver.protocol.link import Link
 
@@ -43,7 +43,7 @@ def _transport(url: SplitResult) -> Connection:
     links: dict[str, Callable[[Config], Link]] = {
         RTL: rtl_link,
         PACED: paced_link,
-        GOLDEN: FunctionalAccelerator,
+        GOLDEN: functional_link,
     }
     return Connection(for_config=links[url.scheme])
 

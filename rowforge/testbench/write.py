@@ -13,8 +13,8 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Store, Words, layout
 from rowforge.running.check import first_difference
 from rowforge.testbench.network import random_input, small_network
-from sim.functional import FunctionalAccelerator
 from sim.golden import run_graph
+from sim.replay import functional_link
 from sw_driver.runtime import Runtime
 
 FOLDER = "tb"
@@ -33,7 +33,7 @@ class _Recorder:
     """The functional executor as a link that keeps all words."""
 
     def __init__(self, config: Config):
-        self._accelerator = FunctionalAccelerator(config)
+        self._accelerator = functional_link(config)
         self.sent: list[int] = []
         self.received: list[int] = []
 

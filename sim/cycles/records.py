@@ -24,6 +24,7 @@ from hw.arch.commands import (
 from hw.arch.config import Config
 from hw.arch.config.file import config_words
 from hw.arch.config.modes import WHOLE_SUM_BITS
+from hw.arch.config.section import as_number
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
@@ -60,7 +61,8 @@ _STRUCTS = (
 
 def config_values(config: Config) -> list[int]:
     """The values of the C++ `Config`, in its order."""
-    return [*config_words(config), *(int(getattr(config, name)) for name in DERIVED)]
+    words = [as_number(config.value(name), item) for name, item in Config.declared(hardware=True)]
+    return [*words, *(int(getattr(config, name)) for name in DERIVED)]
 
 
 def records_header() -> str:

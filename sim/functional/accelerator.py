@@ -33,11 +33,7 @@ from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
-from hw.arch.program.layout import (
-    Ints,
-    unpack_records,
-    unpack_short_params,
-)
+from hw.arch.program.layout import Ints, to_link_words, unpack_records, unpack_short_params
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import CommandError, place, require
@@ -127,6 +123,15 @@ class FunctionalAccelerator:
             )
         words, self._output = self._output[:count], self._output[count:]
         return words
+
+    def take_all(self) -> Words:
+        """All result words that are there."""
+        return self.receive(len(self._output))
+
+    @property
+    def between_programs(self) -> bool:
+        """Whether no program has begun that has not ended, and no word of one waits."""
+        return not self._begun and not len(self._input)
 
     def cycles(self) -> int | None:
         """No time passes here."""

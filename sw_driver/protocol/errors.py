@@ -1,6 +1,7 @@
 """What can go wrong between host and accelerator."""
 
 from hw.arch.commands import Status
+from hw.arch.images.messages import RANGE_BITS, MemoryRange
 
 MEANINGS = {
     Status.UNKNOWN_COMMAND: "unknown command",
@@ -12,6 +13,11 @@ MEANINGS = {
     Status.WATCHDOG: "a stream was stuck and the watchdog ended the program: state",
     Status.BAD_FIELD: "a field of a command has a value without meaning:",
     Status.BAD_CODE: "the code of a payload is damaged: command",
+    Status.BAD_IMAGE: "the image in the board's memory is damaged: its words have the CRC-32",
+    Status.BAD_RECORD: "a record of the image in the board's memory is damaged:",
+    Status.BAD_MESSAGE: "a message to the board's memory is damaged:",
+    Status.BAD_BLOCK: "the image has no place for a data block of so many words:",
+    Status.BAD_RANGE: "outside of the board's memory:",
 }
 
 
@@ -52,7 +58,8 @@ class ProgramError(DriverError):
     """The accelerator ended a program with an error; `status` and `value` say why."""
 
     def __init__(self, status: Status, value: int, tag: int):
-        super().__init__(f"{MEANINGS[status]} {value:#x} (after command tag {tag})")
+        shown = _range(value) if status is Status.BAD_RANGE else f"{value:#x}"
+        super().__init__(f"{MEANINGS[status]} {shown} (after command tag {tag})")
         self.status = status
         self.value = value
         self.tag = tag
@@ -70,10 +77,23 @@ class WatchdogError(ProgramError):
     """A stream made no progress."""
 
 
+class DamagedImageError(ProgramError):
+    """What is in the board's memory is not the image that was written there."""
+
+
+def _range(value: int) -> str:
+    """What the value of BAD_RANGE says: which words, and the number of the one after them."""
+    field, end = value & ((1 << RANGE_BITS) - 1), value >> RANGE_BITS
+    name = MemoryRange(field).name if field in list(MemoryRange) else f"range {field}"
+    return f"{name}, which ends before word {end}"
+
+
 _TYPES: dict[Status, type[ProgramError]] = {
     Status.BAD_VERSION: VersionError,
     Status.BAD_CONFIGURATION: ConfigurationError,
     Status.WATCHDOG: WatchdogError,
+    Status.BAD_IMAGE: DamagedImageError,
+    Status.BAD_RECORD: DamagedImageError,
 }
 
 

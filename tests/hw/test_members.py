@@ -51,6 +51,8 @@ def designs():
     yield AcceleratorCore(preset("eyeriss_v1"))
     yield AcceleratorCore(preset("icebreaker"))
     yield AcceleratorCore(tiny.with_values({"link.coding": "mask", "pe.kind": "skipping"}))
+    memory = {"memory.kind": "ram", "memory.words": 1024, "buffer.width": 32}
+    yield AcceleratorCore(tiny.with_values({**memory, "noc.ifmap": 4, "post.units": 1}))
     yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from amaranth.hdl import EnableInserter, Module, Signal
+from amaranth.hdl import EnableInserter, Module, ResetInserter, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -192,6 +192,24 @@ def test_enable_cannot_reach_a_module_of_its_own():
 
     with pytest.raises(TypeError, match="a module of its own has no enable"):
         emit(Gated(), "gated")
+
+
+def test_a_reset_reaches_a_block_that_it_is_put_around():
+    class Restarted(Block):
+        a: In(4)
+        b: Out(4)
+
+        def elaborate(self, platform):
+            m = Module()
+            m.submodules.delay = ResetInserter(self.a[0])(Delay(1))
+            return m
+
+    text = emit(Restarted(), "again")
+    (instance,) = re.findall(r"again_delay delay \(.*?\);", text, re.DOTALL)
+    (reset,) = re.findall(r"\.rst\((.*?)\)", instance)
+    assert reset != "rst"
+    (value,) = re.findall(rf"assign {re.escape(reset)} = (.*?);", text)
+    assert re.fullmatch(r"rst \| \w+", value)
 
 
 def test_rom_keeps_its_contents():

@@ -15,7 +15,7 @@ from pathlib import Path
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash, read_config, render_toml
 from sim.framed_device import FramedDevice, LinkPort
-from sim.functional import FunctionalAccelerator
+from sim.replay import functional_link
 from sim.virtual_board import serve_tcp
 
 
@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True)
     config = read_config(parser.parse_args().config)
     device = FramedDevice(
-        LinkPort(lambda: FunctionalAccelerator(config)), config_hash=config_hash(config)
+        LinkPort(lambda: functional_link(config)), config_hash=config_hash(config)
     )
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -48,6 +48,11 @@ def _check_microcontroller(config: "Config") -> None:
             f'link.coding must be "none" with control.kind "microcontroller", not '
             f'"{config.link.coding}": firmware knows no codes'
         )
+    if config.memory.present:
+        raise RowforgeError(
+            f'memory.kind must be "none" with control.kind "microcontroller", not '
+            f'"{config.memory.kind}": firmware takes its words from the link'
+        )
     if config.pe.kind != "dense":
         raise RowforgeError(
             f'pe.kind must be "dense" with control.kind "microcontroller", not "{config.pe.kind}": '

@@ -131,8 +131,16 @@ class Config:
         return found
 
     def values(self, *, hardware: bool = False) -> dict[str, Value]:
-        """Every field's value by its full name, in order; `hardware`: as in `declared`."""
-        return {name: self.value(name) for name, _ in self.declared(hardware=hardware)}
+        """Every field's value by its full name, in order.
+
+        `hardware`: only those that decide what is built here, without those of a part that is
+        left out (`is_built`).
+        """
+        return {
+            name: self.value(name)
+            for name, _ in self.declared(hardware=hardware)
+            if not hardware or is_built(name, self.memory.kind)
+        }
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Config":
@@ -170,6 +178,12 @@ class Config:
                 raise RowforgeError(f"configuration section {name!r} must be a table")
             sections[name] = SECTIONS[name].from_dict(content)
         return cls(**sections)
+
+
+def is_built(name: str, memory_kind: Value) -> bool:
+    """Whether a field of this full name means anything with such a memory."""
+    section, _, item = name.partition(".")
+    return section != MemoryConfig.NAME or item == "kind" or memory_kind != "none"
 
 
 SECTIONS: dict[str, type[Section]] = {

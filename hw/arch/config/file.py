@@ -85,7 +85,8 @@ def _literal(value: Value) -> str:
 def config_words(config: Config) -> list[int]:
     """Every field of the hardware as an integer, in declaration order: a kind is its place among
     the kinds."""
-    return [as_number(config.value(name), item) for name, item in Config.declared(hardware=True)]
+    items = dict(Config.declared(hardware=True))
+    return [as_number(value, items[name]) for name, value in config.values(hardware=True).items()]
 
 
 def config_hash(config: Config) -> int:
@@ -105,7 +106,7 @@ def differences(ours: Config, theirs: Config) -> list[str]:
     """A line for each field of the hardware in which two configurations differ."""
     left, right = ours.values(hardware=True), theirs.values(hardware=True)
     return [
-        f"{name}: {left[name]} here, {right[name]} there"
-        for name in left
-        if left[name] != right[name]
+        f"{name}: {left.get(name, 'none')} here, {right.get(name, 'none')} there"
+        for name in {**left, **right}
+        if left.get(name) != right.get(name)
     ]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
 from hw.arch.config import Config
+from hw.arch.config.config import is_built
 from hw.arch.config.file import config_hash, config_words
-from hw.arch.config.section import from_number
+from hw.arch.config.section import Value, from_number
 from hw.arch.errors import RowforgeError
 from hw.arch.fields import Field, Struct
 from hw.arch.version import GENERATOR_VERSION, LINK_PROTOCOL_VERSION
@@ -58,7 +60,7 @@ def parse_identity(words: Sequence[int]) -> Identity:
     if len(words) < 3 or int(words[0]) != MAGIC:
         raise RowforgeError("the hardware does not answer as a Rowforge accelerator")
     versions = VERSIONS.unpack([int(words[1])])
-    names = list(Config.declared(hardware=True))
+    names = _names(words[3:])
     if versions["fields"] != len(names) or len(words) != 3 + len(names):
         raise RowforgeError(
             f"the hardware has {versions['fields']} configuration fields, this version "
@@ -75,3 +77,12 @@ def parse_identity(words: Sequence[int]) -> Identity:
         hash=int(words[2]),
         config=Config.of(values),
     )
+
+
+def _names(values: Sequence[int]) -> list[tuple[str, Any]]:
+    """The fields whose values these are: which ones there are depends on the kind of memory."""
+    declared = list(Config.declared(hardware=True))
+    kinds = [at for at, (name, _) in enumerate(declared) if name == "memory.kind"]
+    at, item = kinds[0], declared[kinds[0]][1]
+    kind: Value = from_number(int(values[at]), item) if at < len(values) else "none"
+    return [(name, item) for name, item in declared if is_built(name, kind)]

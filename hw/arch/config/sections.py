@@ -145,13 +145,38 @@ class LinkConfig(Section):
         return self.coding != "none"
 
 
+LEAST_MEMORY, MOST_MEMORY = 1 << 10, 1 << 28
+"""Words of a memory beside the buffer, at least and at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryConfig(Section):
-    """The accelerator's own memory beside the global buffer."""
+    """The accelerator's own memory beside the global buffer, from which programs are replayed.
+
+    Without one, its other fields are no part of the hardware or its hash.
+    """
 
     NAME: ClassVar[str] = "memory"
 
-    kind: str = kind("memory beside the global buffer", "none")
+    kind: str = kind("memory that programs are replayed from: none, or on the chip", "none", "ram")
+    words: int = number("64-bit words of that memory, a power of two; 0 without one", 0, 1 << 28, 0)
+    latency: int = number("ram: cycles from a request to its first word", 1, 255, 1)
+    pace: int = number("ram: cycles of a word, as of a memory that is narrower", 1, 64, 1)
+
+    @property
+    def present(self) -> bool:
+        """Whether there is one."""
+        return self.kind != "none"
+
+    def _check(self) -> None:
+        if not self.present and self.words:
+            raise RowforgeError(f'memory.words must be 0 with memory.kind "none", not {self.words}')
+        power = self.words & (self.words - 1) == 0
+        if self.present and not (power and LEAST_MEMORY <= self.words <= MOST_MEMORY):
+            raise RowforgeError(
+                f"memory.words must be a power of two from {LEAST_MEMORY} to {MOST_MEMORY}, "
+                f"not {self.words}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,11 @@ class ProgramResult:
 
 def compiled(case: Case) -> Program:
     """The case's program, with every counter for every layer; for engines, which are modelled."""
-    config = case.config.with_values({"control.kind": "engines", "control.access_counters": True})
+    # Nothing models the cycles of a replay.
+    without = {"memory.kind": "none", "memory.words": 0}
+    config = case.config.with_values(
+        {"control.kind": "engines", "control.access_counters": True, **without}
+    )
     return compile_graph(case.graph, config, CompileOptions(**{**case.options, "profile": True}))
 
 

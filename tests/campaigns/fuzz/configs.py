@@ -34,6 +34,7 @@ KINDS = (
     "control.kind",
     "control.access_counters",
     "link.coding",
+    "memory.kind",
 )
 
 _LEAST = 0  # in a deck: the smallest value that the other fields allow
@@ -46,8 +47,11 @@ _NEWEST = ("control.access_counters",)
 _LAST = ("buffer.filters",)
 _FINAL = ("link.coding",)
 _SPARSE = ("pe.kind",)
-_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE)
-_STREAMS = (1, 2, 3, 4, 5, 6, 17)  # of random numbers; with the last, the slices' PEs stay dense
+_MEMORY = ("memory.kind", "memory.latency", "memory.pace")
+_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE, _MEMORY)
+# Of random numbers; with the last two, the slices' PEs stay dense, and most of them without memory.
+_STREAMS = (1, 2, 3, 4, 5, 6, 17, 8)
+_MEMORY_WORDS = 1 << 17
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
 # number of operators that each of them has.
@@ -91,6 +95,9 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "control.access_counters": (False, True, False),
     "link.coding": ("mask", "none", "mask"),
     "control.watchdog": (1 << 18, 1 << 20),
+    "memory.kind": ("none", "ram", "none"),
+    "memory.latency": (1, 3, 17),
+    "memory.pace": (1, 4, 1),
 }
 
 
@@ -132,6 +139,9 @@ def _built(values: dict[str, Any], rng: np.random.Generator) -> Config:
         v["link.coding"] = "none"
         v["pe.kind"] = "dense"
         v["array.psum_width"] = min(v["array.psum_width"], v["buffer.width"])
+    if v["control.kind"] == "microcontroller":
+        v["memory.kind"] = "none"
+    v["memory.words"] = _MEMORY_WORDS if v["memory.kind"] != "none" else 0
     if v["pe.kind"] == "skipping":
         v["pe.zero_gating"] = True
     generous = rng.random(3) < (0.85, 0.85, 0.85)

@@ -16,9 +16,9 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from rowforge.running.check import first_difference
-from sim.functional import FunctionalAccelerator
 from sim.golden.run import run_graph
 from sim.link import RtlLink
+from sim.replay import functional_link
 from sw_driver.protocol.link import Link
 from sw_driver.runtime import RunOutcome, Runtime
 from tests.campaigns.fuzz.cases import Case
@@ -65,7 +65,7 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
             if confirmed(case, str(error)):
                 return Outcome(case, "refused", str(error))
             return Outcome(case, "failed", f"refused without need: {error}")
-        _execute(case, program, "functional", partial(FunctionalAccelerator, program=program))
+        _execute(case, program, "functional", partial(functional_link, program=program))
         cycles = 0
         if rtl:
             with closing_link(case) as link:

@@ -58,6 +58,7 @@ KINDS = {
 }
 # Fields that allow another one's extreme value.
 COMPANIONS = {
+    ("memory.words", 1 << 28): {"memory.kind": "ram"},
     ("array.data_width", 16): {"noc.filter": 4},
     ("pe.macs", 2): {"noc.filter": 2},
     ("pe.psum_spad", 1): {"pe.macs": 1},
@@ -91,6 +92,9 @@ EXTREMES = {
     "control.row_patterns": (2, 255),
     "control.col_patterns": (2, 255),
     "control.watchdog": (64, 1 << 30),
+    "memory.words": (0, 1 << 28),
+    "memory.latency": (1, 255),
+    "memory.pace": (1, 64),
 }
 VALUES = {
     "array.data_width": (8, 16),
@@ -317,15 +321,47 @@ def test_hash_and_differences_see_every_field():
         (name, item)
         for name, item in Config.declared(hardware=True)
         if len(item.metadata.get("kinds", "12")) > 1
+        and (name == "memory.kind" or not name.startswith("memory."))
     ]
     for name, item in changeable:
         default = base.value(name)
         value = other.get(name, _another(default, item))
         needs = {"array.data_width": {"noc.filter": 4}, "control.kind": MICROCONTROLLER}
+        needs["memory.kind"] = {"memory.words": 1024}
         changed = base.with_values({**needs.get(name, {}), name: value})
         hashes.add(config_hash(changed))
         assert f"{name}: {default} here, {value} there" in differences(base, changed)
     assert len(hashes) == len(changeable) + 1
+
+
+def test_a_memorys_fields_are_part_of_the_hardware_only_where_there_is_one():
+    without, small, large = (
+        Config.of({"memory.kind": kind, "memory.words": words})
+        for kind, words in (("none", 0), ("ram", 1024), ("ram", 2048))
+    )
+    assert len({config_hash(config) for config in (without, small, large)}) == 3
+    assert "memory.words" not in without.values(hardware=True)
+    assert len(identity_words(small)) == len(identity_words(without)) + 3
+    for config in (without, small, large):
+        assert parse_identity(identity_words(config)).config == config
+        assert parse_toml(render_toml(config)) == config
+    assert differences(small, large) == ["memory.words: 1024 here, 2048 there"]
+    assert "memory.words: none here, 1024 there" in differences(without, small)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "reason"),
+    [
+        ("none", 1024, 'memory.words must be 0 with memory.kind "none", not 1024'),
+        ("ram", 0, "memory.words must be a power of two from 1024 to 268435456, not 0"),
+        ("ram", 1536, "memory.words must be a power of two from 1024 to 268435456, not 1536"),
+        ("ram", 512, "memory.words must be a power of two from 1024 to 268435456, not 512"),
+    ],
+)
+def test_a_memory_has_a_power_of_two_of_words_or_none(kind, words, reason):
+    with pytest.raises(RowforgeError) as refused:
+        Config.of({"memory.kind": kind, "memory.words": words})
+    assert str(refused.value) == reason
 
 
 def test_the_links_rate_is_no_part_of_the_hardware():
@@ -347,7 +383,8 @@ def _another(default, item):
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_is_one_of_those_named(name):
     for value in KINDS[name]:
-        assert Config.of({**(MICROCONTROLLER if value == "microcontroller" else {}), name: value})
+        needs = {"microcontroller": MICROCONTROLLER, "ram": {"memory.words": 1024}}
+        assert Config.of({**needs.get(value, {}), name: value})
     for value in ("no such kind", 0, None):
         with pytest.raises(RowforgeError) as refused:
             Config.of({name: value})

@@ -1,0 +1,87 @@
+"""Cycles of the MLPerf Tiny models replayed from a board's memory: `python -m benchmarks.replays`.
+
+The models of --models run on the RTL of a preset with an on-chip memory as slow as an SDRAM of 16
+bits at the core's clock: a word takes four cycles, and a burst begins after eight. Outputs are
+compared with the program executed without time. `fed` are the cycles of the same configuration
+without the memory, to which its link brings a word every cycle, by the exact cycle model.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.boards import MODELS
+from benchmarks.results import RESULTS, commit, tools
+from hw.arch.config import Config
+from hw.arch.program import Program, TensorSpec
+from rowforge.configs import preset
+from rowforge.running.compilation import compile_model
+from sim.cycles.predict import predict
+from sim.link import RtlLink
+from sim.replay import functional_link
+from sw_driver.running import Array
+from sw_driver.runtime import Runtime
+
+RESULT = RESULTS / "replays.json"
+PRESET, CLOCK = "ulx3s_85f", 50e6
+MEMORY = {"memory.kind": "ram", "memory.words": 1 << 17, "memory.latency": 8, "memory.pace": 4}
+RATE = {"link.rate": 0.25}  # what the compiler plans for: 16 bits a cycle
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, required=True, help="folder of the models")
+    folder = parser.parse_args(arguments).models
+    config = preset(PRESET).with_values(MEMORY | RATE)
+    session = Runtime(RtlLink(config), config)
+    found = {name: _measured(folder / f"{name}.tflite", config, session) for name in MODELS}
+    session.link.close()
+    document = {
+        "command": "python -m benchmarks.replays --models FOLDER",
+        "commit": commit(),
+        "tools": tools(simulated=True),
+        "preset": PRESET,
+        "memory": MEMORY | RATE,
+        "clock": CLOCK,
+        "models": found,
+    }
+    RESULT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measured(path: Path, config: Config, session: Runtime) -> dict[str, Any]:
+    """The figures of a model."""
+    program = compile_model(path, config).program.uncounted()
+    inputs = _random(program.tensors[program.inputs[0]])
+    outcome = session.run(program, inputs)
+    wanted = Runtime(functional_link(config), config).run(program, inputs).outputs
+    different = [name for name, array in wanted.items() if (array != outcome.outputs[name]).any()]
+    if different or outcome.cycles is None:
+        raise RuntimeError(f"{path.stem}: outputs differ: {', '.join(different)}")
+    fed = predict(_without_memory(path)).cycles
+    return {
+        "cycles": outcome.cycles,
+        "milliseconds": round(1e3 * outcome.cycles / CLOCK, 2),
+        "fed": fed,
+        "image_words": outcome.image_words,
+    }
+
+
+def _without_memory(path: Path) -> Program:
+    return compile_model(path, preset(PRESET)).program.uncounted()
+
+
+def _random(spec: TensorSpec) -> Array:
+    rng = np.random.default_rng(1)
+    if np.dtype(spec.dtype).kind == "f":
+        return rng.random(spec.shape, dtype=np.float32)
+    return rng.integers(-128, 128, spec.shape).astype(spec.dtype)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
