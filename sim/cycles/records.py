@@ -22,7 +22,6 @@ from hw.arch.commands import (
     descriptor_words,
 )
 from hw.arch.config import Config
-from hw.arch.config.file import config_words
 from hw.arch.config.modes import WHOLE_SUM_BITS
 from hw.arch.config.section import as_number
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS

@@ -33,7 +33,7 @@ from hw.arch.entries import PARAM, TABLE, short_params_words
 from hw.arch.fields import WORD_BITS
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.arch.program import Program, Words
-from hw.arch.program.layout import Ints, to_link_words, unpack_records, unpack_short_params
+from hw.arch.program.layout import Ints, unpack_records, unpack_short_params
 from sim.functional.contents import Contents
 from sim.functional.convolution import run_convolution
 from sim.functional.errors import CommandError, place, require

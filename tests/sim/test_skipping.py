@@ -14,6 +14,7 @@ from sw_driver.runtime import Runtime
 from tests.campaigns.contract.compare import compiled
 from tests.campaigns.fuzz.cases import CASES, make_case
 
+MASKED = 1  # a case of seed 11 whose array reads ifmaps
 SKIPPING = {"pe.kind": "skipping", "pe.zero_gating": True}
 
 
@@ -48,7 +49,7 @@ def test_fewer_words_take_fewer_cycles() -> None:
 
 
 def test_masks_have_a_bit_for_every_word_that_is_sent() -> None:
-    case = make_case(11, 0)
+    case = make_case(11, MASKED)
     program = compiled(replace(case, config=case.config.with_values(SKIPPING)))
     executor = FunctionalAccelerator(program.config)
     executor.state.keep_masks()

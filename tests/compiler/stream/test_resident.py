@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hw.arch.accesses import resident_bytes
 from hw.arch.commands import BASES, LOOP, LOOPS
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from sim.functional import FunctionalAccelerator
+from sim.replay import functional_link
 from tests.campaigns.fuzz.cases import CASES, make_case
 from tests.campaigns.fuzz.runner import _execute
 
@@ -101,7 +102,7 @@ def test_random_programs_are_exact_with_filters_in_memory():
         except RowforgeError:
             seen["refused"] += 1
             continue
-        _execute(case, program, "functional", FunctionalAccelerator)
+        _execute(case, program, "functional", partial(functional_link, program=program))
         resident = sum(resident_bytes(config, layer.accesses) for layer in program.layers)
         assert bool(resident) == bool(len(program.memory))
         assert 8 * len(program.memory) <= config.buffer.weight_memory

@@ -136,7 +136,9 @@ def test_a_run_of_the_number_before_is_answered_and_not_executed():
     words = [*write(IMAGE_AT, made), *replay(made, 7), *replay(made, 7), *read(SPILLS, 2)]
     answers, core = run(build, [*words, *replay(made, 8), *replay(made, 7), *read(SPILLS, 2)])
     found = blocks(answers)
-    assert [header["block"] for header, _ in found] == [6, 6, 5, 6, 6, 5]
+    run_block, memory = ResultBlock.RUN, ResultBlock.MEMORY
+    kinds = [run_block, run_block, memory, run_block, run_block, memory]
+    assert [header["block"] for header, _ in found] == kinds
     assert found[0] == found[1] and found[0][1][1] > 0
     assert found[2][1] == [0, 1] and found[5][1] == [2000, 2001]
     assert core.taken.count(core_word(END)) == 3

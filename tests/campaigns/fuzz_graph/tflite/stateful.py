@@ -75,7 +75,7 @@ def lstm(layers: OddLayers, source: int) -> int | None:
 STATEFUL: dict[str, tuple[int, Step]] = {
     "ASSIGN_VARIABLE": (2, variable),
     "SVDF": (2, svdf),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": (2, lstm),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (3, lstm),
 }
 """Relative frequency and maker of every kind of operator."""
 

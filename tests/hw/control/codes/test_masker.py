@@ -36,6 +36,7 @@ def run(width, boxes, *, stalls=0.0):
                 offers = sent < len(box) and (offered or rng.random() >= stalls)
                 ctx.set(dut.words.valid, offers)
                 ctx.set(dut.words.payload.data, int(box[min(sent, len(box) - 1)]))
+                ctx.set(dut.words.payload.used, (1 << 64 // width) - 1)
                 ctx.set(dut.words.payload.last, sent == len(box) - 1)
                 ctx.set(dut.code.ready, rng.random() >= stalls)
                 if ctx.get(dut.code.valid & dut.code.ready):
