@@ -293,6 +293,8 @@ def _sliding(operation: Operation, choice: Tiling, words: int, room: int) -> Ite
     alone = not resident[0] and len(resident) == 2 and choice.slots[0] == size[0] == 1
     if not alone or not one_strip or size[1] == operation.target[1]:
         return
+    if count_tiles(operation, size) > MAX_TILES:
+        return  # a layer of so many is refused, and their places take long to find
     rows = operation.longest_reach(1, size[1], 0)
     step = rows - common_rows(operation, size[1])
     most = min(room // (words // rows), 2 * rows + _SLIDING_STEPS * step)
