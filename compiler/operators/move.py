@@ -15,8 +15,10 @@ from compiler.operators.operation import (
     size_of,
     spans_of,
     vector_accesses,
+    whole,
 )
 from compiler.operators.params import identity_output, identity_params, same_params
+from compiler.operators.vector import COMMAND_CYCLES
 from compiler.stream.counts import check_counts
 from compiler.stream.hazards import BufferAccess
 from compiler.stream.stream import StreamBuilder
@@ -26,7 +28,6 @@ from hw.arch.config import Config
 from hw.arch.program import Box
 from numerics.quantisation import integer_range
 
-_COMMAND_CYCLES = 40  # start and drain of a VECTOR command
 _MOST_BLOCKS = (1 << 12) - 1  # that a command counts
 _MOST_STEP = (1 << 12) - 1  # words from column to column of what it reads
 
@@ -84,15 +85,15 @@ class MoveOperation(Operation):
 
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         """As if the tile were the first one."""
-        tile = Box(*((0, n) for n in size))
+        tile = whole(size)
         lanes = self.config.lanes // self.config.post.units
         source = Surface.dense(self.config, 0, self.sources[0])
         target = Surface.dense(self.config, 0, size)
-        found = list(self._copies(tile, Operand(_whole(self.sources[0]), source), target))
+        found = list(self._copies(tile, Operand(whole(self.sources[0]), source), target))
         words = sum(copy.words for copy in found)
         if self.moves.fill is not None:
             words += surface_words(self.config, size)
-        return words * lanes + len(found) * _COMMAND_CYCLES
+        return words * lanes + len(found) * COMMAND_CYCLES
 
     def report(self) -> OperationReport:
         accesses = vector_accesses(self.config, self.moved, self.written)
@@ -247,7 +248,3 @@ def _identity(size: int) -> Along:
 
 def _in_blocks(span: Span, lanes: int) -> Span:
     return span[0] // lanes, -(-span[1] // lanes)
-
-
-def _whole(shape: Shape4) -> Box:
-    return Box(*((0, size) for size in shape))

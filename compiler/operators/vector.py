@@ -42,7 +42,8 @@ from hw.arch.reciprocal import reciprocal
 from numerics.gemmlowp import multiply_by_quantised_multiplier
 from numerics.quantisation import add_multipliers
 
-_COMMAND_CYCLES = 40  # start and drain of a VECTOR command
+COMMAND_CYCLES = 40
+"""Start and drain of a VECTOR command."""
 
 
 class VectorOperation(Operation):
@@ -83,7 +84,7 @@ class VectorOperation(Operation):
     def cycles(self, size: Shape4, psum_beats: int, *, rough: bool = False) -> int:
         outputs = surface_words(self.config, size)
         lanes = self.config.lanes // self.config.post.units
-        return max(outputs * self._reads, outputs * lanes) + _COMMAND_CYCLES
+        return max(outputs * self._reads, outputs * lanes) + COMMAND_CYCLES
 
     @property
     def _reads(self) -> int:
