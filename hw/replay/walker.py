@@ -9,7 +9,7 @@ from hw.arch.commands import BEGIN, Status, begin
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.images.messages import MEMORY_ADDRESS, MemoryRange
-from hw.arch.images.records import IMAGE, IMAGE_VERSION, RECORD, RUN_BITS, Base, Record
+from hw.arch.images.records import IMAGE, IMAGE_VERSION, RECORD, RUN_BITS, Base, RecordKind
 from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.memory.port import WORD_BITS
@@ -197,15 +197,15 @@ class ImageWalker(Block):
             m.d.sync += s.passing.eq(record.run)
             self._fail(m, Status.BAD_RECORD, record.record)
             with m.Switch(record.record):
-                with m.Case(Record.INLINE), m.If(~unknown & (record.run < s.left)):
+                with m.Case(RecordKind.INLINE), m.If(~unknown & (record.run < s.left)):
                     m.next = "INLINE"
-                with m.Case(Record.GATHER):
+                with m.Case(RecordKind.GATHER):
                     odd = (record.rows == 0) | (record.base == Base.LINK)
                     with m.If(~(unknown | odd | (record.half & (not halves)))):
                         m.next = "GATHER"
-                with m.Case(Record.SCATTER), m.If(~unknown):
+                with m.Case(RecordKind.SCATTER), m.If(~unknown):
                     m.next = "SCATTER"
-                with m.Case(Record.WAIT), m.If(record.address <= s.promised):
+                with m.Case(RecordKind.WAIT), m.If(record.address <= s.promised):
                     m.next = "WAIT"
         with m.State("INLINE"):
             m.d.comb += [

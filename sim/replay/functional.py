@@ -21,7 +21,7 @@ from hw.arch.images.messages import (
     MemoryRange,
     Message,
 )
-from hw.arch.images.records import IMAGE, IMAGE_VERSION, RECORD, Base, Record
+from hw.arch.images.records import IMAGE, IMAGE_VERSION, RECORD, Base, RecordKind
 from hw.arch.images.sums import is_sound
 from hw.arch.program import Program, Words
 from sim.functional import FunctionalAccelerator
@@ -276,13 +276,13 @@ class _Replay:
         left -= RECORD.words
         bad = CommandError(Status.BAD_RECORD, record["record"])
         match record["record"]:
-            case Record.INLINE:
+            case RecordKind.INLINE:
                 if not 0 < record["run"] < left:
                     raise bad
                 require(self._half is None, "INLINE comes within the payload of a LOAD")
                 self._send(self._words[at : at + record["run"]])
                 at += record["run"]
-            case Record.GATHER:
+            case RecordKind.GATHER:
                 halves = unit_bits(self._config) < WORD_BITS
                 unpaired = record["half"] and not halves
                 if not record["run"] or not record["rows"] or unpaired:
@@ -290,11 +290,11 @@ class _Replay:
                 if record["base"] == Base.LINK:
                     raise bad
                 self._gather(record)
-            case Record.SCATTER:
+            case RecordKind.SCATTER:
                 if not record["run"]:
                     raise bad
                 self._scatter(record)
-            case Record.WAIT:
+            case RecordKind.WAIT:
                 if record["address"] > self._promised:
                     raise bad
                 require(

@@ -15,7 +15,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.fields import WORD_BITS
 from hw.arch.images.gathering import GatheredRows, StoredBlock, gathered, unit_bits, whole_words
 from hw.arch.images.placing import Lifetime, place
-from hw.arch.images.records import Base, Record, image_header, record
+from hw.arch.images.records import Base, RecordKind, image_header, record
 from hw.arch.images.stages import Replayed, TensorSources, split_begin, stages
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
 from hw.arch.program.layout import box_words, link_words, load_words, pack_load
@@ -128,7 +128,7 @@ class _Draft:
         words = [int(word) for part in self.inline for word in part]
         self.inline.clear()
         if words:
-            self.records += [*record(Record.INLINE, run=len(words)), *words]
+            self.records += [*record(RecordKind.INLINE, run=len(words)), *words]
 
 
 class _Builder:
@@ -273,7 +273,7 @@ class _Builder:
             case Store():
                 draft.flush()
                 words = self._block_words(step)
-                draft.records += record(Record.SCATTER, base=Base.LINK, run=words)
+                draft.records += record(RecordKind.SCATTER, base=Base.LINK, run=words)
                 draft.inline.append(step.words)
                 draft.answers.append(step)
                 draft.blocks += 1
@@ -284,7 +284,7 @@ class _Builder:
         """A data block stays in the memory."""
         words = self._block_words(step)
         draft.flush()
-        draft.records += record(Record.SCATTER, address=address, run=words)
+        draft.records += record(RecordKind.SCATTER, address=address, run=words)
         draft.inline.append(step.words)
         draft.blocks += 1
         draft.written += words
@@ -321,7 +321,7 @@ class _Builder:
         rows, after = found
         if after > draft.waited:
             draft.flush()
-            draft.records += record(Record.WAIT, address=after)
+            draft.records += record(RecordKind.WAIT, address=after)
             draft.waited = after
         draft.inline.append(whole_words(self.config, step, raw=raw))
         draft.flush()
@@ -333,7 +333,7 @@ class _Builder:
         for number, part in enumerate(rows):
             address, half = divmod(part.place, self.units)
             words += record(
-                Record.GATHER,
+                RecordKind.GATHER,
                 base=base,
                 address=address,
                 half=half,

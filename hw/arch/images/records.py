@@ -29,7 +29,7 @@ IMAGE = Struct(
 )
 
 
-class Record(IntEnum):
+class RecordKind(IntEnum):
     """What a part of an image is; `RECORD` has the fields."""
 
     INLINE = 1  # `run` words of the command stream follow
@@ -50,7 +50,7 @@ class Base(IntEnum):
 RECORD = Struct(
     "image_record",
     (
-        Field("record", 3, "what it is (`Record`)"),
+        Field("record", 3, "what it is (`RecordKind`)"),
         Field("base", 2, "what `address` counts from (`Base`)"),
         Field("half", 1, "GATHER: the first unit is the upper half of a word"),
         Field("last", 1, "GATHER: the payload ends; an odd half is filled up with 0"),
@@ -79,6 +79,6 @@ def image_header(*, config_hash: int, begins: bool, ends: bool, blocks: int) -> 
     )
 
 
-def record(kind: Record, **fields: int) -> list[int]:
+def record(kind: RecordKind, **fields: int) -> list[int]:
     """The words of a record."""
     return summed(RECORD, {"record": kind, **fields})

@@ -6,7 +6,7 @@ import pytest
 
 from hw.arch.commands import MAGIC, ResultBlock, Status
 from hw.arch.images.messages import MEMORY_MAGIC, MESSAGE, RANGE_BITS, MemoryRange, Message, message
-from hw.arch.images.records import RECORD, Base, Record, record
+from hw.arch.images.records import RECORD, Base, RecordKind, record
 from tests.hw.replay.bench import (
     COUNTERS,
     DATA,
@@ -65,28 +65,28 @@ def random_records(rng, width):
         kind = rng.choice(("inline", "keep", "leave", "count", "gather", "input"))
         if kind == "inline":
             words = [rng.getrandbits(40) for _ in range(rng.choice((1, 2, 7, 90)))]
-            records += [*record(Record.INLINE, run=len(words)), *words]
+            records += [*record(RecordKind.INLINE, run=len(words)), *words]
         elif kind in ("keep", "leave"):
             size = rng.choice((1, 3, 70))
             if kind == "keep" and spilled + size > OUTPUT - SPILLS:
                 continue
             base = rng.choice((Base.LINK, Base.OUTPUT)) if kind == "leave" else Base.ABSOLUTE
             place = {"address": SPILLS + spilled} if kind == "keep" else {}
-            records += record(Record.SCATTER, base=base, run=size, **place)
-            records += [*record(Record.INLINE, run=1), core_word(DATA, size)]
+            records += record(RecordKind.SCATTER, base=base, run=size, **place)
+            records += [*record(RecordKind.INLINE, run=1), core_word(DATA, size)]
             count += 1
             if base is not Base.LINK:
                 stored.append((spilled if kind == "keep" else None, size))
                 spilled += size if kind == "keep" else 0
         elif kind == "count":
-            records += [*record(Record.INLINE, run=1), core_word(COUNTERS, 4)]
+            records += [*record(RecordKind.INLINE, run=1), core_word(COUNTERS, 4)]
             count += 1
         elif kind == "gather" and spilled:
-            records += record(Record.WAIT, address=sum(size for _, size in stored))
+            records += record(RecordKind.WAIT, address=sum(size for _, size in stored))
             records += gathers(rng, SPILLS, spilled, Base.ABSOLUTE, units)
         elif kind == "input":
             records += gathers(rng, 0, 64, Base.INPUT, units)
-    records += [*record(Record.INLINE, run=1), core_word(END)]
+    records += [*record(RecordKind.INLINE, run=1), core_word(END)]
     return records, count
 
 
@@ -101,7 +101,7 @@ def gathers(rng, first, words, base, units):
         rows = rng.randrange(1, 5)
         pitch = spare // (rows - 1) if rows > 1 else rng.randrange(9)
         records += record(
-            Record.GATHER,
+            RecordKind.GATHER,
             base=base,
             address=first + start // units,
             half=start % units,
@@ -131,7 +131,10 @@ def test_random_images_run_as_without_time(width, stalls):
 
 def test_a_run_of_the_number_before_is_answered_and_not_executed():
     build = config()
-    records = [*record(Record.SCATTER, run=2, address=SPILLS), *record(Record.INLINE, run=2)]
+    records = [
+        *record(RecordKind.SCATTER, run=2, address=SPILLS),
+        *record(RecordKind.INLINE, run=2),
+    ]
     made = image(build, [*records, core_word(DATA, 2), core_word(END)], 1)
     words = [*write(IMAGE_AT, made), *replay(made, 7), *replay(made, 7), *read(SPILLS, 2)]
     answers, core = run(build, [*words, *replay(made, 8), *replay(made, 7), *read(SPILLS, 2)])
@@ -147,12 +150,12 @@ def test_a_run_of_the_number_before_is_answered_and_not_executed():
 def test_damage_anywhere_in_an_image_ends_with_an_error_and_the_next_run_is_right():
     build = config()
     records = [
-        *record(Record.SCATTER, run=3, address=SPILLS),
-        *record(Record.INLINE, run=3),
+        *record(RecordKind.SCATTER, run=3, address=SPILLS),
+        *record(RecordKind.INLINE, run=3),
         *(5, core_word(DATA, 3), 6),
-        *record(Record.WAIT, address=3),
-        *record(Record.GATHER, address=SPILLS, run=3, rows=1, last=1),
-        *record(Record.INLINE, run=1),
+        *record(RecordKind.WAIT, address=3),
+        *record(RecordKind.GATHER, address=SPILLS, run=3, rows=1, last=1),
+        *record(RecordKind.INLINE, run=1),
         core_word(END),
     ]
     good = image(build, records, 1)
@@ -178,28 +181,32 @@ def test_damage_anywhere_in_an_image_ends_with_an_error_and_the_next_run_is_righ
 
 def refusals(build):
     """Records that are refused, with status and value."""
-    end = [*record(Record.INLINE, run=1), core_word(END)]
-    yield record(Record.INLINE, run=9), Status.BAD_RECORD, Record.INLINE
-    yield [*record(Record.WAIT, address=1), *end], Status.BAD_RECORD, Record.WAIT
-    yield [*record(Record.GATHER, run=0, rows=1), *end], Status.BAD_RECORD, Record.GATHER
-    yield [*record(Record.GATHER, run=1, rows=0), *end], Status.BAD_RECORD, Record.GATHER
-    yield [*record(Record.GATHER, run=1, rows=1, half=1), *end], Status.BAD_RECORD, Record.GATHER
-    yield [*record(Record.SCATTER), *end], Status.BAD_RECORD, Record.SCATTER
+    end = [*record(RecordKind.INLINE, run=1), core_word(END)]
+    yield record(RecordKind.INLINE, run=9), Status.BAD_RECORD, RecordKind.INLINE
+    yield [*record(RecordKind.WAIT, address=1), *end], Status.BAD_RECORD, RecordKind.WAIT
+    yield [*record(RecordKind.GATHER, run=0, rows=1), *end], Status.BAD_RECORD, RecordKind.GATHER
+    yield [*record(RecordKind.GATHER, run=1, rows=0), *end], Status.BAD_RECORD, RecordKind.GATHER
+    yield (
+        [*record(RecordKind.GATHER, run=1, rows=1, half=1), *end],
+        Status.BAD_RECORD,
+        RecordKind.GATHER,
+    )
+    yield [*record(RecordKind.SCATTER), *end], Status.BAD_RECORD, RecordKind.SCATTER
     yield [*record(6), *end], Status.BAD_RECORD, 6
     for kind, base, field, start in (
-        (Record.GATHER, Base.ABSOLUTE, MemoryRange.ABSOLUTE, 0),
-        (Record.GATHER, Base.INPUT, MemoryRange.INPUT, INPUT),
-        (Record.GATHER, Base.OUTPUT, MemoryRange.OUTPUT, OUTPUT),
-        (Record.SCATTER, Base.ABSOLUTE, MemoryRange.ABSOLUTE, 0),
-        (Record.SCATTER, Base.OUTPUT, MemoryRange.OUTPUT, OUTPUT),
+        (RecordKind.GATHER, Base.ABSOLUTE, MemoryRange.ABSOLUTE, 0),
+        (RecordKind.GATHER, Base.INPUT, MemoryRange.INPUT, INPUT),
+        (RecordKind.GATHER, Base.OUTPUT, MemoryRange.OUTPUT, OUTPUT),
+        (RecordKind.SCATTER, Base.ABSOLUTE, MemoryRange.ABSOLUTE, 0),
+        (RecordKind.SCATTER, Base.OUTPUT, MemoryRange.OUTPUT, OUTPUT),
     ):
         for address in (WORDS - start - 1, (1 << 32) - 1):
-            rows = {"rows": 1, "last": 1} if kind is Record.GATHER else {}
+            rows = {"rows": 1, "last": 1} if kind is RecordKind.GATHER else {}
             value = (start + address + 2) << RANGE_BITS | field
             made = record(kind, base=base, address=address, run=2, **rows)
             yield [*made, *end], Status.BAD_RANGE, value
-    yield [*record(Record.INLINE, run=1), core_word(FAIL, 77)], Status.BAD_CHECKSUM, 77
-    wrong = [*record(Record.SCATTER, run=2, base=Base.LINK), *record(Record.INLINE, run=1)]
+    yield [*record(RecordKind.INLINE, run=1), core_word(FAIL, 77)], Status.BAD_CHECKSUM, 77
+    wrong = [*record(RecordKind.SCATTER, run=2, base=Base.LINK), *record(RecordKind.INLINE, run=1)]
     yield [*wrong, core_word(DATA, 3)], Status.BAD_BLOCK, 3
 
 
@@ -211,9 +218,9 @@ def test_what_an_image_must_not_say_is_refused_with_the_reason():
         words += write(IMAGE_AT, made) + replay(made, number)
         wanted.append((status, value, number))
     other = build.with_values({"array.rows": 2})
-    made = image(other, [*record(Record.INLINE, run=1), core_word(END)], 0)
+    made = image(other, [*record(RecordKind.INLINE, run=1), core_word(END)], 0)
     words += write(IMAGE_AT, made) + replay(made, 99)
-    made = image(build, [*record(Record.INLINE, run=1), core_word(END)], 0, begins=False)
+    made = image(build, [*record(RecordKind.INLINE, run=1), core_word(END)], 0, begins=False)
     words += write(IMAGE_AT, made) + replay(made, 100)
     answers, _ = run(build, words)
     assert outcomes(answers)[:-2] == wanted
@@ -257,8 +264,11 @@ def test_programs_pass_whatever_their_words_are():
 def test_an_input_is_written_while_an_image_runs():
     """The last words of the link are taken before the core gives what the RUN waits for."""
     build = config()
-    records = [*record(Record.SCATTER, run=90, base=Base.LINK), *record(Record.INLINE, run=1)]
-    records += [core_word(DATA, 90), *record(Record.INLINE, run=1), core_word(END)]
+    records = [
+        *record(RecordKind.SCATTER, run=90, base=Base.LINK),
+        *record(RecordKind.INLINE, run=1),
+    ]
+    records += [core_word(DATA, 90), *record(RecordKind.INLINE, run=1), core_word(END)]
     made = image(build, records, 1)
     words = [*write(IMAGE_AT, made), *replay(made, 1), *write(40, range(30)), *read(40, 30)]
     answers, _ = run(build, words, stalls=0.5)
@@ -274,7 +284,7 @@ def test_records_and_messages_have_their_checksum_where_the_gateware_looks():
 def test_an_image_goes_on_with_the_program_of_the_one_before():
     build = config()
     made = [
-        image(build, [*record(Record.INLINE, run=1), word], 0, begins=begins, ends=not begins)
+        image(build, [*record(RecordKind.INLINE, run=1), word], 0, begins=begins, ends=not begins)
         for begins, word in ((True, 5), (False, core_word(END)))
     ]
     words = []
