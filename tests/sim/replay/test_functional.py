@@ -3,18 +3,19 @@
 import pytest
 
 from hw.arch.images.messages import Message, message
-from hw.arch.images.records import Base, Record, record
+from hw.arch.images.records import Base, RecordKind, record
 from sim.functional import SemanticsError
 from tests.hw.replay.bench import DATA, END, config, core_word, expected, image
 
 CONFIG = config()
 STORE = [
-    *record(Record.SCATTER, run=4, address=600),
-    *record(Record.INLINE, run=1),
+    *record(RecordKind.SCATTER, run=4, address=600),
+    *record(RecordKind.INLINE, run=1),
     core_word(DATA, 4),
 ]
-LOAD = record(Record.GATHER, address=602, run=2, rows=1, last=1)
-LAST = [*record(Record.INLINE, run=1), core_word(END)]
+SCATTERED = record(RecordKind.SCATTER, run=2, address=600)
+LOAD = record(RecordKind.GATHER, address=602, run=2, rows=1, last=1)
+LAST = [*record(RecordKind.INLINE, run=1), core_word(END)]
 
 
 @pytest.mark.parametrize(
@@ -22,13 +23,13 @@ LAST = [*record(Record.INLINE, run=1), core_word(END)]
     [
         ([*STORE, *LOAD, *LAST], 1, "gathered after 0 words .* there only after 4"),
         ([*LOAD, *LAST], 0, "memory words 602 to 604 are gathered but were never written"),
-        ([*record(Record.SCATTER, run=2, address=101), *LAST], 0, "written over the image"),
-        ([*record(Record.SCATTER, run=2, base=Base.LINK), *LAST], 0, "1 places wait for data"),
-        ([*record(Record.SCATTER, run=2, address=600), *record(Record.WAIT, address=2), *LAST], 0,
+        ([*record(RecordKind.SCATTER, run=2, address=101), *LAST], 0, "written over the image"),
+        ([*record(RecordKind.SCATTER, run=2, base=Base.LINK), *LAST], 0, "1 places wait for data"),
+        ([*SCATTERED, *record(RecordKind.WAIT, address=2), *LAST], 0,
          "waits for data blocks that no command before causes"),
         ([*STORE, *LAST], 2, "causes 1 blocks, not 2"),
-        ([*record(Record.INLINE, run=1), 5], 0, "whether the program ends"),
-        ([*record(Record.INLINE, run=1), core_word(DATA, 1), *LAST], 1, "has no place"),
+        ([*record(RecordKind.INLINE, run=1), 5], 0, "whether the program ends"),
+        ([*record(RecordKind.INLINE, run=1), core_word(DATA, 1), *LAST], 1, "has no place"),
     ],
 )  # fmt: skip
 def test_an_image_that_breaks_a_rule_is_found_out(records, blocks, reason):
