@@ -8,6 +8,9 @@
 #   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
 #   make streaming     200 steps of streaming networks on every engine
+#   make docs          the documentation as a site in build/site: warnings are errors, links checked
+#   make test-docs     the commands of the tutorials, each in a fresh folder, and the notebooks
+#   make operators     which operators tests compare with which interpreter: the tables of docs/models.md
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
@@ -40,7 +43,7 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
+  streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
   netlist mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
@@ -85,6 +88,15 @@ test-models: $(STAMPS)/dev
 
 streaming: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.streaming.run $(if $(SEED),--seed $(SEED))
+
+docs: $(STAMPS)/docs
+	$(BIN)/python -m website.build -o build/site
+
+test-docs: $(STAMPS)/docs
+	$(BIN)/python -m website.run_pages
+
+operators: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.operators.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 # The pages' own commands, in environments that they make; several GB of packages.
 test-examples: $(STAMPS)/run
@@ -169,6 +181,10 @@ $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
+$(STAMPS)/docs: $(STAMPS)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/boards: pyproject.toml | $(BIN)/python
 	$(call system,$(RUN_TOOLS),$(PACKAGES))

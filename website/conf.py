@@ -1,0 +1,29 @@
+"""Sphinx's configuration of the site; `python -m website.build` gives it the staged pages."""
+
+from hw.arch.version import version_text
+
+project = "Rowforge"
+author = "the Rowforge authors"
+version = release = version_text()
+language = "en"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+root_doc = "docs/README"
+exclude_patterns = ["**/.ipynb_checkpoints"]
+
+# Markdown: anchors as a plain view of the repository makes them, so that links work in both.
+myst_heading_anchors = 6
+
+# Docstrings: sections as NumPy has them, code in single backticks.
+default_role = "literal"
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+
+html_theme = "furo"
+html_title = "Rowforge"
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"top_of_page_buttons": []}
