@@ -8,6 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 START = Path("docs") / "README.md"
 """The first page, in the repository as on the site: its sections are the site's."""
 
+REFERENCE = "Reference"
+"""The section that the generated pages join."""
+
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]+\.(?:md|ipynb))(?:#[^)]*)?\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -40,12 +43,14 @@ def sections() -> list[Section]:
 def tree() -> dict[Path, Path]:
     """All pages of the site that the repository has but the first, each with the page above it.
 
-    Above the pages of a section is the first page, above any other one that links to it.
+    Above the pages of a section is the first page; above another one the README that links to it,
+    else the first page that does.
     """
     above = {page: START for section in sections() for page in section.pages if page != START}
     left = list(above)
     while left:
-        page = left.pop(0)
+        page = next((page for page in left if page.name == "README.md"), left[0])
+        left.remove(page)
         for other in links(page) if page.suffix == ".md" else []:
             if other != START and other not in above:
                 above[other] = page

@@ -68,7 +68,8 @@ def commands() -> str:
 
 def programs() -> str:
     """The command set of the preset `tiny`, as `rowforge generate` writes it beside the Verilog."""
-    return render_markdown(preset("tiny"), "rowforge")
+    text = render_markdown(preset("tiny"), "rowforge")
+    return "# Programs and commands\n" + text.partition("\n")[2]
 
 
 def python() -> str:

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from website.contents import ROOT
-from website.notebooks import executed
 
 TUTORIALS = ROOT / "docs" / "tutorials"
 NOTEBOOKS = ROOT / "docs" / "notebooks"
@@ -65,6 +64,8 @@ def run(page: Path, *, fresh: bool = False) -> bool:
 
 def run_notebook(path: Path) -> bool:
     """Whether every cell of a notebook runs, in a copy of it."""
+    from website.notebooks import executed  # needs packages that pages do not
+
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(path, folder))

@@ -5,11 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from website import reference
-from website.contents import ROOT, START, files, sections, tree
+from website.contents import REFERENCE, ROOT, START, files, sections, tree
 from website.notebooks import as_markdown
-
-REFERENCE = "Reference"
-"""The section that the generated pages join."""
 
 
 def stage(target: Path, *, modules: bool = True) -> None:
