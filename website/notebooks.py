@@ -44,10 +44,11 @@ def _shown(output: nbformat.NotebookNode) -> str:
         return f"```text\n{output.text.rstrip()}\n```" if output.name == "stdout" else ""
     data = output.get("data", {})
     for kind in ("image/svg+xml", "text/html"):
-        if kind in data:
+        if data.get(kind, "").strip():
             lines = [line for line in data[kind].splitlines() if line.strip()]
             return '```{raw} html\n<div class="output">\n' + "\n".join(lines) + "\n</div>\n```"
-    return f"```text\n{data['text/plain'].rstrip()}\n```" if "text/plain" in data else ""
+    plain = data.get("text/plain", "").rstrip()
+    return f"```text\n{plain}\n```" if plain else ""  # what shows progress is empty in the end
 
 
 def main() -> int:
