@@ -26,4 +26,4 @@ html_theme = "furo"
 html_title = "Rowforge"
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -9,7 +10,7 @@ from nbclient import NotebookClient
 _TIMEOUT = 300  # seconds of a cell
 
 
-def executed(path: Path) -> nbformat.NotebookNode:
+def executed(path: Path) -> Any:
     """The notebook after every cell has run, in the folder of the notebook.
 
     Raises `nbclient.exceptions.CellExecutionError` for the first cell that fails.
@@ -38,7 +39,7 @@ def as_markdown(path: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _shown(output: nbformat.NotebookNode) -> str:
+def _shown(output: Any) -> str:
     """One output, in the richest form that a page can hold."""
     if output.output_type == "stream":
         return f"```text\n{output.text.rstrip()}\n```" if output.name == "stdout" else ""

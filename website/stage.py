@@ -1,7 +1,6 @@
 """Lays out the source of the site: pages of the repository, notebooks, generated references."""
 
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from website import reference
@@ -13,27 +12,37 @@ def stage(target: Path, *, modules: bool = True) -> None:
     """Fills a folder with all sources of the site, in the folders that they have here.
 
     Links between pages therefore work as they do in a plain view of the repository. Notebooks are
-    executed; an error in one raises. `modules`: with the docstrings of all modules.
+    executed; an error in one raises. `modules`: with the docstrings of all modules. What has not
+    changed since the folder was filled before is left alone, so that Sphinx need not read it again.
     """
-    shutil.rmtree(target, ignore_errors=True)
     above = tree()
     generated = reference.pages(modules=modules)
-    for name, text in generated.items():
-        _write(target / name, text)
+    content = {Path(name): text.encode() for name, text in generated.items()}
     for page in [START, *above]:
-        for path in files(page) if page.suffix == ".md" else []:
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / path, target / path)
-        below = [other for other, parent in above.items() if parent == page]
         if page.suffix == ".ipynb":
             text = as_markdown(ROOT / page)
         else:
+            content |= {path: (ROOT / path).read_bytes() for path in files(page)}
             text = (ROOT / page).read_text(encoding="utf-8").replace(".ipynb)", ".md)")
+        below = [other for other, parent in above.items() if parent == page]
         if page == START:
             text += _contents(generated)
         elif below:
             text += _toctree("", below)
-        _write(target / page.with_suffix(".md"), text)
+        content[page.with_suffix(".md")] = text.encode()
+    _fill(target, content)
+
+
+def _fill(target: Path, content: Mapping[Path, bytes]) -> None:
+    """Makes the folder hold just these files."""
+    for path in list(target.rglob("*")):
+        if path.is_file() and path.relative_to(target) not in content:
+            path.unlink()
+    for name, data in content.items():
+        path = target / name
+        if not path.is_file() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
 
 
 def _contents(generated: Iterable[str]) -> str:
@@ -53,8 +62,3 @@ def _toctree(caption: str, pages: Iterable[Path]) -> str:
     lines = "\n".join(f"/{page.with_suffix('')}" for page in pages)
     named = f":caption: {caption}\n" if caption else ""
     return f"\n```{{toctree}}\n:hidden:\n{named}\n{lines}\n```\n"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
