@@ -7,14 +7,16 @@ seen. Blocks without a language, and those of other languages, are not run.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from website.contents import ROOT
@@ -23,6 +25,8 @@ TUTORIALS = ROOT / "docs" / "tutorials"
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEREDOC = "END_OF_PYTHON"
+_TIMEOUT = 3600  # seconds of a page
+_SHOWN = 30  # last lines of one that failed
 
 
 def script(page: str, *, fresh: bool = False) -> str:
@@ -52,14 +56,34 @@ def run(page: Path, *, fresh: bool = False) -> bool:
         work = Path(folder) / "work"
         work.mkdir()
         text = script(page.read_text(encoding="utf-8"), fresh=fresh)
-        command = ["bash", "-euo", "pipefail", "-c", text]
-        done = subprocess.run(
-            command, cwd=work, env=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        status, said = _done(["bash", "-euo", "pipefail", "-c", text], work, here)
+    if status:
+        print("\n".join(said.splitlines()[-_SHOWN:]))
+    print(f"{page.name}: status {status}, {time.monotonic() - started:.0f} s", flush=True)
+    return status == 0
+
+
+def _done(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Status and output of a command; whatever it left running is ended."""
+    with (folder.parent / "said").open("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    if done.returncode:
-        print("\n".join(done.stdout.splitlines()[-30:]))
-    print(f"{page.name}: status {done.returncode}, {time.monotonic() - started:.0f} s", flush=True)
-    return done.returncode == 0
+        try:
+            status = process.wait(timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            said.write(f"not done after {_TIMEOUT} s\n")
+            status = 1
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        said.seek(0)
+        return status, said.read()
 
 
 def run_notebook(path: Path) -> bool:

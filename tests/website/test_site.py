@@ -15,7 +15,7 @@ from tests.support.packages import ROOT
 from website import reference
 from website.check import faults
 from website.contents import REFERENCE, START, sections, tree
-from website.run_pages import NOTEBOOKS, TUTORIALS, main, script
+from website.run_pages import NOTEBOOKS, TUTORIALS, main, run, script
 
 PAGES = sorted(TUTORIALS.glob("*.md"))
 
@@ -170,3 +170,14 @@ def test_a_page_that_fails_is_told(
     printed = capsys.readouterr().out
     assert "bad.md: status 1" in printed and "before" in printed
     assert "after" not in printed
+
+
+def test_what_a_page_left_running_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("website.run_pages._TIMEOUT", 1)
+    page = tmp_path / "page.md"
+    page.write_text("```sh\necho mine\n(sleep 60; touch kept) &\nwait\n```\n")
+    assert not run(page)
+    printed = capsys.readouterr().out
+    assert printed.startswith("mine\nnot done after 1 s\npage.md: status 1")
