@@ -1,6 +1,9 @@
 """Sphinx's configuration of the site; `python -m website.build` gives it the staged pages."""
 
+from typing import Any
+
 from hw.arch.version import version_text
+from website.docstrings import prepared
 
 project = "Rowforge"
 author = "the Rowforge authors"
@@ -18,6 +21,7 @@ myst_heading_anchors = 6
 default_role = "literal"
 napoleon_google_docstring = False
 napoleon_use_ivar = True
+napoleon_custom_sections = ["Timing", "Rules", ("Members", "params_style")]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
@@ -27,3 +31,12 @@ html_title = "Rowforge"
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
+
+
+def setup(app: Any) -> None:
+    """Docstrings are prepared before the sections in them are read."""
+    app.connect("autodoc-process-docstring", _prepare, priority=400)
+
+
+def _prepare(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    lines[:] = prepared(lines)
