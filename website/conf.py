@@ -34,9 +34,19 @@ html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 
 
 def setup(app: Any) -> None:
-    """Docstrings are prepared before the sections in them are read."""
-    app.connect("autodoc-process-docstring", _prepare, priority=400)
+    """Docstrings are prepared before the sections in them are read.
 
+    Of properties and constants that reader takes what stands before a colon for a type: theirs are
+    put back after it.
+    """
+    kept: list[str] = []
 
-def _prepare(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
-    lines[:] = prepared(lines)
+    def prepare(_app: Any, _what: str, _name: str, _of: Any, _how: Any, lines: list[str]) -> None:
+        lines[:] = kept[:] = prepared(lines)
+
+    def restore(_app: Any, what: str, _name: str, _of: Any, _how: Any, lines: list[str]) -> None:
+        if what in ("attribute", "data", "property"):
+            lines[:] = kept
+
+    app.connect("autodoc-process-docstring", prepare, priority=400)
+    app.connect("autodoc-process-docstring", restore, priority=600)
