@@ -26,8 +26,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
-# A type in a docstring may be prose ("words of the buffer"), of which Sphinx takes a word for the name
-# of an attribute; that several classes have one is no fault. Links are followed after the build.
+# A type in a docstring may be prose ("words of the buffer"), of which Sphinx takes a word for an
+# attribute's name; that several classes have one is no fault. Links are followed after the build.
 suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
