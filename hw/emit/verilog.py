@@ -32,7 +32,7 @@ import tempfile
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from amaranth.back import rtlil
 from amaranth.back.verilog import find_yosys
@@ -59,9 +59,11 @@ from hw.base.block import (
     reset_port,
     signature_ports,
 )
+from hw.base.geometry import MemoryGeometry
 from hw.base.rtlil_text import Names, is_plain, rewrite
 from hw.emit import companions
 from hw.emit.foreign import with_own_names
+from hw.emit.kit import Design, Kit, KitMaker
 from hw.emit.prefix import check_prefix
 
 YOSYS_VERSION = (0, 40)  # Amaranth's own requirement
@@ -79,16 +81,18 @@ class Options:
     reset_all : bool
         Reset every register, also those that gateware leaves without a reset, and give none an
         initial value: for ASIC. (The output register of a memory is part of the memory.)
-    memories : "infer" or "blackbox"
-        Memories as arrays of registers that tools infer, or as the macros of `TOP_rams.v`.
+    memories : "infer", "blackbox" or "macros"
+        Memories as arrays of registers that tools infer, as the macros of `TOP_rams.v`, or, if
+        they are deep, as modules that a `Kit` defines.
     """
 
     reset_all: bool = False
     memories: MemoryStyle = "infer"
 
     def __post_init__(self) -> None:
-        if self.memories not in ("infer", "blackbox"):
-            raise RowforgeError(f'memories must be "infer" or "blackbox", not {self.memories!r}')
+        if self.memories not in get_args(MemoryStyle):
+            styles = " or ".join(f'"{style}"' for style in get_args(MemoryStyle))
+            raise RowforgeError(f"memories must be {styles}, not {self.memories!r}")
 
 
 class VerilogPlatform(ModulePlatform):
@@ -108,6 +112,11 @@ class VerilogPlatform(ModulePlatform):
         self._by_text: dict[tuple[str, str], str] = {}
         self._modules: list[str] = []
         self.foreign: dict[str, str] = {}
+        self.geometries: set[MemoryGeometry] = set()
+
+    def macro(self, geometry: MemoryGeometry) -> str:
+        self.geometries.add(geometry)
+        return super().macro(geometry)
 
     def prefixed(self, name: str) -> str:
         return f"{self._prefix}_{name}"
@@ -251,12 +260,12 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
         For a name that `check_prefix` refuses or that a signal of the top module has, or a memory
         that is written and has contents.
     """
-    text, foreign = _emit(top, name, options)
-    return "\n".join([text, *foreign.values()])
+    text, platform = _emit(top, name, options)
+    return "\n".join([text, *platform.foreign.values()])
 
 
-def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]:
-    """The design's own Verilog, and by file name what it takes from others."""
+def _emit(top: Block, name: str, options: Options) -> tuple[str, VerilogPlatform]:
+    """The design's own Verilog, and the platform, which knows what it takes from others."""
     check_prefix(name)
     platform = VerilogPlatform(name, options)
     platform.convert(top, name)
@@ -265,7 +274,7 @@ def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]
     (module,) = re.findall(rf"^module {name}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     if re.search(rf"^  (?:input|output|wire|reg) (?:\[.*?\] )?{name}\b", module, re.MULTILINE):
         raise RowforgeError(f"prefix must not be a signal of the top module, as {name!r} is")
-    return text, platform.foreign
+    return text, platform
 
 
 def _to_verilog(rtlil_text: str) -> str:
@@ -292,6 +301,7 @@ def generate(
     options: Options = Options(),
     period_ns: float = 10.0,
     documents: Mapping[str, str] | None = None,
+    make_kit: KitMaker | None = None,
 ) -> list[Path]:
     """Write a design and its companions into a folder; the same input gives the same bytes.
 
@@ -312,6 +322,8 @@ def generate(
         Clock period for the timing constraints.
     documents : mapping
         Texts rendered elsewhere (register map, configuration) by file name.
+    make_kit : callable
+        Makes the files of an ASIC process, whose macros replace memories of style "macros".
 
     Returns
     -------
@@ -323,29 +335,47 @@ def generate(
     RowforgeError
         As `emit`, and for a folder that cannot be written.
     """
-    design = f"{name}.v"
-    text, foreign = _emit(top, name, options)
-    files = {design: text, **foreign}
-    models = []
-    if options.memories == "blackbox":
-        models.append(f"{name}_rams.v")
-        files[models[0]] = companions.ram_models(name)
-    ports = list(signature_ports(top))
-    inputs = [(port, len(signal)) for port, signal, flow in ports if flow is In]
-    outputs = [(port, len(signal)) for port, signal, flow in ports if flow is not In]
-    files |= {
-        f"{name}.f": companions.file_list([*models, *foreign, design]),
-        f"{name}.core": companions.fusesoc_core(name, version, [*foreign, design], models),
-        f"{name}.sdc": companions.timing_constraints(
-            [(reset_port("sync"), 1), *inputs], outputs, period_ns=period_ns
-        ),
-        f"{name}.vlt": companions.lint_waivers([*models, design], [*foreign]),
-    }
+    text, platform = _emit(top, name, options)
+    ports = [(port, len(signal), flow) for port, signal, flow in signature_ports(top)]
+    design = Design(
+        name=name,
+        verilog=text,
+        geometries=sorted(platform.geometries),
+        foreign=[*platform.foreign],
+        inputs=[(reset_port("sync"), 1), *((p, width) for p, width, flow in ports if flow is In)],
+        outputs=[(port, width) for port, width, flow in ports if flow is not In],
+        period_ns=period_ns,
+    )
+    if make_kit is not None:
+        kit = make_kit(design)
+    else:
+        rams = {f"{name}_rams.v": companions.ram_models(name)}
+        kit = Kit(models=rams if options.memories == "blackbox" else {})
+    files = {f"{name}.v": text, **platform.foreign, **_companions(design, kit, version)}
     for document, text in (documents or {}).items():
         if document in files or Path(document).name != document:
             raise RowforgeError(f"document must have a file name of its own, not {document!r}")
         files[document] = text
     return _write(Path(out_dir), files)
+
+
+def _companions(design: Design, kit: Kit, version: str) -> dict[str, str]:
+    """The files beside the Verilog, those of the kit among them."""
+    name, models = design.name, [*kit.models]
+    sources = [*design.foreign, f"{name}.v"]
+    return {
+        **kit.models,
+        **kit.stubs,
+        **kit.files,
+        f"{name}.f": companions.file_list([*models, *sources]),
+        f"{name}.core": companions.fusesoc_core(name, version, sources, models),
+        f"{name}.sdc": companions.timing_constraints(
+            design.inputs, design.outputs, period_ns=design.period_ns
+        ),
+        f"{name}.vlt": companions.lint_waivers(
+            [*models, f"{name}.v"], design.foreign, stubs=[*kit.stubs]
+        ),
+    }
 
 
 def _write(out_dir: Path, files: Mapping[str, str]) -> list[Path]:
