@@ -56,7 +56,7 @@ def generate(
             f"--memories must not be given with --process, not {memories!r}: the process decides"
         )
     kit = None if process is None else asic_process(process)
-    from hw.asic.kit import kit_maker
+    from hw.asic.flows.kit import kit_maker
     from hw.emit.verilog import Options
     from hw.emit.verilog import generate as generate_design
     from hw.top.accelerator import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hw.asic.hierarchy import Hierarchy
 from hw.asic.macros.composition import Composition
 from hw.asic.macros.macro import Macro
-from hw.asic.process import Layout
+from hw.asic.process import LayoutFacts
 
 MARGIN = 40.0
 """µm between the die's edge and the core, and between a macro and anything else."""
@@ -83,7 +83,7 @@ class Floorplan:
 
 
 def floorplan(
-    hierarchy: Hierarchy, compositions: Mapping[str, Composition], layout: Layout
+    hierarchy: Hierarchy, compositions: Mapping[str, Composition], layout: LayoutFacts
 ) -> Floorplan:
     """Plan a design.
 
@@ -124,7 +124,7 @@ def floorplan(
 class _Grid:
     """Rounds up to the process's grid."""
 
-    layout: Layout
+    layout: LayoutFacts
 
     def across(self, x: float) -> float:
         return self._rounded(x, self.layout.grid[0])

@@ -46,7 +46,7 @@ class Cells:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class LayoutFacts:
     """What floor plans and the files of layout flows need.
 
     Attributes
@@ -84,7 +84,7 @@ class Process:
     name: str
     macros: Sequence[Macro] = ()
     cells: Cells | None = None
-    layout: Layout | None = None
+    layout: LayoutFacts | None = None
 
 
 IHP_SG13G2 = Process(
@@ -96,7 +96,7 @@ IHP_SG13G2 = Process(
         low=CellPins("sg13g2_tielo", ("L_LO",)),
         buffer=CellPins("sg13g2_buf_1", ("A", "X")),
     ),
-    layout=Layout(
+    layout=LayoutFacts(
         openroad_platform="ihp-sg13g2",
         librelane_pdk="ihp-sg13g2",
         macro_folder="libs.ref/sg13g2_sram",
@@ -121,7 +121,7 @@ SKY130 = Process(
         low=CellPins("sky130_fd_sc_hd__conb_1", ("LO",)),
         buffer=CellPins("sky130_fd_sc_hd__buf_4", ("A", "X")),
     ),
-    layout=Layout(
+    layout=LayoutFacts(
         openroad_platform="sky130hd",
         librelane_pdk="sky130A",
         macro_folder="libs.ref/sky130_sram_macros",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hw.asic.floorplan import Floorplan, PlacedMacro, Rectangle
-from hw.asic.process import Layout, Process
+from hw.asic.process import LayoutFacts, Process
 from hw.emit.kit import Design
 
 
@@ -44,7 +44,7 @@ def config_yaml(design: Design, process: Process, plan: Floorplan, sources: Sequ
     return "\n".join(lines) + "\n"
 
 
-def _macro(name: str, layout: Layout, placed: Sequence[PlacedMacro]) -> list[str]:
+def _macro(name: str, layout: LayoutFacts, placed: Sequence[PlacedMacro]) -> list[str]:
     """A macro's files, and where its instances lie."""
 
     def path(pattern: str) -> str:

@@ -9,8 +9,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from hw.asic.floorplan import floorplan
+from hw.asic.flows.kit import kit_maker, module_of
 from hw.asic.hierarchy import Hierarchy
-from hw.asic.kit import kit_maker, module_of
 from hw.asic.macros.composition import compose
 from hw.asic.process import GENERIC, IHP_SG13G2, PROCESSES, SKY130
 from hw.base.block import Block
