@@ -16,6 +16,7 @@
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
+#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
@@ -41,7 +42,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
   streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants prove build-board bitstreams clean
+  netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -95,6 +96,10 @@ contract: $(STAMPS)/dev
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
+
+# Needs the process data: ROWFORGE_PDK names their folder. Half an hour on two cores at most.
+netlist-asic: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.netlist.asic
 
 prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev
