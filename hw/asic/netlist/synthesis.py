@@ -35,8 +35,8 @@ def synthesis_script(
 ) -> str:
     """What yosys is told: Verilog from the folder, `cells.lib`, and `netlist.v` as its result.
 
-    Registers keep reset and enable apart until clocks are gated: an enable that a reset overrides
-    stops no clock, so that the reset becomes logic, and the enable follows it.
+    Before clocks are gated, resets and enables become logic, in which yosys then finds enables that
+    a reset sets, too: one that a reset overrides would stop no clock.
     """
     assert process.cells is not None
     cells = process.cells
@@ -49,17 +49,19 @@ def synthesis_script(
         read_verilog {" ".join(sources)}
         hierarchy -check -top {top}
         synth -top {top} -noabc
+        check -assert
+        dfflegalize -cell $_DFF_P_ 01
+        opt_dff -nosdff
         dfflegalize -cell $_DFFE_PP_ 01 -cell $_DFF_P_ 01
-        opt
+        opt -nodffe -nosdff
         {gating}
         dfflegalize -cell $_DFF_P_ 01
-        opt
+        opt -nodffe -nosdff
         dfflibmap -liberty cells.lib
         abc -liberty cells.lib -constr cells.constr -D {period_ns * 1000:.0f}
         hilomap -singleton -hicell {cells.high.joined(" ")} -locell {cells.low.joined(" ")}
         delete t:$scopeinfo
         opt_clean
-        check -assert
         write_verilog -noattr -noexpr -nohex -simple-lhs netlist.v
     """
 

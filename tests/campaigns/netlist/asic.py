@@ -2,7 +2,7 @@
 
     python -m tests.campaigns.netlist.asic [--digits N] [-o FOLDER]
 
-Every layer must be equal in every bit, and take the same cycles as on the emitted Verilog, and every
+Every layer must be equal in every bit, and take the same cycles as on the emitted Verilog. Every
 instance that the layout files place must be in the netlist.
 """
 
