@@ -9,6 +9,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.asic.netlist.blocks import BlockArea, block_areas
 from hw.asic.netlist.liberty import Library, liberty_text, parse_liberty
+from hw.asic.netlist.netlist import Netlist
 from hw.asic.netlist.synthesis import synthesise
 from hw.asic.netlist.timing import SlowestPath, slowest_path, sta_command
 from hw.asic.process import Process
@@ -55,12 +56,14 @@ class AsicResult:
     gated : flip-flops with a gated clock, of each module once; 0: no clock was to be gated
     blocks : by corner, the largest first
     paths : by corner; empty without OpenSTA
+    netlist : what was measured
     """
 
     process: str
     gated: int
     blocks: dict[str, list[BlockArea]]
     paths: dict[str, SlowestPath]
+    netlist: Netlist
 
 
 def read_corners(process: Process, files: Sequence[Path]) -> list[CornerLibraries]:
@@ -154,7 +157,7 @@ def analyse(
         for corner in corners:
             progress(f"timing at {corner.name}")
             paths[corner.name] = _timed(folder, corner, period_ns)
-    return AsicResult(process.name, synthesis.gated, blocks, paths)
+    return AsicResult(process.name, synthesis.gated, blocks, paths, synthesis.netlist)
 
 
 def _check_macros(corners: Sequence[CornerLibraries], macros: Sequence[str]) -> None:

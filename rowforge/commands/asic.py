@@ -46,12 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="clock period that logic is optimised for (default: 10 ns)",
     )
     parser.add_argument("--no-clock-gating", action="store_true", help="leave every clock as it is")
+    parser.add_argument(
+        "--energy",
+        type=Path,
+        metavar="F.toml",
+        help="also run a layer on the netlist, and write what accesses and cycles cost by the first "
+        "corner as a table for estimate --technology",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyse and report; `asic.json` in the folder has the same figures."""
+    from rowforge.asic.fitted import FITTED, fitted_technology, replay_text
     from rowforge.asic.flow import analyse, read_corners
+    from rowforge.asic.replay import replay
     from rowforge.asic.report import asic_document, asic_text
+    from rowforge.testbench.network import one_convolution
 
     low, high = _PERIODS
     if not low <= args.period <= high:
@@ -61,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     target = process(args.process)
     corners = read_corners(target, args.liberty)
     progress = Progress()
+    if args.energy is not None and args.energy.suffix != ".toml":
+        raise RowforgeError(f"--energy must name a .toml file, not {args.energy.name!r}")
     result = analyse(
         config,
         target,
@@ -74,4 +86,19 @@ def run(args: argparse.Namespace) -> int:
     print(asic_text(result))
     text = json.dumps(asic_document(result), indent=1) + "\n"
     (args.output / "asic.json").write_text(text, encoding="utf-8")
+    if args.energy is not None:
+        progress.show("running a layer on the netlist, which takes minutes")
+        replayed = replay(
+            config,
+            target,
+            corners[0],
+            args.output,
+            result.netlist,
+            one_convolution(config, *FITTED),
+            period_ns=args.period,
+        )
+        progress.clear()
+        table = fitted_technology(config, replayed, process=target.name, corner=corners[0].name)
+        args.energy.write_text(table, encoding="utf-8")
+        print(replay_text(replayed))
     return 0

@@ -39,7 +39,18 @@ def cell_models(process: Process, liberty: str) -> str:
     return theirs.sub("", text) + ours
 
 
-def netlist_library(netlist: str, models: str, macros: str, top: str) -> Path:
-    """The simulation library of a netlist, with Verilog of its cells and macros."""
-    verilog = "\n".join([netlist, models, macros])
-    return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS))
+def netlist_library(
+    netlist: str, models: str, macros: str, top: str, *, trace: bool = False
+) -> Path:
+    """The simulation library of a netlist, with Verilog of its cells and macros.
+
+    With `trace` it writes VCD waves of all nets between cells, and of none inside them.
+    """
+    if not trace:
+        verilog = "\n".join([netlist, models, macros])
+        return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS))
+    # Nets that yosys names begin with an underscore, which Verilator leaves out by itself.
+    quiet = ["/* verilator tracing_off */", models, macros, "/* verilator tracing_on */"]
+    verilog = "\n".join([*quiet, netlist])
+    flags = (*_FLAGS, "--trace-underscore")
+    return build_library(verilog, Build(top=top, optimise="-O0", flags=flags, trace="vcd"))

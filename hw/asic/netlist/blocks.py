@@ -1,8 +1,8 @@
 """Area, leakage and flip-flops of a netlist, block by block."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hw.asic.netlist.liberty import Library
 from hw.asic.netlist.netlist import CellInstance, Netlist
@@ -116,14 +116,9 @@ class _ModuleAreas:
             area = self.own(name, module)
             for cell in self._netlist.modules[module]:
                 if cell.kind in self._netlist.modules:
-                    part = self.whole(cell.name, cell.kind)
-                    area = BlockArea(**{**_sum(area, part), "name": name, "count": 1})
+                    area = area + self.whole(cell.name, cell.kind)
             self._whole[module] = area
-        return BlockArea(**{**vars(self._whole[module]), "name": name})
-
-
-def _sum(a: BlockArea, b: BlockArea) -> Mapping[str, object]:
-    return vars(a + b)
+        return replace(self._whole[module], name=name, count=1)
 
 
 def _clock(cell: CellInstance, groups: Sequence[object]) -> str | None:

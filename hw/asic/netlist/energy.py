@@ -10,9 +10,8 @@ clock pins, which spend it at every edge, whatever the flip-flop does.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 
-from hw.asic.netlist.liberty import Library, LibertyGroup
+from hw.asic.netlist.liberty import LibertyGroup, Library
 from hw.asic.netlist.netlist import CellInstance, Netlist
 from hw.asic.netlist.toggles import Bit, Toggles
 
@@ -41,7 +40,7 @@ class SpentEnergy:
     @property
     def total(self) -> float:
         """All of it."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return self.internal + self.switching + self.clock + self.leakage + self.accesses
 
     @property
     def idle(self) -> float:
@@ -82,6 +81,8 @@ class _Accountant:
         self._libraries = {cell: library for library in libraries for cell in library.cells}
         self._toggles = toggles
         self._seconds = seconds
+        self._pins_of: dict[str, dict[str, LibertyGroup]] = {}
+        self._energies: dict[tuple[str, str, float], float] = {}
 
     def spent(self) -> dict[str, SpentEnergy]:
         loads: Counter[Bit] = Counter()
@@ -101,9 +102,11 @@ class _Accountant:
                 if cell.kind not in self._netlist.modules:
                     yield path, cell
 
-    @cache
     def _pins(self, kind: str) -> dict[str, LibertyGroup]:
-        return {group.arguments[0]: group for group in self._libraries[kind].cells[kind].of("pin")}
+        if kind not in self._pins_of:
+            groups = self._libraries[kind].cells[kind].of("pin")
+            self._pins_of[kind] = {group.arguments[0]: group for group in groups}
+        return self._pins_of[kind]
 
     def _bit(self, path: str, cell: CellInstance, pin: str) -> Bit | None:
         text = cell.pins.get(pin, "").strip().lstrip("\\").replace(" ", "")
@@ -114,6 +117,7 @@ class _Accountant:
         spent = SpentEnergy(leakage=library.leakage(cell.kind) * self._seconds)
         group = library.cells[cell.kind]
         if any(group.of("memory")):
+            spent.accesses = self._accesses(path, cell, library)
             return spent
         clocks = _clock_pins(group)
         for pin, about in self._pins(cell.kind).items():
@@ -132,9 +136,30 @@ class _Accountant:
                 spent.internal += changes * self._internal(cell.kind, pin, 0.0)
         return spent
 
-    @cache
+    def _accesses(self, path: str, cell: CellInstance, library: Library) -> float:
+        """Joules of a macro's reads and writes, as IHP's files state them at the clock pin."""
+        spent = 0.0
+        for pin, group in self._pins(cell.kind).items():
+            if not pin.endswith("_CLK"):
+                continue
+            port = pin.removesuffix("CLK")
+            for enable, other in (("REN", "WEN"), ("WEN", "REN")):
+                bit = self._bit(path, cell, f"{port}{enable}")
+                if bit is None:
+                    continue
+                wanted = {f"{port}MEN", f"{port}{enable}", f"!{port}{other}"}
+                edges = self._toggles.ones[bit] / self._toggles.period
+                spent += edges * library.energy_unit * _power_when(group, wanted)
+        return spent
+
     def _internal(self, kind: str, pin: str, load: float) -> float:
         """Joules of one change of a pin."""
+        key = kind, pin, load
+        if key not in self._energies:
+            self._energies[key] = self._looked_up(*key)
+        return self._energies[key]
+
+    def _looked_up(self, kind: str, pin: str, load: float) -> float:
         library = self._libraries[kind]
         edges: dict[str, list[float]] = {"rise_power": [], "fall_power": []}
         for power in self._pins(kind)[pin].of("internal_power"):
@@ -150,6 +175,14 @@ def _clock_pins(cell: LibertyGroup) -> set[str]:
         for pin in cell.of("pin")
         if "true" in (pin.values.get("clock"), pin.values.get("clock_gate_clock_pin"))
     }
+
+
+def _power_when(pin: LibertyGroup, wanted: set[str]) -> float:
+    """The energy of a rising edge in a state that is a conjunction of pins."""
+    for power in pin.of("internal_power"):
+        if set(power.values.get("when", "").replace(" ", "").split("&")) == wanted:
+            return float(next(power.of("rise_power")).lists["values"][0])
+    return 0.0
 
 
 def table_value(library: Library, table: LibertyGroup, load: float) -> float:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,15 @@ class Toggles:
     bits : by path of an instance (points between names, "" the top) and text of a net's bit
     counts : changes between 0 and 1 of each bit
     ones : times, in the file's unit, for which each bit that ever was 1 was 1
-    span : time from the first to the last change, in the file's unit
+    span : time that was counted, in the file's unit
+    period : of the clock, in the file's unit
     """
 
     bits: dict[tuple[str, str], Bit]
     counts: Counter[Bit]
     ones: Counter[Bit]
     span: int
+    period: int = 2
 
 
 def read_vcd(path: Path, *, levels: int, since: int = 0) -> Toggles:
@@ -53,7 +56,9 @@ def read_vcd(path: Path, *, levels: int, since: int = 0) -> Toggles:
         raise RowforgeError(f"cannot read wave {path}: {error.strerror}") from None
 
 
-def _declared(file, levels: int) -> tuple[dict[tuple[str, str], Bit], dict[str, int]]:  # type: ignore[no-untyped-def]
+def _declared(
+    file: Iterator[str], levels: int
+) -> tuple[dict[tuple[str, str], Bit], dict[str, int]]:
     """The names of all bits, and the width of each code."""
     scope: list[str] = []
     bits: dict[tuple[str, str], Bit] = {}
@@ -83,7 +88,9 @@ def _declared(file, levels: int) -> tuple[dict[tuple[str, str], Bit], dict[str, 
     return bits, widths
 
 
-def _counted(file, bits: dict[tuple[str, str], Bit], widths: dict[str, int], since: int) -> Toggles:  # type: ignore[no-untyped-def]
+def _counted(
+    file: Iterator[str], bits: dict[tuple[str, str], Bit], widths: dict[str, int], since: int
+) -> Toggles:
     """The changes of all bits."""
     values: dict[str, str] = {}
     rose: dict[Bit, int] = {}
