@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--energy",
         type=Path,
         metavar="F.toml",
-        help="also run a layer on the netlist, and write what accesses and cycles cost by the first "
-        "corner as a table for estimate --technology",
+        help="also run a layer on the netlist, and write what accesses and cycles cost at the "
+        "first corner as a table for estimate --technology",
     )
 
 
