@@ -44,11 +44,13 @@ def netlist_library(
 ) -> Path:
     """The simulation library of a netlist, with Verilog of its cells and macros.
 
-    With `trace` it writes VCD waves of all nets between cells, and of none inside them.
+    PEs are translated once for all. With `trace` everything is one, and the library writes VCD
+    waves of all nets between cells, and of none inside them.
     """
     if not trace:
         verilog = "\n".join([netlist, models, macros])
-        return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS))
+        blocks = (f"{top}_pe",) if f"module {top}_pe(" in netlist else ()
+        return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS, blocks=blocks))
     # Nets that yosys names begin with an underscore, which Verilator leaves out by itself.
     quiet = ["/* verilator tracing_off */", models, macros, "/* verilator tracing_on */"]
     verilog = "\n".join([*quiet, netlist])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hw.asic.netlist.netlist import Netlist
 from hw.asic.process import IHP_SG13G2
-from rowforge.asic.flow import analyse, read_corners
+from rowforge.asic.flow import CornerLibraries, analyse, read_corners
 from rowforge.asic.report import asic_text
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
@@ -66,9 +66,17 @@ def conditions(folder: Path, digits: int) -> list[Condition]:
     config = preset("tiny")
     corners = read_corners(IHP_SG13G2, liberty_files())
     print(asic_text(analyse(config, IHP_SG13G2, corners, folder)), flush=True)
-    synthesised = time.monotonic()
+    return compared(folder, corners[0], digits, time.monotonic() - started)
+
+
+def compared(
+    folder: Path, corner: CornerLibraries, digits: int, synthesis_seconds: float
+) -> list[Condition]:
+    """Digits on the netlist of a folder, beside the golden model and the emitted Verilog."""
+    started = time.monotonic()
+    config = preset("tiny")
     netlist = Netlist((folder / "netlist.v").read_text(), "rowforge")
-    models = cell_models(IHP_SG13G2, corners[0].cells.text)
+    models = cell_models(IHP_SG13G2, corner.cells.text)
     macros = (folder / "rowforge_macros.v").read_text()
     target = library_target(netlist_library(netlist.verilog, models, macros, netlist.top))
     network = compile_model(digits_model(), config, keep_layers=True)
@@ -82,8 +90,7 @@ def conditions(folder: Path, digits: int) -> list[Condition]:
     print(
         f"ihp-sg13g2: {result.inputs} digits, {result.layers_checked} layers, {said}; "
         f"{result.cycles} cycles for the first, on the emitted Verilog {wanted.cycles}; "
-        f"synthesis {synthesised - started:.0f} s, simulation "
-        f"{time.monotonic() - synthesised:.0f} s",
+        f"synthesis {synthesis_seconds:.0f} s, simulation {time.monotonic() - started:.0f} s",
         flush=True,
     )
     return [
