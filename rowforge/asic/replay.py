@@ -10,6 +10,7 @@ from compiler.options import CompileOptions
 from hw.arch.accesses import Level
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.program import Words
 from hw.asic.netlist.energy import SpentEnergy, spent_energy
 from hw.asic.netlist.netlist import Netlist
 from hw.asic.netlist.toggles import read_vcd
@@ -17,12 +18,11 @@ from hw.asic.process import Process
 from rowforge.asic.flow import CornerLibraries
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.testbench.network import random_input
-from sim.golden import run_graph
-from sim.link import RtlLink
-from sim.netlist.asic_netlist import cell_models, netlist_library
+from rowforge.testbench.write import WordRecorder
+from sim.netlist.asic_netlist import cell_models
+from sim.netlist.icarus import SCOPES, WAVE, play
 from sw_driver.runtime import Runtime
 
-_SCOPES = 2  # of a wave around the design: the simulator's, and the design's own
 _NETWORK = ("engine", "reader", "writer")  # ends of the names of blocks that feed and empty PEs
 _BUFFER = ("buffer", "prefetch", "arbiter")
 
@@ -76,6 +76,26 @@ def spent_by_level(instances: dict[str, SpentEnergy]) -> dict[Level, float]:
     return spent
 
 
+class _Answers:
+    """A link whose other end has already said everything."""
+
+    def __init__(self, words: Words):
+        self._words = words
+
+    def send(self, words: Words) -> None:
+        """It was sent before."""
+
+    def receive(self, count: int) -> Words:
+        found, self._words = self._words[:count], self._words[count:]
+        return found
+
+    def cycles(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def replay(
     config: Config,
     process: Process,
@@ -103,26 +123,31 @@ def replay(
     period_ns : float
         Clock period that leakage is counted for.
 
-    Raises `RowforgeError` if the netlist computes anything else than the golden model.
+    Raises `RowforgeError` if the netlist computes anything else than the functional executor.
     """
-    macros = (folder / "rowforge_macros.v").read_text()
-    models = cell_models(process, corner.cells.text)
-    library = netlist_library(netlist.verilog, models, macros, netlist.top, trace=True)
+    models = [
+        cell_models(process, corner.cells.text),
+        (folder / "rowforge_macros.v").read_text(),
+    ]
     program = compile_graph(graph, config, CompileOptions(wrap=True))
     x = random_input(graph)
+    recorder = WordRecorder(config)
+    wanted = Runtime(recorder, config).run(program, x).outputs
     with tempfile.TemporaryDirectory() as name:
-        wave = Path(name) / "layer.vcd"
-        link = RtlLink(config, library=library, trace=wave)
-        try:
-            found = Runtime(link, config).run(program, x).outputs
-        finally:
-            link.close()
-        wanted = run_graph(graph, {graph.inputs[0]: x})
-        for key in graph.outputs:
-            if not (found[graph.tensors[key].name] == wanted[key]).all():
-                raise RowforgeError(f"netlist and golden model differ in tensor {key}")
-        toggles = read_vcd(wave, levels=_SCOPES)
-    cycles = toggles.span // toggles.period
+        words, cycles = play(
+            Path(name),
+            netlist,
+            models,
+            recorder.sent,
+            len(recorder.received),
+            link_width=config.link.width,
+            wave=True,
+        )
+        found = Runtime(_Answers(words), config).run(program, x).outputs
+        for tensor, values in wanted.items():
+            if not (found[tensor] == values).all():
+                raise RowforgeError(f"netlist and executor differ in tensor {tensor}")
+        toggles = read_vcd(Path(name) / WAVE, levels=SCOPES)
     spent = spent_energy(netlist, corner.libraries, toggles, seconds=cycles * period_ns * 1e-9)
     tally = sum(map(layer_tally, estimate_graph(graph, config)), LayerTally())
     return Replay(cycles, tally, spent_by_level(spent))

@@ -39,20 +39,11 @@ def cell_models(process: Process, liberty: str) -> str:
     return theirs.sub("", text) + ours
 
 
-def netlist_library(
-    netlist: str, models: str, macros: str, top: str, *, trace: bool = False
-) -> Path:
+def netlist_library(netlist: str, models: str, macros: str, top: str) -> Path:
     """The simulation library of a netlist, with Verilog of its cells and macros.
 
-    PEs are translated once for all. With `trace` everything is one, and the library writes VCD
-    waves of all nets between cells, and of none inside them.
+    PEs are translated once for all.
     """
-    if not trace:
-        verilog = "\n".join([netlist, models, macros])
-        blocks = (f"{top}_pe",) if f"module {top}_pe(" in netlist else ()
-        return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS, blocks=blocks))
-    # Nets that yosys names begin with an underscore, which Verilator leaves out by itself.
-    quiet = ["/* verilator tracing_off */", models, macros, "/* verilator tracing_on */"]
-    verilog = "\n".join([*quiet, netlist])
-    flags = (*_FLAGS, "--trace-underscore")
-    return build_library(verilog, Build(top=top, optimise="-O0", flags=flags, trace="vcd"))
+    verilog = "\n".join([netlist, models, macros])
+    blocks = (f"{top}_pe",) if f"module {top}_pe(" in netlist else ()
+    return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS, blocks=blocks))
