@@ -27,9 +27,7 @@ minutes.
 """
 
 import gc
-import os
 import re
-import tempfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +62,7 @@ from hw.base.block import (
 from hw.base.geometry import MemoryGeometry
 from hw.base.rtlil_text import Names, is_plain, rewrite
 from hw.emit import companions
+from hw.emit.folder import companion_files, write_files
 from hw.emit.foreign import with_own_names
 from hw.emit.kit import Design, Kit, KitMaker
 from hw.emit.prefix import check_prefix
@@ -371,44 +370,9 @@ def generate(
     else:
         rams = {f"{name}_rams.v": companions.ram_models(name)}
         kit = Kit(models=rams if options.memories == "blackbox" else {})
-    files = {f"{name}.v": text, **platform.foreign, **_companions(design, kit, version)}
+    files = {f"{name}.v": text, **platform.foreign, **companion_files(design, kit, version)}
     for document, text in (documents or {}).items():
         if document in files or Path(document).name != document:
             raise RowforgeError(f"document must have a file name of its own, not {document!r}")
         files[document] = text
-    return _write(Path(out_dir), files)
-
-
-def _companions(design: Design, kit: Kit, version: str) -> dict[str, str]:
-    """The files beside the Verilog, those of the kit among them."""
-    name, models = design.name, [*kit.models]
-    sources = [*design.foreign, f"{name}.v"]
-    return {
-        **kit.models,
-        **kit.stubs,
-        **kit.files,
-        f"{name}.f": companions.file_list([*models, *sources]),
-        f"{name}.core": companions.fusesoc_core(name, version, sources, models),
-        f"{name}.sdc": companions.timing_constraints(
-            design.inputs, design.outputs, period_ns=design.period_ns
-        ),
-        f"{name}.vlt": companions.lint_waivers(
-            [*models, f"{name}.v"], design.foreign, stubs=[*kit.stubs]
-        ),
-    }
-
-
-def _write(out_dir: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write files whole: first all beside their place, then each moved there."""
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".writing-") as staging:
-            for name, text in files.items():
-                (Path(staging) / name).write_text(text, encoding="utf-8", newline="\n")
-            for name in files:
-                os.replace(Path(staging) / name, out_dir / name)
-    except OSError as error:
-        raise RowforgeError(
-            f"output folder must be writable, not {str(out_dir)!r}: {error.strerror}"
-        ) from error
-    return [out_dir / name for name in sorted(files)]
+    return write_files(Path(out_dir), files)
