@@ -97,7 +97,7 @@ contract: $(STAMPS)/dev
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
 
-# Needs the process data: ROWFORGE_PDK names their folder. Half an hour on two cores at most.
+# Needs the process data: ROWFORGE_PDK names their folder. Verilator translates 150,000 gates.
 netlist-asic: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.asic
 
