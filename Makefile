@@ -15,6 +15,7 @@
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
@@ -41,7 +42,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
   streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants prove build-board bitstreams clean
+  shapes netlist mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -92,6 +93,10 @@ test-examples: $(STAMPS)/run
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+shapes: N := $(if $(filter file,$(origin N)),50,$(N))
+shapes: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.shapes.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
