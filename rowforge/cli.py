@@ -26,6 +26,7 @@ COMMANDS = (
     "run",
     "estimate",
     "report",
+    "explore",
     "table",
     "whatif",
     "reproduce",
@@ -37,7 +38,7 @@ COMMANDS = (
 )
 _FOLDERS = {
     "board": ("boards", "build", "serve", "selftest"),
-    "design": ("table", "whatif"),
+    "design": ("explore", "table", "whatif"),
 }  # commands in folders of their own
 
 # A command makes many small objects and keeps most of them: looking for garbage less often makes
