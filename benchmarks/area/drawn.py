@@ -58,6 +58,7 @@ def configuration(seed: int, number: int) -> Config:
 
 _BASE = {"array.rows": 4, "array.cols": 4, "link.width": 32}
 _WIDE = {"buffer.width": 64, "noc.psum_in": 4, "noc.psum_out": 4}
+_GATED = {"pe.zero_gating": True}
 VARIATIONS: tuple[dict[str, Any], ...] = (
     {},
     {"array.psum_width": 32},
@@ -67,31 +68,16 @@ VARIATIONS: tuple[dict[str, Any], ...] = (
     {"noc.ifmap": 4},
     {"noc.filter": 8},
     {"buffer.banks": 16},
-    {"buffer.banks": 32},
-    {"array.rows": 8},
-    {"array.cols": 8},
-    {"control.pipeline": 0},
-    {"noc.pipeline": 0},
+    {"array.rows": 8, "array.cols": 8},
+    {"control.pipeline": 0, "noc.pipeline": 0},
     {**_WIDE, "post.units": 4},
-    {"buffer.depth": 512},
-    {"buffer.depth": 8192},
     {"array.data_width": 16},
-    {"noc.column_fifo": 8},
-    {"post.channels": 1024},
-    {"buffer.filter_prefetch": 16384},
-    {"buffer.filters": True},
-    {"buffer.weight_memory": 65536},
-    {"link.coding": "mask"},
-    {"link.width": 64},
-    {"link.width": 16},
-    {"control.map_bits": 16},
-    {"pe.macs": 2, "noc.psum_in": 2, "noc.psum_out": 2},
-    {"pe.filter_spad": 128, "pe.psum_spad": 32},
-    {"control.access_counters": True},
-    {"pe.kind": "skipping", "pe.zero_gating": True},
-    {"pe.weight_zero_points": True},
+    {"pe.macs": 2, "noc.psum_in": 2, "noc.psum_out": 2, "pe.kind": "skipping"} | _GATED,
+    {"link.coding": "mask", "buffer.filters": True, "control.map_bits": 16},
+    {"link.width": 64, "buffer.weight_memory": 65536, "control.access_counters": True},
+    {"buffer.depth": 8192, "buffer.banks": 25, "noc.column_fifo": 8, "post.channels": 1024},
+    {"buffer.filter_prefetch": 16384, "pe.filter_spad": 128, "pe.psum_spad": 32},
     {**_WIDE, "array.psum_width": 32, "noc.ifmap": 4, "noc.filter": 8},
-    {**_WIDE, "buffer.banks": 25, "post.units": 2, "control.pipeline": 0},
 )
 """What is changed, one thing or a few, of a small array that is else as on the ULX3S."""
 
