@@ -50,14 +50,20 @@ def equations(samples: Mapping[str, Any]) -> dict[str, list[tuple[dict[str, floa
     return found
 
 
-def fitted(rows: Sequence[tuple[Mapping[str, float], Cells]], kind: str) -> dict[str, float]:
-    """Coefficients of a part."""
+def fitted(rows: Sequence[tuple[Mapping[str, float], Cells]], kind: str) -> dict[str, float | None]:
+    """Coefficients of a part; None for a feature that is the same, as far as `one` is, in all."""
     names = list(rows[0][0])
     matrix = np.array([[numbers[name] for name in names] for numbers, _ in rows], float)
     wanted = np.array([getattr(cells, kind) for _, cells in rows], float)
+    shares = matrix / matrix[:, [names.index("one")]]
+    seen = [name == "one" or np.ptp(shares[:, place]) > 0 for place, name in enumerate(names)]
     weights = 1 / np.maximum(wanted, 1)
-    solution, _ = nnls(matrix * weights[:, None], wanted * weights)
-    return {name: float(f"{value:.5g}") for name, value in zip(names, solution, strict=True)}
+    solution, _ = nnls(matrix[:, seen] * weights[:, None], wanted * weights)
+    found: dict[str, float | None] = dict.fromkeys(names)
+    varied = [name for name, known in zip(names, seen, strict=True) if known]
+    for name, value in zip(varied, solution, strict=True):
+        found[name] = float(f"{value:.5g}")
+    return found
 
 
 def errors(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -83,6 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kind: {part: fitted(rows, kind) for part, rows in found.items()} for kind in FITTED
     }
     PATH.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for part, numbers in document["luts"].items():
+        if never := [name for name, value in numbers.items() if value is None]:
+            print(f"{part}: never varied: {', '.join(never)}")
     for name in ("varied", "drawn"):
         rows = errors(samples[name])
         for row in rows:

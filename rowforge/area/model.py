@@ -2,7 +2,7 @@
 
 Block RAMs and multipliers are counted. LUTs and registers of each part are sums of features
 (`rowforge.area.features`) times coefficients, which `python -m benchmarks.area.fit` finds and keeps
-in `ecp5.json`.
+in `ecp5.json`. A coefficient is null where no synthesis had another value of the feature.
 """
 
 import json
@@ -17,6 +17,7 @@ from rowforge.area.cells import Cells
 from rowforge.area.features import features
 from rowforge.area.memories import block_rams
 
+_OF_A_UNIT, _OTHER = 4, 2  # multipliers of a requantisation lane, and of the whole accelerator
 FITTED = ("luts", "registers")
 
 
@@ -39,7 +40,7 @@ def modelled_parts(config: Config) -> dict[str, Cells]:
     found = {}
     for part, numbers in features(config).items():
         luts, registers = (
-            sum(value * coefficients[kind][part][name] for name, value in numbers.items())
+            sum(value * (coefficients[kind][part][name] or 0) for name, value in numbers.items())
             for kind in FITTED
         )
         found[part] = Cells(luts=round(luts), registers=round(registers))
@@ -47,13 +48,24 @@ def modelled_parts(config: Config) -> dict[str, Cells]:
     return {**found, "counted": counted}
 
 
+def unseen(before: Config, after: Config) -> list[str]:
+    """Features that a change changes though they were the same in all syntheses.
+
+    The model knows nothing of what they cost, and leaves it out.
+    """
+    coefficients, old, new = _coefficients()["luts"], features(before), features(after)
+    return [
+        f"{name} ({part})"
+        for part, numbers in new.items()
+        for name, value in numbers.items()
+        if coefficients[part][name] is None
+        and value * old[part]["one"] != old[part][name] * numbers["one"]
+    ]
+
+
 def multipliers(config: Config) -> int:
     """Multipliers of 18 x 18 bits: of the PEs, of requantisation, of addresses and products."""
     return config.multipliers + config.post.units * _OF_A_UNIT + _OTHER
-
-
-_OF_A_UNIT = 4
-_OTHER = 2
 
 
 @cache

@@ -11,6 +11,7 @@ from hw.arch.config import Config
 from hw.arch.config.section import Value
 from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
+from rowforge.area.model import unseen
 from rowforge.configs import named_config
 from rowforge.exploring.budget import CellBudget, read_budget
 from rowforge.exploring.objectives import OBJECTIVES, Objective
@@ -120,7 +121,25 @@ def _space(document: Mapping[str, Any], folder: Path) -> SearchSpace:
         raise RowforgeError(f"sampler must be one of {', '.join(SAMPLERS)}, not {space.sampler!r}")
     for objective in space.objectives:
         objective.check(space.table, space.clock)
+    if OBJECTIVES["area"] in space.objectives or "luts" in space.budget.limits:
+        _check_area(space)
     return space
+
+
+def _check_area(space: SearchSpace) -> None:
+    """`RowforgeError` for a field of which the model of areas does not know what it costs."""
+    for name, values in space.values.items():
+        for value in values:
+            try:
+                changed = space.start.with_values({name: value})
+            except RowforgeError:
+                continue  # possible with other values of other fields, or a trial that fails
+            if found := unseen(space.start, changed):
+                raise RowforgeError(
+                    f"a space's {name} must stay {space.start.value(name)!r} where LUTs count, not "
+                    f"become {value!r}: the model of areas has never seen another "
+                    f"{' and '.join(found)}"
+                )
 
 
 def _said(kind: Any) -> str:

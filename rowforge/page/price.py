@@ -2,7 +2,7 @@
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.area.model import modelled
+from rowforge.area.model import modelled, unseen
 
 
 def resources(config: Config) -> dict[str, int]:
@@ -40,6 +40,8 @@ def _cells(before: Config, after: Config) -> list[str]:
         old, new = modelled(before), modelled(after)
     except RowforgeError:
         return []  # the model has no coefficients for such accelerators
+    if unseen(before, after):
+        return []  # nor for such changes
     more = new.luts - old.luts
     said = [f"about {more:+,} LUTs of an ECP5 ({more / old.luts:+.1%})"]
     for name, told in (("block_rams", "block RAMs"), ("multipliers", "multipliers")):

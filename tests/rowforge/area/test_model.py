@@ -9,7 +9,7 @@ from hw.arch.errors import RowforgeError
 from rowforge.area.cells import Cells
 from rowforge.area.features import CONTROL, PARTS, features, part_of
 from rowforge.area.memories import MemorySize, filter_spad
-from rowforge.area.model import modelled, modelled_parts
+from rowforge.area.model import modelled, modelled_parts, unseen
 from rowforge.configs import preset
 from tests.support.packages import ROOT
 
@@ -84,3 +84,11 @@ def test_block_rams_of_a_memory(memory, count):
 def test_what_no_coefficients_are_for_is_refused():
     with pytest.raises(RowforgeError, match="engines"):
         modelled(preset("icebreaker"))
+
+
+def test_changes_that_no_synthesis_has_seen_are_told():
+    config = preset("ulx3s_85f")
+    assert unseen(config, config.with_values({"array.rows": 6, "noc.filter": 4})) == []
+    assert "access counters (control)" in unseen(
+        config, config.with_values({"control.access_counters": True})
+    )

@@ -49,6 +49,10 @@ def changed(old, new):
         (changed("rows = [2, 3, 4, 5, 6]", "rows = 4"), "must be a list"),
         (changed("rows = [2", "lines = [2"), "array.lines is no field"),
         (changed("[space.array]", "[space.link]\nrate = [1]\n[space.array]"), "link.rate is no"),
+        (
+            changed("[space.pe]", "[space.control]\naccess_counters = [false, true]\n[space.pe]"),
+            "LUTs",
+        ),
         (changed("multipliers = 16", "um2 = 30"), "budget.um2 cannot be kept"),
         (changed("multipliers = 16", "dsp = 30"), "no field 'dsp'"),
         (changed("multipliers = 16", "luts = 0"), "above 0"),
