@@ -17,7 +17,7 @@ from rowforge.area.cells import Cells
 from rowforge.area.features import features
 from rowforge.area.memories import block_rams
 
-_OF_A_UNIT, _OTHER = 4, 2  # multipliers of a requantisation lane, and of the whole accelerator
+_OF_A_UNIT, _OTHER = 5, 1  # multipliers: of a lane, four to requantise; of results' addresses
 FITTED = ("luts", "registers")
 
 
