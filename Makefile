@@ -18,6 +18,9 @@
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
+#   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
+#   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
@@ -43,8 +46,8 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants prove build-board bitstreams clean
+  streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board \
+  bench-acceptance contract shapes explore area netlist mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -104,6 +107,18 @@ test-examples: $(STAMPS)/run
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+shapes: N := $(if $(filter file,$(origin N)),50,$(N))
+shapes: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.shapes.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+explore: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.explore.run
+
+# A synthesis that is missing takes some minutes.
+area: $(STAMPS)/dev
+	$(BIN)/python -m benchmarks.area.measure
+	$(BIN)/python -m benchmarks.area.fit
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
