@@ -22,6 +22,7 @@
 #   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
 #   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
+#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
@@ -47,7 +48,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
   streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board \
-  bench-acceptance contract shapes explore area netlist mutants prove build-board bitstreams clean
+  bench-acceptance contract shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -122,6 +123,10 @@ area: $(STAMPS)/dev
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
+
+# Needs the process data: ROWFORGE_PDK names their folder. Verilator translates 150,000 gates.
+netlist-asic: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.netlist.asic
 
 prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev

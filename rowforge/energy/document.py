@@ -41,20 +41,25 @@ def add_energy(
     ----------
     config : Config
         Widths of words.
-    document : a report with "layers" and "total"
+    document : a report with "layers" and "total"; what a core cycle costs is counted for the
+        "cycles" of layers that have them
     tallies : of the layers, in the order of their rows
     table : prices
     inferences : items that the layers compute
     """
-    bills = [_bill(config, table, tally) for tally in tallies]
+    cycles = [row.get("cycles") or 0 for row in document["layers"]]
+    bills = [
+        _bill(config, table, tally, spent) for tally, spent in zip(tallies, cycles, strict=True)
+    ]
     for row, tally, cost in zip(document["layers"], tallies, bills, strict=True):
         row.update(_keys(config, tally, cost, inferences))
     total = sum(tallies, LayerTally())
     document["total"].update(_keys(config, total, sum(bills, EnergyBill(table, {})), inferences))
 
 
-def _bill(config: Config, table: Technology, tally: LayerTally) -> EnergyBill:
-    return bill(config, table, tally.accesses, gated_macs=tally.gated_macs or 0)
+def _bill(config: Config, table: Technology, tally: LayerTally, cycles: int) -> EnergyBill:
+    gated = tally.gated_macs or 0
+    return bill(config, table, tally.accesses, gated_macs=gated, cycles=cycles)
 
 
 def _keys(config: Config, tally: LayerTally, cost: EnergyBill, inferences: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Level(StrEnum):
     BUFFER = "buffer"  # the global buffer and the weight memory, which are on the chip
     MEMORY = "memory"  # the accelerator's own memory beside them
     LINK = "link"
+    IDLE = "idle"  # no access: what every core cycle costs, whatever is done in it
 
 
 class DataType(StrEnum):

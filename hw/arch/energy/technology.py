@@ -23,8 +23,9 @@ class AccessPrice:
     data : types that the entry is for; empty: all that no other entry is for
     direction : likewise; None: both
     gated : of products that are skipped because the activation stands for zero; at level MAC only
-    energy : in `unit`; at level MAC of a product of two operands of `bits` bits
-    bits : width of the access
+    energy : in `unit`; at level MAC of a product of two operands of `bits` bits; at level IDLE of a
+        core cycle
+    bits : width of the access; at level IDLE it means nothing
     unit, process, source, licence : where the figure comes from, and on which terms
     """
 
