@@ -1,8 +1,8 @@
 """Filters as codes: link words, cycles and results of a large fully connected layer.
 
 `python -m benchmarks.coded_filters` writes docs/results/coded-filters.json. Results are those of
-the executor without time, compared with the golden model; cycles are those of the exact model, which
-equals the RTL.
+the executor without time, compared with the golden model; cycles are those of the exact model,
+which equals the RTL.
 """
 
 import argparse
