@@ -67,8 +67,8 @@ class MulticastNetworks(ResourceKind):
 def _deliveries(config: Config) -> Ints:
     """Cycles for which a pixel of so many channels holds the ifmap network, by their number.
 
-    All its beats go to the same PEs, one after another. A PE takes a word a cycle out of the FIFO at
-    its entry: beats that it cannot hold yet keep the network from everyone.
+    All its beats go to the same PEs, one after another. A PE takes a word a cycle out of the FIFO
+    at its entry: beats that the FIFO cannot hold yet keep the network from everyone.
     """
     width, depth = config.noc.ifmap, config.pe.ifmap_fifo
     cycles = [0]
