@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -83,20 +83,28 @@ def weigh(name: str, layer: LayerShape, count: int) -> Weighed | None:
         return None
     flat = (shape.R, shape.S, *shape.stride) == (1, 1, 1, 1)
     choices = cheapest(config, shape, asked[shape], count, flat=flat)
-    exact = [_exact(layer, config, shape, choice) for choice in choices]
+    weighed = [_exact(layer, config, shape, choice) for choice in choices]
+    exact = [cycles for cycles in weighed if cycles is not None]
     chosen = predict(usual, dry=True).cycles
     text = f"{name} {layer.name} {layer.H}x{layer.C} to {layer.M}"
     return Weighed(text, chosen, min([chosen, *exact]), len(exact))
 
 
-def _exact(layer: LayerShape, config: Config, shape: ConvShape, choice: Choice) -> int:
+def _exact(layer: LayerShape, config: Config, shape: ConvShape, choice: Choice) -> int | None:
+    """Cycles of the choice; None if with it the layer is scheduled in another way altogether."""
+
     def searched(config: Config, asked: ConvShape, *rest: Any, **more: Any) -> Any:
         return choice[0][0] if asked == shape else kept_search(config, asked, *rest, **more)
 
     def flat(config: Config, asked: ConvShape, *rest: Any) -> Any:
         return list(choice) if asked == shape else kept_flat_plans(config, asked, *rest)
 
-    return predict(_compiled(layer, config, searched, flat), dry=True).cycles
+    program = _compiled(layer, config, searched, flat)
+    wanted = [asdict(block.mapping) for plan, _ in choice for block in plan.blocks]
+    parts = program.layers[0].mapping["parts"]
+    if any(part["block"]["mapping"] not in wanted for part in parts):
+        return None
+    return predict(program, dry=True).cycles
 
 
 def _compiled(layer: LayerShape, config: Config, searched: Any, flat: Any) -> Program:
