@@ -11,6 +11,7 @@ import numpy as np
 import compiler.operators.convolve as convolve
 from compiler.cache.plans import kept_flat_plans, kept_search
 from compiler.compile import timing_program
+from compiler.ir.ops import Conv
 from compiler.mapper.space import ConvShape
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape, layer_graph
@@ -75,6 +76,7 @@ def weigh(name: str, layer: LayerShape, count: int) -> Weighed | None:
     (report,) = usual.layers
     parts = report.mapping["parts"]
     (node,) = layer_graph(layer.name, [layer], data_width=config.array.data_width).nodes
+    assert isinstance(node, Conv)
     shape, nests = convolve.ConvOperation(config, node, True, "cycles").nest_shape(
         (1, *node.output_image)
     )

@@ -8,6 +8,7 @@ import pytest
 
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
+from compiler.ir.ops import Conv
 from compiler.options import CompileOptions
 from compiler.workloads.layers import LayerShape
 from hw.arch.commands import BEGIN, HEADER, REGION, START, Opcode
@@ -34,6 +35,7 @@ def layer(width: int, zeros: float, **fields: Any) -> tuple[Config, Graph, Any]:
     config = Config.of(narrow)
     graph, x = seeded_layer(Workload(config, DENSE, 1), Shares(0.5, 0.5), seed=1)
     (node,) = graph.nodes
+    assert isinstance(node, Conv)
     weights = sparse_values(node.weights.shape, width, zeros, 3)
     return config, replace(graph, nodes=(replace(node, weights=weights),)), x
 
