@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config import LINK_WORD_BITS, Config, MemoryConfig
 from hw.arch.config.file import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
 from hw.base.block import Block
@@ -14,6 +14,8 @@ from hw.base.deep_queue import DeepQueue
 from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
+from hw.memory.kinds import AxiBus, outside_members, pass_on
+from hw.memory.sdram.pins import SdramPins
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
 
@@ -29,6 +31,10 @@ class FramedAccelerator(Block):
         Bytes from the line.
     tx : out, stream of 8
         Bytes to the line.
+    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+        The chip of a memory.
+    m_axi : out, AxiBus(config.memory.address_bits), if config.memory.kind == "axi"
+        The bus of a memory.
     """
 
     def __init__(
@@ -39,7 +45,8 @@ class FramedAccelerator(Block):
         reply_words: int = REPLY_WORDS,
     ):
         require_processor(config)
-        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        memory = outside_members(config.memory)
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE), **memory})
         self.config = config
         self.request_words = request_words
         self.reply_words = reply_words
@@ -55,7 +62,14 @@ class FramedAccelerator(Block):
         connect(m, flipped(self.rx), link.rx)
         connect(m, link.tx, flipped(self.tx))
         inner = Module()
-        inner.submodules.accelerator = device = AcceleratorCore(self.config)
+        device = AcceleratorCore(self.config)
+        memory = self.config.memory
+        if memory.outside:
+            m.submodules.accelerator = device
+            m.d.comb += device.restart.eq(link.restart)
+            pass_on(m, memory, device, self)
+        else:
+            inner.submodules.accelerator = device
         command, results = self._words(inner, device)
         m.submodules.core = ResetInserter(link.restart)(inner)
         connect(m, link.command, command)
@@ -121,9 +135,12 @@ class _SerialBoard(Block):
         The pin that bytes go to the host by.
     """
 
-    def __init__(self, *, clock: float, baud: float):
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+    def __init__(self, *, clock: float, baud: float, memory: MemoryConfig = MemoryConfig()):
+        super().__init__(
+            {"rx": In(1, init=1), "tx": Out(1, init=1), **outside_members(memory)}
+        )
         self.bit_time = bit_time(clock, baud)
+        self.memory = memory
 
     @abstractmethod
     def _device(self) -> Block:
@@ -137,6 +154,7 @@ class _SerialBoard(Block):
         connect(m, receiver.output, device.rx)
         connect(m, device.tx, transmitter.input)
         m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
+        pass_on(m, self.memory, device, self)
         return m
 
 
@@ -147,6 +165,17 @@ class SerialAccelerator(_SerialBoard):
     ----------
     clock, baud : float
         Frequency of `sync` and of the line's bits, both in Hz.
+
+    Members
+    -------
+    rx : in, 1
+        The pin that the host's bytes come by.
+    tx : out, 1
+        The pin that bytes go to the host by.
+    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+        The chip of a memory.
+    m_axi : out, AxiBus(config.memory.address_bits), if config.memory.kind == "axi"
+        The bus of a memory.
     """
 
     def __init__(
@@ -159,7 +188,7 @@ class SerialAccelerator(_SerialBoard):
         reply_words: int = REPLY_WORDS,
     ):
         require_processor(config)
-        super().__init__(clock=clock, baud=baud)
+        super().__init__(clock=clock, baud=baud, memory=config.memory)
         self.config = config
         self.request_words = request_words
         self.reply_words = reply_words

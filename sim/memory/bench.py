@@ -16,6 +16,9 @@ _BUILD = Build(
     headers=(_MODELS / "memory.h", _MODELS / "queue.h"),
 )
 
+SOURCES = ("sdram_chip.v", "chip.py", "design.py")
+"""What determines the Verilog besides the gateware."""
+
 KINDS = (
     *("power-up", "initialisation", "tRCD", "tRP", "tRAS", "tRC", "tRRD", "tRFC", "tWR", "tMRD"),
     *("row open", "row closed", "burst interrupted", "mode", "command", "data pins"),
@@ -145,6 +148,6 @@ def _library(cases: tuple[MemoryCase, ...], optimise: str) -> Path:
 
         return emit(SimulatedMemories([memory_of(case) for case in cases]), _BUILD.top)
 
-    texts = [(_FOLDER / name).read_text(encoding="utf-8") for name in ("sdram_chip.v", "design.py")]
+    texts = [(_FOLDER / name).read_text(encoding="utf-8") for name in SOURCES]
     build = replace(_BUILD, optimise=optimise)
     return cached_build((sources_digest(), *texts, repr(cases)), verilog, build)
