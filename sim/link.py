@@ -12,7 +12,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.config.section import per_mille
 from hw.arch.program import Words
 from hw.emit.prefix import PREFIX
-from sim.memory.behaviour import AxiBehaviour, sources_of_memories
+from sim.memory.behaviour import PROMPT, AxiBehaviour, sources_of_memories
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
@@ -28,7 +28,7 @@ def rtl_library(
     *,
     trace: Literal["vcd", "fst"] | None = None,
     optimise: str = "-O2",
-    memory: AxiBehaviour = AxiBehaviour(),
+    memory: AxiBehaviour = PROMPT,
 ) -> Path:
     """The simulation library of a configuration; elaborated and compiled only the first time.
 
@@ -38,9 +38,7 @@ def rtl_library(
     parts = [sources_digest(), TOP, f"{config_hash(config):016x}"]
     if config.memory.outside:
         parts += [sources_of_memories(), repr(memory)]
-    build = Build(
-        top=TOP, trace=trace, optimise=optimise, violations=config.memory.outside
-    )
+    build = Build(top=TOP, trace=trace, optimise=optimise, violations=config.memory.outside)
     return cached_build(parts, lambda: _verilog(config, memory), build)
 
 
@@ -109,7 +107,7 @@ class RtlLink:
         optimise: str = "-O2",
         library: Path | None = None,
         rate: float = 1,
-        memory: AxiBehaviour = AxiBehaviour(),
+        memory: AxiBehaviour = PROMPT,
     ):
         form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
         if library is None:

@@ -159,10 +159,7 @@ class AxiMaster(Block):
                 "error_write": Out(1),
                 "error_address": Out(address_bits),
                 "settled": Out(1),
-                **{
-                    f"m_axi_{name}": member
-                    for name, member in axi_channels(address_bits).items()
-                },
+                **{f"m_axi_{name}": member for name, member in axi_channels(address_bits).items()},
             }
         )
         self.address_bits = address_bits

@@ -8,8 +8,7 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block, ResetReplacer
 from hw.control.decoder import Decoder
 from hw.link.width import WordAssembler, WordSplitter
-from hw.memory.kinds import AxiBus, core_members, place_memory
-from hw.memory.sdram.pins import SdramPins
+from hw.memory.kinds import core_members, place_memory
 from hw.microcontroller.control import Processor, require_processor
 from hw.replay.replayer import Replayer
 from hw.top.engine import Engine
@@ -27,9 +26,9 @@ class AcceleratorCore(Block):
         Command stream, 64 / `link.width` beats a word.
     result : out, stream of config.link.width
         Result stream likewise.
-    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+    sdram : out, core_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
         The memory's chip.
-    m_axi : out, AxiBus(config.memory.address_bits), if config.memory.kind == "axi"
+    m_axi : out, core_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
         The bus of the memory.
     restart : in, 1, if config.memory.outside
         Reset of all but the memory.
@@ -41,9 +40,7 @@ class AcceleratorCore(Block):
     def __init__(self, config: Config):
         require_processor(config)
         beat = stream.Signature(config.link.width)
-        super().__init__(
-            {"cmd": In(beat), "result": Out(beat), **core_members(config.memory)}
-        )
+        super().__init__({"cmd": In(beat), "result": Out(beat), **core_members(config.memory)})
         self.config = config
 
     def elaborate(self, platform: object) -> Module:

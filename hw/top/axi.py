@@ -15,7 +15,6 @@ from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
 from hw.memory.axi import axi_channels
 from hw.memory.kinds import outside_members, pass_on
-from hw.memory.sdram.pins import SdramPins
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
 
@@ -104,7 +103,7 @@ class AxiAccelerator(Block):
         What was read.
     m_axi_rlast : in, 1, if config.memory.kind == "axi"
         The last beat of a burst.
-    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
         The chip of the memory that programs are replayed from.
     """
 

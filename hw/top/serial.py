@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.config import LINK_WORD_BITS, Config, MemoryConfig
+from hw.arch.config import LINK_WORD_BITS, NO_MEMORY, Config, MemoryConfig
 from hw.arch.config.file import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
 from hw.base.block import Block
@@ -14,8 +14,7 @@ from hw.base.deep_queue import DeepQueue
 from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
-from hw.memory.kinds import AxiBus, outside_members, pass_on
-from hw.memory.sdram.pins import SdramPins
+from hw.memory.kinds import outside_members, pass_on
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
 
@@ -31,9 +30,9 @@ class FramedAccelerator(Block):
         Bytes from the line.
     tx : out, stream of 8
         Bytes to the line.
-    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
         The chip of a memory.
-    m_axi : out, AxiBus(config.memory.address_bits), if config.memory.kind == "axi"
+    m_axi : out, outside_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
         The bus of a memory.
     """
 
@@ -135,10 +134,8 @@ class _SerialBoard(Block):
         The pin that bytes go to the host by.
     """
 
-    def __init__(self, *, clock: float, baud: float, memory: MemoryConfig = MemoryConfig()):
-        super().__init__(
-            {"rx": In(1, init=1), "tx": Out(1, init=1), **outside_members(memory)}
-        )
+    def __init__(self, *, clock: float, baud: float, memory: MemoryConfig = NO_MEMORY):
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), **outside_members(memory)})
         self.bit_time = bit_time(clock, baud)
         self.memory = memory
 
@@ -172,9 +169,9 @@ class SerialAccelerator(_SerialBoard):
         The pin that the host's bytes come by.
     tx : out, 1
         The pin that bytes go to the host by.
-    sdram : out, SdramPins(config.memory.sdram), if config.memory.kind == "sdram"
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
         The chip of a memory.
-    m_axi : out, AxiBus(config.memory.address_bits), if config.memory.kind == "axi"
+    m_axi : out, outside_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
         The bus of a memory.
     """
 

@@ -7,7 +7,7 @@ from hw.arch.config import MemoryConfig
 from hw.base.block import Block
 from hw.memory.kinds import core_members
 from sim.memory.axi_memory import AxiMemory
-from sim.memory.behaviour import AxiBehaviour
+from sim.memory.behaviour import PROMPT, AxiBehaviour
 from sim.memory.chip import SdramDevice
 
 _KILO = 1e3
@@ -69,8 +69,6 @@ class AttachedMemory(Block):
         return m
 
 
-def attached(
-    design: Block, memory: MemoryConfig, behaviour: AxiBehaviour = AxiBehaviour()
-) -> Block:
+def attached(design: Block, memory: MemoryConfig, behaviour: AxiBehaviour = PROMPT) -> Block:
     """The design with the memory that it needs outside, or the design itself."""
     return AttachedMemory(design, memory, behaviour) if memory.outside else design

@@ -22,6 +22,10 @@ class AxiBehaviour:
     bad: int | None = None
 
 
+PROMPT = AxiBehaviour()
+"""A memory that never pauses."""
+
+
 def sources_of_memories() -> str:
     """What determines the Verilog of these memories besides the gateware."""
     names = ("sdram_chip.v", "chip.py", "axi_memory.py", "attached.py")

@@ -55,9 +55,7 @@ class SimulatedSdram(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.controller = controller = SdramController(self.chip, self.timing)
-        m.submodules.chip = chip = SdramDevice(
-            self.chip, clock=self.clock, in_phase=self.in_phase
-        )
+        m.submodules.chip = chip = SdramDevice(self.chip, clock=self.clock, in_phase=self.in_phase)
         connect(m, flipped(self.port), controller.port)
         connect(m, controller.pins, chip.pins)
         m.d.comb += [getattr(self, name).eq(getattr(chip, name)) for name in COUNTS]

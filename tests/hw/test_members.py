@@ -53,6 +53,11 @@ def designs():
     yield AcceleratorCore(tiny.with_values({"link.coding": "mask", "pe.kind": "skipping"}))
     memory = {"memory.kind": "ram", "memory.words": 1024, "buffer.width": 32}
     yield AcceleratorCore(tiny.with_values({**memory, "noc.ifmap": 4, "post.units": 1}))
+    sdram = tiny.with_values({"memory.kind": "sdram", "memory.words": 1 << 20})
+    axi = tiny.with_values({"memory.kind": "axi", "memory.words": 1 << 20})
+    for config in (sdram, axi):
+        yield AxiAccelerator(config)
+        yield SerialAccelerator(config, **serial)
     yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
     yield SerialAccelerator(tiny, **serial)
     yield SerialLoopback(**serial)

@@ -171,7 +171,9 @@ class MemoryConfig(Section):
     latency: int = number("ram: cycles from a request to its first word", 1, 255, 1)
     pace: int = number("ram: cycles of a word, as of a memory that is narrower", 1, 64, 1)
     chip: str = _CHIP
-    clock: int = number("sdram: clock of the core in kHz, for the chip's times", 1000, 200000, 50000)
+    clock: int = number(
+        "sdram: clock of the core in kHz, for the chip's times", 1000, 200000, 50000
+    )
     phase: int = number("sdram: degrees by which the chip's clock is late", 0, 359, 180)
 
     @property
@@ -223,6 +225,8 @@ class MemoryConfig(Section):
         except RowforgeError as error:
             raise RowforgeError(f"memory.clock and memory.phase do not suit: {error}") from None
 
+
+NO_MEMORY = MemoryConfig()
 
 FIELDS_OF_MEMORY: dict[str, tuple[str, ...]] = {
     "none": ("kind",),

@@ -25,6 +25,7 @@ from hw.link.uart import UartTransmitter
 from hw.link.width import WordAssembler
 from hw.memory.arbiter import MemoryArbiter
 from hw.memory.axi import AxiMaster
+from hw.memory.guard import MemoryGuard
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.beats import SdramBeats
 from hw.memory.sdram.controller import SdramController
@@ -194,6 +195,7 @@ DRAWN = [
     (partial(RamAdapter, words=16), {}),
     (partial(MemoryArbiter, clients=2, address_bits=4), {}),
     (partial(AxiMaster, address_bits=12), {}),
+    (partial(MemoryGuard, address_bits=4), {}),
     (partial(RefreshTimer, interval=3, most=4), {}),
     (partial(OpenRows, SDRAM), {}),
     (partial(SdramBeats, SDRAM, QUICK), {}),
