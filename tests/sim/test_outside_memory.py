@@ -94,5 +94,3 @@ def test_an_access_that_fails_ends_a_run(engine):
         again = message(Message.RUN, number=9, **words)
         assert told(link, again) == (Status.BAD_MEMORY, first + 3)
     run(config, link, 1)
-
-
