@@ -44,7 +44,7 @@ class BoardMemory:
         """
         digest = program.digest
         if self._held == b"":
-            self._held = self._read(0, DIGEST_WORDS).tobytes()
+            self._held = self.read(0, DIGEST_WORDS).tobytes()
         if self._held == digest.tobytes():
             return 0
         before, self._held = self.sent, None
@@ -87,7 +87,7 @@ class BoardMemory:
     def _tell(self, words: list[int]) -> None:
         self._link.send(np.array(words, dtype=np.uint64))
 
-    def _read(self, address: int, count: int) -> Words:
+    def read(self, address: int, count: int) -> Words:
         """Words of the memory, now; nothing else may be under way."""
         self.ask(address, count)
         found: list[Words] = []
