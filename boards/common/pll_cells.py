@@ -27,7 +27,7 @@ def _ecp5_base(found: pll.PllSettings) -> int:
     return found.divider // 2
 
 
-def _ecp5_late(found: pll.PllSettings, wires: PllWires, phase: int) -> tuple:
+def _ecp5_late(found: pll.PllSettings, wires: PllWires, phase: int) -> tuple[Any, ...]:
     """The second clock: as the first one, `phase` degrees late."""
     eighths = phase * found.divider * _EIGHTHS / 360
     if eighths != int(eighths):

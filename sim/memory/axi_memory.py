@@ -1,5 +1,7 @@
 """A memory behind an AXI4 bus, for simulation."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
@@ -72,7 +74,7 @@ class AxiMemory(Block):
         bad = self.behaviour.bad
         return address[_PAGE_BITS:] == bad if bad is not None else Value.cast(0)
 
-    def _read(self, m: Module, port, asking: Value, giving: Value) -> None:
+    def _read(self, m: Module, port: Any, asking: Value, giving: Value) -> None:
         bus, bits = self.m_axi, self.address_bits
         queue = self._asked(m, "ar", asking)
         first, length = queue.output.payload[:bits], queue.output.payload[bits:]
@@ -96,7 +98,7 @@ class AxiMemory(Block):
             with m.If(bus.rlast):
                 m.d.sync += wait.eq(self.behaviour.latency)
 
-    def _write(self, m: Module, port, asking: Value, taking: Value, answering: Value) -> None:
+    def _write(self, m: Module, port: Any, asking: Value, taking: Value, answering: Value) -> None:
         bus, bits = self.m_axi, self.address_bits
         queue = self._asked(m, "aw", asking)
         first = queue.output.payload[:bits]
