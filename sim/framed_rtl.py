@@ -9,7 +9,7 @@ import numpy as np
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.frames import DELIMITER
-from sim.memory.behaviour import sources_of_memories
+from sim.outside.behaviour import sources_of_memories
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
@@ -46,7 +46,7 @@ def board_library(
 def _verilog(config: Config | None) -> str:
     from hw.emit.verilog import emit
     from hw.top.serial import FramedAccelerator, FramedLoopback  # loads amaranth: on a miss only
-    from sim.memory.attached import attached
+    from sim.outside.attached import attached
 
     if config is None:
         return emit(FramedLoopback(), TOP)

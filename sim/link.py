@@ -12,7 +12,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.config.section import per_mille
 from hw.arch.program import Words
 from hw.emit.prefix import PREFIX
-from sim.memory.behaviour import PROMPT, AxiBehaviour, sources_of_memories
+from sim.outside.behaviour import PROMPT, AxiBehaviour, sources_of_memories
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
@@ -48,7 +48,7 @@ def _verilog(config: Config, behaviour: AxiBehaviour) -> str:
         return accelerator_verilog(config)
     from hw.emit.verilog import emit
     from hw.top.accelerator import AcceleratorCore
-    from sim.memory.attached import attached
+    from sim.outside.attached import attached
 
     return emit(attached(AcceleratorCore(config), config.memory, behaviour), TOP)
 

@@ -8,10 +8,10 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block, ResetReplacer
 from hw.control.decoder import Decoder
 from hw.link.width import WordAssembler, WordSplitter
-from hw.memory.kinds import core_members, place_memory
 from hw.microcontroller.control import Processor, require_processor
 from hw.replay.replayer import Replayer
 from hw.top.engine import Engine
+from hw.top.memory import core_members, place_memory
 
 
 class AcceleratorCore(Block):

@@ -14,9 +14,9 @@ from hw.base.block import Block
 from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
 from hw.memory.axi import axi_channels
-from hw.memory.kinds import outside_members, pass_on
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
+from hw.top.memory import outside_members, pass_on
 
 RESET_CYCLES = 4
 _HALF = (1 << REGISTER_BITS) - 1

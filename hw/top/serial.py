@@ -14,9 +14,9 @@ from hw.base.deep_queue import DeepQueue
 from hw.link.framed import FramedLink
 from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
-from hw.memory.kinds import outside_members, pass_on
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
+from hw.top.memory import outside_members, pass_on
 
 _BYTE = stream.Signature(8)
 

@@ -14,7 +14,7 @@ from hw.memory.port import MemoryPort
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from sim.memory.cases import MemoryCase, RamCase
-from sim.memory.chip import COUNTS, SdramDevice
+from sim.outside.chip import COUNTS, SdramDevice
 
 CLIENTS = 3  # of the arbiter, as in the harness
 

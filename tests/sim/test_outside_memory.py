@@ -11,7 +11,7 @@ from hw.arch.images.messages import Message, message
 from rowforge.selftest import _convolution
 from sim.golden import run_graph
 from sim.link import RtlLink
-from sim.memory.behaviour import AxiBehaviour
+from sim.outside.behaviour import AxiBehaviour
 from sw_driver.results import RUN_WORDS
 from sw_driver.runtime import Runtime
 

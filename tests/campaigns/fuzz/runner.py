@@ -18,7 +18,7 @@ from hw.arch.program import Program
 from rowforge.running.check import first_difference
 from sim.golden.run import run_graph
 from sim.link import RtlLink
-from sim.memory.behaviour import AxiBehaviour
+from sim.outside.behaviour import AxiBehaviour
 from sim.replay import functional_link
 from sw_driver.protocol.link import Link
 from sw_driver.runtime import RunOutcome, Runtime

@@ -5,10 +5,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import MemoryConfig
 from hw.base.block import Block
-from hw.memory.kinds import core_members
-from sim.memory.axi_memory import AxiMemory
-from sim.memory.behaviour import PROMPT, AxiBehaviour
-from sim.memory.chip import SdramDevice
+from hw.top.memory import core_members
+from sim.outside.axi_memory import AxiMemory
+from sim.outside.behaviour import PROMPT, AxiBehaviour
+from sim.outside.chip import SdramDevice
 
 _KILO = 1e3
 

@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In
 
 from hw.base.block import Block
 from hw.base.queue import Queue
-from hw.memory.kinds import AxiBus
-from sim.memory.behaviour import AxiBehaviour
+from hw.top.memory import AxiBus
+from sim.outside.behaviour import AxiBehaviour
 
 _PAGE_BITS = 9  # of the address of a word in 4 KiB
 _WORD_BYTES_BITS = 3
