@@ -41,6 +41,7 @@ from hw.pe.nonzero_ring import NonzeroRing
 from hw.post.packer import Packer
 from hw.post.requantise import Requantiser
 from hw.post.right_shifter import RightShifter
+from hw.replay.bursts import BurstReader, BurstWriter
 from hw.sequencer.loader import PatternLoader
 from hw.sequencer.next_command import NextCommand
 from hw.sequencer.sequencer import Sequencer
@@ -196,6 +197,8 @@ DRAWN = [
     (partial(MemoryArbiter, clients=2, address_bits=4), {}),
     (partial(AxiMaster, address_bits=12), {}),
     (partial(MemoryGuard, address_bits=4), {}),
+    (partial(BurstReader, address_bits=4, depth=2), {}),
+    (partial(BurstWriter, address_bits=4, depth=2), {}),
     (partial(RefreshTimer, interval=3, most=4), {}),
     (partial(OpenRows, SDRAM), {}),
     (partial(SdramBeats, SDRAM, QUICK), {}),
