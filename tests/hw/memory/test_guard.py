@@ -12,7 +12,7 @@ from hw.memory.guard import MemoryGuard
 from hw.memory.ram import RamAdapter
 from hw.replay.bursts import BurstReader, BurstWriter
 
-BITS, WORDS, FIRST, LIMIT = 7, 60, 100, 300
+BITS, WORDS, FIRST, LIMIT = 7, 60, 100, 500
 
 
 def read_after_reset(seed, *, guarded=True):
@@ -56,7 +56,7 @@ def read_after_reset(seed, *, guarded=True):
 
     async def bench(ctx):
         await begin(ctx, writer, 0, 1 << BITS)
-        await ctx.tick().repeat(3 * (1 << BITS) + 100)
+        await ctx.tick().repeat(5 * (1 << BITS) + 100)
         ctx.set(reader.words.ready, 1)
         for client in kinds[: rng.randrange(1, 3)]:
             await begin(ctx, client, 0, WORDS)
