@@ -76,6 +76,7 @@ class Status(IntEnum):
     BAD_MESSAGE = 18
     BAD_BLOCK = 19
     BAD_RANGE = 20
+    BAD_MEMORY = 21
 
 
 HEADER = Struct(
