@@ -27,6 +27,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
 from hw.arch.program.layout import box_words, region, short_params
+from hw.arch.program.transfer import load_of_filters
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
@@ -194,11 +195,11 @@ class StreamBuilder:
         assert self.dry or len(payload) == length
         for part in runs(self.config, address, length, patient=ahead is not None):
             size = part["words"]
-            fields = REGION.pack(part)
-            header = command(Opcode.LOAD, fields, length=size, tag=self.layer, **wait.flags())
-            self._count(len(header), hidden=ahead is not None)
-            self._count(size, DataType.FILTER)
-            parts += [np.array(header, dtype=np.uint64), payload[taken : taken + size]]
+            raw = payload[taken : taken + size]
+            head, sent = load_of_filters(self.config, part, raw, tag=self.layer, **wait.flags())
+            self._count(len(head), hidden=ahead is not None)
+            self._count(len(sent) or size, DataType.FILTER)
+            parts += [head, sent]
             taken += size
             wait = NO_WAIT
         if ahead is None:
@@ -311,11 +312,6 @@ class StreamBuilder:
         placement = place_filters(self.config, filters)
         self.memory = placement.memory
         places = {id(candidates[number]): first for number, first in placement.first.items()}
-        for conv in convs:
-            if id(conv) in places:
-                self._link.stay(conv.layer, conv.length)
-            else:
-                self._link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
         steps: list[Step] = []
         before: Nest | None = None
         for step in self._steps:
@@ -325,8 +321,12 @@ class StreamBuilder:
             parts = []
             for part in step.parts:
                 if isinstance(part, ConvCommand):
-                    placed = part.placed(places.get(id(part)))
+                    placed = part.placed(places.get(id(part))).coded(self.config)
                     head = placed.head(before)
+                    if id(part) in places:
+                        self._link.stay(part.layer, part.length)
+                    else:
+                        self._link.count(part.layer, placed.sent, DataType.FILTER, hidden=True)
                     self._link.count(part.layer, len(head), DataType.COMMAND, hidden=part.hidden)
                     parts += [head, placed.payload]
                     before = placed.nest

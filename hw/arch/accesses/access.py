@@ -3,7 +3,7 @@
 The mapper's cost, the link traffic of a layer, the cycle model and the hardware counters all count
 accesses in these words. A count is in words of the data type's own width (`sizes.access_bits`):
 `array.data_width` bits for activations and weights, `array.psum_width` for psums, and 64 bits for
-everything on the link.
+everything on the link and in the memory beside the buffer.
 """
 
 from collections.abc import Mapping

@@ -8,6 +8,7 @@ from typing import Any
 from hw.arch.config.combinations import check_combinations
 from hw.arch.config.section import Section, Value
 from hw.arch.config.sections import (
+    FIELDS_OF_MEMORY,
     ArrayConfig,
     BufferConfig,
     ControlConfig,
@@ -183,7 +184,7 @@ class Config:
 def is_built(name: str, memory_kind: Value) -> bool:
     """Whether a field of this full name means anything with such a memory."""
     section, _, item = name.partition(".")
-    return section != MemoryConfig.NAME or item == "kind" or memory_kind != "none"
+    return section != MemoryConfig.NAME or item in FIELDS_OF_MEMORY[str(memory_kind)]
 
 
 SECTIONS: dict[str, type[Section]] = {
