@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.asic.hierarchy import Hierarchy
+from hw.asic.hierarchy import DesignHierarchy
 from hw.asic.macros.composition import Composition
 from hw.asic.macros.macro import Macro
 from hw.asic.process import LayoutFacts
@@ -83,7 +83,7 @@ class Floorplan:
 
 
 def floorplan(
-    hierarchy: Hierarchy, compositions: Mapping[str, Composition], layout: LayoutFacts
+    hierarchy: DesignHierarchy, compositions: Mapping[str, Composition], layout: LayoutFacts
 ) -> Floorplan:
     """Plan a design.
 
@@ -161,7 +161,7 @@ def _stack(
     return placed, (left + widest + MARGIN if placed else start)
 
 
-def _regions(hierarchy: Hierarchy, cells: Rectangle) -> dict[str, Rectangle]:
+def _regions(hierarchy: DesignHierarchy, cells: Rectangle) -> dict[str, Rectangle]:
     """The area for cells in equal parts for the PEs, row by row from the top."""
     places = {}
     for path, _ in hierarchy.instances():
