@@ -1,14 +1,18 @@
 """The command stream under construction: steps, tables, fences."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from compiler.stream.conv import ConvCommand, Nest
-from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
-from compiler.stream.resident import NOTHING, Filters, place_filters
+from compiler.stream.hazards import NO_WAIT, BufferAccess, Wait
+from compiler.stream.resident import NOTHING, Filters
+from compiler.stream.resolution import Part, Pending, Resolver, Routed
+from compiler.stream.routes import Router
+from compiler.stream.spread import ClusterHazards, Spread
 from compiler.stream.surface import Surface, movable, runs
 from compiler.stream.tables import RoundRobin, packed_params
 from compiler.stream.timeline import Ahead, Timeline, Work
@@ -25,21 +29,13 @@ from hw.arch.commands import (
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
-from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+from hw.arch.program import Box, Host, Load, Query, Step, Store, Words
 from hw.arch.program.layout import box_words, region, short_params
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
 _TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A Send to be: words, and commands of which the filters' place is open."""
-
-    parts: Sequence[Words | ConvCommand]
-    layer: int
 
 
 class StreamBuilder:
@@ -64,13 +60,15 @@ class StreamBuilder:
         self._asked: int | None = None  # layer whose counters are still to be asked for
         self.memory = NOTHING
         self._link = LinkCounter(config)
-        self._steps: list[Step | _Pending] = []
-        self._words: list[Words | ConvCommand] = []
-        self._rows = RoundRobin(config.control.row_patterns)
-        self._columns = RoundRobin(config.control.col_patterns)
-        self._params = RoundRobin(config.post.channels // config.post.units)
-        self._table = RoundRobin(1)
-        self._hazards = HazardTracker()
+        self._steps: list[Step | Pending] = []
+        self._words: list[Part | Routed] = []
+        self._rows = RoundRobin(config.control.row_patterns, self._cut)
+        self._columns = RoundRobin(config.control.col_patterns, self._cut)
+        self._params = RoundRobin(config.post.channels // config.post.units, self._cut)
+        self._table = RoundRobin(1, self._cut)
+        self._hazards = ClusterHazards(config.clusters.count)
+        self._router = Router(config)
+        self._spread: Spread | None = None
         self.timeline = Timeline(config)
         self._append(begin(config_hash(config)))
 
@@ -161,10 +159,13 @@ class StreamBuilder:
             layer=self.layer,
             hidden=self.computing,
         )
-        self._words.append(conv)
         self._params.use()
         self._hazards.conv(access, synced=sync)
-        self.timeline.conv(conv, self._words, access, work, self._hazards.used())
+        if self._spread is not None:
+            self._spread.commands[self._hazards.target[0]].append(conv)
+        else:
+            self._words.append(conv)
+            self.timeline.conv(conv, self._words, access, work, self._hazards.used())
         self.conv_commands += 1
 
     def load_filters(
@@ -210,9 +211,76 @@ class StreamBuilder:
     def vector(self, fields: Mapping[str, int], access: BufferAccess) -> None:
         """A VECTOR command."""
         self._ask()
-        self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
-        self.timeline.moved(0, access)
+        wait = self._hazards.wait(access)
+        if self._spread is not None:
+            words = np.array(self._header(Opcode.VECTOR, VECTOR.pack(fields), 0, wait), np.uint64)
+            self._count(len(words))
+            self._spread.commands[self._hazards.target[0]].append(words)
+        else:
+            self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=wait)
+            self.timeline.moved(0, access)
         self._computed()
+
+    # ---- clusters -----------------------------------------------------------------------------
+
+    @contextmanager
+    def spread(self, share: Sequence[Hashable]) -> Iterator[None]:
+        """CONV and VECTOR commands within go to clusters, see `at`, which execute them side by side.
+
+        What fills tables for them goes to every cluster before. `share`: for each cluster, names
+        the filters that it needs.
+        """
+        tables = (self._rows, self._columns, self._params, self._table)
+        self._spread = Spread.empty(self.config.clusters.count, share)
+        for table in tables:
+            table.group()
+        yield
+        self._words.append(self._spread)
+        self._spread = None
+        for table in tables:
+            table.ungroup()
+
+    @contextmanager
+    def at(self, cluster: int) -> Iterator[None]:
+        """Commands within are for one cluster."""
+        self._hazards.target = (cluster,)
+        yield
+        self._hazards.target = self._hazards.everyone
+
+    def _cut(self) -> None:
+        """What comes next may fill table entries of commands that are already spread."""
+        if self._spread is not None:
+            self._words.append(self._spread)
+            self._spread = Spread.empty(self.config.clusters.count, self._spread.share)
+            for table in (self._rows, self._columns, self._params, self._table):
+                table.group(keep=True)
+
+    def share_out(self, cluster: int, box: Box, surface: Surface) -> None:
+        """All other clusters take a box of the buffer from this one."""
+        access = surface.extent(self.config)
+        reads, writes = BufferAccess(reads=(access,)), BufferAccess(writes=(access,))
+        others = tuple(n for n in self._hazards.everyone if n != cluster)
+        for part, place in movable(self.config, box, surface):
+            with self.at(cluster):
+                store, words = self._move(Opcode.STORE, part, place, self._hazards.wait(reads))
+                self._hazards.store(reads)
+            self._hazards.target = others
+            load = self._loaded(part, place, words, self._hazards.wait(writes))
+            self._hazards.target = self._hazards.everyone
+            (source,) = self._router.rectangles([cluster])
+            for found in (self._router.words(source, store), self._router.copied(cluster, load)):
+                self._words.append(Routed(found))
+                self._count(len(found))
+            self._at_buffer(STORED, part, surface)
+            self._at_buffer(LOADED, part, surface)
+
+    def _loaded(self, box: Box, surface: Surface, words: int, wait: Wait) -> Words:
+        """The LOAD that takes what a STORE of the same box sends."""
+        fields = self._region(Opcode.STORE, box, surface)
+        head = self._header(Opcode.LOAD, REGION.pack(fields), words, wait)
+        return np.array(head, dtype=np.uint64)
+
+    # ---- tensors of the host --------------------------------------------------------------------
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
@@ -221,6 +289,7 @@ class StreamBuilder:
         wait = self._hazards.wait(access)
         for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
+            words = self._router.broadcast(words, length)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
             self.timeline.moved(length, access)
@@ -229,13 +298,22 @@ class StreamBuilder:
             self._steps.append(Load(words, tensor, part, self.layer))
             wait = NO_WAIT
 
-    def store(self, tensor: int, box: Box, surface: Surface) -> None:
-        """Sends a box of the buffer to a host tensor."""
+    def store(self, tensor: int, box: Box, surface: Surface, cluster: int = 0) -> None:
+        """Sends a box of a cluster's buffer to a host tensor."""
         self._ask()
         access = BufferAccess(reads=(surface.extent(self.config),))
-        wait = self._hazards.wait(access)
+        with self.at(cluster):
+            self._store(tensor, box, surface, access, self._hazards.wait(access))
+            self._hazards.store(access)
+        self.timeline.moved(0, access)
+
+    def _store(
+        self, tensor: int, box: Box, surface: Surface, access: BufferAccess, wait: Wait
+    ) -> None:
+        (source,) = self._router.rectangles(self._hazards.target)
         for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)
+            words = self._router.answered(source, words)
             self._count(len(words))
             self._count(1, direction=Direction.WRITE)
             self._count(length, DataType.OUTPUT, Direction.WRITE, tensor=tensor)
@@ -243,11 +321,16 @@ class StreamBuilder:
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
-        self.timeline.moved(0, access)
-        self._hazards.store(access)
 
     def _move(self, opcode: Opcode, box: Box, surface: Surface, wait: Wait) -> tuple[Words, int]:
-        fields = region(
+        fields = self._region(opcode, box, surface)
+        length = fields["words"]
+        payload = length if opcode is Opcode.LOAD else 0
+        words = self._header(opcode, REGION.pack(fields), payload, wait)
+        return np.array(words, dtype=np.uint64), length
+
+    def _region(self, opcode: Opcode, box: Box, surface: Surface) -> dict[str, int]:
+        return region(
             self.config,
             box,
             address=surface.address,
@@ -256,10 +339,6 @@ class StreamBuilder:
             raw=surface.raw,
             load=opcode is Opcode.LOAD,
         )
-        length = fields["words"]
-        payload = length if opcode is Opcode.LOAD else 0
-        words = self._header(opcode, REGION.pack(fields), payload, wait)
-        return np.array(words, dtype=np.uint64), length
 
     def _at_buffer(self, access: Access, box: Box, surface: Surface) -> None:
         words = box_words(self.config, box, raw=surface.raw)
@@ -281,8 +360,9 @@ class StreamBuilder:
         self._asked, self.layer = None, asked
         # Its fence is not noted among the hazards: later commands wait for themselves, so that a
         # program stays right when the host leaves its questions out (`Program.uncounted`).
-        words = command(Opcode.COUNTERS, tag=asked, fence=True)
-        self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
+        words = np.array(command(Opcode.COUNTERS, tag=asked, fence=True), dtype=np.uint64)
+        words = self._router.answered(self._router.everyone, words)
+        self._steps.append(Query(words, asked))
         self.layer = layer
 
     def host(self, step: Host) -> None:
@@ -298,42 +378,11 @@ class StreamBuilder:
         self.layer = -1
         self._append(command(Opcode.END))
         self._flush()
-        steps = self._resolved()
+        resolver = Resolver(self.config, self._steps, self._link)
+        self.memory = resolver.placement.memory
+        steps = resolver.steps()
         self.traffic = self._link.traffic(outputs)
         return steps
-
-    def _resolved(self) -> tuple[Step, ...]:
-        """The steps, now that all candidates for the weight memory are known."""
-        pending = [step for step in self._steps if isinstance(step, _Pending)]
-        convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
-        candidates = [conv for conv in convs if conv.filters is not None]
-        filters = [conv.filters for conv in candidates if conv.filters is not None]
-        placement = place_filters(self.config, filters)
-        self.memory = placement.memory
-        places = {id(candidates[number]): first for number, first in placement.first.items()}
-        for conv in convs:
-            if id(conv) in places:
-                self._link.stay(conv.layer, conv.length)
-            else:
-                self._link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
-        steps: list[Step] = []
-        before: Nest | None = None
-        for step in self._steps:
-            if not isinstance(step, _Pending):
-                steps.append(step)
-                continue
-            parts = []
-            for part in step.parts:
-                if isinstance(part, ConvCommand):
-                    placed = part.placed(places.get(id(part)))
-                    head = placed.head(before)
-                    self._link.count(part.layer, len(head), DataType.COMMAND, hidden=part.hidden)
-                    parts += [head, placed.payload]
-                    before = placed.nest
-                else:
-                    parts.append(part)
-            steps.append(Send(np.concatenate(parts), step.layer))
-        return tuple(steps)
 
     # ---- words --------------------------------------------------------------------------------
 
@@ -371,10 +420,11 @@ class StreamBuilder:
             self._computed()
 
     def _computed(self) -> None:
-        """Every CONV is done."""
+        """Every CONV of the clusters that commands are for is done."""
         self._hazards.computed()
-        self._params.idle()
-        self.timeline.computed()
+        if self._hazards.target is self._hazards.everyone:
+            self._params.idle()
+            self.timeline.computed()
 
     def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:
         if len(words):
@@ -396,5 +446,5 @@ class StreamBuilder:
 
     def _flush(self) -> None:
         if self._words:
-            self._steps.append(_Pending(self._words, self.layer))
+            self._steps.append(Pending(self._words, self.layer))
             self._words = []

@@ -5,6 +5,7 @@ from hw.arch.config.config import Config
 from hw.arch.config.sections import (
     ArrayConfig,
     BufferConfig,
+    ClustersConfig,
     ControlConfig,
     LinkConfig,
     MemoryConfig,
@@ -18,6 +19,7 @@ __all__ = [
     "OF_MICROCONTROLLER",
     "ArrayConfig",
     "BufferConfig",
+    "ClustersConfig",
     "Config",
     "ControlConfig",
     "LinkConfig",
