@@ -107,8 +107,8 @@ def channel_grid(config: Config, operation: Operation) -> int:
 class TileSharing:
     """Emits the commands of tiles, each cluster its part of them.
 
-    A tile that is not cut is computed by every cluster, so that all have its results. Of one that is
-    cut, each cluster shares its results out, unless they only go to the host.
+    A tile that is not cut is computed by every cluster, so that all have its results. Of one that
+    is cut, each cluster shares its results out, unless they only go to the host.
 
     Attributes
     ----------
@@ -232,9 +232,7 @@ def best_cut(
     return best
 
 
-def _cycles(
-    operation: Operation, parts: Sequence[Shape4], shares: int, psum_beats: int
-) -> int:
+def _cycles(operation: Operation, parts: Sequence[Shape4], shares: int, psum_beats: int) -> int:
     """Of parts that are computed side by side; `shares` of them have filters of their own."""
     sizes = sorted(set(parts))
     computing = max(operation.cycles(size, psum_beats, rough=True) for size in sizes)

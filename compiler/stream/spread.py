@@ -14,8 +14,8 @@ from hw.arch.routes import Rectangle
 Command: TypeAlias = ConvCommand | Words
 
 _SLICE = 32
-"""Words of filters that a cluster is sent before the next one's turn comes: a part of what the least
-prefetch FIFO of a preset holds."""
+"""Words of filters that a cluster is sent before the next one's turn comes: a part of what the
+least prefetch FIFO of a preset holds."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ class ClusterHazards:
 
     def __init__(self, clusters: int) -> None:
         self.everyone: Sequence[int] = range(clusters)
-        self.target = self.everyone
+        self.target: Sequence[int] = self.everyone
         self._each = [HazardTracker() for _ in range(clusters)]
 
     def _trackers(self) -> list[HazardTracker]:

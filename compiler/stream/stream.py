@@ -1,7 +1,6 @@
 """The command stream under construction: steps, tables, fences."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -10,24 +9,21 @@ import numpy as np
 from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.hazards import NO_WAIT, BufferAccess, Wait
 from compiler.stream.resident import NOTHING, Filters
-from compiler.stream.resolution import Part, Pending, Resolver, Routed
-from compiler.stream.routes import Router
-from compiler.stream.spread import ClusterHazards, Spread
+from compiler.stream.resolution import Resolver, Routed
 from compiler.stream.surface import Surface, movable, runs
 from compiler.stream.tables import RoundRobin, packed_params
-from compiler.stream.timeline import Ahead, Timeline, Work
-from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.timeline import Ahead, Work
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic
+from compiler.stream.writer import StreamWriter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     INDEX,
     REGION,
     VECTOR,
     Opcode,
-    begin,
     command,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Step, Store, Words
 from hw.arch.program.layout import box_words, region, short_params
@@ -35,42 +31,23 @@ from hw.arch.program.layout import box_words, region, short_params
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
-_TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
-
-
-class StreamBuilder:
+class StreamBuilder(StreamWriter):
     """Collects the steps of a program; every method appends what its name says.
 
     A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
     of them in the weight memory. Decides on its own what a command has to wait for and where table
-    entries are reused. `layer` is the index of the layer that the following commands belong to,
-    `conv_commands` the number of CONV commands it has so far. `computing` is set by whoever knows
-    that the array has work while the following words are moved; `timeline` knows where words can be
-    brought ahead. When it is finished, `memory` is what the weight memory must hold, and `traffic`
-    what every layer that has commands moves.
+    entries are reused. `conv_commands` is the number of CONV commands that the present layer has so
+    far. When it is finished, `memory` is what the weight memory must hold, and `traffic` what every
+    layer that has commands moves.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
-        self.config = config
+        super().__init__(config)
         self.dry = dry
-        self.layer = -1
         self.traffic: Mapping[int, LayerTraffic] = {}
-        self.computing = False
         self.conv_commands = 0
         self._asked: int | None = None  # layer whose counters are still to be asked for
         self.memory = NOTHING
-        self._link = LinkCounter(config)
-        self._steps: list[Step | Pending] = []
-        self._words: list[Part | Routed] = []
-        self._rows = RoundRobin(config.control.row_patterns, self._cut)
-        self._columns = RoundRobin(config.control.col_patterns, self._cut)
-        self._params = RoundRobin(config.post.channels // config.post.units, self._cut)
-        self._table = RoundRobin(1, self._cut)
-        self._hazards = ClusterHazards(config.clusters.count)
-        self._router = Router(config)
-        self._spread: Spread | None = None
-        self.timeline = Timeline(config)
-        self._append(begin(config_hash(config)))
 
     # ---- tables -------------------------------------------------------------------------------
 
@@ -223,38 +200,6 @@ class StreamBuilder:
 
     # ---- clusters -----------------------------------------------------------------------------
 
-    @contextmanager
-    def spread(self, share: Sequence[Hashable]) -> Iterator[None]:
-        """CONV and VECTOR commands within go to clusters, see `at`, which execute them side by side.
-
-        What fills tables for them goes to every cluster before. `share`: for each cluster, names
-        the filters that it needs.
-        """
-        tables = (self._rows, self._columns, self._params, self._table)
-        self._spread = Spread.empty(self.config.clusters.count, share)
-        for table in tables:
-            table.group()
-        yield
-        self._words.append(self._spread)
-        self._spread = None
-        for table in tables:
-            table.ungroup()
-
-    @contextmanager
-    def at(self, cluster: int) -> Iterator[None]:
-        """Commands within are for one cluster."""
-        self._hazards.target = (cluster,)
-        yield
-        self._hazards.target = self._hazards.everyone
-
-    def _cut(self) -> None:
-        """What comes next may fill table entries of commands that are already spread."""
-        if self._spread is not None:
-            self._words.append(self._spread)
-            self._spread = Spread.empty(self.config.clusters.count, self._spread.share)
-            for table in (self._rows, self._columns, self._params, self._table):
-                table.group(keep=True)
-
     def share_out(self, cluster: int, box: Box, surface: Surface) -> None:
         """All other clusters take a box of the buffer from this one."""
         access = surface.extent(self.config)
@@ -384,67 +329,9 @@ class StreamBuilder:
         self.traffic = self._link.traffic(outputs)
         return steps
 
-    # ---- words --------------------------------------------------------------------------------
-
     def start_layer(self, layer: int) -> None:
         """The following commands belong to another layer."""
         if layer != self.layer:
             self._flush()
             self.layer = layer
             self.conv_commands = 0
-
-    def _command(
-        self,
-        opcode: Opcode,
-        descriptor: Sequence[int],
-        payload: Sequence[int] | Words = (),
-        *,
-        wait: Wait = NO_WAIT,
-    ) -> None:
-        self.timeline.computed()  # tables wait for the walk, VECTOR for everything
-        data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
-        self._append(self._header(opcode, descriptor, len(payload), wait))
-        self._append(payload, data)
-
-    def _header(
-        self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
-    ) -> list[int]:
-        """Header and descriptor of a command that waits so."""
-        self._waited(wait)
-        return command(opcode, descriptor, length=length, tag=self.layer, **wait.flags())
-
-    def _waited(self, wait: Wait) -> None:
-        """The next command waits so."""
-        self._hazards.waited(wait)
-        if wait.fence:
-            self._computed()
-
-    def _computed(self) -> None:
-        """Every CONV of the clusters that commands are for is done."""
-        self._hazards.computed()
-        if self._hazards.target is self._hazards.everyone:
-            self._params.idle()
-            self.timeline.computed()
-
-    def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:
-        if len(words):
-            self._words.append(np.asarray(words, dtype=np.uint64))
-            self._count(len(words), data)
-            self.timeline.moved(len(words))
-
-    def _count(
-        self,
-        words: int,
-        data: DataType = DataType.COMMAND,
-        direction: Direction = Direction.READ,
-        *,
-        tensor: int = -1,
-        hidden: bool = False,
-    ) -> None:
-        hidden = hidden or self.computing
-        self._link.count(self.layer, words, data, direction, hidden=hidden, tensor=tensor)
-
-    def _flush(self) -> None:
-        if self._words:
-            self._steps.append(Pending(self._words, self.layer))
-            self._words = []

@@ -1,8 +1,8 @@
 """Where the words of a program go in an accelerator of several clusters.
 
 Each cluster executes the command stream of `hw.arch.commands`. A program for several clusters has a
-*route* before every stretch of words: it says which clusters take them, and what the clusters answer.
-Only BEGIN has none; every cluster takes it.
+*route* before every stretch of words: it says which clusters take them, and what the clusters
+answer. Only BEGIN has none; every cluster takes it.
 """
 
 from dataclasses import dataclass
@@ -60,9 +60,7 @@ class Rectangle:
         return self.rows[0] <= y < self.rows[1] and self.columns[0] <= x < self.columns[1]
 
 
-def route(
-    kind: RouteKind, target: Rectangle, words: int, source: tuple[int, int] = (0, 0)
-) -> int:
+def route(kind: RouteKind, target: Rectangle, words: int, source: tuple[int, int] = (0, 0)) -> int:
     """The route of so many words; ValueError from `Struct.pack` for what does not fit."""
     fields = {
         "kind": kind,

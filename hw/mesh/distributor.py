@@ -30,8 +30,9 @@ FLUSH_CYCLES = 4
 class Distributor(Block):
     """Takes the words of a program, and offers each to the clusters that its route names.
 
-    A word leaves when all of them are ready. It is a cycle a word, two for a route, and a few at the
-    begin and the end of a program. A program for any configuration goes to cluster (0, 0) alone.
+    A word leaves when all of them are ready. It is a cycle a word, two for a route, and a few at
+    the begin and the end of a program. A program for any configuration goes to cluster (0, 0)
+    alone.
 
     Timing
     ------
@@ -284,9 +285,9 @@ class _State:
 
     `place`: words of BEGIN sent; `guest`: the program is for any configuration; `route`: the last
     one, `sum` its checksum, `named` and `source` the clusters that it names; `target`, `left`: who
-    takes the words of the stream, and how many are to come; `report`: an error; `flushed`: cycles of
-    a reset. `word`, `offer`, `ready`, `taken`: a word for the target, whether it is there, whether
-    all can take it, whether they do. `waiting`, `stuck`: for the watchdog.
+    takes the words of the stream, and how many are to come; `report`: an error; `flushed`: cycles
+    of a reset. `word`, `offer`, `ready`, `taken`: a word for the target, whether it is there,
+    whether all can take it, whether they do. `waiting`, `stuck`: for the watchdog.
     """
 
     def __init__(self, config: Config):
@@ -309,10 +310,7 @@ class _State:
         route = self.route
         self.source = Cat((route.source_y == y) & (route.source_x == x) for y, x in places)
         within = Cat(
-            (route.first_y <= y)
-            & (y <= route.last_y)
-            & (route.first_x <= x)
-            & (x <= route.last_x)
+            (route.first_y <= y) & (y <= route.last_y) & (route.first_x <= x) & (x <= route.last_x)
             for y, x in places
         )
         copied = (route.kind == RouteKind.COPIED).replicate(count)

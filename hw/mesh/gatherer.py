@@ -1,9 +1,10 @@
 """Results of clusters: their blocks in the order in which they were asked for."""
 
+from enum import IntEnum
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import data, enum, stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import RESULT, ResultBlock, Status
@@ -16,7 +17,7 @@ EXPECTED = 8
 """Asked-for results that wait at most."""
 
 
-class Answers(enum.Enum, shape=2):
+class Answers(IntEnum):
     """What is expected of clusters."""
 
     BLOCKS = 0  # a block of each
@@ -26,7 +27,7 @@ class Answers(enum.Enum, shape=2):
 
 def expectation(clusters: int) -> data.StructLayout:
     """Which clusters answer, and with what."""
-    return data.StructLayout({"clusters": clusters, "answers": Answers})
+    return data.StructLayout({"clusters": clusters, "answers": 2})
 
 
 REPORT = data.StructLayout({"status": 8, "value": LINK_WORD_BITS})
@@ -116,7 +117,10 @@ class Gatherer(Block):
                     for block, head in zip(self.blocks, heads, strict=True)
                 )
             ),
-            *(block.ready.eq(s.take & chosen) for block, chosen in zip(self.blocks, s.chosen)),
+            *(
+                block.ready.eq(s.take & chosen)
+                for block, chosen in zip(self.blocks, s.chosen, strict=True)
+            ),
             s.offered.eq((s.valid & s.chosen).any()),
         ]
 
@@ -244,13 +248,14 @@ class _State:
 
     `pending`, `answers`: clusters that still answer, and with what; `chosen`: whose block is under
     way, a bit; `left`: its words to come; `drop`: it is not passed on; `closing`: it is a status
-    block; `fault`: an error to report. `word`, `offered`, `take`: the chosen cluster's word, whether
-    it is there, whether it is taken; `valid`, `faulty`: clusters with a word, with an error.
+    block; `fault`: an error to report. `word`, `offered`, `take`: the chosen cluster's word,
+    whether it is there, whether it is taken; `valid`, `faulty`: clusters with a word, with an
+    error.
     """
 
     def __init__(self, clusters: int):
         self.pending = Signal(clusters)
-        self.answers = Signal(Answers)
+        self.answers = Signal(2)
         self.chosen = Signal(clusters)
         self.left = Signal(24)
         self.drop = Signal()

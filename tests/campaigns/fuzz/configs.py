@@ -114,9 +114,10 @@ _MOST_PES = 6  # along an axis of a cluster's array, of all clusters along it
 
 
 def clustered(seed: int, number: int) -> Config:
-    """Configuration `number` of a campaign of several clusters: what they are not built with is off.
+    """Configuration `number` of a campaign of several clusters.
 
-    Their arrays are small, so that the simulators are quickly built.
+    What they are not built with is off. Their arrays are small, so that the simulators are quickly
+    built.
     """
     rng = np.random.default_rng([seed, number // len(MESHES), 5])
     y, x = MESHES[rng.permutation(len(MESHES))[number % len(MESHES)]]
