@@ -34,9 +34,7 @@ class Distributor(Block):
     the begin and the end of a program. A program for any configuration goes to cluster (0, 0)
     alone.
 
-    Timing
-    ------
-    A route of two words, then the next route.
+    A route of two words, then the next route:
 
         state    ROUTE  TARGET  WORDS  WORDS  ROUTE
         command  route  none    word   word   route
@@ -45,11 +43,11 @@ class Distributor(Block):
     -------
     command : in, stream of LINK_WORD_BITS
         Words of the program.
-    clusters : out, streams of LINK_WORD_BITS, one for each cluster
+    clusters : out, config.clusters.count times stream of LINK_WORD_BITS
         Words for each, row by row. All carry the same word; `ready` must not depend on `valid`.
-    expect : out, stream of expectation(clusters)
+    expect : out, stream of expectation(config.clusters.count)
         For the gatherer: who answers.
-    fetch : out, stream of clusters
+    fetch : out, stream of config.clusters.count
         For the gatherer: whose block is copied.
     copied : in, stream of COPIED
         The words of that block.

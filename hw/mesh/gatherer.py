@@ -37,7 +37,7 @@ COPIED = data.StructLayout({"word": LINK_WORD_BITS, "last": 1})
 """A word of a block that goes to other clusters."""
 
 
-class Gatherer(Block):
+class ResultGatherer(Block):
     """Passes the blocks of clusters on, in the order in which they were asked for.
 
     A block is never interrupted. Between two blocks a cluster that reports an error has precedence;
@@ -45,7 +45,7 @@ class Gatherer(Block):
 
     Members
     -------
-    blocks : in, streams of LINK_WORD_BITS, one for each cluster
+    blocks : in, clusters times stream of LINK_WORD_BITS
         What the clusters answer.
     expect : in, stream of expectation(clusters)
         Who answers next.

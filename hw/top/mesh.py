@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block
 from hw.mesh.distributor import Distributor
-from hw.mesh.gatherer import Gatherer
+from hw.mesh.gatherer import ResultGatherer
 from hw.top.cluster import Cluster
 
 
@@ -31,7 +31,7 @@ class Mesh(Block):
         m = Module()
         count = self.config.clusters.count
         m.submodules.distributor = distributor = Distributor(self.config)
-        gatherer = Gatherer(clusters=count)
+        gatherer = ResultGatherer(clusters=count)
         m.submodules.gatherer = ResetInserter(distributor.flush)(gatherer)
         connect(m, flipped(self.command), distributor.command)
         connect(m, gatherer.result, flipped(self.result))
