@@ -6,6 +6,5 @@ compiler and beside the RTL.
 
 from sim.functional.accelerator import FunctionalAccelerator
 from sim.functional.errors import SemanticsError
-from sim.functional.mesh import FunctionalMesh
 
-__all__ = ["FunctionalAccelerator", "FunctionalMesh", "SemanticsError"]
+__all__ = ["FunctionalAccelerator", "SemanticsError"]

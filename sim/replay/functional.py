@@ -24,8 +24,9 @@ from hw.arch.images.messages import (
 from hw.arch.images.records import IMAGE, IMAGE_VERSION, RECORD, Base, RecordKind
 from hw.arch.images.sums import is_sound
 from hw.arch.program import Program, Words
-from sim.functional import FunctionalAccelerator, FunctionalMesh
+from sim.functional import FunctionalAccelerator
 from sim.functional.errors import CommandError, require
+from sim.mesh import FunctionalMesh
 from sim.replay.memory import ReplayMemory
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import Link

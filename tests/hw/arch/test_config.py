@@ -95,6 +95,8 @@ EXTREMES = {
     "memory.words": (0, 1 << 28),
     "memory.latency": (1, 255),
     "memory.pace": (1, 64),
+    "clusters.y": (1, 16),
+    "clusters.x": (1, 16),
 }
 VALUES = {
     "array.data_width": (8, 16),
