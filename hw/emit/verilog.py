@@ -26,10 +26,12 @@ between two elements by `Mux`, whose bits are independent: at 12 x 14 PEs that i
 minutes.
 """
 
+import gc
 import os
 import re
 import tempfile
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -259,13 +261,31 @@ def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]
     """The design's own Verilog, and by file name what it takes from others."""
     check_prefix(name)
     platform = VerilogPlatform(name, options)
-    platform.convert(top, name)
+    with _no_garbage_collection():
+        platform.convert(top, name)
     text = _to_verilog(platform.rtlil)
     # Verilator calls the top instance as its module, beside which a signal of that name is hidden.
     (module,) = re.findall(rf"^module {name}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     if re.search(rf"^  (?:input|output|wire|reg) (?:\[.*?\] )?{name}\b", module, re.MULTILINE):
         raise RowforgeError(f"prefix must not be a signal of the top module, as {name!r} is")
     return text, platform.foreign
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Leave Amaranth's nets alone while they are made: nearly all live until the end.
+
+    Looking through them again and again takes a quarter of the time of a small array and half of
+    that of 12 x 14 PEs, for which the memory in use grows from 165 to 460 MB.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _to_verilog(rtlil_text: str) -> str:

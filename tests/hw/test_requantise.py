@@ -97,7 +97,7 @@ def check(dut, mode, config, vectors, **options):
 CONFIGS: tuple[Config, ...] = ((0, -128, 127), (-128, -128, 127), (7, 0, 255), (-511, -100, 90))
 INT16: Config = (0, -32768, 32767)
 WIDTHS = (16, 24, 32, 40)
-COUNT = 10000 // len(WIDTHS)
+COUNT = 6000 // len(WIDTHS)
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def test_divide(data_width, counts):
     rng = random.Random(5)
     limit = 260 if data_width == 8 else 1 << 15
     vectors = []
-    for index in range(10000):
+    for index in range(6000):
         count = index % 1024 + 1 if counts[0] == 1 else rng.randint(*counts)
         multiplier, shift = reciprocal(count)
         quotient = rng.randint(-limit, limit)

@@ -17,7 +17,7 @@ from tb.models.streams import WordStream
 
 SMALL = {"buffer.banks": 12, "buffer.depth": 256, "post.channels": 64}
 CONFIGS = {
-    "2x2": {"array.rows": 2, "array.cols": 2},
+    "2x2": {"array.rows": 2, "array.cols": 2, "control.watchdog": 200},
     "1x1": {"array.rows": 1, "array.cols": 1, "post.units": 2},
     "psums enter one by one": {
         "array.rows": 2,
@@ -155,9 +155,8 @@ def test_refusals(width, stall):
 @pytest.mark.parametrize("width", [8, 16])
 def test_damaged_codes(width):
     """Damaged codes, one after another, with stalls: each ends its own program alone."""
-    config = Config.of(
-        {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": "mask"}
-    )
+    values = SIXTEEN if width == 16 else {"noc.filter": 4}
+    config = Config.of(RECOVERY | values | {"link.coding": "mask"})
     start = commands.begin(config_hash(config))
     names = [name for name in REFUSALS if "code" in name]
     phases = [refused(config, name, start) for name in (*names, *reversed(names))]
@@ -167,7 +166,7 @@ def test_damaged_codes(width):
 @pytest.mark.slow
 def test_reset_in_the_middle_of_work():
     """Whatever the accelerator was doing, after a reset it runs the next program."""
-    config = Config.of({**RECOVERY, "pe.macs": 2})
+    config = Config.of({**SMALL, **CONFIGS["16 bits, two macs"]})
     random = Random("reset")
     phases = []
     for _ in range(8):
@@ -255,14 +254,14 @@ def test_boxes_are_stored_as_codes_where_these_are_shorter(values, stall):
     "values",
     [
         {"buffer.width": 32, "noc.ifmap": 2, "post.units": 2},
-        {"buffer.width": 128},
+        {"buffer.width": 128, "control.pipeline": 1},
         SIXTEEN,
     ],
     ids=["narrow", "wide", "16 bits"],
 )
 def test_few_channels_are_spread_over_buffer_words(values):
     """Boxes of every number of channels and pixels; what their words hold comes back whole."""
-    config = Config.of(RECOVERY | values)
+    config = Config.of(RECOVERY | values | {"link.coding": "mask"})
     stream, random = WordStream(config), np.random.default_rng(5)
     per_word = 64 // config.array.data_width
     for channels in (1, 2, 3):

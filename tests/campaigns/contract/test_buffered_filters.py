@@ -196,8 +196,7 @@ def test_cells_and_what_is_brought_ahead_hold_the_right_filters(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pipeline", [0, 1])
-@pytest.mark.parametrize("number", [NARROW, WIDE])
+@pytest.mark.parametrize(("number", "pipeline"), [(NARROW, 1), (WIDE, 0)])
 def test_model_and_rtl_agree_in_every_counter(
     number: int, pipeline: int, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
