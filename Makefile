@@ -9,6 +9,9 @@
 #   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
 #   make streaming     200 steps of streaming networks on every engine
+#   make docs          the documentation as a site in build/site: warnings are errors, links checked
+#   make test-docs     the commands of the tutorials, each in a fresh folder, and the notebooks
+#   make operators     which operators tests compare with which interpreter: the tables of docs/models.md
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
@@ -16,6 +19,9 @@
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
+#   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
+#   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
@@ -40,9 +46,9 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
-  streaming test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants prove build-board bitstreams clean
+.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage \
+  test-models streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board \
+  bench-acceptance contract shapes explore area netlist mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -90,12 +96,33 @@ test-models: $(STAMPS)/dev
 streaming: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.streaming.run $(if $(SEED),--seed $(SEED))
 
+docs: $(STAMPS)/docs
+	$(BIN)/python -m website.build -o build/site
+
+test-docs: $(STAMPS)/docs
+	$(BIN)/python -m website.run_pages
+
+operators: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.operators.run --n $(N) $(if $(SEED),--seed $(SEED))
+
 # The pages' own commands, in environments that they make; several GB of packages.
 test-examples: $(STAMPS)/run
 	$(BIN)/python examples/run_pages.py
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+shapes: N := $(if $(filter file,$(origin N)),50,$(N))
+shapes: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.shapes.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+explore: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.explore.run
+
+# A synthesis that is missing takes some minutes.
+area: $(STAMPS)/dev
+	$(BIN)/python -m benchmarks.area.measure
+	$(BIN)/python -m benchmarks.area.fit
 
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
@@ -173,6 +200,10 @@ $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
+$(STAMPS)/docs: $(STAMPS)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/boards: pyproject.toml | $(BIN)/python
 	$(call system,$(RUN_TOOLS),$(PACKAGES))

@@ -68,6 +68,20 @@ def estimate(
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = model_graph(model, config, batch)
+    report = graph_report(graph, config, options, table)
+    progress.clear()
+    if density is not None:
+        _add_expected(report, graph, config, options, density)
+    return report
+
+
+def graph_report(
+    graph: Graph,
+    config: Config,
+    options: CompileOptions = DEFAULTS,
+    table: Technology | None = None,
+) -> dict[str, Any]:
+    """The report of a graph, likewise kept; parameters and errors are those of `estimate`."""
     rows, tallies = kept(
         "estimate",
         (config, options, graph),
@@ -76,10 +90,7 @@ def estimate(
         unpack=lambda entry: (entry[0], [LayerTally.of(*each) for each in entry[1]]),
         code=_CODE,
     )
-    progress.clear()
     report = document(config, rows)
-    if density is not None:
-        _add_expected(report, graph, config, options, density)
     items = graph.tensors[graph.inputs[0]].shape[0]
     add_energy(config, report, tallies, table or technology(), inferences=items)
     return report

@@ -123,7 +123,7 @@ def _rows(
     progress = Progress()
     rows, tallies = [], []
     for number, work in enumerate(works, start=1):
-        progress.show(f"{work.shape.name} ({number} of {len(works)})")
+        progress.show(f"{work.shape.name} ({number} of {len(works)})", (number - 1) / len(works))
         shares = shares_of_zeros(table, work, shapes)
         data = _data(work, shares)
         traffic = coded_traffic(work.program, data)

@@ -62,7 +62,7 @@ def our_layers(config: Config, options: CompileOptions) -> tuple[Counted, Counte
     sparse, dense = {}, {}
     shapes = network_layers(NETWORK)
     for number, shape in enumerate(shapes, start=1):
-        progress.show(f"{shape.name} ({number} of {len(shapes)})")
+        progress.show(f"{shape.name} ({number} of {len(shapes)})", (number - 1) / len(shapes))
         layer = Workload(config, shape, ISCA_BATCH, options).layer
         known = table.layers.get(shape.name)
         gated = round(layer.macs * known.zeros) if known is not None else None
@@ -77,7 +77,8 @@ def dense_layers(config: Config, network: str, batch: int, options: CompileOptio
     progress, tallies = Progress(), {}
     shapes = network_layers(network)
     for number, shape in enumerate(shapes, start=1):
-        progress.show(f"{network} {shape.name} ({number} of {len(shapes)})")
+        done = (number - 1) / len(shapes)
+        progress.show(f"{network} {shape.name} ({number} of {len(shapes)})", done)
         tallies[shape.name] = layer_tally(Workload(config, shape, batch, options).layer)
     progress.clear()
     return Counted(config, batch, tallies)

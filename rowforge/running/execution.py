@@ -123,7 +123,7 @@ def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
     batch, edges = _batch(graph), Counter[str]()
     states = initial_states(graph)
     for start in range(0, len(items), batch):
-        progress.show(f"golden model: input {start + 1} of {len(items)}")
+        progress.show(f"golden model: input {start + 1} of {len(items)}", start / len(items))
         chunk = items[start : start + batch]
         arrays = _by_key(program, {i: _join([item[i] for item in chunk]) for i in chunk[0]})
         if len(chunk) == 1:

@@ -1,4 +1,4 @@
-"""What the README shows can be typed, and its Python runs."""
+"""What the README and the tour show can be typed, and the README's Python runs."""
 
 import re
 import shlex
@@ -11,12 +11,15 @@ import pytest
 from rowforge.cli import COMMANDS, build_parser
 from tests.rowforge.support import DIGITS, MODEL
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOUR = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
 LINES = [
     shlex.split(line.split(" > ")[0], comments=True)[1:]
-    for block in re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    for page in (README, TOUR)
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
-    if line.startswith("rowforge ")
+    if not language and line.startswith("rowforge ")
 ]
 
 
@@ -30,10 +33,9 @@ def test_every_command_is_shown():
 
 
 def test_links_lead_somewhere():
-    root = Path(__file__).parents[2]
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
-    assert [link for link in links if not (root / link).exists()] == []
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_the_commands_printed_figures_are_the_demos():

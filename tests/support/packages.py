@@ -12,4 +12,4 @@ SHIPPED = tuple(
     for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
     if not name.endswith(".*")
 )
-UNSHIPPED = ("tests", "benchmarks", "examples")
+UNSHIPPED = ("tests", "benchmarks", "examples", "website")

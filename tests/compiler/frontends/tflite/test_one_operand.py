@@ -10,7 +10,7 @@ from compiler.frontends import load_model
 from hw.arch.errors import RowforgeError
 from numerics.gemmlowp import inverse_square_root
 from sim.golden import run_graph
-from tests.support.tflite.checking import Build, Built, check, check_twin
+from tests.support.tflite.checking import Build, Built, check, check_twin, compare
 from tests.support.tflite.layers import LayerWriter
 
 IMAGE = (1, 4, 6, 5)
@@ -65,6 +65,16 @@ def test_the_inverse_square_root_is_one() -> None:
 def test_the_uint8_twin_of_a_table(tmp_path: Path, kind: str) -> None:
     for seed in range(2):
         check_twin(table(kind, 0.04, 0.05), seed, tmp_path)
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_relu_between_one_and_minus_one(tmp_path: Path, unsigned: bool) -> None:
+    """TensorFlow Lite Micro has it within other operators alone, whose bounds these are."""
+    layers = LayerWriter(2, unsigned=unsigned)
+    x = layers.activation((1, 256), scale=0.02, zero_point=5)
+    y = layers.writer.operator("RELU_N1_TO_1", [x], layers.like(x, (1, 256)))
+    values, expected = (layers.stored(v) for v in (EVERY, np.clip(EVERY, 5 - 50, 5 + 50)))
+    compare(layers.finish([x], [y]), [values], [expected], tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["ABS", "NEG", "SQUARE", "SQRT", "RSQRT", "EXP"])

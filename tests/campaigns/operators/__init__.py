@@ -1,0 +1,1 @@
+"""Which operators are compared with an oracle, in which types, and where they run."""

@@ -1,0 +1,1 @@
+"""Tests of the documentation site that need no Sphinx."""

@@ -1,0 +1,1 @@
+"""The documentation as a site: pages, generated references, Sphinx, and a check."""
