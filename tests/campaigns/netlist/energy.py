@@ -13,7 +13,7 @@ from pathlib import Path
 from hw.asic.netlist.netlist import Netlist
 from hw.asic.process import IHP_SG13G2
 from rowforge.asic.fitted import FITTED, fitted_technology, predicted, replay_text
-from rowforge.asic.flow import read_corners
+from rowforge.asic.flow import CornerLibraries, read_corners
 from rowforge.asic.replay import Replay, replay
 from rowforge.configs import preset
 from rowforge.testbench.network import one_convolution
@@ -25,32 +25,27 @@ PERIOD_NS = 10.0
 _SHARE, _TOLERANCE = 0.05, 0.2
 
 
+def _replayed(shape: tuple[int, int, int, int], corner: CornerLibraries, folder: Path) -> Replay:
+    """A convolution of this shape on the netlist; what it took is printed."""
+    config = preset("tiny")
+    netlist = Netlist((folder / "netlist.v").read_text(), "rowforge")
+    graph = one_convolution(config, *shape)
+    found = replay(config, IHP_SG13G2, corner, folder, netlist, graph, period_ns=PERIOD_NS)
+    print(replay_text(found), flush=True)
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="with netlist.v and rowforge_macros.v")
     parser.add_argument("--table", type=Path, help="where the table goes")
     arguments = parser.parse_args()
-    config, corner = preset("tiny"), read_corners(IHP_SG13G2, liberty_files())[0]
-    netlist = Netlist((arguments.folder / "netlist.v").read_text(), "rowforge")
-
-    def replayed(shape: tuple[int, int, int, int]) -> Replay:
-        graph = one_convolution(config, *shape)
-        found = replay(
-            config,
-            IHP_SG13G2,
-            corner,
-            arguments.folder,
-            netlist,
-            graph,
-            period_ns=PERIOD_NS,
-        )
-        print(replay_text(found), flush=True)
-        return found
-
-    table = fitted_technology(config, replayed(FITTED), process=IHP_SG13G2.name, corner=corner.name)
+    corner = read_corners(IHP_SG13G2, liberty_files())[0]
+    fitted = _replayed(FITTED, corner, arguments.folder)
+    table = fitted_technology(preset("tiny"), fitted, process=IHP_SG13G2.name, corner=corner.name)
     if arguments.table is not None:
         arguments.table.write_text(table)
-    return conclude(conditions(replayed(OTHER), table))
+    return conclude(conditions(_replayed(OTHER, corner, arguments.folder), table))
 
 
 def conditions(other: Replay, table: str) -> list[Condition]:
