@@ -13,6 +13,7 @@
 #   make test-docs     the commands of the tutorials, each in a fresh folder, and the notebooks
 #   make operators     which operators tests compare with which interpreter: the tables of docs/models.md
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
+#   make mapper-campaign  the mapper's choice for random layers, weighed by the exact cycle model
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
@@ -23,6 +24,7 @@
 #   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
 #   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
+#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
@@ -46,9 +48,9 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage \
-  test-models streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board \
-  bench-acceptance contract shapes explore area netlist mutants prove build-board bitstreams clean
+.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
+  streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
+  bench-acceptance contract shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -127,6 +129,10 @@ area: $(STAMPS)/dev
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
 
+# Needs the process data: ROWFORGE_PDK names their folder. Verilator translates 150,000 gates.
+netlist-asic: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.netlist.asic
+
 prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.proofs.run --mutants
@@ -137,6 +143,11 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+mapper-campaign: N := $(if $(filter file,$(origin N)),100,$(N))
+mapper-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.mapper.run --n $(N) $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/mapper.json
 
 memory-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \

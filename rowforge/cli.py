@@ -20,6 +20,7 @@ COMMANDS = (
     "boards",
     "doctor",
     "generate",
+    "asic",
     "bench",
     "prove",
     "compile",

@@ -50,7 +50,7 @@ class Resolver:
     """
 
     def __init__(self, config: Config, steps: Sequence[Step | Pending], link: LinkCounter) -> None:
-        self._steps, self._link = steps, link
+        self._config, self._steps, self._link = config, steps, link
         self._router = Router(config)
         pending = [step for step in steps if isinstance(step, Pending)]
         convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
@@ -60,11 +60,6 @@ class Resolver:
         self._places: Mapping[int, int] = {
             id(candidates[number]): first for number, first in self.placement.first.items()
         }
-        for conv in convs:
-            if id(conv) in self._places:
-                link.stay(conv.layer, conv.length)
-            else:
-                link.count(conv.layer, conv.length, DataType.FILTER, hidden=True)
         self._before: list[Nest | None] = [None] * config.clusters.count
 
     def steps(self) -> tuple[Step, ...]:
@@ -112,13 +107,17 @@ class Resolver:
 
     def _conv(self, conv: ConvCommand) -> Words:
         """A CONV of every cluster."""
-        placed = conv.placed(self._places.get(id(conv)))
+        placed = conv.placed(self._places.get(id(conv))).coded(self._config)
+        if id(conv) in self._places:
+            self._link.stay(conv.layer, conv.length)
+        else:
+            self._link.count(conv.layer, placed.sent, DataType.FILTER, hidden=True)
         first = self._before[0]
         before = first if all(each is first for each in self._before) else None
         head = placed.head(before)
         self._link.count(conv.layer, len(head), DataType.COMMAND, hidden=conv.hidden)
         self._before = [placed.nest] * len(self._before)
-        self._missing += placed.length - len(placed.payload)
+        self._missing += placed.sent - len(placed.payload)
         return np.concatenate([head, placed.payload])
 
     def _spread(self, spread: Spread) -> list[Words]:

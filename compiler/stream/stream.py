@@ -27,6 +27,7 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.entries import PARAM
 from hw.arch.program import Box, Host, Load, Query, Step, Store, Words
 from hw.arch.program.layout import box_words, region, short_params
+from hw.arch.program.transfer import load_of_filters
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
@@ -172,11 +173,11 @@ class StreamBuilder(StreamWriter):
         assert self.dry or len(payload) == length
         for part in runs(self.config, address, length, patient=ahead is not None):
             size = part["words"]
-            fields = REGION.pack(part)
-            header = command(Opcode.LOAD, fields, length=size, tag=self.layer, **wait.flags())
-            self._count(len(header), hidden=ahead is not None)
-            self._count(size, DataType.FILTER)
-            parts += [np.array(header, dtype=np.uint64), payload[taken : taken + size]]
+            raw = payload[taken : taken + size]
+            head, sent = load_of_filters(self.config, part, raw, tag=self.layer, **wait.flags())
+            self._count(len(head), hidden=ahead is not None)
+            self._count(len(sent) or size, DataType.FILTER)
+            parts += [head, sent]
             taken += size
             wait = NO_WAIT
         if ahead is None:

@@ -3,6 +3,7 @@
 from hw.arch.config.combinations import LINK_WORD_BITS, OF_MICROCONTROLLER
 from hw.arch.config.config import Config
 from hw.arch.config.sections import (
+    NO_MEMORY,
     ArrayConfig,
     BufferConfig,
     ClustersConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "ControlConfig",
     "LinkConfig",
+    "NO_MEMORY",
     "MemoryConfig",
     "NocConfig",
     "PeConfig",

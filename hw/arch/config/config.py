@@ -8,6 +8,7 @@ from typing import Any
 from hw.arch.config.combinations import check_combinations
 from hw.arch.config.section import Section, Value
 from hw.arch.config.sections import (
+    FIELDS_OF_MEMORY,
     ArrayConfig,
     BufferConfig,
     ClustersConfig,
@@ -187,7 +188,7 @@ def is_built(name: str, memory_kind: Value, *, clustered: bool) -> bool:
     section, _, item = name.partition(".")
     if section == ClustersConfig.NAME:
         return clustered
-    return section != MemoryConfig.NAME or item == "kind" or memory_kind != "none"
+    return section != MemoryConfig.NAME or item in FIELDS_OF_MEMORY[str(memory_kind)]
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -48,9 +48,10 @@ _LAST = ("buffer.filters",)
 _FINAL = ("link.coding",)
 _SPARSE = ("pe.kind",)
 _MEMORY = ("memory.kind", "memory.latency", "memory.pace")
-_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE, _MEMORY)
+_SDRAM = ("memory.chip", "memory.clock", "memory.phase")
+_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE, _MEMORY, _SDRAM)
 # Of random numbers; with the last two, the slices' PEs stay dense, and most of them without memory.
-_STREAMS = (1, 2, 3, 4, 5, 6, 17, 8)
+_STREAMS = (1, 2, 3, 4, 5, 6, 17, 8, 9)
 _MEMORY_WORDS = 1 << 17
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
@@ -95,9 +96,12 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "control.access_counters": (False, True, False),
     "link.coding": ("mask", "none", "mask"),
     "control.watchdog": (1 << 18, 1 << 20),
-    "memory.kind": ("none", "ram", "none"),
+    "memory.kind": ("none", "ram", "none", "none", "axi", "none", "none", "sdram", "none"),
     "memory.latency": (1, 3, 17),
     "memory.pace": (1, 4, 1),
+    "memory.chip": ("x16_32mb", "x32_8mb"),
+    "memory.clock": (50_000, 27_000, 60_750),
+    "memory.phase": (180, 0, 225),
 }
 
 
