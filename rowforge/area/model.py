@@ -24,13 +24,19 @@ FITTED = ("luts", "registers")
 def modelled(config: Config) -> Cells:
     """The cells of the accelerator of a configuration, without a board's link.
 
-    Raises `RowforgeError` for parts that no coefficients are for: a microcontroller, a memory.
+    Raises `RowforgeError` for parts that no coefficients are for: a microcontroller, a memory,
+    several clusters.
     """
     return sum(modelled_parts(config).values(), Cells())
 
 
 def modelled_parts(config: Config) -> dict[str, Cells]:
     """The same by part; block RAMs and multipliers are with the part `counted`."""
+    if config.clusters.several:
+        raise RowforgeError(
+            f"clusters.y and clusters.x must be 1 where area is modelled, not {config.clusters.y} "
+            f"and {config.clusters.x}: no coefficients are for what joins clusters"
+        )
     if config.control.microcontroller or config.memory.present:
         raise RowforgeError(
             'areas are modelled for control.kind "engines" and memory.kind "none" only, not for '

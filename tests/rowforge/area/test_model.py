@@ -92,3 +92,8 @@ def test_changes_that_no_synthesis_has_seen_are_told():
     assert "access counters (control)" in unseen(
         config, config.with_values({"control.access_counters": True})
     )
+
+
+def test_several_clusters_are_refused():
+    with pytest.raises(RowforgeError, match="clusters.y and clusters.x must be 1 .*, not 2 and 2"):
+        modelled(preset("tiny_mesh"))
