@@ -26,6 +26,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
+# A type in a docstring may be prose ("words of the buffer"), of which Sphinx takes a word for the name
+# of an attribute; that several classes have one is no fault. Links are followed after the build.
+suppress_warnings = ["ref.python"]
+
 html_theme = "furo"
 html_title = "Rowforge"
 html_copy_source = False
