@@ -2,6 +2,7 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make fuzz-clusters N=300  the same on several clusters
 #   make fuzz-network N=300  random graphs on small buffers: both schedules, a share on the RTL
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
@@ -12,13 +13,18 @@
 #   make test-docs     the commands of the tutorials, each in a fresh folder, and the notebooks
 #   make operators     which operators tests compare with which interpreter: the tables of docs/models.md
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
+#   make mapper-campaign  the mapper's choice for random layers, weighed by the exact cycle model
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
+#   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
+#   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
+#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
@@ -42,9 +48,9 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
-  streaming docs test-docs operators test-examples memory-campaign link-campaign virtual-board bench-acceptance contract \
-  netlist mutants prove build-board bitstreams clean
+.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
+  streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
+  bench-acceptance contract shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -63,6 +69,9 @@ lint: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+fuzz-clusters: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.fuzz.run --clusters --n $(N) $(if $(SEED),--seed $(SEED))
 
 fuzz-network: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
@@ -105,8 +114,24 @@ test-examples: $(STAMPS)/run
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
 
+shapes: N := $(if $(filter file,$(origin N)),50,$(N))
+shapes: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.shapes.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+explore: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.explore.run
+
+# A synthesis that is missing takes some minutes.
+area: $(STAMPS)/dev
+	$(BIN)/python -m benchmarks.area.measure
+	$(BIN)/python -m benchmarks.area.fit
+
 netlist: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.netlist.run
+
+# Needs the process data: ROWFORGE_PDK names their folder. Verilator translates 150,000 gates.
+netlist-asic: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.netlist.asic
 
 prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev
@@ -118,6 +143,11 @@ mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.mutants.run --n $(N) $(if $(PATHS),--paths $(PATHS)) \
 	  --seed $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD)))
+
+mapper-campaign: N := $(if $(filter file,$(origin N)),100,$(N))
+mapper-campaign: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.mapper.run --n $(N) $(if $(SEED),--seed $(SEED)) \
+	  -o docs/results/mapper.json
 
 memory-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \

@@ -28,10 +28,9 @@ SCHEDULES = {
 """Results of AlexNet's CONV layers at batch 4, with what to call them."""
 
 _BILLION = 1e9
+_ABSENT = (Level.MEMORY, Level.IDLE)  # levels of which the tables of these pages have no price
 _LEVELS = tuple(
-    Column(level.value, f"levels.{level.value}", ".2f")
-    for level in Level
-    if level is not Level.MEMORY
+    Column(level.value, f"levels.{level.value}", ".2f") for level in Level if level not in _ABSENT
 )
 _SCHEDULES = (
     Column("schedule", "label", left=True),
@@ -41,7 +40,7 @@ _SCHEDULES = (
 )
 _LAYERS = (
     Column("layer", "name", left=True),
-    *(Column(level.value, level.value, ".2f") for level in Level if level is not Level.MEMORY),
+    *(Column(level.value, level.value, ".2f") for level in Level if level not in _ABSENT),
     Column("total", "total", ".2f"),
     Column("a MAC", "per_mac", ".2f"),
 )

@@ -57,6 +57,7 @@ def build(
     makes one. Raises `RowforgeError` for tools that are missing or fail, if nextpnr finds no room,
     and for a prefix that a board has no use for.
     """
+    board.check_memory(config.memory)
     if isinstance(board.link, AxiLink):
         return build_xc7(board, config, out_dir, seed, progress, prefix)
     if prefix != PREFIX:

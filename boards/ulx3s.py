@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from boards.common.board import Board, SerialLink
+from boards.common.board import Board, BoardSdram, SerialLink
 from boards.common.parts import ECP5_85F
 
 
@@ -24,4 +24,5 @@ BOARD = Board(
     budget=ECP5_85F,
     preset="ulx3s_85f",
     flash=("-b", "ulx3s"),
+    sdram=BoardSdram(chip="x16_32mb"),
 )

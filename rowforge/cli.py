@@ -20,12 +20,16 @@ COMMANDS = (
     "boards",
     "doctor",
     "generate",
+    "asic",
     "bench",
     "prove",
     "compile",
     "run",
     "estimate",
     "report",
+    "explore",
+    "table",
+    "whatif",
     "reproduce",
     "quantize",
     "build",
@@ -33,7 +37,10 @@ COMMANDS = (
     "selftest",
     "demo",
 )
-_BOARDS = ("boards", "build", "serve", "selftest")  # in a folder of their own
+_FOLDERS = {
+    "board": ("boards", "build", "serve", "selftest"),
+    "design": ("explore", "table", "whatif"),
+}  # commands in folders of their own
 
 # A command makes many small objects and keeps most of them: looking for garbage less often makes
 # `estimate` of VGG-16 6 % faster.
@@ -58,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rowforge {version_text()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
-        folder = "board." if name in _BOARDS else ""
+        folder = next((f"{key}." for key, names in _FOLDERS.items() if name in names), "")
         module = importlib.import_module(f"rowforge.commands.{folder}{name}")
         summary = (module.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=summary, description=module.__doc__)

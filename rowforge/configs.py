@@ -37,6 +37,20 @@ def load_config(path: str | Path) -> Config:
     return read_config(Path(path))
 
 
+def named_config(name: str) -> Config:
+    """A preset by its name, or the configuration of a file whose name ends in .toml.
+
+    Raises `RowforgeError` if it is neither, or the file is missing or wrong.
+    """
+    if name.endswith(_SUFFIX):
+        return load_config(name)
+    if name in preset_names():
+        return preset(name)
+    raise RowforgeError(
+        f"{name!r} must be a configuration (.toml or one of {', '.join(preset_names())})"
+    )
+
+
 def _text(name: str) -> str:
     if name not in preset_names():
         raise RowforgeError(f"preset must be one of {', '.join(preset_names())}, not {name!r}")

@@ -25,7 +25,7 @@ from rowforge.reports.removed_text import removed_text
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
-from sim.cycles.predict import UNMODELLED, check_skipping, predict
+from sim.cycles.predict import UNMODELLED, check_modelled, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
 _CODE = (*COMPILER, "rowforge")  # what an estimate is made by
@@ -63,10 +63,25 @@ def estimate(
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     if density is not None:
+        check_modelled(config)
         check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = model_graph(model, config, batch)
+    report = graph_report(graph, config, options, table)
+    progress.clear()
+    if density is not None:
+        _add_expected(report, graph, config, options, density)
+    return report
+
+
+def graph_report(
+    graph: Graph,
+    config: Config,
+    options: CompileOptions = DEFAULTS,
+    table: Technology | None = None,
+) -> dict[str, Any]:
+    """The report of a graph, likewise kept; parameters and errors are those of `estimate`."""
     rows, tallies = kept(
         "estimate",
         (config, options, graph),
@@ -75,10 +90,7 @@ def estimate(
         unpack=lambda entry: (entry[0], [LayerTally.of(*each) for each in entry[1]]),
         code=_CODE,
     )
-    progress.clear()
     report = document(config, rows)
-    if density is not None:
-        _add_expected(report, graph, config, options, density)
     items = graph.tensors[graph.inputs[0]].shape[0]
     add_energy(config, report, tallies, table or technology(), inferences=items)
     return report

@@ -19,6 +19,7 @@ from hw.arch.program.layout import region
 from hw.arch.version import version_text
 from numerics.quantisation import Requant, RoundingRule, WindowStage
 from rowforge.demonstration import held_out_digits
+from rowforge.running.board_memory import fill_and_compare
 from rowforge.running.check import first_difference
 from rowforge.running.compilation import compile_model, digits_model
 from sim.golden import run_graph
@@ -40,13 +41,19 @@ class Check:
     seen: str
 
 
-def self_test(accelerator: Accelerator) -> Iterator[Check]:
-    """All tests in turn; an exception of the driver ends them."""
+def self_test(accelerator: Accelerator, *, memory_words: int | None = None) -> Iterator[Check]:
+    """All tests in turn; an exception of the driver ends them.
+
+    `memory_words`: of the memory that programs are replayed from, how many are tested; None: all.
+    """
     config = accelerator.config
     if config is None:
         raise RowforgeError("a self-test needs a board; a simulator target has none")
     yield _identity(accelerator, config)
     yield _memory(accelerator, config)
+    if (memory := accelerator.board_memory) is not None:
+        errors = fill_and_compare(memory, config.memory, words=memory_words)
+        yield Check("board memory", errors.first is None, str(errors))
     yield _arithmetic(accelerator, config)
     yield _network(accelerator, config)
     yield _link(accelerator)

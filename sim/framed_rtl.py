@@ -9,6 +9,7 @@ import numpy as np
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
 from hw.arch.frames import DELIMITER
+from sim.outside.behaviour import sources_of_memories
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
@@ -23,17 +24,33 @@ _PATIENCE = 1 << 26  # cycles for one reply
 def board_library(
     config: Config | None, *, optimise: str = "-O2", trace: Literal["vcd", "fst"] | None = None
 ) -> Path:
-    """The simulation library of a framed accelerator, or with None of a framed loop-back."""
-    name = "loopback" if config is None else f"{config_hash(config):016x}"
-    build = Build(top=TOP, stream_in="rx", stream_out="tx", optimise=optimise, trace=trace)
-    return cached_build((sources_digest(), TOP, name), lambda: _verilog(config), build)
+    """The simulation library of a framed accelerator, or with None of a framed loop-back.
+
+    A memory outside of the core is simulated with it.
+    """
+    parts = [sources_digest(), TOP, "loopback" if config is None else f"{config_hash(config):016x}"]
+    outside = config is not None and config.memory.outside
+    if outside:
+        parts.append(sources_of_memories())
+    build = Build(
+        top=TOP,
+        stream_in="rx",
+        stream_out="tx",
+        optimise=optimise,
+        trace=trace,
+        violations=outside,
+    )
+    return cached_build(parts, lambda: _verilog(config), build)
 
 
 def _verilog(config: Config | None) -> str:
     from hw.emit.verilog import emit
     from hw.top.serial import FramedAccelerator, FramedLoopback  # loads amaranth: on a miss only
+    from sim.outside.attached import attached
 
-    return emit(FramedLoopback() if config is None else FramedAccelerator(config), TOP)
+    if config is None:
+        return emit(FramedLoopback(), TOP)
+    return emit(attached(FramedAccelerator(config), config.memory), TOP)
 
 
 class FramedRtl:
@@ -74,6 +91,8 @@ class FramedRtl:
         except SimulationTimeoutError as error:
             raise LinkError(f"the simulated board does not answer: {error}") from error
         self.cycles += result.elapsed
+        if broken := self._engine.violations:
+            raise RuntimeError(f"the rules of the simulated SDRAM were broken {broken} times")
         return result.words.astype(np.uint8).tobytes()
 
     def _frames(self, data: bytes) -> int:

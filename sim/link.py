@@ -12,6 +12,7 @@ from hw.arch.config.file import config_hash
 from hw.arch.config.section import per_mille
 from hw.arch.program import Words
 from hw.emit.prefix import PREFIX
+from sim.outside.behaviour import PROMPT, AxiBehaviour, sources_of_memories
 from sim.rtl import RtlEngine, SimulationTimeoutError
 from sim.verilator import Build, cached_build, sources_digest
 from sw_driver.protocol.errors import LinkError
@@ -23,16 +24,33 @@ _PATIENCE = 1 << 26  # cycles; the hardware's own watchdog speaks long before
 
 
 def rtl_library(
-    config: Config, *, trace: Literal["vcd", "fst"] | None = None, optimise: str = "-O2"
+    config: Config,
+    *,
+    trace: Literal["vcd", "fst"] | None = None,
+    optimise: str = "-O2",
+    memory: AxiBehaviour = PROMPT,
 ) -> Path:
     """The simulation library of a configuration; elaborated and compiled only the first time.
 
+    A memory outside of the core is simulated with it, one behind AXI with the behaviour `memory`.
     The key is the hash of the configuration with the digest of the gateware's sources and tools.
     """
-    parts = (sources_digest(), TOP, f"{config_hash(config):016x}")
-    return cached_build(
-        parts, lambda: accelerator_verilog(config), Build(top=TOP, trace=trace, optimise=optimise)
-    )
+    parts = [sources_digest(), TOP, f"{config_hash(config):016x}"]
+    if config.memory.outside:
+        parts += [sources_of_memories(), repr(memory)]
+    build = Build(top=TOP, trace=trace, optimise=optimise, violations=config.memory.outside)
+    return cached_build(parts, lambda: _verilog(config, memory), build)
+
+
+def _verilog(config: Config, behaviour: AxiBehaviour) -> str:
+    """The accelerator with the memory outside of it, if it has one."""
+    if not config.memory.outside:
+        return accelerator_verilog(config)
+    from hw.emit.verilog import emit
+    from hw.top.accelerator import AcceleratorCore
+    from sim.outside.attached import attached
+
+    return emit(attached(AcceleratorCore(config), config.memory, behaviour), TOP)
 
 
 def accelerator_verilog(config: Config) -> str:
@@ -73,6 +91,8 @@ class RtlLink:
         A simulation of the same ports, such as a netlist's, in place of the emitted Verilog's.
     rate : float
         Link words a cycle, both directions together, as `link.rate`; 1: one each way.
+    memory : AxiBehaviour
+        Of a memory behind AXI.
     """
 
     def __init__(
@@ -87,10 +107,13 @@ class RtlLink:
         optimise: str = "-O2",
         library: Path | None = None,
         rate: float = 1,
+        memory: AxiBehaviour = PROMPT,
     ):
         form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
         if library is None:
-            library = rtl_library(config, trace=form if trace else None, optimise=optimise)
+            library = rtl_library(
+                config, trace=form if trace else None, optimise=optimise, memory=memory
+            )
         self._engine = RtlEngine(library, seed=seed, trace=trace)
         self._beat = np.dtype(f"<u{config.link.width // 8}")
         self._rate = per_mille(rate) * (8 // self._beat.itemsize)
@@ -146,6 +169,8 @@ class RtlLink:
     def _take(self, words: Words, cycles: int) -> None:
         self._results = np.concatenate([self._results, words])
         self._cycles += cycles
+        if broken := self._engine.violations:
+            raise RuntimeError(f"the rules of the simulated SDRAM were broken {broken} times")
 
     def reset(self) -> None:
         """Reset the accelerator, whatever it does; words that are queued or not taken are lost."""

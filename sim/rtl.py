@@ -79,6 +79,11 @@ class RtlEngine:
         """Clock cycles since the engine was made, resets included."""
         return self._status()[5]
 
+    @property
+    def violations(self) -> int:
+        """Breaches of the rules of a memory since the engine was made."""
+        return self._status()[6]
+
     def reset(self) -> None:
         """Hold the reset for a few cycles, both streams idle."""
         self._library.rowforge_reset(self._handle, _RESET_CYCLES)
@@ -147,7 +152,7 @@ class RtlEngine:
             spent += step
             if progress is not None:
                 progress(self._status()[2])
-        accepted, received, elapsed, first, last, _ = self._status()
+        accepted, received, elapsed, first, last, *_ = self._status()
         results = self._results(received)
         if not done:
             raise SimulationTimeoutError(
@@ -173,7 +178,7 @@ class RtlEngine:
             self.close()
 
     def _status(self) -> tuple[int, ...]:
-        status = (ctypes.c_uint64 * 6)()
+        status = (ctypes.c_uint64 * 7)()
         self._library.rowforge_status(self._handle, status)
         return tuple(status)
 

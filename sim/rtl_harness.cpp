@@ -210,9 +210,9 @@ EXPORT int rowforge_advance(void* handle, uint64_t cycles) {
     return e.finished();
 }
 
-// Fills {accepted, received, cycles of the run, first accept, last result, cycles in all}; the two
-// cycle numbers count from the start of the run.
-EXPORT void rowforge_status(void* handle, uint64_t status[6]) {
+// Fills {accepted, received, cycles of the run, first accept, last result, cycles in all, breaches of
+// a memory's rules}; the two cycle numbers count from the start of the run.
+EXPORT void rowforge_status(void* handle, uint64_t status[7]) {
     const auto& e = *static_cast<const Engine*>(handle);
     status[0] = e.accepted;
     status[1] = e.results.size();
@@ -220,6 +220,11 @@ EXPORT void rowforge_status(void* handle, uint64_t status[6]) {
     status[3] = e.first_accept - e.start;
     status[4] = e.last_result - e.start;
     status[5] = e.cycles;
+#ifdef ROWFORGE_VIOLATIONS
+    status[6] = e.top->violations;
+#else
+    status[6] = 0;
+#endif
 }
 
 EXPORT const uint64_t* rowforge_results(void* handle) {

@@ -65,6 +65,8 @@ class Build:
         array of a hundred equal blocks several times and costs some speed. Not used with a trace.
     flags : tuple of str
         Further options of Verilator.
+    violations : bool
+        The top module counts breaches of a memory's rules in its output `violations`.
     harness : path
         The C++ source that drives the design; another one than that of streams has its own ports.
     headers : tuple of paths
@@ -78,6 +80,7 @@ class Build:
     optimise: str = "-O2"
     blocks: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    violations: bool = False
     # Their texts count for what is cached, not where they lie.
     harness: Path = field(default=_HARNESS, repr=False)
     headers: tuple[Path, ...] = field(default=(), repr=False)
@@ -257,6 +260,7 @@ def _build(work: Path, verilog: str, build: Build) -> Path:
 def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
     trace = [] if build.trace is None else [f"--trace-{build.trace}"]
     defines = "" if build.trace is None else f" -DROWFORGE_TRACE_{build.trace.upper()}"
+    defines += " -DROWFORGE_VIOLATIONS" if build.violations else ""
     hierarchy = ["--hierarchical", "blocks.vlt"] if build.hierarchical else []
     return [
         *("perl", str(root / "bin" / "verilator"), *_VERILATE_FLAGS),

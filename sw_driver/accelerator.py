@@ -18,6 +18,7 @@ from sw_driver import boards
 from sw_driver.identify import identify
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import BoardLink, Link
+from sw_driver.replaying import BoardMemory
 from sw_driver.running import Array
 from sw_driver.runtime import Inputs, Progress, RunOutcome, Runtime
 
@@ -103,6 +104,11 @@ class Accelerator:
     def config(self) -> Config | None:
         """The accelerator's configuration, if it is known yet."""
         return self._session.config if self._session else self._connection.config
+
+    @property
+    def board_memory(self) -> BoardMemory | None:
+        """The memory from which programs are replayed, if there is one, and a session."""
+        return self._session.board_memory if self._session else None
 
     def load(self, program: Program | Path) -> Program:
         """Choose the program to run, its states at their initial values; a path is read as a file.

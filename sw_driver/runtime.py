@@ -71,6 +71,11 @@ class Runtime:
         self._board_memory = BoardMemory(link) if config.memory.present else None
         self._states = CarriedStates()
 
+    @property
+    def board_memory(self) -> BoardMemory | None:
+        """The memory from which programs are replayed, if the accelerator has one."""
+        return self._board_memory
+
     def reset_states(self) -> None:
         """Let the next run find the initial values of its program's states."""
         self._states.reset()

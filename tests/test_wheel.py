@@ -43,7 +43,7 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
         "rowforge/page/page.css",
         "rowforge/page/page.js",
         "sim/rtl_harness.cpp",
-        "sim/memory/sdram_chip.v",
+        "sim/outside/sdram_chip.v",
         "hw/arch/commands.py",
         "hw/arch/energy/technologies/normalised.toml",
         "tb/README.md",

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hw.arch.config import MemoryConfig
+from hw.arch.errors import RowforgeError
 from hw.arch.frames import REQUEST_WORDS
+
+_KILO = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,22 @@ class AxiLink:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoardSdram:
+    """An SDRAM on the board.
+
+    Attributes
+    ----------
+    chip : its name in `hw.arch.sdram.CHIPS`
+    phase : degrees by which its clock is late
+    resource : its name among the platform's resources
+    """
+
+    chip: str
+    phase: int = 180
+    resource: str = "sdram"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board.
 
@@ -83,6 +103,8 @@ class Board:
         The preset nearly fills the part: synthesis saves cells rather than time.
     options : tuple of str
         Arguments for the program that packs the bitstream.
+    sdram : BoardSdram or None
+        The memory that a configuration may use.
     """
 
     name: str
@@ -98,3 +120,26 @@ class Board:
     flash: tuple[str, ...]
     dense: bool = False
     options: tuple[str, ...] = field(default=())
+    sdram: BoardSdram | None = None
+
+    def check_memory(self, memory: MemoryConfig) -> None:
+        """Refuse, with the field, a memory that the board does not have."""
+        if memory.kind == "sdram" and self.sdram is not None:
+            here = {
+                "chip": self.sdram.chip,
+                "clock": round(self.clock / _KILO),
+                "phase": self.sdram.phase,
+            }
+            for name, value in here.items():
+                if getattr(memory, name) != value:
+                    raise RowforgeError(
+                        f"memory.{name} must be {value} on board {self.name}, "
+                        f"not {getattr(memory, name)}"
+                    )
+        elif memory.kind == "sdram" or (
+            memory.kind == "axi" and not isinstance(self.link, AxiLink)
+        ):
+            kinds = "none or ram" if self.sdram is None else "none, ram or sdram"
+            raise RowforgeError(
+                f'memory.kind must be {kinds} on board {self.name}, not "{memory.kind}"'
+            )

@@ -37,7 +37,7 @@ def sources(board: Board, config: Config) -> Sources:
     files = {VERILOG: _verilog(board, board.link, config)}
     if board.family == "xc7":
         platform.add_file(VERILOG, files[VERILOG])  # for Vivado's script
-    plan = platform.prepare(BoardTop(board), TOP, debug_verilog=False)
+    plan = platform.prepare(BoardTop(board, config.memory), TOP, debug_verilog=False)
     for name, content in plan.files.items():
         if name in _KEPT:
             files[name] = content if isinstance(content, str) else content.decode()

@@ -1,6 +1,6 @@
 """The IP-XACT description by which Vivado knows the AXI wrapper as a part for block designs.
 
-IEEE 1685-2009 as Vivado packs it: three bus interfaces, clock and reset with what belongs to them,
+IEEE 1685-2009 as Vivado packs it: bus interfaces, clock and reset with what belongs to them,
 the registers, two file sets. All of it follows from the wrapper's signature and
 `hw.arch.registers`; nothing is written down twice.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from hw.arch.config import LINK_WORD_BITS
 from hw.arch.registers import ADDRESS_BITS, MEANINGS, REGISTER_BITS, Register
 
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
@@ -20,6 +21,7 @@ MEMORY_MAP = "S_AXI"
 RANGE = 4096  # bytes of the address space that a block design gives away: the least it can
 FAMILIES = ("zynq", "artix7", "kintex7", "virtex7", "zynquplus")
 
+_MEMORY_BUS, _MEMORY_ADDRESS = "M_AXI", "m_axi_araddr"
 _SYNTHESIS = "xilinx_anylanguagesynthesis"
 _SIMULATION = "xilinx_anylanguagebehavioralsimulation"
 
@@ -46,6 +48,7 @@ BUSES = (
     Bus("S_AXIS", "s_axis_", "axis", master=False),
     Bus("M_AXIS", "m_axis_", "axis", master=True),
     Bus(MEMORY_MAP, "s_axi_", "aximm", master=False),
+    Bus(_MEMORY_BUS, "m_axi_", "aximm", master=True),
 )
 
 
@@ -73,10 +76,11 @@ def component_xml(
     for tag, text in (("vendor", VENDOR), ("library", LIBRARY), ("name", name), ("version", short)):
         _text(root, tag, text)
     interfaces = _child(root, "busInterfaces")
-    for bus in BUSES:
+    present = [bus for bus in BUSES if any(port.startswith(bus.prefix) for port in ports)]
+    for bus in present:
         _bus(interfaces, bus, ports)
     _signal(interfaces, RESET, "reset", "RST", {"POLARITY": "ACTIVE_LOW"})
-    buses = ":".join(bus.name for bus in BUSES)
+    buses = ":".join(bus.name for bus in present)
     _signal(
         interfaces,
         CLOCK,
@@ -84,6 +88,7 @@ def component_xml(
         "CLK",
         {"ASSOCIATED_BUSIF": buses, "ASSOCIATED_RESET": RESET, "FREQ_HZ": str(round(clock_hz))},
     )
+    _address_space(root, ports)
     _memory_map(root)
     _model(root, name, ports)
     _file_sets(root, list(sources))
@@ -121,7 +126,9 @@ def _bus(parent: ElementTree.Element, bus: Bus, ports: Mapping[str, Port]) -> No
     _text(interface, "name", bus.name)
     _types(interface, "interface", bus.kind)
     side = _child(interface, "master" if bus.master else "slave")
-    if bus.kind == "aximm":
+    if bus.kind == "aximm" and bus.master:
+        _child(side, "addressSpaceRef", addressSpaceRef=bus.name)
+    elif bus.kind == "aximm":
         _child(side, "memoryMapRef", memoryMapRef=MEMORY_MAP)
     maps = _child(interface, "portMaps")
     for port in ports:
@@ -158,6 +165,16 @@ def _parameters(
 
 
 # ---- registers -------------------------------------------------------------------------------
+
+
+def _address_space(root: ElementTree.Element, ports: Mapping[str, Port]) -> None:
+    """What the accelerator's own master reaches, if it has one."""
+    if _MEMORY_ADDRESS not in ports:
+        return
+    space = _child(_child(root, "addressSpaces"), "addressSpace")
+    _text(space, "name", _MEMORY_BUS)
+    _text(space, "range", str(1 << ports[_MEMORY_ADDRESS].bits), format="long")
+    _text(space, "width", str(LINK_WORD_BITS), format="long")
 
 
 def _memory_map(root: ElementTree.Element) -> None:

@@ -19,7 +19,6 @@ _Plans: TypeAlias = list[tuple[Plan, int]]
 
 UNREAD = frozenset(
     {
-        "pe.ifmap_fifo",
         "pe.psum_fifo",
         "pe.zero_gating",
         "noc.pipeline",

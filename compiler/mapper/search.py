@@ -29,7 +29,7 @@ def search(
         raise RowforgeError(f"objective must be one of {', '.join(OBJECTIVES)}, not {aim!r}")
     best: Plan | None = None
     least = 0.0
-    for windows in _window_choices(shape.F):
+    for windows in window_choices(shape.F):
         plan, crowded = _plan(config, shape, psum_beats, aim, windows)
         if plan is None:
             continue
@@ -70,7 +70,7 @@ def least_cycles(config: Config, shape: ConvShape, aim: str = "cycles") -> int:
     return int(shape.N * shape.E * shape.lanes * table.least(shape.E, shape.lanes))
 
 
-def _window_choices(F: int) -> list[int]:
+def window_choices(F: int) -> list[int]:
     """F tiles to try: the whole row, then halves, thirds, quarters, eighths ... of it."""
     parts = [1, 2, 3, 4, *(1 << n for n in range(3, 16))]
     return list(dict.fromkeys(ceil(F / n) for n in parts if n < 2 * F))

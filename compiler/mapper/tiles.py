@@ -126,7 +126,9 @@ class Cover:
         return self._memo[key]
 
     def _search(self, rows: int, filters: int) -> Found | None:
-        best: Found | None = None
+        # Bounds of covers with a rest take the best rate for it, and are often too hopeful: the
+        # cheapest cover without one might not be among the first.
+        best = self._whole(rows, filters)
         for tried, option in enumerate(self._options(rows, filters)):
             if best is not None and (option[0] >= best[0] or tried >= _WIDTH):
                 break
@@ -134,6 +136,15 @@ class Cover:
             if found is not None:
                 best = found
         return best
+
+    def _whole(self, rows: int, filters: int) -> Found | None:
+        """The cheapest cover by one repeated tile, if there is any."""
+        at, down, across, main, covered = self._repeats(rows, filters)
+        whole = np.flatnonzero(covered == rows * filters)
+        if not len(whole):
+            return None
+        i = whole[np.argmin(main[whole])]
+        return float(main[i]), ((self._tile(int(at[i])), 0, 0, int(down[i]), int(across[i])),)
 
     def _options(self, rows: int, filters: int) -> Iterator[_Option]:
         """Tiles that fit, repeated as often as they do, least bound first."""
@@ -147,7 +158,8 @@ class Cover:
             options.append((main + rest, main, tile, 1, 1))
         return sorted(options, key=itemgetter(0))
 
-    def _repeated(self, rows: int, filters: int) -> Iterator[_Option]:
+    def _repeats(self, rows: int, filters: int) -> tuple[NDArray[Any], ...]:
+        """Of the tiles that fit: number, times down and across, their cost, and what they cover."""
         fits = (self.tiles.rows <= rows) & (self.tiles.filters <= filters)
         if filters % self.unit:
             fits &= ~self.tiles.tail | (self.tiles.filters == filters)
@@ -157,7 +169,10 @@ class Cover:
         some = self.tiles.where(at)
         down, across = rows // some.rows, filters // some.filters
         main = across * some.costs(down) + self.penalty
-        covered = down * across * some.rows * some.filters
+        return at, down, across, main, down * across * some.rows * some.filters
+
+    def _repeated(self, rows: int, filters: int) -> Iterator[_Option]:
+        at, down, across, main, covered = self._repeats(rows, filters)
         bound = main + (rows * filters - covered) * self.rate
         for i in np.argsort(bound, kind="stable").tolist():
             yield (

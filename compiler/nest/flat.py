@@ -19,7 +19,7 @@ def flat_plans(
 ) -> list[tuple[Plan, int]]:
     """The best way to cut the E x F pixels of a 1 x 1 layer into rows, and a rest."""
     best: list[tuple[Plan, int]] = []
-    for rows, columns in _flat_shapes(config, shape.E, shape.F):
+    for rows, columns in flat_shapes(config, shape.E, shape.F):
         rest = shape.E * shape.F - rows * columns
         if max(columns, rest) > config.most_map:
             continue
@@ -44,7 +44,7 @@ def _cycles(plans: list[tuple[Plan, int]]) -> int:
     return sum(plan.cycles for plan, _ in plans)
 
 
-def _flat_shapes(config: Config, E: int, F: int) -> Iterator[tuple[int, int]]:
+def flat_shapes(config: Config, E: int, F: int) -> Iterator[tuple[int, int]]:
     """Rows x columns for the pixels: as they are, then multiples of the columns of the array."""
     pixels = E * F
     yield E, F

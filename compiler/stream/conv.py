@@ -8,7 +8,9 @@ import numpy as np
 from compiler.stream.hazards import Wait
 from compiler.stream.resident import NOTHING, Filters
 from hw.arch.commands import BASES, CONSTANTS, LOOP, LOOPS, START, Opcode, command
+from hw.arch.config import Config
 from hw.arch.program import Words
+from hw.arch.program.transfer import shorter_code
 
 _FLAGS = {
     name: np.array(CONSTANTS.pack({name: 1}), dtype=np.uint64)
@@ -38,13 +40,16 @@ class Nest:
             del records[0]
         return records[::-1]
 
-    def descriptor(self, before: "Nest | None") -> list[int]:
-        """The descriptor after a CONV with the records `before`, which may stay."""
-        bases = BASES.unpack(self.tail)
+    def descriptor(self, before: "Nest | None", decoded: int = 0) -> list[int]:
+        """The descriptor after a CONV with the records `before`, which may stay.
+
+        `decoded`: of START.
+        """
+        begin = {**BASES.unpack(self.tail), "decoded": decoded}
         if before is not None and self._inherits(before):
-            return START.pack(bases)
+            return START.pack(begin)
         loops = self.loops
-        start = START.pack({**bases, "loops": len(loops), "constants": 1})
+        start = START.pack({**begin, "loops": len(loops), "constants": 1})
         return [*start, *self.constants.tolist(), *(word for loop in loops for word in loop)]
 
     def _inherits(self, before: "Nest") -> bool:
@@ -58,7 +63,8 @@ class ConvCommand:
     """A CONV command of a program.
 
     `filters` is None in a dry stream, or where they lie in the global buffer; `length` counts their
-    words on the link. `hidden`: the array computes while its descriptor is moved.
+    words on the link. `hidden`: the array computes while its descriptor is moved. `code`: of the
+    filters, if the link carries it in their place.
     """
 
     nest: Nest
@@ -67,6 +73,7 @@ class ConvCommand:
     wait: Wait
     layer: int
     hidden: bool
+    code: Words | None = None
 
     def placed(self, first: int | None) -> "ConvCommand":
         """The command with its filters in the weight memory from word `first` on, if it is one."""
@@ -76,18 +83,30 @@ class ConvCommand:
         nest = replace(self.nest.flagged("resident"), tail=tail)
         return replace(self, nest=nest, filters=None, length=0)
 
+    def coded(self, config: Config) -> "ConvCommand":
+        """The command with its filters as a code, if that is shorter."""
+        code = None if self.filters is None else shorter_code(config, self.filters.words)
+        return replace(self, code=code)
+
     def head(self, before: Nest | None) -> Words:
         """Header and descriptor after a CONV with the records `before`."""
         words = command(
             Opcode.CONV,
-            self.nest.descriptor(before),
-            length=self.length,
+            self.nest.descriptor(before, 0 if self.code is None else self.length),
+            length=self.sent,
             tag=self.layer,
             **self.wait.flags(),
         )
         return np.array(words, dtype=np.uint64)
 
     @property
+    def sent(self) -> int:
+        """Words that the link carries after the descriptor."""
+        return self.length if self.code is None else len(self.code)
+
+    @property
     def payload(self) -> Words:
-        """The filters, as far as the link carries them."""
+        """The filters or their code, as far as the link carries them."""
+        if self.code is not None:
+            return self.code
         return NOTHING if self.filters is None else self.filters.words

@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hw.arch.fields import Field, Struct
 
-COMMAND_SET_VERSION = 5
+COMMAND_SET_VERSION = 6
 
 MAGIC = int.from_bytes(b"ROWFORGE", "little")
 """The word that starts a program; after an error the engine discards words until it sees it."""
@@ -76,6 +76,7 @@ class Status(IntEnum):
     BAD_MESSAGE = 18
     BAD_BLOCK = 19
     BAD_RANGE = 20
+    BAD_MEMORY = 21
 
 
 HEADER = Struct(
@@ -262,6 +263,11 @@ START = Struct(
         ),
         Field(
             "constants", 1, "the constants and these loops follow; 0: those of the CONV before stay"
+        ),
+        Field(
+            "decoded",
+            23,
+            "with `link.coding`: the payload is a code of so many words; 0: it is not coded",
         ),
     ),
     "How CONV begins: the bases of its first pass, and what follows them.",

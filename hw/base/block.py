@@ -24,10 +24,11 @@ from amaranth.hdl import (
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
+from hw.base.geometry import MemoryGeometry
 from hw.base.rtlil_text import RESERVED_WORDS
 from hw.base.unused import mark_used
 
-MemoryStyle = Literal["infer", "blackbox"]
+MemoryStyle = Literal["infer", "blackbox", "macros"]
 AnyBlock = TypeVar("AnyBlock", bound="Block")
 
 
@@ -36,8 +37,8 @@ class ModulePlatform(ABC):
 
     Attributes
     ----------
-    memories : "infer" or "blackbox"
-        How `Ram` and `SinglePortRam` are built.
+    memories : "infer", "blackbox" or "macros"
+        How `Ram` and `SinglePortRam` are built; see `hw.base.memory`.
     converting : Block or None
         The block whose own module is being written; every other block is an instance in it.
     """
@@ -48,6 +49,10 @@ class ModulePlatform(ABC):
     @abstractmethod
     def prefixed(self, name: str) -> str:
         """Name, among the design's own, of a module that is not made from a block."""
+
+    def macro(self, geometry: MemoryGeometry) -> str:
+        """Name of the module without parameters that stands for a memory, for style "macros"."""
+        return self.prefixed(f"macro_{geometry.name}")
 
     @abstractmethod
     def register(self, block: "Block") -> str:

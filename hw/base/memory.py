@@ -1,6 +1,12 @@
-"""The memories: inferred from Verilog, or left as black boxes for the macros of an ASIC process."""
+"""The memories: inferred from Verilog, or left as black boxes for the macros of an ASIC process.
 
-from typing import ClassVar
+On a `ModulePlatform` whose `memories` are "infer" each is an array of registers. With "blackbox"
+all are instances of two modules with parameters. With "macros" those of at most `FLIP_FLOP_WORDS`
+words are arrays, and each other geometry is a module of its own without parameters, `PREFIX_macro_`
+and the geometry's name.
+"""
+
+from typing import Any, ClassVar
 
 from amaranth.hdl import ClockSignal, Instance, Module, Value
 from amaranth.lib import wiring
@@ -10,6 +16,7 @@ from amaranth.utils import ceil_log2
 
 from hw.arch.errors import RowforgeError
 from hw.base.block import Block, ModulePlatform
+from hw.base.geometry import FLIP_FLOP_WORDS, MemoryGeometry, PortKind
 
 
 def _check_geometry(width: int, depth: int, lane_width: int | None) -> int:
@@ -29,7 +36,7 @@ def _check_geometry(width: int, depth: int, lane_width: int | None) -> int:
 class _RamBase(Block):
     """What both memories share: geometry and names."""
 
-    _macro: ClassVar[str]
+    _ports: ClassVar[PortKind]
 
     def __init__(self, signature: dict, *, width: int, depth: int, lane_width: int):
         super().__init__(signature)
@@ -44,13 +51,26 @@ class _RamBase(Block):
 
     @property
     def module_name(self) -> str:
-        lanes = f"_l{self.lane_width}" if self.lanes > 1 else ""
-        return f"{self._macro}_{self.depth}x{self.width}{lanes}"
+        return MemoryGeometry(self._ports, self.depth, self.width, self.lane_width).name
 
-    def _black_box(self, platform: ModulePlatform, **ports: Value) -> Instance:
+    @property
+    def geometry(self) -> MemoryGeometry:
+        """That of the memory that is really built."""
+        return MemoryGeometry(self._ports, _rows(self.depth), self.width, self.lane_width)
+
+    def _is_black_box(self, platform: object) -> bool:
+        """Whether a macro takes the place of an inferred memory."""
+        if not isinstance(platform, ModulePlatform):
+            return False
+        deep = self.depth > FLIP_FLOP_WORDS
+        return platform.memories == "blackbox" or (platform.memories == "macros" and deep)
+
+    def _black_box(self, platform: Any, **ports: Value) -> Instance:
         """The macro in place of an inferred memory."""
+        if platform.memories == "macros":
+            return Instance(platform.macro(self.geometry), i_clk=ClockSignal(), **ports)
         return Instance(
-            platform.prefixed(self._macro),
+            platform.prefixed(f"ram_{self._ports}"),
             p_WIDTH=self.width,
             p_DEPTH=_rows(self.depth),
             p_LANE_WIDTH=self.lane_width,
@@ -96,7 +116,7 @@ class Ram(_RamBase):
         For a geometry that is not positive or a lane width that does not divide the width.
     """
 
-    _macro = "ram_1r1w"
+    _ports = "1r1w"
 
     def __init__(self, *, width: int, depth: int, lane_width: int | None = None):
         lane = _check_geometry(width, depth, lane_width)
@@ -108,7 +128,7 @@ class Ram(_RamBase):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if isinstance(platform, ModulePlatform) and platform.memories == "blackbox":
+        if self._is_black_box(platform):
             m.submodules.macro = self._black_box(
                 platform,
                 i_wr_en=self.write.en,
@@ -169,7 +189,7 @@ class SinglePortRam(_RamBase):
         As for `Ram`.
     """
 
-    _macro = "ram_1rw"
+    _ports = "1rw"
 
     def __init__(self, *, width: int, depth: int, lane_width: int | None = None):
         lane = _check_geometry(width, depth, lane_width)
@@ -184,7 +204,7 @@ class SinglePortRam(_RamBase):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if isinstance(platform, ModulePlatform) and platform.memories == "blackbox":
+        if self._is_black_box(platform):
             m.submodules.macro = self._black_box(
                 platform,
                 i_en=self.en,

@@ -2,14 +2,13 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out
 
 from hw.arch.commands import ADDRESS, REGION
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program.layout import MOST_SPREAD
 from hw.base.block import Block
 from hw.control.box import walk_box
-from hw.control.codes.unmasker import Unmasker
 from hw.engines.tables import compact
 from hw.glb.ports import act_write_layout
 
@@ -27,16 +26,12 @@ class BoxLoader(Block):
         Begin.
     busy : out, 1
         A box is under way.
-    last : in, 1
-        The word on `payload` is the last of them.
-    bad_code : out, 1
-        The payload is a code (`region.coded`), and damaged; only a reset helps.
     overrun : out, 1
         The word to be written lies after the end of the buffer.
     address : out, ADDRESS
         The buffer word to be written.
     payload : in, stream of LINK_WORD_BITS
-        Link words; the rest of the box's last one is dropped. With `link.coding`, maybe their code.
+        Link words; the rest of the box's last one is dropped.
     write : out, stream of act_write_layout(config)
         Writes to the buffer.
     """
@@ -47,8 +42,6 @@ class BoxLoader(Block):
                 "region": In(compact(REGION)),
                 "start": In(1),
                 "busy": Out(1),
-                "last": In(1),
-                "bad_code": Out(1),
                 "overrun": Out(1),
                 "address": Out(ADDRESS),
                 "payload": In(stream.Signature(LINK_WORD_BITS)),
@@ -63,7 +56,7 @@ class BoxLoader(Block):
         step, outside = Signal(), Signal()
         walk = walk_box(m, self.region, start=self.start, origin=self.region.address, step=step)
         last, address = walk.last, walk.address
-        source, filling = self._source(m)
+        source, filling = self.payload, self.busy
         words = self._words(m, source, filling, step, last)
         spreads = self.region.channels != 0
         if config.lanes > 1:
@@ -87,24 +80,6 @@ class BoxLoader(Block):
         with m.Elif(step & last):
             m.d.sync += filling.eq(0)
         return m
-
-    def _source(self, m: Module) -> tuple[stream.Interface, Signal]:
-        """(words of the box, more of them are wanted)."""
-        filling = Signal()
-        if not self.config.link.codes:
-            m.d.comb += self.busy.eq(filling)
-            return self.payload, filling
-        m.submodules.unmasker = unmasker = Unmasker(self.config)
-        connect(m, flipped(self.payload), unmasker.code)
-        m.d.comb += [
-            unmasker.start.eq(self.start),
-            unmasker.coded.eq(self.region.coded),
-            unmasker.filling.eq(filling),
-            unmasker.last.eq(self.last),
-            self.busy.eq(filling | unmasker.busy),
-            self.bad_code.eq(unmasker.bad),
-        ]
-        return unmasker.words, filling
 
     def _spread(
         self, m: Module, source: stream.Interface, step: Value, last: Signal

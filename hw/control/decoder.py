@@ -97,6 +97,7 @@ class Decoder(Block):
     def _wire(self, m: Module, s: DecoderState) -> None:
         """Connections that do not depend on the FSM's state."""
         region = layout(REGION)(Cat(s.words)[: REGION.words * LINK_WORD_BITS])
+        start = layout(START)(Cat(s.words)[: START.words * LINK_WORD_BITS])
         m.d.comb += [
             *(self.engine.region[f.name].eq(region[f.name]) for f in REGION.fields),
             self.engine.vector.as_value().eq(Cat(s.words)[: VECTOR.words * LINK_WORD_BITS]),
@@ -110,6 +111,8 @@ class Decoder(Block):
             self.engine.filters.payload.eq(self.command.payload),
             self.engine.load_words.payload.eq(self.command.payload),
             self.engine.code.as_value().eq(self.command.payload),
+            self.engine.decoded.eq(start.decoded),
+            self.engine.payload_last.eq(s.left == 1),
         ]
         s.route_entries(m, self.engine, self.command.payload)
 
@@ -218,7 +221,7 @@ class Decoder(Block):
             & ((s.header.older == 0) | (self.engine.unfinished <= s.header.older))
             & (~s.header.stored | stored)
         )
-        length = s.header.length
+        region, length, codes = self.engine.region, s.header.length, self.config.link.codes
         with self._state(m, s, "DISPATCH"), m.Switch(s.header.opcode):
             with m.Case(Opcode.END):
                 with m.If(self.engine.store_failed):
@@ -237,9 +240,7 @@ class Decoder(Block):
                         self._fail(m, s, Status.BAD_ADDRESS, facts.end)
             with m.Case(Opcode.LOAD):
                 with m.If(settled):
-                    m.d.sync += s.left.eq(length)
                     m.next = "LOAD"
-                    region, codes = self.engine.region, self.config.link.codes
                     wrong = Mux(region.coded, length == 0, length != region.words)
                     with m.If(region.coded & (not codes)):
                         self._fail(m, s, Status.BAD_FIELD, region.coded)
@@ -251,7 +252,12 @@ class Decoder(Block):
                 with m.If(settled & stored):
                     self._store(m, s)
             with m.Case(Opcode.CONV):
-                with m.If(settled):
+                coded = self.engine.decoded != 0
+                with m.If(coded & (not codes)):
+                    self._fail(m, s, Status.BAD_FIELD, self.engine.decoded)
+                with m.Elif(coded & (length == 0)):
+                    self._fail(m, s, Status.BAD_LENGTH, length)
+                with m.Elif(settled):
                     m.d.comb += self.engine.start_conv.eq(1)
                     m.next = "FILTERS"
             with m.Case(Opcode.VECTOR):
@@ -300,24 +306,15 @@ class Decoder(Block):
             if self.config.control.access_counters:
                 m.d.comb += self.engine.table_word.eq(taken & s.fills_table)
         with self._state(m, s, "FILTERS"):
-            m.d.comb += [
-                self.engine.filters.valid.eq(self.command.valid & (s.left != 0)),
-                self.command.ready.eq(self.engine.filters.ready & (s.left != 0)),
-            ]
-            with m.If(self.engine.filters.valid & self.engine.filters.ready):
-                m.d.sync += s.left.eq(s.left - 1)
-            with m.If(s.left == 0):
+            self._pass_on(m, s, self.engine.filters)
+            with m.If(self.engine.bad_code):
+                self._fail(m, s, Status.BAD_CODE, Opcode.CONV)
+            with m.Elif((s.left == 0) & ~self.engine.loading):
                 m.next = "HEADER"
         with self._state(m, s, "LOAD"):
-            m.d.comb += [
-                self.engine.load_words.valid.eq(self.command.valid & (s.left != 0)),
-                self.command.ready.eq(self.engine.load_words.ready & (s.left != 0)),
-            ]
-            with m.If(self.engine.load_words.valid & self.engine.load_words.ready):
-                m.d.sync += s.left.eq(s.left - 1)
+            self._pass_on(m, s, self.engine.load_words)
             # The box and its words must end together; words of a code come ahead.
             ends = (self.engine.loading == (s.left == 0)) & ~self.engine.region.coded
-            m.d.comb += self.engine.load_last.eq(s.left == 1)
             with m.If(self.engine.overrun):
                 self._fail(m, s, Status.BAD_ADDRESS, self.engine.address)
             with m.Elif(self.engine.bad_code):
@@ -331,6 +328,15 @@ class Decoder(Block):
         with self._state(m, s, "VECTOR_BUSY"):
             with m.If(~self.engine.vector_busy & self.engine.quiet):
                 m.next = "HEADER"
+
+    def _pass_on(self, m: Module, s: DecoderState, port) -> None:
+        """The words of a payload, as long as there are any."""
+        m.d.comb += [
+            port.valid.eq(self.command.valid & (s.left != 0)),
+            self.command.ready.eq(port.ready & (s.left != 0)),
+        ]
+        with m.If(port.valid & port.ready):
+            m.d.sync += s.left.eq(s.left - 1)
 
     def _results(self, m: Module, s: DecoderState) -> None:
         """Result blocks: a header, then words from wherever they come."""

@@ -9,6 +9,7 @@ from hw.arch.commands import ADDRESS, CODE, REGION, VECTOR
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 from hw.base.layouts import layout
+from hw.control.codes.payloads import DECODED
 from hw.engines.tables import compact
 from hw.engines.weights import weight_words
 from hw.post.layouts import PARAM_LAYOUT
@@ -24,7 +25,8 @@ def control_port(config: Config) -> Signature:
     conv_ready, walk_idle : no CONV waits for another's walk to end; all walks are over
     rows, cols, params, table, memory : words or entries of the tables and the weight memory
     vector, start_vector, vector_busy : descriptor of VECTOR; begin; under way
-    region, load, loading : a box of the buffer; begin to load; under way
+    region, load, loading : a box of the buffer; begin to load; that, or a code, is under way
+    decoded : with `start_conv`, link words of filters whose code the payload is, or 0
     overrun, address : the box to load leaves the buffer, and where
     store, tag, storing : send the box as a data block; its tag; under way
     code : how its code looks, with `store`
@@ -37,7 +39,8 @@ def control_port(config: Config) -> Signature:
     counter_index, counter : a counter's place in its block, its value while `hold`;
     clear, hold : all back to zero; stand still while they are sent;
     link_in, link_out : a word passed on the links
-    load_last, bad_code : the word of `load_words` is the payload's last; its code is damaged
+    payload_last, bad_code : the word of `load_words` or `filters` is the payload's last; its code
+        is damaged
     table_word : one of parameters or the vector engine's tables, with `control.access_counters`
     """
     word = stream.Signature(LINK_WORD_BITS)
@@ -84,6 +87,7 @@ def control_port(config: Config) -> Signature:
             "vector_busy": In(1),
             "region": Out(compact(REGION)),
             "load": Out(1),
+            "decoded": Out(DECODED),
             "loading": In(1),
             "overrun": In(1),
             "address": In(ADDRESS),
@@ -107,7 +111,7 @@ def control_port(config: Config) -> Signature:
             "hold": Out(1),
             "link_in": Out(1),
             "link_out": Out(1),
-            "load_last": Out(1),
+            "payload_last": Out(1),
             "bad_code": In(1),
             **({"table_word": Out(1)} if config.control.access_counters else {}),
         }

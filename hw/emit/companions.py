@@ -14,6 +14,8 @@ WAIVED_WARNINGS = (
 )
 """Warnings of Verilator that the emitter itself causes; see `hw.emit.verilog`."""
 
+_EMPTY_MODULES = ("DECLFILENAME", "TIMESCALEMOD", "UNDRIVEN", "UNUSEDSIGNAL")
+
 _RAM_MODELS = """\
 // Models of the memory macros of black-box Verilog, for simulation and lint.
 // For a chip, replace each by a module of the same name and ports around the macro of the process.
@@ -81,14 +83,19 @@ def ram_models(prefix: str) -> str:
     return _RAM_MODELS.replace("PREFIX", prefix)
 
 
-def lint_waivers(own: Sequence[str], foreign: Sequence[str] = ()) -> str:
+def lint_waivers(
+    own: Sequence[str], foreign: Sequence[str] = (), *, stubs: Sequence[str] = ()
+) -> str:
     """Verilator's configuration file: the warnings that the emitter makes by itself, no others.
 
     It names the design's `own` files, so that lint of the files beside them stays as strict as
-    their owner wants it. What is said of `foreign` files is not ours to mend.
+    their owner wants it. What is said of `foreign` files is not ours to mend. The empty modules of
+    `stubs` drive nothing.
     """
     lines = ["`verilator_config"]
     lines += [f'lint_off -rule {rule} -file "*{name}"' for name in own for rule in WAIVED_WARNINGS]
+    for name in stubs:
+        lines += [f'lint_off -rule {rule} -file "*{name}"' for rule in _EMPTY_MODULES]
     for name in foreign:  # "all rules" leaves that of time scales on
         lines += [f'lint_off -file "*{name}"', f'lint_off -rule TIMESCALEMOD -file "*{name}"']
     return "\n".join(lines) + "\n"

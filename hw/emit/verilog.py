@@ -27,14 +27,12 @@ minutes.
 """
 
 import gc
-import os
 import re
-import tempfile
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from amaranth.back import rtlil
 from amaranth.back.verilog import find_yosys
@@ -61,9 +59,12 @@ from hw.base.block import (
     reset_port,
     signature_ports,
 )
+from hw.base.geometry import MemoryGeometry
 from hw.base.rtlil_text import Names, is_plain, rewrite
 from hw.emit import companions
+from hw.emit.folder import companion_files, write_files
 from hw.emit.foreign import with_own_names
+from hw.emit.kit import Design, Kit, KitMaker
 from hw.emit.prefix import check_prefix
 
 YOSYS_VERSION = (0, 40)  # Amaranth's own requirement
@@ -81,16 +82,18 @@ class Options:
     reset_all : bool
         Reset every register, also those that gateware leaves without a reset, and give none an
         initial value: for ASIC. (The output register of a memory is part of the memory.)
-    memories : "infer" or "blackbox"
-        Memories as arrays of registers that tools infer, or as the macros of `TOP_rams.v`.
+    memories : "infer", "blackbox" or "macros"
+        Memories as arrays of registers that tools infer, as the macros of `TOP_rams.v`, or, if
+        they are deep, as modules that a `Kit` defines.
     """
 
     reset_all: bool = False
     memories: MemoryStyle = "infer"
 
     def __post_init__(self) -> None:
-        if self.memories not in ("infer", "blackbox"):
-            raise RowforgeError(f'memories must be "infer" or "blackbox", not {self.memories!r}')
+        if self.memories not in get_args(MemoryStyle):
+            styles = " or ".join(f'"{style}"' for style in get_args(MemoryStyle))
+            raise RowforgeError(f"memories must be {styles}, not {self.memories!r}")
 
 
 class VerilogPlatform(ModulePlatform):
@@ -110,6 +113,11 @@ class VerilogPlatform(ModulePlatform):
         self._by_text: dict[tuple[str, str], str] = {}
         self._modules: list[str] = []
         self.foreign: dict[str, str] = {}
+        self.geometries: set[MemoryGeometry] = set()
+
+    def macro(self, geometry: MemoryGeometry) -> str:
+        self.geometries.add(geometry)
+        return super().macro(geometry)
 
     def prefixed(self, name: str) -> str:
         return f"{self._prefix}_{name}"
@@ -253,12 +261,12 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
         For a name that `check_prefix` refuses or that a signal of the top module has, or a memory
         that is written and has contents.
     """
-    text, foreign = _emit(top, name, options)
-    return "\n".join([text, *foreign.values()])
+    text, platform = _emit(top, name, options)
+    return "\n".join([text, *platform.foreign.values()])
 
 
-def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]:
-    """The design's own Verilog, and by file name what it takes from others."""
+def _emit(top: Block, name: str, options: Options) -> tuple[str, VerilogPlatform]:
+    """The design's own Verilog, and the platform, which knows what it takes from others."""
     check_prefix(name)
     platform = VerilogPlatform(name, options)
     with _no_garbage_collection():
@@ -268,7 +276,7 @@ def _emit(top: Block, name: str, options: Options) -> tuple[str, dict[str, str]]
     (module,) = re.findall(rf"^module {name}\(.*?^endmodule", text, re.MULTILINE | re.DOTALL)
     if re.search(rf"^  (?:input|output|wire|reg) (?:\[.*?\] )?{name}\b", module, re.MULTILINE):
         raise RowforgeError(f"prefix must not be a signal of the top module, as {name!r} is")
-    return text, platform.foreign
+    return text, platform
 
 
 @contextmanager
@@ -312,6 +320,7 @@ def generate(
     options: Options = Options(),
     period_ns: float = 10.0,
     documents: Mapping[str, str] | None = None,
+    make_kit: KitMaker | None = None,
 ) -> list[Path]:
     """Write a design and its companions into a folder; the same input gives the same bytes.
 
@@ -332,6 +341,8 @@ def generate(
         Clock period for the timing constraints.
     documents : mapping
         Texts rendered elsewhere (register map, configuration) by file name.
+    make_kit : callable
+        Makes the files of an ASIC process, whose macros replace memories of style "macros".
 
     Returns
     -------
@@ -343,42 +354,25 @@ def generate(
     RowforgeError
         As `emit`, and for a folder that cannot be written.
     """
-    design = f"{name}.v"
-    text, foreign = _emit(top, name, options)
-    files = {design: text, **foreign}
-    models = []
-    if options.memories == "blackbox":
-        models.append(f"{name}_rams.v")
-        files[models[0]] = companions.ram_models(name)
-    ports = list(signature_ports(top))
-    inputs = [(port, len(signal)) for port, signal, flow in ports if flow is In]
-    outputs = [(port, len(signal)) for port, signal, flow in ports if flow is not In]
-    files |= {
-        f"{name}.f": companions.file_list([*models, *foreign, design]),
-        f"{name}.core": companions.fusesoc_core(name, version, [*foreign, design], models),
-        f"{name}.sdc": companions.timing_constraints(
-            [(reset_port("sync"), 1), *inputs], outputs, period_ns=period_ns
-        ),
-        f"{name}.vlt": companions.lint_waivers([*models, design], [*foreign]),
-    }
+    text, platform = _emit(top, name, options)
+    ports = [(port, len(signal), flow) for port, signal, flow in signature_ports(top)]
+    design = Design(
+        name=name,
+        verilog=text,
+        geometries=sorted(platform.geometries),
+        foreign=[*platform.foreign],
+        inputs=[(reset_port("sync"), 1), *((p, width) for p, width, flow in ports if flow is In)],
+        outputs=[(port, width) for port, width, flow in ports if flow is not In],
+        period_ns=period_ns,
+    )
+    if make_kit is not None:
+        kit = make_kit(design)
+    else:
+        rams = {f"{name}_rams.v": companions.ram_models(name)}
+        kit = Kit(models=rams if options.memories == "blackbox" else {})
+    files = {f"{name}.v": text, **platform.foreign, **companion_files(design, kit, version)}
     for document, text in (documents or {}).items():
         if document in files or Path(document).name != document:
             raise RowforgeError(f"document must have a file name of its own, not {document!r}")
         files[document] = text
-    return _write(Path(out_dir), files)
-
-
-def _write(out_dir: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write files whole: first all beside their place, then each moved there."""
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".writing-") as staging:
-            for name, text in files.items():
-                (Path(staging) / name).write_text(text, encoding="utf-8", newline="\n")
-            for name in files:
-                os.replace(Path(staging) / name, out_dir / name)
-    except OSError as error:
-        raise RowforgeError(
-            f"output folder must be writable, not {str(out_dir)!r}: {error.strerror}"
-        ) from error
-    return [out_dir / name for name in sorted(files)]
+    return write_files(Path(out_dir), files)

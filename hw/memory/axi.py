@@ -14,11 +14,14 @@ _INCREMENTING = 1
 _BUFFERABLE_MODIFIABLE = 0b0011  # what AXI wants of a master without a cache of its own
 
 
-def _channels(address: int) -> dict[str, Member]:
-    """The master's side of AXI4 with data of a word, by name without a prefix."""
+def axi_channels(address_bits: int) -> dict[str, Member]:
+    """The master's side of AXI4 with data of a word, by name without a prefix.
+
+    `address_bits` are those of the address of a word.
+    """
     asked = {
         "id": Out(1),
-        "addr": Out(address),
+        "addr": Out(address_bits + _BYTE_BITS),
         "len": Out(8),
         "size": Out(3, init=_SIZE),
         "burst": Out(2, init=_INCREMENTING),
@@ -111,6 +114,8 @@ class AxiMaster(Block):
         It was written.
     error_address : out, address_bits
         Its first word.
+    settled : out, 1
+        Every request that was accepted has been answered.
     m_axi_awid, m_axi_arid : out, 1
         Always 0.
     m_axi_awaddr, m_axi_araddr : out, address_bits + _BYTE_BITS
@@ -153,10 +158,8 @@ class AxiMaster(Block):
                 "error": Out(1),
                 "error_write": Out(1),
                 "error_address": Out(address_bits),
-                **{
-                    f"m_axi_{name}": member
-                    for name, member in _channels(address_bits + _BYTE_BITS).items()
-                },
+                "settled": Out(1),
+                **{f"m_axi_{name}": member for name, member in axi_channels(address_bits).items()},
             }
         )
         self.address_bits = address_bits
@@ -188,6 +191,7 @@ class AxiMaster(Block):
         with m.FSM():
             with m.State("IDLE"):
                 self._accept(m, request)
+                m.d.comb += self.settled.eq(under_way == 0)
                 with m.If(self.port.request.valid):
                     m.next = "ASK"
             with m.State("ASK"):

@@ -1,4 +1,4 @@
-"""The memory port: bursts of 64-bit words."""
+"""The memory port: bursts of 64-bit words, and what is heard of those that fail."""
 
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
@@ -58,3 +58,24 @@ class MemoryPort(Signature):
 
     def __repr__(self) -> str:
         return f"MemoryPort({self.address_bits})"
+
+
+class MemoryFault(Signature):
+    """What a client hears of accesses that failed: a stream of addresses of words.
+
+    An address is valid from the first failure on until it is taken. `settled` is 1 while the
+    memory owes no answer to a burst.
+    """
+
+    def __init__(self, address_bits: int):
+        super().__init__({"first": Out(stream.Signature(address_bits)), "settled": Out(1, init=1)})
+        self.address_bits = address_bits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MemoryFault) and other.address_bits == self.address_bits
+
+    def __hash__(self) -> int:
+        return hash((MemoryFault, self.address_bits))
+
+    def __repr__(self) -> str:
+        return f"MemoryFault({self.address_bits})"

@@ -20,6 +20,28 @@ def run_of_words(address_bits: int) -> data.StructLayout:
 class BurstReader(Block):
     """Reads runs of words by bursts, as far ahead as its queue has room.
 
+    Latency: a request two cycles after its job, and a word three cycles after it came.
+
+    Timing
+    ------
+    Three words are read with a queue of two: the second burst waits until a place is free.
+
+        cycle                         0  1  2  3  4  5  6  7  8  9 10 11
+        job.valid                     1  0  0  0  0  0  0  0  0  0  0  0
+        job.payload.address           4  .  .  .  .  .  .  .  .  .  .  .
+        job.payload.words             3  .  .  .  .  .  .  .  .  .  .  .
+        job.ready                     1  0  0  0  0  0  0  0  0  1  1  1
+        port.request.valid            0  0  1  0  0  0  0  0  1  0  0  0
+        port.request.payload.address  .  .  4  .  .  .  .  .  6  .  .  .
+        port.request.payload.length   .  .  1  .  .  .  .  .  0  .  .  .
+        port.request.ready            1  1  1  1  1  1  1  1  1  1  1  1
+        port.read.valid               0  0  0  1  1  0  0  0  1  0  0  0
+        port.read.payload             .  .  .  7  8  .  .  .  9  .  .  .
+        words.valid                   0  0  0  0  0  0  1  1  0  0  0  1
+        words.payload                 .  .  .  .  .  .  7  8  .  .  .  9
+        words.ready                   0  0  0  0  0  1  1  1  1  1  1  1
+        idle                          1  0  0  0  0  0  0  0  0  0  0  0
+
     Members
     -------
     job : in, stream of run_of_words(address_bits)
@@ -86,6 +108,27 @@ class BurstReader(Block):
 
 class BurstWriter(Block):
     """Writes runs of words by bursts; it asks for one when it has all of its words.
+
+    Timing
+    ------
+    Three words are written with a queue of two.
+
+        cycle                         0  1  2  3  4  5  6  7  8  9 10
+        job.valid                     1  0  0  0  0  0  0  0  0  0  0
+        job.payload.address           4  .  .  .  .  .  .  .  .  .  .
+        job.payload.words             3  .  .  .  .  .  .  .  .  .  .
+        words.valid                   1  1  1  0  0  0  0  0  0  0  0
+        words.payload                 7  8  9  .  .  .  .  .  .  .  .
+        words.ready                   1  1  1  .  .  .  .  .  .  .  .
+        port.request.valid            0  0  0  1  0  0  0  0  0  1  0
+        port.request.payload.address  .  .  .  4  .  .  .  .  .  6  .
+        port.request.payload.length   .  .  .  1  .  .  .  .  .  0  .
+        port.request.ready            1  1  1  1  1  1  1  1  1  1  1
+        port.write.valid              0  0  0  1  1  1  1  1  0  1  0
+        port.write.payload            .  .  .  7  7  7  7  8  .  9  .
+        port.write.ready              0  0  0  0  0  0  1  1  1  1  1
+        wrote                         0  0  0  0  0  0  1  1  0  1  0
+        idle                          1  0  0  0  0  0  0  0  0  0  1
 
     Members
     -------

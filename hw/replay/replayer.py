@@ -12,7 +12,7 @@ from hw.base.block import Block
 from hw.base.layouts import layout
 from hw.base.queue import Queue
 from hw.memory.arbiter import MemoryArbiter
-from hw.memory.port import WORD_BITS, MemoryPort
+from hw.memory.port import WORD_BITS, MemoryFault, MemoryPort
 from hw.replay.bursts import COUNT_BITS, BurstReader, BurstWriter
 from hw.replay.gather import Gatherer
 from hw.replay.message_reader import MessageReader
@@ -30,7 +30,8 @@ class Replayer(Block):
     A replay ends when its image is passed on whole, its checksum is right, the blocks that it
     causes have gone where they belong, and the memory has all of their words. After an error the
     core is reset, and words under way are forgotten. A RUN block reports; the same number again
-    only has it repeated.
+    only has it repeated. An access to the memory that fails ends the replay, and outside of one
+    the next RUN is refused for it.
 
     Members
     -------
@@ -46,6 +47,8 @@ class Replayer(Block):
         Reset of the core.
     port : out, MemoryPort(exact_log2(config.memory.words))
         The memory.
+    fault : in, MemoryFault(exact_log2(config.memory.words))
+        Accesses to it that failed.
     """
 
     def __init__(self, config: Config):
@@ -58,6 +61,7 @@ class Replayer(Block):
                 "results": In(word),
                 "restart": Out(1),
                 "port": Out(MemoryPort(exact_log2(config.memory.words))),
+                "fault": In(MemoryFault(exact_log2(config.memory.words))),
             }
         )
         self.config = config
@@ -150,17 +154,22 @@ class Replayer(Block):
         quiet = (
             Cat(block.idle for block in (p.image, p.gatherer, p.scatterer, p.router)).all()
             & ~p.scatters.output.valid
+            & self.fault.settled
         )
+        fault = self.fault.first
         account = Signal(layout(RUN_ACCOUNT))
         count = Signal(range(_RESTART_CYCLES + 1))
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += order.ready.eq(1)
+                m.d.comb += order.ready.eq(self.fault.settled)
                 message, refusal = order.payload.message, order.payload.refusal
-                with m.If(order.valid):
+                with m.If(order.valid & order.ready):
                     m.d.sync += p.number.eq(message.number)
                     m.next = "REPORT"
-                    with m.If(refusal.status != Status.OK):
+                    with m.If(fault.valid):
+                        m.d.comb += fault.ready.eq(1)
+                        m.d.sync += [*self._failed_access(p.shown), account.eq(0)]
+                    with m.Elif(refusal.status != Status.OK):
                         m.d.sync += [p.shown.eq(refusal), account.eq(0)]
                     with m.Elif(p.known & (message.number == p.order.message.number)):
                         m.d.sync += [p.shown.eq(p.failure), account.eq(p.account)]
@@ -188,6 +197,7 @@ class Replayer(Block):
                     p.stop.eq(1),
                     p.fresh.eq(1),
                     self.restart.eq(1),
+                    fault.ready.eq(1),  # others are of the same replay
                 ]
                 m.d.sync += [count.eq(count + (count != _RESTART_CYCLES)), p.open.eq(0)]
                 with m.If(quiet & (count == _RESTART_CYCLES)):
@@ -208,7 +218,10 @@ class Replayer(Block):
         """Whether the replay is over, and how."""
         answered = Mux(p.walker.ends, p.ended, p.passed == p.walker.blocks)
         repeats = p.order.message.repeat
-        with m.If(p.router.failed):
+        with m.If(self.fault.first.valid):
+            m.d.sync += self._failed_access(p.failure)
+            m.next = "STOP"
+        with m.Elif(p.router.failed):
             m.d.sync += p.failure.eq(p.router.failure)
             m.next = "STOP"
         with m.Elif(p.walker.failed):
@@ -226,6 +239,13 @@ class Replayer(Block):
             with m.If(repeats != 0):
                 m.d.sync += repeats.eq(repeats - 1)
                 m.next = "BEGIN"
+
+    def _failed_access(self, failure: Signal) -> list:
+        """An access to the memory has failed."""
+        return [
+            failure.status.eq(Status.BAD_MEMORY),
+            failure.value.eq(self.fault.first.payload),
+        ]
 
     def _report(self, m: Module, p: "_Parts", account: Signal) -> None:
         """The RUN block."""

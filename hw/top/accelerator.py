@@ -8,16 +8,19 @@ from hw.arch.config import LINK_WORD_BITS, Config
 from hw.base.block import Block, ResetReplacer
 from hw.control.decoder import Decoder
 from hw.link.width import WordAssembler, WordSplitter
-from hw.memory.ram import RamAdapter
 from hw.microcontroller.control import Processor, require_processor
 from hw.replay.replayer import Replayer
 from hw.top.engine import Engine
+from hw.top.memory import core_members, place_memory
+from hw.top.mesh import Mesh
 
 
 class AcceleratorCore(Block):
     """Decoder and engine, or a processor; an error in the stream resets the engine alone.
 
-    Where there is a memory, a replayer stands between the streams and the decoder.
+    Several clusters have a decoder and an engine each.
+    Where there is a memory, a replayer stands between the streams and the decoder. A memory outside
+    of the core has ports, and goes on while `restart` resets the rest.
 
     Members
     -------
@@ -25,6 +28,12 @@ class AcceleratorCore(Block):
         Command stream, 64 / `link.width` beats a word.
     result : out, stream of config.link.width
         Result stream likewise.
+    sdram : out, core_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
+        The memory's chip.
+    m_axi : out, core_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
+        The bus of the memory.
+    restart : in, 1, if config.memory.outside
+        Reset of all but the memory.
     """
 
     # The driver's session has the short name; in Verilog there is no other `accelerator`.
@@ -33,7 +42,7 @@ class AcceleratorCore(Block):
     def __init__(self, config: Config):
         require_processor(config)
         beat = stream.Signature(config.link.width)
-        super().__init__({"cmd": In(beat), "result": Out(beat)})
+        super().__init__({"cmd": In(beat), "result": Out(beat), **core_members(config.memory)})
         self.config = config
 
     def elaborate(self, platform: object) -> Module:
@@ -43,36 +52,44 @@ class AcceleratorCore(Block):
             connect(m, flipped(self.cmd), processor.command)
             connect(m, processor.result, flipped(self.result))
             return m
-        command, result = self._replayer(m) if self.config.memory.present else self._core(m)
-        width = self.config.link.width
-        if width == LINK_WORD_BITS:
-            connect(m, flipped(self.cmd), command)
-            connect(m, result, flipped(self.result))
+        if not self.config.memory.outside:
+            self._streams(m, m)
             return m
-        m.submodules.assembler = assembler = WordAssembler(width=width)
-        m.submodules.splitter = splitter = WordSplitter(width=width)
-        connect(m, flipped(self.cmd), assembler.beats)
-        connect(m, assembler.words, command)
-        connect(m, result, splitter.words)
-        connect(m, splitter.beats, flipped(self.result))
+        inner = Module()
+        self._streams(m, inner)
+        m.submodules.inner = ResetInserter(self.restart)(inner)
         return m
 
-    def _replayer(self, m: Module) -> tuple:
+    def _streams(self, m: Module, inner: Module) -> None:
+        """All parts in `inner`, but a memory with ports in `m`."""
+        present = self.config.memory.present
+        command, result = self._replayer(m, inner) if present else self._core(inner)
+        width = self.config.link.width
+        if width == LINK_WORD_BITS:
+            connect(inner, flipped(self.cmd), command)
+            connect(inner, result, flipped(self.result))
+            return
+        inner.submodules.assembler = assembler = WordAssembler(width=width)
+        inner.submodules.splitter = splitter = WordSplitter(width=width)
+        connect(inner, flipped(self.cmd), assembler.beats)
+        connect(inner, assembler.words, command)
+        connect(inner, result, splitter.words)
+        connect(inner, splitter.beats, flipped(self.result))
+
+    def _replayer(self, m: Module, inner: Module) -> tuple:
         """The word streams of the replayer, which stands before the core, with its memory."""
-        m.submodules.replayer = replayer = Replayer(self.config)
-        m.submodules.memory = memory = RamAdapter(
-            words=self.config.memory.words,
-            latency=self.config.memory.latency,
-            pace=self.config.memory.pace,
-        )
-        connect(m, replayer.port, memory.port)
-        command, result = self._core(m, replayer.restart)
-        connect(m, replayer.command, command)
-        connect(m, result, replayer.results)
+        inner.submodules.replayer = replayer = Replayer(self.config)
+        place_memory(m, self.config.memory, self, replayer)
+        command, result = self._core(inner, replayer.restart)
+        connect(inner, replayer.command, command)
+        connect(inner, result, replayer.results)
         return replayer.link, replayer.answer
 
     def _core(self, m: Module, restart: Value | None = None) -> tuple:
-        """The word streams of the decoder, with the engine behind it."""
+        """The word streams of the decoder, with the engine behind it; of all clusters' decoders."""
+        if self.config.clusters.several:
+            m.submodules.mesh = mesh = Mesh(self.config)
+            return mesh.command, mesh.result
         decoder = Decoder(self.config)
         m.submodules.decoder = decoder if restart is None else ResetInserter(restart)(decoder)
         inner = Module()

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 
 from amaranth.hdl import ClockDomain, ClockSignal, Module, Mux, ResetInserter, ResetSignal, Signal
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Member, Out, connect
 
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC
-from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config import LINK_WORD_BITS, Config, MemoryConfig
 from hw.arch.config.file import config_hash
 from hw.arch.registers import MEANINGS, REGISTER_BITS, Register
 from hw.arch.version import LINK_PROTOCOL_VERSION
 from hw.base.block import Block
 from hw.link.axi_lite import AXI_LITE, AxiLitePort
 from hw.link.width import WordAssembler, WordSplitter
+from hw.memory.axi import axi_channels
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
+from hw.top.memory import outside_members, pass_on
 
 RESET_CYCLES = 4
 _HALF = (1 << REGISTER_BITS) - 1
@@ -65,6 +67,44 @@ class AxiAccelerator(Block):
         How a write, a read ended.
     s_axi_rdata : out, REGISTER_BITS
         What was read.
+    m_axi_awid, m_axi_arid : out, 1, if config.memory.kind == "axi"
+        AXI4, the memory that programs are replayed from, at byte 0 of the bus: always 0.
+    m_axi_awaddr, m_axi_araddr : out, config.memory.address_bits + 3, if config.memory.kind == "axi"
+        Byte address of a burst.
+    m_axi_awlen, m_axi_arlen : out, 8, if config.memory.kind == "axi"
+        Its beats minus one.
+    m_axi_awsize, m_axi_arsize : out, 3, if config.memory.kind == "axi"
+        Beats of eight bytes.
+    m_axi_awburst, m_axi_arburst : out, 2, if config.memory.kind == "axi"
+        Incrementing bursts.
+    m_axi_awcache, m_axi_arcache : out, 4, if config.memory.kind == "axi"
+        Bufferable and modifiable.
+    m_axi_awprot, m_axi_arprot : out, 3, if config.memory.kind == "axi"
+        Always 0.
+    m_axi_awvalid, m_axi_wvalid, m_axi_bready : out, 1, if config.memory.kind == "axi"
+        This side's half of the handshakes of writes.
+    m_axi_arvalid, m_axi_rready : out, 1, if config.memory.kind == "axi"
+        This side's half of the handshakes of reads.
+    m_axi_awready, m_axi_wready, m_axi_bvalid : in, 1, if config.memory.kind == "axi"
+        The memory's half of the handshakes of writes.
+    m_axi_arready, m_axi_rvalid : in, 1, if config.memory.kind == "axi"
+        The memory's half of the handshakes of reads.
+    m_axi_wdata : out, LINK_WORD_BITS, if config.memory.kind == "axi"
+        What is written.
+    m_axi_wstrb : out, LINK_WORD_BITS // 8, if config.memory.kind == "axi"
+        All ones: words are whole.
+    m_axi_wlast : out, 1, if config.memory.kind == "axi"
+        The last beat of a burst.
+    m_axi_bid, m_axi_rid : in, 1, if config.memory.kind == "axi"
+        Ignored.
+    m_axi_bresp, m_axi_rresp : in, 2, if config.memory.kind == "axi"
+        How a burst, a beat ended.
+    m_axi_rdata : in, LINK_WORD_BITS, if config.memory.kind == "axi"
+        What was read.
+    m_axi_rlast : in, 1, if config.memory.kind == "axi"
+        The last beat of a burst.
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
+        The chip of the memory that programs are replayed from.
     """
 
     clock_domains = ()
@@ -84,6 +124,7 @@ class AxiAccelerator(Block):
                 "m_axis_tvalid": Out(1),
                 "m_axis_tready": In(1),
                 **{f"s_axi_{name}": member for name, member in AXI_LITE.items()},
+                **_memory_members(config.memory),
             }
         )
         self.config = config
@@ -98,7 +139,7 @@ class AxiAccelerator(Block):
             m.d.comb += inner.eq(outer) if member.flow is In else outer.eq(inner)
         restart = Signal()
         inside = Module()
-        command, result = self._streams(inside)
+        command, result = self._streams(m, inside, restart)
         m.submodules.core = ResetInserter(restart)(inside)
         left = Signal(REGISTER_BITS)
         m.d.comb += [
@@ -116,9 +157,15 @@ class AxiAccelerator(Block):
         self._registers(m, port, _Flow(restart, left, result.valid))
         return m
 
-    def _streams(self, m: Module) -> tuple:
-        """The accelerator's streams in words."""
-        m.submodules.accelerator = device = AcceleratorCore(self.config)
+    def _streams(self, outside: Module, m: Module, restart: Signal) -> tuple:
+        """The accelerator's streams in words; what `restart` resets is in `m`."""
+        device = AcceleratorCore(self.config)
+        if self.config.memory.outside:
+            outside.submodules.accelerator = device
+            outside.d.comb += device.restart.eq(restart)
+            self._memory(outside, device)
+        else:
+            m.submodules.accelerator = device
         width = self.config.link.width
         if width == LINK_WORD_BITS:
             return device.cmd, device.result
@@ -127,6 +174,16 @@ class AxiAccelerator(Block):
         connect(m, splitter.beats, device.cmd)
         connect(m, device.result, assembler.beats)
         return splitter.words, assembler.words
+
+    def _memory(self, m: Module, device: AcceleratorCore) -> None:
+        """The ports of a memory outside of the core."""
+        memory = self.config.memory
+        if memory.kind != "axi":
+            pass_on(m, memory, device, self)
+            return
+        for name, member in axi_channels(memory.address_bits).items():
+            inner, outer = getattr(device.m_axi, name), getattr(self, f"m_axi_{name}")
+            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
 
     def _registers(self, m: Module, port: AxiLitePort, flow: "_Flow") -> None:
         """What is read, and what writing does."""
@@ -167,6 +224,14 @@ class AxiAccelerator(Block):
             m.d.sync += left.eq(port.write_data)
         with m.If(port.write & (port.write_address == Register.CONTROL) & port.write_data[0]):
             m.d.sync += resetting.eq(RESET_CYCLES)
+
+
+def _memory_members(memory: MemoryConfig) -> dict[str, Member]:
+    """The ports of a memory outside of the core, those of AXI named as interconnects want it."""
+    if memory.kind != "axi":
+        return outside_members(memory)
+    channels = axi_channels(memory.address_bits)
+    return {f"m_axi_{name}": member for name, member in channels.items()}
 
 
 @dataclass(frozen=True)

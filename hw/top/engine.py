@@ -1,35 +1,25 @@
 """Everything after the command decoder: sequencer, engines, array, buffer, post-processing."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import bits_for, exact_log2
 
 from hw.arch.accesses import counter_block
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.array.array import PEArray
 from hw.array.tables import fill_constants
 from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
 from hw.base.queue import Queue
-from hw.control.box_loader import BoxLoader
-from hw.control.box_storer import BoxStorer
 from hw.control.counters import Counters
 from hw.control.port import control_port
-from hw.engines.filter_reader import FilterReader
-from hw.engines.filters import FilterEngine
-from hw.engines.ifmaps import IfmapEngine
-from hw.engines.psum_reader import PsumReader
-from hw.engines.psum_writer import PsumWriter, accumulator_width
 from hw.engines.weights import WeightMemory, weight_words
 from hw.glb.arbiter import ReadArbiter, WriteArbiter
-from hw.glb.buffer import GlobalBuffer
 from hw.glb.ports import act_write_layout
 from hw.pe.kinds import pe_kind
-from hw.post.processor import PostProcessor
-from hw.sequencer.sequencer import Sequencer
+from hw.top.accesses import access_events, fires
+from hw.top.parts import EngineParts
 from hw.vector.reader import REQUEST
-from hw.vector.vector import VectorEngine
 
 WEIGHT_BYTES = LINK_WORD_BITS // 8
 
@@ -49,8 +39,9 @@ class Engine(Block):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        parts = _Parts(m, self.config)
+        parts = EngineParts(m, self.config)
         self._sequence(m, parts)
+        self._payloads(m, parts)
         self._weights(m, parts)
         self._buffer(m, parts)
         self._post(m, parts)
@@ -58,7 +49,7 @@ class Engine(Block):
         self._count(m, parts)
         return m
 
-    def _sequence(self, m: Module, p: "_Parts") -> None:
+    def _sequence(self, m: Module, p: EngineParts) -> None:
         """Who is in which pass, and when all is quiet."""
         control, sequencer = self.control, p.sequencer
         connect(m, flipped(control.descriptor), sequencer.descriptor)
@@ -109,7 +100,7 @@ class Engine(Block):
                 engine.column.eq(column.data),
             ]
 
-    def _count_commands(self, m: Module, p: "_Parts") -> None:
+    def _count_commands(self, m: Module, p: EngineParts) -> None:
         """CONV commands that have begun and not written all results: four at the most.
 
         One waits for the walk of another to end, and two passes are under way beside it.
@@ -118,13 +109,28 @@ class Engine(Block):
         m.d.comb += self.control.unfinished.eq(pending)
         m.d.sync += pending.eq(pending + self.control.start_conv - p.writer.closed)
 
-    def _weights(self, m: Module, p: "_Parts") -> None:
+    def _payloads(self, m: Module, p: EngineParts) -> None:
+        """Boxes and filters, which may come as codes."""
+        control, payloads = self.control, p.payloads
+        connect(m, flipped(control.load_words), payloads.load_code)
+        connect(m, flipped(control.filters), payloads.filter_code)
+        m.d.comb += [
+            payloads.load.eq(control.load),
+            payloads.conv.eq(control.start_conv),
+            payloads.coded.eq(control.region.coded),
+            payloads.decoded.eq(control.decoded),
+            payloads.filling.eq(p.loader.busy),
+            payloads.last.eq(control.payload_last),
+            control.bad_code.eq(payloads.bad),
+        ]
+
+    def _weights(self, m: Module, p: EngineParts) -> None:
         """Filters come from the stream through the prefetch FIFO, or from a memory."""
         prefetch = DeepQueue(
             width=LINK_WORD_BITS, depth=self.config.buffer.filter_prefetch // WEIGHT_BYTES
         )
         m.submodules.prefetch = prefetch
-        connect(m, flipped(self.control.filters), prefetch.input)
+        connect(m, p.payloads.filter_words, prefetch.input)
         m.d.comb += self.control.surplus.eq(prefetch.output.valid)
         sources = []  # those in place of the stream, each with the signal that says so
         depth = weight_words(self.config)
@@ -164,7 +170,7 @@ class Engine(Block):
             connect(m, p.reader.columns[col], p.array.psums_in[col])
             connect(m, p.array.psums_out[col], p.writer.columns[col])
 
-    def _buffer(self, m: Module, p: "_Parts") -> None:
+    def _buffer(self, m: Module, p: EngineParts) -> None:
         """Who reads and writes the global buffer."""
         config = self.config
         # Filters have a port of their own, which yields where another wants the same bank: ifmaps,
@@ -200,7 +206,7 @@ class Engine(Block):
         m.d.sync += granted.eq(vector.request.valid & vector.request.ready)
         self._boxes(m, p)
 
-    def _vector_requests(self, m: Module, p: "_Parts") -> stream.Interface:
+    def _vector_requests(self, m: Module, p: EngineParts) -> stream.Interface:
         """The vector engine's reads, with `control.pipeline` out of a queue of two."""
         if not self.config.control.pipeline:
             return p.vector.requests
@@ -208,17 +214,15 @@ class Engine(Block):
         connect(m, p.vector.requests, queue.input)
         return queue.output
 
-    def _boxes(self, m: Module, p: "_Parts") -> None:
+    def _boxes(self, m: Module, p: EngineParts) -> None:
         """LOAD and STORE."""
         control, loader, storer = self.control, p.loader, p.storer
-        connect(m, flipped(control.load_words), loader.payload)
+        connect(m, p.payloads.load_words, loader.payload)
         connect(m, storer.result, flipped(control.block))
         m.d.comb += [
             loader.region.eq(control.region),
             loader.start.eq(control.load),
-            loader.last.eq(control.load_last),
-            control.loading.eq(loader.busy),
-            control.bad_code.eq(loader.bad_code),
+            control.loading.eq(loader.busy | p.payloads.busy),
             Cat(control.overrun, control.address).eq(Cat(loader.overrun, loader.address)),
             storer.region.eq(control.region),
             storer.tag.eq(control.tag),
@@ -229,7 +233,7 @@ class Engine(Block):
             control.store_value.eq(storer.value),
         ]
 
-    def _post(self, m: Module, p: "_Parts") -> None:
+    def _post(self, m: Module, p: EngineParts) -> None:
         """Array and vector engine share the post-processor; they are never busy together."""
         config, control = self.config, self.control
         units = exact_log2(config.post.units)
@@ -284,7 +288,7 @@ class Engine(Block):
             target.lane.high.eq(source.high),
         ]
 
-    def _tables(self, m: Module, p: "_Parts") -> None:
+    def _tables(self, m: Module, p: EngineParts) -> None:
         """What the array sees of the pass tables."""
         for bank in range(2):
             source, target = p.sequencer.tables[bank], p.array.tables[bank]
@@ -296,7 +300,7 @@ class Engine(Block):
             ]
             fill_constants(m, self.config, target, source.constants)
 
-    def _count(self, m: Module, p: "_Parts") -> None:
+    def _count(self, m: Module, p: EngineParts) -> None:
         """What the counters count; see `counter_block`."""
         config, control = self.config, self.control
         kind, activity = pe_kind(config), p.array.activity
@@ -304,18 +308,18 @@ class Engine(Block):
         events = {
             "cycles": 1,
             **of_pes,
-            "glb_ifmap_words": _fires(p.ifmaps.port.request),
-            "glb_psum_read_beats": _fires(p.reader.port.request),
-            "glb_psum_write_beats": _fires(p.writer.psums),
-            "glb_act_write_words": _fires(p.post.writes),
+            "glb_ifmap_words": fires(p.ifmaps.port.request),
+            "glb_psum_read_beats": fires(p.reader.port.request),
+            "glb_psum_write_beats": fires(p.writer.psums),
+            "glb_act_write_words": fires(p.post.writes),
             "link_in_words": control.link_in,
             "link_out_words": control.link_out,
-            "filter_words": _fires(p.filters.words),
+            "filter_words": fires(p.filters.words),
             "passes": p.issue_event(m),
         }
         gains = dict.fromkeys(of_pes, bits_for(config.multipliers))
         if config.control.access_counters:
-            events |= self._accesses(m, p)
+            events |= access_events(m, config, control, p)
             gains |= {
                 "ifmap_words_sent": bits_for(config.noc.ifmap),
                 "glb_act_write_lanes": bits_for(config.lanes),
@@ -337,64 +341,7 @@ class Engine(Block):
                     events["glb_psum_write_beats"],
                     events["glb_act_write_words"],
                     events["filter_words"],
-                    _fires(p.storer.port.request),  # which sends nothing while it counts
+                    fires(p.storer.port.request),  # which sends nothing while it counts
                 ).any()
             ),
         ]
-
-    def _accesses(self, m: Module, p: "_Parts") -> dict[str, ValueLike]:
-        """What those of `ACCESS_COUNTERS` count that are not the PEs'."""
-        control, writes, sent = self.control, p.post.writes, p.ifmaps.beats
-        operands = sent.payload.payload.more + 1 if self.config.noc.ifmap > 1 else 1
-        heading = Signal()  # the next word of the data block is its header
-        with m.If(control.store):
-            m.d.sync += heading.eq(1)
-        with m.Elif(_fires(control.block)):
-            m.d.sync += heading.eq(0)
-        return {
-            "ifmap_words_sent": Mux(_fires(sent), operands, 0),
-            "filter_words_resident": _fires(p.filters.words) & p.filters.resident,
-            "glb_filter_reads": (
-                _fires(p.filter_reader.port.request) if p.filter_reader is not None else 0
-            ),
-            "glb_act_write_lanes": Mux(_fires(writes), sum(writes.payload.mask), 0),
-            "glb_vector_reads": p.vector.responses.valid,
-            "glb_load_writes": _fires(p.loader.write),
-            "glb_store_reads": _fires(p.storer.port.request),
-            "link_table_words": control.table_word,
-            "link_filter_words": _fires(control.filters),
-            "link_memory_words": control.memory.en,
-            "link_load_words": _fires(control.load_words),
-            "link_store_words": _fires(control.block) & ~heading,
-        }
-
-
-def _fires(port: stream.Interface):
-    return port.valid & port.ready
-
-
-class _Parts:
-    """The blocks of the engine, instantiated."""
-
-    def __init__(self, m: Module, config: Config):
-        width = accumulator_width(config)
-        m.submodules.sequencer = self.sequencer = Sequencer(config)
-        m.submodules.filter_engine = self.filters = FilterEngine(config)
-        self.filter_reader = FilterReader(config) if config.buffer.filters else None
-        if self.filter_reader is not None:
-            m.submodules.filter_reader = self.filter_reader
-        m.submodules.ifmap_engine = self.ifmaps = IfmapEngine(config)
-        m.submodules.psum_reader = self.reader = PsumReader(config)
-        m.submodules.psum_writer = self.writer = PsumWriter(config)
-        m.submodules.array = self.array = PEArray(config)
-        m.submodules.buffer = self.buffer = GlobalBuffer(config)
-        m.submodules.box_loader = self.loader = BoxLoader(config)
-        m.submodules.box_storer = self.storer = BoxStorer(config)
-        m.submodules.post_processor = self.post = PostProcessor(config, acc_width=width)
-        m.submodules.vector = self.vector = VectorEngine(config, acc_width=width)
-
-    def issue_event(self, m: Module):
-        """A pass was issued in the cycle before."""
-        before = Signal(2)
-        m.d.sync += before.eq(self.sequencer.issued)
-        return before != self.sequencer.issued

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.arch.config import LINK_WORD_BITS, Config
+from hw.arch.config import LINK_WORD_BITS, NO_MEMORY, Config, MemoryConfig
 from hw.arch.config.file import config_hash
 from hw.arch.frames import REPLY_WORDS, REQUEST_WORDS
 from hw.base.block import Block
@@ -16,6 +16,7 @@ from hw.link.uart import UartReceiver, UartTransmitter, bit_time
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import require_processor
 from hw.top.accelerator import AcceleratorCore
+from hw.top.memory import outside_members, pass_on
 
 _BYTE = stream.Signature(8)
 
@@ -29,6 +30,10 @@ class FramedAccelerator(Block):
         Bytes from the line.
     tx : out, stream of 8
         Bytes to the line.
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
+        The chip of a memory.
+    m_axi : out, outside_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
+        The bus of a memory.
     """
 
     def __init__(
@@ -39,7 +44,8 @@ class FramedAccelerator(Block):
         reply_words: int = REPLY_WORDS,
     ):
         require_processor(config)
-        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE)})
+        memory = outside_members(config.memory)
+        super().__init__({"rx": In(_BYTE), "tx": Out(_BYTE), **memory})
         self.config = config
         self.request_words = request_words
         self.reply_words = reply_words
@@ -55,7 +61,14 @@ class FramedAccelerator(Block):
         connect(m, flipped(self.rx), link.rx)
         connect(m, link.tx, flipped(self.tx))
         inner = Module()
-        inner.submodules.accelerator = device = AcceleratorCore(self.config)
+        device = AcceleratorCore(self.config)
+        memory = self.config.memory
+        if memory.outside:
+            m.submodules.accelerator = device
+            m.d.comb += device.restart.eq(link.restart)
+            pass_on(m, memory, device, self)
+        else:
+            inner.submodules.accelerator = device
         command, results = self._words(inner, device)
         m.submodules.core = ResetInserter(link.restart)(inner)
         connect(m, link.command, command)
@@ -121,9 +134,10 @@ class _SerialBoard(Block):
         The pin that bytes go to the host by.
     """
 
-    def __init__(self, *, clock: float, baud: float):
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+    def __init__(self, *, clock: float, baud: float, memory: MemoryConfig = NO_MEMORY):
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), **outside_members(memory)})
         self.bit_time = bit_time(clock, baud)
+        self.memory = memory
 
     @abstractmethod
     def _device(self) -> Block:
@@ -137,6 +151,7 @@ class _SerialBoard(Block):
         connect(m, receiver.output, device.rx)
         connect(m, device.tx, transmitter.input)
         m.d.comb += [receiver.line.eq(self.rx), self.tx.eq(transmitter.line)]
+        pass_on(m, self.memory, device, self)
         return m
 
 
@@ -147,6 +162,17 @@ class SerialAccelerator(_SerialBoard):
     ----------
     clock, baud : float
         Frequency of `sync` and of the line's bits, both in Hz.
+
+    Members
+    -------
+    rx : in, 1
+        The pin that the host's bytes come by.
+    tx : out, 1
+        The pin that bytes go to the host by.
+    sdram : out, outside_members(config.memory)["sdram"].signature, if config.memory.kind == "sdram"
+        The chip of a memory.
+    m_axi : out, outside_members(config.memory)["m_axi"].signature, if config.memory.kind == "axi"
+        The bus of a memory.
     """
 
     def __init__(
@@ -159,7 +185,7 @@ class SerialAccelerator(_SerialBoard):
         reply_words: int = REPLY_WORDS,
     ):
         require_processor(config)
-        super().__init__(clock=clock, baud=baud)
+        super().__init__(clock=clock, baud=baud, memory=config.memory)
         self.config = config
         self.request_words = request_words
         self.reply_words = reply_words

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
+from hw.asic.process import PROCESSES
 from rowforge.generation import generate
 from rowforge.options import add_config, add_prefix, chosen_prefix, required_config
 from rowforge.running.progress import Progress
@@ -26,8 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memories",
         choices=("infer", "blackbox"),
-        default="infer",
-        help="memories that tools infer (default), or macros to be replaced",
+        help="memories that tools infer (default), or macros to be replaced; not with --process",
+    )
+    parser.add_argument(
+        "--process",
+        choices=tuple(PROCESSES),
+        help="an ASIC process: implies --reset-all, makes memories of more than 64 words of its "
+        "macros, and writes files for OpenROAD-flow-scripts and LibreLane; generic: memories are "
+        "black boxes of any size",
     )
     add_prefix(parser)
     parser.add_argument(
@@ -50,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         reset_all=args.reset_all,
         memories=args.memories,
+        process=args.process,
         period_ns=args.period,
         prefix=prefix,
     )

@@ -1,9 +1,19 @@
 """Energy, accesses and link bytes in the objects that commands print: `add_energy`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from hw.arch.accesses import Accesses, DataType, Direction, Level, link_bytes, resident_bytes
+from hw.arch.accesses import (
+    Accesses,
+    DataType,
+    Direction,
+    Level,
+    link_bytes,
+    memory_bytes,
+    replayed,
+    resident_bytes,
+)
 from hw.arch.config import Config
 from hw.arch.energy import EnergyBill, Technology, bill
 from rowforge.energy.layer_tally import LayerTally
@@ -36,31 +46,44 @@ def add_energy(
         instead
     `energy` : see `hw.arch.energy.EnergyBill.as_dict`, and `gated_macs`, products that were
         skipped; None if nobody knows how many, and every product is priced in full
+    `memory_bytes` : with a memory beside the buffer, from which the program is replayed; the bytes
+        of the link are then those that still cross it
 
     Parameters
     ----------
     config : Config
         Widths of words.
-    document : a report with "layers" and "total"
+    document : a report with "layers" and "total"; what a core cycle costs is counted for the
+        "cycles" of layers that have them
     tallies : of the layers, in the order of their rows
     table : prices
     inferences : items that the layers compute
     """
-    bills = [_bill(config, table, tally) for tally in tallies]
+    if config.memory.present:
+        tallies = [replace(tally, accesses=replayed(tally.accesses)) for tally in tallies]
+    cycles = [row.get("cycles") or 0 for row in document["layers"]]
+    bills = [
+        _bill(config, table, tally, spent) for tally, spent in zip(tallies, cycles, strict=True)
+    ]
     for row, tally, cost in zip(document["layers"], tallies, bills, strict=True):
         row.update(_keys(config, tally, cost, inferences))
     total = sum(tallies, LayerTally())
     document["total"].update(_keys(config, total, sum(bills, EnergyBill(table, {})), inferences))
 
 
-def _bill(config: Config, table: Technology, tally: LayerTally) -> EnergyBill:
-    return bill(config, table, tally.accesses, gated_macs=tally.gated_macs or 0)
+def _bill(config: Config, table: Technology, tally: LayerTally, cycles: int) -> EnergyBill:
+    gated = tally.gated_macs or 0
+    return bill(config, table, tally.accesses, gated_macs=gated, cycles=cycles)
 
 
 def _keys(config: Config, tally: LayerTally, cost: EnergyBill, inferences: int) -> dict[str, Any]:
     energy = {**cost.as_dict(tally.macs, inferences), "gated_macs": tally.gated_macs}
     found = (tally.accesses.as_dict(), link_split(config, tally.accesses), energy)
-    return dict(zip(KEYS, found, strict=True))
+    keys: dict[str, Any] = dict(zip(KEYS, found, strict=True))
+    if config.memory.present:
+        keys["link_bytes"] = link_bytes(config, tally.accesses)
+        keys["memory_bytes"] = memory_bytes(config, tally.accesses)
+    return keys
 
 
 def link_split(config: Config, accesses: Accesses) -> dict[str, int]:

@@ -1,9 +1,8 @@
-"""What a configuration consists of, counted from its fields: `resources`, `price`.
-
-These are the parts that the fields name, not LUTs or areas: only a synthesis tells those.
-"""
+"""What a configuration consists of, counted from its fields, and what a change costs: `price`."""
 
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from rowforge.area.model import modelled, unseen
 
 
 def resources(config: Config) -> dict[str, int]:
@@ -25,7 +24,27 @@ def resources(config: Config) -> dict[str, int]:
 
 
 def price(before: Config, after: Config) -> str:
-    """What a changed configuration has more, or less."""
+    """What a changed configuration has more, or less.
+
+    First what it takes of an ECP5 by the model of areas, where that knows both, then the parts that
+    the changed fields name.
+    """
     old, new = resources(before), resources(after)
     changes = [f"{new[name] - old[name]:+,} {name}" for name in old if new[name] != old[name]]
-    return ", ".join(changes) or "nothing that the fields name"
+    return "; ".join([*_cells(before, after), ", ".join(changes)]).rstrip("; ") or "nothing"
+
+
+def _cells(before: Config, after: Config) -> list[str]:
+    """LUTs, and block RAMs and multipliers where their number changes."""
+    try:
+        old, new = modelled(before), modelled(after)
+    except RowforgeError:
+        return []  # the model has no coefficients for such accelerators
+    if unseen(before, after):
+        return []  # nor for such changes
+    more = new.luts - old.luts
+    said = [f"about {more:+,} LUTs of an ECP5 ({more / old.luts:+.1%})"]
+    for name, told in (("block_rams", "block RAMs"), ("multipliers", "multipliers")):
+        if difference := getattr(new, name) - getattr(old, name):
+            said.append(f"{difference:+,} {told}")
+    return [", ".join(said)]

@@ -26,6 +26,7 @@ COLOURS = {
     Level.BUFFER: "#2b6cb0",
     Level.MEMORY: "#805ad5",
     Level.LINK: "#c05621",
+    Level.IDLE: "#a0aec0",
 }
 """Of data types and levels; others are grey."""
 

@@ -40,6 +40,11 @@ def small_network(config: Config) -> tuple[Graph, Program]:
     raise NoNetworkError(f"no small network fits this configuration: {reason}") from None
 
 
+def one_convolution(config: Config, side: int, channels: int, filters: int, taps: int) -> Graph:
+    """A convolution of random weights, of a square input by square filters."""
+    return _network(config, side, channels, filters, taps, depth=1)
+
+
 def random_input(graph: Graph) -> NDArray[np.integer]:
     """Values of the whole range for the network's input."""
     spec = graph.tensors[graph.inputs[0]]

@@ -29,7 +29,7 @@ _PATIENCE = 20_000  # cycles; firmware takes longer
 _PATIENCE_WITH_PROCESSOR = 2_000_000
 
 
-class _Recorder:
+class WordRecorder:
     """The functional executor as a link that keeps all words."""
 
     def __init__(self, config: Config):
@@ -77,7 +77,7 @@ def _played(config: Config, top: str) -> dict[str, Any]:
     """The words of a program and all its results, which are NumPy's in every layer."""
     graph, program = small_network(config)
     x = random_input(graph)
-    link = _Recorder(config)
+    link = WordRecorder(config)
     outcome = Runtime(link, config).run(program, x)
     golden = run_graph(graph, x, psum_width=config.array.psum_width)
     difference, _ = first_difference(program, 0, outcome.tensors, golden)

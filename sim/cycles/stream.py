@@ -18,6 +18,7 @@ from hw.arch.commands import (
 )
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Query, Send, Step, Store, Words
+from hw.arch.program.coding import coded_counts
 from hw.arch.program.layout import RAW_BITS
 from hw.arch.program.transfer import NOTHING_CODED, load_transfer, stored
 
@@ -38,8 +39,8 @@ class CommandStream:
     total : words on the link, with all payloads
     gates : pairs (word, results): words from that one on are sent when the host has so many results
     queries : for each counter block, the layer that it belongs to
-    counts : of every LOAD that is sent as a code, in order, how many elements of each link word of
-        the box have a place in it
+    counts : of every payload of LOAD and CONV that is a code, in order, how many elements of each
+        link word that it stands for have a place in it
     stored_counts : of every STORE that may be answered with a code, in order, the same
     """
 
@@ -121,6 +122,10 @@ class _Builder:
         header = HEADER.unpack([int(words[0])])
         opcode = Opcode(header["opcode"])
         size = _command_words(words)
+        decoded = _decoded(opcode, words[1:size].tolist())
+        if decoded and len(words) > size:
+            width = self.config.array.data_width
+            self.counts.append(coded_counts(words[size:], decoded, width))
         self.parts.append(words if opcode in _WITH_PAYLOAD else words[:size])
         self.total += size + header["length"]
         if opcode is Opcode.END:
@@ -145,6 +150,14 @@ def commands(words: Words, *, dry: bool) -> Iterator[Words]:
         size = _command_words(words[position:]) + payload
         yield words[position : position + size]
         position += size
+
+
+def _decoded(opcode: Opcode, descriptor: list[int]) -> int:
+    """Link words whose code a command's payload is; 0: it is none."""
+    if opcode is Opcode.LOAD:
+        region = REGION.unpack(descriptor)
+        return region["words"] * region["coded"]
+    return START.unpack(descriptor)["decoded"] if opcode is Opcode.CONV else 0
 
 
 def _command_words(words: Words) -> int:

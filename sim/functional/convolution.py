@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.arch.commands import CHANNEL
+from hw.arch.commands import CHANNEL, Opcode
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Words
 from hw.arch.program.layout import Ints, cell_filters, filter_words, psum_words, to_link_words
@@ -20,6 +20,7 @@ from sim.functional.filters import (
     unit_words,
 )
 from sim.functional.ifmaps import Windows, pass_windows
+from sim.functional.memory import decoded_payload
 from sim.functional.nest import ConvDescriptor, Pass, walk
 from sim.functional.patterns import Columns, Rows
 from sim.functional.results import channel_rows, check_output, finish
@@ -45,8 +46,12 @@ class _Sums:
 
 
 def run_convolution(state: State, convolution: ConvDescriptor, payload: Words, tag: int) -> None:
-    """Execute a CONV command whose filters are `payload` (or in a memory)."""
+    """Execute a CONV command whose filters are `payload`, or its code, or in a memory.
+
+    Raises `CommandError` for a damaged code.
+    """
     constants = convolution.constants
+    payload = decoded_payload(state.config, Opcode.CONV, payload, convolution.decoded)
     check_constants(state.config, constants)
     check_output(state, constants)
     _check_source(state, constants)

@@ -90,7 +90,7 @@ class BufferMemory:
         Raises `CommandError` for a damaged code.
         """
         if region["coded"]:
-            payload = self._unmasked(payload, region["words"])
+            payload = decoded_payload(self.config, Opcode.LOAD, payload, region["words"])
         channels, lanes = region["channels"], self.config.lanes
         require(channels < lanes, f"{channels} channels of a pixel are not less than {lanes} lanes")
         width = self.config.buffer.width // 8
@@ -100,12 +100,6 @@ class BufferMemory:
         words[:, :taken] = np.frombuffer(image, dtype=np.uint8).reshape(-1, taken)
         self._bytes[address] = words
         self._kind[address] = _ACTIVATION
-
-    def _unmasked(self, code: Words, count: int) -> Words:
-        try:
-            return unmask(code, count, self.config.array.data_width)
-        except RowforgeError:
-            raise CommandError(Status.BAD_CODE, Opcode.LOAD) from None
 
     def read_bytes(self, address: Ints) -> NDArray[np.uint8]:
         """Whole words as bytes, which were written as activations are; addresses were checked."""
@@ -173,3 +167,30 @@ class BufferMemory:
         image = np.zeros((*slots.shape[:-1], config.buffer.width), dtype=np.uint8)
         image[..., : slot * config.psums_per_word] = bits.reshape(*slots.shape[:-1], -1)
         return np.packbits(image, axis=-1, bitorder="little")
+
+
+def decoded_payload(config: Config, opcode: Opcode, payload: Words, decoded: int) -> Words:
+    """The link words that a payload stands for.
+
+    Parameters
+    ----------
+    config : Config
+    opcode : of the command, for the error
+    payload : raw words or a code
+    decoded : link words whose code the payload is; 0: it is raw
+
+    Raises
+    ------
+    CommandError
+        If it is a code and the configuration has none, or it is empty or damaged.
+    """
+    if not decoded:
+        return payload
+    if not config.link.codes:
+        raise CommandError(Status.BAD_FIELD, decoded)
+    if not len(payload):
+        raise CommandError(Status.BAD_LENGTH, 0)
+    try:
+        return unmask(payload, decoded, config.array.data_width)
+    except RowforgeError:
+        raise CommandError(Status.BAD_CODE, opcode) from None

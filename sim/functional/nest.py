@@ -25,11 +25,12 @@ class Pass:
 
 @dataclass(frozen=True)
 class ConvDescriptor:
-    """The descriptor of CONV."""
+    """The descriptor of CONV; `decoded`: words of filters whose code the payload is, or 0."""
 
     constants: Mapping[str, int]
     bases: Mapping[str, int]
     loops: tuple[Mapping[str, int], ...]
+    decoded: int = 0
 
 
 def decode_convolution(
@@ -44,7 +45,7 @@ def decode_convolution(
     if not start["constants"]:
         require(before is not None, "a CONV has no constants, and there is none before it")
         assert before is not None
-        return replace(before, bases=bases)
+        return replace(before, bases=bases, decoded=start["decoded"])
     given = start["loops"]
     require(given <= LOOPS, f"a CONV must have at most {LOOPS} loops, not {given}")
     first = START.words + CONSTANTS.words
@@ -56,6 +57,7 @@ def decode_convolution(
         constants=CONSTANTS.unpack(words[START.words : first]),
         bases=bases,
         loops=(*[once] * (LOOPS - given), *records),
+        decoded=start["decoded"],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from sim.memory.cases import MemoryCase
+from sim.outside.behaviour import sources_of_memories
 from sim.verilator import Build, cached_build, sources_digest
 
 _FOLDER = Path(__file__).parent
@@ -145,6 +146,6 @@ def _library(cases: tuple[MemoryCase, ...], optimise: str) -> Path:
 
         return emit(SimulatedMemories([memory_of(case) for case in cases]), _BUILD.top)
 
-    texts = [(_FOLDER / name).read_text(encoding="utf-8") for name in ("sdram_chip.v", "design.py")]
+    texts = [sources_of_memories(), (_FOLDER / "design.py").read_text(encoding="utf-8")]
     build = replace(_BUILD, optimise=optimise)
     return cached_build((sources_digest(), *texts, repr(cases)), verilog, build)

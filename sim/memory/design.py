@@ -1,39 +1,28 @@
 """Memories with what they need in a simulation: an SDRAM's controller and its chip."""
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Module
+from amaranth.lib.wiring import In, connect, flipped
 from amaranth.utils import exact_log2
 
 from hw.arch.sdram import SdramChip, SdramTiming
-from hw.base.block import Block, ModulePlatform
+from hw.base.block import Block
 from hw.memory.arbiter import MemoryArbiter
 from hw.memory.port import MemoryPort
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from sim.memory.cases import MemoryCase, RamCase
+from sim.outside.chip import COUNTS, SdramDevice
 
-_MODULE = "sdram_chip"
-_PICO = 1e12
 CLIENTS = 3  # of the arbiter, as in the harness
-_COUNTS = {name: Out(32) for name in ("violations", "kinds", "activates", "refreshes")}
-
-
-@cache
-def chip_source() -> str:
-    """The chip's Verilog."""
-    return Path(__file__).with_name(f"{_MODULE}.v").read_text(encoding="utf-8")
 
 
 class SimulatedSdram(Block):
     """An SDRAM's controller and a chip that stores data and counts breaches of its rules.
 
-    Only Verilog can be made of it. The chip has the controller's clock or its inverse: a simulation
-    without delays knows no other phases, and one of these two has the data come at the same edge.
+    Only Verilog can be made of it.
 
     Parameters
     ----------
@@ -57,64 +46,20 @@ class SimulatedSdram(Block):
     """
 
     def __init__(self, chip: SdramChip, timing: SdramTiming, *, clock: float, in_phase: bool):
-        super().__init__({"port": In(MemoryPort(chip.address_bits)), **_COUNTS})
+        super().__init__({"port": In(MemoryPort(chip.address_bits)), **COUNTS})
         self.chip = chip
         self.timing = timing
         self.clock = clock
         self.in_phase = in_phase
 
     def elaborate(self, platform: object) -> Module:
-        if not isinstance(platform, ModulePlatform):
-            raise TypeError("an SDRAM chip is Verilog, which Amaranth's simulator cannot run")
         m = Module()
-        platform.add_file(f"{_MODULE}.v", chip_source())
         m.submodules.controller = controller = SdramController(self.chip, self.timing)
+        m.submodules.chip = chip = SdramDevice(self.chip, clock=self.clock, in_phase=self.in_phase)
         connect(m, flipped(self.port), controller.port)
-        pins = controller.pins
-        m.submodules.chip = Instance(
-            platform.prefixed(_MODULE),
-            **{f"p_{name}": value for name, value in self._parameters().items()},
-            i_clk=ClockSignal() if self.in_phase else ~ClockSignal(),
-            i_command=pins.command,
-            i_bank=pins.bank,
-            i_address=pins.address,
-            i_mask=pins.mask,
-            i_dq_in=pins.dq_o,
-            i_dq_driven=pins.dq_oe,
-            o_dq_out=pins.dq_i,
-            o_violations=self.violations,
-            o_kinds=self.kinds,
-            o_activates=self.activates,
-            o_refreshes=self.refreshes,
-        )
+        connect(m, controller.pins, chip.pins)
+        m.d.comb += [getattr(self, name).eq(getattr(chip, name)) for name in COUNTS]
         return m
-
-    def _parameters(self) -> dict[str, int]:
-        """The chip's, its times in picoseconds."""
-        chip = self.chip
-        interval = chip.retention * 1e-3 * _PICO / chip.refreshes
-        times = {
-            "T_RCD": chip.activate,
-            "T_RP": chip.precharge,
-            "T_RAS": chip.row_active,
-            "T_RC": chip.row_cycle,
-            "T_RRD": chip.banks_apart,
-            "T_RFC": chip.refresh,
-            "T_WR": chip.write_recovery,
-        }
-        return {
-            "WIDTH": chip.width,
-            "ROW_BITS": chip.row_bits,
-            "COLUMN_BITS": chip.column_bits,
-            "BANK_BITS": chip.bank_bits,
-            "PERIOD": int(_PICO / self.clock),
-            **{name: round(nanoseconds * 1000) for name, nanoseconds in times.items()},
-            "T_WR_CYCLES": chip.write_recovery_cycles,
-            "T_MRD_CYCLES": chip.mode_cycles,
-            "REFRESHES": chip.refreshes,
-            "INTERVAL": int(interval),
-            "POWER_UP_CYCLES": int(chip.power_up * 1e-6 * self.clock),
-        }
 
 
 class SimulatedRam(Block):
@@ -129,7 +74,7 @@ class SimulatedRam(Block):
     """
 
     def __init__(self, *, words: int, latency: int, pace: int = 1):
-        super().__init__({"port": In(MemoryPort(exact_log2(words))), **_COUNTS})
+        super().__init__({"port": In(MemoryPort(exact_log2(words))), **COUNTS})
         self.words = words
         self.latency = latency
         self.pace = pace
@@ -165,7 +110,7 @@ class SimulatedMemories(Block):
         port = In(MemoryPort(self.address_bits))
         clients = port.array(CLIENTS)
         super().__init__(
-            {"which": In(8), "shared": In(1), "port": port, "clients": clients, **_COUNTS}
+            {"which": In(8), "shared": In(1), "port": port, "clients": clients, **COUNTS}
         )
         self.memories = memories
 
@@ -185,7 +130,7 @@ class SimulatedMemories(Block):
             m.submodules[f"memory{place}"] = memory
             with m.If(self.which == place):
                 _join(m, asking, memory.port)
-                m.d.comb += [getattr(self, name).eq(getattr(memory, name)) for name in _COUNTS]
+                m.d.comb += [getattr(self, name).eq(getattr(memory, name)) for name in COUNTS]
         return m
 
 

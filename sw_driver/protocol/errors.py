@@ -18,6 +18,7 @@ MEANINGS = {
     Status.BAD_MESSAGE: "a message to the board's memory is damaged:",
     Status.BAD_BLOCK: "the image has no place for a data block of so many words:",
     Status.BAD_RANGE: "outside of the board's memory:",
+    Status.BAD_MEMORY: "the board's memory refused an access from this word on:",
 }
 
 

@@ -8,10 +8,12 @@ from hw.arch import commands
 from hw.arch.commands import (
     ANY_CONFIGURATION,
     CODE,
+    CONSTANTS,
     HEADER,
     INDEX,
     REGION,
     RESULT,
+    START,
     VECTOR,
     Opcode,
     ResultBlock,
@@ -207,6 +209,36 @@ def _lone_check_word(config: Config) -> tuple[list[int], Status, int]:
     return _coded(config, 4, [0])
 
 
+def _coded_filters(
+    config: Config, decoded: int, payload: list[int]
+) -> tuple[list[int], Status, int]:
+    """A CONV with so many link words of filters by this code, which is damaged."""
+    stream = _one_pass(config)
+    descriptor = [*START.pack({"constants": 1, "decoded": decoded}), *CONSTANTS.pack(_ONE_WINDOW)]
+    words = stream.command(Opcode.CONV, values=descriptor, payload=payload).words[3:]
+    if not config.link.codes:
+        return words, Status.BAD_FIELD, decoded
+    return words, *((Status.BAD_CODE, Opcode.CONV) if payload else (Status.BAD_LENGTH, 0))
+
+
+def _damaged_code_of_filters(config: Config) -> tuple[list[int], Status, int]:
+    code = _code(config, 9)
+    code[2] ^= 1 << 17
+    return _coded_filters(config, 9, code)
+
+
+def _code_of_less_filters(config: Config) -> tuple[list[int], Status, int]:
+    return _coded_filters(config, 20, _code(config, 9))
+
+
+def _code_of_more_filters(config: Config) -> tuple[list[int], Status, int]:
+    return _coded_filters(config, 10, _code(config, 24))
+
+
+def _code_of_filters_without_words(config: Config) -> tuple[list[int], Status, int]:
+    return _coded_filters(config, 3, [])
+
+
 def _store_of_unknown_code(config: Config) -> tuple[list[int], Status, int]:
     words = _command(Opcode.STORE, REGION, _region(coded=1))
     return words, *((Status.BAD_LENGTH, 0) if config.link.codes else (Status.BAD_FIELD, 1))
@@ -236,18 +268,34 @@ def _half_descriptor(config: Config) -> tuple[list[int], Status, int]:
 
 def _missing_filters(config: Config) -> tuple[list[int], Status, int]:
     """A pass without filters: END waits for it in vain."""
-    stream = WordStream(config)
-    stream.rows(
-        {
-            "rows": [{"active": 1, "head": 1, "tail": 1, "first": 1}],
-            "slots": [{"outer": 1, "inner": 1}],
-            "segments": [{"first": 1, "last": 1}],
-        }
-    ).columns({"columns": [{}]})
-    K = config.pe.macs
-    constants = {"psums": K, "steps": 1, "taps": 1, "windows": 1, "pixel_inner": 1}
-    stream.conv({**constants, "height": 1, "width": 1})
+    stream = _one_pass(config).conv({**_ONE_WINDOW, "psums": config.pe.macs})
     return stream.end().words[3:], Status.WATCHDOG, Opcode.END
+
+
+_ONE_WINDOW = {
+    "psums": 1,
+    "steps": 1,
+    "taps": 1,
+    "windows": 1,
+    "pixel_inner": 1,
+    "height": 1,
+    "width": 1,
+}
+
+
+def _one_pass(config: Config) -> WordStream:
+    """The patterns of a pass of one PE."""
+    return (
+        WordStream(config)
+        .rows(
+            {
+                "rows": [{"active": 1, "head": 1, "tail": 1, "first": 1}],
+                "slots": [{"outer": 1, "inner": 1}],
+                "segments": [{"first": 1, "last": 1}],
+            }
+        )
+        .columns({"columns": [{}]})
+    )
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -280,6 +328,10 @@ REFUSALS: dict[str, Refusal] = {
     "code that goes on after its box": _code_of_more,
     "code without words": _code_without_words,
     "code of a check word alone": _lone_check_word,
+    "damaged code of filters": _damaged_code_of_filters,
+    "code that ends before its filters": _code_of_less_filters,
+    "code that goes on after its filters": _code_of_more_filters,
+    "code of filters without words": _code_of_filters_without_words,
     "STORE that says of no code how it looks": _store_of_unknown_code,
     "STORE of a code out of range": _coded_store_address,
 }

@@ -3,12 +3,15 @@
 import re
 
 import pytest
+from amaranth.hdl import Signal
 
 from boards.catalogue import BOARDS, board
 from boards.common import design
 from boards.common.board import SerialLink
 from boards.common.pll import ECP5, GW2A, settings
+from boards.common.pll_cells import PLLS, PllWires
 from boards.common.top import BoardTop
+from hw.arch.config import MemoryConfig
 from hw.arch.errors import RowforgeError
 
 SERIAL = [item for item in BOARDS.values() if isinstance(item.link, SerialLink)]
@@ -73,3 +76,63 @@ def test_links_are_as_fast_as_their_clock_allows():
 def test_an_unknown_board_is_refused():
     with pytest.raises(RowforgeError, match="--board must be one of ulx3s-85f"):
         board("ulx4s")
+
+
+SDRAMS = [item for item in BOARDS.values() if item.sdram is not None]
+
+
+def sdram(item, **values):
+    """The memory of a board's configuration that uses its SDRAM."""
+    clock = round(item.clock / 1e3)
+    right = {"chip": item.sdram.chip, "clock": clock, "words": 1 << 20}
+    return MemoryConfig(kind="sdram", **(right | values))
+
+
+@pytest.mark.parametrize(
+    ("name", "pads", "late"),
+    [
+        ("ulx3s-85f", "J16 J17 F19 F20 P20 T20 T19 R20 U19 E20 P19 N20 M20 G19", "CLKOS"),
+        ("tang-nano-20k", "IOL3A IOR44B IOR11B IOL13A IOL14B IOL12B IOL12A IOR14A", "CLKOUTP"),
+    ],
+)
+def test_an_sdram_has_its_pins_and_a_clock_of_its_own(name, pads, late):
+    item = BOARDS[name]
+    memory = sdram(item)
+    item.check_memory(memory)
+    files = item.platform().prepare(BoardTop(item, memory), design.TOP, debug_verilog=False).files
+    text = {end: text if isinstance(text, str) else text.decode() for end, text in files.items()}
+    words = set(re.split(r'[\s";]+', text[design.TOP + CONSTRAINTS[item.family]]))
+    assert set(pads.split()) <= words
+    assert f"connect \\{late} " in text[design.RTLIL]
+    assert "sdram" not in "".join(str(part) for part in plan(item).values())
+
+
+def test_the_phase_is_the_plls():
+    item = BOARDS["ulx3s-85f"]
+    assert settings(25e6, item.clock, ECP5).divider == 8
+    for phase, turns, eighths in ((180, 8, 0), (225, 9, 0), (45, 5, 0), (135, 7, 0)):
+        files = item.platform().prepare(
+            BoardTop(item, sdram(item, phase=phase)), design.TOP, debug_verilog=False
+        )
+        text = files.files[design.RTLIL]
+        text = text if isinstance(text, str) else text.decode()
+        assert f"\\CLKOS_CPHASE {turns}\n" in text
+        assert f"\\CLKOS_FPHASE {eighths}\n" in text
+    wires = PllWires(*(Signal() for _ in range(4)))
+    for family, limits, step in (("ecp5", ECP5, 5.625), ("gowin", GW2A, 22.5)):
+        with pytest.raises(RowforgeError, match=f"multiple of {step} degrees with .*, not 100"):
+            PLLS[family][1](25e6, settings(25e6, 50e6, limits), wires, 100)
+
+
+@pytest.mark.parametrize("item", SDRAMS, ids=lambda item: item.name)
+def test_a_memory_that_the_board_does_not_have_is_refused(item):
+    other = {"x16_32mb": "x32_8mb", "x32_8mb": "x16_32mb"}[item.sdram.chip]
+    for field, value in (("chip", other), ("clock", 27_000), ("phase", 0)):
+        slow = {"clock": 27_000} if field != "chip" else {}
+        with pytest.raises(RowforgeError, match=f"memory.({field}|clock) must be"):
+            item.check_memory(sdram(item, **(slow | {field: value})))
+    with pytest.raises(RowforgeError, match='none, ram or sdram on board .*, not "axi"'):
+        item.check_memory(MemoryConfig(kind="axi", words=1024))
+    with pytest.raises(RowforgeError, match='none or ram on board icebreaker, not "sdram"'):
+        BOARDS["icebreaker"].check_memory(sdram(item))
+    BOARDS["pynq-z2"].check_memory(MemoryConfig(kind="axi", words=1024))

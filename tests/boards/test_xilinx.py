@@ -18,8 +18,9 @@ from rowforge.reports.measured import measured
 from sw_driver.transports import pynq
 
 SMALL = {"array.rows": 1, "array.cols": 1, "buffer.depth": 32, "post.channels": 16}
+MEMORY = {"memory.kind": "axi", "memory.words": 1 << 20}
 CONFIG = Config.of(
-    {**SMALL, "control.row_patterns": 2, "control.col_patterns": 2, "link.width": 16}
+    {**SMALL, "control.row_patterns": 2, "control.col_patterns": 2, "link.width": 16, **MEMORY}
 )
 SPACE = {"s": SPIRIT}
 
@@ -80,6 +81,10 @@ def test_interfaces_have_the_names_and_sides_of_the_axi(component):
     answer = {"BRESP", "BVALID", "BREADY"}
     read = {"ARADDR", "ARPROT", "ARVALID", "ARREADY", "RDATA", "RRESP", "RVALID", "RREADY"}
     assert signals == write | answer | read
+    kind, side, signals = found["M_AXI"]
+    assert (kind, side) == ("aximm", "master")
+    burst = {f"A{way}{name}" for way in "WR" for name in ("LEN", "SIZE", "BURST", "CACHE", "ID")}
+    assert signals == write | answer | read | burst | {"WLAST", "RLAST", "BID", "RID"}
     assert found["aclk"] == ("clock", "slave", {"CLK"})
     assert found["aresetn"] == ("reset", "slave", {"RST"})
 
@@ -109,6 +114,10 @@ def test_every_register_is_in_the_memory_map(component):
         item.name: (int(item), "read-write" if MEANINGS[item].write else "read-only")
         for item in Register
     }
+    (space,) = component.findall("s:addressSpaces/s:addressSpace", SPACE)
+    (reference,) = component.findall(".//s:addressSpaceRef", SPACE)
+    assert texts(space, "s:name") == list(reference.attrib.values()) == ["M_AXI"]
+    assert texts(space, "s:range") == [str(8 << 20)]
     (reference,) = component.findall(".//s:memoryMapRef", SPACE)
     assert texts(component, "s:memoryMaps/s:memoryMap/s:name") == list(reference.attrib.values())
 

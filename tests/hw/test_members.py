@@ -18,7 +18,7 @@ from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from hw.top.accelerator import AcceleratorCore
 from hw.top.axi import AxiAccelerator
-from hw.top.serial import SerialAccelerator, SerialLoopback
+from hw.top.serial import FramedAccelerator, SerialAccelerator, SerialLoopback
 from rowforge.configs import preset
 from tests.hw.members import SECTION, documented, problems
 from tests.test_architecture import PACKAGES, parsed
@@ -50,11 +50,20 @@ def designs():
     yield AcceleratorCore(tiny)
     yield AcceleratorCore(preset("eyeriss_v1"))
     yield AcceleratorCore(preset("icebreaker"))
+    yield AcceleratorCore(preset("tiny_mesh"))
     yield AcceleratorCore(tiny.with_values({"link.coding": "mask", "pe.kind": "skipping"}))
     memory = {"memory.kind": "ram", "memory.words": 1024, "buffer.width": 32}
     yield AcceleratorCore(tiny.with_values({**memory, "noc.ifmap": 4, "post.units": 1}))
-    yield AxiAccelerator(tiny.with_values({"link.width": 16, "buffer.weight_memory": 64}))
-    yield SerialAccelerator(tiny, **serial)
+    sdram = {"memory.kind": "sdram", "memory.words": 1 << 20}
+    axi = {"memory.kind": "axi", "memory.words": 1 << 20}
+    wide = {"link.width": 16, "buffer.weight_memory": 64}
+    yield AxiAccelerator(tiny.with_values(wide | axi))
+    yield SerialAccelerator(tiny.with_values(sdram), **serial)
+    # Of these only the ports are looked at.
+    for memory in ({}, sdram, axi):
+        AxiAccelerator(tiny.with_values(memory))
+        SerialAccelerator(tiny.with_values(memory), **serial)
+        FramedAccelerator(tiny.with_values(memory))
     yield SerialLoopback(**serial)
     yield MemoryArbiter(clients=2, address_bits=8)
     yield RamAdapter(words=64, latency=2)

@@ -125,3 +125,15 @@ def test_a_board_behind_the_framed_link_replays_with_two_inputs_in_flight(tmp_pa
         board.load(PROGRAM)
         for _ in range(2):
             assert (board.run(x) == np.maximum(x, 0)[:, ::-1]).all()
+
+
+def test_after_blocks_are_read_behind_axi_the_run_block_is_asked_for_again():
+    """A MEMORY block cannot say that an access failed: the RUN with the same number does."""
+    config = CONFIG.with_values({"memory.kind": "axi", "memory.words": 1024})
+    program, x = replace(spilling(hosted=True), config=config), images(2)
+    device = FunctionalReplayer(config)
+    sent, send = [], device.send
+    device.send = lambda words: (sent.append(words.copy()), send(words))
+    outcome = Runtime(device, config).run(program, x)
+    assert (outcome.outputs["mid"] == np.maximum(x, 0)).all()
+    assert sum(tuple(each) == tuple(sent[-1]) for each in sent) == 2

@@ -1,6 +1,7 @@
 """Networks of a Y bus and X buses, psums at the ends of columns: `MulticastNetworks`."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 
 import numpy as np
@@ -40,7 +41,7 @@ class MulticastNetworks(ResourceKind):
         turn_in, turn_out = _psum_turns(config, work.p)
         post = np.maximum(-(-work.p // min(config.post.units, noc.psum_out)), turn_out)
         return [
-            work.pixels * work.each(-(-work.q // noc.ifmap)),
+            work.pixels * work.each(_deliveries(config)[work.q]),
             self._filter_beats(work),
             work.inward * work.each(results * turn_in),
             work.outward * work.each(results * turn_out) + work.ends * work.each(results * post),
@@ -60,6 +61,28 @@ class MulticastNetworks(ResourceKind):
     def _filter_beats(self, work: PassWork) -> Ints:
         beats = work.groups * filter_beats(self.config, work.q * work.span * work.steps)
         return work.filters * work.each(beats)
+
+
+@lru_cache(maxsize=256)
+def _deliveries(config: Config) -> Ints:
+    """Cycles for which a pixel of so many channels holds the ifmap network, by their number.
+
+    All its beats go to the same PEs, one after another. A PE takes a word a cycle out of the FIFO
+    at its entry: beats that the FIFO cannot hold yet keep the network from everyone.
+    """
+    width, depth = config.noc.ifmap, config.pe.ifmap_fifo
+    cycles = [0]
+    for channels in range(1, config.pe.ifmap_spad + 1):
+        leaves: list[int] = []  # the cycle from which each beat's place is free again
+        now = 0
+        for beat in range(ceil(channels / width)):
+            if beat >= depth:
+                now = max(now, leaves[beat - depth])
+            words = min(width, channels - beat * width)
+            now += 1
+            leaves.append(max(now, leaves[-1] if leaves else 0) + words)
+        cycles.append(now)
+    return np.array(cycles, dtype=np.int64)
 
 
 def _psum_turns(config: Config, p: Ints) -> tuple[Ints, Ints]:

@@ -3,7 +3,7 @@
 The mapper's cost, the link traffic of a layer, the cycle model and the hardware counters all count
 accesses in these words. A count is in words of the data type's own width (`sizes.access_bits`):
 `array.data_width` bits for activations and weights, `array.psum_width` for psums, and 64 bits for
-everything on the link.
+everything on the link and in the memory beside the buffer.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ class Level(StrEnum):
     BUFFER = "buffer"  # the global buffer and the weight memory, which are on the chip
     MEMORY = "memory"  # the accelerator's own memory beside them
     LINK = "link"
+    IDLE = "idle"  # no access: what every core cycle costs, whatever is done in it
 
 
 class DataType(StrEnum):

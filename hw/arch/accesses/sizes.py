@@ -11,7 +11,7 @@ _MOVED = ((DataType.IFMAP, Direction.WRITE), (DataType.OFMAP, Direction.READ))
 
 def access_bits(config: Config, access: Access) -> int:
     """Bits of a word of this kind of access."""
-    if access.level is Level.LINK:
+    if access.level in (Level.LINK, Level.MEMORY):
         return LINK_WORD_BITS
     if access.data in (DataType.PSUM, DataType.HOP):
         return config.array.psum_width
@@ -37,6 +37,11 @@ def glb_bytes(config: Config, accesses: Accesses) -> int:
 def link_bytes(config: Config, accesses: Accesses) -> int:
     """Bytes that cross the link, both ways together."""
     return _bytes(config, accesses, lambda a: a.level is Level.LINK)
+
+
+def memory_bytes(config: Config, accesses: Accesses) -> int:
+    """Bytes read from and written to the memory beside the buffer, without what images need."""
+    return _bytes(config, accesses, lambda a: a.level is Level.MEMORY)
 
 
 def resident_bytes(config: Config, accesses: Accesses) -> int:

@@ -3,8 +3,10 @@
 from hw.arch.config.combinations import LINK_WORD_BITS, OF_MICROCONTROLLER
 from hw.arch.config.config import Config
 from hw.arch.config.sections import (
+    NO_MEMORY,
     ArrayConfig,
     BufferConfig,
+    ClustersConfig,
     ControlConfig,
     LinkConfig,
     MemoryConfig,
@@ -18,9 +20,11 @@ __all__ = [
     "OF_MICROCONTROLLER",
     "ArrayConfig",
     "BufferConfig",
+    "ClustersConfig",
     "Config",
     "ControlConfig",
     "LinkConfig",
+    "NO_MEMORY",
     "MemoryConfig",
     "NocConfig",
     "PeConfig",

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from hw.arch.config.section import Section, choice, flag, kind, number, rate
 from hw.arch.errors import RowforgeError
+from hw.arch.sdram import CHIPS, SdramChip, SdramTiming
 
 MAX_ROWS = 32
 MAX_COLS = 32
+MAX_CLUSTERS = 16  # along an axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,7 @@ class LinkConfig(Section):
         return self.coding != "none"
 
 
+_CHIP = kind("sdram: the chip, by the width of its data and its size", *CHIPS)
 LEAST_MEMORY, MOST_MEMORY = 1 << 10, 1 << 28
 """Words of a memory beside the buffer, at least and at most."""
 
@@ -158,15 +161,46 @@ class MemoryConfig(Section):
 
     NAME: ClassVar[str] = "memory"
 
-    kind: str = kind("memory that programs are replayed from: none, or on the chip", "none", "ram")
+    kind: str = kind(
+        "memory that programs are replayed from: none, on the chip, an SDRAM, or behind AXI4",
+        "none",
+        "ram",
+        "sdram",
+        "axi",
+    )
     words: int = number("64-bit words of that memory, a power of two; 0 without one", 0, 1 << 28, 0)
     latency: int = number("ram: cycles from a request to its first word", 1, 255, 1)
     pace: int = number("ram: cycles of a word, as of a memory that is narrower", 1, 64, 1)
+    chip: str = _CHIP
+    clock: int = number(
+        "sdram: clock of the core in kHz, for the chip's times", 1000, 200000, 50000
+    )
+    phase: int = number("sdram: degrees by which the chip's clock is late", 0, 359, 180)
 
     @property
     def present(self) -> bool:
         """Whether there is one."""
         return self.kind != "none"
+
+    @property
+    def outside(self) -> bool:
+        """Whether it lies outside of the core, which has ports for it."""
+        return self.kind in ("sdram", "axi")
+
+    @property
+    def address_bits(self) -> int:
+        """Bits of the address of a word."""
+        return max(self.words - 1, 0).bit_length()
+
+    @property
+    def sdram(self) -> SdramChip:
+        """The SDRAM."""
+        return CHIPS[self.chip]
+
+    @property
+    def timing(self) -> SdramTiming:
+        """The SDRAM's times in cycles of the core."""
+        return SdramTiming.of(self.sdram, clock=1e3 * self.clock, phase=self.phase)
 
     def _check(self) -> None:
         if not self.present and self.words:
@@ -177,6 +211,31 @@ class MemoryConfig(Section):
                 f"memory.words must be a power of two from {LEAST_MEMORY} to {MOST_MEMORY}, "
                 f"not {self.words}"
             )
+        if self.kind == "sdram":
+            self._check_sdram()
+
+    def _check_sdram(self) -> None:
+        most = 1 << self.sdram.address_bits
+        if self.words > most:
+            raise RowforgeError(
+                f'memory.words must be at most {most} with memory.chip "{self.chip}", '
+                f"not {self.words}"
+            )
+        try:
+            _ = self.timing
+        except RowforgeError as error:
+            raise RowforgeError(f"memory.clock and memory.phase do not suit: {error}") from None
+
+
+NO_MEMORY = MemoryConfig()
+
+FIELDS_OF_MEMORY: dict[str, tuple[str, ...]] = {
+    "none": ("kind",),
+    "ram": ("kind", "words", "latency", "pace"),
+    "sdram": ("kind", "words", "chip", "clock", "phase"),
+    "axi": ("kind", "words"),
+}
+"""The fields of `MemoryConfig` that say what is built, by the kind of memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,3 +269,26 @@ class ControlConfig(Section):
     def microcontroller(self) -> bool:
         """Whether firmware does the work of decoder and engines."""
         return self.kind == "microcontroller"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClustersConfig(Section):
+    """How many clusters there are; all other sections describe one of them.
+
+    Of a single cluster these fields are no part of the hardware or its hash.
+    """
+
+    NAME: ClassVar[str] = "clusters"
+
+    y: int = number("clusters along the first axis", 1, MAX_CLUSTERS, 1)
+    x: int = number("clusters along the second axis", 1, MAX_CLUSTERS, 1)
+
+    @property
+    def count(self) -> int:
+        """All clusters."""
+        return self.y * self.x
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one."""
+        return self.count > 1

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hw.arch.accesses import Accesses, DataType, Level
+from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.accesses.sizes import access_bits
 from hw.arch.config import Config
 from hw.arch.energy.technology import Technology
+
+_CYCLE = Access(Level.IDLE, DataType.ANY, Direction.READ)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,12 @@ class EnergyBill:
 
 
 def bill(
-    config: Config, table: Technology, accesses: Accesses, *, gated_macs: int = 0
+    config: Config,
+    table: Technology,
+    accesses: Accesses,
+    *,
+    gated_macs: int = 0,
+    cycles: int = 0,
 ) -> EnergyBill:
     """The energy of accesses by a table.
 
@@ -102,6 +109,8 @@ def bill(
     gated_macs : int
         Products among them that were skipped, because the activation stands for zero. They cost
         what the table says of gated ones, nothing if it says nothing.
+    cycles : int
+        Of the core. Each costs what the table says of level `idle`, nothing if it says nothing.
     """
     energy: dict[tuple[Level, DataType], float] = {}
     missing: dict[str, None] = {}
@@ -122,6 +131,9 @@ def bill(
             continue
         key = access.level, access.data
         energy[key] = energy.get(key, 0.0) + spent + words * price.of(bits)
+    idle = table.price(_CYCLE)
+    if cycles and idle is not None:
+        energy[Level.IDLE, DataType.ANY] = cycles * idle.energy
     return EnergyBill(table, energy, tuple(missing))
 
 

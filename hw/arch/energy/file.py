@@ -104,6 +104,8 @@ def _entry(values: object, head: Mapping[str, str], where: str) -> AccessPrice:
     )
     if price.gated and price.level is not Level.MAC:
         raise RowforgeError(f"{where}: gated must be false at level {price.level}, not true")
+    if price.level is Level.IDLE and any(name in values for name in ("data", "direction", "bits")):
+        raise RowforgeError(f"{where}: level idle must have no data, direction or bits")
     return price
 
 

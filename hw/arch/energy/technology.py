@@ -1,6 +1,6 @@
 """What a word costs at each level: `Technology`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from hw.arch.accesses import Access, DataType, Direction, Level
@@ -23,8 +23,9 @@ class AccessPrice:
     data : types that the entry is for; empty: all that no other entry is for
     direction : likewise; None: both
     gated : of products that are skipped because the activation stands for zero; at level MAC only
-    energy : in `unit`; at level MAC of a product of two operands of `bits` bits
-    bits : width of the access
+    energy : in `unit`; at level MAC of a product of two operands of `bits` bits; at level IDLE of a
+        core cycle
+    bits : width of the access; at level IDLE it means nothing
     unit, process, source, licence : where the figure comes from, and on which terms
     """
 
@@ -107,7 +108,11 @@ class Technology:
         return UNITS[self.unit]
 
     def price(self, access: Access, *, gated: bool = False) -> AccessPrice | None:
-        """The entry for such accesses, of several the most exact one; None if there is none."""
+        """The entry for such accesses, of several the most exact one; None if there is none.
+
+        A memory beside the buffer costs what the link does where the table has no entry for it:
+        both stand for DRAM.
+        """
         return _price(self, access, gated)
 
     def level_price(self, level: Level) -> float:
@@ -124,6 +129,8 @@ class Technology:
 @cache
 def _price(table: Technology, access: Access, gated: bool) -> AccessPrice | None:
     found = [price for price in table.prices if price.covers(access, gated)]
+    if not found and access.level is Level.MEMORY:
+        return _price(table, replace(access, level=Level.LINK), gated)
     return max(found, key=lambda price: price.exactness, default=None)
 
 

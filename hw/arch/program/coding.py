@@ -1,4 +1,4 @@
-"""Codes of activations: a significance bitmask, exact both ways, and the chip's run-length code.
+"""Codes of link words: a significance bitmask, exact both ways, and the chip's run-length code.
 
 The bitmask leaves out elements of one value, which stands for zero and is the code's first element.
 Of every `MASK_WORDS` link
@@ -77,24 +77,22 @@ def unmask(code: Words, count: int, width: int) -> Words:
     sequence = _elements(code[:-_CHECK_WORDS], width)
     zero = sequence[0]
     result = np.full(count * per_word, zero, dtype=sequence.dtype)
-    mask_size = _mask_elements(width)
-    place = 1
-    for first in range(0, len(result), MASK_WORDS * per_word):
-        group = result[first : first + MASK_WORDS * per_word]
-        bits = np.unpackbits(sequence[place : place + mask_size].view(np.uint8), bitorder="little")
-        significant = np.flatnonzero(bits)
-        place += mask_size
-        values = sequence[place : place + len(significant)]
-        place += len(significant)
-        if place > len(sequence):
-            raise RowforgeError(f"a code is damaged: it ends before {count} link words do")
-        if significant.size and significant[-1] >= len(group):
-            raise RowforgeError(f"a code is damaged: a mask names more than {count} link words")
-        if (values == zero).any():
-            raise RowforgeError("a code is damaged: an element that is left out has a place")
-        group[significant] = values
-    if len(sequence) - place >= per_word or sequence[place:].any():
+    starts, end = _found_masks(sequence, -(-count // MASK_WORDS))
+    if end > len(sequence):
+        raise RowforgeError(f"a code is damaged: it ends before {count} link words do")
+    places = starts[:, None] + np.arange(_mask_elements(width))
+    significant = np.unpackbits(sequence[places].view(np.uint8).reshape(-1), bitorder="little")
+    if significant[len(result) :].any():
+        raise RowforgeError(f"a code is damaged: a mask names more than {count} link words")
+    if len(sequence) - end >= per_word or sequence[end:].any():
         raise RowforgeError(f"a code is damaged: it goes on after {count} link words")
+    kept = np.ones(end, dtype=bool)
+    kept[0] = False
+    kept[places] = False
+    values = sequence[:end][kept]
+    if (values == zero).any():
+        raise RowforgeError("a code is damaged: an element that is left out has a place")
+    result[np.flatnonzero(significant)] = values
     return np.frombuffer(result.tobytes(), dtype="<u8").astype(np.uint64)
 
 
@@ -114,6 +112,14 @@ def significant_counts(words: Words, width: int, zero: int) -> NDArray[np.uint8]
     found = elements != elements.dtype.type(stored_bits(zero, width))
     counts: NDArray[np.uint8] = found.sum(axis=1, dtype=np.uint8)
     return counts
+
+
+def coded_counts(code: Words, count: int, width: int) -> NDArray[np.uint8]:
+    """`significant_counts` of the `count` link words of which `code` is the code.
+
+    Raises `RowforgeError` if it is damaged.
+    """
+    return significant_counts(unmask(code, count, width), width, int(_elements(code, width)[0]))
 
 
 def mask_words(words: Words, width: int, zero: int = 0) -> int:
@@ -156,6 +162,22 @@ def _significant(elements: NDArray[Any], width: int, zero: int) -> NDArray[np.bo
     found = np.zeros(-(-len(elements) // size) * size, dtype=bool)
     found[: len(elements)] = elements != elements.dtype.type(stored_bits(zero, width))
     return found.reshape(-1, size)
+
+
+def _found_masks(sequence: NDArray[Any], groups: int) -> tuple[NDArray[np.int64], int]:
+    """(where the masks of so many groups are, where the elements of the last one end).
+
+    The end lies beyond the sequence if that is too short.
+    """
+    size, item = _mask_elements(8 * sequence.itemsize), sequence.itemsize
+    image, starts, place = sequence.tobytes(), [], 1
+    for _ in range(groups):
+        starts.append(place)
+        mask = image[place * item : (place + size) * item]
+        place += size + int.from_bytes(mask, "little").bit_count()
+        if place > len(sequence):
+            break
+    return np.array(starts, dtype=np.int64), place
 
 
 def _starts(significant: NDArray[np.bool_], mask_size: int) -> NDArray[np.int64]:

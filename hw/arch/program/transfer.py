@@ -1,4 +1,4 @@
-"""What the host sends for a LOAD or STORE: the words of its step, raw or for a code."""
+"""What the link carries of boxes and filters: words as they are, or their code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,12 +52,45 @@ def load_transfer(config: Config, step: Load, view: NDArray[Any], *, raw: bool) 
     width = config.array.data_width
     if not config.link.codes or raw:
         return Transfer(step.words, payload, NOTHING_CODED)
-    zero = commonest(payload, width)
-    if mask_words(payload, width, zero) >= len(payload):
+    code = shorter_code(config, payload)
+    if code is None:
         return Transfer(step.words, payload, NOTHING_CODED)
-    code = mask_code(payload, width, zero)
     head = _coded(Opcode.LOAD, step.words, len(code))
-    return Transfer(head, code, significant_counts(payload, width, zero))
+    return Transfer(head, code, significant_counts(payload, width, commonest(payload, width)))
+
+
+def shorter_code(config: Config, words: Words) -> Words | None:
+    """The code of link words without their commonest element, if it is shorter than they are.
+
+    None if it is not, or if the configuration has no codes.
+    """
+    if not config.link.codes or not len(words):
+        return None
+    width = config.array.data_width
+    zero = commonest(words, width)
+    return mask_code(words, width, zero) if mask_words(words, width, zero) < len(words) else None
+
+
+def load_of_filters(
+    config: Config, region: Mapping[str, int], words: Words, *, tag: int, **waits: int
+) -> tuple[Words, Words]:
+    """(header and descriptor, payload) of a LOAD of filters.
+
+    The payload is their code if that is shorter.
+
+    Parameters
+    ----------
+    config : Config
+    region : fields of `REGION`
+    words : the link words; none where they are left out of the program
+    tag, waits : of the header
+    """
+    code = shorter_code(config, words)
+    sent = words if code is None else code
+    descriptor = REGION.pack({**region, "coded": int(code is not None)})
+    length = len(sent) if len(words) else region["words"]
+    head = command(Opcode.LOAD, descriptor, length=length, tag=tag, **waits)
+    return np.array(head, dtype=np.uint64), sent
 
 
 def store_words(config: Config, step: Store, spec: TensorSpec) -> Words:

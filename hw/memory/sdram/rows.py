@@ -65,7 +65,7 @@ class OpenRows(Block):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         banks = 1 << self.chip.bank_bits
-        m.submodules.rows = rows = Memory(shape=self.chip.row_bits, depth=banks, init=[])
+        m.submodules.numbers = rows = Memory(shape=self.chip.row_bits, depth=banks, init=[])
         write, read = rows.write_port(), rows.read_port(domain="comb")
         opened = Signal(banks)
         m.d.comb += [

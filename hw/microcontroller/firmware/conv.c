@@ -55,6 +55,8 @@ void convolve(void) {
     struct conv_constants *constants = &s.conv.constants;
     s.left = s.header.length;
     const u32 *words = unpack(CONV_START_LAYOUT, s.words, &s.conv.bases, 1);
+    if (s.conv.bases.decoded)
+        fail(STATUS_BAD_FIELD, s.conv.bases.decoded);
     if (s.conv.bases.constants) {
         words = unpack(CONV_CONSTANTS_LAYOUT, words, constants, 1);
         for (u32 i = 0; i < LOOPS; i++) {

@@ -130,8 +130,10 @@ class Accelerator {
                                                              ? s.reader.reader.requests.front().address
                                                              : read.address));
         const bool decodes = s.unmasker.busy(), filling = s.loader.busy;
+        const bool wanted = s.unmasker.wanted(filling), decoded = decodes && s.unmasker.word_valid(wanted);
+        const bool prefetches = s.prefetch.ready(int(config.buffer.filter_prefetch / 8));
         const bool load_word =
-            decodes ? s.unmasker.word_valid(filling) : word && s.decoder.loads();
+            decodes ? decoded && !s.unmasker.filters : word && s.decoder.loads();
         const bool load_write = s.loader.write_valid(config, load_word);
         bool post_granted = false, load_granted = false;
         if (s.post.writes(config) && !s.load_waited)
@@ -197,15 +199,16 @@ class Accelerator {
 
         // the decoder
         const bool fills = s.loader.ready(config, load_granted);
-        const bool last_load = s.decoder.left == 1;
+        const bool last = s.decoder.left == 1, code_ready = decodes && s.unmasker.ready(config, last);
+        const bool decoded_taken = decoded && (s.unmasker.filters ? prefetches : fills);
         const Decoder::Engine engine{walk_idle,
                                      s.sequencer.next.ready(),
                                      pipeline ? s.was_quiet : quiet,
                                      filling || decodes,
                                      s.storer.busy(),
                                      vector_busy,
-                                     s.prefetch.ready(int(config.buffer.filter_prefetch / 8)),
-                                     decodes ? s.unmasker.ready(config, last_load) : fills,
+                                     decodes ? code_ready : prefetches,
+                                     decodes ? code_ready : fills,
                                      s.pending,
                                      config.control.access_counters ? kCounters : kCountersAlways};
         const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
@@ -235,8 +238,10 @@ class Accelerator {
         s.was_quiet = quiet;
         s.vector.clock(config, act.start_vector, vector_granted, vector_item && post_ready);
         s.load_waited = load_write && !load_granted && !s.loader.walk.region.patient;
-        s.unmasker.clock(config, act.load && region.coded, filling, act.load_word, last_load,
-                         decodes && load_word && fills);
+        const bool filter_put = decodes ? decoded_taken && s.unmasker.filters : act.filter;
+        s.unmasker.clock(config, act.load && region.coded, wanted, act.load_word || act.filter, last,
+                         decoded_taken);
+        if (act.start_conv) begin_filters();
         s.loader.clock(config, act.load, load_granted, decodes ? load_word && fills : act.load_word);
         s.storer.clock(config, act.store, region, store_granted, block_sent);
         s.array.clock(config, s.tables, issued, pixel_delivered ? &pixel_beat : nullptr,
@@ -251,7 +256,7 @@ class Accelerator {
                                 pixel_delivered);
         s.ifmaps.clock(config, s.tables, pixel, issued, ifmaps_quiet,
                        pixel_asks && (!pixel_read || pixel_granted), pixel_sent);
-        s.prefetch.clock(act.filter, filter_word && !filter.resident && !filter.buffered);
+        s.prefetch.clock(filter_put, filter_word && !filter.resident && !filter.buffered);
         if (config.buffer.filters && issued != s.filters.done)
             s.filter_reader.clock(config, table_behind(s.tables, s.filters.done),
                                   s.filters.limits(s.tables), filter.seek && filter.buffered,
@@ -324,6 +329,10 @@ class Accelerator {
         const int64_t opcode = s.decoder.header.opcode;
         if (act.start_payload && (opcode == Opcode::ROWS || opcode == Opcode::COLS))
             fill_patterns(opcode == Opcode::ROWS);
+    }
+    void begin_filters() {
+        const Start start = Start::unpack(s.decoder.descriptor);
+        if (start.decoded) s.unmasker.begin(start.decoded);
     }
     void fill_patterns(bool rows) {
         const Index index = Index::unpack(s.decoder.descriptor);

@@ -89,7 +89,7 @@ struct Decoder {
                                header.opcode != Opcode::COLS;
                 break;
             case kFilters:
-                if (left == 0) state = kHeader;
+                if (left == 0) state = e.loading ? kFilters : kHeader;
                 else if ((a.word = a.filter = word && e.prefetch_ready)) --left;
                 break;
             case kLoad:

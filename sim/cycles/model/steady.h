@@ -88,7 +88,7 @@ class SteadyState {
         const bool still = (state == Decoder::kFilters && s_.decoder.left > 0) ||
                            state == Decoder::kHeader || state == Decoder::kDescriptor ||
                            state == Decoder::kDispatch;
-        return still && !s_.loader.busy && !s_.storer.busy() && !s_.vector.busy();
+        return still && !s_.loader.busy && !s_.unmasker.busy() && !s_.storer.busy() && !s_.vector.busy();
     }
     // Number of the present state among those seen.
     int number() {

@@ -276,7 +276,7 @@ class Trace {
         moves(Track::kLinkIn, moved_[Counter::link_in_words], command);
         moves(Track::kLinkOut, moved_[Counter::link_out_words],
               stores ? mine(storing_, Opcode::STORE) : command);
-        works(Track::kLoad, s_.loader.busy || s_.unmasker.busy(),
+        works(Track::kLoad, s_.loader.busy || (s_.unmasker.busy() && !s_.unmasker.filters),
               moved_[Counter::glb_load_writes], command);
         works(Track::kStore, s_.storer.busy(), moved_[Counter::glb_store_reads], command);
         works(Track::kVector, s_.vector.busy(), moved_[Counter::glb_vector_reads], command);

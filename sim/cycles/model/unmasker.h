@@ -1,5 +1,6 @@
-// hw/control/unmasker.py: the code of a LOAD's words becomes the words. The model knows of each word
-// how many of its elements have a place in the code, and of the code how long it is.
+// hw/control/codes/{payloads,unmasker}.py: the code of words that LOAD or CONV bring becomes the words.
+// The model knows of each word how many of its elements have a place in the code, and of the code how
+// long it is.
 #pragma once
 #include <cstdint>
 
@@ -11,6 +12,8 @@ struct Unmasker {
     int held = 0;      // elements in the window
     int position = 0;  // of the next word among those that share a mask
     bool sealed = false;
+    bool filters = false;  // they are those of a CONV
+    int64_t left = 0;      // words of filters that are still to come
     const uint8_t* counts = nullptr;  // of the next word, then of all that follow in the program
 
     bool busy() const { return state != kIdle; }
@@ -19,11 +22,21 @@ struct Unmasker {
         return !sealed && (last || held <= elements(config));
     }
     bool word_valid(bool filling) const { return state == kWords && filling && held >= *counts; }
+    // More words are wanted; `filling`: by the box loader.
+    bool wanted(bool filling) const { return filters ? left != 0 : filling; }
+    // A CONV begins with a code of so many words.
+    void begin(int64_t decoded) {
+        filters = true;
+        left = decoded;
+        state = kZero;
+    }
     void clock(const Config& config, bool start, bool filling, bool code, bool last, bool word_taken) {
         const int here = state, before = held;
         switch (here) {
             case kIdle:
-                if (start) state = kZero;
+                if (!start) return;
+                filters = false;
+                state = kZero;
                 return;  // words of a raw payload pass by
             case kZero:
                 if (before < 1) break;
@@ -43,6 +56,7 @@ struct Unmasker {
                 if (!filling) state = kRest;
                 if (!word_taken) break;
                 held -= *counts++;
+                left -= filters;
                 if (++position == kMaskWords) state = kMask;
                 break;
             case kRest:

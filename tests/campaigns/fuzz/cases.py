@@ -1,7 +1,7 @@
 """The cases of a campaign: which configuration, which graph, which options, which stalls."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from hw.arch.errors import RowforgeError
 from numerics.quantisation import INTEGER_RANGES
 from tests.campaigns.fuzz import convolutions, networks, vectors
 from tests.campaigns.fuzz.builder import GraphBuilder
-from tests.campaigns.fuzz.configs import configuration
-from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, thinned
+from tests.campaigns.fuzz.configs import clustered, configuration
+from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, WEIGHT_DENSITIES, thinned
 from tests.campaigns.fuzz.values import stored
 
 Theme = Callable[[GraphBuilder], object]
@@ -86,6 +86,7 @@ class Case:
     theme : name of the generator
     inputs : for each run, arrays by tensor name
     density, zeros : of the inputs; see `tests.campaigns.fuzz.sparsity`
+    weights : density of the filters, None where they stay as drawn, for the link has no codes
     options : of `compile_graph`
     stall_seed : of the link's random stalls, None for none
     """
@@ -98,6 +99,7 @@ class Case:
     inputs: list[dict[str, NDArray[Any]]]
     density: float = 1.0
     zeros: str = SHAPES[0]
+    weights: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
     stall_seed: int | None = None
 
@@ -107,10 +109,10 @@ class Case:
         return bool(self.options.get("wrap"))
 
 
-def make_case(seed: int, index: int) -> Case:
-    """Case `index` of the campaign `seed`."""
+def make_case(seed: int, index: int, *, clusters: bool = False) -> Case:
+    """Case `index` of the campaign `seed`; `clusters`: of that on several clusters."""
     number, place = divmod(index, CASES)
-    config = configuration(seed, number)
+    config = clustered(seed, number) if clusters else configuration(seed, number)
     rng = np.random.default_rng([seed, number, place, 2])
     theme = _theme(seed, number, place, config)
     wrap = _may_wrap(config) and bool(rng.random() < 0.5)
@@ -119,15 +121,17 @@ def make_case(seed: int, index: int) -> Case:
     sparse = np.random.default_rng([seed, number, place, 4])  # apart: cases keep all else
     density, zeros = float(sparse.choice(DENSITIES)), str(sparse.choice(SHAPES))
     inputs = [random_inputs(rng, graph) for _ in range(runs)]
+    weights = float(sparse.choice(WEIGHT_DENSITIES)) if config.link.codes else None
     return Case(
         seed=seed,
         index=index,
         theme=theme.__name__,
         config=config,
-        graph=graph,
+        graph=graph if weights is None else _thin_filters(sparse, graph, weights),
         inputs=[_thin_inputs(sparse, graph, arrays, density, zeros) for arrays in inputs],
         density=density,
         zeros=zeros,
+        weights=weights,
         options={
             "wrap": wrap,
             "dump": bool(rng.random() < 0.5),
@@ -215,6 +219,26 @@ def _thin_inputs(
         name: thinned(rng, values, _zero(tensors[name]), density, zeros)
         for name, values in arrays.items()
     }
+
+
+def _thin_filters(rng: np.random.Generator, graph: Graph, density: float) -> Graph:
+    """The graph with zeros in its filters: single ones, channels, rows or columns of a filter."""
+    nodes = [
+        replace(
+            node,
+            weights=thinned(
+                rng,
+                node.weights,
+                node.weight_zero_point.reshape(-1, 1, 1, 1),
+                density,
+                str(rng.choice(SHAPES)),
+            ),
+        )
+        if isinstance(node, Conv)
+        else node
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _zero(tensor: Tensor) -> int:

@@ -48,9 +48,10 @@ _LAST = ("buffer.filters",)
 _FINAL = ("link.coding",)
 _SPARSE = ("pe.kind",)
 _MEMORY = ("memory.kind", "memory.latency", "memory.pace")
-_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE, _MEMORY)
+_SDRAM = ("memory.chip", "memory.clock", "memory.phase")
+_ADDED = (_LATER, _LATEST, _NEWEST, _LAST, _FINAL, _SPARSE, _MEMORY, _SDRAM)
 # Of random numbers; with the last two, the slices' PEs stay dense, and most of them without memory.
-_STREAMS = (1, 2, 3, 4, 5, 6, 17, 8)
+_STREAMS = (1, 2, 3, 4, 5, 6, 17, 8, 9)
 _MEMORY_WORDS = 1 << 17
 
 # A field's values; each is dealt equally often. The proportions of 8 and 16 bits follow from the
@@ -95,9 +96,12 @@ DECKS: dict[str, tuple[Value, ...]] = {
     "control.access_counters": (False, True, False),
     "link.coding": ("mask", "none", "mask"),
     "control.watchdog": (1 << 18, 1 << 20),
-    "memory.kind": ("none", "ram", "none"),
+    "memory.kind": ("none", "ram", "none", "none", "axi", "none", "none", "sdram", "none"),
     "memory.latency": (1, 3, 17),
     "memory.pace": (1, 4, 1),
+    "memory.chip": ("x16_32mb", "x32_8mb"),
+    "memory.clock": (50_000, 27_000, 60_750),
+    "memory.phase": (180, 0, 225),
 }
 
 
@@ -105,6 +109,34 @@ def configuration(seed: int, number: int) -> Config:
     """Configuration `number` of the campaign `seed`."""
     block, position = divmod(number, CAMPAIGN)
     return _campaign(seed, block)[position]
+
+
+MESHES = tuple((y, x) for y in (1, 2, 3) for x in (1, 2, 3) if (y, x) != (1, 1))
+"""Rows and columns of clusters; each comes up equally often."""
+
+_MOST_PES = 6  # along an axis of a cluster's array, of all clusters along it
+
+
+def clustered(seed: int, number: int) -> Config:
+    """Configuration `number` of a campaign of several clusters.
+
+    What they are not built with is off. Their arrays are small, so that the simulators are quickly
+    built.
+    """
+    rng = np.random.default_rng([seed, number // len(MESHES), 5])
+    y, x = MESHES[rng.permutation(len(MESHES))[number % len(MESHES)]]
+    config = configuration(seed, number)
+    off: dict[str, Value] = {
+        "control.kind": "engines",
+        "memory.kind": "none",
+        "memory.words": 0,
+        "link.coding": "none",
+        "buffer.weight_memory": 0,
+        "buffer.filters": False,
+        "array.rows": max(min(config.array.rows, _MOST_PES // y), 1),
+        "array.cols": max(min(config.array.cols, _MOST_PES // x), 1),
+    }
+    return config.with_values({**off, "clusters.y": y, "clusters.x": x})
 
 
 @lru_cache(maxsize=8)

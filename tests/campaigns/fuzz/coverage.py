@@ -14,7 +14,7 @@ from hw.arch.program import Load, Program, Query, Step, Store
 from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowStage, multipliers
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.configs import DECKS, KINDS
-from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES
+from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, WEIGHT_DENSITIES
 
 Feature: TypeAlias = tuple[str, str]  # group, item
 
@@ -55,6 +55,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
     "inputs": (
         *(f"density {density:g}" for density in DENSITIES),
         *(f"zeros {shape}" for shape in SHAPES),
+        *(f"weights {density:g}" for density in WEIGHT_DENSITIES),
     ),
 }  # fmt: skip
 
@@ -66,6 +67,7 @@ def features(case: Case, program: Program) -> list[Feature]:
         *(("program", item) for item in _program(case, program)),
         ("inputs", f"density {case.density:g}"),
         *([("inputs", f"zeros {case.zeros}")] if case.density < 1 else []),
+        *([("inputs", f"weights {case.weights:g}")] if case.weights is not None else []),
         *(pair for node in case.graph.nodes for pair in _node(case, program, node)),
     }
     return sorted(found)

@@ -18,10 +18,11 @@ from hw.arch.program import Program
 from rowforge.running.check import first_difference
 from sim.golden.run import run_graph
 from sim.link import RtlLink
+from sim.outside.behaviour import AxiBehaviour
 from sim.replay import functional_link
 from sw_driver.protocol.link import Link
 from sw_driver.runtime import RunOutcome, Runtime
-from tests.campaigns.fuzz.cases import Case
+from tests.campaigns.fuzz.cases import CASES, Case
 from tests.campaigns.fuzz.coverage import features
 from tests.campaigns.fuzz.refusals import confirmed
 
@@ -80,6 +81,12 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
         return Outcome(case, "failed", f"{type(error).__name__}: {error} ({where})")
 
 
+def behaviour(case: Case) -> AxiBehaviour:
+    """How a memory behind AXI treats the cases of a configuration: mostly with random pauses."""
+    rng = np.random.default_rng([case.seed, case.index // CASES, 11])
+    return AxiBehaviour(latency=int(rng.integers(1, 60)), pauses=int(rng.choice((0, 3, 9, 14))))
+
+
 @contextmanager
 def closing_link(case: Case) -> Iterator[RtlLink]:
     """A simulation of the case's configuration, with random register contents."""
@@ -90,6 +97,7 @@ def closing_link(case: Case) -> Iterator[RtlLink]:
         patience=_PATIENCE * (_FIRMWARE if case.config.control.microcontroller else 1),
         optimise="-O2" if case.config.control.microcontroller else OPTIMISE,
         rate=case.config.link.rate,
+        memory=behaviour(case),
     )
     try:
         yield link

@@ -1,4 +1,4 @@
-"""Zeros in the inputs of a case: how many, and in which shape they come."""
+"""Zeros in the inputs and filters of a case: how many, and in which shape they come."""
 
 from typing import Any
 
@@ -14,8 +14,12 @@ SHAPES = ("anywhere", "channels", "rows", "columns")
 """What is zero together: single values, or whole channels, rows or columns of an item."""
 
 
+WEIGHT_DENSITIES = (0.0, 0.1, 0.3, 0.6, 1.0)
+"""The same of weights, where filters may come as codes."""
+
+
 def thinned(
-    rng: np.random.Generator, values: Array, zero: int, density: float, shape: str
+    rng: np.random.Generator, values: Array, zero: int | Array, density: float, shape: str
 ) -> Array:
     """The values [..., C] with the zero point in the place of all but a share of `density`."""
     if density == 1:

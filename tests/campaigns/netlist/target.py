@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from urllib.parse import SplitResult
 
 from hw.arch.config import Config
@@ -43,6 +44,16 @@ def netlist_target(
 
     register_transport("netlist", partial(_connect, link))
     return "netlist:"
+
+
+def library_target(library: Path) -> str:
+    """Registers a simulation library of a netlist with the driver; returns its URL."""
+
+    def link(config: Config) -> RtlLink:
+        return RtlLink(config, library=library)
+
+    register_transport("library", partial(_connect, link))
+    return "library:"
 
 
 def _connect(link: object, url: SplitResult) -> Connection:

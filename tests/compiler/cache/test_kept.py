@@ -184,7 +184,7 @@ def test_fields_that_no_mapping_depends_on_are_left_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fields that are never read in a search are the same layer; all others make another."""
-    other = {"pe.ifmap_fifo": 4, "link.width": 32, "control.pipeline": 1, "noc.pipeline": 1}
+    other = {"pe.psum_fifo": 4, "link.width": 32, "control.pipeline": 1, "noc.pipeline": 1}
     assert set(other) <= UNREAD
     forget()
     found = kept_search(TINY, SHAPES["plain"], 2048)

@@ -11,6 +11,7 @@ from compiler.compile import estimate_graph
 from compiler.mapper.cost import Cost
 from compiler.mapper.resources.dense import DensePe
 from compiler.mapper.resources.model import KINDS, array_model
+from compiler.mapper.resources.multicast import _deliveries
 from compiler.mapper.resources.resource import ResourceKind
 from compiler.mapper.resources.work import Ints, PassWork
 from compiler.mapper.search import search
@@ -130,3 +131,25 @@ def test_costs_add_up_whatever_the_resources() -> None:
     assert cost.bound == "b" and Cost().bound == ""
     assert Cost(busy=Tally(("a", "b"), (4, 4))).bound == "a"
     assert sum([cost, cost], Cost()) == cost * 2
+
+
+@pytest.mark.parametrize("words", [1, 2, 4])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_beats_that_a_full_fifo_cannot_take_hold_the_ifmap_network(words: int, depth: int) -> None:
+    """Cycle by cycle: a beat is put where a place was free, and a word of the first one leaves."""
+    config = Config.of({"noc.ifmap": words, "pe.ifmap_fifo": depth, "pe.ifmap_spad": 16})
+    found = _deliveries(config)
+    assert len(found) == config.pe.ifmap_spad + 1
+    for channels in range(1, config.pe.ifmap_spad + 1):
+        beats = [min(words, channels - first) for first in range(0, channels, words)]
+        fifo: list[int] = []
+        cycles = 0
+        while beats:
+            free = len(fifo) < depth
+            if fifo:
+                fifo[0] -= 1
+                fifo = [left for left in fifo if left]
+            if free:
+                fifo.append(beats.pop(0))
+            cycles += 1
+        assert found[channels] == cycles

@@ -95,6 +95,10 @@ EXTREMES = {
     "memory.words": (0, 1 << 28),
     "memory.latency": (1, 255),
     "memory.pace": (1, 64),
+    "memory.clock": (1000, 200_000),
+    "memory.phase": (0, 359),
+    "clusters.y": (1, 16),
+    "clusters.x": (1, 16),
 }
 VALUES = {
     "array.data_width": (8, 16),
@@ -364,6 +368,48 @@ def test_a_memory_has_a_power_of_two_of_words_or_none(kind, words, reason):
     assert str(refused.value) == reason
 
 
+SDRAM = {"memory.kind": "sdram", "memory.words": 1 << 20}
+
+
+def test_each_kind_of_memory_has_the_fields_that_build_it():
+    kinds = {
+        "none": {"memory.words": 0},
+        "ram": {"memory.words": 1024},
+        "sdram": {**SDRAM, "memory.chip": "x32_8mb", "memory.clock": 60750},
+        "axi": {"memory.words": 1 << 28},
+    }
+    built = {kind: Config.of({**values, "memory.kind": kind}) for kind, values in kinds.items()}
+    shown = {
+        kind: {name for name in config.values(hardware=True) if name.startswith("memory.")}
+        for kind, config in built.items()
+    }
+    of_sdram = {"memory.chip", "memory.clock", "memory.phase"}
+    assert shown["axi"] == {"memory.kind", "memory.words"} == shown["sdram"] - of_sdram
+    assert shown["ram"] - shown["axi"] == {"memory.latency", "memory.pace"}
+    for config in built.values():
+        assert parse_identity(identity_words(config)).config == config
+        assert config.memory.outside == (config.memory.kind in ("sdram", "axi"))
+    later = built["sdram"].with_values({"memory.phase": 225})
+    assert differences(built["sdram"], later) == ["memory.phase: 180 here, 225 there"]
+    assert [built[kind].memory.address_bits for kind in kinds] == [0, 10, 20, 28]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (
+            {"memory.words": 1 << 23},
+            'memory.words must be at most 4194304 with memory.chip "x16_32mb", not 8388608',
+        ),
+        ({"memory.clock": 120_000}, "memory.clock and memory.phase .* at most 100 MHz"),
+        ({"memory.clock": 100_000}, "memory.clock and memory.phase .* let data arrive"),
+    ],
+)
+def test_an_sdram_that_cannot_work_is_refused(values, reason):
+    with pytest.raises(RowforgeError, match=reason):
+        Config.of(SDRAM | values)
+
+
 def test_the_links_rate_is_no_part_of_the_hardware():
     slow = Config.of({"link.rate": 0.3})
     assert config_hash(slow) == config_hash(Config()) and not differences(slow, Config())
@@ -383,7 +429,8 @@ def _another(default, item):
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_is_one_of_those_named(name):
     for value in KINDS[name]:
-        needs = {"microcontroller": MICROCONTROLLER, "ram": {"memory.words": 1024}}
+        needs = {"microcontroller": MICROCONTROLLER}
+        needs |= dict.fromkeys(("ram", "sdram", "axi"), {"memory.words": 1024})
         assert Config.of({**needs.get(value, {}), name: value})
     for value in ("no such kind", 0, None):
         with pytest.raises(RowforgeError) as refused:
@@ -394,7 +441,8 @@ def test_a_kind_is_one_of_those_named(name):
 
 def test_the_words_of_a_configuration_are_read_back():
     for config in (Config(), Config.of(MICROCONTROLLER), *map(read_config, PRESETS)):
-        assert parse_identity(identity_words(config)).config == config
+        built = config.with_values({"link.rate": 1})  # of the host, which the hardware cannot know
+        assert parse_identity(identity_words(config)).config == built
 
 
 def test_a_flat_file_is_refused_with_the_section_of_each_field():

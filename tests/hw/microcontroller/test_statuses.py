@@ -107,6 +107,13 @@ AS_THE_EXECUTOR = {
     "weight memory": begin(HASH) + index(Opcode.MEMORY, 128, 1, 1),
     "words for channels": begin(HASH) + region(Opcode.LOAD, length=3, run=9, words=3, channels=2),
     "after the buffer": begin(HASH) + region(Opcode.LOAD, address=LIMIT - 1, length=1),
+    "code of filters": begin(HASH)
+    + command(
+        Opcode.CONV,
+        [*START.pack({"constants": 1, "decoded": 3}), *CONSTANTS.pack({})],
+        length=2,
+    )
+    + [1, 2],
     "operation": begin(HASH) + vector(op=5),
     "mode": begin(HASH) + vector(op=VectorOp.MAX, mode=7),
     # It stays where END, which has no descriptor, is looked at.

@@ -25,6 +25,7 @@ from hw.link.uart import UartTransmitter
 from hw.link.width import WordAssembler
 from hw.memory.arbiter import MemoryArbiter
 from hw.memory.axi import AxiMaster
+from hw.memory.guard import MemoryGuard
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.beats import SdramBeats
 from hw.memory.sdram.controller import SdramController
@@ -40,6 +41,7 @@ from hw.pe.nonzero_ring import NonzeroRing
 from hw.post.packer import Packer
 from hw.post.requantise import Requantiser
 from hw.post.right_shifter import RightShifter
+from hw.replay.bursts import BurstReader, BurstWriter
 from hw.sequencer.loader import PatternLoader
 from hw.sequencer.next_command import NextCommand
 from hw.sequencer.sequencer import Sequencer
@@ -194,6 +196,9 @@ DRAWN = [
     (partial(RamAdapter, words=16), {}),
     (partial(MemoryArbiter, clients=2, address_bits=4), {}),
     (partial(AxiMaster, address_bits=12), {}),
+    (partial(MemoryGuard, address_bits=4), {}),
+    (partial(BurstReader, address_bits=4, depth=2), {}),
+    (partial(BurstWriter, address_bits=4, depth=2), {}),
     (partial(RefreshTimer, interval=3, most=4), {}),
     (partial(OpenRows, SDRAM), {}),
     (partial(SdramBeats, SDRAM, QUICK), {}),

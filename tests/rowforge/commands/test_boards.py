@@ -51,8 +51,19 @@ def test_a_preset_fits_the_multipliers_of_its_boards(name):
             assert config.multipliers <= board.budget.dsp, board.name
 
 
+BOARD_PRESETS = ["icebreaker", "orangecrab_25f", "tang_nano_20k", "ulx3s_85f"]
+
+
+@pytest.mark.parametrize("item", [b for b in BOARDS.values() if b.sdram], ids=lambda b: b.name)
+def test_a_board_with_an_sdram_has_a_preset_for_it(item):
+    config = preset(f"{item.preset}_sdram")
+    item.check_memory(config.memory)
+    assert config.memory.words == 1 << config.memory.sdram.address_bits
+    assert config.multipliers <= item.budget.dsp
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["icebreaker", "orangecrab_25f", "tang_nano_20k", "ulx3s_85f"])
+@pytest.mark.parametrize("name", BOARD_PRESETS)
 def test_a_boards_preset_compiles_the_benchmark_models(capsys, tmp_path, name):
     for model in ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"):
         file = workload(f"mlperf_tiny/{model}.tflite")

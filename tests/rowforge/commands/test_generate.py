@@ -96,6 +96,26 @@ def test_the_asic_options(capsys, tmp_path):
     assert lint(tmp_path) == []
 
 
+@pytest.mark.slow
+def test_a_process_brings_macros_and_files_for_flows(capsys, tmp_path):
+    config, out = tmp_path / "small.toml", tmp_path / "out"
+    config.write_text("[array]\nrows = 1\ncols = 1\n")
+    arguments = ("generate", "--config", config, "-o", out, "--process", "ihp-sg13g2")
+    outcome = rowforge(capsys, *arguments)
+    assert outcome.status == 0, outcome.err
+    names = {path.name for path in out.iterdir()}
+    flows = {"config.mk", "config.yaml", "constraint.sdc", "macro_placement.tcl"}
+    assert names >= FILES | flows | {"rowforge_memories.v", "rowforge_macros.v"}
+    assert "rowforge_rams.v" not in names
+    assert lint(out) == []
+
+
+def test_a_process_decides_on_memories(capsys, tmp_path):
+    arguments = ("generate", "--preset", "tiny", "-o", tmp_path, "--process", "sky130")
+    rowforge(capsys, *arguments, "--memories", "infer").assert_refused("--memories")
+    rowforge(capsys, *arguments[:-1], "tsmc").assert_refused("tsmc")
+
+
 def test_refusals(capsys, tmp_path):
     file = tmp_path / "file"
     file.write_text("")

@@ -41,11 +41,42 @@ TALLY = LayerTally(
 )
 
 
-def document(*tallies, name="normalised"):
+def document(*tallies, name="normalised", config=None):
     rows = [{"name": f"layer{number}"} for number, _ in enumerate(tallies)]
     found = {"layers": rows, "total": {}}
-    add_energy(preset("eyeriss_v1"), found, tallies, technology(name), inferences=2)
+    add_energy(config or preset("eyeriss_v1"), found, tallies, technology(name), inferences=2)
     return found
+
+
+# ---- a memory beside the buffer ----------------------------------------------------------------
+
+
+def test_what_is_replayed_is_accessed_in_the_memory_and_costs_as_much_there():
+    values = {"memory.kind": "ram", "memory.words": 1024}
+    fed, held = preset("eyeriss_v1"), preset("eyeriss_v1").with_values(values)
+    inputs = Access(Level.LINK, DataType.INPUT, READ)
+    tally = LayerTally(TALLY.accesses + Accesses.of({inputs: 6}), 100, 30)
+    linked, found = document(tally, config=fed), document(tally, config=held)
+    row, before = found["layers"][0], linked["layers"][0]
+    assert row["accesses"]["memory"] == {
+        "command": {"read": 11},
+        "filter": {"read": 20},
+        "spill": {"read": 3, "write": 4},
+        "input": {"read": 6, "write": 6},
+    }
+    assert row["accesses"]["link"] == {
+        "command": {"write": 1},
+        "input": {"read": 6},
+        "output": {"write": 2},
+    }
+    assert (row["link_bytes"], row["memory_bytes"]) == (8 * 9, 8 * 50)
+    assert found["total"]["memory_bytes"] == row["memory_bytes"]
+    assert "memory_bytes" not in before
+    # Only the inputs are moved more often: twice in the memory.
+    dram = before["energy"]["by_level"]["link"]
+    levels = row["energy"]["by_level"]
+    assert levels["memory"] + levels["link"] == pytest.approx(dram * (47 + 12) / 47)
+    assert link_bytes(held, tally.accesses) == 8 * 47
 
 
 # ---- the object ---------------------------------------------------------------------------------

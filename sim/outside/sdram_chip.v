@@ -25,6 +25,7 @@ module sdram_chip #(
     parameter INITIAL_REFRESHES = 8
 ) (
     input wire clk,
+    input wire off,                      // no power: the next command is the first one
     input wire [2:0] command,            // RAS#, CAS#, WE#
     input wire [BANK_BITS-1:0] bank,
     input wire [ROW_BITS-1:0] address,
@@ -128,6 +129,14 @@ module sdram_chip #(
     always @(posedge clk) begin
         now = now + PERIOD;
         cycle = cycle + 1;
+        if (off) begin
+            cycle = 64'd1 << 32;
+            mode_cycle = 0;
+            for (i = 0; i < BANKS; i = i + 1) written_cycle[i] = 0;
+            opened = 0;
+            closed_all = 0; mode_set = 0; refreshes = 0; debt = 0;
+            bursting = 0; pipe_valid = 0; driving = 0;
+        end
 
         // ---- commands ----
         if (command != NOP) begin

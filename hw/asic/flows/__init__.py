@@ -1,0 +1,1 @@
+"""What flows from netlist to layout read of a design."""

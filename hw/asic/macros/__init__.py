@@ -1,0 +1,1 @@
+"""Memory macros of processes, and the memories that are composed of them."""

@@ -1,0 +1,1 @@
+"""Netlists of standard cells: synthesis, area, timing."""

@@ -1,0 +1,1 @@
+"""A design on an ASIC process: netlist, area, timing, leakage."""

@@ -1,0 +1,153 @@
+"""Energy of a layer on a netlist: simulated, recorded, and counted level by level: `replay`."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.compile import compile_graph, estimate_graph
+from compiler.ir.graph import Graph
+from compiler.options import CompileOptions
+from hw.arch.accesses import Level
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Words
+from hw.asic.netlist.energy import SpentEnergy, spent_energy
+from hw.asic.netlist.netlist import Netlist
+from hw.asic.netlist.toggles import read_vcd
+from hw.asic.process import Process
+from rowforge.asic.flow import CornerLibraries
+from rowforge.energy.layer_tally import LayerTally, layer_tally
+from rowforge.testbench.network import random_input
+from rowforge.testbench.write import WordRecorder
+from sim.netlist.asic_netlist import cell_models
+from sim.netlist.icarus import SCOPES, WAVE, play
+from sw_driver.runtime import Runtime
+
+_NETWORK = ("engine", "reader", "writer")  # ends of the names of blocks that feed and empty PEs
+_BUFFER = ("buffer", "prefetch", "arbiter")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A layer as a netlist computed it.
+
+    Attributes
+    ----------
+    cycles : core cycles, reset and commands included
+    tally : what the layer accesses
+    spent : joules by level; at level IDLE what belongs to no access: clock and leakage of all
+        blocks, and everything that control, vector engine and post-processor spend
+    """
+
+    cycles: int
+    tally: LayerTally
+    spent: dict[Level, float]
+
+    @property
+    def total(self) -> float:
+        """Joules of the layer."""
+        return sum(self.spent.values())
+
+
+def level_of(path: str) -> Level | None:
+    """The level that an instance works for, by its path; None: for none."""
+    names = path.split(".")
+    if "array" in names:
+        inside = names[names.index("array") + 1 :]
+        if not inside or not inside[0].startswith("pe_"):
+            return Level.NETWORK
+        if any(name.endswith("queue") for name in inside[1:]):
+            return Level.NETWORK
+        return Level.SPAD if any("spad" in name for name in inside[1:]) else Level.MAC
+    block = next((name for name in names if name not in ("core", "engine")), "")
+    if block.endswith(_BUFFER):
+        return Level.BUFFER
+    return Level.NETWORK if block.endswith(_NETWORK) and block != "vector_engine" else None
+
+
+def spent_by_level(instances: dict[str, SpentEnergy]) -> dict[Level, float]:
+    """Joules by level, of the joules of instances."""
+    spent = dict.fromkeys((Level.MAC, Level.SPAD, Level.NETWORK, Level.BUFFER, Level.IDLE), 0.0)
+    for path, energy in instances.items():
+        level = level_of(path)
+        spent[Level.IDLE] += energy.idle if level else energy.total
+        if level is not None:
+            spent[level] += energy.total - energy.idle
+    return spent
+
+
+class _Answers:
+    """A link whose other end has already said everything."""
+
+    def __init__(self, words: Words):
+        self._words = words
+
+    def send(self, words: Words) -> None:
+        """It was sent before."""
+
+    def receive(self, count: int) -> Words:
+        found, self._words = self._words[:count], self._words[count:]
+        return found
+
+    def cycles(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def replay(
+    config: Config,
+    process: Process,
+    corner: CornerLibraries,
+    folder: Path,
+    netlist: Netlist,
+    graph: Graph,
+    *,
+    period_ns: float,
+) -> Replay:
+    """Run a network of one layer on a netlist, and count what it spends.
+
+    Parameters
+    ----------
+    config : Config
+    process : Process
+    corner : CornerLibraries
+        Whose energies and leakage are counted.
+    folder : Path
+        Where `analyse` worked.
+    netlist : Netlist
+        Its result.
+    graph : Graph
+        With one layer of the array.
+    period_ns : float
+        Clock period that leakage is counted for.
+
+    Raises `RowforgeError` if the netlist computes anything else than the functional executor.
+    """
+    models = [
+        cell_models(process, corner.cells.text),
+        (folder / "rowforge_macros.v").read_text(),
+    ]
+    program = compile_graph(graph, config, CompileOptions(wrap=True))
+    x = random_input(graph)
+    recorder = WordRecorder(config)
+    wanted = Runtime(recorder, config).run(program, x).outputs
+    with tempfile.TemporaryDirectory() as name:
+        words, cycles = play(
+            Path(name),
+            netlist,
+            models,
+            recorder.sent,
+            len(recorder.received),
+            link_width=config.link.width,
+            wave=True,
+        )
+        found = Runtime(_Answers(words), config).run(program, x).outputs
+        for tensor, values in wanted.items():
+            if not (found[tensor] == values).all():
+                raise RowforgeError(f"netlist and executor differ in tensor {tensor}")
+        toggles = read_vcd(Path(name) / WAVE, levels=SCOPES)
+    spent = spent_energy(netlist, corner.libraries, toggles, seconds=cycles * period_ns * 1e-9)
+    tally = sum(map(layer_tally, estimate_graph(graph, config)), LayerTally())
+    return Replay(cycles, tally, spent_by_level(spent))

@@ -1,0 +1,1 @@
+"""The search for configurations: a space, evaluations, the front of what cannot be bettered."""

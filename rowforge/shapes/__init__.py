@@ -1,0 +1,1 @@
+"""Layer shapes and what each costs on a configuration."""

@@ -1,0 +1,1 @@
+"""Networks with fewer filters or narrower weights, and what they would cost."""

@@ -1,0 +1,1 @@
+"""Searches for configurations: killed, resumed, on clusters; and their fronts as accelerators."""

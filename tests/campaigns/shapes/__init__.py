@@ -1,0 +1,1 @@
+"""Tables of layer shapes, compared with estimates of models."""
