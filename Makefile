@@ -2,6 +2,7 @@
 #   make demo          digits on the generated Verilog, end to end
 #   make test          lint, types, all tests; `make test-quick` leaves out the slow ones
 #   make fuzz N=300    random layers on random configurations, RTL against golden model
+#   make fuzz-clusters N=300  the same on several clusters
 #   make fuzz-network N=300  random graphs on small buffers: both schedules, a share on the RTL
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
@@ -47,7 +48,7 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-network fuzz-graph damage test-models \
+.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
   streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
   bench-acceptance contract shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
@@ -68,6 +69,9 @@ lint: $(STAMPS)/dev
 
 fuzz: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.fuzz.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+fuzz-clusters: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.fuzz.run --clusters --n $(N) $(if $(SEED),--seed $(SEED))
 
 fuzz-network: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.fuzz_network.run --n $(N) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))

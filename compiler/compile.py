@@ -345,6 +345,7 @@ class _Compiler:
         cost = report.cost
         accesses, transfers, cycles = traffic.accesses, traffic.transfers, 0
         if cost is not None:
+            cost = self.scheduler.sharing.shared(index, cost)
             accesses = cost.accesses + accesses
             transfers = replace(transfers, reads=cost.reads)
             cycles = transfers.cycles(cost.cycles)

@@ -25,7 +25,7 @@ from rowforge.reports.removed_text import removed_text
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
-from sim.cycles.predict import UNMODELLED, check_skipping, predict
+from sim.cycles.predict import UNMODELLED, check_modelled, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
 _CODE = (*COMPILER, "rowforge")  # what an estimate is made by
@@ -63,6 +63,7 @@ def estimate(
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     if density is not None:
+        check_modelled(config)
         check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")

@@ -10,7 +10,6 @@ from compiler.workloads.networks import choose_layers, conv_layers
 from hw.arch.accesses import Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.energy import Technology, technology
-from hw.arch.errors import RowforgeError
 from hw.arch.program import Layer
 from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
@@ -33,7 +32,7 @@ from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
 from rowforge.running.seeded import Shares, share_of_zeros, sparse_values
-from sim.cycles.predict import UNMODELLED
+from sim.cycles.predict import check_modelled
 from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
@@ -83,8 +82,7 @@ def reproduce(
         skipped, by the published shares.
     """
     table = published_network(name)
-    if config.control.microcontroller:
-        raise RowforgeError(UNMODELLED)
+    check_modelled(config)
     shapes = conv_layers(name)
     chosen = shapes if layers is None else choose_layers(shapes, layers)
     works = [

@@ -95,19 +95,29 @@ class ProgramRun(ABC):
         store_box(self._program.config, view, words, step.box, raw=step.raw)
 
     def _expect_counters(self, step: Query) -> None:
-        """The counter block of a query will come."""
-        self._results.expect(
-            ResultBlock.COUNTERS,
-            counter_block(self._program.config).words,
-            lambda words: self._count(step.layer, words),
-        )
+        """The counter blocks of a query will come, one of each cluster."""
+        blocks: list[Words] = []
+        for _ in range(self._program.config.clusters.count):
+            self._results.expect(
+                ResultBlock.COUNTERS,
+                counter_block(self._program.config).words,
+                lambda words: self._count(step.layer, blocks, words),
+            )
 
-    def _count(self, layer: int, words: Words) -> None:
-        """Add a counter block to what the layer has already."""
+    def _count(self, layer: int, blocks: list[Words], words: Words) -> None:
+        """Add the counters of all clusters to what the layer has already, when the last comes.
+
+        Clusters count cycles side by side: those of the layer are the slowest one's.
+        """
+        blocks.append(words)
+        if len(blocks) < self._program.config.clusters.count:
+            return
         block = counter_block(self._program.config)
         total = self.counters.setdefault(layer, dict.fromkeys(block.offsets, 0))
-        for name, value in block.unpack(words.tolist()).items():
-            total[name] += value
+        counted = [block.unpack(each.tolist()) for each in blocks]
+        for name in total:
+            values = [each[name] for each in counted]
+            total[name] += max(values) if name == "cycles" else sum(values)
 
     def _host(self, step: Host) -> None:
         inputs = [self._value(tensor) for tensor in step.inputs]

@@ -11,6 +11,7 @@ from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, Shape4, whole
 from compiler.schedule.chunk_pipeline import ChunkPipeline
 from compiler.schedule.chunks import ChunkTiling, good_enough
+from compiler.schedule.clusters import TileSharing
 from compiler.schedule.filter_store import hold_filters
 from compiler.schedule.goal import Figure, Goal
 from compiler.schedule.kept_tilings import kept_chunks, kept_tiling
@@ -63,6 +64,7 @@ class Scheduler:
         self.stream, self.goal = stream, goal
         self.config = stream.config
         self.space = Space(stream.config)
+        self.sharing = TileSharing(stream)
         self._values: dict[str, Value] = {}
         self._tilings: dict[Hashable, Tiling | ChunkTiling | None] = {}
 
@@ -150,7 +152,7 @@ class Scheduler:
                 Transfers(),
                 computing,
             )
-        operation.emit(self.stream, whole(operation.target), parts, surface, beats)
+        self.sharing.emit(operation, whole(operation.target), parts, surface, beats, stays=True)
         return True
 
     def _bands(
@@ -222,10 +224,14 @@ class Scheduler:
         for key in self.space.residents():
             if all(key != value.key for value in operands):
                 self._evict(self._values[key])
-        chunks = self._chunks(operation)
+        # Chunks are computed by every cluster, tiles are shared.
+        shared = self.config.clusters.several
+        chunks = None if shared else self._chunks(operation)
         tiling = None
         if chunks is None or not self._good_enough(operation, chunks):
             tiling = self._best_tiling(position, operation, operands, output)
+        if tiling is None and shared:
+            chunks = self._chunks(operation)
         if chunks is not None and (tiling is None or chunks.figure < tiling[0]):
             return self._run_chunks(operation, operands[0], output, chunks)
         if tiling is None:
@@ -346,7 +352,7 @@ class Scheduler:
         ]
         tensors = [value.tensor for value in (*operands, output)]
         pipeline = TilePipeline(
-            self.stream, operation, tiling, kept, tensors, self.space, self.goal
+            self.sharing, operation, tiling, kept, tensors, self.space, self.goal
         )
         count = pipeline.run()
         if not tiling.resident[-1]:

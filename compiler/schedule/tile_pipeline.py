@@ -6,6 +6,7 @@ from itertools import groupby
 
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.operation import Operand, Operation, part_window, size_of
+from compiler.schedule.clusters import ClusterPart, TileSharing
 from compiler.schedule.filter_store import hold_filters
 from compiler.schedule.goal import Goal
 from compiler.schedule.parts.feed import Feed
@@ -13,7 +14,6 @@ from compiler.schedule.parts.places import Places, SlidingPlaces, TurnPlaces
 from compiler.schedule.parts.slots import Slots
 from compiler.schedule.space import Space
 from compiler.schedule.tiling import Tiling, buffer_words, check_count, tiles
-from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.program import Box
 
@@ -29,6 +29,7 @@ class TilePipeline:
 
     Parameters
     ----------
+    sharing : emits the commands of a tile for the clusters
     kept : for each operand, then the output: the resident tensor, or None
     tensors : their host tensors
     space : what lies in the buffer besides
@@ -37,7 +38,7 @@ class TilePipeline:
 
     def __init__(
         self,
-        stream: StreamBuilder,
+        sharing: TileSharing,
         operation: Operation,
         tiling: Tiling,
         kept: Sequence[Operand | None],
@@ -45,8 +46,8 @@ class TilePipeline:
         space: Space,
         goal: Goal,
     ) -> None:
-        self.stream, self.operation, self.kept = stream, operation, kept
-        self.config = stream.config
+        self.sharing, self.operation, self.kept = sharing, operation, kept
+        self.stream, self.config = sharing.stream, sharing.config
         self.beats = space.psum_beats(tiling.groups)
         check_count(operation, tiling.size)
         order = {"down": tiling.sliding > 0, "by_filters": tiling.by_filters}
@@ -59,7 +60,7 @@ class TilePipeline:
             for index, part in enumerate(kept[:-1])
         ]
         self.target, self.places = tensors[-1], slots[-1]
-        self.finished: tuple[Box, Surface] | None = None
+        self.finished: list[ClusterPart] = []
         self.holding = (space, tiling, goal)
 
     def run(self) -> int:
@@ -70,10 +71,13 @@ class TilePipeline:
                 self._hold_filters(range(number, sets[number]))
             parts = [self._operand(index, number) for index in range(len(self.feeds))]
             surface = self._surface(number, tile)
-            self.operation.emit(self.stream, tile, parts, surface, self.beats)
+            stays = self.kept[-1] is not None
+            results = self.sharing.emit(
+                self.operation, tile, parts, surface, self.beats, stays=stays
+            )
             self.stream.computing = True
-            if self.kept[-1] is None:
-                self._finish(tile, surface)
+            if not stays:
+                self._finish(results)
             for feed in self.feeds:
                 if feed is not None:
                     feed.prefetch(number)
@@ -141,18 +145,18 @@ class TilePipeline:
             return part_window(self.config, resident, tile)
         return self.places.surface(number, size_of(tile), raw=self.operation.raw)
 
-    def _finish(self, tile: Box, surface: Surface) -> None:
+    def _finish(self, results: list[ClusterPart]) -> None:
         """Stores the tile before; with one buffer, this one at once."""
         self._store()
-        self.finished = (tile, surface)
+        self.finished = results
         if self.places.count == 1:
             self.stream.computing = False
             self._store()
 
     def _store(self) -> None:
-        if self.finished is not None:
-            self.stream.store(self.target, *self.finished)
-            self.finished = None
+        for each in self.finished:
+            self.stream.store(self.target, each.box, each.surface, each.cluster)
+        self.finished = []
 
 
 def _slots(space: Space, words: Sequence[int], counts: Sequence[int]) -> list[Slots]:

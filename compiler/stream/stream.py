@@ -1,79 +1,54 @@
 """The command stream under construction: steps, tables, fences."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from compiler.stream.conv import ConvCommand, Nest
-from compiler.stream.hazards import NO_WAIT, BufferAccess, HazardTracker, Wait
-from compiler.stream.resident import NOTHING, Filters, place_filters
+from compiler.stream.hazards import NO_WAIT, BufferAccess, Wait
+from compiler.stream.resident import NOTHING, Filters
+from compiler.stream.resolution import Resolver, Routed
 from compiler.stream.surface import Surface, movable, runs
 from compiler.stream.tables import RoundRobin, packed_params
-from compiler.stream.timeline import Ahead, Timeline, Work
-from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic, LinkCounter
+from compiler.stream.timeline import Ahead, Work
+from compiler.stream.traffic import FILLED, LOADED, STORED, LayerTraffic
+from compiler.stream.writer import StreamWriter
 from hw.arch.accesses import Access, DataType, Direction
 from hw.arch.commands import (
     INDEX,
     REGION,
     VECTOR,
     Opcode,
-    begin,
     command,
 )
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM
-from hw.arch.program import Box, Host, Load, Query, Send, Step, Store, Words
+from hw.arch.program import Box, Host, Load, Query, Step, Store, Words
 from hw.arch.program.layout import box_words, region, short_params
 from hw.arch.program.transfer import load_of_filters
 
 PatternWords: TypeAlias = tuple[int, ...]  # of a row or column pattern
 
 
-_TABLES = (Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE)
-
-
-@dataclass(frozen=True)
-class _Pending:
-    """A Send to be: words, and commands of which the filters' place is open."""
-
-    parts: Sequence[Words | ConvCommand]
-    layer: int
-
-
-class StreamBuilder:
+class StreamBuilder(StreamWriter):
     """Collects the steps of a program; every method appends what its name says.
 
     A `dry` stream leaves out the filters, for estimates of networks that have none, and keeps none
     of them in the weight memory. Decides on its own what a command has to wait for and where table
-    entries are reused. `layer` is the index of the layer that the following commands belong to,
-    `conv_commands` the number of CONV commands it has so far. `computing` is set by whoever knows
-    that the array has work while the following words are moved; `timeline` knows where words can be
-    brought ahead. When it is finished, `memory` is what the weight memory must hold, and `traffic`
-    what every layer that has commands moves.
+    entries are reused. `conv_commands` is the number of CONV commands that the present layer has so
+    far. When it is finished, `memory` is what the weight memory must hold, and `traffic` what every
+    layer that has commands moves.
     """
 
     def __init__(self, config: Config, *, dry: bool = False) -> None:
-        self.config = config
+        super().__init__(config)
         self.dry = dry
-        self.layer = -1
         self.traffic: Mapping[int, LayerTraffic] = {}
-        self.computing = False
         self.conv_commands = 0
         self._asked: int | None = None  # layer whose counters are still to be asked for
         self.memory = NOTHING
-        self._link = LinkCounter(config)
-        self._steps: list[Step | _Pending] = []
-        self._words: list[Words | ConvCommand] = []
-        self._rows = RoundRobin(config.control.row_patterns)
-        self._columns = RoundRobin(config.control.col_patterns)
-        self._params = RoundRobin(config.post.channels // config.post.units)
-        self._table = RoundRobin(1)
-        self._hazards = HazardTracker()
-        self.timeline = Timeline(config)
-        self._append(begin(config_hash(config)))
 
     # ---- tables -------------------------------------------------------------------------------
 
@@ -162,10 +137,13 @@ class StreamBuilder:
             layer=self.layer,
             hidden=self.computing,
         )
-        self._words.append(conv)
         self._params.use()
         self._hazards.conv(access, synced=sync)
-        self.timeline.conv(conv, self._words, access, work, self._hazards.used())
+        if self._spread is not None:
+            self._spread.commands[self._hazards.target[0]].append(conv)
+        else:
+            self._words.append(conv)
+            self.timeline.conv(conv, self._words, access, work, self._hazards.used())
         self.conv_commands += 1
 
     def load_filters(
@@ -211,9 +189,44 @@ class StreamBuilder:
     def vector(self, fields: Mapping[str, int], access: BufferAccess) -> None:
         """A VECTOR command."""
         self._ask()
-        self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=self._hazards.wait(access))
-        self.timeline.moved(0, access)
+        wait = self._hazards.wait(access)
+        if self._spread is not None:
+            words = np.array(self._header(Opcode.VECTOR, VECTOR.pack(fields), 0, wait), np.uint64)
+            self._count(len(words))
+            self._spread.commands[self._hazards.target[0]].append(words)
+        else:
+            self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=wait)
+            self.timeline.moved(0, access)
         self._computed()
+
+    # ---- clusters -----------------------------------------------------------------------------
+
+    def share_out(self, cluster: int, box: Box, surface: Surface) -> None:
+        """All other clusters take a box of the buffer from this one."""
+        access = surface.extent(self.config)
+        reads, writes = BufferAccess(reads=(access,)), BufferAccess(writes=(access,))
+        others = tuple(n for n in self._hazards.everyone if n != cluster)
+        for part, place in movable(self.config, box, surface):
+            with self.at(cluster):
+                store, words = self._move(Opcode.STORE, part, place, self._hazards.wait(reads))
+                self._hazards.store(reads)
+            self._hazards.target = others
+            load = self._loaded(part, place, words, self._hazards.wait(writes))
+            self._hazards.target = self._hazards.everyone
+            (source,) = self._router.rectangles([cluster])
+            for found in (self._router.words(source, store), self._router.copied(cluster, load)):
+                self._words.append(Routed(found))
+                self._count(len(found))
+            self._at_buffer(STORED, part, surface)
+            self._at_buffer(LOADED, part, surface)
+
+    def _loaded(self, box: Box, surface: Surface, words: int, wait: Wait) -> Words:
+        """The LOAD that takes what a STORE of the same box sends."""
+        fields = self._region(Opcode.STORE, box, surface)
+        head = self._header(Opcode.LOAD, REGION.pack(fields), words, wait)
+        return np.array(head, dtype=np.uint64)
+
+    # ---- tensors of the host --------------------------------------------------------------------
 
     def load(self, tensor: int, box: Box, surface: Surface) -> None:
         """Brings a box of a host tensor into the buffer."""
@@ -222,6 +235,7 @@ class StreamBuilder:
         wait = self._hazards.wait(access)
         for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.LOAD, part, place, wait)
+            words = self._router.broadcast(words, length)
             self._count(len(words))
             self._count(length, DataType.INPUT, tensor=tensor)
             self.timeline.moved(length, access)
@@ -230,13 +244,22 @@ class StreamBuilder:
             self._steps.append(Load(words, tensor, part, self.layer))
             wait = NO_WAIT
 
-    def store(self, tensor: int, box: Box, surface: Surface) -> None:
-        """Sends a box of the buffer to a host tensor."""
+    def store(self, tensor: int, box: Box, surface: Surface, cluster: int = 0) -> None:
+        """Sends a box of a cluster's buffer to a host tensor."""
         self._ask()
         access = BufferAccess(reads=(surface.extent(self.config),))
-        wait = self._hazards.wait(access)
+        with self.at(cluster):
+            self._store(tensor, box, surface, access, self._hazards.wait(access))
+            self._hazards.store(access)
+        self.timeline.moved(0, access)
+
+    def _store(
+        self, tensor: int, box: Box, surface: Surface, access: BufferAccess, wait: Wait
+    ) -> None:
+        (source,) = self._router.rectangles(self._hazards.target)
         for part, place in movable(self.config, box, surface):
             words, length = self._move(Opcode.STORE, part, place, wait)
+            words = self._router.answered(source, words)
             self._count(len(words))
             self._count(1, direction=Direction.WRITE)
             self._count(length, DataType.OUTPUT, Direction.WRITE, tensor=tensor)
@@ -244,11 +267,16 @@ class StreamBuilder:
             self._flush()
             self._steps.append(Store(words, tensor, part, surface.raw, self.layer))
             wait = NO_WAIT
-        self.timeline.moved(0, access)
-        self._hazards.store(access)
 
     def _move(self, opcode: Opcode, box: Box, surface: Surface, wait: Wait) -> tuple[Words, int]:
-        fields = region(
+        fields = self._region(opcode, box, surface)
+        length = fields["words"]
+        payload = length if opcode is Opcode.LOAD else 0
+        words = self._header(opcode, REGION.pack(fields), payload, wait)
+        return np.array(words, dtype=np.uint64), length
+
+    def _region(self, opcode: Opcode, box: Box, surface: Surface) -> dict[str, int]:
+        return region(
             self.config,
             box,
             address=surface.address,
@@ -257,10 +285,6 @@ class StreamBuilder:
             raw=surface.raw,
             load=opcode is Opcode.LOAD,
         )
-        length = fields["words"]
-        payload = length if opcode is Opcode.LOAD else 0
-        words = self._header(opcode, REGION.pack(fields), payload, wait)
-        return np.array(words, dtype=np.uint64), length
 
     def _at_buffer(self, access: Access, box: Box, surface: Surface) -> None:
         words = box_words(self.config, box, raw=surface.raw)
@@ -282,8 +306,9 @@ class StreamBuilder:
         self._asked, self.layer = None, asked
         # Its fence is not noted among the hazards: later commands wait for themselves, so that a
         # program stays right when the host leaves its questions out (`Program.uncounted`).
-        words = command(Opcode.COUNTERS, tag=asked, fence=True)
-        self._steps.append(Query(np.array(words, dtype=np.uint64), asked))
+        words = np.array(command(Opcode.COUNTERS, tag=asked, fence=True), dtype=np.uint64)
+        words = self._router.answered(self._router.everyone, words)
+        self._steps.append(Query(words, asked))
         self.layer = layer
 
     def host(self, step: Host) -> None:
@@ -299,43 +324,11 @@ class StreamBuilder:
         self.layer = -1
         self._append(command(Opcode.END))
         self._flush()
-        steps = self._resolved()
+        resolver = Resolver(self.config, self._steps, self._link)
+        self.memory = resolver.placement.memory
+        steps = resolver.steps()
         self.traffic = self._link.traffic(outputs)
         return steps
-
-    def _resolved(self) -> tuple[Step, ...]:
-        """The steps, now that all candidates for the weight memory are known."""
-        pending = [step for step in self._steps if isinstance(step, _Pending)]
-        convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
-        candidates = [conv for conv in convs if conv.filters is not None]
-        filters = [conv.filters for conv in candidates if conv.filters is not None]
-        placement = place_filters(self.config, filters)
-        self.memory = placement.memory
-        places = {id(candidates[number]): first for number, first in placement.first.items()}
-        steps: list[Step] = []
-        before: Nest | None = None
-        for step in self._steps:
-            if not isinstance(step, _Pending):
-                steps.append(step)
-                continue
-            parts = []
-            for part in step.parts:
-                if isinstance(part, ConvCommand):
-                    placed = part.placed(places.get(id(part))).coded(self.config)
-                    head = placed.head(before)
-                    if id(part) in places:
-                        self._link.stay(part.layer, part.length)
-                    else:
-                        self._link.count(part.layer, placed.sent, DataType.FILTER, hidden=True)
-                    self._link.count(part.layer, len(head), DataType.COMMAND, hidden=part.hidden)
-                    parts += [head, placed.payload]
-                    before = placed.nest
-                else:
-                    parts.append(part)
-            steps.append(Send(np.concatenate(parts), step.layer))
-        return tuple(steps)
-
-    # ---- words --------------------------------------------------------------------------------
 
     def start_layer(self, layer: int) -> None:
         """The following commands belong to another layer."""
@@ -343,58 +336,3 @@ class StreamBuilder:
             self._flush()
             self.layer = layer
             self.conv_commands = 0
-
-    def _command(
-        self,
-        opcode: Opcode,
-        descriptor: Sequence[int],
-        payload: Sequence[int] | Words = (),
-        *,
-        wait: Wait = NO_WAIT,
-    ) -> None:
-        self.timeline.computed()  # tables wait for the walk, VECTOR for everything
-        data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
-        self._append(self._header(opcode, descriptor, len(payload), wait))
-        self._append(payload, data)
-
-    def _header(
-        self, opcode: Opcode, descriptor: Sequence[int], length: int, wait: Wait
-    ) -> list[int]:
-        """Header and descriptor of a command that waits so."""
-        self._waited(wait)
-        return command(opcode, descriptor, length=length, tag=self.layer, **wait.flags())
-
-    def _waited(self, wait: Wait) -> None:
-        """The next command waits so."""
-        self._hazards.waited(wait)
-        if wait.fence:
-            self._computed()
-
-    def _computed(self) -> None:
-        """Every CONV is done."""
-        self._hazards.computed()
-        self._params.idle()
-        self.timeline.computed()
-
-    def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:
-        if len(words):
-            self._words.append(np.asarray(words, dtype=np.uint64))
-            self._count(len(words), data)
-            self.timeline.moved(len(words))
-
-    def _count(
-        self,
-        words: int,
-        data: DataType = DataType.COMMAND,
-        direction: Direction = Direction.READ,
-        *,
-        tensor: int = -1,
-        hidden: bool = False,
-    ) -> None:
-        hidden = hidden or self.computing
-        self._link.count(self.layer, words, data, direction, hidden=hidden, tensor=tensor)
-
-    def _flush(self) -> None:
-        if self._words:
-            self._steps.append(_Pending(self._words, self.layer))
-            self._words = []

@@ -114,10 +114,14 @@ def runs(config: Config, address: int, length: int, *, patient: bool) -> Iterato
 
 
 def movable(config: Config, box: Box, surface: Surface) -> Iterator[tuple[Box, Surface]]:
-    """A box at a surface in parts that one command can describe: whole items, or channel blocks."""
+    """A box at a surface in parts that one command can describe: whole items, or channel blocks.
+
+    The items of one command lie as far apart as their channel blocks take.
+    """
     most = REGION.fields[[item.name for item in REGION.fields].index("planes")].high
     items, blocks = surface.items, surface.blocks(config)
-    if items * blocks <= most:
+    even = items == 1 or surface.item_stride == blocks * surface.plane_stride
+    if items * blocks <= most and even:
         yield box, surface
     elif items > 1:
         for item in range(items):

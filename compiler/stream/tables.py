@@ -1,6 +1,6 @@
 """Tables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,18 @@ class RoundRobin:
 
     `find` or `place` picks the entries that the next command uses; `use` must be called with that
     command, `idle` when all earlier work is known to be done.
+
+    Parameters
+    ----------
+    size : int
+    cut : callable or None
+        Called before entries are given up that a command of the same group uses, see `group`.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, cut: Callable[[], None] | None = None) -> None:
         self.size = size
+        self._cut = cut
+        self._grouped: set[int] | None = None  # entries picked since a group began
         self._next = 0
         self._held: dict[Hashable, range] = {}
         self._busy: set[int] = set()
@@ -32,11 +40,22 @@ class RoundRobin:
         """A command uses the entries picked last."""
         self._busy.update(self._current)
 
+    def group(self, *, keep: bool = False) -> None:
+        """A group begins: commands that come after everything that fills tables for them.
+
+        `keep`: the entries picked last are the group's, too.
+        """
+        self._grouped = set(self._current) if keep else set()
+
+    def ungroup(self) -> None:
+        """The group has ended."""
+        self._grouped = None
+
     def find(self, key: Hashable) -> int | None:
         """Picks the entries with this key; the first one, or None if they are not there."""
         if key not in self._held:
             return None
-        self._current = self._held[key]
+        self._pick(self._held[key])
         return self._current.start
 
     def place(self, key: Hashable, count: int) -> tuple[int, bool]:
@@ -46,13 +65,21 @@ class RoundRobin:
             self._next = 0
         taken = range(self._next, self._next + count)
         self._next += count
+        if self._cut is not None and self._grouped and not self._grouped.isdisjoint(taken):
+            self._cut()
         self._held = {
             other: held
             for other, held in self._held.items()
             if held.start >= taken.stop or held.stop <= taken.start
         }
-        self._held[key] = self._current = taken
+        self._held[key] = taken
+        self._pick(taken)
         return taken.start, not self._busy.isdisjoint(taken)
+
+    def _pick(self, entries: range) -> None:
+        self._current = entries
+        if self._grouped is not None:
+            self._grouped.update(entries)
 
 
 def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:

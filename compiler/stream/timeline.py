@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from compiler.stream.conv import ConvCommand
 from compiler.stream.hazards import BufferAccess, Span, Wait
@@ -39,7 +39,7 @@ class Event:
     words: int = 0
     waits: bool = False
     command: ConvCommand | None = None
-    parts: list[Words | ConvCommand] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
     work: Work = Work()
     brought: int = 0
     open: Mapping[Wait, tuple[Span, ...]] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Timeline:
     def conv(
         self,
         command: ConvCommand,
-        parts: list[Words | ConvCommand],
+        parts: list[Any],
         access: BufferAccess,
         work: Work,
         used: Mapping[Wait, tuple[Span, ...]],

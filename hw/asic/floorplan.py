@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.asic.hierarchy import Hierarchy
+from hw.asic.hierarchy import DesignHierarchy
 from hw.asic.macros.composition import Composition
 from hw.asic.macros.macro import Macro
 from hw.asic.process import LayoutFacts
@@ -21,7 +21,7 @@ DENSITY = 0.5
 
 
 @dataclass(frozen=True)
-class Rectangle:
+class DiePart:
     """A part of the die, in µm: lower left corner, and upper right one."""
 
     left: float
@@ -29,12 +29,12 @@ class Rectangle:
     right: float
     top: float
 
-    def overlaps(self, other: "Rectangle") -> bool:
+    def overlaps(self, other: "DiePart") -> bool:
         """Whether they share more than an edge."""
         across = self.left < other.right and other.left < self.right
         return across and self.bottom < other.top and other.bottom < self.top
 
-    def contains(self, other: "Rectangle") -> bool:
+    def contains(self, other: "DiePart") -> bool:
         """Whether the other is inside, edges included."""
         across = self.left <= other.left and other.right <= self.right
         return across and self.bottom <= other.bottom and other.top <= self.top
@@ -57,10 +57,10 @@ class PlacedMacro:
     bottom: float
 
     @property
-    def rectangle(self) -> Rectangle:
+    def rectangle(self) -> DiePart:
         """What it covers."""
         width, height = self.macro.size
-        return Rectangle(self.left, self.bottom, self.left + width, self.bottom + height)
+        return DiePart(self.left, self.bottom, self.left + width, self.bottom + height)
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,15 @@ class Floorplan:
     regions : by path of a PE, a part of `cells`: a hint only
     """
 
-    die: Rectangle
-    core: Rectangle
+    die: DiePart
+    core: DiePart
     macros: tuple[PlacedMacro, ...]
-    cells: Rectangle
-    regions: Mapping[str, Rectangle]
+    cells: DiePart
+    regions: Mapping[str, DiePart]
 
 
 def floorplan(
-    hierarchy: Hierarchy, compositions: Mapping[str, Composition], layout: LayoutFacts
+    hierarchy: DesignHierarchy, compositions: Mapping[str, Composition], layout: LayoutFacts
 ) -> Floorplan:
     """Plan a design.
 
@@ -107,12 +107,12 @@ def floorplan(
     left, banks_end = _stack(banks, MARGIN, height, grid)
     middle = grid.across(banks_end + cell_area / height)
     right, core_end = _stack(others, middle + MARGIN, height, grid)
-    core = Rectangle(
+    core = DiePart(
         grid.across(MARGIN), grid.up(MARGIN), grid.across(core_end), grid.up(MARGIN + height)
     )
-    cells = Rectangle(banks_end, core.bottom, middle, core.top)
+    cells = DiePart(banks_end, core.bottom, middle, core.top)
     return Floorplan(
-        die=Rectangle(0.0, 0.0, grid.across(core.right + MARGIN), grid.up(core.top + MARGIN)),
+        die=DiePart(0.0, 0.0, grid.across(core.right + MARGIN), grid.up(core.top + MARGIN)),
         core=core,
         macros=(*left, *right),
         cells=cells,
@@ -161,7 +161,7 @@ def _stack(
     return placed, (left + widest + MARGIN if placed else start)
 
 
-def _regions(hierarchy: Hierarchy, cells: Rectangle) -> dict[str, Rectangle]:
+def _regions(hierarchy: DesignHierarchy, cells: DiePart) -> dict[str, DiePart]:
     """The area for cells in equal parts for the PEs, row by row from the top."""
     places = {}
     for path, _ in hierarchy.instances():
@@ -173,7 +173,7 @@ def _regions(hierarchy: Hierarchy, cells: Rectangle) -> dict[str, Rectangle]:
     cols = 1 + max(col for _, col in places.values())
     wide, tall = (cells.right - cells.left) / cols, (cells.top - cells.bottom) / rows
     return {
-        path: Rectangle(
+        path: DiePart(
             round(cells.left + col * wide, 2),
             round(cells.top - (row + 1) * tall, 2),
             round(cells.left + (col + 1) * wide, 2),

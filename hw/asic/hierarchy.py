@@ -19,7 +19,7 @@ _KEYWORDS = {"module", "always", "assign", "wire", "reg", "input", "output", "if
 
 
 @dataclass(frozen=True)
-class Hierarchy:
+class DesignHierarchy:
     """The instances of a design.
 
     Parameters

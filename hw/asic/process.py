@@ -28,7 +28,7 @@ class CellPins:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cells:
+class NamedCells:
     """Standard cells that tools must be told by name.
 
     Attributes
@@ -83,14 +83,14 @@ class Process:
 
     name: str
     macros: Sequence[Macro] = ()
-    cells: Cells | None = None
+    cells: NamedCells | None = None
     layout: LayoutFacts | None = None
 
 
 IHP_SG13G2 = Process(
     name="ihp-sg13g2",
     macros=IHP_MACROS,
-    cells=Cells(
+    cells=NamedCells(
         clock_gate=CellPins("sg13g2_lgcp_1", ("GATE", "CLK", "GCLK")),
         high=CellPins("sg13g2_tiehi", ("L_HI",)),
         low=CellPins("sg13g2_tielo", ("L_LO",)),
@@ -115,7 +115,7 @@ IHP_SG13G2 = Process(
 SKY130 = Process(
     name="sky130",
     macros=SKY130_MACROS,
-    cells=Cells(
+    cells=NamedCells(
         clock_gate=CellPins("sky130_fd_sc_hd__dlclkp_1", ("GATE", "CLK", "GCLK")),
         high=CellPins("sky130_fd_sc_hd__conb_1", ("HI",)),
         low=CellPins("sky130_fd_sc_hd__conb_1", ("LO",)),

@@ -12,11 +12,13 @@ from hw.microcontroller.control import Processor, require_processor
 from hw.replay.replayer import Replayer
 from hw.top.engine import Engine
 from hw.top.memory import core_members, place_memory
+from hw.top.mesh import Mesh
 
 
 class AcceleratorCore(Block):
     """Decoder and engine, or a processor; an error in the stream resets the engine alone.
 
+    Several clusters have a decoder and an engine each.
     Where there is a memory, a replayer stands between the streams and the decoder. A memory outside
     of the core has ports, and goes on while `restart` resets the rest.
 
@@ -84,7 +86,10 @@ class AcceleratorCore(Block):
         return replayer.link, replayer.answer
 
     def _core(self, m: Module, restart: Value | None = None) -> tuple:
-        """The word streams of the decoder, with the engine behind it."""
+        """The word streams of the decoder, with the engine behind it; of all clusters' decoders."""
+        if self.config.clusters.several:
+            m.submodules.mesh = mesh = Mesh(self.config)
+            return mesh.command, mesh.result
         decoder = Decoder(self.config)
         m.submodules.decoder = decoder if restart is None else ResetInserter(restart)(decoder)
         inner = Module()

@@ -30,7 +30,7 @@ from rowforge.configs import preset
 from rowforge.reports.published import PUBLISHED
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
-from sim.cycles.predict import UNMODELLED
+from sim.cycles.predict import check_modelled
 
 INT8 = "eyeriss_v1_int8"
 BY_TYPE, BY_TYPE_BATCH = "googlenet", 4
@@ -84,8 +84,7 @@ def energy_study(config: Config, options: CompileOptions = DEFAULTS) -> dict[str
         Of 16 bits, as the published figures are. Raises `RowforgeError` for another width.
     options : CompileOptions
     """
-    if config.control.microcontroller:
-        raise RowforgeError(UNMODELLED)
+    check_modelled(config)
     if config.array.data_width != 16:
         raise RowforgeError(
             f"array.data_width must be 16 where energy is compared with published figures, not "

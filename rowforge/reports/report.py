@@ -74,7 +74,7 @@ def utilisation(config: Config, macs: int, cycles: int | None) -> float | None:
     """Share of all multiplier-cycles that computed a MAC; None without cycles or MACs."""
     if not cycles or not macs:
         return None
-    return round(macs / (cycles * config.array.rows * config.array.cols * config.pe.macs), 4)
+    return round(macs / (cycles * config.multipliers * config.clusters.count), 4)
 
 
 def layer_row(config: Config, layer: Layer, cycles: int | None) -> dict[str, Any]:

@@ -30,6 +30,11 @@ UNMODELLED = (
     "firmware, and a run with --target rtl counts its cycles"
 )
 
+UNMODELLED_CLUSTERS = (
+    "clusters.y and clusters.x must be 1 where cycles are predicted exactly: the model knows a "
+    "single cluster, and a run with --target rtl counts the cycles of several"
+)
+
 Masks: TypeAlias = NDArray[np.uint8]
 
 NO_MASKS: Masks = np.zeros(0, np.uint8)
@@ -54,6 +59,14 @@ class Prediction:
     accesses: dict[int, dict[str, int]]
     cycles: int
     stepped: int = field(default=0, compare=False)
+
+
+def check_modelled(config: Config) -> None:
+    """Raises `RowforgeError` if the exact model does not know what a configuration has."""
+    if config.control.microcontroller:
+        raise RowforgeError(UNMODELLED)
+    if config.clusters.several:
+        raise RowforgeError(UNMODELLED_CLUSTERS)
 
 
 def predict(
@@ -96,10 +109,10 @@ def predict(
     ------
     RowforgeError
         If masks or a density are given for dense PEs, no C++ compiler is found, the program never
-        ends, or its configuration has a processor, whose firmware is not modelled.
+        ends, or its configuration has a processor, whose firmware is not modelled, or several
+        clusters.
     """
-    if program.config.control.microcontroller:
-        raise RowforgeError(UNMODELLED)
+    check_modelled(program.config)
     skips = masks is not None or density is not None
     if skips:
         check_skipping(program.config, density)

@@ -6,11 +6,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.machine import Machine, Numbers, machine
-from sim.cycles.predict import NO_MASKS, UNMODELLED, Masks, check_skipping
+from sim.cycles.predict import NO_MASKS, Masks, check_modelled, check_skipping
 from sim.cycles.stream import NO_VALUES, Values, command_stream
 
 MOST_SLICES = 1_000_000
@@ -121,8 +120,7 @@ def trace(
 
     The others, and the errors, are those of `sim.cycles.predict.predict`.
     """
-    if program.config.control.microcontroller:
-        raise RowforgeError(UNMODELLED)
+    check_modelled(program.config)
     if masks is not None or density is not None:
         check_skipping(program.config, density)
     stream = command_stream(program, dry=dry, values=values)

@@ -26,6 +26,7 @@ from hw.arch.images.sums import is_sound
 from hw.arch.program import Program, Words
 from sim.functional import FunctionalAccelerator
 from sim.functional.errors import CommandError, require
+from sim.mesh import FunctionalMesh
 from sim.replay.memory import ReplayMemory
 from sw_driver.protocol.errors import LinkError
 from sw_driver.protocol.link import Link
@@ -53,9 +54,14 @@ _RANGES = {
 
 
 def functional_link(config: Config, program: Program | None = None) -> Link:
-    """The accelerator of a configuration without time, with its replayer if it has one."""
+    """The accelerator of a configuration without time: its replayer or clusters if it has them.
+
+    `program`: as for `FunctionalAccelerator`; clusters do not check what words hold.
+    """
     if config.memory.present:
         return FunctionalReplayer(config, program=program)
+    if config.clusters.several:
+        return FunctionalMesh(config)
     return FunctionalAccelerator(config, program=program)
 
 

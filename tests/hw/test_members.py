@@ -50,6 +50,7 @@ def designs():
     yield AcceleratorCore(tiny)
     yield AcceleratorCore(preset("eyeriss_v1"))
     yield AcceleratorCore(preset("icebreaker"))
+    yield AcceleratorCore(preset("tiny_mesh"))
     yield AcceleratorCore(tiny.with_values({"link.coding": "mask", "pe.kind": "skipping"}))
     memory = {"memory.kind": "ram", "memory.words": 1024, "buffer.width": 32}
     yield AcceleratorCore(tiny.with_values({**memory, "noc.ifmap": 4, "post.units": 1}))

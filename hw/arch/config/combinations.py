@@ -32,6 +32,7 @@ def check_combinations(config: "Config") -> None:
     _check_networks(config)
     _check_words(config)
     _check_psum_banks(config)
+    _check_clusters(config)
 
 
 def _check_microcontroller(config: "Config") -> None:
@@ -112,3 +113,30 @@ def _check_psum_banks(config: "Config") -> None:
             f"{config.psum_beat} psums of {config.array.psum_width} bits, twice), not "
             f"{config.buffer.psum_banks or config.buffer.banks}"
         )
+
+
+def _check_clusters(config: "Config") -> None:
+    """What several clusters are not built with yet."""
+    if not config.clusters.several:
+        return
+    unbuilt: Mapping[str, object] = {
+        "control.kind": "engines",
+        "memory.kind": "none",
+        "link.coding": "none",
+        "buffer.weight_memory": 0,
+        "buffer.filters": False,
+    }
+    axis = "clusters.y" if config.clusters.y > 1 else "clusters.x"
+    for name, only in unbuilt.items():
+        value = config.value(name)
+        if value != only:
+            raise RowforgeError(
+                f"{name} must be {_written(only)} with {axis} {config.value(axis)}, not "
+                f"{_written(value)}: this is built for a single cluster only"
+            )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

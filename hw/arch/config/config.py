@@ -11,6 +11,7 @@ from hw.arch.config.sections import (
     FIELDS_OF_MEMORY,
     ArrayConfig,
     BufferConfig,
+    ClustersConfig,
     ControlConfig,
     LinkConfig,
     MemoryConfig,
@@ -37,6 +38,7 @@ class Config:
     link: LinkConfig = field(default_factory=LinkConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    clusters: ClustersConfig = field(default_factory=ClustersConfig)
 
     def __post_init__(self) -> None:
         check_combinations(self)
@@ -109,7 +111,7 @@ class Config:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers in the array."""
+        """Multipliers in the array of a cluster."""
         return self.array.rows * self.array.cols * self.pe.macs
 
     # ---- by name --------------------------------------------------------------------------
@@ -140,7 +142,7 @@ class Config:
         return {
             name: self.value(name)
             for name, _ in self.declared(hardware=hardware)
-            if not hardware or is_built(name, self.memory.kind)
+            if not hardware or is_built(name, self.memory.kind, clustered=self.clusters.several)
         }
 
     @classmethod
@@ -181,9 +183,11 @@ class Config:
         return cls(**sections)
 
 
-def is_built(name: str, memory_kind: Value) -> bool:
-    """Whether a field of this full name means anything with such a memory."""
+def is_built(name: str, memory_kind: Value, *, clustered: bool) -> bool:
+    """Whether a field of this full name means anything with such a memory, one cluster or more."""
     section, _, item = name.partition(".")
+    if section == ClustersConfig.NAME:
+        return clustered
     return section != MemoryConfig.NAME or item in FIELDS_OF_MEMORY[str(memory_kind)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hw.arch.config.config import SECTIONS, Config
 from hw.arch.config.moved import MOVED
 from hw.arch.config.section import Value, as_number
+from hw.arch.config.sections import ClustersConfig
 from hw.arch.errors import RowforgeError
 
 FLAT_TABLE = "accelerator"
@@ -106,7 +107,13 @@ def differences(ours: Config, theirs: Config) -> list[str]:
     """A line for each field of the hardware in which two configurations differ."""
     left, right = ours.values(hardware=True), theirs.values(hardware=True)
     return [
-        f"{name}: {left.get(name, 'none')} here, {right.get(name, 'none')} there"
+        f"{name}: {left.get(name, _left_out(ours, name))} here, "
+        f"{right.get(name, _left_out(theirs, name))} there"
         for name in {**left, **right}
-        if left.get(name) != right.get(name)
+        if left.get(name, _left_out(ours, name)) != right.get(name, _left_out(theirs, name))
     ]
+
+
+def _left_out(config: Config, name: str) -> Value:
+    """What is said of a field that is no part of the hardware; of clusters, their number."""
+    return config.value(name) if name.startswith(f"{ClustersConfig.NAME}.") else "none"

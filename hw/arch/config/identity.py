@@ -80,9 +80,15 @@ def parse_identity(words: Sequence[int]) -> Identity:
 
 
 def _names(values: Sequence[int]) -> list[tuple[str, Any]]:
-    """The fields whose values these are: which ones there are depends on the kind of memory."""
+    """The fields whose values these are.
+
+    Which ones there are depends on the kind of memory; those of clusters come last, if at all.
+    """
     declared = list(Config.declared(hardware=True))
     kinds = [at for at, (name, _) in enumerate(declared) if name == "memory.kind"]
     at, item = kinds[0], declared[kinds[0]][1]
     kind: Value = from_number(int(values[at]), item) if at < len(values) else "none"
-    return [(name, item) for name, item in declared if is_built(name, kind)]
+    plain = [pair for pair in declared if is_built(pair[0], kind, clustered=False)]
+    if len(values) <= len(plain):
+        return plain
+    return [pair for pair in declared if is_built(pair[0], kind, clustered=True)]

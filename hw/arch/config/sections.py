@@ -9,6 +9,7 @@ from hw.arch.sdram import CHIPS, SdramChip, SdramTiming
 
 MAX_ROWS = 32
 MAX_COLS = 32
+MAX_CLUSTERS = 16  # along an axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,3 +269,26 @@ class ControlConfig(Section):
     def microcontroller(self) -> bool:
         """Whether firmware does the work of decoder and engines."""
         return self.kind == "microcontroller"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClustersConfig(Section):
+    """How many clusters there are; all other sections describe one of them.
+
+    Of a single cluster these fields are no part of the hardware or its hash.
+    """
+
+    NAME: ClassVar[str] = "clusters"
+
+    y: int = number("clusters along the first axis", 1, MAX_CLUSTERS, 1)
+    x: int = number("clusters along the second axis", 1, MAX_CLUSTERS, 1)
+
+    @property
+    def count(self) -> int:
+        """All clusters."""
+        return self.y * self.x
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one."""
+        return self.count > 1

@@ -6,7 +6,7 @@ from functools import partial
 from hw.asic.floorplan import floorplan
 from hw.asic.flows.librelane import config_yaml, stub_file
 from hw.asic.flows.openroad import config_mk, constraint_sdc, macro_placement_tcl
-from hw.asic.hierarchy import Hierarchy
+from hw.asic.hierarchy import DesignHierarchy
 from hw.asic.macros.composition import Composition, compose
 from hw.asic.macros.exact import exact_model, exact_stub
 from hw.asic.macros.wrapper import wrapper
@@ -65,7 +65,7 @@ def _flow_files(
     """Files for OpenROAD-flow-scripts and LibreLane."""
     if process.layout is None:
         return {}
-    hierarchy = Hierarchy(design.verilog, design.name)
+    hierarchy = DesignHierarchy(design.verilog, design.name)
     plan = floorplan(hierarchy, compositions, process.layout)
     sources = [f"{design.name}_memories.v", *design.foreign, f"{design.name}.v"]
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hw.asic.floorplan import Floorplan, PlacedMacro, Rectangle
+from hw.asic.floorplan import DiePart, Floorplan, PlacedMacro
 from hw.asic.process import LayoutFacts, Process
 from hw.emit.kit import Design
 
@@ -61,5 +61,5 @@ def _macro(name: str, layout: LayoutFacts, placed: Sequence[PlacedMacro]) -> lis
     return lines
 
 
-def _corners(part: Rectangle) -> str:
+def _corners(part: DiePart) -> str:
     return f"[{part.left:g}, {part.bottom:g}, {part.right:g}, {part.top:g}]"

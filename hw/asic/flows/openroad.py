@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hw.asic.floorplan import Floorplan, Rectangle
+from hw.asic.floorplan import DiePart, Floorplan
 from hw.asic.process import Process
 from hw.emit.kit import Design
 
@@ -84,5 +84,5 @@ def _listed(variable: str, items: Sequence[str]) -> str:
     return f"export {variable} = " + " \\\n  ".join(items)
 
 
-def _corners(part: Rectangle) -> str:
+def _corners(part: DiePart) -> str:
     return f"{part.left:g} {part.bottom:g} {part.right:g} {part.top:g}"

@@ -16,7 +16,7 @@ from hw.arch.errors import RowforgeError
 from numerics.quantisation import INTEGER_RANGES
 from tests.campaigns.fuzz import convolutions, networks, vectors
 from tests.campaigns.fuzz.builder import GraphBuilder
-from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.configs import clustered, configuration
 from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, WEIGHT_DENSITIES, thinned
 from tests.campaigns.fuzz.values import stored
 
@@ -109,10 +109,10 @@ class Case:
         return bool(self.options.get("wrap"))
 
 
-def make_case(seed: int, index: int) -> Case:
-    """Case `index` of the campaign `seed`."""
+def make_case(seed: int, index: int, *, clusters: bool = False) -> Case:
+    """Case `index` of the campaign `seed`; `clusters`: of that on several clusters."""
     number, place = divmod(index, CASES)
-    config = configuration(seed, number)
+    config = clustered(seed, number) if clusters else configuration(seed, number)
     rng = np.random.default_rng([seed, number, place, 2])
     theme = _theme(seed, number, place, config)
     wrap = _may_wrap(config) and bool(rng.random() < 0.5)

@@ -111,6 +111,34 @@ def configuration(seed: int, number: int) -> Config:
     return _campaign(seed, block)[position]
 
 
+MESHES = tuple((y, x) for y in (1, 2, 3) for x in (1, 2, 3) if (y, x) != (1, 1))
+"""Rows and columns of clusters; each comes up equally often."""
+
+_MOST_PES = 6  # along an axis of a cluster's array, of all clusters along it
+
+
+def clustered(seed: int, number: int) -> Config:
+    """Configuration `number` of a campaign of several clusters.
+
+    What they are not built with is off. Their arrays are small, so that the simulators are quickly
+    built.
+    """
+    rng = np.random.default_rng([seed, number // len(MESHES), 5])
+    y, x = MESHES[rng.permutation(len(MESHES))[number % len(MESHES)]]
+    config = configuration(seed, number)
+    off: dict[str, Value] = {
+        "control.kind": "engines",
+        "memory.kind": "none",
+        "memory.words": 0,
+        "link.coding": "none",
+        "buffer.weight_memory": 0,
+        "buffer.filters": False,
+        "array.rows": max(min(config.array.rows, _MOST_PES // y), 1),
+        "array.cols": max(min(config.array.cols, _MOST_PES // x), 1),
+    }
+    return config.with_values({**off, "clusters.y": y, "clusters.x": x})
+
+
 @lru_cache(maxsize=8)
 def _campaign(seed: int, block: int) -> tuple[Config, ...]:
     rng, *added = (np.random.default_rng([seed, block, stream]) for stream in _STREAMS)

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(campaign, options, index, started)
         if options.stop and campaign.failures:
             break
-    if not options.only and options.n >= FULL_CAMPAIGN:
+    if not (options.only or options.clusters) and options.n >= FULL_CAMPAIGN:
         for index in _lacking(campaign, options.seed):
             _run(campaign, options, index, started)
     _progress(campaign, 0, options.seed, 0, started)
@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(campaign: Campaign, options: argparse.Namespace, index: int, started: float) -> None:
     _progress(campaign, options.n, options.seed, index, started)
-    outcome = run_case(make_case(options.seed, index), rtl=options.engine == "rtl")
+    outcome = run_case(
+        make_case(options.seed, index, clusters=options.clusters), rtl=options.engine == "rtl"
+    )
     campaign.add(outcome)
     if outcome.status == "failed":
         _say(f"FAILED {outcome.label} ({outcome.case.theme}): {outcome.message}")
@@ -122,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one run")
     parser.add_argument("--configs", type=int, help="configurations (one for every 7 runs)")
     parser.add_argument("--engine", choices=("rtl", "functional"), default="rtl")
+    parser.add_argument("--clusters", action="store_true", help="on 1 to 3 by 1 to 3 clusters")
     parser.add_argument("--stop", action="store_true", help="end with the first failure")
     parser.add_argument("--verbose", action="store_true", help="a line for every run")
     return parser

@@ -97,6 +97,8 @@ EXTREMES = {
     "memory.pace": (1, 64),
     "memory.clock": (1000, 200_000),
     "memory.phase": (0, 359),
+    "clusters.y": (1, 16),
+    "clusters.x": (1, 16),
 }
 VALUES = {
     "array.data_width": (8, 16),

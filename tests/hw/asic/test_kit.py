@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.asic.floorplan import floorplan
 from hw.asic.flows.kit import kit_maker, module_of
-from hw.asic.hierarchy import Hierarchy
+from hw.asic.hierarchy import DesignHierarchy
 from hw.asic.macros.composition import compose
 from hw.asic.process import GENERIC, IHP_SG13G2, PROCESSES, SKY130
 from hw.base.block import Block
@@ -239,7 +239,7 @@ def plan_of(design, process):
         module_of(design, g.name): compose(g, process.macros, process.name)
         for g in design.geometries
     }
-    return floorplan(Hierarchy(design.verilog, design.name), compositions, process.layout)
+    return floorplan(DesignHierarchy(design.verilog, design.name), compositions, process.layout)
 
 
 @pytest.mark.parametrize("process", [IHP_SG13G2, SKY130], ids=lambda p: p.name)
@@ -271,8 +271,8 @@ def test_registers_are_counted(emitted):
         "  t_child first (\n  );\n  t_child second (\n  );\nendmodule\n"
         "module t_child(b);\n  reg z;\n  always @(posedge clk)\n    z <= b;\nendmodule\n"
     )
-    assert Hierarchy(text, "t").register_bits == 4 + 16 * 8 + 2
-    assert [path for path, _ in Hierarchy(text, "t").instances()] == ["first", "second"]
+    assert DesignHierarchy(text, "t").register_bits == 4 + 16 * 8 + 2
+    assert [path for path, _ in DesignHierarchy(text, "t").instances()] == ["first", "second"]
 
 
 def test_the_catalogue_agrees_with_the_vendors_files():

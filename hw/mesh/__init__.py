@@ -1,0 +1,1 @@
+"""What joins clusters: words go to them, and their results come back in a defined order."""

@@ -1,0 +1,5 @@
+"""Several clusters without time."""
+
+from sim.mesh.functional import FunctionalMesh
+
+__all__ = ["FunctionalMesh"]
