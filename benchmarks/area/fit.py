@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 from benchmarks.area.measure import read
 from benchmarks.results import ROOT
 from hw.arch.config import Config
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.area.features import features, part_of
 from rowforge.area.model import FITTED, modelled
 
@@ -24,33 +24,35 @@ PATH = ROOT / "rowforge" / "area" / "ecp5.json"
 _PES = "PEs"
 
 
-def cells_by_part(sample: Mapping[str, Any]) -> dict[str, Cells]:
+def cells_by_part(sample: Mapping[str, Any]) -> dict[str, CellCount]:
     """The cells of a synthesised accelerator."""
-    found: dict[str, Cells] = {}
+    found: dict[str, CellCount] = {}
     for block, cells in sample["blocks"].items():
         part = part_of(block)
-        found[part] = found.get(part, Cells()) + Cells(**cells)
+        found[part] = found.get(part, CellCount()) + CellCount(**cells)
     return found
 
 
-def equations(samples: Mapping[str, Any]) -> dict[str, list[tuple[dict[str, float], Cells]]]:
+def equations(samples: Mapping[str, Any]) -> dict[str, list[tuple[dict[str, float], CellCount]]]:
     """Features and cells of every part, from PEs alone and from the varied accelerators."""
-    found: dict[str, list[tuple[dict[str, float], Cells]]] = {}
+    found: dict[str, list[tuple[dict[str, float], CellCount]]] = {}
     for sample in samples["pes"]:
         config = Config.from_dict(sample["configuration"])
         count = config.array.rows * config.array.cols
-        cells = Cells(**sample["cells"]) * count
+        cells = CellCount(**sample["cells"]) * count
         found.setdefault(_PES, []).append((features(config)[_PES], cells))
     for sample in samples["varied"]:
         config = Config.from_dict(sample["configuration"])
         parts = cells_by_part(sample)
         for part, numbers in features(config).items():
             if part != _PES:
-                found.setdefault(part, []).append((numbers, parts.get(part, Cells())))
+                found.setdefault(part, []).append((numbers, parts.get(part, CellCount())))
     return found
 
 
-def fitted(rows: Sequence[tuple[Mapping[str, float], Cells]], kind: str) -> dict[str, float | None]:
+def fitted(
+    rows: Sequence[tuple[Mapping[str, float], CellCount]], kind: str
+) -> dict[str, float | None]:
     """Coefficients of a part; None for a feature that is the same, as far as `one` is, in all."""
     names = list(rows[0][0])
     matrix = np.array([[numbers[name] for name in names] for numbers, _ in rows], float)
@@ -70,7 +72,7 @@ def errors(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """How far the model is off for synthesised accelerators."""
     rows = []
     for sample in samples:
-        real = sum((Cells(**cells) for cells in sample["blocks"].values()), Cells())
+        real = sum((CellCount(**cells) for cells in sample["blocks"].values()), CellCount())
         model = modelled(Config.from_dict(sample["configuration"]))
         row = {"number": sample["number"], "luts": real.luts, "modelled": model.luts}
         row |= {"off": round(model.luts / real.luts - 1, 4)}

@@ -1,4 +1,4 @@
-"""Counts of cells: `Cells`."""
+"""Counts of cells: `CellCount`."""
 
 from dataclasses import astuple, dataclass
 
@@ -7,7 +7,7 @@ LUTS_OF = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 4}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cells:
+class CellCount:
     """Cells of an ECP5.
 
     Attributes
@@ -23,16 +23,16 @@ class Cells:
     block_rams: int = 0
     multipliers: int = 0
 
-    def __add__(self, other: "Cells") -> "Cells":
-        return Cells(
+    def __add__(self, other: "CellCount") -> "CellCount":
+        return CellCount(
             luts=self.luts + other.luts,
             registers=self.registers + other.registers,
             block_rams=self.block_rams + other.block_rams,
             multipliers=self.multipliers + other.multipliers,
         )
 
-    def __mul__(self, count: int) -> "Cells":
-        return Cells(
+    def __mul__(self, count: int) -> "CellCount":
+        return CellCount(
             luts=self.luts * count,
             registers=self.registers * count,
             block_rams=self.block_rams * count,

@@ -13,7 +13,7 @@ from typing import Any
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.area.features import features
 from rowforge.area.memories import block_rams
 
@@ -21,16 +21,16 @@ _OF_A_UNIT, _OTHER = 5, 1  # multipliers: of a lane, four to requantise; of resu
 FITTED = ("luts", "registers")
 
 
-def modelled(config: Config) -> Cells:
+def modelled(config: Config) -> CellCount:
     """The cells of the accelerator of a configuration, without a board's link.
 
     Raises `RowforgeError` for parts that no coefficients are for: a microcontroller, a memory,
     several clusters.
     """
-    return sum(modelled_parts(config).values(), Cells())
+    return sum(modelled_parts(config).values(), CellCount())
 
 
-def modelled_parts(config: Config) -> dict[str, Cells]:
+def modelled_parts(config: Config) -> dict[str, CellCount]:
     """The same by part; block RAMs and multipliers are with the part `counted`."""
     if config.clusters.several:
         raise RowforgeError(
@@ -49,8 +49,8 @@ def modelled_parts(config: Config) -> dict[str, Cells]:
             sum(value * (coefficients[kind][part][name] or 0) for name, value in numbers.items())
             for kind in FITTED
         )
-        found[part] = Cells(luts=round(luts), registers=round(registers))
-    counted = Cells(block_rams=block_rams(config), multipliers=multipliers(config))
+        found[part] = CellCount(luts=round(luts), registers=round(registers))
+    counted = CellCount(block_rams=block_rams(config), multipliers=multipliers(config))
     return {**found, "counted": counted}
 
 

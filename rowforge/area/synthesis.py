@@ -20,9 +20,9 @@ from compiler.cache.fingerprint import fingerprint
 from compiler.cache.kept import kept
 from hw.arch.config import Config
 from hw.emit.yosys import run_yosys, yosys_version
-from rowforge.area.cells import LUTS_OF, Cells
+from rowforge.area.cells import LUTS_OF, CellCount
 
-Blocks = dict[str, Cells]
+Blocks = dict[str, CellCount]
 """Cells by the name of the block's module without prefix, all instances together."""
 
 _TOP = "top"
@@ -36,7 +36,7 @@ _SYNTHESIS = "synth_ecp5 -noabc9 -no-rw-check -nowidelut"
 
 
 @dataclass(frozen=True)
-class Hierarchy:
+class BlockTree:
     """The modules of a design, of which some are blocks and the others parts of these.
 
     texts : Verilog of each module by its name
@@ -47,7 +47,7 @@ class Hierarchy:
     root: str
 
     @classmethod
-    def of(cls, verilog: str, root: str = _TOP) -> "Hierarchy":
+    def of(cls, verilog: str, root: str = _TOP) -> "BlockTree":
         """The modules of emitted Verilog."""
         return cls({found[1]: found[0] for found in _MODULE.finditer(verilog)}, root)
 
@@ -111,23 +111,23 @@ def synthesise(config: Config) -> Blocks:
     from hw.emit.verilog import emit
     from hw.top.accelerator import AcceleratorCore  # slow to import
 
-    return _synthesised(Hierarchy.of(emit(AcceleratorCore(config), _TOP)))
+    return _synthesised(BlockTree.of(emit(AcceleratorCore(config), _TOP)))
 
 
-def synthesise_pe(config: Config) -> Cells:
+def synthesise_pe(config: Config) -> CellCount:
     """Cells of a single PE; errors are those of `synthesise`."""
     from hw.emit.verilog import emit
     from hw.pe.kinds import pe_kind  # slow to import
 
     verilog = emit(pe_kind(config)(config), _PE)
-    return sum(_synthesised(Hierarchy.of(verilog, _PE)).values(), Cells())
+    return sum(_synthesised(BlockTree.of(verilog, _PE)).values(), CellCount())
 
 
-def _synthesised(hierarchy: Hierarchy) -> Blocks:
+def _synthesised(hierarchy: BlockTree) -> Blocks:
     sources = {block: hierarchy.alone(block) for block in hierarchy.counts}
     missing: dict[str, str] = {}
 
-    def look(block: str) -> Cells:
+    def look(block: str) -> CellCount:
         missing[block] = sources[block]
         raise KeyError(block)
 
@@ -135,21 +135,21 @@ def _synthesised(hierarchy: Hierarchy) -> Blocks:
         with suppress(KeyError):
             _kept(source, partial(look, block))
     counted = _cells(missing)
-    found: dict[str, Cells] = {}
+    found: dict[str, CellCount] = {}
     for block, source in sources.items():
         cells = _kept(source, partial(counted.__getitem__, block))
         name = _NUMBER.sub("", block.removeprefix(f"{_TOP}_"))
-        found[name] = found.get(name, Cells()) + cells * hierarchy.counts[block]
+        found[name] = found.get(name, CellCount()) + cells * hierarchy.counts[block]
     return dict(sorted(found.items()))
 
 
-def _kept(source: str, find: Callable[[], Cells]) -> Cells:
+def _kept(source: str, find: Callable[[], CellCount]) -> CellCount:
     return kept(
         "cells",
         (yosys_version(), _SYNTHESIS, _anonymous(source)),
         find,
         pack=asdict,
-        unpack=lambda entry: Cells(**entry),
+        unpack=lambda entry: CellCount(**entry),
         code=("hw/emit",),  # what yosys does follows from its version, the script and the text
     )
 
@@ -160,7 +160,7 @@ def _anonymous(source: str) -> str:
     return fingerprint(re.sub(rf"\b{_TOP}\w*", lambda m: names.get(m[0], m[0]), source))
 
 
-def _cells(sources: Mapping[str, str]) -> dict[str, Cells]:
+def _cells(sources: Mapping[str, str]) -> dict[str, CellCount]:
     """What yosys counts of blocks, each without the blocks in it."""
     with tempfile.TemporaryDirectory(prefix="rowforge-") as name:
         folder = Path(name)
@@ -177,10 +177,10 @@ def _cells(sources: Mapping[str, str]) -> dict[str, Cells]:
         }
 
 
-def counted(statistics: Mapping[str, Any]) -> Cells:
+def counted(statistics: Mapping[str, Any]) -> CellCount:
     """The cells of yosys' statistics of a design."""
     cells = {name.lstrip("\\"): n for name, n in statistics["num_cells_by_type"].items()}
-    return Cells(
+    return CellCount(
         luts=sum(cells.get(name, 0) * each for name, each in LUTS_OF.items()),
         registers=cells.get("TRELLIS_FF", 0),
         block_rams=cells.get("DP16KD", 0),

@@ -6,7 +6,7 @@ from typing import Any
 
 from boards.catalogue import board
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 
 _NAMES = ("luts", "registers", "block_rams", "multipliers")
 _LINK_BLOCK_RAMS = 4  # of a board's serial link, which the accelerator's own cells are without
@@ -15,11 +15,11 @@ _FAMILY = "ecp5"
 
 @dataclass(frozen=True)
 class CellBudget:
-    """Cells at most, by name as in `Cells`; what is not named is not limited."""
+    """Cells at most, by name as in `CellCount`; what is not named is not limited."""
 
     limits: Mapping[str, int]
 
-    def excess(self, cells: Cells) -> dict[str, float]:
+    def excess(self, cells: CellCount) -> dict[str, float]:
         """Of each limit how far it is exceeded, as a share of it; 0 or less: it is kept."""
         return {name: getattr(cells, name) / most - 1 for name, most in self.limits.items()}
 

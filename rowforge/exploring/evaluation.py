@@ -8,7 +8,7 @@ from compiler.options import DEFAULTS
 from hw.arch.config import Config
 from hw.arch.config.section import Value
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.area.model import modelled
 from rowforge.estimation import estimate
 from rowforge.options import named_technology
@@ -68,6 +68,6 @@ def _weighed(config: Config, job: Job) -> dict[str, float]:
     return sums
 
 
-def cells_of(evaluated: Evaluated) -> Cells:
+def cells_of(evaluated: Evaluated) -> CellCount:
     """Its cells; none if it was refused."""
-    return Cells(**evaluated.cells)
+    return CellCount(**evaluated.cells)

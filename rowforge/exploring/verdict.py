@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.area.synthesis import synthesise
 from rowforge.exploring.evaluation import cells_of
 from rowforge.exploring.search import Trial
@@ -34,7 +34,7 @@ def synthesised(
     rows = []
     for trial in front[:count]:
         show(f"synthesising trial {trial.number}")
-        real = sum(synthesise(trial.config(space)).values(), Cells())
+        real = sum(synthesise(trial.config(space)).values(), CellCount())
         model = cells_of(trial.evaluated)
         off = model.luts / real.luts - 1
         row = {"trial": trial.number, "synthesised": asdict(real), "modelled": asdict(model)}

@@ -6,7 +6,7 @@ import pytest
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.area.features import CONTROL, PARTS, features, part_of
 from rowforge.area.memories import MemorySize, filter_spad
 from rowforge.area.model import modelled, modelled_parts, unseen
@@ -23,7 +23,7 @@ MOST = {"varied": 0.02, "drawn": 0.10}  # error of the LUTs; drawn ones are held
 
 
 def total(blocks):
-    return sum((Cells(**cells) for cells in blocks.values()), Cells())
+    return sum((CellCount(**cells) for cells in blocks.values()), CellCount())
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_synthesised_accelerator(kind, config, blocks):
 def test_synthesised_pes():
     errors = []
     for sample in RECORDED["pes"]:
-        config, real = Config.from_dict(sample["configuration"]), Cells(**sample["cells"])
+        config, real = Config.from_dict(sample["configuration"]), CellCount(**sample["cells"])
         assert filter_spad(config).block_rams == real.block_rams
         assert config.pe.macs == real.multipliers
         pes = config.array.rows * config.array.cols

