@@ -118,7 +118,8 @@ class TileSharing:
     def __init__(self, stream: StreamBuilder) -> None:
         self.stream, self.config = stream, stream.config
         self.accounts: dict[int, ClusterAccount] = {}
-        self._cuts: dict[object, Cut | None] = {}
+        # An operation is kept beside its cut: its id would else serve for a later one.
+        self._cuts: dict[object, tuple[Operation, Cut | None]] = {}
 
     def emit(
         self,
@@ -200,8 +201,9 @@ class TileSharing:
         """The best cut for tiles of this size, None if it is best that all compute all."""
         key = (id(operation), size, beats, stays)
         if key not in self._cuts:
-            self._cuts[key] = best_cut(self.config, operation, size, beats, stays=stays)
-        return self._cuts[key]
+            cut = best_cut(self.config, operation, size, beats, stays=stays)
+            self._cuts[key] = (operation, cut)
+        return self._cuts[key][1]
 
 
 def best_cut(
