@@ -183,6 +183,8 @@ class _Compiler:
         writes = tuple(self.tensors.output_tensor(state.write) for state in self.graph.states)
         for key, report in self.expansions.items():
             report.output = self.tensors.on_host(key, report.output)
+        if self.options.counted and not self.options.profile:
+            self.stream.query()
         steps = self.stream.finish(outputs + writes)
         return Program(
             config=self.config,

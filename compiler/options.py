@@ -33,6 +33,9 @@ class CompileOptions:
         Compute channels that are constant or that nobody reads, too: `compiler.removal`.
     profile : bool
         The counters are asked for after every layer, which empties the pipeline each time.
+    counted : bool
+        They are asked for once, before the program ends: a query of layer -1. With `profile` they
+        are not.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class CompileOptions:
     dump: bool = False
     keep_constant_channels: bool = False
     profile: bool = False
+    counted: bool = False
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:

@@ -174,7 +174,7 @@ class Accelerator:
         return self._worker.submit(self.run, inputs, progress=progress)
 
     def counters(self) -> dict[int, dict[str, int]]:
-        """Hardware counters of the last run's first input, by layer index."""
+        """Hardware counters of the last run's first input, by layer index; -1: of the whole run."""
         return self._outcome.counters if self._outcome else {}
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ class ProgramRun(ABC):
     Attributes
     ----------
     tensors : what the host has, by tensor index
-    counters : hardware counters by layer index and name
+    counters : hardware counters by layer index (-1: the whole run) and name
     cycles : clock cycles, None before the end or if nothing counts them
     """
 

@@ -35,7 +35,8 @@ class RunOutcome:
     outputs : by tensor name; N in place of the batch dimension 1 for N inputs
     tensors : every tensor of the first input that the host knows, by tensor index, in the model's
         shape: inputs, constants, stored tensors, and results of host operators
-    counters : hardware counters of the first input, by layer index and counter name
+    counters : hardware counters of the first input, by layer index (-1: the whole run) and counter
+        name
     cycles : clock cycles of the first input, None if the link does not know; of a program in the
         board's memory those of its RUNs, as the board counts them
     memory_words : words of the command stream that filled the weight memory before the first input;

@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="FILE.rfp", help="the program file"
     )
     add_compile(parser)
+    parser.add_argument(
+        "--counters",
+        action="store_true",
+        help="the program asks for the counters after every layer, which empties the pipeline each "
+        "time, so that runs of it tell the cycles of layers; default: once, before it ends",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
             f"a program file's name must end in {PROGRAM_SUFFIX}, not {args.output.name!r}"
         )
     check_writable(args.output)
-    program = compile_model(args.model, required_config(args), compile_options(args)).program
+    config, options = required_config(args), compile_options(args)
+    program = compile_model(args.model, config, options, by_layer=args.counters).program
     save_program(program, args.output)
     print(table(report(program, {}, None)))
     print(f"{args.output}: {args.output.stat().st_size:,} bytes")

@@ -60,6 +60,7 @@ def compile_model(
     options: CompileOptions = DEFAULTS,
     *,
     keep_layers: bool = False,
+    by_layer: bool = True,
 ) -> Compiled:
     """Compile a model file for a configuration.
 
@@ -71,13 +72,16 @@ def compile_model(
     keep_layers : bool
         Compile besides a program that brings every operator's output to the host, for a check or
         a dump: `Compiled.kept`.
+    by_layer : bool
+        The program asks for the counters after every layer; otherwise once, before it ends.
 
     Raises `RowforgeError` for a file that is damaged or an operator that cannot run.
     """
     progress = Progress()
     progress.show(f"compiling {Path(model).name}")
     graph = rounded(load_model(model), options)
-    program = compile_graph(graph, config, replace(options, profile=True))
+    asked = replace(options, profile=by_layer, counted=not by_layer)
+    program = compile_graph(graph, config, asked)
     kept = compile_graph(graph, config, replace(options, dump=True)) if keep_layers else None
     progress.clear()
     return Compiled(program, graph, options.wrap, kept)

@@ -194,7 +194,8 @@ def _run(
     result.edge_values = _edge_values(compiled, edges)
     faults = [] if kept is None else [kept.difference]
     faults.append(_only_in(PLAIN_RUN, result.difference, kept))
-    if counted and any(isinstance(step, Query) for step in compiled.program.steps):
+    steps = compiled.program.steps
+    if counted and any(isinstance(step, Query) and step.layer >= 0 for step in steps):
         with stage(COUNTED_RUN):
             found = _run_program(compiled, compiled.program, items[:1], accelerator, check)
         result.counters = found.counters

@@ -12,6 +12,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Host, Load, Program, Query, Store
 from rowforge.running.compilation import digits_model
+from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sw_driver.runtime import Runtime
 from tests.compiler.mapper.test_mapper import preset
@@ -85,6 +86,24 @@ def test_profiling_asks_for_counters_of_array_layers() -> None:
     program = compile_graph(graph, preset("tiny"), CompileOptions(profile=True))
     assert [step.layer for step in program.steps if isinstance(step, Query)] == [0]
     check_graph(graph, preset("tiny"), rng, profile=True)
+
+
+def test_the_counters_of_a_whole_program_are_asked_for_once() -> None:
+    """At the end, where nothing waits for them: the program has one command more."""
+    rng = np.random.default_rng(4)
+    graph = conv_graph(rng, (6, 6, 8), 8, (3, 3))
+    once, never, layers = (
+        compile_graph(graph, preset("tiny"), CompileOptions(**options))
+        for options in ({"counted": True}, {}, {"counted": True, "profile": True})
+    )
+    assert [step.layer for step in once.steps if isinstance(step, Query)] == [-1]
+    assert [step.layer for step in layers.steps if isinstance(step, Query)] == [0]
+    assert not any(isinstance(step, Query) for step in never.steps)
+    ran = Runtime(FunctionalAccelerator(once.config), once.config).run(
+        once, random_inputs(graph, rng)
+    )
+    assert ran.counters[-1]["macs"] == once.layers[0].macs
+    assert ran.counters.keys() == predict(once).layers.keys()
 
 
 @pytest.mark.parametrize("name", ["tiny", "eyeriss_v1_int8"])

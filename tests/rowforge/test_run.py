@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hw.arch.program import Query
 from hw.arch.program.file import load_program
 from rowforge.configs import preset
 from rowforge.energy.document import KEYS
@@ -292,6 +293,17 @@ def test_compile_refuses_other_suffixes(capsys, tmp_path):
     arguments = ("compile", MODEL, "--preset", "tiny", "-o")
     rowforge(capsys, *arguments, tmp_path / "p.zip").assert_refused("p.zip", ".rfp")
     rowforge(capsys, *arguments, tmp_path / "none" / "p.rfp").assert_refused("none")
+
+
+def test_a_compiled_program_has_the_counters_of_layers_if_they_are_asked_for(capsys, tmp_path):
+    asked = {}
+    for option in ((), ("--counters",)):
+        path = tmp_path / "p.rfp"
+        outcome = rowforge(capsys, "compile", MODEL, "--preset", "tiny", *option, "-o", path)
+        assert outcome.status == 0
+        asked[option] = [step.layer for step in load_program(path).steps if isinstance(step, Query)]
+    assert asked[()] == [-1]
+    assert asked[("--counters",)] == [0, 1, 2, 3, 4, 5, 6, 8]
 
 
 # ---- the RTL --------------------------------------------------------------------------------
