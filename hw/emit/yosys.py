@@ -81,5 +81,5 @@ def run_yosys(script: str, folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[:600]
-        raise RowforgeError(f"yosys failed: {said}")
+        raise RowforgeError(f"yosys failed: {said or f'exit status {done.returncode}'}")
     return (folder / "yosys.log").read_text()

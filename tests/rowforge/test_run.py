@@ -54,7 +54,7 @@ def program(tmp_path_factory):
     from rowforge.cli import main
 
     path = tmp_path_factory.mktemp("program") / "digits.rfp"
-    assert main(["compile", MODEL, "--preset", "tiny", "-o", str(path)]) == 0
+    assert main(["compile", MODEL, "--preset", "tiny", "--counters", "-o", str(path)]) == 0
     return path
 
 

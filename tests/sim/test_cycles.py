@@ -114,7 +114,7 @@ def test_codes_are_as_long_as_the_executor_takes_them(width: int, rate: float) -
         assert (found == raw) == (given is values)
     assert predict(program, rate=rate, values={source: sparse}).cycles < raw.cycles or rate == 1
     plain = layer_program("pw4", config.with_values({"link.coding": "none"}))
-    assert predict(plain, rate=rate, values={source: sparse}) == raw
+    assert predict(plain, rate=rate, values={source: sparse}) == predict(plain, rate=rate)
 
 
 @pytest.mark.parametrize("width", [8, 16])

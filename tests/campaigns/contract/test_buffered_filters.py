@@ -170,7 +170,7 @@ def test_every_kind_of_layer_reads_them_right(monkeypatch: pytest.MonkeyPatch) -
     """Against the golden model, with all checks; the cycle model skips nothing that matters."""
     taken = place_every_image(monkeypatch)
     programs = 0
-    for index in range(0, 45 * CASES, 3 * CASES // 2 + 7):
+    for index in range(0, 50 * CASES, 3 * CASES // 2 + 7):
         before = len(taken)
         outcome = run_case(buffered(index), rtl=False)
         assert outcome.status != "failed", outcome.message

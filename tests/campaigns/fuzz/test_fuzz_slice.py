@@ -77,12 +77,12 @@ def test_an_untrue_refusal_is_not_confirmed() -> None:
 
 
 def test_each_of_several_refusals_is_confirmed() -> None:
-    case = make_case(1, 5003)
+    case = make_case(1, 5004)
     with pytest.raises(RowforgeError) as found:
         compile_graph(case.graph, case.config)
     message = str(found.value)
     assert message.startswith("2 layers cannot run:\n") and confirmed(case, message)
-    assert not confirmed(case, message.replace("at least 8", "at least 9"))
+    assert not confirmed(case, message.replace("at least 24", "at least 25"))
     assert not confirmed(case, message.replace("n0, n1", "n0, n9"))
     assert not confirmed(case, message.replace("CONV (layers", "CONV for layers"))
 
