@@ -41,7 +41,7 @@ from sim.functional.nest import ConvDescriptor, decode_convolution
 from sim.functional.patterns import decode_columns, decode_rows, split_patterns
 from sim.functional.state import Origin, State
 from sim.functional.vector import run_vector
-from sw_driver.protocol.errors import LinkError
+from sim.untimed.link import UntimedLink
 
 _SELF_MEASURED = (Opcode.CONV, Opcode.ROWS, Opcode.COLS)  # whose payloads say how long they are
 _INDEXED = frozenset({Opcode.PARAMS, Opcode.SHORT_PARAMS, Opcode.TABLE, Opcode.MEMORY})
@@ -55,7 +55,7 @@ _COUNTED = {
 }
 
 
-class FunctionalAccelerator:
+class FunctionalAccelerator(UntimedLink):
     """An accelerator without time: a link that executes commands as soon as they are complete.
 
     Parameters
@@ -73,7 +73,10 @@ class FunctionalAccelerator:
         From `send`, for a program that breaks a rule which hardware does not check.
     """
 
+    _WHO, _WAITS = "the accelerator owes", "it waits"
+
     def __init__(self, config: Config, *, trace: bool = False, program: Program | None = None):
+        super().__init__()
         self.config = config
         self.state = State(config)
         if program is not None:
@@ -81,9 +84,6 @@ class FunctionalAccelerator:
         if trace:
             self.state.trace = []
         self._hash = config_hash(config)
-        self._input = np.zeros(0, dtype=np.uint64)
-        self._output = np.zeros(0, dtype=np.uint64)
-        self._begun = False
         self._guest = False  # the program only wants to know who is there
         self._number = 0
         self._convolution: ConvDescriptor | None = None  # of the CONV before
@@ -105,40 +105,6 @@ class FunctionalAccelerator:
             Opcode.IDENTIFY: self._identify,
             Opcode.MEMORY: self._memory,
         }
-
-    # ---- the link -----------------------------------------------------------------------------
-
-    def send(self, words: Words) -> None:
-        """Take words of the command stream; complete commands are executed."""
-        self._input = np.concatenate([self._input, np.asarray(words, dtype=np.uint64)])
-        while self._advance():
-            pass
-
-    def receive(self, count: int) -> Words:
-        """The next result words; `LinkError` if the accelerator has not made so many."""
-        if count > len(self._output):
-            raise LinkError(
-                f"the accelerator owes {len(self._output)} result words, not {count}: "
-                f"it waits for {'a command' if self._begun else 'a program'}"
-            )
-        words, self._output = self._output[:count], self._output[count:]
-        return words
-
-    def take_all(self) -> Words:
-        """All result words that are there."""
-        return self.receive(len(self._output))
-
-    @property
-    def between_programs(self) -> bool:
-        """Whether no program has begun that has not ended, and no word of one waits."""
-        return not self._begun and not len(self._input)
-
-    def cycles(self) -> int | None:
-        """No time passes here."""
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def origin(self, word: int, lane: int) -> Origin | None:
         """What wrote a lane of a buffer word last, if it was a CONV command (needs `trace`)."""

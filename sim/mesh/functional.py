@@ -22,12 +22,10 @@ from hw.arch.program import Words
 from hw.arch.routes import ROUTE, Rectangle, RouteKind
 from sim.functional.accelerator import FunctionalAccelerator
 from sim.functional.errors import CommandError
-from sw_driver.protocol.errors import LinkError
-
-_NOTHING = np.zeros(0, dtype=np.uint64)
+from sim.untimed.link import NOTHING, UntimedLink
 
 
-class FunctionalMesh:
+class FunctionalMesh(UntimedLink):
     """Clusters without time: words are executed by those that their routes name.
 
     Each cluster checks its commands as a single accelerator does, hazards included. A block that is
@@ -44,50 +42,16 @@ class FunctionalMesh:
         From `send`, for a program that breaks a rule which hardware does not check.
     """
 
+    _WHO, _WAITS = "the clusters owe", "they wait"
+
     def __init__(self, config: Config):
+        super().__init__()
         self.config = config
         self.clusters = [FunctionalAccelerator(config) for _ in range(config.clusters.count)]
-        self._input = _NOTHING
-        self._output = _NOTHING
-        self._answers = [_NOTHING] * config.clusters.count  # what has not been asked for
+        self._answers = [NOTHING] * config.clusters.count  # what has not been asked for
         self._expected: deque[tuple[int, bool]] = deque()  # (cluster, its block is not passed on)
-        self._begun = False
         self._guest = False
         self._ends = False  # the last words have come
-
-    # ---- the link -----------------------------------------------------------------------------
-
-    def send(self, words: Words) -> None:
-        """Take words of the program; complete commands are executed."""
-        self._input = np.concatenate([self._input, np.asarray(words, dtype=np.uint64)])
-        while self._advance():
-            pass
-
-    def receive(self, count: int) -> Words:
-        """The next result words; `LinkError` if the accelerator has not made so many."""
-        if count > len(self._output):
-            raise LinkError(
-                f"the clusters owe {len(self._output)} result words, not {count}: "
-                f"they wait for {'a command' if self._begun else 'a program'}"
-            )
-        words, self._output = self._output[:count], self._output[count:]
-        return words
-
-    def take_all(self) -> Words:
-        """All result words that are there."""
-        return self.receive(len(self._output))
-
-    @property
-    def between_programs(self) -> bool:
-        """Whether no program has begun that has not ended, and no word of one waits."""
-        return not self._begun and not len(self._input)
-
-    def cycles(self) -> int | None:
-        """No time passes here."""
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     # ---- words --------------------------------------------------------------------------------
 
@@ -129,7 +93,7 @@ class FunctionalMesh:
         self._deliver([0], word)
         if self._begun:
             self._reply(self._answers[0])
-            self._answers[0] = _NOTHING
+            self._answers[0] = NOTHING
             self._begun = HEADER.unpack(word.tolist())["opcode"] != Opcode.END
         return True
 
@@ -239,7 +203,7 @@ class FunctionalMesh:
     def _reset(self) -> None:
         """After an error."""
         self.clusters = [FunctionalAccelerator(self.config) for _ in self.clusters]
-        self._answers = [_NOTHING] * len(self.clusters)
+        self._answers = [NOTHING] * len(self.clusters)
         self._expected.clear()
         self._begun = False
 

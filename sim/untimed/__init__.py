@@ -1,0 +1,1 @@
+"""What executors without time have in common."""
