@@ -1,19 +1,13 @@
-"""Where process data are, and what happens when they are absent: as for workloads."""
+"""Data of ASIC processes."""
 
-import os
 from pathlib import Path
 
-import pytest
+from tests.support.present import folder, present
 
-ROOT = Path(os.environ.get("ROWFORGE_PDK", Path(__file__).parents[3] / "shared" / "pdk"))
+_VARIABLE = "ROWFORGE_PDK"
+ROOT = folder(_VARIABLE, "pdk")
 
 
 def pdk(relative: str) -> Path:
     """The path of a file of a process; where it is absent the test is skipped, or fails."""
-    path = ROOT / relative
-    if not path.exists():
-        message = f"process data {relative} are absent (set ROWFORGE_PDK)"
-        if os.environ.get("REQUIRE_WORKLOADS") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    return present(ROOT, relative, "process data", _VARIABLE)

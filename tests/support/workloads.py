@@ -1,21 +1,13 @@
-"""Where the third-party models and goldens are, and what happens when they are not there."""
+"""Third-party models and what interpreters make of them."""
 
-import os
 from pathlib import Path
 
-import pytest
+from tests.support.present import folder, present
 
-ROOT = Path(
-    os.environ.get("ROWFORGE_WORKLOADS", Path(__file__).parents[3] / "shared" / "workloads")
-)
+_VARIABLE = "ROWFORGE_WORKLOADS"
+ROOT = folder(_VARIABLE, "workloads")
 
 
 def workload(relative: str) -> Path:
     """The path of a workload file; where it is absent the test is skipped, or fails if required."""
-    path = ROOT / relative
-    if not path.exists():
-        message = f"workload {relative} is absent (set ROWFORGE_WORKLOADS)"
-        if os.environ.get("REQUIRE_WORKLOADS") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    return present(ROOT, relative, "workload", _VARIABLE)
