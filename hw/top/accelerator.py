@@ -5,12 +5,11 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, ResetReplacer
-from hw.control.decoder import Decoder
+from hw.base.block import Block
 from hw.link.width import WordAssembler, WordSplitter
 from hw.microcontroller.control import Processor, require_processor
 from hw.replay.replayer import Replayer
-from hw.top.engine import Engine
+from hw.top.core import place_core
 from hw.top.memory import core_members, place_memory
 from hw.top.mesh import Mesh
 
@@ -90,10 +89,5 @@ class AcceleratorCore(Block):
         if self.config.clusters.several:
             m.submodules.mesh = mesh = Mesh(self.config)
             return mesh.command, mesh.result
-        decoder = Decoder(self.config)
-        m.submodules.decoder = decoder if restart is None else ResetInserter(restart)(decoder)
-        inner = Module()
-        inner.submodules.engine = engine = Engine(self.config)
-        m.submodules.core = ResetReplacer(decoder.flush)(inner)
-        connect(m, decoder.engine, engine.control)
+        decoder = place_core(m, self.config, restart)
         return decoder.command, decoder.result

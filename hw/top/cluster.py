@@ -5,10 +5,9 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.arch.config import LINK_WORD_BITS, Config
-from hw.base.block import Block, ResetReplacer
+from hw.base.block import Block
 from hw.base.queue import Queue
-from hw.control.decoder import Decoder
-from hw.top.engine import Engine
+from hw.top.core import place_core
 
 
 class Cluster(Block):
@@ -35,13 +34,9 @@ class Cluster(Block):
         m = Module()
         m.submodules.commands = commands = Queue(LINK_WORD_BITS, depth=2)
         m.submodules.results = results = Queue(LINK_WORD_BITS, depth=2)
-        m.submodules.decoder = decoder = Decoder(self.config)
-        inner = Module()
-        inner.submodules.engine = engine = Engine(self.config)
-        m.submodules.core = ResetReplacer(decoder.flush)(inner)
+        decoder = place_core(m, self.config)
         connect(m, flipped(self.command), commands.input)
         connect(m, commands.output, decoder.command)
-        connect(m, decoder.engine, engine.control)
         connect(m, decoder.result, results.input)
         connect(m, results.output, flipped(self.result))
         m.d.comb += self.moving.eq(

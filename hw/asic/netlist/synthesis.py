@@ -13,7 +13,7 @@ from hw.emit.yosys import run_yosys
 SMALLEST_GATED = 4
 """Flip-flops that a clock gate pays for."""
 
-_OUTPUT_LOAD = 60.0  # fF at each output of a module: wires and what is behind it are unknown
+_OUTPUT_LOAD = 60.0  # fF at each output; what it really drives is not known yet
 
 
 @dataclass(frozen=True)

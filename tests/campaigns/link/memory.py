@@ -1,4 +1,4 @@
-"""The same campaign with a memory behind the line: WRITE, READ and RUN among the frames."""
+"""Faults on the line of a device with a memory: frames with WRITE, READ and RUN."""
 
 from random import Random
 
