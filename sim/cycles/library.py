@@ -61,6 +61,15 @@ def _bind(library: Path) -> ctypes.CDLL:
         *(handle, number),
         *(ctypes.c_int, ctypes.c_int),
     ]
+    bound.rowforge_mesh_create.restype = handle
+    bound.rowforge_mesh_create.argtypes = [
+        *(handle, number),
+        *(handle, number),
+        *(handle, number),
+        ctypes.c_int,
+    ]
+    bound.rowforge_mesh_add.restype = None
+    bound.rowforge_mesh_add.argtypes = [handle, handle, handle, handle, number, ctypes.c_int]
     bound.rowforge_model_destroy.argtypes = [handle]
     bound.rowforge_model_advance.restype = ctypes.c_int
     bound.rowforge_model_advance.argtypes = [handle, number, ctypes.c_int]

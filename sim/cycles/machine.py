@@ -1,6 +1,6 @@
 """A program on the compiled cycle model: made, advanced to its end, read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +11,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.records import COUNTER_NAMES, config_values
+from sim.cycles.routed import RoutedStream
 from sim.cycles.stream import CommandStream
 
 Numbers = NDArray[np.int64]
@@ -20,16 +21,17 @@ _MOST = 1 << 40
 
 
 class Machine:
-    """The model with a program's commands in front of it; see `machine`.
+    """The model with a program's commands in front of it; see `machine` and `mesh_machine`.
 
     Attributes
     ----------
     handle : of the C++ object
+    queries : for each counter block of a cluster, the layer that it belongs to
     """
 
-    def __init__(self, handle: int, name: str) -> None:
-        self.handle = handle
-        self._name = name
+    def __init__(self, handle: int, program: Program, queries: Sequence[int]) -> None:
+        self.handle, self.queries = handle, queries
+        self._name, self._clusters = program.name, program.config.clusters.count
         self._library = model_library()
 
     @property
@@ -39,7 +41,7 @@ class Machine:
 
     @property
     def stepped(self) -> int:
-        """Those that were simulated one by one."""
+        """Those that were simulated one by one; of clusters, the most of one."""
         return int(self._library.rowforge_model_stepped(self.handle))
 
     def run(self, *, skip: bool, progress: Callable[[int], None] | None = None) -> None:
@@ -56,9 +58,9 @@ class Machine:
             raise RowforgeError(self._library.rowforge_model_error(self.handle).decode())
 
     def blocks(self) -> Numbers:
-        """The counter blocks, one a row, counters in the order of `COUNTER_NAMES`."""
+        """The counter blocks: cluster, block, counters in the order of `COUNTER_NAMES`."""
         count = self._library.rowforge_model_blocks(self.handle)
-        blocks = np.zeros((count, len(COUNTER_NAMES)), np.int64)
+        blocks = np.zeros((self._clusters, count, len(COUNTER_NAMES)), np.int64)
         self._library.rowforge_model_read(self.handle, blocks.ctypes.data)
         return blocks
 
@@ -85,10 +87,50 @@ def machine(
         len(stream.gates),
         masks.ctypes.data,
         8 * len(masks),
-        -1 if density is None else per_mille(density),
+        _drawn(density),
         per_mille(rate),
     )
     try:
-        yield Machine(handle, program.name)
+        yield Machine(handle, program, stream.queries)
     finally:
         library.rowforge_model_destroy(handle)
+
+
+@contextmanager
+def mesh_machine(
+    program: Program,
+    stream: RoutedStream,
+    *,
+    rate: float,
+    masks: Sequence[NDArray[np.uint8]],
+    density: float | None,
+) -> Iterator[Machine]:
+    """The same for several clusters, each with masks of its own."""
+    library = model_library()
+    numbers = np.array(config_values(program.config), dtype=np.int64)
+    handle = library.rowforge_mesh_create(
+        numbers.ctypes.data,
+        stream.total,
+        stream.gates.ctypes.data,
+        len(stream.gates),
+        stream.routes.ctypes.data,
+        len(stream.routes),
+        per_mille(rate),
+    )
+    try:
+        for words, bits in zip(stream.clusters, masks, strict=True):
+            library.rowforge_mesh_add(
+                handle,
+                numbers.ctypes.data,
+                words.ctypes.data,
+                bits.ctypes.data,
+                8 * len(bits),
+                _drawn(density),
+            )
+        yield Machine(handle, program, stream.queries)
+    finally:
+        library.rowforge_model_destroy(handle)
+
+
+def _drawn(density: float | None) -> int:
+    return -1 if density is None else per_mille(density)

@@ -1,6 +1,7 @@
 """The cycles of a program, layer by layer: `predict`."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,8 +13,9 @@ from hw.arch.config import Config
 from hw.arch.counters import ACCESS_COUNTERS
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
-from sim.cycles.machine import machine
+from sim.cycles.machine import Machine, machine, mesh_machine
 from sim.cycles.records import COUNTER_NAMES
+from sim.cycles.routed import routed_stream
 from sim.cycles.stream import NO_VALUES, Values, command_stream
 
 UNGATED = frozenset({"filter_spad_reads", "psum_spad_reads", "psum_spad_writes"})
@@ -30,11 +32,6 @@ UNMODELLED = (
     "firmware, and a run with --target rtl counts its cycles"
 )
 
-UNMODELLED_CLUSTERS = (
-    "clusters.y and clusters.x must be 1 where cycles are predicted exactly: the model knows a "
-    "single cluster, and a run with --target rtl counts the cycles of several"
-)
-
 Masks: TypeAlias = NDArray[np.uint8]
 
 NO_MASKS: Masks = np.zeros(0, np.uint8)
@@ -48,7 +45,7 @@ class Prediction:
     ----------
     layers : by layer index, the counters of the layer by name, as a COUNTERS command after every
         layer gives them (`compile_graph(profile=True)`), but for the `unknown` ones; none without
-        such commands
+        such commands; those of all clusters together, but `cycles` of the slowest one
     accesses : by layer index likewise, those of `ACCESS_COUNTERS`, whether or not the configuration
         has them; `UNGATED` as if no activation were zero
     cycles : from the first command word accepted to the last result word accepted
@@ -65,8 +62,6 @@ def check_modelled(config: Config) -> None:
     """Raises `RowforgeError` if the exact model does not know what a configuration has."""
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
-    if config.clusters.several:
-        raise RowforgeError(UNMODELLED_CLUSTERS)
 
 
 def predict(
@@ -76,7 +71,7 @@ def predict(
     skip: bool = True,
     rate: float = 1,
     values: Values = NO_VALUES,
-    masks: Masks | None = None,
+    masks: Masks | Sequence[Masks] | None = None,
     density: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Prediction:
@@ -88,13 +83,14 @@ def predict(
     dry : bool
         The program was compiled without filters (see `compiler.stream.stream.Stream`).
     skip : bool
-        Take passes at once that went the same way before; False: step through every cycle.
+        Take passes at once that went the same way before; False: step through every cycle, as
+        several clusters always do.
     rate : float
         Link words a cycle, both directions together, as `link.rate`; 1: one each way.
     values : mapping of int to array
         By tensor index, what the host loads and stores, which says how long codes are and when
         their words come (`link.coding`); transfers of other tensors count as raw.
-    masks : array of uint8 or None
+    masks : array of uint8, of several clusters a sequence of them, or None
         With PEs that skip zeros, a bit for every ifmap word in the order of delivery, 1 where it is
         not zero, first word lowest (`sim.masks.zero_masks` collects them). Then all counters are
         known, and every cycle is stepped through. Without masks zeros take their time, as in a
@@ -109,20 +105,19 @@ def predict(
     ------
     RowforgeError
         If masks or a density are given for dense PEs, no C++ compiler is found, the program never
-        ends, or its configuration has a processor, whose firmware is not modelled, or several
-        clusters.
+        ends, or its configuration has a processor, whose firmware is not modelled.
     """
     check_modelled(program.config)
     skips = masks is not None or density is not None
     if skips:
         check_skipping(program.config, density)
-    bits = NO_MASKS if masks is None else masks
-    stream = command_stream(program, dry=dry, values=values)
-    with machine(program, stream, rate=rate, masks=bits, density=density) as model:
+    with _machine(program, dry, rate, values, masks, density) as model:
         model.run(skip=skip and not skips, progress=progress)
         blocks, cycles, stepped = model.blocks(), model.cycles, model.stepped
     totals: dict[int, dict[str, int]] = {}
-    for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
+    together = np.sum(blocks, axis=0)
+    together[:, _CYCLES] = np.max(blocks[:, :, _CYCLES], axis=0)
+    for layer, block in zip(model.queries, together.tolist(), strict=True):
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
@@ -147,6 +142,30 @@ def check_skipping(config: Config, density: float | None = None) -> None:
 
 
 _ACCESSES = frozenset(field.name for field in ACCESS_COUNTERS)
+_CYCLES = COUNTER_NAMES.index("cycles")
+
+
+@contextmanager
+def _machine(
+    program: Program,
+    dry: bool,
+    rate: float,
+    values: Values,
+    masks: Masks | Sequence[Masks] | None,
+    density: float | None,
+) -> Iterator[Machine]:
+    """The model of the program's configuration in front of its first cycle."""
+    count = program.config.clusters.count
+    if count > 1:
+        each = [NO_MASKS] * count if masks is None else list(masks)
+        routed = routed_stream(program, dry=dry)
+        with mesh_machine(program, routed, rate=rate, masks=each, density=density) as model:
+            yield model
+        return
+    bits = NO_MASKS if masks is None else np.asarray(masks)
+    stream = command_stream(program, dry=dry, values=values)
+    with machine(program, stream, rate=rate, masks=bits, density=density) as model:
+        yield model
 
 
 def _only(names: Set[str], counters: dict[str, int]) -> dict[str, int]:

@@ -26,7 +26,7 @@ Values: TypeAlias = Mapping[int, NDArray[Any]]
 
 NO_VALUES: Values = {}
 
-_WITH_PAYLOAD = (Opcode.ROWS, Opcode.COLS)
+WITH_PAYLOAD = (Opcode.ROWS, Opcode.COLS)
 
 
 @dataclass
@@ -121,12 +121,12 @@ class _Builder:
     def _command(self, words: Words) -> None:
         header = HEADER.unpack([int(words[0])])
         opcode = Opcode(header["opcode"])
-        size = _command_words(words)
+        size = command_words(words)
         decoded = _decoded(opcode, words[1:size].tolist())
         if decoded and len(words) > size:
             width = self.config.array.data_width
             self.counts.append(coded_counts(words[size:], decoded, width))
-        self.parts.append(words if opcode in _WITH_PAYLOAD else words[:size])
+        self.parts.append(words if opcode in WITH_PAYLOAD else words[:size])
         self.total += size + header["length"]
         if opcode is Opcode.END:
             self.results += 2
@@ -147,7 +147,7 @@ def commands(words: Words, *, dry: bool) -> Iterator[Words]:
         header = HEADER.unpack([int(words[position])])
         opcode = Opcode(header["opcode"])
         payload = 0 if opcode in (Opcode.CONV, Opcode.LOAD) and dry else header["length"]
-        size = _command_words(words[position:]) + payload
+        size = command_words(words[position:]) + payload
         yield words[position : position + size]
         position += size
 
@@ -160,7 +160,7 @@ def _decoded(opcode: Opcode, descriptor: list[int]) -> int:
     return START.unpack(descriptor)["decoded"] if opcode is Opcode.CONV else 0
 
 
-def _command_words(words: Words) -> int:
+def command_words(words: Words) -> int:
     """Header and descriptor words of the command that `words` begin with."""
     opcode = Opcode(HEADER.unpack([int(words[0])])["opcode"])
     return 1 + descriptor_words(opcode, words[1 : 1 + START.words].tolist())

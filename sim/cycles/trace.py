@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.machine import Machine, Numbers, machine
@@ -120,7 +122,7 @@ def trace(
 
     The others, and the errors, are those of `sim.cycles.predict.predict`.
     """
-    check_modelled(program.config)
+    check_traced(program.config)
     if masks is not None or density is not None:
         check_skipping(program.config, density)
     stream = command_stream(program, dry=dry, values=values)
@@ -129,6 +131,16 @@ def trace(
         model_library().rowforge_model_trace(model.handle, most)
         model.run(skip=False, progress=progress)
         return _read(program, model)
+
+
+def check_traced(config: Config) -> None:
+    """Raises `RowforgeError` for a configuration of which no trace is made."""
+    check_modelled(config)
+    if config.clusters.several:
+        raise RowforgeError(
+            f"clusters.y and clusters.x must be 1 where units are traced, not {config.clusters.y} "
+            f"and {config.clusters.x}: a trace has the tracks of one cluster"
+        )
 
 
 def _read(program: Program, model: Machine) -> Trace:

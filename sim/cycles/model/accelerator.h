@@ -67,6 +67,16 @@ class Accelerator {
     struct Events {
         bool started, issued;
     };
+    // What the two streams offer in a cycle.
+    struct Offer {
+        bool word, result_ready;
+    };
+    // What moves in a cycle; `length`: of the block whose header was given, 0 with other words.
+    struct Moved {
+        Events events;
+        bool word, result_valid, result;
+        int64_t length;
+    };
 
     const Config config;
     const std::vector<Gate> gates;
@@ -107,7 +117,15 @@ class Accelerator {
         return table;
     }
 
+    // A cycle with the host on the other side of the link.
     Events cycle() {
+        const bool beat = s.link.beat_valid(gates);
+        const Moved moved = step({s.link.word_valid(beat), s.link.result_ready()});
+        s.link.clock(beat, moved.word, moved.result_valid, moved.result);
+        return moved.events;
+    }
+
+    Moved step(const Offer& streams) {
         // what the registers say
         const bool pipeline = config.control.pipeline != 0;
         const int issued = s.sequencer.issued;
@@ -117,7 +135,7 @@ class Accelerator {
         const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
         const bool ifmaps_quiet = s.writer.done == s.ifmaps.done && !post_busy && !vector_busy;
         const bool post_idle = !s.post.busy();
-        const bool beat = s.link.beat_valid(gates), word = s.link.word_valid(beat);
+        const bool word = streams.word;
 
         // who gets the buffer
         GlobalBuffer buffer;
@@ -213,8 +231,11 @@ class Accelerator {
                                      config.control.access_counters ? kCounters : kCountersAlways};
         const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
         const bool result_valid = block_valid || s.decoder.result_valid();
-        const bool block_sent = block_valid && s.link.result_ready();
-        const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
+        const bool block_sent = block_valid && streams.result_ready;
+        int64_t length = 0;
+        if (block_sent && heading) length = s.storer.block_words();
+        if (!block_valid && s.decoder.heading()) length = s.decoder.block_words(engine);
+        const auto act = s.decoder.clock(engine, word, streams.result_ready && !s.storer.busy(),
                                          [&] { return s.stream.next(); });
         Region region;
         if (act.load || act.store) region = Region::unpack(s.decoder.descriptor);
@@ -275,7 +296,6 @@ class Accelerator {
         const bool started = s.sequencer.next.starts(act.start_conv);
         s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free,
                           issue, rows, row_words, columns, column_words);
-        s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
         if (act.hold) {
@@ -306,7 +326,7 @@ class Accelerator {
         }
         ++cycles;
         ++stepped;
-        return {started, issue};
+        return {{started, issue}, act.word, result_valid, act.result || block_sent, length};
     }
 
   private:

@@ -20,6 +20,8 @@ struct BoxStorer {
 
     bool busy() const { return state != kIdle; }
     bool heading() const { return state == kHeader; }
+    // Of a block whose header goes.
+    int64_t block_words() const { return coded ? length : walk.region.words; }
     bool read_valid(const Config& config) const {
         return reader.asks(config.control.pipeline != 0, asking);
     }

@@ -42,6 +42,10 @@ struct Decoder {
                (state == kBlockWords && (counted || header.opcode != Opcode::COUNTERS));
     }
 
+    bool heading() const { return state == kBlock; }
+    // Of a block of the decoder's own, whose header goes.
+    int64_t block_words(const Engine& e) const { return header.opcode == Opcode::END ? 1 : e.counters; }
+
     // One cycle. `word`: a word is offered, `read` gives its value if it is no payload;
     // `result_ready`: the host takes a result word.
     template <class Read>
