@@ -25,7 +25,7 @@ from rowforge.reports.removed_text import removed_text
 from rowforge.reports.report import caption, layer_row, totals
 from rowforge.reports.texttable import Column, text_table, used
 from rowforge.running.progress import Progress
-from sim.cycles.predict import UNMODELLED, check_modelled, check_skipping, predict
+from sim.cycles.predict import UNMODELLED, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
 _CODE = (*COMPILER, "rowforge")  # what an estimate is made by
@@ -53,7 +53,7 @@ def estimate(
     table : prices of accesses, the normalised ones if None
     density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and
         the total also have `expected_cycles`, for which the program is made and run by the exact
-        model
+        model, as it is for several clusters without a density, too
 
     What was estimated before comes from the user's cache folder, see `compiler.cache`.
 
@@ -63,14 +63,13 @@ def estimate(
     if config.control.microcontroller:
         raise RowforgeError(UNMODELLED)
     if density is not None:
-        check_modelled(config)
         check_skipping(config, density)
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = model_graph(model, config, batch)
     report = graph_report(graph, config, options, table)
     progress.clear()
-    if density is not None:
+    if density is not None or config.clusters.several:
         _add_expected(report, graph, config, options, density)
     return report
 
@@ -106,22 +105,50 @@ def _figures(
 
 
 def _add_expected(
-    report: dict[str, Any], graph: Graph, config: Config, options: CompileOptions, density: float
+    report: dict[str, Any],
+    graph: Graph,
+    config: Config,
+    options: CompileOptions,
+    density: float | None,
 ) -> None:
-    """`expected_cycles` of every layer by the exact model, with zeros at random places."""
-    program = compile_graph(graph, config, replace(options, profile=True))
-    layers = predict(program, density=density).layers
-    names = {layer.name: layers.get(index) for index, layer in enumerate(program.layers)}
+    """`expected_cycles` of every layer by the exact model; with a density, zeros are drawn."""
+    layers = kept(
+        "expected",
+        (config, options, graph, density),
+        lambda: _expected(graph, config, options, density),
+        pack=dict,
+        unpack=dict,
+        code=(*_CODE, "sim/cycles"),
+    )
     for row in report["layers"]:
-        found = names.get(row["name"])
-        row["expected_cycles"] = None if found is None else found["cycles"]
+        row["expected_cycles"] = layers.get(row["name"])
     report["total"]["expected_cycles"] = sum(
         row["expected_cycles"] or 0 for row in report["layers"]
     )
-    report["counts"] += (
-        f"; expected: by the exact model, with a share of {density:g} of all ifmap words not zero, "
-        "at random places"
-    )
+    report["counts"] += "; expected: by the exact model"
+    if density is not None:
+        report["counts"] += (
+            f", with a share of {density:g} of all ifmap words not zero, at random places"
+        )
+
+
+def _expected(
+    graph: Graph, config: Config, options: CompileOptions, density: float | None
+) -> dict[str, int]:
+    """By a layer's name its cycles in a run of the whole program."""
+    program = compile_graph(graph, config, replace(options, profile=True))
+    progress = Progress()
+    found = predict(
+        program,
+        density=density,
+        progress=lambda cycles: progress.show(f"exact model, cycle {cycles:,}"),
+    ).layers
+    progress.clear()
+    return {
+        layer.name: found[index]["cycles"]
+        for index, layer in enumerate(program.layers)
+        if index in found
+    }
 
 
 def model_graph(model: str, config: Config, batch: int | None = None) -> Graph:

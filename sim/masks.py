@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hw.arch.program import Program
+from sim.cycles.predict import Masks
 from sim.functional.accelerator import FunctionalAccelerator
+from sim.mesh import FunctionalMesh
 from sw_driver.runtime import Runtime
 
 
-def zero_masks(program: Program, inputs: Any) -> NDArray[np.uint8] | None:
+def zero_masks(program: Program, inputs: Any) -> Masks | list[Masks] | None:
     """The `masks` of `sim.cycles.predict` for a run with these inputs; None for dense PEs.
 
     inputs : as `sw_driver.runtime.Runtime.run` takes them; what the program computes is executed
@@ -18,7 +17,23 @@ def zero_masks(program: Program, inputs: Any) -> NDArray[np.uint8] | None:
     config = program.config
     if config.pe.kind != "skipping":
         return None
-    executor = FunctionalAccelerator(config)
-    executor.state.keep_masks()
+    executor = FunctionalMesh(config) if config.clusters.several else FunctionalAccelerator(config)
+    keep_masks(executor)
     Runtime(executor, config).run(program, inputs)
-    return executor.state.mask_stream()
+    return kept_masks(executor)
+
+
+def keep_masks(executor: FunctionalAccelerator | FunctionalMesh) -> None:
+    """Note from now on which ifmap words are zero."""
+    for core in _cores(executor):
+        core.state.keep_masks()
+
+
+def kept_masks(executor: FunctionalAccelerator | FunctionalMesh) -> Masks | list[Masks]:
+    """What was noted, of clusters one by one."""
+    masks = [core.state.mask_stream() for core in _cores(executor)]
+    return masks if isinstance(executor, FunctionalMesh) else masks[0]
+
+
+def _cores(executor: FunctionalAccelerator | FunctionalMesh) -> list[FunctionalAccelerator]:
+    return executor.clusters if isinstance(executor, FunctionalMesh) else [executor]

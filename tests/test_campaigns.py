@@ -55,7 +55,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         layers = [LayerResult(f"layer{n}", "CONV", 1000, 1000) for n in range(9)]
         return ProgramResult(layers, 9000, 9000)
 
-    def make_case(seed: int, index: int) -> object:
+    def make_case(seed: int, index: int, *, clusters: bool) -> object:
         chosen.append(index)
         return None
 
@@ -79,7 +79,7 @@ def test_a_layer_beyond_the_contract_is_named(
 ) -> None:
     layer = LayerResult("conv7", "CONV", 1017, 1000)
     monkeypatch.setattr(contract, "compare", lambda case: ProgramResult([layer], 0, 0))
-    monkeypatch.setattr(contract, "make_case", lambda seed, index: _Case())
+    monkeypatch.setattr(contract, "make_case", lambda seed, index, *, clusters: _Case())
     assert contract.main(["--n", "1"]) == 1
     printed = capsys.readouterr().out
     assert "BEYOND the contract: 1:0 conv7: 1017 for 1000 cycles" in printed

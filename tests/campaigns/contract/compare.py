@@ -14,6 +14,8 @@ from sim.cycles import predict
 from sim.cycles.stream import Values
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
+from sim.masks import keep_masks, kept_masks
+from sim.mesh import FunctionalMesh
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.runner import OPTIMISE
@@ -122,14 +124,15 @@ def compare(case: Case) -> ProgramResult:
     finally:
         link.close()
     skips = skips_zeros(program.config)
-    executor = FunctionalAccelerator(program.config)
-    executor.state.keep_masks()
+    several = program.config.clusters.several
+    executor = (FunctionalMesh if several else FunctionalAccelerator)(program.config)
+    keep_masks(executor)
     accesses = Runtime(executor, program.config).run(program, case.inputs[0]).counters
     model = predict(
         program,
         rate=program.config.link.rate,
         values=run.tensors,
-        masks=executor.state.mask_stream() if skips else None,
+        masks=kept_masks(executor) if skips else None,
     )
     assert set(model.layers) == set(run.counters) == set(accesses)
     layers = []

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     if options.only:
         seed, _, index = options.only.partition(":")
-        _run(campaign, int(seed), int(index), verbose=True)
+        _run(campaign, int(seed), int(index), verbose=True, clusters=options.clusters)
         return conclude([_within(campaign)])
     configs = min(options.configs, options.n)
     for number in range(configs):
@@ -64,7 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place in range(_MOST_TRIES):
             if len(campaign.layers) >= goal and number in campaign.configs:
                 break
-            _run(campaign, options.seed, number * CASES + place, verbose=options.verbose)
+            _run(
+                campaign,
+                options.seed,
+                number * CASES + place,
+                verbose=options.verbose,
+                clusters=options.clusters,
+            )
     _report(campaign, options.seed, time.monotonic() - started)
     return conclude(
         [
@@ -87,8 +93,8 @@ def _within(campaign: Campaign) -> Condition:
     return not count, f"{count} of {len(campaign.layers)} layers are beyond the contract"
 
 
-def _run(campaign: Campaign, seed: int, index: int, *, verbose: bool) -> None:
-    case = make_case(seed, index)
+def _run(campaign: Campaign, seed: int, index: int, *, verbose: bool, clusters: bool) -> None:
+    case = make_case(seed, index, clusters=clusters)
     label = f"{seed}:{index}"
     try:
         result = compare(case)
@@ -138,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (1)")
     parser.add_argument("--configs", type=int, default=CONFIGS, help=f"number ({CONFIGS})")
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case")
+    parser.add_argument("--clusters", action="store_true", help="on 1 to 3 by 1 to 3 clusters")
     parser.add_argument("--verbose", action="store_true", help="a line for every layer")
     return parser
 

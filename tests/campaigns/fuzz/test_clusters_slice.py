@@ -14,7 +14,10 @@ from tests.campaigns.fuzz.runner import run_case
 
 SEED = 1
 SMALL = preset("tiny_mesh").with_values(
-    {"array.rows": 1, "array.cols": 1, "clusters.y": 1, "buffer.depth": 64, "post.channels": 64}
+    {
+        **{"array.rows": 1, "array.cols": 1, "clusters.y": 1, "buffer.depth": 64},
+        **{"post.channels": 64, "control.access_counters": True},
+    }
 )
 
 
