@@ -34,10 +34,22 @@ class Distributor(Block):
     the begin and the end of a program. A program for any configuration goes to cluster (0, 0)
     alone.
 
-    A route of two words, then the next route:
+    Timing
+    ------
+    A program begins (MAGIC, version, hash) on two clusters. Route R gives two words to cluster 1,
+    which has no room for the second one in cycle 10; route S gives one to both, and cluster 0 has
+    no room in cycle 14.
 
-        state    ROUTE  TARGET  WORDS  WORDS  ROUTE
-        command  route  none    word   word   route
+        cycle              0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+        command.valid      1 1 1 1 0 0 0 1 0 1  1  1  1  0  1  1  0
+        command.payload    M M V H . . . R . 7  8  8  S  .  9  9  .
+        command.ready      0 1 1 1 0 0 0 1 0 1  0  1  1  0  0  1  1
+        clusters.0.ready   1 1 1 1 1 1 1 1 1 1  1  1  1  1  0  1  1
+        clusters.0.valid   0 0 0 0 1 1 1 0 0 0  0  0  0  0  0  1  0
+        clusters.0.payload . . . . M V H . . .  .  .  .  .  .  9  .
+        clusters.1.ready   1 1 1 1 1 1 1 1 1 1  0  1  1  1  1  1  1
+        clusters.1.valid   0 0 0 0 1 1 1 0 0 1  0  1  0  0  0  1  0
+        clusters.1.payload . . . . M V H . . 7  .  8  .  .  .  9  .
 
     Members
     -------

@@ -43,6 +43,34 @@ class ResultGatherer(Block):
     A block is never interrupted. Between two blocks a cluster that reports an error has precedence;
     its status block is the last that leaves, and `failed` stays until a reset.
 
+    Timing
+    ------
+    Cluster 0 is asked for a block, which comes in cycle 2: its header D, which says one word, and
+    that word. Then the distributor wants a block of cluster 1 copied, which has two words after its
+    header E.
+
+        cycle                   0 1 2 3 4 5 6 7 8 9 10 11 12
+        expect.valid            1 0 0 0 0 0 0 0 0 0  0  0  0
+        expect.payload.clusters 1 . . . . . . . . .  .  .  .
+        expect.ready            1 1 1 1 1 1 1 1 1 1  1  1  1
+        blocks.0.valid          0 0 1 1 1 0 0 0 0 0  0  0  0
+        blocks.0.payload        . . D D 5 . . . . .  .  .  .
+        blocks.0.ready          0 0 0 1 1 0 0 0 0 0  0  0  0
+        result.valid            0 0 0 1 1 0 0 0 0 0  0  0  0
+        result.payload          . . . D 5 . . . . .  .  .  .
+        result.ready            1 1 1 1 1 1 1 1 1 1  1  1  1
+        idle                    1 0 0 0 0 0 1 1 1 1  1  1  1
+        fetch.valid             0 0 0 0 0 0 1 1 0 0  0  0  0
+        fetch.payload           . . . . . . 2 2 . .  .  .  .
+        fetch.ready             0 0 0 0 0 0 0 1 0 0  0  0  0
+        blocks.1.valid          0 0 0 0 0 1 1 1 1 1  1  1  0
+        blocks.1.payload        . . . . . E E E 6 6  7  7  .
+        blocks.1.ready          0 0 0 0 0 0 0 1 0 1  0  1  0
+        copied.valid            0 0 0 0 0 0 0 0 1 1  1  1  0
+        copied.payload.word     . . . . . . . . 6 6  7  7  .
+        copied.payload.last     . . . . . . . . 0 0  1  1  .
+        copied.ready            0 0 0 0 0 0 0 0 0 1  0  1  0
+
     Members
     -------
     blocks : in, clusters times stream of LINK_WORD_BITS

@@ -24,7 +24,7 @@ from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from hw.top.accelerator import AcceleratorCore
 from tests.campaigns.fuzz.cases import CASES, Case, make_case
-from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.configs import clustered, configuration
 from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 from tests.campaigns.fuzz_network.cases import EACH
 from tests.campaigns.fuzz_network.cases import make_case as make_network
@@ -33,6 +33,8 @@ from tests.campaigns.memory.cases import X16, X32
 # Configurations whose Verilog is compared: those of the slice first, then what they lack.
 VERILOG_CONFIGS = (NARROW, WIDE, 1, 14)
 PROGRAM_CONFIGS = 40
+CLUSTERED = 15  # the configuration of several clusters: 1 x 2 of 3 x 1 PEs
+_CLUSTERED_CONFIGS = 8
 _CASES_EACH = 5
 _NETWORKS = 20  # graphs of several operators, with idle channels, the same way
 
@@ -40,9 +42,11 @@ _NETWORKS = 20  # graphs of several operators, with idle channels, the same way
 def verilog(folder: Path | None = None) -> list[str]:
     """Digests of the Verilog of a few configurations, which is written to `folder` if there is one.
 
-    Its names are the places in `VERILOG_CONFIGS`, so that they sort like these.
+    Its names are the places in `VERILOG_CONFIGS`, so that they sort like these; the last one has
+    several clusters.
     """
-    return _emitted([AcceleratorCore(configuration(SEED, n)) for n in VERILOG_CONFIGS], folder)
+    configs = [*(configuration(SEED, n) for n in VERILOG_CONFIGS), clustered(SEED, CLUSTERED)]
+    return _emitted([AcceleratorCore(config) for config in configs], folder)
 
 
 def memories(folder: Path | None = None) -> list[str]:
@@ -70,6 +74,10 @@ def programs() -> list[str]:
     layers = [
         _digest(*(_outcome(make_case(SEED, number * CASES + n)) for n in range(_CASES_EACH)))
         for number in range(PROGRAM_CONFIGS)
+    ]
+    layers += [
+        _digest(*(_outcome(make_case(SEED, n * CASES + each, clusters=True)) for each in range(2)))
+        for n in range(_CLUSTERED_CONFIGS)
     ]
     networks = [make_network(SEED, number * EACH) for number in range(_NETWORKS)]
     kept = [replace(case, options={**case.options, "dump": True}) for case in networks]

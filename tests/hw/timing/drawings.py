@@ -7,8 +7,8 @@ A drawing is a table in a section `Timing`: a row for each port or field, a colu
     output.valid     0  1  .
 
 Rows of inputs are what the simulation drives, rows of outputs what it must answer with; `.` is 0
-where it is driven, and anything where it is answered. Numbers are decimal. Ports that are not drawn
-are 0.
+where it is driven, and anything where it is answered. Numbers are decimal; a name stands for a
+number that is too long to be drawn. Ports that are not drawn are 0.
 """
 
 import inspect
@@ -37,10 +37,14 @@ class Drawing:
         return len(next(iter(self.rows.values())))
 
 
-def drawings(cls: type) -> list[Drawing]:
-    """All drawings of a class's own docstring, from top to bottom."""
+def drawings(cls: type, names: Mapping[str, int] | None = None) -> list[Drawing]:
+    """All drawings of a class's own docstring, from top to bottom, with numbers for `names`."""
     text = inspect.cleandoc(cls.__doc__ or "").partition(SECTION)[2]
-    return [Drawing(rows) for rows in _tables(text.splitlines())]
+    known = {name: str(value) for name, value in (names or {}).items()}
+    return [
+        Drawing({port: [known.get(cell, cell) for cell in cells] for port, cells in rows.items()})
+        for rows in _tables(text.splitlines())
+    ]
 
 
 def _tables(lines: list[str]) -> Iterator[dict[str, list[str]]]:

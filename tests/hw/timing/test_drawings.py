@@ -6,7 +6,10 @@ from functools import partial
 
 import pytest
 
+from hw.arch.commands import COMMAND_SET_VERSION, MAGIC, RESULT, ResultBlock
 from hw.arch.config import Config
+from hw.arch.config.file import config_hash
+from hw.arch.routes import Rectangle, RouteKind, route
 from hw.arch.sdram import CHIPS, SdramTiming
 from hw.base.queue import Queue
 from hw.engines.filter_reader import FilterReader
@@ -31,6 +34,8 @@ from hw.memory.sdram.beats import SdramBeats
 from hw.memory.sdram.controller import SdramController
 from hw.memory.sdram.refresh import RefreshTimer
 from hw.memory.sdram.rows import OpenRows
+from hw.mesh.distributor import Distributor
+from hw.mesh.gatherer import ResultGatherer
 from hw.noc.collector import ColumnCollector
 from hw.noc.feeder import ColumnFeeder
 from hw.noc.multicast import MulticastNetwork
@@ -63,6 +68,23 @@ QUICK = SdramTiming(
     power_up=1,
     capture=2,
 )
+
+MESH = Config.of({"clusters.x": 2})
+
+# Numbers that are drawn as names.
+NAMES = {
+    Distributor: {
+        "M": MAGIC,
+        "V": COMMAND_SET_VERSION,
+        "H": config_hash(MESH),
+        "R": route(RouteKind.WORDS, Rectangle.single(0, 1), 2),
+        "S": route(RouteKind.WORDS, Rectangle((0, 1), (0, 2)), 1),
+    },
+    ResultGatherer: {
+        name: RESULT.pack({"block": ResultBlock.DATA, "length": length})[0]
+        for name, length in (("D", 1), ("E", 2))
+    },
+}
 
 # How the block of each drawing is made, and its inputs that are not drawn.
 DRAWN = [
@@ -226,6 +248,8 @@ DRAWN = [
     (partial(UartTransmitter, bit_time=16), {}),
     (partial(ResultCollector, words=1), {"most": 1, "wait": 1}),
     (partial(Sequencer, Config.of({"array.rows": 1, "array.cols": 1})), {"begun": 1, "settled": 1}),
+    (partial(Distributor, MESH), {}),
+    (partial(ResultGatherer, clusters=2), {}),
 ]
 
 
@@ -236,7 +260,7 @@ def cls(case) -> type:
 @pytest.mark.parametrize("case", DRAWN, ids=lambda case: cls(case).__name__)
 def test_a_block_does_what_is_drawn(case):
     make, constants = case
-    (drawing,) = drawings.drawings(cls(case))
+    (drawing,) = drawings.drawings(cls(case), NAMES.get(cls(case)))
     assert drawings.differences(make(), drawing, constants) == []
 
 
@@ -255,7 +279,7 @@ def test_every_drawing_is_looked_at():
 def test_a_drawing_shows_something(place):
     """Some answer is drawn, and another answer in any of these cells is found."""
     make, constants = DRAWN[place]
-    (drawing,) = drawings.drawings(cls(DRAWN[place]))
+    (drawing,) = drawings.drawings(cls(DRAWN[place]), NAMES.get(cls(DRAWN[place])))
     answers = drawings.answered(make(), drawing, constants)
     cells = [(name, i) for name in answers for i in range(drawing.cycles)]
     shown = [(name, i) for name, i in cells if drawing.rows[name][i] != drawings.ANYTHING]
