@@ -9,7 +9,7 @@ import numpy as np
 from compiler.stream.conv import ConvCommand, Nest
 from compiler.stream.resident import FilterPlacement, place_filters
 from compiler.stream.routes import Router
-from compiler.stream.spread import Command, Spread, filter_streams, interleaved
+from compiler.stream.spread import Command, Fill, Spread, filter_streams, interleaved
 from compiler.stream.traffic import LinkCounter
 from hw.arch.accesses import DataType
 from hw.arch.config import Config
@@ -123,16 +123,40 @@ class Resolver:
     def _spread(self, spread: Spread) -> list[Words]:
         """Commands that clusters execute side by side: their heads, then what they are sent."""
         parts: list[Words] = []
-        for turn in spread.turns:
-            for number, command in turn.items():
-                (target,) = self._router.rectangles([number])
-                parts.append(self._router.words(target, self._head(number, command)))
-            convs = {n: each for n, each in turn.items() if isinstance(each, ConvCommand)}
-            streams = filter_streams(self._router, spread, convs)
-            parts += interleaved(self._router, streams)
-            for conv in list(convs.values())[:1]:
-                words = sum(stream.length for stream in streams)
-                self._link.count(conv.layer, words, DataType.FILTER, hidden=True)
+        for fills, turns in spread.turns:
+            for turn in fills:
+                parts += self._filled(turn)
+            for commands in turns:
+                parts += self._side_by_side(spread, commands)
+        return parts
+
+    def _filled(self, turn: Mapping[int, Fill]) -> list[Words]:
+        """What fills tables: clusters with equal entries get them together."""
+        together: dict[bytes, list[int]] = {}
+        for number, fill in turn.items():
+            together.setdefault(fill.words.tobytes(), []).append(number)
+        parts = []
+        for numbers in together.values():
+            fill = turn[numbers[0]]
+            for target in self._router.rectangles(numbers):
+                parts.append(self._router.words(target, fill.words))
+                payload = len(fill.words) - fill.head
+                self._link.count(fill.layer, fill.head, DataType.COMMAND, hidden=fill.hidden)
+                self._link.count(fill.layer, payload, fill.data, hidden=fill.hidden)
+        return parts
+
+    def _side_by_side(self, spread: Spread, turn: Mapping[int, Command]) -> list[Words]:
+        """A command of each cluster."""
+        parts = []
+        for number, command in turn.items():
+            (target,) = self._router.rectangles([number])
+            parts.append(self._router.words(target, self._head(number, command)))
+        convs = {n: each for n, each in turn.items() if isinstance(each, ConvCommand)}
+        streams = filter_streams(self._router, spread, convs)
+        parts += interleaved(self._router, streams)
+        for conv in list(convs.values())[:1]:
+            words = sum(stream.length for stream in streams)
+            self._link.count(conv.layer, words, DataType.FILTER, hidden=True)
         return parts
 
     def _head(self, number: int, command: Command) -> Words:

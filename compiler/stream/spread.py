@@ -3,11 +3,12 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from compiler.stream.conv import ConvCommand
 from compiler.stream.hazards import BufferAccess, HazardTracker, Span, Wait
 from compiler.stream.routes import Router
+from hw.arch.accesses import DataType
 from hw.arch.program import Words
 from hw.arch.routes import Rectangle
 
@@ -18,27 +19,77 @@ _SLICE = 32
 least prefetch FIFO of a preset holds."""
 
 
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """A command that fills a table.
+
+    words : all of it; head : of them, header and descriptor; hidden : the array computes meanwhile
+    """
+
+    words: Words
+    head: int
+    data: DataType
+    layer: int
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Commands of a cluster, and what fills tables for all of them before the first one."""
+
+    fills: list[Fill] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+
+
 @dataclass
 class Spread:
     """Commands by cluster, in the order in which each cluster executes them.
 
-    commands : for each cluster
+    segments : for each cluster
     share : names the filters that a cluster is sent: clusters of one share have equal ones
     """
 
-    commands: list[list[Command]]
+    segments: list[list[Segment]]
     share: list[Hashable] = field(default_factory=list)
 
     @classmethod
     def empty(cls, clusters: int, share: Sequence[Hashable] = ()) -> "Spread":
         """Without commands."""
-        return cls([[] for _ in range(clusters)], list(share) or list(range(clusters)))
+        return cls([[Segment()] for _ in range(clusters)], list(share) or list(range(clusters)))
+
+    def append(self, cluster: int, command: Command) -> None:
+        """A command of a cluster comes last."""
+        self.segments[cluster][-1].commands.append(command)
+
+    def fill(self, cluster: int, fill: Fill) -> None:
+        """A table of a cluster is filled for the commands that come, and before those of now."""
+        self.segments[cluster][-1].fills.append(fill)
+
+    def cut(self, cluster: int) -> None:
+        """Tables that come to be filled are in use by the cluster's commands of now."""
+        self.segments[cluster].append(Segment())
 
     @property
-    def turns(self) -> Iterator[dict[int, Command]]:
-        """The first commands of all clusters, by cluster, then the second ones, and so on."""
-        for commands in zip_longest(*self.commands):
-            yield {number: each for number, each in enumerate(commands) if each is not None}
+    def turns(self) -> Iterator[tuple[list[dict[int, Fill]], list[dict[int, Command]]]]:
+        """Of the first segments of all clusters, then of the second ones: fills and commands.
+
+        Both are the first ones of all clusters, by cluster, then the second ones, and so on.
+        """
+        for segments in zip_longest(*self.segments, fillvalue=Segment()):
+            fills = [segment.fills for segment in segments]
+            commands = [segment.commands for segment in segments]
+            yield _by_cluster(fills), _by_cluster(commands)
+
+
+T = TypeVar("T")
+
+
+def _by_cluster(each: Sequence[Sequence[T]]) -> list[dict[int, T]]:
+    """The first things of all clusters, by cluster, the second ones, and so on."""
+    return [
+        {number: thing for number, thing in enumerate(turn) if thing is not None}
+        for turn in zip_longest(*each)
+    ]
 
 
 class Stream(NamedTuple):

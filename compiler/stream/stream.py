@@ -54,11 +54,11 @@ class StreamBuilder(StreamWriter):
 
     def row_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
         """Index of the first of these row patterns, which lie one after another."""
-        return self._fill(self._rows, Opcode.ROWS, patterns, patterns)
+        return self._fill(self._tables.rows, Opcode.ROWS, patterns, patterns)
 
     def column_patterns(self, patterns: tuple[PatternWords, ...]) -> int:
         """Index of the first of these column patterns."""
-        return self._fill(self._columns, Opcode.COLS, patterns, patterns)
+        return self._fill(self._tables.columns, Opcode.COLS, patterns, patterns)
 
     def _fill(
         self,
@@ -83,11 +83,11 @@ class StreamBuilder(StreamWriter):
         """The same for whole rows, packed."""
         units = self.config.post.units
         key = words.tobytes()
-        found = self._params.find(key)
+        found = self._tables.params.find(key)
         if found is not None:
             return found
         size = len(words) // PARAM.words
-        first, busy = self._params.place(key, size // units)
+        first, busy = self._tables.params.place(key, size // units)
         descriptor = INDEX.pack({"first": first * units, "count": size})
         short = short_params(words)
         if short is None:
@@ -99,9 +99,9 @@ class StreamBuilder(StreamWriter):
     def table(self, words: Words) -> None:
         """Fills the ADD tables (all 256 entries)."""
         key = words.tobytes()
-        if self._table.find(key) is not None:
+        if self._tables.table.find(key) is not None:
             return
-        self._table.place(key, 1)
+        self._tables.table.place(key, 1)
         self._command(Opcode.TABLE, INDEX.pack({"first": 0, "count": 256}), words)
 
     # ---- work ---------------------------------------------------------------------------------
@@ -137,10 +137,10 @@ class StreamBuilder(StreamWriter):
             layer=self.layer,
             hidden=self.computing,
         )
-        self._params.use()
+        self._tables.params.use()
         self._hazards.conv(access, synced=sync)
         if self._spread is not None:
-            self._spread.commands[self._hazards.target[0]].append(conv)
+            self._spread.append(self._hazards.target[0], conv)
         else:
             self._words.append(conv)
             self.timeline.conv(conv, self._words, access, work, self._hazards.used())
@@ -193,7 +193,7 @@ class StreamBuilder(StreamWriter):
         if self._spread is not None:
             words = np.array(self._header(Opcode.VECTOR, VECTOR.pack(fields), 0, wait), np.uint64)
             self._count(len(words))
-            self._spread.commands[self._hazards.target[0]].append(words)
+            self._spread.append(self._hazards.target[0], words)
         else:
             self._command(Opcode.VECTOR, VECTOR.pack(fields), wait=wait)
             self.timeline.moved(0, access)

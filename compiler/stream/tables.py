@@ -1,6 +1,7 @@
 """Tables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,11 @@ class RoundRobin:
     Parameters
     ----------
     size : int
-    cut : callable or None
-        Called before entries are given up that a command of the same group uses, see `group`.
     """
 
-    def __init__(self, size: int, cut: Callable[[], None] | None = None) -> None:
+    def __init__(self, size: int) -> None:
         self.size = size
-        self._cut = cut
+        self._cut: Callable[[], None] | None = None
         self._grouped: set[int] | None = None  # entries picked since a group began
         self._next = 0
         self._held: dict[Hashable, range] = {}
@@ -40,16 +39,30 @@ class RoundRobin:
         """A command uses the entries picked last."""
         self._busy.update(self._current)
 
-    def group(self, *, keep: bool = False) -> None:
+    def group(self, cut: Callable[[], None]) -> None:
         """A group begins: commands that come after everything that fills tables for them.
 
-        `keep`: the entries picked last are the group's, too.
+        cut : called before entries are given up that a command of the group uses
         """
-        self._grouped = set(self._current) if keep else set()
+        self._cut, self._grouped = cut, set()
 
-    def ungroup(self) -> None:
-        """The group has ended."""
-        self._grouped = None
+    def regroup(self) -> None:
+        """Another group begins, to which the entries picked last belong."""
+        self._grouped = set(self._current)
+
+    def copy(self) -> "RoundRobin":
+        """Another table with the same entries, in no group."""
+        other = RoundRobin(self.size)
+        other._next, other._held, other._busy = self._next, dict(self._held), set(self._busy)
+        return other
+
+    def meet(self, others: Sequence["RoundRobin"]) -> None:
+        """Knows from now on only what all these tables hold at the same place."""
+        each = [other._held.items() for other in others]
+        self._held = dict(each[0] & set.intersection(*(set(held) for held in each)))
+        self._busy = set().union(*(other._busy for other in others))
+        self._next = others[0]._next
+        self._current = range(0)
 
     def find(self, key: Hashable) -> int | None:
         """Picks the entries with this key; the first one, or None if they are not there."""
@@ -80,6 +93,39 @@ class RoundRobin:
         self._current = entries
         if self._grouped is not None:
             self._grouped.update(entries)
+
+
+class Tables:
+    """The tables of an accelerator, or of a cluster.
+
+    Attributes
+    ----------
+    rows, columns : patterns
+    params : rows of parameters
+    table : of sums, a single one
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.rows = RoundRobin(config.control.row_patterns)
+        self.columns = RoundRobin(config.control.col_patterns)
+        self.params = RoundRobin(config.post.channels // config.post.units)
+        self.table = RoundRobin(1)
+
+    @property
+    def all(self) -> tuple[RoundRobin, ...]:
+        """Each of them."""
+        return self.rows, self.columns, self.params, self.table
+
+    def copy(self) -> "Tables":
+        """Tables of another cluster with the same entries."""
+        other = copy(self)
+        other.rows, other.columns, other.params, other.table = (each.copy() for each in self.all)
+        return other
+
+    def meet(self, others: Sequence["Tables"]) -> None:
+        """Know from now on what these of all clusters hold."""
+        for number, table in enumerate(self.all):
+            table.meet([other.all[number] for other in others])
 
 
 def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend: Any = 0) -> Words:

@@ -2,14 +2,15 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from compiler.stream.hazards import NO_WAIT, Wait
 from compiler.stream.resolution import Part, Pending, Routed
 from compiler.stream.routes import Router
-from compiler.stream.spread import ClusterHazards, Spread
-from compiler.stream.tables import RoundRobin
+from compiler.stream.spread import ClusterHazards, Fill, Spread
+from compiler.stream.tables import Tables
 from compiler.stream.timeline import Timeline
 from compiler.stream.traffic import LinkCounter
 from hw.arch.accesses import DataType, Direction
@@ -36,10 +37,7 @@ class StreamWriter:
         self._link = LinkCounter(config)
         self._steps: list[Step | Pending] = []
         self._words: list[Part | Routed] = []
-        self._rows = RoundRobin(config.control.row_patterns, self._cut)
-        self._columns = RoundRobin(config.control.col_patterns, self._cut)
-        self._params = RoundRobin(config.post.channels // config.post.units, self._cut)
-        self._table = RoundRobin(1, self._cut)
+        self._tables = Tables(config)
         self._hazards = ClusterHazards(config.clusters.count)
         self._router = Router(config)
         self._spread: Spread | None = None
@@ -48,40 +46,39 @@ class StreamWriter:
 
     # ---- clusters -----------------------------------------------------------------------------
 
-    @property
-    def _tables(self) -> tuple[RoundRobin, ...]:
-        return self._rows, self._columns, self._params, self._table
-
     @contextmanager
     def spread(self, share: Sequence[Hashable]) -> Iterator[None]:
-        """CONV and VECTOR commands within go to clusters (`at`), which execute them side by side.
+        """Commands within go to clusters (`at`), which execute them side by side.
 
-        What fills tables for them goes to every cluster before. `share`: for each cluster, names
-        the filters that it needs.
+        What fills tables of a cluster goes before its commands, as long as all entries that these
+        use have room. `share`: for each cluster, names the filters that it needs.
         """
-        self._spread = Spread.empty(self.config.clusters.count, share)
-        for table in self._tables:
-            table.group()
+        count = self.config.clusters.count
+        self._spread = Spread.empty(count, share)
+        self._each = [self._tables.copy() for _ in range(count)]
+        for cluster, tables in enumerate(self._each):
+            for table in tables.all:
+                table.group(partial(self._cut, cluster))
         yield
         self._words.append(self._spread)
         self._spread = None
-        for table in self._tables:
-            table.ungroup()
+        self._tables.meet(self._each)
 
     @contextmanager
     def at(self, cluster: int) -> Iterator[None]:
         """Commands within are for one cluster."""
-        self._hazards.target = (cluster,)
-        yield
-        self._hazards.target = self._hazards.everyone
-
-    def _cut(self) -> None:
-        """What comes next may fill table entries of commands that are already spread."""
+        common, self._hazards.target = self._tables, (cluster,)
         if self._spread is not None:
-            self._words.append(self._spread)
-            self._spread = Spread.empty(self.config.clusters.count, self._spread.share)
-            for table in self._tables:
-                table.group(keep=True)
+            self._tables = self._each[cluster]
+        yield
+        self._tables, self._hazards.target = common, self._hazards.everyone
+
+    def _cut(self, cluster: int) -> None:
+        """What comes next fills table entries of commands that the cluster has got already."""
+        assert self._spread is not None
+        self._spread.cut(cluster)
+        for table in self._each[cluster].all:
+            table.regroup()
 
     # ---- words --------------------------------------------------------------------------------
 
@@ -95,9 +92,14 @@ class StreamWriter:
     ) -> None:
         self.timeline.computed()  # tables wait for the walk, VECTOR for everything
         data = DataType.TABLE if opcode in _TABLES else DataType.COMMAND
-        # What fills tables in a spread goes before its commands: they have not been waited for.
-        head = self._header if self._spread is None else self._unnoted
-        self._append(head(opcode, descriptor, len(payload), wait))
+        if self._spread is not None:
+            # It goes before commands of its segment: nothing that it waits for is noted.
+            head = self._unnoted(opcode, descriptor, len(payload), wait)
+            words = np.array([*head, *payload], dtype=np.uint64)
+            fill = Fill(words, len(head), data, self.layer, self.computing)
+            self._spread.fill(self._hazards.target[0], fill)
+            return
+        self._append(self._header(opcode, descriptor, len(payload), wait))
         self._append(payload, data)
 
     def _header(
@@ -122,8 +124,10 @@ class StreamWriter:
     def _computed(self) -> None:
         """Every CONV of the clusters that commands are for is done."""
         self._hazards.computed()
-        if self._hazards.target is self._hazards.everyone:
-            self._params.idle()
+        everyone = self._hazards.target is self._hazards.everyone
+        if everyone or self._spread is not None:
+            self._tables.params.idle()
+        if everyone:
             self.timeline.computed()
 
     def _append(self, words: Sequence[int] | Words, data: DataType = DataType.COMMAND) -> None:

@@ -15,8 +15,12 @@ from tests.campaigns.fuzz.runner import run_case
 SEED = 1
 SMALL = preset("tiny_mesh").with_values(
     {
-        **{"array.rows": 1, "array.cols": 1, "clusters.y": 1, "buffer.depth": 64},
-        **{"post.channels": 64, "control.access_counters": True},
+        "array.rows": 1,
+        "array.cols": 1,
+        "clusters.y": 1,
+        "buffer.depth": 64,
+        "post.channels": 64,
+        "control.access_counters": True,
     }
 )
 
