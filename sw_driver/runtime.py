@@ -67,7 +67,7 @@ class Runtime:
         self.link = link
         self.config = config
         self._failed = False
-        self._memory = b""  # what the weight memory holds
+        self._memory = self._empty()  # what the weight memory of every cluster holds
         self._board: BoardProgram | None = None  # of the program that ran last
         self._board_memory = BoardMemory(link) if config.memory.present else None
         self._states = CarriedStates()
@@ -113,7 +113,7 @@ class Runtime:
         if self._failed and isinstance(self.link, BoardLink):
             self.link.reset()
         if self._failed:
-            self._memory = b""
+            self._memory = self._empty()
             if self._board_memory is not None:
                 self._board_memory.forget()
         self._failed = True
@@ -129,18 +129,24 @@ class Runtime:
         }
         return RunOutcome(outputs, first.tensors, first.counters, first.cycles, filled, written)
 
+    def _empty(self) -> list[bytes]:
+        return [b""] * self.config.clusters.count
+
     def _fill_memory(self, program: Program) -> int:
         """Bring the program's filters into the weight memory; returns the words sent."""
-        image = program.memory.tobytes()
-        if not self._memory.startswith(image):
-            self._memory = b""
+        count = program.config.clusters.count
+        images = [part.tobytes() for part in np.split(program.memory, count)]
+        pairs = zip(self._memory, images, strict=True)
+        if not all(held.startswith(image) for held, image in pairs):
+            self._memory = self._empty()
             words = program.memory_stream()
             self.link.send(words)
             results = ResultReader(self.link)
             counters = counter_block(program.config).words
-            results.expect(ResultBlock.COUNTERS, counters, lambda words: None)
+            for _ in images:
+                results.expect(ResultBlock.COUNTERS, counters, lambda words: None)
             results.receive_until(results.expect(ResultBlock.STATUS, 1, lambda words: None))
-            self._memory = image
+            self._memory = images
             return len(words)
         return 0
 

@@ -214,7 +214,8 @@ def best_cut(
     Raises `RowforgeError` if a tile of this size has no legal mapping.
     """
     tile = Box(*((0, n) for n in size))
-    best, least = None, _cycles(operation, [size], 1, psum_beats)
+    streamed = int(not config.buffer.weight_memory)  # else filters are taken to stay there
+    best, least = None, _cycles(operation, [size], streamed, psum_beats)
     seen = set()
     for y, x in product((None, *_AXES), repeat=2):
         cut = Cut(y, x)
@@ -225,7 +226,7 @@ def best_cut(
             continue
         seen.add((parts, shares))
         try:
-            cycles = _cycles(operation, parts, shares, psum_beats)
+            cycles = _cycles(operation, parts, streamed * shares, psum_beats)
         except RowforgeError:
             continue  # another cut, or none, is legal
         cycles += sharing_cycles(config, parts) if stays else 0
@@ -235,7 +236,7 @@ def best_cut(
 
 
 def _cycles(operation: Operation, parts: Sequence[Shape4], shares: int, psum_beats: int) -> int:
-    """Of parts that are computed side by side; `shares` of them have filters of their own."""
+    """Of parts that are computed side by side; `shares` of them are sent filters of their own."""
     sizes = sorted(set(parts))
     computing = max(operation.cycles(size, psum_beats, rough=True) for size in sizes)
     sent = shares * max(operation.fetched(size, psum_beats).filters for size in sizes)

@@ -3,11 +3,15 @@
 The candidates are the CONV commands. Commands with the same filters (tiles of a layer) share a
 place; within a command, passes with the same filters (output rows, items) do. What saves most link
 words a run for each word of memory goes first, until nothing more fits.
+
+Every cluster has a memory of its own. Commands that clusters execute side by side have their
+filters at the same place, each cluster its own.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 
@@ -66,6 +70,11 @@ class Filters:
             row[: len(block)] = block
         return image.reshape(-1)
 
+    @cached_property
+    def digest(self) -> bytes:
+        """Of the image: equal images have equal ones."""
+        return blake2b(self.image.tobytes(), digest_size=16).digest()
+
     @property
     def _stride(self) -> int:
         return max(len(block) for block in self.blocks)
@@ -107,37 +116,55 @@ class FilterPlacement:
     Attributes
     ----------
     first : by number of the CONV command, the memory word of its filters; others are streamed
-    memory : contents of the weight memory, from word 0 on
+    memory : contents of the weight memory, from word 0 on; those of all clusters one after another,
+        equally long
     """
 
     first: Mapping[int, int]
     memory: Words
 
 
-def place_filters(config: Config, commands: Sequence[Filters]) -> FilterPlacement:
+def place_filters(config: Config, commands: Sequence[Mapping[int, Filters]]) -> FilterPlacement:
     """Choose the filters that stay in the weight memory.
 
     Parameters
     ----------
-    commands : sequence of Filters
-        Those of every CONV command of a program, in order.
+    commands : sequence of mappings
+        Of every CONV command of a program, in order, the filters by cluster.
     """
     room = config.buffer.weight_memory * 8 // LINK_WORD_BITS
     if not room:
         return FilterPlacement({}, NOTHING)
-    groups: dict[bytes, list[int]] = {}
-    for number, filters in enumerate(commands):
-        if len(filters.image) <= room:
-            groups.setdefault(filters.image.tobytes(), []).append(number)
-    saved = {key: sum(commands[n].length for n in numbers) for key, numbers in groups.items()}
+    groups: dict[tuple[tuple[int, bytes], ...], list[int]] = {}
+    for number, each in enumerate(commands):
+        if 0 < _size(each) <= room:
+            key = tuple((cluster, filters.digest) for cluster, filters in sorted(each.items()))
+            groups.setdefault(key, []).append(number)
+    gains = {
+        key: sum(_sent(commands[n]) for n in numbers) / _size(commands[numbers[0]])
+        for key, numbers in groups.items()
+    }
     first: dict[int, int] = {}
-    parts: list[Words] = []
     used = 0
-    for key in sorted(groups, key=lambda key: (-saved[key] / max(len(key), 1), groups[key][0])):
-        image = commands[groups[key][0]].image
-        if not len(image) or used + len(image) > room:
+    images: list[tuple[int, int, Words]] = []  # cluster, first word, contents
+    for key in sorted(groups, key=lambda key: (-gains[key], groups[key][0])):
+        each = commands[groups[key][0]]
+        if used + _size(each) > room:
             continue
         first.update(dict.fromkeys(groups[key], used))
-        parts.append(image)
-        used += len(image)
-    return FilterPlacement(first, np.concatenate([NOTHING, *parts]))
+        images += [(cluster, used, filters.image) for cluster, filters in each.items()]
+        used += _size(each)
+    memory = np.zeros((config.clusters.count, used), dtype=np.uint64)
+    for cluster, begin, image in images:
+        memory[cluster, begin : begin + len(image)] = image
+    return FilterPlacement(first, memory.reshape(-1))
+
+
+def _size(each: Mapping[int, Filters]) -> int:
+    """Words that a command takes of every cluster's memory."""
+    return max((len(filters.image) for filters in each.values()), default=0)
+
+
+def _sent(each: Mapping[int, Filters]) -> int:
+    """Link words of a command whose filters are streamed; clusters take equal ones together."""
+    return sum({filters.digest: filters.length for filters in each.values()}.values())

@@ -1,6 +1,6 @@
 """Makes words of a stream's parts, once the place of all filters is known: `Resolver`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -53,14 +53,25 @@ class Resolver:
         self._config, self._steps, self._link = config, steps, link
         self._router = Router(config)
         pending = [step for step in steps if isinstance(step, Pending)]
-        convs = [part for step in pending for part in step.parts if isinstance(part, ConvCommand)]
-        candidates = [conv for conv in convs if conv.filters is not None]
-        filters = [conv.filters for conv in candidates if conv.filters is not None]
+        units = [unit for step in pending for unit in self._units(step)]
+        filters = [{n: conv.filters for n, conv in unit.items() if conv.filters} for unit in units]
         self.placement: FilterPlacement = place_filters(config, filters)
         self._places: Mapping[int, int] = {
-            id(candidates[number]): first for number, first in self.placement.first.items()
+            id(conv): first
+            for number, first in self.placement.first.items()
+            for conv in units[number].values()
         }
         self._before: list[Nest | None] = [None] * config.clusters.count
+
+    def _units(self, step: Pending) -> Iterator[dict[int, ConvCommand]]:
+        """CONV commands by cluster, as far as their filters have one place in all of these."""
+        for part in step.parts:
+            if isinstance(part, ConvCommand):
+                yield dict.fromkeys(range(self._config.clusters.count), part)
+            elif isinstance(part, Spread):
+                for _, turns in part.turns:
+                    for turn in turns:
+                        yield {n: c for n, c in turn.items() if isinstance(c, ConvCommand)}
 
     def steps(self) -> tuple[Step, ...]:
         """The steps of the program."""
@@ -147,6 +158,7 @@ class Resolver:
 
     def _side_by_side(self, spread: Spread, turn: Mapping[int, Command]) -> list[Words]:
         """A command of each cluster."""
+        turn = {number: self._placed(command) for number, command in turn.items()}
         parts = []
         for number, command in turn.items():
             (target,) = self._router.rectangles([number])
@@ -158,6 +170,13 @@ class Resolver:
             words = sum(stream.length for stream in streams)
             self._link.count(conv.layer, words, DataType.FILTER, hidden=True)
         return parts
+
+    def _placed(self, command: Command) -> Command:
+        """A command of a cluster with its filters in the weight memory, if they are there."""
+        if not isinstance(command, ConvCommand) or id(command) not in self._places:
+            return command
+        self._link.stay(command.layer, command.length)
+        return command.placed(self._places[id(command)])
 
     def _head(self, number: int, command: Command) -> Words:
         """Header and descriptor of a cluster's command; the payload of a CONV follows later."""

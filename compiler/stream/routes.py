@@ -6,6 +6,7 @@ import numpy as np
 
 from hw.arch.config import Config
 from hw.arch.program import Words
+from hw.arch.program.routing import routed
 from hw.arch.routes import MOST_ROUTED, Rectangle, RouteKind, route
 
 
@@ -51,13 +52,10 @@ class Router:
 
     def copied(self, source: int, words: Words) -> Words:
         """Words for all clusters but the source, whose next block follows them."""
-        head = _route(RouteKind.COPIED, self.everyone, len(words), self.place(source))
-        return np.concatenate([head, words])
+        return routed(RouteKind.COPIED, self.everyone, words, self.place(source))
 
     def _headed(self, kind: RouteKind, target: Rectangle, words: Words) -> Words:
-        if not self.several:
-            return words
-        return np.concatenate([_route(kind, target, len(words)), words])
+        return routed(kind, target, words) if self.several else words
 
     def rectangles(self, clusters: Collection[int]) -> Iterator[Rectangle]:
         """Rectangles that together have just these clusters: one if they form one."""
@@ -74,7 +72,5 @@ class Router:
                 start = index + 1
 
 
-def _route(
-    kind: RouteKind, target: Rectangle, words: int, source: tuple[int, int] = (0, 0)
-) -> Words:
-    return np.array([route(kind, target, words, source)], dtype=np.uint64)
+def _route(kind: RouteKind, target: Rectangle, words: int) -> Words:
+    return np.array([route(kind, target, words)], dtype=np.uint64)

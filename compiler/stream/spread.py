@@ -108,8 +108,9 @@ def filter_streams(router: Router, spread: Spread, convs: dict[int, ConvCommand]
     together: dict[Hashable, list[int]] = {}
     for number, conv in convs.items():
         if conv.length:
-            key = conv.payload.tobytes() if conv.filters is not None else spread.share[number]
-            together.setdefault((key, conv.length), []).append(number)
+            # Zero weights of other channels, as estimates have them, count as other filters.
+            key = spread.share[number], conv.payload.tobytes(), conv.length
+            together.setdefault(key, []).append(number)
     return [
         Stream(target, convs[numbers[0]].payload, convs[numbers[0]].length)
         for numbers in together.values()

@@ -123,7 +123,6 @@ def _check_clusters(config: "Config") -> None:
         "control.kind": "engines",
         "memory.kind": "none",
         "link.coding": "none",
-        "buffer.weight_memory": 0,
         "buffer.filters": False,
     }
     axis = "clusters.y" if config.clusters.y > 1 else "clusters.x"

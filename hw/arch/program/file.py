@@ -281,10 +281,11 @@ def _read_program(
 
 
 def _read_memory(path: Path, config: Config, data: bytes) -> Words:
-    if len(data) % 8 or len(data) > config.buffer.weight_memory:
-        _refuse(
-            path, f"{_MEMORY} must be at most {config.buffer.weight_memory} bytes in whole words"
-        )
+    clusters = config.clusters.count
+    most = clusters * config.buffer.weight_memory
+    if len(data) % (8 * clusters) or len(data) > most:
+        each = " for each cluster" if clusters > 1 else ""
+        _refuse(path, f"{_MEMORY} must be at most {most} bytes in whole words{each}")
     return np.frombuffer(data, dtype="<u8").astype(np.uint64)
 
 

@@ -16,6 +16,8 @@ from hw.arch import commands
 from hw.arch.accesses import Accesses
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.program.routing import routed
+from hw.arch.routes import Rectangle, RouteKind
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -182,23 +184,20 @@ class Program:
 
         It is answered by a counter block, so that the next program counts from 0, and a status.
         """
-        index = commands.INDEX.pack({"first": 0, "count": len(self.memory)})
-        return np.concatenate(
-            [
-                np.array(commands.begin(config_hash(self.config)), dtype=np.uint64),
-                np.array(
-                    commands.command(
-                        commands.Opcode.MEMORY, index, length=len(self.memory), fence=True
-                    ),
-                    dtype=np.uint64,
-                ),
-                self.memory,
-                np.array(
-                    [
-                        *commands.command(commands.Opcode.COUNTERS, fence=True),
-                        *commands.command(commands.Opcode.END),
-                    ],
-                    dtype=np.uint64,
-                ),
+        begin = np.array(commands.begin(config_hash(self.config)), dtype=np.uint64)
+        clusters = self.config.clusters
+        contents = np.split(self.memory, clusters.count)
+        index = commands.INDEX.pack({"first": 0, "count": len(contents[0])})
+        fill = commands.command(commands.Opcode.MEMORY, index, length=len(contents[0]), fence=True)
+        filled = [np.concatenate([np.array(fill, dtype=np.uint64), each]) for each in contents]
+        asked = np.array(commands.command(commands.Opcode.COUNTERS, fence=True), dtype=np.uint64)
+        end = np.array(commands.command(commands.Opcode.END), dtype=np.uint64)
+        if clusters.several:
+            everyone = Rectangle((0, clusters.y), (0, clusters.x))
+            filled = [
+                routed(RouteKind.WORDS, Rectangle.single(*divmod(number, clusters.x)), words)
+                for number, words in enumerate(filled)
             ]
-        )
+            asked = routed(RouteKind.ANSWERED, everyone, asked)
+            end = routed(RouteKind.LAST, everyone, end)
+        return np.concatenate([begin, *filled, asked, end])

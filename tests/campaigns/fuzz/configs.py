@@ -131,7 +131,6 @@ def clustered(seed: int, number: int) -> Config:
         "memory.kind": "none",
         "memory.words": 0,
         "link.coding": "none",
-        "buffer.weight_memory": 0,
         "buffer.filters": False,
         "array.rows": max(min(config.array.rows, _MOST_PES // y), 1),
         "array.cols": max(min(config.array.cols, _MOST_PES // x), 1),

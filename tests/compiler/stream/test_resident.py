@@ -78,14 +78,22 @@ def test_what_saves_most_goes_first():
     large = filters((), (), [block(*range(6))])
     often = filters((5,), (False,), [block(7, 8, 9)])  # five passes with the same words
     config = Config.of({"buffer.weight_memory": 40})  # five words
-    placement = place_filters(config, [small, large, often, small])
+    one = [{0: each} for each in (small, large, often, small)]
+    placement = place_filters(config, one)
     assert dict(placement.first) == {2: 0, 0: 3, 3: 3}
     assert placement.memory.tolist() == [7, 8, 9, 1, 2]
-    everything = place_filters(
-        Config.of({"buffer.weight_memory": 88}), [small, large, often, small]
-    )
+    everything = place_filters(Config.of({"buffer.weight_memory": 88}), one)
     assert set(everything.first) == {0, 1, 2, 3}
-    assert len(place_filters(Config(), [small]).memory) == 0
+    assert len(place_filters(Config(), one[:1]).memory) == 0
+
+
+def test_clusters_have_filters_of_their_own_at_the_same_place():
+    first, second, both = (filters((), (), [block(*words)]) for words in ((1, 2), (3,), (7, 8)))
+    config = Config.of({"clusters.x": 2, "buffer.weight_memory": 32})  # four words each
+    placement = place_filters(config, [{0: first, 1: second}, {0: both, 1: both}, {1: second}])
+    # The second command saves two words of the link, for both clusters take them together.
+    assert dict(placement.first) == {0: 0, 1: 2}
+    assert placement.memory.reshape(2, -1).tolist() == [[1, 2, 7, 8], [3, 0, 7, 8]]
 
 
 def test_random_programs_are_exact_with_filters_in_memory():

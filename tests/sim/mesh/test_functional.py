@@ -62,7 +62,6 @@ def test_an_error_ends_the_program_for_all(words, status):
     [
         {"memory.kind": "ram", "memory.words": 1024},
         {"link.coding": "mask"},
-        {"buffer.weight_memory": 1024},
         {"buffer.filters": True},
     ],
 )
