@@ -1,6 +1,6 @@
 """How the clusters share a tile: `Cut`, and the commands of a tile with its cut."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil, lcm
@@ -14,20 +14,21 @@ from compiler.operators.operation import (
     size_of,
     spans_of,
 )
+from compiler.schedule.parts.scattered import Scattered, sharing_cycles
 from compiler.stream.stream import StreamBuilder
-from compiler.stream.surface import Surface, surface_words
+from compiler.stream.surface import Surface
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Box
-from hw.arch.program.layout import channels_per_word, link_words
+from hw.arch.program.layout import channels_per_word
 
 _AXES = (0, 1, 3)
 """Along which a tile is cut: items, output rows, output channels."""
 _LETTERS = {0: "N", 1: "E", 3: "M"}
 _CHANNELS = 3
 
-_SHARING_CYCLES = 40
-"""Of a cluster that shares its part out, besides the words."""
+_NEEDED = 0.5
+"""Share of results that other clusters will need: it is known when later layers are cut."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,18 @@ class TileSharing:
     """Emits the commands of tiles, each cluster its part of them.
 
     A tile that is not cut is computed by every cluster, so that all have its results. Of one that
-    is cut, each cluster shares its results out, unless they only go to the host.
+    is cut, each cluster holds its own results, until others need them.
 
     Attributes
     ----------
     accounts : by layer
+    scattered : who holds which results
     """
 
     def __init__(self, stream: StreamBuilder) -> None:
         self.stream, self.config = stream, stream.config
         self.accounts: dict[int, ClusterAccount] = {}
+        self.scattered = Scattered(stream)
         # An operation is kept beside its cut: its id would else serve for a later one.
         self._cuts: dict[object, tuple[Operation, Cut | None]] = {}
 
@@ -138,32 +141,43 @@ class TileSharing:
             return whole
         account = self.accounts.setdefault(self.stream.layer, ClusterAccount())
         account.tiles += 1
-        cut = self._cut(operation, size_of(tile), psum_beats, stays)
+        cut = self._cut(operation, tile, parts, psum_beats, stays)
+        boxes = self._boxes(operation, tile, cut)
+        account.cycles += self.scattered.bring(operation, parts, boxes)
         if cut is None:
             operation.emit(self.stream, tile, parts, target, psum_beats)
             account.alone += 1
+            if stays:
+                self.scattered.computed(tile, target)
             return whole
         account.text = cut.text(self.config)
-        return self._emit_cut(operation, tile, parts, target, psum_beats, cut, account, stays)
+        whole_ = Operand(tile, target)
+        portions = [
+            ClusterPart(cluster, box, part_window(self.config, whole_, box))
+            for cluster, box in boxes.items()
+        ]
+        self._emit_cut(operation, parts, psum_beats, portions, account)
+        if stays:
+            for portion in portions:
+                self.scattered.computed(portion.box, portion.surface, portion.cluster)
+        return portions
+
+    def _boxes(self, operation: Operation, tile: Box, cut: Cut | None) -> dict[int, Box]:
+        """What each cluster computes of a tile."""
+        if cut is None:
+            return dict.fromkeys(range(self.config.clusters.count), tile)
+        return cut.boxes(self.config, operation, tile)
 
     def _emit_cut(
         self,
         operation: Operation,
-        tile: Box,
         parts: Sequence[Operand],
-        target: Surface,
         psum_beats: int,
-        cut: Cut,
+        portions: Sequence[ClusterPart],
         account: ClusterAccount,
-        stays: bool,
-    ) -> list[ClusterPart]:
-        whole = Operand(tile, target)
-        boxes = cut.boxes(self.config, operation, tile)
-        portions = [
-            ClusterPart(cluster, box, part_window(self.config, whole, box))
-            for cluster, box in boxes.items()
-        ]
-        share = [boxes[n].channels if n in boxes else () for n in range(self.config.clusters.count)]
+    ) -> None:
+        channels = {portion.cluster: portion.box.channels for portion in portions}
+        share = [channels.get(n, ()) for n in range(self.config.clusters.count)]
         taken = []
         with self.stream.spread(share):
             for portion in portions:
@@ -171,12 +185,6 @@ class TileSharing:
                     operation.emit(self.stream, portion.box, parts, portion.surface, psum_beats)
                 taken.append(operation.cycles(size_of(portion.box), psum_beats))
         account.cycles += max(taken) - sum(taken)
-        if stays:
-            for portion in portions:
-                self.stream.share_out(portion.cluster, portion.box, portion.surface)
-            account.cycles += sharing_cycles(self.config, [size_of(p.box) for p in portions])
-            return [ClusterPart(0, tile, target)]
-        return portions
 
     def shared(self, layer: int, report: OperationReport) -> OperationReport:
         """What the clusters take for a layer together, for which `report` counts every part once.
@@ -197,41 +205,62 @@ class TileSharing:
             reads=report.reads // self.config.clusters.count if account.text else report.reads,
         )
 
-    def _cut(self, operation: Operation, size: Shape4, beats: int, stays: bool) -> Cut | None:
-        """The best cut for tiles of this size, None if it is best that all compute all."""
-        key = (id(operation), size, beats, stays)
+    def _cut(
+        self, operation: Operation, tile: Box, parts: Sequence[Operand], beats: int, stays: bool
+    ) -> Cut | None:
+        """The best cut for a tile, None if it is best that all compute all."""
+        state = self.scattered.state(parts)
+        key = (id(operation), size_of(tile), beats, stays, state, tile if state else None)
         if key not in self._cuts:
-            cut = best_cut(self.config, operation, size, beats, stays=stays)
+            cut = best_cut(
+                self.config,
+                operation,
+                tile,
+                beats,
+                stays=stays,
+                bring=lambda boxes: self.scattered.bring(operation, parts, boxes, dry=True),
+            )
             self._cuts[key] = (operation, cut)
         return self._cuts[key][1]
 
 
 def best_cut(
-    config: Config, operation: Operation, size: Shape4, psum_beats: int, *, stays: bool
+    config: Config,
+    operation: Operation,
+    tile: Box,
+    psum_beats: int,
+    *,
+    stays: bool,
+    bring: Callable[[Mapping[int, Box]], int] = lambda boxes: 0,
 ) -> Cut | None:
-    """The cut with which a tile of this size takes the fewest cycles; None: no cut.
+    """The cut with which a tile takes the fewest cycles; None: no cut.
 
-    Raises `RowforgeError` if a tile of this size has no legal mapping.
+    stays : its results stay in the buffers
+    bring : cycles to bring what clusters need for the boxes that they compute
+
+    Raises `RowforgeError` if the tile has no legal mapping.
     """
-    tile = Box(*((0, n) for n in size))
     streamed = int(not config.buffer.weight_memory)  # else filters are taken to stay there
-    best, least = None, _cycles(operation, [size], streamed, psum_beats)
+    everywhere = dict.fromkeys(range(config.clusters.count), tile)
+    least: float = _cycles(operation, [size_of(tile)], streamed, psum_beats) + bring(everywhere)
+    best = None
     seen = set()
     for y, x in product((None, *_AXES), repeat=2):
         cut = Cut(y, x)
         boxes = cut.boxes(config, operation, tile)
-        parts = tuple(size_of(box) for box in boxes.values())
         shares = len({box.channels for box in boxes.values()})
-        if len(parts) < 2 or (parts, shares) in seen:
+        layout = tuple(boxes.items())
+        if len(boxes) < 2 or layout in seen:
             continue
-        seen.add((parts, shares))
+        seen.add(layout)
         try:
-            cycles = _cycles(operation, parts, streamed * shares, psum_beats)
+            sizes = [size_of(box) for box in boxes.values()]
+            cycles = _cycles(operation, sizes, streamed * shares, psum_beats) + bring(boxes)
         except RowforgeError:
             continue  # another cut, or none, is legal
-        cycles += sharing_cycles(config, parts) if stays else 0
-        if cycles < least:
-            best, least = cut, cycles
+        needed = _NEEDED * sharing_cycles(config, boxes.values()) if stays else 0
+        if cycles + needed < least:
+            best, least = cut, cycles + needed
     return best
 
 
@@ -241,8 +270,3 @@ def _cycles(operation: Operation, parts: Sequence[Shape4], shares: int, psum_bea
     computing = max(operation.cycles(size, psum_beats, rough=True) for size in sizes)
     sent = shares * max(operation.fetched(size, psum_beats).filters for size in sizes)
     return max(computing, sent)
-
-
-def sharing_cycles(config: Config, parts: Sequence[Shape4]) -> int:
-    """Of results that are shared out: a link word a cycle, all of them one after another."""
-    return sum(link_words(config, surface_words(config, size)) + _SHARING_CYCLES for size in parts)

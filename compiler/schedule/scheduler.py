@@ -89,7 +89,7 @@ class Scheduler:
         if value.on_host:
             return
         assert value.surface is not None
-        self.stream.store(value.tensor, whole(value.shape), value.surface)
+        self.sharing.scattered.store(value.tensor, whole(value.shape), value.surface)
         value.on_host = True
 
     def _release(self, position: int, values: Sequence[Value]) -> None:
@@ -101,6 +101,8 @@ class Scheduler:
                 self._drop(value)
 
     def _drop(self, value: Value) -> None:
+        if value.surface is not None:
+            self.sharing.scattered.forget(value.surface)
         value.surface = None
         self.space.free(value.key)
 

@@ -203,6 +203,7 @@ class StreamBuilder(StreamWriter):
 
     def share_out(self, cluster: int, box: Box, surface: Surface) -> None:
         """All other clusters take a box of the buffer from this one."""
+        self._ask()
         access = surface.extent(self.config)
         reads, writes = BufferAccess(reads=(access,)), BufferAccess(writes=(access,))
         others = tuple(n for n in self._hazards.everyone if n != cluster)

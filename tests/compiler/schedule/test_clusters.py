@@ -8,14 +8,17 @@ import pytest
 from compiler.compile import compile_graph
 from compiler.ir.graph import Graph
 from compiler.operators.build import array_operation
-from compiler.operators.operation import size_of
+from compiler.operators.operation import size_of, whole
 from compiler.options import CompileOptions
-from compiler.schedule.clusters import Cut, best_cut, channel_grid, sharing_cycles
+from compiler.schedule.clusters import Cut, best_cut, channel_grid
+from compiler.schedule.parts.scattered import sharing_cycles
+from compiler.workloads.layers import LayerShape, layer_graph
 from hw.arch.accesses import Access, DataType, Direction, Level
 from hw.arch.config import Config
-from hw.arch.program import Box
+from hw.arch.program import Box, Store
 from hw.arch.routes import ROUTE, RouteKind
 from rowforge.configs import preset
+from sim.cycles import predict
 from sim.golden.run import run_graph
 from sim.replay import functional_link
 from sw_driver.runtime import Runtime
@@ -65,15 +68,15 @@ def test_the_best_cut_is_by_rows_where_there_are_many_and_none_for_a_small_layer
     config = meshed(2, 2)
     large = operation(config, layer((18, 18, 16), 16))
     small = operation(config, layer((3, 3, 8), 8))
-    cut = best_cut(config, large, large.target, 2048, stays=True)
+    cut = best_cut(config, large, whole(large.target), 2048, stays=True)
     assert cut is not None and cut.text(config) == "E4"
-    assert best_cut(config, small, small.target, 2048, stays=True) is None
+    assert best_cut(config, small, whole(small.target), 2048, stays=True) is None
 
 
 def test_what_is_shared_out_takes_a_cycle_a_link_word():
-    size = (1, 4, 4, 16)
-    extra = sharing_cycles(MESH, [size, size]) - 2 * 4 * 4 * 16 // 8
-    assert 0 < extra == sharing_cycles(MESH, [(1, 0, 4, 8)] * 2)
+    box, empty = whole((1, 4, 4, 16)), whole((1, 0, 4, 8))
+    extra = sharing_cycles(MESH, [box, box]) - 2 * 4 * 4 * 16 // 8
+    assert 0 < extra == sharing_cycles(MESH, [empty] * 2)
 
 
 def check(graph: Graph, config: Config, **options) -> None:
@@ -119,8 +122,42 @@ def test_filters_that_several_clusters_need_are_sent_once():
 
 def test_a_single_cluster_has_no_routes():
     program = compile_graph(layer(), meshed(1, 1))
-    whole = compile_graph(layer(), meshed(1, 2))
-    kinds = [ROUTE.unpack([int(step.words[0])])["kind"] for step in whole.steps[1:]]
+    several = compile_graph(layer(), meshed(1, 2))
+    kinds = [ROUTE.unpack([int(step.words[0])])["kind"] for step in several.steps[1:]]
     assert set(kinds) <= set(RouteKind)
-    assert len(program.steps) == len(whole.steps)
+    # Each cluster stores what it has computed.
+    stores = [sum(isinstance(step, Store) for step in each.steps) for each in (program, several)]
+    assert stores == [1, 2] and len(several.steps) == len(program.steps) + 1
     assert "clusters.y" not in program.config.values(hardware=True)
+
+
+def two_layers(window: int, pad: int) -> Graph:
+    shapes = [LayerShape("first", 16, 8, 32, 1), LayerShape("second", 16, 32, 8, window, pad=pad)]
+    return layer_graph("two", shapes, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("window", "pad", "rows"), [(1, 0, 0), (3, 1, 2 * 3)], ids=["pointwise", "3 x 3"]
+)
+def test_only_rows_that_other_clusters_need_go_to_them(window, pad, rows):
+    """Four clusters with four rows each: a window of three rows needs one from each neighbour."""
+    graph = two_layers(window, pad)
+    program = compile_graph(graph, meshed(2, 2))
+    assert [layer.mapping["clusters"] for layer in program.layers] == ["E4", "E4"]
+    counted = predict(compile_graph(graph, meshed(2, 2), CompileOptions(profile=True)))
+    words = sum(c["link_store_words"] for c in counted.accesses.values())
+    ends = 16 * 16 * 8 // 8  # the results of the second layer go to the host
+    assert words == ends + rows * 16 * 32 // 8
+    check(graph, meshed(2, 2))
+
+
+def test_clusters_whose_patterns_do_not_all_fit_still_work_side_by_side():
+    """One that filled a table waited for all others before."""
+    graph = layer_graph("wide", [LayerShape("one", 8, 64, 24, 1)], seed=3)
+    cycles = []
+    for patterns in (4, 32):
+        config = meshed(1, 3).with_values({"control.row_patterns": patterns})
+        program = compile_graph(graph, config)
+        assert program.layers[0].mapping["clusters"] != "all alike"
+        cycles.append(predict(program).cycles)
+    assert cycles[1] <= cycles[0] < 1.5 * cycles[1]
