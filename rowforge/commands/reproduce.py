@@ -9,7 +9,7 @@ from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge import reproduction
 from rowforge.chip import report as chip_report
-from rowforge.chip import study
+from rowforge.chip import second, study
 from rowforge.configs import preset
 from rowforge.options import (
     add_config,
@@ -33,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     batches = ", ".join(f"{name} at batch {table.batch}" for name, table in PUBLISHED.items())
     parser.add_argument(
         "network",
-        metavar="|".join((*PUBLISHED, ENERGY)),
-        help=f"CONV layers of a network: {batches}; or published figures of energy beside ours",
+        metavar="|".join((*PUBLISHED, ENERGY, *second.PUBLISHED)),
+        help=f"CONV layers of a network: {batches}; or published figures of energy beside ours; or "
+        "inferences a second of the chip's second version",
     )
     add_config(parser, required=False)
     add_objective(parser)
@@ -69,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
     if args.network == ENERGY:
         return _run_energy(args)
+    if args.network in second.PUBLISHED:
+        return _run_second(args)
     if args.schedule == CHIPS:
         return _run_chip(args)
     config = required_config(args)
@@ -104,16 +107,33 @@ def _run_chip(args: argparse.Namespace) -> int:
 
 
 def _run_energy(args: argparse.Namespace) -> int:
-    for name in ("layers", "exact", "rtl", "technology", "export_accesses", "picture", "roofline"):
-        if getattr(args, name):
-            option = f"--{name.replace('_', '-')}"
-            raise RowforgeError(f"reproduce energy has figures of its own and takes no {option}")
+    _refuse_options(args)
     if args.schedule == CHIPS:
         raise RowforgeError("reproduce energy has both schedules: leave out --schedule chip")
     options = CompileOptions(objective=args.objective)
     report = study.energy_study(required_config(args), options)
     print(json.dumps(report, indent=1) if args.json else study.text(report))
     return 0
+
+
+def _run_second(args: argparse.Namespace) -> int:
+    _refuse_options(args)
+    if args.schedule == CHIPS:
+        raise RowforgeError(f"--schedule chip is for {', '.join(PUBLISHED)}, not {args.network}")
+    options = CompileOptions(objective=args.objective)
+    report = second.second_study(args.network, required_config(args), options)
+    print(json.dumps(report, indent=1) if args.json else second.text(report))
+    return 0
+
+
+def _refuse_options(args: argparse.Namespace) -> None:
+    """What only the tables of CONV layers take."""
+    for name in ("layers", "exact", "rtl", "technology", "export_accesses", "picture", "roofline"):
+        if getattr(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise RowforgeError(
+                f"reproduce {args.network} has figures of its own and takes no {option}"
+            )
 
 
 def _print(args: argparse.Namespace, report: dict[str, Any], text: Any) -> None:

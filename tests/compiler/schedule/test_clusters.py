@@ -153,11 +153,12 @@ def test_only_rows_that_other_clusters_need_go_to_them(window, pad, rows):
 
 def test_clusters_whose_patterns_do_not_all_fit_still_work_side_by_side():
     """One that filled a table waited for all others before."""
-    graph = layer_graph("wide", [LayerShape("one", 8, 64, 24, 1)], seed=3)
+    graph = layer_graph("wide", [LayerShape("one", 6, 100, 40, 1)], seed=3)
+    array = {"array.rows": 3, "pe.macs": 2}
     cycles = []
-    for patterns in (4, 32):
-        config = meshed(1, 3).with_values({"control.row_patterns": patterns})
+    for patterns in (3, 32):
+        config = meshed(1, 3).with_values({**array, "control.row_patterns": patterns})
         program = compile_graph(graph, config)
-        assert program.layers[0].mapping["clusters"] != "all alike"
+        assert program.layers[0].mapping["clusters"] == "E3"
         cycles.append(predict(program).cycles)
-    assert cycles[1] <= cycles[0] < 1.5 * cycles[1]
+    assert cycles[1] < cycles[0] < 1.3 * cycles[1]

@@ -27,5 +27,7 @@ def test_one_by_one_clusters_are_the_accelerator_without_the_section():
     assert config_hash(single) == config_hash(plain) != config_hash(several)
     text = verilog(plain)
     assert verilog(single) == text
-    assert not MESH_MODULES.search(text)
-    assert MESH_MODULES.search(verilog(several))
+    mesh = verilog(several)
+    assert not MESH_MODULES.search(text) and MESH_MODULES.search(mesh)
+    assert len(re.findall(r"^module rowforge_(cluster|pe)\(", mesh, re.MULTILINE)) == 2
+    assert len(re.findall(r"^  rowforge_cluster ", mesh, re.MULTILINE)) == 2
