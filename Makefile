@@ -20,6 +20,7 @@
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
 #                      simulators, the generated testbench, mistakes that it must find
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
+#   make contract-clusters N=300  the same on several clusters
 #   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
 #   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
 #   make area          coefficients of the model of areas, from syntheses
@@ -50,7 +51,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
   streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
-  bench-acceptance contract shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
+  bench-acceptance contract contract-clusters shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -113,6 +114,9 @@ test-examples: $(STAMPS)/run
 
 contract: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.contract.run --n $(N) $(if $(SEED),--seed $(SEED))
+
+contract-clusters: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.contract.run --clusters --n $(N) $(if $(SEED),--seed $(SEED))
 
 shapes: N := $(if $(filter file,$(origin N)),50,$(N))
 shapes: $(STAMPS)/dev
