@@ -112,7 +112,7 @@ def _add_expected(
     density: float | None,
 ) -> None:
     """`expected_cycles` of every layer by the exact model; with a density, zeros are drawn."""
-    layers = kept(
+    layers: dict[str, int] = kept(
         "expected",
         (config, options, graph, density),
         lambda: _expected(graph, config, options, density),

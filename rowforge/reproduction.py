@@ -32,7 +32,7 @@ from rowforge.running.crop import Workload, crop
 from rowforge.running.layer_run import LayerRun, run_layer
 from rowforge.running.progress import Progress
 from rowforge.running.seeded import Shares, share_of_zeros, sparse_values
-from sim.cycles.predict import check_modelled
+from sim.cycles.predict import check_modelled, check_single
 from sim.cycles.stream import Values
 
 CROPPED = {"vgg16": 1_500_000}  # most cycles of a layer on the RTL, by the model; others run whole
@@ -83,6 +83,7 @@ def reproduce(
     """
     table = published_network(name)
     check_modelled(config)
+    check_single(config, "layers are compared with those of the chip's first version")
     shapes = conv_layers(name)
     chosen = shapes if layers is None else choose_layers(shapes, layers)
     works = [

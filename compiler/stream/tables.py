@@ -1,4 +1,4 @@
-"""Tables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
+"""StreamTables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
 
 from collections.abc import Callable, Hashable, Sequence
 from copy import copy
@@ -95,7 +95,7 @@ class RoundRobin:
             self._grouped.update(entries)
 
 
-class Tables:
+class StreamTables:
     """The tables of an accelerator, or of a cluster.
 
     Attributes
@@ -116,13 +116,13 @@ class Tables:
         """Each of them."""
         return self.rows, self.columns, self.params, self.table
 
-    def copy(self) -> "Tables":
-        """Tables of another cluster with the same entries."""
+    def copy(self) -> "StreamTables":
+        """StreamTables of another cluster with the same entries."""
         other = copy(self)
         other.rows, other.columns, other.params, other.table = (each.copy() for each in self.all)
         return other
 
-    def meet(self, others: Sequence["Tables"]) -> None:
+    def meet(self, others: Sequence["StreamTables"]) -> None:
         """Know from now on what these of all clusters hold."""
         for number, table in enumerate(self.all):
             table.meet([other.all[number] for other in others])

@@ -10,7 +10,7 @@ from compiler.stream.hazards import NO_WAIT, Wait
 from compiler.stream.resolution import Part, Pending, Routed
 from compiler.stream.routes import Router
 from compiler.stream.spread import ClusterHazards, Fill, Spread
-from compiler.stream.tables import Tables
+from compiler.stream.tables import StreamTables
 from compiler.stream.timeline import Timeline
 from compiler.stream.traffic import LinkCounter
 from hw.arch.accesses import DataType, Direction
@@ -37,7 +37,7 @@ class StreamWriter:
         self._link = LinkCounter(config)
         self._steps: list[Step | Pending] = []
         self._words: list[Part | Routed] = []
-        self._tables = Tables(config)
+        self._tables = StreamTables(config)
         self._hazards = ClusterHazards(config.clusters.count)
         self._router = Router(config)
         self._spread: Spread | None = None

@@ -103,4 +103,5 @@ def text(report: Mapping[str, Any]) -> str:
         for row in report["rows"]
     ]
     figures = ", ".join(f"{kind} {value}" for kind, value in report["published"].items())
-    return f"{text_table(COLUMNS, rows)}\n\npublished: {figures} inferences/s\n{report['counts']}"
+    table = text_table(COLUMNS, rows, total=False)
+    return f"{table}\n\npublished: {figures} inferences/s\n{report['counts']}"

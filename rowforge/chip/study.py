@@ -30,7 +30,7 @@ from rowforge.configs import preset
 from rowforge.reports.published import PUBLISHED
 from rowforge.reports.report import caption
 from rowforge.reports.texttable import Column, text_table, used
-from sim.cycles.predict import check_modelled
+from sim.cycles.predict import check_modelled, check_single
 
 INT8 = "eyeriss_v1_int8"
 BY_TYPE, BY_TYPE_BATCH = "googlenet", 4
@@ -85,6 +85,7 @@ def energy_study(config: Config, options: CompileOptions = DEFAULTS) -> dict[str
     options : CompileOptions
     """
     check_modelled(config)
+    check_single(config, "energy is compared with that of the chip's first version")
     if config.array.data_width != 16:
         raise RowforgeError(
             f"array.data_width must be 16 where energy is compared with published figures, not "

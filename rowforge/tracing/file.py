@@ -1,6 +1,7 @@
 """`--trace`: traces of programs by the exact model, as JSON files of Chrome trace events."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from hw.arch.config import Config
@@ -10,7 +11,7 @@ from rowforge.running.progress import Progress
 from rowforge.tracing.events import trace_events
 from sim.cycles.predict import Masks
 from sim.cycles.stream import NO_VALUES, Values
-from sim.cycles.trace import Trace, trace
+from sim.cycles.trace import Trace, check_traced, trace
 from sw_driver.arrays import check_writable
 
 
@@ -23,6 +24,7 @@ def check_trace(path: Path, config: Config) -> None:
             '--trace must have control.kind "engines": the exact model, which makes traces, knows '
             "nothing of firmware"
         )
+    check_traced(config)
     check_writable(path)
 
 
@@ -31,7 +33,7 @@ def traced(
     *,
     dry: bool = False,
     values: Values = NO_VALUES,
-    masks: Masks | None = None,
+    masks: Masks | Sequence[Masks] | None = None,
     density: float | None = None,
 ) -> Trace:
     """`sim.cycles.trace.trace` of the plain program, which shows its progress on a terminal."""

@@ -64,6 +64,15 @@ def check_modelled(config: Config) -> None:
         raise RowforgeError(UNMODELLED)
 
 
+def check_single(config: Config, what: str) -> None:
+    """Refuses several clusters where something is for one: `what`, as in "units are traced"."""
+    clusters = config.clusters
+    if clusters.several:
+        raise RowforgeError(
+            f"clusters.y and clusters.x must be 1 where {what}, not {clusters.y} and {clusters.x}"
+        )
+
+
 def predict(
     program: Program,
     *,

@@ -1,17 +1,16 @@
 """When every unit works, cycle by cycle, by the exact model: `trace`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
 from hw.arch.config import Config
-from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.machine import Machine, Numbers, machine
-from sim.cycles.predict import NO_MASKS, Masks, check_modelled, check_skipping
+from sim.cycles.predict import NO_MASKS, Masks, check_modelled, check_single, check_skipping
 from sim.cycles.stream import NO_VALUES, Values, command_stream
 
 MOST_SLICES = 1_000_000
@@ -106,7 +105,7 @@ def trace(
     dry: bool = False,
     rate: float = 1,
     values: Values = NO_VALUES,
-    masks: Masks | None = None,
+    masks: Masks | Sequence[Masks] | None = None,
     density: float | None = None,
     most: int = MOST_SLICES,
     progress: Callable[[int], None] | None = None,
@@ -126,7 +125,7 @@ def trace(
     if masks is not None or density is not None:
         check_skipping(program.config, density)
     stream = command_stream(program, dry=dry, values=values)
-    bits = NO_MASKS if masks is None else masks
+    bits = NO_MASKS if masks is None else np.asarray(masks)
     with machine(program, stream, rate=rate, masks=bits, density=density) as model:
         model_library().rowforge_model_trace(model.handle, most)
         model.run(skip=False, progress=progress)
@@ -136,11 +135,7 @@ def trace(
 def check_traced(config: Config) -> None:
     """Raises `RowforgeError` for a configuration of which no trace is made."""
     check_modelled(config)
-    if config.clusters.several:
-        raise RowforgeError(
-            f"clusters.y and clusters.x must be 1 where units are traced, not {config.clusters.y} "
-            f"and {config.clusters.x}: a trace has the tracks of one cluster"
-        )
+    check_single(config, "units are traced")
 
 
 def _read(program: Program, model: Machine) -> Trace:

@@ -15,7 +15,7 @@ _SHARING_CYCLES = 40
 
 
 @dataclass
-class Portion:
+class HeldPortion:
     """What a cluster has computed of a resident tensor.
 
     shared : boxes of it that all clusters hold
@@ -45,12 +45,12 @@ class Scattered:
 
     def __init__(self, stream: StreamBuilder) -> None:
         self._stream, self._config = stream, stream.config
-        self._portions: list[Portion] = []
+        self._portions: list[HeldPortion] = []
 
     def computed(self, box: Box, surface: Surface, cluster: int | None = None) -> None:
         """A cluster has computed a box of a tensor; None: every cluster has."""
         shared = [box] if cluster is None else []
-        self._portions.append(Portion(cluster or 0, box, surface, shared))
+        self._portions.append(HeldPortion(cluster or 0, box, surface, shared))
 
     def forget(self, surface: Surface) -> None:
         """Its words are free."""
@@ -101,13 +101,13 @@ class Scattered:
         for portion in portions:
             self._stream.store(tensor, portion.box, portion.surface, portion.cluster)
 
-    def _of(self, surface: Surface) -> Iterator[Portion]:
+    def _of(self, surface: Surface) -> Iterator[HeldPortion]:
         begin, end = surface.extent(self._config)
         for portion in self._portions:
             if begin <= portion.surface.address < end:
                 yield portion
 
-    def _missing(self, portion: Portion, needs: Mapping[int, Box]) -> list[Box]:
+    def _missing(self, portion: HeldPortion, needs: Mapping[int, Box]) -> list[Box]:
         """Boxes of a portion that other clusters need and do not hold."""
         found: list[Box] = []
         grid = channels_per_word(self._config, raw=portion.surface.raw)

@@ -61,3 +61,14 @@ def test_the_command_prints_both_forms(capsys, monkeypatch):
 def test_bad_use_is_one_sentence(capsys, extra):
     arguments = ("reproduce", "mobilenet_v1_0.5_128", "--preset", "tiny_mesh", *extra)
     rowforge(capsys, *arguments).assert_refused(extra[0])
+
+
+@pytest.mark.parametrize("network", ["alexnet", "energy"])
+def test_the_first_version_had_one_cluster(capsys, network):
+    arguments = ("reproduce", network, "--preset", "tiny_mesh")
+    rowforge(capsys, *arguments).assert_refused("clusters.y", "2 and 2")
+
+
+def test_traces_are_of_one_cluster(capsys, tmp_path):
+    arguments = ("estimate", "alexnet", "--preset", "tiny_mesh", "--trace", tmp_path / "t.json")
+    rowforge(capsys, *arguments).assert_refused("clusters.y", "traced")
