@@ -1,15 +1,19 @@
 """Which ifmap words of a run are zero, for the cycles of PEs that skip them: `zero_masks`."""
 
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hw.arch.program import Program
-from sim.cycles.predict import Masks
 from sim.functional.accelerator import FunctionalAccelerator
 from sim.mesh import FunctionalMesh
 from sw_driver.runtime import Runtime
 
+_Masks: TypeAlias = NDArray[np.uint8]
 
-def zero_masks(program: Program, inputs: Any) -> Masks | list[Masks] | None:
+
+def zero_masks(program: Program, inputs: Any) -> _Masks | list[_Masks] | None:
     """The `masks` of `sim.cycles.predict` for a run with these inputs; None for dense PEs.
 
     inputs : as `sw_driver.runtime.Runtime.run` takes them; what the program computes is executed
@@ -29,7 +33,7 @@ def keep_masks(executor: FunctionalAccelerator | FunctionalMesh) -> None:
         core.state.keep_masks()
 
 
-def kept_masks(executor: FunctionalAccelerator | FunctionalMesh) -> Masks | list[Masks]:
+def kept_masks(executor: FunctionalAccelerator | FunctionalMesh) -> _Masks | list[_Masks]:
     """What was noted, of clusters one by one."""
     masks = [core.state.mask_stream() for core in _cores(executor)]
     return masks if isinstance(executor, FunctionalMesh) else masks[0]
