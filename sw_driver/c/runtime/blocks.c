@@ -107,7 +107,10 @@ static int take_words(rowforge_session *session, const uint64_t *words, uint32_t
                                  rowforge_element_size(tensor.type), words[i]);
         break;
     case ROWFORGE_STEPKIND_COUNT:
-        for (i = 0; i < count && session->setup.counters; i++)
+        /* Those of the steps that fill memories are of nobody's interest. */
+        if (!session->setup.counters || session->received < session->once)
+            break;
+        for (i = 0; i < count; i++)
             session->setup.counters(session->setup.counters_context,
                                     (int32_t)SIGNED_FIELD(step, STEP, LAYER), at + i, words[i]);
         break;

@@ -81,6 +81,30 @@ static int32_t receive(void *context, uint64_t *words, uint32_t count)
     return (int32_t)count;
 }
 
+int rowforge_pipe_forget(rowforge_pipe *pipe)
+{
+    int32_t came;
+    /* Whole words have left, or the next one would be read as the rest of this one. */
+    while (pipe->out_count) {
+        const int error = flush(pipe);
+        if (error)
+            return error;
+        if (pipe->out_count && waited(pipe))
+            return ROWFORGE_LINK_TIMEOUT;
+    }
+    do
+        came = pipe->bytes.read(pipe->bytes.context, pipe->in, sizeof pipe->in, WAIT);
+    while (came > 0);
+    pipe->in_count = 0;
+    pipe->waiting = 0;
+    return came < 0 ? ROWFORGE_LINK_BROKEN : ROWFORGE_OK;
+}
+
+static int reset(void *context)
+{
+    return rowforge_pipe_forget(context);
+}
+
 rowforge_link rowforge_pipe_link(rowforge_pipe *pipe, const rowforge_bytes *bytes,
                                  uint32_t patience)
 {
@@ -90,7 +114,7 @@ rowforge_link rowforge_pipe_link(rowforge_pipe *pipe, const rowforge_bytes *byte
     pipe->patience = patience;
     link.send = send;
     link.receive = receive;
-    link.reset = NULL;
+    link.reset = reset;
     link.context = pipe;
     return link;
 }

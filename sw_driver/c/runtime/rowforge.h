@@ -12,6 +12,10 @@
 
 #include "rowforge_records.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Errors: code, name, sentence. */
 #define ROWFORGE_ERRORS(X)                                                                         \
     X(0, OK, "no error")                                                                           \
@@ -204,5 +208,9 @@ int rowforge_real(const rowforge_call *call, const rowforge_parameter *parameter
 /* The text of a parameter, cut where `space` ends. */
 int rowforge_text(const rowforge_call *call, const rowforge_parameter *parameter, char *space,
                   uint32_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 
 #include "rowforge.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A pipe of bytes, and a clock. */
 typedef struct rowforge_bytes {
     /* How many bytes it took, which may be 0; negative if the pipe is broken. */
@@ -37,6 +41,12 @@ typedef struct rowforge_pipe {
 /* The pipe must live as long as the link. */
 rowforge_link rowforge_pipe_link(rowforge_pipe *pipe, const rowforge_bytes *bytes,
                                  uint32_t patience);
+
+/* Drop all words that come until there is silence. The link's `reset` does just that: a pipe does not
+ * reset what is at its other end, which after an error discards words until a program begins. Where
+ * an error can leave a program unfinished (a host step that fails), set the `reset` of the link to a
+ * function that resets the accelerator, then calls this one. */
+int rowforge_pipe_forget(rowforge_pipe *pipe);
 
 /* ---- frames over a line that may damage, lose or repeat bytes --------------------------------------- */
 
@@ -107,5 +117,9 @@ int rowforge_axi_open(rowforge_axi *axi);
 
 /* The link of an open wrapper, which must live as long as the link. */
 rowforge_link rowforge_axi_link(rowforge_axi *axi);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
