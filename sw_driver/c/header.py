@@ -28,6 +28,7 @@ from sw_driver.c.records import (
     C_VERSION,
     LONGEST_NAME,
     MOST_RANK,
+    NO_INTEGER,
 )
 from sw_driver.protocol.errors import MEANINGS
 
@@ -64,6 +65,7 @@ def _constants() -> list[tuple[str, Constant]]:
         "COMMAND_SET": (str(COMMAND_SET_VERSION), "of the accelerator"),
         "MOST_RANK": (str(MOST_RANK), "axes of a tensor"),
         "LONGEST_NAME": (str(LONGEST_NAME), "bytes of the name of a host step or a parameter"),
+        "NO_INTEGER": (f"(-{-1 - NO_INTEGER:#x}LL - 1)", "stands for None in a list of integers"),
         "ALIGNMENT": (str(ALIGNMENT), "bytes: of the working memory"),
     }
     link: dict[str, tuple[str, str]] = {

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,13 @@ from hw.arch.errors import RowforgeError
 from hw.arch.fields import Struct
 from hw.arch.program import Words
 from hw.arch.program.layout import to_link_words
-from sw_driver.c.records import LONGEST_NAME, C_HOST, C_PARAMETER, ParameterKind
+from sw_driver.c.records import (
+    C_HOST,
+    C_PARAMETER,
+    LONGEST_NAME,
+    NO_INTEGER,
+    ParameterKind,
+)
 
 _WORD = (1 << 64) - 1
 
@@ -98,14 +105,15 @@ class Pool:
         if isinstance(value, str):
             return {**entry, "kind": ParameterKind.TEXT, "count": 1, "first": self.add_text(value)}
         values = list(value) if isinstance(value, list | tuple) else [value]
-        if not all(isinstance(item, int | float) for item in values):
+        values = [NO_INTEGER if item is None else item for item in values]
+        if not all(isinstance(item, Real) for item in values):
             raise RowforgeError(f"parameter {name} of a host step must be numbers, not {value!r}")
-        if any(isinstance(item, float) for item in values):
-            kind = ParameterKind.REALS
-            words = [real_bits(float(item)) for item in values]
-        else:
+        if all(isinstance(item, Integral) for item in values):
             kind = ParameterKind.INTEGERS
             words = [int(item) & _WORD for item in values]
+        else:
+            kind = ParameterKind.REALS
+            words = [real_bits(float(item)) for item in values]
         return {**entry, "kind": kind, "count": len(values), "first": self.add(words)}
 
 

@@ -17,6 +17,7 @@ C_VERSION = 1
 
 MOST_RANK = 8  # axes of a tensor
 LONGEST_NAME = 63  # bytes of the name of a host step or a parameter
+NO_INTEGER = -(1 << 63)  # what stands for None in a list of integers
 ALIGNMENT = 8  # bytes: where a tensor may begin
 
 

@@ -55,8 +55,8 @@ static const uint64_t *words_of_file(const void *context, uint32_t first, uint32
 static rowforge_program open_program(const char *path, int in_memory)
 {
     static FILE *file;
+    static uint64_t *words;
     rowforge_program program;
-    uint64_t *words;
     uint32_t i;
     long size;
     file = fopen(path, "rb");

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hw.arch.program import Host, Program
 from numerics.host import run_host
 from sw_driver.c.export import ExportedProgram
-from sw_driver.c.records import ElementType, ParameterKind
+from sw_driver.c.records import NO_INTEGER, ElementType, ParameterKind
 from tests.support.c_runtime.build import harness
 from tests.support.c_runtime.ends import PipeEnd
 
@@ -209,6 +209,8 @@ def told(attributes: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(values, list) and values and isinstance(values[0], list | tuple):
             found[f"{name}.lengths"] = [len(part) for part in values]
             values = [item for part in values for item in part]
+        if isinstance(values, list):
+            values = [NO_INTEGER if item is None else item for item in values]
         alone = isinstance(values, list | str) or values is None
         found[name] = values if alone else [values]
     return found
