@@ -4,8 +4,10 @@ import hashlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -14,6 +16,7 @@ from sw_driver.c.folder import RUNTIME
 from sw_driver.c.header import HEADER, render_records
 
 _HERE = Path(__file__).parent
+DAMAGE = (_HERE / "damage" / "mutate.c",)
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow",
             "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes")  # fmt: skip
 _FLAGS = (*WARNINGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -24,10 +27,18 @@ def compiler() -> str:
     return os.environ.get("CC", "gcc")
 
 
-def compiled(*programs: Path) -> Path:
-    """An executable of the runtime and these files, from the cache if nothing has changed."""
+def compiled(
+    *programs: Path, changes: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Path:
+    """An executable of the runtime and these files, from the cache if nothing has changed.
+
+    `changes`: by file of the runtime, a text that stands there once and what replaces it.
+    """
     files = [*sorted(RUNTIME.iterdir()), *programs]
     sources = {path.name: path.read_text() for path in files} | {HEADER: render_records()}
+    for name, (text, replacement) in changes.items():
+        assert sources[name].count(text) == 1, f"{name} must have {text!r} once"
+        sources[name] = sources[name].replace(text, replacement)
     said = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
     version = said.stdout.splitlines()[0]
     digest = hashlib.sha256(repr((sources, _FLAGS, version)).encode()).hexdigest()

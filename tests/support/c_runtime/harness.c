@@ -4,7 +4,8 @@
  *
  * OPTIONS are letters: f (the program is read from its file as it is needed), a (by the stand-in of
  * an AXI wrapper, not by a pipe), l (by frames over a line that the other end simulates), k (go on after an error, which is told), s (states start anew
- * before each run), o (something else has used the accelerator before each run). Host steps with the
+ * before each run), o (something else has used the accelerator before each run), m (with too
+ * little memory), c (cut short by a word). Host steps with the
  * names in HOST_STEPS, separated by commas, are computed by who reads what is written to
  * the descriptor ASK, and writes what is read from ANSWER. Words
  * of counter blocks are told on standard error.
@@ -262,6 +263,7 @@ int main(int count, char **arguments)
         return 99;
     memset(&setup, 0, sizeof setup);
     setup.program = open_program(arguments[1], !strchr(options, 'f'));
+    setup.program.count -= strchr(options, 'c') != NULL;
     error = open_link(options, &setup.link);
     if (error) {
         fprintf(stderr, "error %d: %s\n", error, rowforge_sentence(error));
@@ -271,6 +273,7 @@ int main(int count, char **arguments)
     rowforge_load(&session, &setup);
     setup.memory_size = (size_t)strtoul(strrchr(rowforge_message(&session), 'n') + 1, NULL, 10);
     setup.memory = malloc(setup.memory_size + 1u);
+    setup.memory_size -= strchr(options, 'm') != NULL;
     setup.host_steps = host_steps;
     setup.host_step_count = name_host_steps(arguments[6]);
     setup.counters = tell_counter;

@@ -104,6 +104,14 @@ def test_a_step_that_it_cannot_compute_is_refused_at_load(shape, name, attribute
     assert ran.said.strip().endswith(f"do not suit the host step {name}")
 
 
+@pytest.mark.parametrize("name", ["softmax", "reshape"])
+def test_tensors_of_two_sizes_are_refused_at_load(name):
+    tensors = [tensor("x", (1, 8), "int8"), tensor("y", (1, 5), "int8")]
+    attributes = {**softmax_parameters(0.1, 1.0), "dtype": "int8"}
+    program = host_program(tensors, [Host(name, (0,), (1,), attributes)], (1,))
+    assert run_c(program, np.zeros((1, 8), dtype=np.int8)).status == 8
+
+
 def test_the_users_step_comes_before_the_runtimes():
     x = np.arange(10, dtype=np.int8)[None]
     tensors = [tensor("x", (1, 10), "int8"), tensor("y", (1, 10), "int8")]

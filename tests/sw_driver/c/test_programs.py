@@ -1,5 +1,6 @@
 """The C runtime against the Python driver: programs, links, memories, states, errors."""
 
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -11,13 +12,19 @@ from hw.arch.program import Host
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model
+from sim.functional import FunctionalAccelerator
 from sim.framed_device import FramedDevice, LinkPort
 from sim.replay import functional_link
+from sw_driver.c.export import export_program
+from tests.campaigns.c_runtime.faults import run_damaged
 from tests.campaigns.link.channel import Faults, SimulatedTransport
 from tests.support.c_runtime.ends import LineEnd, WordsEnd
+from tests.sw_driver.c import running
 from tests.sw_driver.c.running import Failing, run_c, run_python, same
 from tests.sw_driver.scripted import (
+    CONFIG,
     SHAPE,
+    block,
     make_program,
     make_stateful_program,
     stateful_outputs,
@@ -124,6 +131,50 @@ def test_a_program_of_another_configuration_is_refused_by_the_accelerator():
     ran = run_c(program, held_out_digits().images[:1], end=WordsEnd(functional_link(other)))
     assert "made for another configuration" in ran.said
     assert ran.status == 18
+
+
+@pytest.mark.parametrize(
+    ("options", "change", "said"),
+    [
+        ("m", None, "error -6: the working memory is absent, not aligned to 8 bytes, or smaller"),
+        ("c", None, "error -3: the program is damaged"),
+        ("fc", None, "error -3: the program is damaged"),
+        ("", (40, 1 << 3), "error -3: the program is damaged"),
+        ("", (-1, 1 << 40), "error -3: the program is damaged"),
+        ("", (0, 1), "error -1: the words are not a program"),
+        ("", (1, 1), "error -2: the program was exported by another version of Rowforge"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told(options, change, said, monkeypatch):
+    def damaged(program, **options):
+        exported = export_program(program, **options)
+        if change is not None:
+            exported.words[change[0]] ^= np.uint64(change[1])
+        return exported
+
+    monkeypatch.setattr(running, "export_program", damaged)
+    ran = run_c(make_program(), images(1), options=options)
+    assert ran.said.startswith(said) and not ran.outputs
+
+
+class Wrong(FunctionalAccelerator):
+    """An accelerator that answers with a block of another kind."""
+
+    def receive(self, count):
+        words = super().receive(count)
+        return np.where(words == block(2, [0] * 8)[0], block(6, [0] * 8)[0], words)
+
+
+def test_a_block_that_was_not_called_for_is_told():
+    ran = run_c(make_program(), images(1), end=WordsEnd(Wrong(CONFIG)))
+    assert ran.status == 17
+    assert ran.said.strip().endswith("does not call for the accelerator's answer, block 6 of 8 words")
+
+
+def test_faulty_programs_leave_no_bounds():
+    found = run_damaged(int(np.random.default_rng().integers(1 << 30)), 300)
+    assert found.sound, found.said
+    assert len(re.findall("of 300 loaded", found.said)) == 4
 
 
 def test_a_host_step_that_nobody_computes_is_named_when_the_program_is_loaded():

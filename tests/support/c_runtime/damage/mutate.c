@@ -76,14 +76,24 @@ static int reset(void *context)
     return ROWFORGE_OK;
 }
 
+/* What a program promises when it has been loaded. */
+static void demand(int good)
+{
+    if (!good)
+        abort();
+}
+
 static int compute(void *context, const rowforge_call *call)
 {
     rowforge_tensor tensor;
     uint32_t i;
     (void)context;
-    for (i = 0; i < call->outputs; i++)
-        if (!rowforge_call_output(call, i, &tensor))
-            memset(tensor.data, 1, tensor.elements * rowforge_element_size(tensor.type));
+    for (i = 0; i < call->inputs; i++)
+        demand(!rowforge_call_input(call, i, &tensor));
+    for (i = 0; i < call->outputs; i++) {
+        demand(!rowforge_call_output(call, i, &tensor));
+        memset(tensor.data, 1, tensor.elements * rowforge_element_size(tensor.type));
+    }
     return draw() % 16u == 0u;
 }
 
@@ -91,7 +101,7 @@ static uint64_t changed(uint64_t word, const uint64_t *words, uint32_t count)
 {
     switch (draw() % 6u) {
     case 0:
-        return word ^ (uint64_t)1 << draw() % 64u;
+        return word ^ (uint64_t)1 << (draw() % 2u ? draw() % 64u : draw() % 13u);
     case 1:
         return word + draw() % 9u - 4u;
     case 2:
@@ -105,10 +115,26 @@ static uint64_t changed(uint64_t word, const uint64_t *words, uint32_t count)
     }
 }
 
+/* The word that is changed: mostly one of the tables, which are few beside the pool. */
+static uint32_t chosen(uint32_t words, uint32_t tables, uint32_t steps)
+{
+    const uint32_t end = words - 1u, first = 3u; /* the magic word and the versions stay */
+    switch (draw() % 4u) {
+    case 0:
+        return first + (uint32_t)(draw() % (ROWFORGE_PROGRAM_WORDS - first));
+    case 1:
+        return tables + (uint32_t)(draw() % (steps - tables));
+    default:
+        return first + (uint32_t)(draw() % (end - first));
+    }
+}
+
 static void try_program(const uint64_t *words, uint32_t count, unsigned long *loaded)
 {
     static const rowforge_host_step steps[] = {{"slice", compute, NULL}, {"concat", compute, NULL}};
     rowforge_setup setup;
+    rowforge_tensor tensor;
+    uint32_t i;
     size_t size = words[ROWFORGE_PROGRAM_MEMORY_WORD] >> ROWFORGE_PROGRAM_MEMORY_LSB & 0xffffffffu;
     memset(&setup, 0, sizeof setup);
     setup.program = rowforge_program_in_memory(words, count);
@@ -123,6 +149,10 @@ static void try_program(const uint64_t *words, uint32_t count, unsigned long *lo
         ++*loaded;
         moved = 0;
         memset(setup.memory, 3, setup.memory_size);
+        for (i = 0; i < rowforge_inputs(&session); i++)
+            demand(!rowforge_input(&session, i, &tensor));
+        for (i = 0; i < rowforge_outputs(&session); i++)
+            demand(!rowforge_output(&session, i, &tensor));
         rowforge_run(&session);
         rowforge_run(&session);
         rowforge_reset_states(&session);
@@ -133,7 +163,7 @@ static void try_program(const uint64_t *words, uint32_t count, unsigned long *lo
 int main(int count, char **arguments)
 {
     unsigned long number, loaded = 0, numbers;
-    uint32_t words = 0;
+    uint32_t words = 0, tables = 0, steps = 0;
     uint64_t *good, *bad;
     FILE *file;
     if (count != 4 || !(file = fopen(arguments[1], "rb")))
@@ -149,13 +179,18 @@ int main(int count, char **arguments)
         uint32_t crc = ROWFORGE_CRC_START, i, changes = (uint32_t)(draw() % 3u);
         memcpy(bad, good, (size_t)words * sizeof *bad);
         for (i = 0; i <= changes && number; i++) {
-            const uint32_t at = (uint32_t)(draw() % (words - 3u)) + 3u;
+            const uint32_t at = chosen(words, tables, steps);
             bad[at] = changed(bad[at], good, words);
         }
         for (i = 0; i + 1u < words; i++)
             crc = rowforge_crc_word(crc, bad[i]);
         bad[words - 1u] = (uint32_t)(crc ^ ROWFORGE_CRC_FINAL_XOR);
         try_program(bad, words, &loaded);
+        if (!number) { /* the good one */
+            demand(loaded == 1u);
+            tables = session.input_table;
+            steps = session.step_table;
+        }
     }
     printf("%lu of %lu loaded\n", loaded, numbers);
     free(good);
