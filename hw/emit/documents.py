@@ -171,7 +171,8 @@ def render_header(config: Config, name: str) -> str:
         lines += ["", *enumeration_lines(prefix, kind)]
     lines += ["", "/* Words of the descriptor after the header of each command */"]
     lines += [
-        define(prefix, "DESCRIPTOR_WORDS", (op.name, str(DESCRIPTOR_WORDS[op]), "")) for op in Opcode
+        define(prefix, "DESCRIPTOR_WORDS", (op.name, str(DESCRIPTOR_WORDS[op]), ""))
+        for op in Opcode
     ]
     for record in records(config):
         lines += ["", *record_lines(prefix, record)]

@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, name the files."""
     check_folder(args.output)
-    program = export_program(
-        load_program(args.program), counters=args.counters, stream=args.stream
-    )
+    program = export_program(load_program(args.program), counters=args.counters, stream=args.stream)
     files = write_folder(program, args.output)
     print(f"{args.output}: {', '.join(path.name for path in files)}")
     print(

@@ -98,11 +98,7 @@ def joined(steps: Iterable[RuntimeStep]) -> list[RuntimeStep]:
     found: list[RuntimeStep] = []
     for step in steps:
         before = found[-1] if found else None
-        if (
-            before is not None
-            and before.kind is step.kind is StepKind.SEND
-            and not step.wait
-        ):
+        if before is not None and before.kind is step.kind is StepKind.SEND and not step.wait:
             found[-1] = replace(before, words=np.concatenate([before.words, step.words]))
         else:
             found.append(step)
@@ -253,7 +249,9 @@ class _Writer:
     def _position(self, step: RuntimeStep) -> int:
         if step.host is not None:
             host = step.host
-            inputs, outputs = ([self._number[t] for t in side] for side in (host.inputs, host.outputs))
+            inputs, outputs = (
+                [self._number[t] for t in side] for side in (host.inputs, host.outputs)
+            )
             return self._pool.add_host_step(host.op, inputs, outputs, host.attributes)
         if step.walk:
             return self._pool.add_record(C_WALK, step.walk)

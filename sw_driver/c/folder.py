@@ -45,7 +45,7 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 def render_header(program: ExportedProgram) -> str:
     """`program.h`: the size of the program, and of the memory that it needs."""
-    name = program.name.replace("*/", "* /")
+    name, memory = program.name.replace("*/", "* /"), max(program.memory, 8)
     return "\n".join(
         [
             f"/* {name} for the C runtime, written by rowforge {version_text()}. */",
@@ -55,7 +55,7 @@ def render_header(program: ExportedProgram) -> str:
             "#include <stdint.h>",
             "",
             f"#define ROWFORGE_PROGRAM_SIZE {len(program.words)}UL /* 64-bit words */",
-            f"#define ROWFORGE_MEMORY_SIZE {max(program.memory, 8)}UL /* bytes of working memory */",
+            f"#define ROWFORGE_MEMORY_SIZE {memory}UL /* bytes of working memory */",
             "",
             "extern const uint64_t rowforge_program_words[ROWFORGE_PROGRAM_SIZE];",
             "",

@@ -1,4 +1,4 @@
-"""The C runtime's header of constants, made from the descriptions that the gateware is made from."""
+"""The C runtime's header of constants, made from the descriptions that gateware is made from."""
 
 from hw.arch.c_header import Constant, define, enumeration_lines, record_lines
 from hw.arch.commands import COMMAND_SET_VERSION, MAGIC, RESULT, ResultBlock, Status
@@ -44,8 +44,8 @@ def render_records() -> str:
     guard = f"{_PREFIX}_RECORDS_H"
     lines = [
         "/* What the C runtime shares with the accelerator and with what exports programs for it,",
-        f" * written by rowforge {version_text()}. A record is a row of 64-bit words; a field has a",
-        " * word, a least significant bit (LSB) in it, and a width. */",
+        f" * written by rowforge {version_text()}. A record is a row of 64-bit words; a field has",
+        " * a word, a least significant bit (LSB) in it, and a width. */",
         f"#ifndef {guard}",
         f"#define {guard}",
         "",

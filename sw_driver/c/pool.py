@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sw_driver.c.records import (
 )
 
 _WORD = (1 << 64) - 1
+_NUMBERS = (int, float, np.integer, np.floating)
 
 
 class Pool:
@@ -106,14 +106,14 @@ class Pool:
             return {**entry, "kind": ParameterKind.TEXT, "count": 1, "first": self.add_text(value)}
         values = list(value) if isinstance(value, list | tuple) else [value]
         values = [NO_INTEGER if item is None else item for item in values]
-        if not all(isinstance(item, Real) for item in values):
+        integers = [int(item) for item in values if isinstance(item, int | np.integer)]
+        reals = [float(item) for item in values if isinstance(item, _NUMBERS)]
+        if len(reals) < len(values):
             raise RowforgeError(f"parameter {name} of a host step must be numbers, not {value!r}")
-        if all(isinstance(item, Integral) for item in values):
-            kind = ParameterKind.INTEGERS
-            words = [int(item) & _WORD for item in values]
+        if len(integers) == len(values):
+            kind, words = ParameterKind.INTEGERS, [item & _WORD for item in integers]
         else:
-            kind = ParameterKind.REALS
-            words = [real_bits(float(item)) for item in values]
+            kind, words = ParameterKind.REALS, [real_bits(item) for item in reals]
         return {**entry, "kind": kind, "count": len(values), "first": self.add(words)}
 
 

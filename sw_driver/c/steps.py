@@ -156,9 +156,7 @@ def _counters(config: Config, layer: int) -> Iterator[RuntimeStep]:
     """The counter blocks of a query, one of each cluster."""
     count = counter_block(config).words
     for _ in range(config.clusters.count):
-        yield RuntimeStep(
-            StepKind.COUNT, block=ResultBlock.COUNTERS, count=count, layer=layer
-        )
+        yield RuntimeStep(StepKind.COUNT, block=ResultBlock.COUNTERS, count=count, layer=layer)
 
 
 def _pack(program: Program, step: Load) -> RuntimeStep:

@@ -16,6 +16,8 @@ from tests.support.c_runtime.build import DAMAGE, compiled
 from tests.sw_driver.c.running import host_program, tensor
 from tests.sw_driver.scripted import make_program, make_stateful_program
 
+_PATIENCE = 120  # seconds; good checks take a few
+
 
 @dataclass(frozen=True)
 class RuntimeFault:
@@ -42,7 +44,9 @@ MISSING_CHECKS: Sequence[RuntimeFault] = (
     RuntimeFault("check.c", "elements != FIELD(record, TENSOR, ELEMENTS)", "0"),
     RuntimeFault("check.c", "rank > ROWFORGE_PROGRAM_MOST_RANK ||", ""),
     RuntimeFault(
-        "check.c", "|| number >= session->tensors)\n            return 0;", ")\n            return 0;"
+        "check.c",
+        "|| number >= session->tensors)\n            return 0;",
+        ")\n            return 0;",
     ),
     RuntimeFault("check.c", "session->once > session->steps", "0"),
 )
@@ -88,7 +92,10 @@ def run_damaged(seed: int, count: int, fault: RuntimeFault | None = None) -> Dam
             words = export_program(program, counters=True).words
             path.write_bytes(words.astype(np.dtype("<u8")).tobytes())
             command = [executable, path, str(seed), str(count)]
-            done = subprocess.run(command, capture_output=True, text=True)
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                return DamageFinding(False, f"it runs for more than {_PATIENCE} s")
             if done.returncode:
                 return DamageFinding(False, done.stderr[:1500])
             said.append(done.stdout.strip())

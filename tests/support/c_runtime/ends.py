@@ -33,7 +33,7 @@ class WordsEnd:
 
 
 class LineEnd:
-    """Bytes ask for what a line does: W count bytes, R count milliseconds, N; as `framed_line.c`."""
+    """Bytes ask for what a line does: W count bytes, R count milliseconds, N (`framed_line.c`)."""
 
     def __init__(self, transport: ByteTransport):
         self._transport = transport

@@ -2,13 +2,20 @@
  *
  *     harness PROGRAM INPUTS OUTPUTS RUNS OPTIONS HOST_STEPS ASK ANSWER
  *
- * OPTIONS are letters: f (the program is read from its file as it is needed), a (by the stand-in of
- * an AXI wrapper, not by a pipe), l (by frames over a line that the other end simulates), k (go on after an error, which is told), s (states start anew
- * before each run), o (something else has used the accelerator before each run), m (with too
- * little memory), c (cut short by a word). Host steps with the
- * names in HOST_STEPS, separated by commas, are computed by who reads what is written to
- * the descriptor ASK, and writes what is read from ANSWER. Words
- * of counter blocks are told on standard error.
+ * OPTIONS are letters:
+ *
+ *     f  the program is read from its file as it is needed
+ *     a  by a stand-in of the AXI wrapper, not by a pipe
+ *     l  by frames over a line that the other end simulates
+ *     k  go on after an error, which is told
+ *     s  states start anew before each run
+ *     o  something else has used the accelerator before each run
+ *     m  with a byte of memory too little
+ *     c  with a word of the program too few
+ *
+ * Host steps with the names in HOST_STEPS, separated by commas, are computed by who reads what is
+ * written to the descriptor ASK, and writes what is read from ANSWER. Words of counter blocks are
+ * told on standard error.
  */
 #define _POSIX_C_SOURCE 200112L
 #include <fcntl.h>

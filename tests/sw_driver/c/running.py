@@ -14,10 +14,10 @@ from sim.replay import functional_link
 from sw_driver.c.export import export_program
 from sw_driver.protocol.link import Link
 from sw_driver.runtime import Runtime, split_inputs
+from tb.models.streams import WordStream
 from tests.support.c_runtime.ends import PipeEnd, WordsEnd
 from tests.support.c_runtime.process import Ran, run_exported
 from tests.sw_driver.scripted import CONFIG, words
-from tb.models.streams import WordStream
 
 BUILT_IN = ("quantise", "dequantise", "softmax", "reshape")
 

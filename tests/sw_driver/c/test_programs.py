@@ -12,8 +12,8 @@ from hw.arch.program import Host
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model
-from sim.functional import FunctionalAccelerator
 from sim.framed_device import FramedDevice, LinkPort
+from sim.functional import FunctionalAccelerator
 from sim.replay import functional_link
 from sw_driver.c.export import export_program
 from tests.campaigns.c_runtime.faults import run_damaged
@@ -168,7 +168,9 @@ class Wrong(FunctionalAccelerator):
 def test_a_block_that_was_not_called_for_is_told():
     ran = run_c(make_program(), images(1), end=WordsEnd(Wrong(CONFIG)))
     assert ran.status == 17
-    assert ran.said.strip().endswith("does not call for the accelerator's answer, block 6 of 8 words")
+    assert ran.said.strip().endswith(
+        "does not call for the accelerator's answer, block 6 of 8 words"
+    )
 
 
 def test_faulty_programs_leave_no_bounds():
