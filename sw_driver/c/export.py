@@ -13,7 +13,7 @@ from hw.arch.errors import RowforgeError
 from hw.arch.images.board_program import board_program
 from hw.arch.program import Program, ProgramState, TensorSpec, Words
 from sw_driver.c.memory_plan import MemoryPlan, plan_memory, separate_states, touched
-from sw_driver.c.pool import Pool, real_bits
+from sw_driver.c.pool import WordPool, real_bits
 from sw_driver.c.records import (
     C_MAGIC,
     C_PROGRAM,
@@ -164,7 +164,7 @@ class _Writer:
             + C_STATE.words * len(states)
             + C_STEP.words * len(self._steps)
         )
-        self._pool = Pool(C_PROGRAM.words + tables)
+        self._pool = WordPool(C_PROGRAM.words + tables)
 
     def words(self) -> Words:
         """All words, with the header first and the checksum last."""

@@ -23,7 +23,7 @@ _WORD = (1 << 64) - 1
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
-class Pool:
+class WordPool:
     """Words that are added one lot after another.
 
     Parameters

@@ -17,7 +17,7 @@ from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model
 from sw_driver.c.export import export_program
 from sw_driver.c.header import render_records
-from sw_driver.c.pool import Pool, flat
+from sw_driver.c.pool import WordPool, flat
 from sw_driver.c.records import C_PROGRAM, C_RECORDS, C_TENSOR, ElementType
 from tests.support.c_runtime.build import WARNINGS, compiler
 from tests.support.functional_board import functional_board
@@ -116,9 +116,9 @@ def test_what_the_form_cannot_hold_is_refused():
     with pytest.raises(RowforgeError, match="never computes tensor z"):
         export_program(host_program(small, [Host("reshape", (0,), (1,))], (2,)))
     with pytest.raises(RowforgeError, match="parameter what of a host step must be numbers"):
-        Pool(0).add_host_step("reshape", (0,), (1,), {"what": {"a": 1}})
+        WordPool(0).add_host_step("reshape", (0,), (1,), {"what": {"a": 1}})
     with pytest.raises(RowforgeError, match="must have at most 63 bytes"):
-        Pool(0).add_host_step("r" * 64, (0,), (1,), {})
+        WordPool(0).add_host_step("r" * 64, (0,), (1,), {})
 
 
 def test_the_header_has_every_field_of_every_record():
