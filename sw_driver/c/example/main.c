@@ -40,13 +40,13 @@ static int open_line(char **arguments)
     if (!strcmp(arguments[1], "tcp")) {
         framed.bytes_per_second = TCP_SPEED;
         framed.latency = TCP_LATENCY;
-        return posix_open_tcp(&line, arguments[2], arguments[3]);
+        return open_tcp_line(&line, arguments[2], arguments[3]);
     }
     if (!strcmp(arguments[1], "serial")) {
         const unsigned long baud = strtoul(arguments[3], NULL, 10);
         framed.bytes_per_second = (uint32_t)(baud / BITS_OF_A_BYTE);
         framed.latency = SERIAL_LATENCY;
-        return posix_open_serial(&line, arguments[2], baud);
+        return open_serial_line(&line, arguments[2], baud);
     }
     return -1;
 }
@@ -86,7 +86,7 @@ int main(int count, char **arguments)
     int error, there = 0;
     if (count != 4 || open_line(arguments))
         return complain("cannot open the line: name `serial DEVICE BAUD` or `tcp HOST PORT`");
-    framed.bytes = posix_bytes(&line);
+    framed.bytes = bytes_of_line(&line);
     error = rowforge_framed_open(&framed, (uint32_t)time(NULL));
     if (error)
         return complain(rowforge_sentence(error));
@@ -102,7 +102,7 @@ int main(int count, char **arguments)
         if (!error && write_outputs())
             return complain("cannot write the outputs");
     }
-    posix_close(&line);
+    close_line(&line);
     if (error)
         return complain(rowforge_message(&session));
     return there < 0 ? complain("the inputs end within a run") : 0;

@@ -55,7 +55,7 @@ static uint32_t now(void *context)
     return (uint32_t)((uint64_t)time.tv_sec * 1000u + (uint64_t)time.tv_nsec / 1000000u);
 }
 
-rowforge_bytes posix_bytes(posix_line *line)
+rowforge_bytes bytes_of_line(posix_line *line)
 {
     rowforge_bytes bytes;
     bytes.write = write_bytes;
@@ -71,7 +71,7 @@ static int set_non_blocking(int descriptor)
     return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
-int posix_open_tcp(posix_line *line, const char *host, const char *port)
+int open_tcp_line(posix_line *line, const char *host, const char *port)
 {
     struct addrinfo wanted, *found = NULL, *at;
     line->descriptor = -1;
@@ -121,7 +121,7 @@ static int speed_of(unsigned long baud, speed_t *speed)
     return -1;
 }
 
-int posix_open_serial(posix_line *line, const char *device, unsigned long baud)
+int open_serial_line(posix_line *line, const char *device, unsigned long baud)
 {
     struct termios settings;
     speed_t speed;
@@ -141,11 +141,11 @@ int posix_open_serial(posix_line *line, const char *device, unsigned long baud)
             !tcsetattr(line->descriptor, TCSANOW, &settings))
             return 0;
     }
-    posix_close(line);
+    close_line(line);
     return -1;
 }
 
-void posix_close(posix_line *line)
+void close_line(posix_line *line)
 {
     if (line->descriptor >= 0)
         close(line->descriptor);

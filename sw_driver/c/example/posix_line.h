@@ -9,14 +9,14 @@ typedef struct posix_line {
 } posix_line;
 
 /* Open `device` at a baud rate of termios; 0, or -1 with `errno`. */
-int posix_open_serial(posix_line *line, const char *device, unsigned long baud);
+int open_serial_line(posix_line *line, const char *device, unsigned long baud);
 
 /* Connect to a host and a port; 0, or -1. */
-int posix_open_tcp(posix_line *line, const char *host, const char *port);
+int open_tcp_line(posix_line *line, const char *host, const char *port);
 
 /* The bytes of an open line, which must live as long as they are used. */
-rowforge_bytes posix_bytes(posix_line *line);
+rowforge_bytes bytes_of_line(posix_line *line);
 
-void posix_close(posix_line *line);
+void close_line(posix_line *line);
 
 #endif

@@ -17,7 +17,10 @@
 #define STATUS_REPLY 8u     /* words that a reply to STATUS has at most */
 #define SEQUENCES 0xffffu
 
-enum outcome { ANSWERED = 0, FRAME_DAMAGED = 1, SILENT = 2 }; /* or an error, which is negative */
+/* Outcomes of a try; errors are negative. */
+#define ANSWERED 0
+#define FRAME_DAMAGED 1
+#define SILENT 2
 
 static uint32_t now(const rowforge_framed *framed)
 {

@@ -1,13 +1,14 @@
 """The C runtime beside the Python driver: `python -m tests.campaigns.c_runtime.run --n 60`.
 
-Four parts, each in processes that are compiled with sanitisers:
+Five parts, the first four with sanitisers:
 
 1. every recorded model on a preset, by a pipe to the executor: outputs equal in every bit; host
    steps that the runtime has not are the user's, and without these the program is refused by name;
 2. random networks of `make fuzz-network`, by a pipe, a stand-in of the AXI wrapper, frames over a
    bad line, from a file, from the board's memory and past it;
 3. faulty programs with a fitting checksum, none of which leads the runtime out of its bounds;
-4. the runtime without one of its checks, which the third part must find.
+4. the runtime without one of its checks, which the third part must find;
+5. the exported folder by clang for other processors, without a warning.
 
 Exit status 1 if something is missed.
 """
@@ -19,6 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.campaigns.c_runtime.compare import WAYS
+from tests.campaigns.c_runtime.compilers import TARGETS, compile_for
 from tests.campaigns.c_runtime.faults import MISSING_CHECKS, run_damaged
 from tests.campaigns.c_runtime.networks import random_network
 from tests.campaigns.c_runtime.recorded import run_recorded
@@ -80,6 +82,14 @@ def _damage(seed: int, count: int) -> list[Condition]:
     ]
 
 
+def _compilers() -> list[Condition]:
+    found = [compile_for(target) for target in TARGETS]
+    for each in found:
+        print(f"clang for {each.target}: {each.said or 'compiled'}", flush=True)
+    wrong = [each.target for each in found if each.said]
+    return [(not wrong, f"not compiled for {', '.join(wrong)}")]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests.campaigns.c_runtime.run", description=__doc__)
@@ -88,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=2, help="inputs of each recorded model")
     parser.add_argument("--preset", default="tiny", help="of the recorded models")
     parser.add_argument("--only", metavar="TEXT", help="recorded models whose name contains this")
-    parser.add_argument("--parts", default="models,networks,damage", help="some of these")
+    parser.add_argument("--parts", default="models,networks,damage,compilers", help="some of these")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args(arguments)
     seed = random.randrange(1 << 30) if options.seed is None else options.seed
@@ -101,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         conditions += _networks(seed, options.n)
     if "damage" in parts:
         conditions += _damage(seed, options.damaged)
+    if "compilers" in parts:
+        conditions += _compilers()
     return conclude(conditions)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,9 @@ DAMAGE = (_HERE / "damage" / "mutate.c",)
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow",
             "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes")  # fmt: skip
 _FLAGS = (*WARNINGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+_LIBRARY = "runtime.a"
+
+Sources = Mapping[str, str]
 
 
 def compiler() -> str:
@@ -34,19 +37,19 @@ def compiled(
 
     `changes`: by file of the runtime, a text that stands there once and what replaces it.
     """
-    files = [*sorted(RUNTIME.iterdir()), *programs]
-    sources = {path.name: path.read_text() for path in files} | {HEADER: render_records()}
+    sources = {path.name: path.read_text() for path in sorted(RUNTIME.iterdir())}
+    sources[HEADER] = render_records()
     for name, (text, replacement) in changes.items():
         assert sources[name].count(text) == 1, f"{name} must have {text!r} once"
         sources[name] = sources[name].replace(text, replacement)
-    said = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
-    version = said.stdout.splitlines()[0]
-    digest = hashlib.sha256(repr((sources, _FLAGS, version)).encode()).hexdigest()
-    executable = cache_root() / "c-runtime" / digest / "run"
-    with lock(executable.parent):
-        if not executable.exists():
-            place(executable, _compile(sources), mode=0o755)
-    return executable
+    library = _cached(sources, _LIBRARY, _make_library)
+    headers = {name: text for name, text in sources.items() if name.endswith(".h")}
+    own = {path.name: path.read_text() for path in programs}
+
+    def link(folder: Path) -> None:
+        _run(folder, compiler(), *_FLAGS, *_c_files(own), str(library), "-o", "run")
+
+    return _cached({**headers, **own, _LIBRARY: str(library)}, "run", link)
 
 
 @cache
@@ -55,14 +58,37 @@ def harness() -> Path:
     return compiled(*sorted(path for path in _HERE.iterdir() if path.suffix in (".c", ".h")))
 
 
-def _compile(sources: dict[str, str]) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="rowforge-") as folder:
-        for name, text in sources.items():
-            (Path(folder) / name).write_text(text)
-        names = [name for name in sources if name.endswith(".c")]
-        done = subprocess.run(
-            [compiler(), *_FLAGS, *names, "-o", "run"], cwd=folder, capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.fail(f"{compiler()} refuses the C runtime: {done.stderr[:2000]}")
-        return (Path(folder) / "run").read_bytes()
+def _make_library(folder: Path) -> None:
+    """Objects of all C files there, in an archive."""
+    _run(folder, compiler(), *_FLAGS, "-c", *_c_files(path.name for path in folder.iterdir()))
+    _run(folder, "ar", "rcs", _LIBRARY, *(path.name for path in sorted(folder.glob("*.o"))))
+
+
+def _c_files(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.endswith(".c"))
+
+
+def _cached(sources: Sources, result: str, make: Callable[[Path], None]) -> Path:
+    """What `make` leaves as the file `result` in a folder with these sources."""
+    digest = hashlib.sha256(repr((sources, _FLAGS, _version())).encode()).hexdigest()
+    kept = cache_root() / "c-runtime" / digest / result
+    with lock(kept.parent):
+        if not kept.exists():
+            with tempfile.TemporaryDirectory(prefix="rowforge-") as name:
+                for file, text in sources.items():
+                    (Path(name) / file).write_text(text)
+                make(Path(name))
+                place(kept, (Path(name) / result).read_bytes(), mode=0o755)
+    return kept
+
+
+@cache
+def _version() -> str:
+    said = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.splitlines()[0]
+
+
+def _run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"{command[0]} refuses the C runtime: {done.stderr[:2000]}")

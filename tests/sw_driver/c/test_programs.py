@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from hw.arch.config.file import config_hash
+from hw.arch.images.board_program import board_program
 from hw.arch.program import Host
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model
 from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
-from sim.replay import functional_link
+from sim.replay import FunctionalReplayer, functional_link
 from sw_driver.c.export import export_program
 from tests.campaigns.c_runtime.faults import run_damaged
 from tests.campaigns.link.channel import Faults, SimulatedTransport
@@ -78,6 +79,20 @@ def test_a_bad_line_damages_nothing(name):
     assert same(ran, expected_digits(2))
     assert len(line.out.faults) > 4 and len(line.back.faults) > 4
     assert device.counts["repeated"]
+
+
+class Counting(FunctionalReplayer):
+    """A replayer that takes some cycles."""
+
+    def _block(self, block, words, **fields):
+        super()._block(block, [words[0], words[1] | 1234] if len(words) == 2 else words, **fields)
+
+
+def test_cycles_are_those_of_the_runs():
+    program = digits("ulx3s_85f_sdram")
+    ran = run_c(program, held_out_digits().images[:2], end=WordsEnd(Counting(program.config)))
+    assert same(ran, expected_digits(2))
+    assert ran.cycles == 1234 * len(board_program(program).replays)
 
 
 def test_an_unplugged_line_is_told():
@@ -174,9 +189,9 @@ def test_a_block_that_was_not_called_for_is_told():
 
 
 def test_faulty_programs_leave_no_bounds():
-    found = run_damaged(int(np.random.default_rng().integers(1 << 30)), 300)
+    found = run_damaged(int(np.random.default_rng().integers(1 << 30)), 200)
     assert found.sound, found.said
-    assert len(re.findall("of 300 loaded", found.said)) == 4
+    assert len(re.findall("of 200 loaded", found.said)) == 4
 
 
 def test_a_host_step_that_nobody_computes_is_named_when_the_program_is_loaded():
