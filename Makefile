@@ -15,6 +15,7 @@
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make mapper-campaign  the mapper's choice for random layers, weighed by the exact cycle model
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
+#   make c-runtime     recorded models, random networks and faulty programs by the C runtime
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
@@ -53,8 +54,9 @@ PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
-  streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
-  bench-acceptance contract contract-clusters shapes explore area netlist netlist-asic mutants prove build-board bitstreams clean
+  streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign \
+  virtual-board bench-acceptance contract contract-clusters shapes explore area netlist \
+  netlist-asic mutants prove build-board bitstreams clean c-runtime
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -161,6 +163,9 @@ mapper-campaign: $(STAMPS)/dev
 memory-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \
 	  -o docs/results/memory.json
+
+c-runtime: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.c_runtime.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
 
 link-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.link.run $(if $(SEED),--seed $(SEED))

@@ -24,6 +24,7 @@ COMMANDS = (
     "bench",
     "prove",
     "compile",
+    "export-c",
     "run",
     "estimate",
     "report",
@@ -66,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name in COMMANDS:
         folder = next((f"{key}." for key, names in _FOLDERS.items() if name in names), "")
-        module = importlib.import_module(f"rowforge.commands.{folder}{name}")
+        module = importlib.import_module(f"rowforge.commands.{folder}{name.replace('-', '_')}")
         summary = (module.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)

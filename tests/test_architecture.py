@@ -227,7 +227,7 @@ def test_banned_constructs_are_seen(source):
 
 # ---- text ---------------------------------------------------------------------------------------
 
-_TEXT_SUFFIXES = {".py", ".md", ".toml", ".cpp", ".h", ".yml", ".txt", ".v", ".vlt"}
+_TEXT_SUFFIXES = {".py", ".md", ".toml", ".c", ".cpp", ".h", ".yml", ".txt", ".v", ".vlt"}
 _TEXT_NAMES = {"Makefile", "NOTICE", "run"}
 _SKIPPED = {".venv", ".git", "build", "dist", "rowforge-demo", ".cache"}
 

@@ -46,6 +46,9 @@ def test_the_wheel_holds_the_packages_and_their_data_only(wheel):
         "sim/outside/sdram_chip.v",
         "hw/arch/commands.py",
         "hw/arch/energy/technologies/normalised.toml",
+        "sw_driver/c/runtime/rowforge.h",
+        "sw_driver/c/runtime/run.c",
+        "sw_driver/c/example/main.c",
         "tb/README.md",
         "tb/standalone/Makefile",
     ):

@@ -12,6 +12,7 @@ from typing import Any
 
 from hw.arch import commands, frames
 from hw.arch.accesses import counter_block
+from hw.arch.c_header import define, enumeration_lines, record_lines
 from hw.arch.commands import COMMAND_SET_VERSION, DESCRIPTOR_WORDS, LOOPS, MAGIC, Opcode
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash, render_toml
@@ -149,10 +150,6 @@ def render_header(config: Config, name: str) -> str:
     prefix = name.upper()
     guard = f"{prefix}_H"
 
-    def define(group: str, item: str, value: str, doc: str = "") -> str:
-        comment = f" /* {doc} */" if doc else ""
-        return f"#define {prefix}_{group.upper()}_{item.upper()} {value}{comment}"
-
     lines = [
         f"/* Command set {COMMAND_SET_VERSION} of the accelerator {name},",
         f" * written by rowforge {version_text()}. A record is a row of 64-bit words; a field has",
@@ -167,40 +164,29 @@ def render_header(config: Config, name: str) -> str:
     ]
     lines += ["", "/* Configuration */"]
     lines += [
-        define(
-            "CONFIG",
-            name.replace(".", "_"),
-            str(as_number(config.value(name), item)),
-            _meaning(item.metadata),
-        )
+        define(prefix, "CONFIG", (name.replace(".", "_"), *_number_and_meaning(config, name, item)))
         for name, item in Config.declared(hardware=True)
     ]
     for kind in ENUMS:
-        lines += ["", f"/* {kind.__name__} */"]
-        lines += [define(kind.__name__, item.name, str(int(item))) for item in kind]
+        lines += ["", *enumeration_lines(prefix, kind)]
     lines += ["", "/* Words of the descriptor after the header of each command */"]
-    lines += [define("DESCRIPTOR_WORDS", op.name, str(DESCRIPTOR_WORDS[op])) for op in Opcode]
+    lines += [
+        define(prefix, "DESCRIPTOR_WORDS", (op.name, str(DESCRIPTOR_WORDS[op]), ""))
+        for op in Opcode
+    ]
     for record in records(config):
-        lines += ["", f"/* {record.name}: {record.doc} */"]
-        lines += [define(record.name, *constant) for constant in _record_constants(record)]
+        lines += ["", *record_lines(prefix, record)]
     return "\n".join([*lines, "", f"#endif /* {guard} */", ""])
+
+
+def _number_and_meaning(config: Config, name: str, item: Any) -> tuple[str, str]:
+    return str(as_number(config.value(name), item)), _meaning(item.metadata)
 
 
 def _meaning(metadata: Mapping[str, Any]) -> str:
     """What a field means; for a kind also the numbers that stand for the kinds."""
     kinds = "; ".join(f"{number}: {name}" for number, name in enumerate(metadata.get("kinds", ())))
     return f"{metadata['doc']} ({kinds})" if kinds else str(metadata["doc"])
-
-
-def _record_constants(record: Struct) -> Iterable[tuple[str, str, str]]:
-    """Name, value and meaning of each constant of a record."""
-    yield "WORDS", str(record.words), ""
-    for field in record.fields:
-        offset = record.offsets[field.name]
-        signed = " (signed)" if field.signed else ""
-        yield f"{field.name}_WORD", str(offset // WORD_BITS), field.doc + signed
-        yield f"{field.name}_LSB", str(offset % WORD_BITS), ""
-        yield f"{field.name}_WIDTH", str(field.width), ""
 
 
 # ---- Markdown -----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def test_references_have_everything() -> None:
         assert f"## [{section}]" in text and f"| `{field}` |" in text
     assert all(f"| `{name}` |" in text for name in preset_names())
     text = pages[f"{reference.FOLDER}/commands.md"]
-    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^## ([\w-]+)$", text, re.MULTILINE) == list(COMMANDS)
     assert "--preset P" in text
     text = pages[f"{reference.FOLDER}/python.md"]
     assert set(re.findall(r"^## (\w+)$", text, re.MULTILINE)) == set(rowforge.__all__)

@@ -1,0 +1,147 @@
+/* Frames as bytes on the line: a header, a payload and a CRC-32, by COBS without zeros. */
+#include "frames.h"
+
+#include <string.h>
+
+#define DELIMITER 0u
+#define FULL (ROWFORGE_LINK_COBS_BLOCK + 1u) /* code of a block after which no zero stood */
+#define HEADER_BYTES (8u * ROWFORGE_FRAME_WORDS)
+#define CRC_BYTES 4u
+
+uint32_t rowforge_line_bytes(uint32_t words)
+{
+    const uint32_t body = 8u * words + HEADER_BYTES + CRC_BYTES;
+    return body + body / ROWFORGE_LINK_COBS_BLOCK + 3u;
+}
+
+/* Where the encoder is: the place of the present block's code, and the bytes after that. */
+typedef struct encoder {
+    uint8_t *out;
+    uint32_t at, code_at, run, crc;
+} encoder;
+
+static void start_block(encoder *to)
+{
+    to->code_at = to->at++;
+    to->run = 0;
+}
+
+static void put_byte(encoder *to, uint8_t byte)
+{
+    if (byte) {
+        to->out[to->at++] = byte;
+        to->run++;
+    }
+    if (!byte || to->run == ROWFORGE_LINK_COBS_BLOCK) {
+        to->out[to->code_at] = (uint8_t)(to->run + 1u);
+        start_block(to);
+    }
+}
+
+static void put_bytes(encoder *to, uint64_t bits, uint32_t count)
+{
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        const uint8_t byte = (uint8_t)(bits >> 8u * i & 255u);
+        to->crc = rowforge_crc_bytes(to->crc, &byte, 1u);
+        put_byte(to, byte);
+    }
+}
+
+/* End the last block; one without a byte after a full one is left out. */
+static void end_blocks(encoder *to)
+{
+    const int full = to->code_at > FULL && !to->run && to->out[to->code_at - FULL] == FULL;
+    if (full)
+        to->at--;
+    else
+        to->out[to->code_at] = (uint8_t)(to->run + 1u);
+}
+
+#define PLACE(value, field)                                                                        \
+    header[ROWFORGE_FRAME_##field##_WORD] |= (uint64_t)(value) << ROWFORGE_FRAME_##field##_LSB
+
+void rowforge_encode_frame(rowforge_framed *framed, const rowforge_frame *frame,
+                           const uint64_t *payload)
+{
+    uint64_t header[ROWFORGE_FRAME_WORDS] = {0};
+    encoder to;
+    uint32_t i;
+    PLACE(ROWFORGE_LINK_PROTOCOL, VERSION);
+    PLACE(frame->opcode, OPCODE);
+    PLACE(frame->sequence, SEQUENCE);
+    PLACE(frame->length, LENGTH);
+    PLACE(frame->session, SESSION);
+    PLACE(frame->count, COUNT);
+    PLACE(frame->wait, WAIT);
+    to.out = framed->request;
+    to.at = 0;
+    to.crc = ROWFORGE_CRC_START;
+    to.out[to.at++] = DELIMITER;
+    start_block(&to);
+    for (i = 0; i < ROWFORGE_FRAME_WORDS; i++)
+        put_bytes(&to, header[i], 8u);
+    for (i = 0; i < frame->length; i++)
+        put_bytes(&to, payload[i], 8u);
+    put_bytes(&to, to.crc ^ ROWFORGE_CRC_FINAL_XOR, CRC_BYTES);
+    end_blocks(&to);
+    to.out[to.at++] = DELIMITER;
+    framed->request_bytes = to.at;
+}
+
+/* Undo COBS in place: the bytes that are left, 0 if no encoder makes these. */
+static uint32_t unstuff(uint8_t *bytes, uint32_t count)
+{
+    uint32_t from = 0, to = 0;
+    while (from < count) {
+        const uint32_t code = bytes[from++], size = code - 1u;
+        if (size > count - from)
+            return 0;
+        memmove(bytes + to, bytes + from, size);
+        from += size;
+        to += size;
+        if (code != FULL && from < count)
+            bytes[to++] = 0;
+    }
+    return to;
+}
+
+static uint64_t word_at(const uint8_t *bytes, uint32_t count)
+{
+    uint64_t word = 0;
+    uint32_t i;
+    for (i = 0; i < count; i++)
+        word |= (uint64_t)bytes[i] << 8u * i;
+    return word;
+}
+
+int rowforge_decode_frame(rowforge_framed *framed)
+{
+    uint8_t *bytes = framed->arriving;
+    uint64_t header[ROWFORGE_FRAME_WORDS];
+    uint32_t count, crc, i;
+    if (framed->arrived > sizeof framed->arriving)
+        return 0;
+    count = unstuff(bytes, framed->arrived);
+    if (count < HEADER_BYTES + CRC_BYTES)
+        return 0;
+    crc = rowforge_crc_bytes(ROWFORGE_CRC_START, bytes, count - CRC_BYTES);
+    if ((uint32_t)(crc ^ ROWFORGE_CRC_FINAL_XOR) != word_at(bytes + count - CRC_BYTES, CRC_BYTES))
+        return 0;
+    for (i = 0; i < ROWFORGE_FRAME_WORDS; i++)
+        header[i] = word_at(bytes + 8u * i, 8u);
+    framed->reply.version = (unsigned)FIELD(header, FRAME, VERSION);
+    framed->reply.opcode = (unsigned)FIELD(header, FRAME, OPCODE);
+    framed->reply.status = (unsigned)FIELD(header, FRAME, STATUS);
+    framed->reply.sequence = FIELD32(header, FRAME, SEQUENCE);
+    framed->reply.length = FIELD32(header, FRAME, LENGTH);
+    framed->reply.session = FIELD32(header, FRAME, SESSION);
+    framed->reply.count = FIELD32(header, FRAME, COUNT);
+    framed->reply.wait = FIELD32(header, FRAME, WAIT);
+    return count == HEADER_BYTES + 8u * framed->reply.length + CRC_BYTES;
+}
+
+uint64_t rowforge_reply_word(const rowforge_framed *framed, uint32_t index)
+{
+    return word_at(framed->arriving + HEADER_BYTES + 8u * index, 8u);
+}

@@ -1,0 +1,1 @@
+"""The C runtime in a process of its own: its build, and the accelerator at the end of its pipe."""
