@@ -1,6 +1,6 @@
 """The cycles of a program, layer by layer: `predict`."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -121,18 +121,32 @@ def predict(
     with machine(program, stream, rate=rate, masks=bits, density=density) as model:
         model.run(skip=skip and not skips, progress=progress)
         blocks, cycles, stepped = model.blocks(), model.cycles, model.stepped
+    layers, accesses = by_layer(program.config, stream.queries, blocks, skips=skips)
+    return Prediction(layers=layers, accesses=accesses, cycles=cycles, stepped=stepped)
+
+
+def by_layer(
+    config: Config, queries: Sequence[int], blocks: NDArray[np.int64], *, skips: bool
+) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
+    """The `layers` and `accesses` of a `Prediction`.
+
+    Parameters
+    ----------
+    config : Config
+    queries : for each counter block, the layer that it belongs to
+    blocks : one a row, counters in the order of `COUNTER_NAMES`
+    skips : it was known which activations are zero
+    """
     totals: dict[int, dict[str, int]] = {}
-    for layer, block in zip(stream.queries, blocks.tolist(), strict=True):
+    for layer, block in zip(queries, blocks.tolist(), strict=True):
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
-    hidden = unknown(program.config) if not skips else frozenset[str]()
-    known = counter_block(program.config).offsets.keys() - hidden
-    return Prediction(
-        layers={layer: _only(known, total) for layer, total in totals.items()},
-        accesses={layer: _only(_ACCESSES, total) for layer, total in totals.items()},
-        cycles=cycles,
-        stepped=stepped,
+    hidden = unknown(config) if not skips else frozenset[str]()
+    known = counter_block(config).offsets.keys() - hidden
+    return (
+        {layer: _only(known, total) for layer, total in totals.items()},
+        {layer: _only(_ACCESSES, total) for layer, total in totals.items()},
     )
 
 

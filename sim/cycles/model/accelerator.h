@@ -63,10 +63,14 @@ struct State {
 
 class Accelerator {
   public:
-    // What a cycle began: the walk of a CONV command, a pass.
+    // What a cycle began: the walk of a CONV command, a pass; what became of the streams: a word was
+    // taken, a result word was on offer, and it was taken.
     struct Events {
         bool started, issued;
+        bool took, offered, gave;
     };
+    // The block whose header is on offer.
+    enum class Heading { kNone, kData, kCounters, kStatus };
 
     const Config config;
     const std::vector<Gate> gates;
@@ -91,6 +95,10 @@ class Accelerator {
         s.array.reset(c, masks.known());
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
+    // A program has begun and not ended.
+    bool under_way() const {
+        return !done() && (s.decoder.state != Decoder::kBegin || s.decoder.position != 0);
+    }
     // The pass table of the pass that the walker shows.
     PassTable table(const NestWalker& walker) const {
         PassTable table;
@@ -107,7 +115,25 @@ class Accelerator {
         return table;
     }
 
+    Heading heading() const {
+        if (s.storer.busy())
+            return s.storer.heading() ? Heading::kData : Heading::kNone;
+        if (s.decoder.state != Decoder::kBlock) return Heading::kNone;
+        return s.decoder.header.opcode == Opcode::END ? Heading::kStatus : Heading::kCounters;
+    }
+    // Words of the block whose header was offered last.
+    int64_t block_words() const { return s.storer.coded ? s.storer.length : s.storer.left; }
+
+    // A cycle behind the link.
     Events cycle() {
+        const bool beat = s.link.beat_valid(gates);
+        const Events events = cycle(s.link.word_valid(beat), s.link.result_ready());
+        s.link.clock(beat, events.took, events.offered, events.gave);
+        return events;
+    }
+    // A cycle in which a word of the command stream is offered or none, and a result word taken if
+    // there is one.
+    Events cycle(const bool word, const bool result_ready) {
         // what the registers say
         const bool pipeline = config.control.pipeline != 0;
         const int issued = s.sequencer.issued;
@@ -117,7 +143,6 @@ class Accelerator {
         const bool quiet = walk_idle && s.writer.done == issued && !post_busy && !vector_busy;
         const bool ifmaps_quiet = s.writer.done == s.ifmaps.done && !post_busy && !vector_busy;
         const bool post_idle = !s.post.busy();
-        const bool beat = s.link.beat_valid(gates), word = s.link.word_valid(beat);
 
         // who gets the buffer
         GlobalBuffer buffer;
@@ -213,8 +238,8 @@ class Accelerator {
                                      config.control.access_counters ? kCounters : kCountersAlways};
         const bool block_valid = s.storer.result_valid(config), heading = s.storer.heading();
         const bool result_valid = block_valid || s.decoder.result_valid();
-        const bool block_sent = block_valid && s.link.result_ready();
-        const auto act = s.decoder.clock(engine, word, s.link.result_ready() && !s.storer.busy(),
+        const bool block_sent = block_valid && result_ready;
+        const auto act = s.decoder.clock(engine, word, result_ready && !s.storer.busy(),
                                          [&] { return s.stream.next(); });
         Region region;
         if (act.load || act.store) region = Region::unpack(s.decoder.descriptor);
@@ -275,7 +300,6 @@ class Accelerator {
         const bool started = s.sequencer.next.starts(act.start_conv);
         s.sequencer.clock(act.conv_word, act.start_conv, s.decoder.descriptor, free,
                           issue, rows, row_words, columns, column_words);
-        s.link.clock(beat, act.word, result_valid, act.result || block_sent);
 
         auto& n = s.counters;
         if (act.hold) {
@@ -306,7 +330,7 @@ class Accelerator {
         }
         ++cycles;
         ++stepped;
-        return {started, issue};
+        return {started, issue, act.word, result_valid, act.result || block_sent};
     }
 
   private:
