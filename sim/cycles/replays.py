@@ -76,7 +76,7 @@ def predict_replays(
         raise RowforgeError(
             'memory.kind must be "ram", "sdram" or "axi" where replays are predicted, not "none"'
         )
-    if behaviour.pauses or behaviour.bad is not None:
+    if config.memory.kind == "axi" and (behaviour.pauses or behaviour.bad is not None):
         raise RowforgeError("a memory that pauses at random or fails cannot be predicted")
     if masks is not None or density is not None:
         check_skipping(config, density)

@@ -1,10 +1,11 @@
 """The contract over random layers: `python -m tests.campaigns.contract.run --n 300`.
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
-is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract or a
+is named SEED:INDEX and repeated with `--only`. Programs are then replayed from memories of each kind
+on some of the configurations (`--replays`; `--only-replay` repeats one). Exit status 1 if a layer is beyond the contract or a
 single access was counted differently, if PEs that skip zeros are more than 32 cycles and 1 % slower
 than dense ones, or if fewer layers or configurations than asked for were
-compared; the last lines say which of these.
+compared, or a program of a memory is beyond the contract; the last lines say which of these.
 """
 
 import argparse
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 
 from hw.arch.errors import RowforgeError
 from tests.campaigns.contract.compare import LayerResult, ProgramResult, compare
+from tests.campaigns.contract.replay_campaign import ReplayCampaign
+from tests.campaigns.contract.replays import MEMORIES
 from tests.campaigns.fuzz.cases import CASES, make_case
 from tests.support.missed import Condition, conclude
 
@@ -52,8 +55,12 @@ class Campaign:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    campaign = Campaign()
+    campaign, replays = Campaign(), ReplayCampaign()
     started = time.monotonic()
+    if options.only_replay:
+        seed, _, index = options.only_replay.partition(":")
+        replays.compare(int(seed), int(index), verbose=True)
+        return conclude(replays.conditions(0))
     if options.only:
         seed, _, index = options.only.partition(":")
         _run(campaign, int(seed), int(index), verbose=True)
@@ -65,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if len(campaign.layers) >= goal and number in campaign.configs:
                 break
             _run(campaign, options.seed, number * CASES + place, verbose=options.verbose)
+    replays.run(options.seed, options.replays, verbose=options.verbose)
     _report(campaign, options.seed, time.monotonic() - started)
+    replays.report()
     return conclude(
         [
             _within(campaign),
@@ -78,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{len(campaign.configs)} configurations compared, {configs} asked for "
                 f"({_MOST_TRIES} cases tried on each of the others)",
             ),
+            *replays.conditions(options.replays),
         ]
     )
 
@@ -137,7 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n", type=int, default=300, help="layers (300)")
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (1)")
     parser.add_argument("--configs", type=int, default=CONFIGS, help=f"number ({CONFIGS})")
+    count = len(MEMORIES)
+    parser.add_argument(
+        "--replays", type=int, default=count, help=f"configurations with a memory ({count})"
+    )
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case")
+    parser.add_argument("--only-replay", metavar="SEED:INDEX", help="repeat a case from its memory")
     parser.add_argument("--verbose", action="store_true", help="a line for every layer")
     return parser
 
