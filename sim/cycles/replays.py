@@ -13,7 +13,7 @@ from hw.arch.program import Program
 from sim.cycles.library import model_library
 from sim.cycles.predict import NO_MASKS, Masks, by_layer, check_modelled, check_skipping
 from sim.cycles.records import COUNTER_NAMES, config_values
-from sim.cycles.session import Session, memory_parameters
+from sim.cycles.session import HostSession, memory_parameters
 from sim.outside.behaviour import PROMPT, AxiBehaviour
 
 _SLICE = 200_000  # cycles between two chances to interrupt or to report
@@ -80,7 +80,7 @@ def predict_replays(
         raise RowforgeError("a memory that pauses at random or fails cannot be predicted")
     if masks is not None or density is not None:
         check_skipping(config, density)
-    session = Session.of(program)
+    session = HostSession.of(program)
     bits = NO_MASKS if masks is None else masks
     parameters = np.array(memory_parameters(config.memory, behaviour), np.int64)
     with _machine(program, session, parameters, bits, density) as handle:
@@ -95,7 +95,7 @@ def predict_replays(
 @contextmanager
 def _machine(
     program: Program,
-    session: Session,
+    session: HostSession,
     memory: NDArray[np.int64],
     masks: Masks,
     density: float | None,

@@ -43,9 +43,7 @@ def memory_parameters(memory: MemoryConfig, behaviour: AxiBehaviour = PROMPT) ->
     """
     match memory.kind:
         case "ram":
-            return RamCase(
-                words=memory.words, latency=memory.latency, pace=memory.pace
-            ).parameters
+            return RamCase(words=memory.words, latency=memory.latency, pace=memory.pace).parameters
         case "sdram":
             return SdramCase(
                 chip=memory.sdram,
@@ -57,7 +55,7 @@ def memory_parameters(memory: MemoryConfig, behaviour: AxiBehaviour = PROMPT) ->
 
 
 @dataclass
-class Session:
+class HostSession:
     """The first run of a program on an accelerator whose memory holds another one.
 
     Attributes
@@ -87,7 +85,7 @@ class Session:
     results: int
 
     @classmethod
-    def of(cls, program: Program) -> "Session":
+    def of(cls, program: Program) -> "HostSession":
         """The session of a program's first run, as the driver has it (`sw_driver.replaying`)."""
         return _Builder(board_program(program)).build()
 
@@ -108,12 +106,12 @@ class _Builder:
     def config(self) -> Config:
         return self.board.program.config
 
-    def build(self) -> Session:
+    def build(self) -> HostSession:
         self._upload()
         for stage in self.board.replays:
             self._wait()
             self._stage(stage)
-        return Session(
+        return HostSession(
             stream=words_stream(self.board.program, np.concatenate(self.commands)),
             queries=self.queries,
             messages=np.array(self.messages, np.int64),

@@ -1,11 +1,13 @@
 """The contract over random layers: `python -m tests.campaigns.contract.run --n 300`.
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
-is named SEED:INDEX and repeated with `--only`. Programs are then replayed from memories of each kind
-on some of the configurations (`--replays`; `--only-replay` repeats one). Exit status 1 if a layer is beyond the contract or a
-single access was counted differently, if PEs that skip zeros are more than 32 cycles and 1 % slower
-than dense ones, or if fewer layers or configurations than asked for were
-compared, or a program of a memory is beyond the contract; the last lines say which of these.
+is named SEED:INDEX and repeated with `--only`. Then random networks are replayed from memories of
+each kind (`--replays`; `--only-replay` repeats one).
+
+Exit status 1 if a layer or a replay is beyond the contract or a single access was counted
+differently, if PEs that skip zeros are more than 32 cycles and 1 % slower than dense ones, or if
+fewer layers, configurations or replays than asked for were compared; the last lines say which of
+these.
 """
 
 import argparse

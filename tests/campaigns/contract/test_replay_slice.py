@@ -5,7 +5,7 @@ import pytest
 
 from hw.arch.config import Config
 from hw.arch.images.records import RecordKind
-from sim.cycles.session import Session
+from sim.cycles.session import HostSession
 from tests.campaigns.contract.replays import Memory, compare_replays
 from tests.campaigns.fuzz.cases import Case, random_inputs
 from tests.campaigns.fuzz_network.cases import small_graph
@@ -29,7 +29,7 @@ def network(seed: int) -> Case:
 def test_model_and_rtl_agree_in_cycles_and_counters_of_replays() -> None:
     results = [compare_replays(network(seed), Memory(SDRAM), behaviour=BEHAVIOUR) for seed in SEEDS]
     assert all(result.exact for result in results), results
-    sessions = [Session.of(result.program) for result in results]
+    sessions = [HostSession.of(result.program) for result in results]
     kinds = {int(kind) for session in sessions for kind in session.records[:, 0]}
     assert kinds == set(RecordKind)
     assert {len(session.images) for session in sessions} == {1, 2}
