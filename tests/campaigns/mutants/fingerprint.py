@@ -109,8 +109,11 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
+EMITTERS = {"verilog": verilog, "memories": memories, "replays": replays}
+"""What makes Verilog, by the kind's name."""
+
+
 if __name__ == "__main__":
     kind, *folders = sys.argv[1:]
     wanted = Path(folders[0]) if folders else None
-    emitters = {"verilog": verilog, "memories": memories, "replays": replays}
-    print("\n".join(emitters[kind](wanted) if kind in emitters else programs()))
+    print("\n".join(EMITTERS[kind](wanted) if kind in EMITTERS else programs()))
