@@ -5,8 +5,9 @@ bits at the core's clock: a word takes four cycles, and a burst begins after eig
 compared with the program executed without time. `fed` are the cycles of the same configuration
 without the memory, to which its link brings a word every cycle, by the exact cycle model.
 
-With --predicted, boards with an SDRAM are predicted by the exact model, in a minute. There `same` are the cycles of the same program to which a link brings a word every cycle: `fed` is
-of the program that the compiler plans for such a link.
+With --predicted, boards with an SDRAM are predicted by the exact model, in a minute. There `same`
+are the cycles of the same program to which a link brings a word every cycle: `fed` is of the
+program that the compiler plans for such a link.
 """
 
 import argparse
