@@ -24,11 +24,13 @@ class Bench:
         self.dut = ResultRouter(address_bits=8)
         self.rng, self.replaying = random.Random(seed), replaying
         self.link, self.words, self.jobs = [], [], []
-        self.passed = self.ended = 0
+        self.passed = self.ended = self.cycles = 0
 
     async def step(self, ctx, results, places):
         """A cycle: words and places are offered while there are any, and leave their lists."""
         dut = self.dut
+        self.cycles += 1
+        assert self.cycles < 2000, "it hangs"
 
         def offer(port, items, fields):
             valid = bool(items) and (ctx.get(port.valid) or self.rng.random() < 0.7)
