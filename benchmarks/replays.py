@@ -4,6 +4,10 @@ The models of --models run on the RTL of a preset with an on-chip memory as slow
 bits at the core's clock: a word takes four cycles, and a burst begins after eight. Outputs are
 compared with the program executed without time. `fed` are the cycles of the same configuration
 without the memory, to which its link brings a word every cycle, by the exact cycle model.
+
+With --predicted, boards with an SDRAM are predicted by the exact model, in a minute. There `same`
+are the cycles of the same program to which a link brings a word every cycle: `fed` is of the
+program that the compiler plans for such a link.
 """
 
 import argparse
@@ -21,12 +25,15 @@ from hw.arch.program import Program, TensorSpec
 from rowforge.configs import preset
 from rowforge.running.compilation import compile_model
 from sim.cycles.predict import predict
+from sim.cycles.replays import predict_replays
 from sim.link import RtlLink
 from sim.replay import functional_link
 from sw_driver.running import Array
 from sw_driver.runtime import Runtime
 
 RESULT = RESULTS / "replays.json"
+PREDICTED = RESULTS / "predicted_replays.json"
+BOARDS = ("ulx3s_85f_sdram", "tang_nano_20k_sdram")
 PRESET, CLOCK = "ulx3s_85f", 50e6
 MEMORY = {"memory.kind": "ram", "memory.words": 1 << 17, "memory.latency": 8, "memory.pace": 4}
 RATE = {"link.rate": 0.25}  # what the compiler plans for: 16 bits a cycle
@@ -36,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, required=True, help="folder of the models")
-    folder = parser.parse_args(arguments).models
+    parser.add_argument("--predicted", action="store_true", help="boards, by the exact model")
+    options = parser.parse_args(arguments)
+    folder = options.models
+    if options.predicted:
+        _write(PREDICTED, _predictions(folder))
+        return 0
     config = preset(PRESET).with_values(MEMORY | RATE)
     session = Runtime(RtlLink(config), config)
     found = {name: _measured(folder / f"{name}.tflite", config, session) for name in MODELS}
@@ -50,8 +62,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "clock": CLOCK,
         "models": found,
     }
-    RESULT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    _write(RESULT, document)
     return 0
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _predictions(folder: Path) -> dict[str, Any]:
+    """The figures of the boards."""
+    return {
+        "command": "python -m benchmarks.replays --predicted --models FOLDER",
+        "commit": commit(),
+        "tools": tools(simulated=False),
+        "boards": {
+            board: {name: _predicted(folder / f"{name}.tflite", preset(board)) for name in MODELS}
+            for board in BOARDS
+        },
+    }
+
+
+def _predicted(path: Path, config: Config) -> dict[str, Any]:
+    """The figures of a model on a board with an SDRAM."""
+    without = config.with_values({"memory.kind": "none", "memory.words": 0})
+    full = without.with_values({"link.rate": 1})
+    programs = [compile_model(path, each).program.uncounted() for each in (config, without, full)]
+    cycles = predict_replays(programs[0]).cycles
+    return {
+        "cycles": cycles,
+        "milliseconds": round(cycles / config.memory.clock, 2),
+        "same": predict(programs[1]).cycles,
+        "fed": predict(programs[2]).cycles,
+    }
 
 
 def _measured(path: Path, config: Config, session: Runtime) -> dict[str, Any]:

@@ -275,6 +275,8 @@ def text(report: Mapping[str, Any], *, layer_energy: bool = False) -> str:
     """The report for a reader; `layer_energy`: with the energy of every layer."""
     rows = text_rows(report)
     parts = [text_table(used(COLUMNS, rows), rows), f"{LEGEND}\n{caption(report['counts'])}"]
+    if "memory" in report:
+        parts.append(report["memory"])
     if lines := idle_text(report):
         parts.append("\n".join(["idle PEs:", *(f"  {line}" for line in lines)]))
     if lines := removed_text(report):

@@ -38,6 +38,30 @@ class Gatherer(Block):
     A unit is half a word or a whole one. Rows follow each other in the memory's queue, so that the
     next ones are read while one passes.
 
+    Latency: a row's request two cycles after its turn, and its words three cycles after they came.
+
+    Timing
+    ------
+    Two rows of two words each lie four words apart.
+
+        cycle                         0  1  2  3  4  5  6  7  8  9 10 11 12 13
+        job.valid                     1  0  0  0  0  0  0  0  0  0  0  0  0  0
+        job.payload.place             2  .  .  .  .  .  .  .  .  .  .  .  .  .
+        job.payload.run               2  .  .  .  .  .  .  .  .  .  .  .  .  .
+        job.payload.rows              2  .  .  .  .  .  .  .  .  .  .  .  .  .
+        job.payload.pitch             4  .  .  .  .  .  .  .  .  .  .  .  .  .
+        job.ready                     1  0  0  0  0  1  1  1  1  1  1  1  1  1
+        port.request.valid            0  0  0  1  0  0  1  0  0  0  0  0  0  0
+        port.request.payload.address  .  .  .  2  .  .  6  .  .  .  .  .  .  .
+        port.request.payload.length   .  .  .  1  .  .  1  .  .  .  .  .  .  .
+        port.request.ready            1  1  1  1  1  1  1  1  1  1  1  1  1  1
+        port.read.valid               0  0  0  0  1  1  0  0  1  1  0  0  0  0
+        port.read.payload             .  .  .  .  5  6  .  .  7  8  .  .  .  .
+        words.valid                   0  0  0  0  0  0  0  1  1  0  0  1  1  0
+        words.payload                 .  .  .  .  .  .  .  5  6  .  .  7  8  .
+        words.ready                   1  1  1  1  1  1  1  1  1  1  1  1  1  1
+        idle                          1  0  0  0  0  0  0  0  0  0  0  0  0  1
+
     Members
     -------
     job : in, stream of GATHER_JOB
@@ -128,6 +152,25 @@ payload ends with it."""
 
 class HalfPacker(Block):
     """Takes the halves of rows out of memory words and packs them without gaps.
+
+    Latency: a word that completes a packed one passes it on in the same cycle. A row is taken when
+    the one before has passed, and a payload's odd half leaves in a cycle of its own.
+
+    Timing
+    ------
+    Three halves begin in the upper half of a word; the payload ends with them.
+
+        cycle              0  1  2  3  4
+        row.valid          1  0  0  0  0
+        row.payload.upper  1  .  .  .  .
+        row.payload.run    3  .  .  .  .
+        row.payload.last   1  .  .  .  .
+        row.ready          1  0  0  0  1
+        input.valid        0  1  1  0  0
+        input.ready        0  1  1  0  0
+        output.valid       0  0  1  1  0
+        output.ready       1  1  1  1  1
+        idle               1  0  0  0  1
 
     Members
     -------

@@ -32,6 +32,19 @@ class MessageReader(Block):
     WRITE is served while an image is replayed; whatever else comes waits until the replay is over,
     and until all words of earlier WRITEs are in the memory.
 
+    Timing
+    ------
+    Words that are no message pass in the cycle in which they come, but wait for a replay.
+
+        cycle            0  1  2  3  4
+        link.valid       1  1  1  1  0
+        link.payload     5  6  6  7  .
+        link.ready       1  0  1  1  .
+        replaying        0  1  0  0  0
+        program.valid    1  0  1  1  0
+        program.payload  5  .  6  7  .
+        program.ready    1  1  1  1  1
+
     Members
     -------
     link : in, stream of WORD_BITS

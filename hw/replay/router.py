@@ -19,6 +19,31 @@ class ResultRouter(Block):
     scatter job says, which waits for it or it for the job; other blocks leave by the link, but for
     the status block, which ends the replay. A word passes in the cycle in which it comes.
 
+    Timing
+    ------
+    A data block of two words waits for its place and goes to word 4; then the status block comes.
+
+        cycle                             0           1  2  3           4  5  6
+        replaying                         1           1  1  1           1  1  1
+        results.valid                     1           1  1  1           1  1  0
+        results.payload          8589934594  8589934594  5  6  4294967297  0  .
+        results.ready                     0           1  1  1           1  1  .
+        scatter.valid                     0           1  0  0           0  0  0
+        scatter.payload.address           .           4  .  .           .  .  .
+        scatter.payload.words             .           2  .  .           .  .  .
+        scatter.ready                     0           1  .  .           .  .  .
+        job.valid                         0           1  0  0           0  0  0
+        job.payload.address               .           4  .  .           .  .  .
+        job.payload.words                 .           2  .  .           .  .  .
+        job.ready                         1           1  1  1           1  1  1
+        words.valid                       0           0  1  1           0  0  0
+        words.payload                     .           .  5  6           .  .  .
+        words.ready                       1           1  1  1           1  1  1
+        link.valid                        0           0  0  0           0  0  0
+        idle                              1           1  0  0           1  0  1
+        passed                            0           0  0  1           0  0  0
+        ended                             0           0  0  0           0  1  0
+
     Members
     -------
     replaying : in, 1

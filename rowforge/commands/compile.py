@@ -8,6 +8,7 @@ from hw.arch.program.file import save_program
 from rowforge.options import add_compile, add_config, compile_options, required_config
 from rowforge.reports.report import report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, compile_model
+from rowforge.running.from_memory import memory_cycles
 from sw_driver.arrays import check_writable
 
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compile, save, print the layers."""
+    """Compile, save, print the layers, and what a program in a memory takes."""
     if args.output.suffix != PROGRAM_SUFFIX:
         raise RowforgeError(
             f"a program file's name must end in {PROGRAM_SUFFIX}, not {args.output.name!r}"
@@ -38,5 +39,7 @@ def run(args: argparse.Namespace) -> int:
     program = compile_model(args.model, config, options, by_layer=args.counters).program
     save_program(program, args.output)
     print(table(report(program, {}, None)))
+    if config.memory.present:
+        print(memory_cycles(program).said)
     print(f"{args.output}: {args.output.stat().st_size:,} bytes")
     return 0

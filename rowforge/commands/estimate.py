@@ -2,11 +2,15 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from compiler.compile import timing_program
+from compiler.compile import compile_graph, timing_program
 from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
+from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from rowforge.estimation import estimate, model_graph, text
 from rowforge.options import (
     add_config,
@@ -17,6 +21,7 @@ from rowforge.options import (
     required_config,
 )
 from rowforge.outputs import write_energy_files
+from rowforge.running.from_memory import MemoryCycles, memory_cycles
 from rowforge.tracing.file import check_trace, traced, write_trace
 
 
@@ -51,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate, print."""
+    """Estimate, print; of a model file also what its program takes from a memory."""
     config = required_config(args)
     options = CompileOptions(
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
@@ -62,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     report = estimate(
         args.model, config, options, batch=args.batch, table=table, density=args.density
     )
+    if config.memory.present and args.model not in NETWORKS:
+        _add_memory(report, args, config, options)
     write_energy_files(args, config, report)
     if args.trace is not None:
         program = timing_program(model_graph(args.model, config, args.batch), config, options)
@@ -69,3 +76,18 @@ def run(args: argparse.Namespace) -> int:
     layer_energy = args.technology is not None
     print(json.dumps(report, indent=1) if args.json else text(report, layer_energy=layer_energy))
     return 0
+
+
+def _add_memory(
+    report: dict[str, Any], args: argparse.Namespace, config: Config, options: CompileOptions
+) -> None:
+    """`memory_cycles` of the total, and in `memory` a sentence with them."""
+    graph = model_graph(args.model, config, args.batch)
+    try:
+        program = compile_graph(graph, config, replace(options, counted=True))
+    except RowforgeError as error:
+        found = MemoryCycles(None, f"from the memory: not known, since {error}")
+    else:
+        found = memory_cycles(program)
+    report["total"]["memory_cycles"] = found.cycles
+    report["memory"] = found.said

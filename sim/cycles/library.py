@@ -43,7 +43,8 @@ def _compile(sources: dict[str, str]) -> bytes:
         work = Path(folder)
         for name, text in sources.items():
             (work / name).write_text(text)
-        command = [cxx(), *_FLAGS, "-o", "model.so", "model.cpp"]
+        parts = [name for name in sources if name.endswith(".cpp")]
+        command = [cxx(), *_FLAGS, "-o", "model.so", *parts]
         done = subprocess.run(command, cwd=work, capture_output=True, text=True)
         if done.returncode:
             said = " ".join(done.stderr.split())[:600]
@@ -85,4 +86,26 @@ def _bind(library: Path) -> ctypes.CDLL:
     bound.rowforge_model_trace_sizes.argtypes = [handle, handle]
     bound.rowforge_model_trace_read.restype = None
     bound.rowforge_model_trace_read.argtypes = [handle] * 5
+    _bind_replays(bound)
     return bound
+
+
+def _bind_replays(bound: ctypes.CDLL) -> None:
+    handle, number = ctypes.c_void_p, ctypes.c_int64
+    bound.rowforge_replay_create.restype = handle
+    bound.rowforge_replay_create.argtypes = [
+        *(handle, handle, handle, handle, number),
+        *(ctypes.c_int, handle),
+        *(handle, handle, handle, handle, handle),
+    ]
+    bound.rowforge_replay_destroy.restype = None
+    bound.rowforge_replay_destroy.argtypes = [handle]
+    bound.rowforge_replay_advance.restype = ctypes.c_int
+    bound.rowforge_replay_advance.argtypes = [handle, number]
+    bound.rowforge_replay_cycles.restype = number
+    bound.rowforge_replay_cycles.argtypes = [handle]
+    bound.rowforge_replay_error.restype = ctypes.c_char_p
+    bound.rowforge_replay_error.argtypes = [handle]
+    bound.rowforge_replay_sizes.restype = bound.rowforge_replay_read.restype = None
+    bound.rowforge_replay_sizes.argtypes = [handle, handle]
+    bound.rowforge_replay_read.argtypes = [handle] * 3

@@ -123,20 +123,34 @@ def predict(
     with _machine(program, dry, rate, values, masks, density) as model:
         model.run(skip=skip and not skips, progress=progress)
         blocks, cycles, stepped = model.blocks(), model.cycles, model.stepped
-    totals: dict[int, dict[str, int]] = {}
     together = np.sum(blocks, axis=0)
     together[:, _CYCLES] = np.max(blocks[:, :, _CYCLES], axis=0)
-    for layer, block in zip(model.queries, together.tolist(), strict=True):
+    layers, accesses = by_layer(program.config, model.queries, together, skips=skips)
+    return Prediction(layers=layers, accesses=accesses, cycles=cycles, stepped=stepped)
+
+
+def by_layer(
+    config: Config, queries: Sequence[int], blocks: NDArray[np.int64], *, skips: bool
+) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
+    """The `layers` and `accesses` of a `Prediction`.
+
+    Parameters
+    ----------
+    config : Config
+    queries : for each counter block, the layer that it belongs to
+    blocks : one a row, counters in the order of `COUNTER_NAMES`
+    skips : it was known which activations are zero
+    """
+    totals: dict[int, dict[str, int]] = {}
+    for layer, block in zip(queries, blocks.tolist(), strict=True):
         total = totals.setdefault(layer, dict.fromkeys(COUNTER_NAMES, 0))
         for name, value in zip(COUNTER_NAMES, block, strict=True):
             total[name] += value
-    hidden = unknown(program.config) if not skips else frozenset[str]()
-    known = counter_block(program.config).offsets.keys() - hidden
-    return Prediction(
-        layers={layer: _only(known, total) for layer, total in totals.items()},
-        accesses={layer: _only(_ACCESSES, total) for layer, total in totals.items()},
-        cycles=cycles,
-        stepped=stepped,
+    hidden = unknown(config) if not skips else frozenset[str]()
+    known = counter_block(config).offsets.keys() - hidden
+    return (
+        {layer: _only(known, total) for layer, total in totals.items()},
+        {layer: _only(_ACCESSES, total) for layer, total in totals.items()},
     )
 
 

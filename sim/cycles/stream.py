@@ -67,18 +67,29 @@ class _Builder:
     counts: list[NDArray[np.uint8]] = field(default_factory=list)
     stored_counts: list[NDArray[np.uint8]] = field(default_factory=list)
 
+    def build(self) -> CommandStream:
+        """The stream of what has been sent."""
+        return CommandStream(
+            words=np.ascontiguousarray(np.concatenate(self.parts), dtype=np.uint64),
+            total=self.total,
+            gates=np.array(self.gates, dtype=np.int64).reshape(-1, 2),
+            queries=self.queries,
+            counts=np.concatenate([NOTHING_CODED, *self.counts]),
+            stored_counts=np.concatenate([NOTHING_CODED, *self.stored_counts]),
+        )
+
     def step(self, step: Step) -> None:
         match step:
             case Send():
-                self._send(step.words, dry=self.dry)
+                self.send(step.words, dry=self.dry)
             case Load():
                 self._wait(step.tensor)
-                self._send(self._load(step))
+                self.send(self._load(step))
             case Store():
                 self._store(step)
                 self.stored[step.tensor] = self.results
             case Query():
-                self._send(step.words)
+                self.send(step.words)
                 self.queries.append(step.layer)
             case Host():
                 for tensor in step.inputs:
@@ -97,11 +108,11 @@ class _Builder:
         """A STORE as the host sends it; raw where it is not known what it stores."""
         config, spec = self.config, self.program.tensors[step.tensor]
         if step.tensor not in self.values:
-            self._send(step.words)
+            self.send(step.words)
             return
         found = stored(config, step, spec, self.values[step.tensor].reshape(spec.view))
         before = self.results
-        self._send(found.words[: 1 + REGION.words])
+        self.send(found.words[: 1 + REGION.words])
         self.results = before + 1 + found.length
         if found.counts is not None:
             self.stored_counts.append(found.counts)
@@ -111,7 +122,7 @@ class _Builder:
         if tensor in self.stored:
             self.gates.append((self.total, self.stored.pop(tensor)))
 
-    def _send(self, words: Words, *, dry: bool = True) -> None:
+    def send(self, words: Words, *, dry: bool = True) -> None:
         if not self.total:
             self.total = 1 + BEGIN.words
             words = words[self.total :]
@@ -176,11 +187,11 @@ def command_stream(
     builder = _Builder(program.config, dry, values, program)
     for step in program.steps:
         builder.step(step)
-    return CommandStream(
-        words=np.ascontiguousarray(np.concatenate(builder.parts), dtype=np.uint64),
-        total=builder.total,
-        gates=np.array(builder.gates, dtype=np.int64).reshape(-1, 2),
-        queries=builder.queries,
-        counts=np.concatenate([NOTHING_CODED, *builder.counts]),
-        stored_counts=np.concatenate([NOTHING_CODED, *builder.stored_counts]),
-    )
+    return builder.build()
+
+
+def words_stream(program: Program, words: Words) -> CommandStream:
+    """The stream of all words that go to the core of a program, payloads included; none waits."""
+    builder = _Builder(program.config, False, NO_VALUES, program)
+    builder.send(words, dry=False)
+    return builder.build()

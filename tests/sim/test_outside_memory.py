@@ -25,6 +25,7 @@ SMALL = {
     "noc.psum_in": 1,
     "noc.psum_out": 1,
     "buffer.banks": 6,
+    "buffer.depth": 64,
     "buffer.width": 32,
 }
 SDRAM = {
@@ -35,14 +36,14 @@ SDRAM = {
 }
 AXI = {"memory.kind": "axi", "memory.words": 1 << 12}
 BAD = 7  # page of the memory behind AXI whose bursts fail
+BEHAVIOUR = AxiBehaviour(latency=5, pauses=6, bad=BAD)
 
 
 @pytest.fixture(scope="module", params=[SDRAM, AXI], ids=["sdram", "axi"])
 def engine(request):
     """The configuration and a link whose streams stall at random."""
     config = Config.of(SMALL | request.param)
-    memory = AxiBehaviour(latency=5, pauses=6, bad=BAD)
-    link = RtlLink(config, stall_seed=1, optimise="-O0", patience=60_000, memory=memory)
+    link = RtlLink(config, stall_seed=1, optimise="-O0", patience=60_000, memory=BEHAVIOUR)
     yield config, link
     link.close()
 

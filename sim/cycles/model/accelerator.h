@@ -77,6 +77,8 @@ class Accelerator {
         bool word, result_valid, result;
         int64_t length;
     };
+    // The block whose header is on offer.
+    enum class Heading { kNone, kData, kCounters, kStatus };
 
     const Config config;
     const std::vector<Gate> gates;
@@ -101,6 +103,10 @@ class Accelerator {
         s.array.reset(c, masks.known());
     }
     bool done() const { return s.decoder.state == Decoder::kDone; }
+    // A program has begun and not ended.
+    bool under_way() const {
+        return !done() && (s.decoder.state != Decoder::kBegin || s.decoder.position != 0);
+    }
     // The pass table of the pass that the walker shows.
     PassTable table(const NestWalker& walker) const {
         PassTable table;
@@ -116,6 +122,15 @@ class Accelerator {
         table.columns = &column_patterns[column_patterns.at(walker.bases.columns)];
         return table;
     }
+
+    Heading heading() const {
+        if (s.storer.busy())
+            return s.storer.heading() ? Heading::kData : Heading::kNone;
+        if (s.decoder.state != Decoder::kBlock) return Heading::kNone;
+        return s.decoder.header.opcode == Opcode::END ? Heading::kStatus : Heading::kCounters;
+    }
+    // Words of the block whose header was offered last.
+    int64_t block_words() const { return s.storer.coded ? s.storer.length : s.storer.left; }
 
     // A cycle with the host on the other side of the link.
     Events cycle() {

@@ -1,10 +1,13 @@
 """The contract over random layers: `python -m tests.campaigns.contract.run --n 300`.
 
 The cases are those of the fuzzer, without stalls and with a counter block for every layer. A case
-is named SEED:INDEX and repeated with `--only`. Exit status 1 if a layer is beyond the contract or a
-single access was counted differently, if PEs that skip zeros are more than 32 cycles and 1 % slower
-than dense ones, or if fewer layers or configurations than asked for were
-compared; the last lines say which of these.
+is named SEED:INDEX and repeated with `--only`. Then random networks are replayed from memories of
+each kind (`--replays`; `--only-replay` repeats one).
+
+Exit status 1 if a layer or a replay is beyond the contract or a single access was counted
+differently, if PEs that skip zeros are more than 32 cycles and 1 % slower than dense ones, or if
+fewer layers, configurations or replays than asked for were compared; the last lines say which of
+these.
 """
 
 import argparse
@@ -16,6 +19,8 @@ from dataclasses import dataclass, field
 
 from hw.arch.errors import RowforgeError
 from tests.campaigns.contract.compare import LayerResult, ProgramResult, compare
+from tests.campaigns.contract.replay_campaign import ReplayCampaign
+from tests.campaigns.contract.replays import MEMORIES
 from tests.campaigns.fuzz.cases import CASES, make_case
 from tests.support.missed import Condition, conclude
 
@@ -52,8 +57,12 @@ class Campaign:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    campaign = Campaign()
+    campaign, replays = Campaign(), ReplayCampaign()
     started = time.monotonic()
+    if options.only_replay:
+        seed, _, index = options.only_replay.partition(":")
+        replays.compare(int(seed), int(index), verbose=True)
+        return conclude(replays.conditions(0))
     if options.only:
         seed, _, index = options.only.partition(":")
         _run(campaign, int(seed), int(index), verbose=True, clusters=options.clusters)
@@ -71,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 verbose=options.verbose,
                 clusters=options.clusters,
             )
+    replays.run(options.seed, options.replays, verbose=options.verbose)
     _report(campaign, options.seed, time.monotonic() - started)
+    replays.report()
     return conclude(
         [
             _within(campaign),
@@ -84,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{len(campaign.configs)} configurations compared, {configs} asked for "
                 f"({_MOST_TRIES} cases tried on each of the others)",
             ),
+            *replays.conditions(options.replays),
         ]
     )
 
@@ -143,8 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n", type=int, default=300, help="layers (300)")
     parser.add_argument("--seed", type=int, default=1, help="of the campaign (1)")
     parser.add_argument("--configs", type=int, default=CONFIGS, help=f"number ({CONFIGS})")
+    count = len(MEMORIES)
+    parser.add_argument(
+        "--replays", type=int, default=count, help=f"configurations with a memory ({count})"
+    )
     parser.add_argument("--only", metavar="SEED:INDEX", help="repeat one case")
     parser.add_argument("--clusters", action="store_true", help="on 1 to 3 by 1 to 3 clusters")
+    parser.add_argument("--only-replay", metavar="SEED:INDEX", help="repeat a case from its memory")
     parser.add_argument("--verbose", action="store_true", help="a line for every layer")
     return parser
 

@@ -43,7 +43,7 @@ def make_case(seed: int, index: int) -> NetworkCase:
     simulated = number % SIMULATED == 0 and not config.control.microcontroller
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, number, place, attempt, 11])
-        graph = _graph(rng, config, simulated=simulated)
+        graph = small_graph(rng, config, simulated=simulated)
         if graph is not None:
             break
     else:
@@ -95,7 +95,7 @@ def small_configuration(seed: int, number: int) -> Config:
     )
 
 
-def _graph(rng: np.random.Generator, config: Config, *, simulated: bool) -> Graph | None:
+def small_graph(rng: np.random.Generator, config: Config, *, simulated: bool) -> Graph | None:
     """A graph of 2 to 12 operators; None if this attempt does not yield one."""
     wide = config.array.data_width == 16
     dtype = "int16" if wide else str(rng.choice(["int8", "int8", "uint8"]))

@@ -1,6 +1,7 @@
 """What the sources produce: `python -m tests.campaigns.mutants.fingerprint KIND [FOLDER]`.
 
-The kinds are `verilog` of accelerators, `memories` (the Verilog of these) and `programs`.
+The kinds are `verilog` of accelerators, `memories` and `replays` (the Verilog of memories, and of
+what replays images from them), and `programs`.
 
 Prints one digest a configuration or a block of cases. A mutant with the digests of the original is
 most likely equal to it. With a folder as another argument the Verilog is left there.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from compiler.compile import compile_graph
 from compiler.options import CompileOptions
+from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Load, Program, Query, Send, Store
 from hw.base.block import Block
@@ -22,6 +24,7 @@ from hw.memory.arbiter import MemoryArbiter
 from hw.memory.axi import AxiMaster
 from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
+from hw.replay.replayer import Replayer
 from hw.top.accelerator import AcceleratorCore
 from tests.campaigns.fuzz.cases import CASES, Case, make_case
 from tests.campaigns.fuzz.configs import clustered, configuration
@@ -58,6 +61,14 @@ def memories(folder: Path | None = None) -> list[str]:
         AxiMaster(address_bits=12),
         *(SdramController(case.chip, case.timing) for case in (X16, X32)),
     ]
+    return _emitted(designs, folder)
+
+
+def replays(folder: Path | None = None) -> list[str]:
+    """The same of the replayer, with words of halves and whole ones."""
+    memory = {"memory.kind": "ram", "memory.words": 1024}
+    halves = {"buffer.width": 32, "noc.ifmap": 4, "post.units": 1}
+    designs = [Replayer(Config.of(memory | values)) for values in ({}, halves)]
     return _emitted(designs, folder)
 
 
@@ -106,8 +117,11 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
+EMITTERS = {"verilog": verilog, "memories": memories, "replays": replays}
+"""What makes Verilog, by the kind's name."""
+
+
 if __name__ == "__main__":
     kind, *folders = sys.argv[1:]
     wanted = Path(folders[0]) if folders else None
-    emitters = {"verilog": verilog, "memories": memories}
-    print("\n".join(emitters[kind](wanted) if kind in emitters else programs()))
+    print("\n".join(EMITTERS[kind](wanted) if kind in EMITTERS else programs()))

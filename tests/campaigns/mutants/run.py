@@ -30,7 +30,9 @@ from tests.support.missed import conclude
 
 FOLDERS = ("hw", "compiler", "numerics")
 ALLOWED = (*FOLDERS, "sim")  # where `--paths` may point
-MEMORIES = "hw/memory/"  # what designs of their own are made of
+DESIGNS = {"hw/memory/": "memories", "hw/replay/": "replays"}
+"""Folders of which designs of their own are made: an accelerator has no memory unless told."""
+TIMING = "tests/hw/timing"  # blocks beside their drawings
 SECONDS = 240.0  # for each mutant
 _SURVIVING_SHARE = 0.1
 _SHARE_OF_TIME = 0.75  # a stage that takes as much longer than it should hangs
@@ -91,8 +93,8 @@ class Trial:
 
     @property
     def _kind(self) -> str:
-        """Which Verilog shows that something changed: an accelerator has no memory unless told."""
-        return "memories" if self._site.path.startswith(MEMORIES) else "verilog"
+        """Which Verilog shows that something changed."""
+        return verilog_of(self._site) or "verilog"
 
     def _is_gateware(self) -> bool:
         return self._site.path.startswith("hw/") and not self._site.path.startswith("hw/arch/")
@@ -149,6 +151,7 @@ class Trial:
     def _tests_beside(self) -> list[Callable[[], Verdict | None]]:
         """The tests of the source's own folder, which take seconds and find most mistakes."""
         folders = self._tree.tests_beside(self._site.path)
+        folders += [TIMING] * self._is_gateware()
         run = (*PYTEST, "-m", "not slow", *folders)
         return [lambda: self._stage("tests beside it", *run)] if folders else []
 
@@ -170,6 +173,11 @@ class Trial:
 
     def _run(self, *arguments: str) -> Done:
         return self._tree.python(*arguments, limit=self._end - time.monotonic())
+
+
+def verilog_of(site: Site) -> str | None:
+    """The kind of Verilog that is made of a site's folder alone; None if there is none."""
+    return next((kind for path, kind in DESIGNS.items() if site.path.startswith(path)), None)
 
 
 def _last(done: Done) -> str:
@@ -235,12 +243,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _try_all(tree: Tree, chosen: list[Site]) -> list[Verdict]:
     """Measure the original, then try every mutant."""
     prints = {}
-    memories = {site.path.startswith(MEMORIES) for site in chosen}
-    for name in ("memories",) * (True in memories) + ("verilog", "programs") * (False in memories):
+    own = {verilog_of(site) for site in chosen}
+    common = ("verilog", "programs") * (None in own)
+    for name in (*sorted(kind for kind in own if kind), *common):
         folder = tree.folder / "original" / name
         command = ("-m", "tests.campaigns.mutants.fingerprint", name, str(folder))
         prints[name] = _expected(tree, name, *command)
-    if False in memories:
+    if common:
         _expected(tree, "fuzz", *FUZZ)
         _expected(tree, "fuzz-network", *NETWORK)
         _expected(tree, "RTL slice", *SLICE)

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from hw.arch.errors import RowforgeError
-from tests.campaigns.mutants.run import all_sites, main
+from tests.campaigns.mutants.fingerprint import EMITTERS
+from tests.campaigns.mutants.run import DESIGNS, all_sites, main, verilog_of
 from tests.campaigns.mutants.sites import Site, sites
 from tests.campaigns.mutants.tree import ROOT
 
@@ -102,3 +103,10 @@ def test_a_path_without_sites_is_refused(path: str, capsys: pytest.CaptureFixtur
         all_sites([path])
     assert main(["--n", "1", "--seed", "1", "--paths", path]) == 2
     assert "paths must name sources" in capsys.readouterr().out
+
+
+def test_what_an_accelerator_without_a_memory_lacks_is_made_by_itself() -> None:
+    """Otherwise every mutant of it would be held for equivalent."""
+    assert set(DESIGNS.values()) == EMITTERS.keys() - {"verilog"}
+    for folder, kind in [*DESIGNS.items(), ("hw/control", None)]:
+        assert {verilog_of(site) for site in all_sites([folder])} == {kind}

@@ -47,6 +47,9 @@ from hw.post.packer import Packer
 from hw.post.requantise import Requantiser
 from hw.post.right_shifter import RightShifter
 from hw.replay.bursts import BurstReader, BurstWriter
+from hw.replay.gather import Gatherer, HalfPacker
+from hw.replay.message_reader import MessageReader
+from hw.replay.router import ResultRouter
 from hw.sequencer.loader import PatternLoader
 from hw.sequencer.next_command import NextCommand
 from hw.sequencer.sequencer import Sequencer
@@ -221,6 +224,10 @@ DRAWN = [
     (partial(MemoryGuard, address_bits=4), {}),
     (partial(BurstReader, address_bits=4, depth=2), {}),
     (partial(BurstWriter, address_bits=4, depth=2), {}),
+    (partial(Gatherer, words=16, halves=False), {}),
+    (partial(HalfPacker), {}),
+    (partial(ResultRouter, address_bits=4), {}),
+    (partial(MessageReader, words=16), {}),
     (partial(RefreshTimer, interval=3, most=4), {}),
     (partial(OpenRows, SDRAM), {}),
     (partial(SdramBeats, SDRAM, QUICK), {}),
