@@ -35,7 +35,7 @@ def round_sums(
 ) -> Array:
     """As `finish_sums`, but rounded to integers, ties to even, and clamped: stored values."""
     rounded = np.rint(_real(sums, scale, addend)) + zero_point
-    return np.clip(rounded, low, high).astype(dtype).reshape(sums[0].shape)
+    return np.asarray(np.clip(rounded, low, high), dtype=dtype).reshape(sums[0].shape)
 
 
 def _real(
@@ -46,4 +46,4 @@ def _real(
     total = np.zeros((sums[0].size // columns, columns))
     for part in sums:
         total += part.reshape(-1, columns)
-    return total * np.asarray(scale) + np.asarray(addend)
+    return np.asarray(total * np.asarray(scale) + np.asarray(addend))
