@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import tflite
 
-from tests.campaigns.models import examples, sixteen
+from tests.campaigns.models import sixteen
 from tests.campaigns.models.recorded import FOLDERS, Case, case_named, disagreements, every_case
 from tests.campaigns.models.run import CUT, run_case
 from tests.sim.golden.test_models import GOLDENS
 from tests.support.tflite.checking import tflm_outputs
 from tests.support.tflite.cut import cut
-from tests.support.tflite.examples import EXAMPLES
 from tests.support.tflite.layers import LayerWriter
 from tests.support.workloads import ROOT, workload
 
@@ -104,29 +103,3 @@ def test_a_wrong_layer_of_a_16x8_network_is_named(
     monkeypatch.setattr(sixteen, "tflm_outputs", wrong)
     named = sixteen.network()[2][2]
     assert sixteen.differences("golden", "tiny_16x8", tmp_path) == [named] * 2
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_layers_of_an_example(tmp_path: Path, name: str) -> None:
-    """On the golden model; `make test-models` runs it on the executor and on the RTL."""
-    wrong, count = examples.layers_that_differ(name, tmp_path)
-    assert wrong == []
-    assert count >= 20
-
-
-def test_an_example_is_executed(tmp_path: Path) -> None:
-    assert examples.run_checked("yolo", "golden", "tiny", tmp_path) == ""
-
-
-def test_a_wrong_layer_of_an_example_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def wrong(*given: object) -> list[np.ndarray]:
-        outputs = tflm_outputs(*given)
-        outputs[3].reshape(-1)[5] ^= 1
-        return outputs
-
-    monkeypatch.setattr(examples, "tflm_outputs", wrong)
-    found, _ = examples.layers_that_differ("u_net", tmp_path)
-    assert len(found) == 1
-    assert found[0].startswith("u_net: ")

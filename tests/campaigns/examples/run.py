@@ -1,4 +1,4 @@
-"""Networks of the kinds that users bring: `python -m tests.campaigns.models.examples`.
+"""Networks of the kinds that users bring: `python -m tests.campaigns.examples.run`.
 
 MobileNetV3 and EfficientNet-Lite blocks, a U-Net and a YOLO head (`tests.support.tflite.examples`).
 TensorFlow Lite Micro computes every layer, and the golden model must yield the same. With target
@@ -66,7 +66,7 @@ def run_checked(name: str, target: str, preset: str, folder: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="tests.campaigns.models.examples", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.campaigns.examples.run", description=__doc__)
     parser.add_argument("--target", choices=TARGETS, default="golden")
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--only", choices=sorted(EXAMPLES))
