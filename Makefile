@@ -101,6 +101,8 @@ test-models: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.models.cases --target rtl
 	$(BIN)/python -m tests.campaigns.models.vectors
 	$(BIN)/python -m tests.campaigns.models.sixteen --target rtl
+	$(BIN)/python -m tests.campaigns.examples.run
+	$(BIN)/python -m tests.campaigns.examples.run --target rtl
 	$(BIN)/python -m tests.campaigns.models.driver
 
 streaming: $(STAMPS)/dev

@@ -5,10 +5,20 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from compiler.ir.fold import RELABELLED
 from compiler.ir.graph import Graph
 from compiler.ir.host_convolution import STEP, conv_step
-from compiler.ir.ops import Concat, Constant, Conv, HostStep, Move, Node, Pad, Place, Reshape
+from compiler.ir.ops import (
+    RELABELLED,
+    Concat,
+    Constant,
+    Conv,
+    HostStep,
+    Move,
+    Node,
+    Pad,
+    Place,
+    Reshape,
+)
 from compiler.ir.overflow import check_overflow
 from compiler.ir.refusals import Refusal, Refusals
 from compiler.moves.lift import with_moves

@@ -69,10 +69,14 @@ class Requant:
     affine: out = clamp(round((acc + offset) * scale) + zero_point, low, high), by the integers of
     `multipliers` and `addends` and with one rounding, ties to even (`scale_affine`), in all
     channels. Only mode ORT has it.
+
+    `fixed` makes a stage affine without an offset, for outputs of 16 bits: they have more steps
+    than float32 numbers of a sum could tell apart.
     """
 
     scale: Doubles
     offset: Doubles = field(default_factory=lambda: np.zeros(1))
+    fixed: bool = False
     rounding: RoundingRule
     zero_point: int
     low: int
@@ -111,6 +115,11 @@ class Requant:
             raise RowforgeError("output offsets must be at least 0 and below 1")
         if not self.affine:
             return
+        if self.rounding is not RoundingRule.ORT and not offset.any():
+            raise RowforgeError(
+                "its output has 16 bits of a QuantizeLinear, which only rounding 'ort' yields, "
+                f"not {self.rounding.value!r}: choose rounding 'ort'"
+            )
         if self.rounding is not RoundingRule.ORT:
             raise RowforgeError(
                 "the bias is no multiple of the accumulator's unit, and only rounding 'ort' keeps "
@@ -119,7 +128,7 @@ class Requant:
         if quantise_multipliers(self.scale).shift.max() > AFFINE_SHIFT:
             raise RowforgeError(
                 "output scales must be below 2^30 where the bias is no multiple of the "
-                f"accumulator's unit, not {self.scale.max()!r}"
+                f"accumulator's unit or outputs have 16 bits, not {self.scale.max()!r}"
             )
 
     @property
@@ -129,8 +138,8 @@ class Requant:
 
     @property
     def affine(self) -> bool:
-        """Whether an offset other than 0 takes the stage to fixed point."""
-        return bool(self.offset.any())
+        """Whether the stage computes in fixed point: as it is told, or for an offset's sake."""
+        return self.fixed or bool(self.offset.any())
 
     @property
     def channels(self) -> int:

@@ -81,7 +81,9 @@ def demonstrate(folder: Path, say: Say) -> Demonstration:
     result = _prove(compiled, digits)
     say(f"  {result.layers_checked} layer outputs, equal to the golden model in every bit")
 
-    document = report(compiled.program, result.counters, result.cycles, result.edge_values)
+    document = report(
+        compiled.program, result.counters, result.cycles, result.edge_values, result.edge_steps
+    )
     drawing = folder / "digits.svg"
     _write(drawing, _draw(digits, result, document))
     return Demonstration(right, len(digits.labels), result.inputs, document, [*files, drawing])

@@ -9,14 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.ir.graph import Graph
-from compiler.ir.ops import Conv, HostStep, Node, Pad, Pool, Reshape
-
-RELABELLED = "the same values under another shape"
+from compiler.ir.ops import RELABELLED, Conv, HostStep, Node, Pad, Pool, Reshape
+from compiler.ir.padding import needs_stored_padding, stored_padding
 
 
 def fold(graph: Graph) -> Graph:
     """Pads into convolutions, reshapes into whatever reads them; values stay the same."""
-    return fold_pads(fold_reshapes(graph))
+    return stored_padding(fold_pads(fold_reshapes(graph)))
 
 
 def fold_reshapes(graph: Graph) -> Graph:
@@ -79,6 +78,8 @@ def _absorb(reader: Node, pad: Pad, graph: Graph) -> Conv | None:
     shape = graph.tensors[pad.inputs[0]].shape
     padded = graph.tensors[pad.output].shape
     if not isinstance(reader, Conv) or len(shape) != 4 or reader.image != padded[1:]:
+        return None
+    if needs_stored_padding(reader, graph.tensors[pad.output].dtype):
         return None
     if pad.value != reader.input_zero_point or any(pad.pads[0]) or any(pad.pads[3]):
         return None

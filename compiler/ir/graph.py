@@ -10,8 +10,8 @@ from hw.arch.errors import RowforgeError
 from numerics.quantisation import FIXED_RULES, INTEGER_RANGES, Requant, RoundingRule
 
 DTYPES = (*INTEGER_RANGES, "int64", "float32", "bool")
-MAX_ELEMENTS = 1 << 24  # of one tensor: larger ones come from damaged files
-MAX_TOTAL = 1 << 26  # values of all tensors that operators write; the golden model keeps them all
+MAX_ELEMENTS = 1 << 26  # of one tensor: larger ones come from damaged files
+MAX_TOTAL = 1 << 28  # values of all tensors that operators write; the golden model keeps them all
 MAX_COMPUTED = 2048  # operators that compute; real networks have some hundreds
 MAX_SOFTMAX = 1 << 20  # values of a softmax, which the host computes in many passes
 

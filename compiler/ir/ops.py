@@ -21,6 +21,9 @@ Image = tuple[int, int, int]  # H, W, C
 Pair = tuple[int, int]  # along y, along x
 Pads = tuple[int, int, int, int]  # top, left, bottom, right
 
+RELABELLED = "the same values under another shape"
+"""Why a `Reshape` costs nothing."""
+
 
 class Place(Enum):
     """Where a node is served."""

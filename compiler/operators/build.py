@@ -86,6 +86,8 @@ def _check_mode(config: Config, node: Node) -> None:
             f"{node.name}: {field} must be at least {least} for outputs that are scaled sums, "
             f"not {value}"
         )
+    if isinstance(node, Conv) and isinstance(node.stage, Requant) and not any(node.pad):
+        return  # the zero point of its input becomes part of its bias
     zeros = (node.input_zero_point,) if isinstance(node, Conv | Rescale) else node.zero_points
     if config.array.data_width == 16 and any(zeros):
         raise RowforgeError(

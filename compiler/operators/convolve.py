@@ -36,7 +36,7 @@ from compiler.operators.operation import (
     window_reach,
 )
 from compiler.operators.params import stage_output, stage_params
-from compiler.operators.weights import stored_weights
+from compiler.operators.weights import array_bias, array_zero_point, stored_weights
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from compiler.stream.tables import packed_params
@@ -91,7 +91,7 @@ class ConvOperation(Operation):
         self.stored_filters = 0 if self.multiplier else cell_words(config, node.weights.shape)
         geometry = (node.stride, node.pad, node.dilation, node.groups, node.weights.shape)
         self.signature = (self.sources, self.target, geometry, self.raw)
-        columns = stage_params(node.stage, node.bias, node.name)
+        columns = stage_params(node.stage, array_bias(config, node), node.name)
         self._packed: dict[tuple[int, int], Words] = {}
         self._lowerings: dict[Hashable, Lowering] = {}
         self.params = tuple(np.asarray(column, dtype=np.int64) for column in columns)
@@ -377,7 +377,7 @@ class ConvOperation(Operation):
             x=tile.columns[0] * node.stride[1] - node.pad[1] - reach.columns[0],
             lane=lane,
             channel=channel,
-            zero=node.input_zero_point,
+            zero=array_zero_point(self.config, node),
             signed=self.signed,
             window_shift=node.stage.window if isinstance(node.stage, WindowStage) else 0,
             output=stage_output(node.stage),

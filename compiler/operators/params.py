@@ -11,6 +11,7 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.gemmlowp import wrap
 from numerics.quantisation import (
+    Multipliers,
     Requant,
     RoundingRule,
     WindowStage,
@@ -32,6 +33,9 @@ _MODES = {
 }
 _MOST_WIDE_SHIFT = 31
 _WIDE_BIAS = 40
+_FRACTION = 31
+_LEAST_SHIFT = -15  # below it an output step has more accumulator units than 32 bits hold
+_FIELD = 1 << 9  # zero points below it, or from its negative on, fit the `OUTPUT` field
 
 
 def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns:
@@ -50,13 +54,43 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
         return _wide_params(stage, bias, name)
     pair = multipliers(stage, channels)
     if stage.affine:
-        return bias, pair.multiplier, pair.shift, addends(stage, channels)
+        added = addends(stage, channels)
+        bias, added = _with_zero_point(stage, bias, pair, added, name)
+        return bias, pair.multiplier, pair.shift, added
     if stage.rounding is RoundingRule.ORT:
         bits = float_scales(stage, channels).view(np.uint32).astype(np.int64)
         return bias, bits, zeros, zeros
     if stage.rounding is RoundingRule.SINGLE and pair.shift.max() > 30:
         raise RowforgeError(f"{name}: output scales must be below 2^30 with rounding single")
     return bias, pair.multiplier, pair.shift, zeros
+
+
+def _with_zero_point(
+    stage: Requant, bias: Ints, pair: Multipliers, added: Ints, name: str
+) -> tuple[Ints, Ints]:
+    """Bias and addend with the part of the output's zero point that its field cannot hold.
+
+    That part is an even number of output steps, so that ties fall as before. It is a whole number
+    of the units that the addend counts, hence bias and addend together hold it exactly.
+    """
+    steps = stage.zero_point - _field_zero_point(stage)
+    if steps == 0:
+        return bias, added
+    if not pair.multiplier.all() or pair.shift.min() < _LEAST_SHIFT:
+        raise RowforgeError(
+            f"{name}: output scales must be at least 2^-16 beside a zero point of "
+            f"{stage.zero_point}, not {stage.scale.min()!r}"
+        )
+    total = np.int64(steps) * (np.int64(1) << (_FRACTION - pair.shift)) + added
+    units, rest = np.divmod(total, pair.multiplier)
+    return wrap(bias + units, 32), rest
+
+
+def _field_zero_point(stage: Requant) -> int:
+    """What the output stage adds after its rounding, the rest being part of the bias."""
+    if -_FIELD <= stage.zero_point < _FIELD:
+        return stage.zero_point
+    return stage.zero_point & 1
 
 
 def _wide_params(stage: Requant, bias: Ints, name: str) -> Columns:
@@ -79,7 +113,8 @@ def stage_output(stage: Requant | WindowStage) -> dict[str, int]:
     if stage.rounding is RoundingRule.RAW:
         return _output(Mode.RAW, 0, 0, 0)
     mode = Mode.AFFINE if stage.affine else _MODES[stage.rounding]
-    return _output(mode, stage.zero_point, stage.low, stage.high)
+    zero_point = _field_zero_point(stage) if stage.affine else stage.zero_point
+    return _output(mode, zero_point, stage.low, stage.high)
 
 
 def identity_params(config: Config) -> tuple[int, int]:

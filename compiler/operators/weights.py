@@ -1,7 +1,7 @@
-"""Weights of a convolution as the filter scratchpads can take them."""
+"""Weights and bias of a convolution as the array can take them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 from compiler.ir.ops import Conv
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from numerics.gemmlowp import wrap
+from numerics.quantisation import Requant
+
+Ints: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,24 @@ def stored_weights(config: Config, node: Conv) -> StoredWeights:
         )
     zero = limits.min - low
     return StoredWeights((centred + zero).astype(dtype), zero)
+
+
+def array_zero_point(config: Config, node: Conv) -> int:
+    """What the array subtracts from every activation: 16-bit operands have no bit for that."""
+    return node.input_zero_point if config.array.data_width == 8 else 0
+
+
+def array_bias(config: Config, node: Conv) -> Ints:
+    """The bias [M] with what the zero point takes from a sum where the array does not subtract it.
+
+    Without padding every window has all of a filter's weights. Sums of 32 bits wrap, and the bias
+    with them.
+    """
+    zero = node.input_zero_point - array_zero_point(config, node)
+    if zero == 0:
+        return node.bias
+    weights = node.weights.reshape(len(node.weights), -1).sum(axis=1, dtype=np.int64)
+    weights = weights - node.weight_zero_point * node.weights[0].size
+    bias: Ints = node.bias - zero * weights
+    wide = isinstance(node.stage, Requant) and node.stage.wide
+    return bias if wide else wrap(bias, 32)

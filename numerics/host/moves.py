@@ -9,6 +9,12 @@ from numerics.registry import Array, host_step
 
 
 @host_step
+def shift_values(x: Array, *, by: int, dtype: str) -> Array:
+    """Integers that are larger by a constant, in another type that holds them."""
+    return (x.astype(np.int64) + by).astype(dtype)
+
+
+@host_step
 def reshape(x: Array, *, shape: Sequence[int]) -> Array:
     """The same elements in another shape; one size may be -1."""
     return x.reshape(tuple(shape))

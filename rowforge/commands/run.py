@@ -99,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
         write_arrays(args.dump, result.tensors)
     if args.output is not None and result.difference is None:
         write_arrays(args.output, result.outputs)
-    document = report(compiled.program, result.counters, result.cycles, result.edge_values)
+    document = report(
+        compiled.program, result.counters, result.cycles, result.edge_values, result.edge_steps
+    )
     _add_energy(document, compiled.program, result, prices)
     write_energy_files(args, compiled.program.config, document)
     if args.trace is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from hw.arch.accesses import glb_bytes, link_bytes, resident_bytes
 from hw.arch.config import Config
 from hw.arch.program import Layer, Program
-from numerics.host.sums import UNROUNDED
+from numerics.host.sums import IN_PARTS, UNROUNDED
 from rowforge.reports.removed_text import removed_text
 from rowforge.reports.texttable import Column, text_table, used
 
@@ -30,6 +30,7 @@ def report(
     counters: Counters,
     cycles: int | None,
     edge_values: Mapping[str, int | None] | None = None,
+    edge_steps: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """One object: a row for every layer, the totals, and in `counts` which run the figures are of.
 
@@ -39,7 +40,7 @@ def report(
     keeps filters in the weight memory has `resident_bytes` besides, which would move in every run
     too, and in the totals `memory_bytes`, which fill that memory once. `edge_values` are those of
     `rowforge.running.execution.Result`: 0 for a layer that is not among them, None if nothing was
-    counted.
+    counted. A layer that has some has `edge_steps` of the same result beside them.
     """
     rows = [
         layer_row(program.config, layer, _counted(counters.get(index)))
@@ -47,6 +48,8 @@ def report(
     ]
     for row in rows:
         row["edge_values"] = None if edge_values is None else edge_values.get(row["name"], 0)
+        if row["edge_values"]:
+            row["edge_steps"] = (edge_steps or {}).get(row["name"], 1)
     total = totals(program.config, rows, cycles)
     known = all(row["edge_values"] is not None for row in rows)
     total["edge_values"] = _sum(rows, "edge_values") if known else None
@@ -120,6 +123,7 @@ _COLUMNS = (
     Column("resident", "resident_bytes"),
     Column("edge values", "edge_values"),
 )
+_BOUNDED = (UNROUNDED, IN_PARTS)  # reasons of layers that say how far float32 sums may lie off
 _NAMED = 8  # layers in a sentence; the table and the JSON object have them all
 _EMPTY_AT_ZERO = ("macs", "resident_bytes", "edge_values")
 
@@ -143,7 +147,7 @@ def table(document: Mapping[str, Any]) -> str:
 
 def unrounded_sentences(document: Mapping[str, Any]) -> list[str]:
     """What a report says about layers whose float results cannot be ONNX Runtime's in every bit."""
-    found = [row for row in document["layers"] if str(row.get("reason")).startswith(UNROUNDED)]
+    found = [row for row in document["layers"] if str(row.get("reason")).startswith(_BOUNDED)]
     lines = [f"{row['name']}: {row['reason']}" for row in found[:_NAMED]]
     if len(found) > _NAMED:
         lines.append(f"{len(found) - _NAMED} more layers likewise, with their bounds in the JSON")
@@ -166,12 +170,16 @@ def edge_sentence(document: Mapping[str, Any]) -> str:
         )
     if not count:
         return ""
-    layers = [row["name"] for row in document["layers"] if row["edge_values"]]
+    found = [row for row in document["layers"] if row["edge_values"]]
+    most = max(row["edge_steps"] for row in found)
+    layers = [
+        f"{row['name']} ({row['edge_steps']} at most)" if most > 1 else row["name"] for row in found
+    ]
     if len(layers) > _NAMED:
         layers = [*layers[:_NAMED], f"{len(layers) - _NAMED} more layers"]
     values, lie, they = ("value", "lies", "it") if count == 1 else ("values", "lie", "they")
     return (
         f"edge values: {count} {values} of {', '.join(layers)} {lie} so near to a rounding edge "
         f"that ONNX Runtime's float32 sums may round {'it' if count == 1 else 'them'} the other "
-        f"way, where {they} may be one step off"
+        f"way, where {they} may be {'as many steps off' if most > 1 else 'one step off'}"
     )

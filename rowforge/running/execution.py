@@ -7,7 +7,6 @@ array, which empties the pipeline each time. For a check or a dump every layer c
 a run of a program of its own. A check compares all three.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -24,7 +23,7 @@ from rowforge.running.compilation import Compiled
 from rowforge.running.progress import Progress, stage
 from rowforge.running.targets import GOLDEN, open_target
 from sim.golden import initial_states, next_states, run_batch, run_graph
-from sim.golden.edges import has_edges
+from sim.golden.edges import Edges, has_edges
 from sw_driver.accelerator import Accelerator
 from sw_driver.runtime import Inputs, split_inputs
 
@@ -56,6 +55,7 @@ class Result:
         inputs these may round the other way (`sim.golden.edges`): None where nothing counted them,
         which takes the golden model; None altogether for a program file, which does not say which
         layers these are
+    edge_steps : by name of such a layer, how many steps of its output they may be off at most
     """
 
     outputs: dict[str, Array] = field(default_factory=dict)
@@ -66,6 +66,7 @@ class Result:
     layers_checked: int = 0
     difference: Difference | None = None
     edge_values: Mapping[str, int | None] | None = None
+    edge_steps: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_program(
@@ -120,7 +121,7 @@ def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
     program, psum_width = compiled.program, _psum_width(compiled)
     parts: list[ByKey] = []
     progress = Progress()
-    batch, edges = _batch(graph), Counter[str]()
+    batch, edges = _batch(graph), Edges()
     states = initial_states(graph)
     for start in range(0, len(items), batch):
         progress.show(f"golden model: input {start + 1} of {len(items)}", start / len(items))
@@ -141,7 +142,8 @@ def _golden(compiled: Compiled, graph: Graph, items: list[ByIndex]) -> Result:
         outputs=outputs,
         tensors=tensors,
         inputs=len(items),
-        edge_values=_edge_values(compiled, edges),
+        edge_values=_edge_values(compiled, edges.values),
+        edge_steps=edges.steps,
     )
 
 
@@ -187,11 +189,12 @@ def _run(
         with stage(KEPT_RUN):
             chosen = items if check else items[:1]
             kept = _run_program(compiled, compiled.kept, chosen, accelerator, check)
-    edges = Counter[str]() if check else None
+    edges = Edges() if check else None
     with stage(PLAIN_RUN):
         plain = compiled.program.uncounted()
         result = _run_program(compiled, plain, items, accelerator, check, edges)
-    result.edge_values = _edge_values(compiled, edges)
+    result.edge_values = _edge_values(compiled, None if edges is None else edges.values)
+    result.edge_steps = {} if edges is None else edges.steps
     faults = [] if kept is None else [kept.difference]
     faults.append(_only_in(PLAIN_RUN, result.difference, kept))
     steps = compiled.program.steps
@@ -219,7 +222,7 @@ def _run_program(
     items: list[ByIndex],
     accelerator: Accelerator,
     check: bool,
-    edges: Counter[str] | None = None,
+    edges: Edges | None = None,
 ) -> Result:
     """One program of `compiled` for some inputs, stopped at the first difference."""
     result = Result()
@@ -252,9 +255,7 @@ def layer_outputs(program: Program, tensors: ByIndex) -> ByKey:
     }
 
 
-def _references(
-    compiled: Compiled, items: list[ByIndex], edges: Counter[str] | None
-) -> Iterator[ByKey]:
+def _references(compiled: Compiled, items: list[ByIndex], edges: Edges | None) -> Iterator[ByKey]:
     """What every tensor of every input must be, by key; `edges` as for `run_graph`."""
     program, graph = compiled.program, compiled.graph
     if graph is not None:

@@ -3,8 +3,12 @@
 Without optimisation ONNX Runtime computes a product between DequantizeLinear and QuantizeLinear in
 float32, in an order of its own. The golden model sums integers and rounds the real number. The two
 agree wherever that number is farther from a rounding edge, halfway between two stored values, than
-float32 sums in any order can err by; nearer to it the result may be one step off.
+float32 sums in any order can err by; nearer to it the result may be one step off. Steps of 16-bit
+outputs are so small that the error can span several edges, and the result be as many steps off.
 """
+
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +19,38 @@ from numerics.quantisation import Requant, RoundingRule
 from sim.golden.convolution import conv_accumulate
 
 Doubles = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _UNIT = 2.0**-24  # the relative error of one float32 rounding
 _SPARE = 8  # roundings besides the sum's: of operands, scales, bias
 _CHUNK = 1 << 22  # values held at a time
 _FEW = 16  # one value of so many is few: their windows are then gathered one by one
+
+
+@dataclass
+class Edges:
+    """What such values were found.
+
+    Attributes
+    ----------
+    values : how many, by layer name
+    steps : how many steps of the output one of them may be off at most, by layer name
+    """
+
+    values: Counter[str] = field(default_factory=Counter)
+    steps: dict[str, int] = field(default_factory=dict)
+
+    def add(self, node: Conv, x: Array, psums: Ints) -> None:
+        """Counts the values of a layer.
+
+        x: the layer's input, any number of images; psums: [N, E, F, M], its sums without bias.
+        """
+        images = x.reshape(-1, *node.image)
+        step = max(1, _CHUNK // max(psums[0].size, images[0].size))
+        for first in range(0, len(images), step):
+            part = slice(first, first + step)
+            off = edge_steps(node, images[part], psums[part])
+            self.values[node.name] += int((off > 0).sum())
+            self.steps[node.name] = max(self.steps.get(node.name, 0), int(off.max(initial=0)))
 
 
 def has_edges(node: Node) -> bool:
@@ -30,48 +60,39 @@ def has_edges(node: Node) -> bool:
     return isinstance(node.stage, Requant) and node.stage.rounding is RoundingRule.ORT
 
 
-def edge_values(node: Conv, x: Array, psums: Ints) -> int:
-    """How many outputs of a layer lie within the float32 error bound of a rounding edge.
-
-    x: the layer's input, any number of images; psums: [N, E, F, M], its sums without bias.
-    """
-    images = x.reshape(-1, *node.image)
-    step = max(1, _CHUNK // max(psums[0].size, images[0].size))
-    chunks = range(0, len(images), step)
-    return sum(
-        int(edge_mask(node, images[i : i + step], psums[i : i + step]).sum()) for i in chunks
-    )
-
-
-def edge_mask(node: Conv, images: Array, psums: Ints) -> Mask:
-    """Which outputs [N, E, F, M] these are."""
+def edge_steps(node: Conv, images: Array, psums: Ints) -> Ints:
+    """By how many steps the outputs [N, E, F, M] may be off, 0 for those far from an edge."""
     stage = node.stage
     assert isinstance(stage, Requant)
     bias = node.bias + stage.offset
     added = np.abs(bias) if node.float_magnitude is None else node.float_magnitude
     real = (psums + bias) * stage.scale
-    below = np.floor(real)
-    edge = below + 0.5
-    distance = np.abs(real - edge)
-    # Where both neighbours are clamped to one value, the side does not matter.
-    matters = (below >= stage.low - stage.zero_point) & (below < stage.high - stage.zero_point)
+    ends = stage.low - stage.zero_point, stage.high - stage.zero_point
     centred = np.abs(images.astype(np.int64) - node.input_zero_point)
     weights = np.abs(node.weights.astype(np.int64) - node.weight_zero_point.reshape(-1, 1, 1, 1))
 
-    def near(magnitude: Array, at: tuple[Ints, ...] | tuple[()] = ()) -> Mask:
-        """Whether values lie within the bound that follows from their sums of magnitudes."""
+    def reach(magnitude: Array, at: tuple[Ints, ...] | tuple[()] = ()) -> Ints:
+        """The steps that follow from sums of magnitudes.
+
+        Stored values that the bound reaches are clamped first: where all of them are one value,
+        the side does not matter.
+        """
         channel = at[3] if at else slice(None)
         size = magnitude + np.broadcast_to(added, len(weights))[channel]
         scale = np.broadcast_to(stage.scale, len(weights))[channel]
         sums = (weights[0].size + _SPARE) * _UNIT * size * scale
-        bound = sums + 4 * _UNIT * np.abs(edge[at]) + _UNIT
-        return np.asarray(matters[at] & (distance[at] <= bound))
+        edge = np.floor(real[at]) + 0.5
+        bound = sums + 4 * _UNIT * np.abs(edge) + _UNIT
+        lowest = np.clip(np.ceil(real[at] - bound - 0.5), *ends)
+        highest = np.clip(np.floor(real[at] + bound + 0.5), *ends)
+        here = np.clip(np.rint(real[at]), *ends)
+        return np.asarray(np.maximum(highest - here, here - lowest), dtype=np.int64)
 
-    found = near(_at_most(node, centred, weights))
+    found = reach(_at_most(node, centred, weights))
     candidates = np.nonzero(found)
     if len(candidates[0]) * _FEW > found.size:
-        return near(_accumulated(node, centred, weights))
-    found[candidates] = near(_gathered(node, centred, weights, candidates), candidates)
+        return reach(_accumulated(node, centred, weights))
+    found[candidates] = reach(_gathered(node, centred, weights, candidates), candidates)
     return found
 
 

@@ -1,6 +1,5 @@
 """Runs a whole graph, every tensor kept."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +24,7 @@ from hw.arch.errors import RowforgeError
 from numerics.host import run_host
 from numerics.quantisation import RoundingRule
 from sim.golden import convolution, elementwise, pooling
-from sim.golden.edges import edge_values, has_edges
+from sim.golden.edges import Edges, has_edges
 
 Array = npt.NDArray[Any]
 Inputs = Array | Mapping[str, Array]
@@ -37,15 +36,15 @@ def run_graph(
     rounding: RoundingRule | None = None,
     *,
     psum_width: int | None = None,
-    edges: Counter[str] | None = None,
+    edges: Edges | None = None,
     states: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
     """Every tensor of one inference by key, in the model's own layout and type.
 
     inputs: an array for a model of one input, else arrays by tensor name or key, each of the
     model's own shape. rounding: another mode than the graph's. psum_width: partial sums wrap to
-    that many bits. edges: gets, by layer name, how many values ONNX Runtime's float32 sums may
-    round the other way (`sim.golden.edges`). states: what the graph's states hold, as
+    that many bits. edges: gets, by layer name, what values ONNX Runtime's float32 sums may
+    round otherwise (`sim.golden.edges`). states: what the graph's states hold, as
     `next_states` gives it; their initial values if None. Raises RowforgeError for inputs that do
     not fit.
     """
@@ -64,7 +63,7 @@ def run_batch(
     rounding: RoundingRule | None = None,
     *,
     psum_width: int | None = None,
-    edges: Counter[str] | None = None,
+    edges: Edges | None = None,
 ) -> dict[str, Array]:
     """Every tensor of N inferences, N in place of the leading 1 of each tensor's shape.
 
@@ -166,7 +165,7 @@ def _run(
     arrays: dict[str, Array],
     rounding: RoundingRule | None,
     psum_width: int | None,
-    edges: Counter[str] | None,
+    edges: Edges | None,
 ) -> dict[str, Array]:
     """All tensors in the model's layout; the leading axis of the arrays may hold several items."""
     if rounding is not None and rounding is not graph.rounding:
@@ -178,7 +177,7 @@ def _run(
         operands = [values[key] for key in node.inputs]
         if edges is not None and isinstance(node, Conv) and has_edges(node):
             psums = convolution.accumulate(node, operands[0], psum_width)
-            edges[node.name] += edge_values(node, operands[0], psums)
+            edges.add(node, operands[0], psums)
             result = convolution.finish(node, psums)
         else:
             result = run_node(node, operands, psum_width)

@@ -59,6 +59,23 @@ def dequantise_ort(
 
 
 @host_step
+def requantise_ort(
+    x: Array,
+    *,
+    scales: tuple[float, float],
+    zero_points: tuple[int, int],
+    dtype: str,
+    low: int,
+    high: int,
+) -> Array:
+    """DequantizeLinear, then QuantizeLinear with a clamp: scales and zero points of both."""
+    real = dequantise_ort(x, scale=scales[:1], zero_point=zero_points[:1])
+    return quantise_ort(
+        real, scale=scales[1:], zero_point=zero_points[1:], dtype=dtype, low=low, high=high
+    )
+
+
+@host_step
 def scale_sums(x: Array, *, scale: tuple[float, ...]) -> Floats:
     """float32(x) * scale, one scale for all columns or one for each."""
     with np.errstate(over="ignore"):

@@ -154,7 +154,7 @@ GRAPHS: dict[str, Kind] = {
     "the largest axis": Kind(_shape((1, 1, 1, 0x7FFFFFFF)), words=("at most",)),
     "sizes that overflow 64 bits": Kind(_shape((1 << 16,) * 5), words=("at most",)),
     "sizes that overflow to 0": Kind(_shape((1 << 16, 1 << 16, 1 << 16, 1 << 16))),
-    "2^24 values and one": Kind(_shape((1, 1, (1 << 24) + 1, 1)), words=("at most",)),
+    "2^26 values and one": Kind(_shape((1, 1, (1 << 26) + 1, 1)), words=("at most",)),
     "a million items": Kind(_shape((1 << 20, 1, 1, 1)), words=("items", "4096")),
     "a million channels": Kind(_shape((1, 1, 1, 1 << 20)), words=("channels", "65536")),
     "a million rows": Kind(_shape((1, 1 << 20, 1, 1)), status=0),

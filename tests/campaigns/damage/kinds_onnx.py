@@ -108,7 +108,7 @@ ONNX: dict[str, Kind] = {
         "268435456",
     ),
     "onnx: a huge softmax": _kind(_softmax, 2, "too long"),
-    "onnx: 100 huge images": _kind(_chain(100, "QLinearAdd", (1, 1, _SIDE, _SIDE)), 2, "67108864"),
+    "onnx: 100 huge images": _kind(_chain(100, "QLinearAdd", (1, 1, _SIDE, _SIDE)), 2, "268435456"),
     "onnx: 2048 sums": _kind(_chain(2048, "QLinearAdd", (1, 2, 2, 2)), 0),
     "onnx: 3000 sums": _kind(_chain(3000, "QLinearAdd", (1, 2, 2, 2)), 2, "more than 2048"),
     "onnx: 10000 sums": _kind(_chain(10000, "QLinearAdd", (1, 2, 2, 2)), 2, "operators"),

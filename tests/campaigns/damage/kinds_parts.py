@@ -118,7 +118,7 @@ PARTS: dict[str, Kind] = {
         _one("TILE", _IMAGE, _IMAGE, [1, 0, 1, 1]), words=("does not fit",)
     ),
     "a tensor repeated the most times": Kind(
-        _one("TILE", _IMAGE, (1, 4, 4, _LARGEST), [1, 1, 1, _LARGEST]), words=("16777216",)
+        _one("TILE", _IMAGE, (1, 4, 4, _LARGEST), [1, 1, 1, _LARGEST]), words=("67108864",)
     ),
     "a value broadcast to 16 million": Kind(
         _one("BROADCAST_TO", (1, 1, 1, 1), _HUGE, _HUGE), status=0

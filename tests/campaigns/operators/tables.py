@@ -25,7 +25,7 @@ KERNELS = ("reference", "optimised")
 """Two of LiteRT's sets of kernels."""
 NONE = "–"
 _MARKED = re.compile(r"<!-- table: ((?:operators|oracles) \w+) -->\n.*?<!-- end -->", re.DOTALL)
-_TYPES = ("int8", "uint8", "int16", "int32", "int64", "float32", "bool", "")
+_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "int64", "float32", "bool", "")
 
 Record = Mapping[str, Any]
 

@@ -1,8 +1,8 @@
 """Values beside a rounding edge: counted exactly, and no other value differs from ONNX Runtime."""
 
-from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ from compiler.ir.ops import Conv
 from numerics.quantisation import Requant, RoundingRule
 from sim.golden import run_batch, run_graph
 from sim.golden.convolution import accumulate
-from sim.golden.edges import edge_mask, edge_values, has_edges
+from sim.golden.edges import Edges, edge_steps, has_edges
 from tests.support.onnx.models import ModelMaker, graph_of, oracle
 
 UNIT = Fraction(1, 1 << 24)
+HALF = Fraction(1, 2)
 
 
 def conv(rng: np.random.Generator, groups: int = 1, **given: object) -> Conv:
@@ -52,10 +53,10 @@ def conv(rng: np.random.Generator, groups: int = 1, **given: object) -> Conv:
 
 
 def by_fractions(node: Conv, images: np.ndarray) -> np.ndarray:
-    """The mask in exact arithmetic, one product at a time."""
+    """The steps in exact arithmetic, one product at a time."""
     E, F, M = node.output_image
     _, R, S, C = node.weights.shape
-    found = np.zeros((len(images), E, F, M), dtype=bool)
+    found = np.zeros((len(images), E, F, M), dtype=np.int64)
     for n, e, f, m in np.ndindex(*found.shape):
         total = magnitude = 0
         for r, s, c in np.ndindex(R, S, C):
@@ -72,11 +73,12 @@ def by_fractions(node: Conv, images: np.ndarray) -> np.ndarray:
         bias = int(node.bias[m]) + Fraction(float(stage.offset[m]))
         scale = Fraction(float(stage.scale[m]))
         real = (total + bias) * scale
-        edge = floor(real) + Fraction(1, 2)
+        edge = floor(real) + HALF
         bound = (R * S * C + 8) * UNIT * (magnitude + abs(bias)) * scale
         bound += 4 * UNIT * abs(edge) + UNIT
-        ends = [min(max(floor(real) + k + stage.zero_point, stage.low), stage.high) for k in (0, 1)]
-        found[n, e, f, m] = abs(real - edge) <= bound and ends[0] != ends[1]
+        reached = ceil(real - bound - HALF), round(real), floor(real + bound + HALF)
+        ends = [min(max(value + stage.zero_point, stage.low), stage.high) for value in reached]
+        found[n, e, f, m] = max(ends[2] - ends[1], ends[1] - ends[0])
     return found
 
 
@@ -89,8 +91,11 @@ def test_counts_are_exact(seed: int, groups: int) -> None:
     psums = accumulate(node, images)
     expected = by_fractions(node, images)
     assert 5 < expected.sum() < expected.size / 2
-    np.testing.assert_array_equal(edge_mask(node, images, psums), expected)
-    assert edge_values(node, images, psums) == expected.sum()
+    np.testing.assert_array_equal(edge_steps(node, images, psums), expected)
+    edges = Edges()
+    edges.add(node, images, psums)
+    assert edges.values[node.name] == expected.sum()
+    assert edges.steps == {node.name: 1}
 
 
 @pytest.mark.parametrize("groups", [1, 3])
@@ -113,7 +118,31 @@ def test_few_candidates_are_gathered_one_by_one(groups: int) -> None:
     images = rng.integers(-30, 30, (4, *node.image)).astype(np.int8)
     expected = by_fractions(node, images)
     assert 0 < expected.sum() * 16 < expected.size
-    np.testing.assert_array_equal(edge_mask(node, images, accumulate(node, images)), expected)
+    np.testing.assert_array_equal(edge_steps(node, images, accumulate(node, images)), expected)
+
+
+def test_results_of_16_bits_may_be_several_steps_off() -> None:
+    rng = np.random.default_rng(5)
+    stage = Requant(
+        scale=np.full(6, 0.6),
+        offset=np.zeros(6),
+        fixed=True,
+        rounding=RoundingRule.ORT,
+        zero_point=-700,
+        low=-(1 << 15),
+        high=(1 << 15) - 1,
+        dtype="int16",
+    )
+    node = conv(rng, stage=stage)
+    node = replace(node, weights=rng.integers(-120, 120, node.weights.shape).astype(np.int8))
+    images = rng.integers(-(1 << 15), 1 << 15, (9, *node.image)).astype(np.int16)
+    expected = by_fractions(node, images)
+    assert len(set(expected.flat)) > 5 < expected.max()
+    found = edge_steps(node, images, accumulate(node, images))
+    np.testing.assert_array_equal(found, expected)
+    edges = Edges()
+    edges.add(node, images, accumulate(node, images))
+    assert edges.steps == {node.name: expected.max()}
 
 
 def test_layers_of_integers_have_none() -> None:
@@ -155,15 +184,15 @@ def test_what_differs_from_onnx_runtime_is_counted(
     for seed in range(20):
         shape = (1, 8, 9, 9) if kind == "Conv" else (1, 64)
         x = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
-        edges = Counter[str]()
+        edges = Edges()
         ours = run_graph(graph, x, edges=edges)
         (theirs,) = oracle(model, {"x": x}, optimised=False)
         stored = graph.tensors[node.inputs[0]].from_model_layout(ours[node.inputs[0]])
-        mask = edge_mask(node, stored.reshape(-1, *node.image), accumulate(node, stored))
+        mask = edge_steps(node, stored.reshape(-1, *node.image), accumulate(node, stored)) > 0
         near = graph.tensors[y].in_model_layout(mask.reshape(graph.tensors[y].shape))
         differs = ours[y] != theirs
         assert not (differs & ~near.reshape(differs.shape)).any()
-        assert edges == {node.name: int(mask.sum())}
+        assert edges.values == {node.name: int(mask.sum())}
         wrong, counted = wrong + int(differs.sum()), counted + int(mask.sum())
     assert wrong > 0, "no value differs: the test shows nothing"
     assert counted >= wrong
@@ -173,12 +202,12 @@ def test_a_batch_counts_what_its_items_count(tmp_path: Path) -> None:
     model, _ = qdq_model("Conv", 0.1, 0.07)
     graph = graph_of(model, tmp_path)
     x = np.random.default_rng(0).integers(-128, 128, (5, 8, 9, 9)).astype(np.int8)
-    together, one_by_one = Counter[str](), Counter[str]()
+    together, one_by_one = Edges(), Edges()
     run_batch(graph, x, edges=together)
     for item in x:
         run_graph(graph, item[np.newaxis], edges=one_by_one)
     assert together == one_by_one
-    assert sum(together.values()) > 0
+    assert sum(together.values.values()) > 0
 
 
 def test_integer_operators_are_not_counted(tmp_path: Path) -> None:
@@ -188,6 +217,6 @@ def test_integer_operators_are_not_counted(tmp_path: Path) -> None:
     one, zero = m.constant(np.float32(0.5)), m.constant(np.uint8(0))
     y = m.op("QLinearConv", x, one, zero, w, one, zero, one, zero)
     graph = graph_of(m.model(y), tmp_path)
-    edges = Counter[str]()
+    edges = Edges()
     run_graph(graph, np.ones((1, 3, 5, 5), dtype=np.uint8), edges=edges)
-    assert not edges
+    assert not edges.values

@@ -17,6 +17,8 @@ TYPES = {
     "float32": TensorProto.FLOAT,
     "int8": TensorProto.INT8,
     "uint8": TensorProto.UINT8,
+    "int16": TensorProto.INT16,
+    "uint16": TensorProto.UINT16,
     "int32": TensorProto.INT32,
     "int64": TensorProto.INT64,
     "bool": TensorProto.BOOL,
@@ -57,10 +59,14 @@ class ModelMaker:
         )
 
     def quantise(self, x: str, q: tuple[float, int, str]) -> str:
-        return self.op("QuantizeLinear", x, *self.scale(*q))
+        return self.op("QuantizeLinear", x, *self.scale(*q), domain=self._domain(q))
 
     def dequantise(self, x: str, q: tuple[float, int, str]) -> str:
-        return self.op("DequantizeLinear", x, *self.scale(*q))
+        return self.op("DequantizeLinear", x, *self.scale(*q), domain=self._domain(q))
+
+    def _domain(self, q: tuple[float, int, str]) -> str:
+        """ONNX's own operators take 16 bits since operator set 21, ONNX Runtime's before."""
+        return "com.microsoft" if self.opset < 21 and q[2] in ("int16", "uint16") else ""
 
     def requantise(self, x: str, q: tuple[float, int, str]) -> str:
         """QuantizeLinear and DequantizeLinear, as quantisers put them after every operator."""

@@ -22,7 +22,6 @@ from compiler.frontends.onnx.model.values import (
     EXPORT_REMEDY,
     KNOWN,
     QUANTISE_REMEDY,
-    RELABELLED,
     Activation,
     Constants,
     QuantisedConstant,
@@ -30,7 +29,7 @@ from compiler.frontends.onnx.model.values import (
     Stored,
 )
 from compiler.ir.graph import DTYPES, MAX_ELEMENTS, Graph
-from compiler.ir.ops import Array, Constant, HostStep, Reshape
+from compiler.ir.ops import RELABELLED, Array, Constant, HostStep, Reshape
 from hw.arch.errors import RowforgeError
 from numerics.quantisation import RoundingRule
 
@@ -48,6 +47,7 @@ class OnnxBuilder(Emitter):
     pending : operators on floats that wait for their readers, by the name of their output
     stored_values : dequantised activations by name
     quantised_forms : float tensors that have been quantised, by name, scale and clamp
+    signed : tensors of uint16 in their int16 form (`model.wide`), by the name in the model
     products : what `onnx_affine.product_before` has found, by name
     served : indices of operators that an earlier one has done the work of
     """
@@ -67,13 +67,13 @@ class OnnxBuilder(Emitter):
         self.pending: dict[str, RawNode] = {}
         self.stored_values: dict[str, Stored] = {}
         self.quantised_forms: dict[tuple[str, Scale, tuple[int, int]], Activation] = {}
+        self.signed: dict[str, Activation] = {}
         self.products: dict[str, object] = {}
         self.served: set[int] = set()
         self._materialisers = materialisers
         self._integer_forms = integer_forms
         self._finisher = finisher
         self._keep_shape = keep_shape
-        self._folded_at: dict[str, int] = {}
         self._folded_elements = 0
         held = sum(value.size for value in raw.constants.values())
         self._most_folded = max(4 * held, LEAST_FOLDED)
@@ -223,7 +223,7 @@ class OnnxBuilder(Emitter):
             self.activations[name] = Activation(floats.key, layout, "float32")
             return self.activations[name]
         if name in self._folded_at:
-            return self._unfold(name)
+            return self.unfold(name)
         if name not in self.pending:
             self.refuse(node, f"its input {name!r} has a type that is not supported", "cast it")
         for writer in self._waiting(name, self._unwritten, self._floats_for):
@@ -322,24 +322,17 @@ class OnnxBuilder(Emitter):
     def dequantise(self, raw: RawNode, source: Activation, scale: Scale) -> None:
         """Notes the output as stored; its float form costs nothing until something reads it."""
         name = raw.outputs[0]
-        self._declare(name, source.layout, "float32")
-        self._folded_at[name] = len(self._nodes)
-        self.emit_host(
-            raw,
-            "dequantise_ort",
-            (source,),
-            Activation(name, source.layout, "float32"),
+        step = HostStep(
+            name=self.label(raw),
+            op=raw.op_type,
+            inputs=(source.key,),
+            output=name,
             folded="whatever reads it works on the stored values",
-            **scale.parameters,
+            function="dequantise_ort",
+            parameters=scale.parameters,
         )
+        self.emit_folded(step, source.layout, "float32", raw)
         self.stored_values[name] = Stored(source, scale)
-
-    def _unfold(self, name: str) -> Activation:
-        at = self._folded_at[name]
-        self._nodes[at] = replace(self._nodes[at], folded="")
-        activation = Activation(name, self.stored_values[name].activation.layout, "float32")
-        self.activations[name] = activation
-        return activation
 
     def alias(self, raw: RawNode, source: Stored, layout: Layout) -> None:
         """The float form of a relabelled stored value, which costs nothing until it is read."""
@@ -386,8 +379,8 @@ class OnnxBuilder(Emitter):
         """Refuses an input of another type than graphs have, or one that is too large."""
         if value.dtype not in DTYPES:
             raise RowforgeError(
-                f"its input {value.name!r} has type {value.dtype}; float32, int8 and uint8 inputs "
-                f"are supported"
+                f"its input {value.name!r} has type {value.dtype}; inputs of float32 and of "
+                f"integers of 8 or 16 bits are supported"
             )
         elements = 1
         for size in shape:

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.node import RawNode
 from compiler.frontends.onnx.model.reader import RawOnnxModel
-from compiler.frontends.onnx.model.values import EXPORT_REMEDY, RELABELLED, Activation, Scale
+from compiler.frontends.onnx.model.values import EXPORT_REMEDY, Activation, Scale
 from compiler.ir.graph import DTYPES, MAX_ELEMENTS, Quantisation, Tensor
-from compiler.ir.ops import Array, HostStep, Node, Reshape
+from compiler.ir.ops import RELABELLED, Array, HostStep, Node, Reshape
 from hw.arch.errors import RowforgeError
 
 
@@ -28,6 +28,7 @@ class Emitter:
         self._nodes: list[Node] = []
         self._notes: list[tuple[str, str, str]] = []
         self._noted: set[int] = set()
+        self._folded_at: dict[str, tuple[int, Layout]] = {}
         self._rearranged: dict[tuple[str, Layout, Layout], Activation] = {}
         self._labels: dict[int, str] = {}
         self._names: dict[str, int] = {}
@@ -88,7 +89,7 @@ class Emitter:
     ) -> None:
         if dtype not in DTYPES:
             raise RowforgeError(
-                f"tensor {key!r} has type {dtype}; int8, uint8, int32 and float32 are supported"
+                f"tensor {key!r} has type {dtype}; {', '.join(DTYPES)} are supported"
             )
         shape, permutation, model_shape = layout.tensor_form()
         quantisation = None
@@ -150,6 +151,31 @@ class Emitter:
             parameters=parameters,
         )
         self.emit_for(raw, step, *absorbed)
+
+    def emit_folded(
+        self,
+        step: HostStep,
+        layout: Layout,
+        dtype: str,
+        raw: RawNode | None = None,
+    ) -> None:
+        """Appends a host step that costs nothing until something reads its result (`unfold`).
+
+        `raw` is the operator of the model that the step serves, if it is one's only node.
+        """
+        self._declare(step.output, layout, dtype)
+        self._folded_at[step.output] = len(self._nodes), layout
+        if raw is None:
+            self.emit(step)
+        else:
+            self.emit_for(raw, step)
+
+    def unfold(self, name: str) -> Activation:
+        """The result of a folded step, which is computed from now on."""
+        at, layout = self._folded_at[name]
+        self._nodes[at] = replace(self._nodes[at], folded="")
+        self.activations[name] = Activation(name, layout, self._tensors[name].dtype)
+        return self.activations[name]
 
     def relabel(self, raw: RawNode, name: str, source: Activation, layout: Layout) -> Activation:
         """The same stored values as another tensor of the model, at no cost."""

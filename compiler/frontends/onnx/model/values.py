@@ -11,8 +11,11 @@ from compiler.ir.ops import Array
 
 QUANTISE_REMEDY = "quantise the model first, with `rowforge quantize`"
 EXPORT_REMEDY = "export the model again with fixed shapes"
+EIGHT_BITS = ("int8", "uint8")
+STORED_TYPES = (*EIGHT_BITS, "int16")
+"""Of stored values that operators work on; `model.wide` has uint16 as int16."""
+
 KNOWN = "its value is known when the model is read"
-RELABELLED = "the same values under another shape"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import EIGHT_BITS, Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
     WindowGeometry,
     channels_last,
@@ -158,7 +158,7 @@ def averaged_input(builder: OnnxBuilder, node: RawNode) -> Stored | None:
     if node.op_type not in AVERAGES:
         return None
     found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or found.scale.dtype not in ("int8", "uint8"):
+    if found is None or found.scale.dtype not in EIGHT_BITS:
         return None
     if node.op_type == "ReduceMean" and not over_image(builder, node, len(found.activation.shape)):
         return None

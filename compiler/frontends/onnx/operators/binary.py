@@ -15,7 +15,13 @@ import numpy as np
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import (
+    EIGHT_BITS,
+    STORED_TYPES,
+    Activation,
+    Scale,
+    Stored,
+)
 from compiler.frontends.onnx.operators.requant import all_values
 from compiler.frontends.onnx.operators.selection import expanded, whole
 from compiler.ir.ops import Add, Array, Mul, Node
@@ -99,14 +105,14 @@ def quantise_binary(
 
 
 def binary_operands(builder: OnnxBuilder, node: RawNode) -> tuple[Stored, Stored] | None:
-    """The operands of a sum or product of two tensors if both are dequantised 8-bit values."""
+    """The operands of a sum or product of two tensors if both are dequantised integers."""
     operands = [_operand(builder, source) for source in node.inputs]
     if len(operands) != 2 or operands[0] is None or operands[1] is None:
         return None
     pair = operands[0], operands[1]
     if node.inputs[0] in builder.constants and node.inputs[1] in builder.constants:
         return None
-    if any(side.scale.dtype not in ("int8", "uint8") for side in pair):
+    if any(side.scale.dtype not in STORED_TYPES for side in pair):
         return None
     return pair
 
@@ -254,7 +260,7 @@ def _operand(builder: OnnxBuilder, name: str) -> Stored | None:
     constant = builder.quantised_constants.get(name)
     if constant is None:
         return builder.stored(name)
-    if constant.scale.size != 1 or constant.values.dtype not in (np.int8, np.uint8):
+    if constant.scale.size != 1 or str(constant.values.dtype) not in STORED_TYPES:
         return None
     scale = Scale(
         np.float32(constant.scale.reshape(-1)[0]),
@@ -269,6 +275,8 @@ def _operand(builder: OnnxBuilder, name: str) -> Stored | None:
 def _why_not(arithmetic: Arithmetic, first: Activation, second: Activation) -> str:
     """Why the array cannot serve the operator, empty if it may."""
     types = {arithmetic.target.dtype, first.dtype, second.dtype}
+    if not types.issubset(EIGHT_BITS):
+        return "ONNX Runtime adds and multiplies values of 16 bits in float32"
     if len(types) > 1:
         return "its operands and its result differ in type"
     if first.shape != second.shape:

@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import EIGHT_BITS, Activation, Scale, Stored
 from compiler.frontends.onnx.operators.binary import aligned
 from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds
 from compiler.frontends.onnx.operators.requant import all_values, emit_table
@@ -103,7 +103,7 @@ def expression_before(builder: OnnxBuilder, name: str) -> Expression | None:
         return None
     sources = [builder.stored(leaf) for leaf in found.leaves]
     first = sources[0] if sources else None
-    if first is None or first.scale.dtype not in ("int8", "uint8"):
+    if first is None or first.scale.dtype not in EIGHT_BITS:
         return None
     for other in sources[1:]:
         if other is None or other.scale != first.scale:
@@ -245,7 +245,7 @@ def quantise_expression(
 def _carried(function: str) -> Callable[[OnnxBuilder, RawNode], None]:
     def convert(builder: OnnxBuilder, node: RawNode) -> None:
         source = builder.activation(node, 0)
-        if source.dtype not in ("int8", "uint8"):
+        if source.dtype not in EIGHT_BITS:
             builder.refuse(node, f"its input has type {source.dtype}", "quantise it to 8 bits")
         scale = builder.scale_at(node, 1, source.dtype)
         target = builder.scale_at(node, 3, source.dtype)

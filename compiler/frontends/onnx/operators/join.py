@@ -6,7 +6,7 @@ from typing import TypeAlias
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation, Scale, Stored
 from compiler.frontends.onnx.operators.requant import requantise_stored
 from compiler.frontends.onnx.operators.selection import (
     convert_selection,
@@ -95,7 +95,7 @@ def quantise_concat(
     present = [part for part in found if part is not None]
     if not present or len(present) < len(found):
         return None
-    if any(part.scale.dtype not in ("int8", "uint8") for part in present):
+    if any(part.scale.dtype not in STORED_TYPES for part in present):
         return None
     for other in absorbed:
         builder.note(other, f"computed together with {builder.label(node)}")
@@ -178,7 +178,7 @@ def emit_concat(
         parts.append(part)
     layout = Layout.channels_last(tuple(shape)) if image else Layout.plain(tuple(shape))
     output = builder.declare(name, layout, parts[0].dtype, scale)
-    if parts[0].dtype not in ("int8", "uint8"):
+    if parts[0].dtype not in STORED_TYPES:
         builder.emit_host(node, "concat_ort", tuple(parts), output, axes=(order.index(axis),))
         return output
     builder.emit_for(

@@ -9,7 +9,7 @@ from typing import Any
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation, Scale, Stored
 from compiler.frontends.onnx.operators.selection import whole
 
 SUMS = ("ReduceSum", "ReduceMean")
@@ -68,7 +68,7 @@ def convert_sum(builder: OnnxBuilder, node: RawNode) -> None:
 def extreme_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """The integer form of ReduceMax or ReduceMin of dequantised values."""
     found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or found.scale.dtype not in ("int8", "uint8"):
+    if found is None or found.scale.dtype not in STORED_TYPES:
         return None
     name = key or f"{node.outputs[0]} (stored)"
     return Stored(emit_extreme(builder, node, found.activation, name, found.scale), found.scale)
@@ -77,7 +77,7 @@ def extreme_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stor
 def convert_extreme(builder: OnnxBuilder, node: RawNode) -> None:
     """ReduceMax and ReduceMin of integers."""
     source = builder.activation(node, 0)
-    if source.dtype not in ("int8", "uint8", "int32", "int64"):
+    if source.dtype not in (*STORED_TYPES, "int32", "int64"):
         builder.refuse(
             node,
             f"its input has type {source.dtype}, whose zeros have signs",
@@ -109,7 +109,7 @@ def convert_place(builder: OnnxBuilder, node: RawNode) -> None:
     """ArgMax and ArgMin: of stored values where the input is dequantised."""
     found = builder.stored(builder.name_at(node, 0, "input"))
     source = builder.activation(node, 0) if found is None else found.activation
-    if source.dtype not in ("float32", "int8", "uint8", "int32"):
+    if source.dtype not in (*STORED_TYPES, "float32", "int32"):
         builder.refuse(node, f"its input has type {source.dtype}", "cast it to float32")
     rank = len(source.shape)
     axis = node.integer("axis", 0)

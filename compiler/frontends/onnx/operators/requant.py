@@ -1,13 +1,14 @@
 """Stored values to another scale: on the array where that is exact for every value, else a table.
 
-An 8-bit tensor has 256 values: both ways are computed for all of them when the model is read.
+An 8-bit tensor has 256 values: both ways are computed for all of them when the model is read. What
+has 16 bits the host computes value by value.
 """
 
 import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import EIGHT_BITS, Activation, Scale, Stored
 from compiler.ir.ops import Array, Rescale
 from numerics.host.ort.arithmetic import dequantise_ort, quantise_ort
 from numerics.quantisation import Requant, RoundingRule, integer_range
@@ -31,8 +32,23 @@ def requantise_stored(
     clamp: tuple[int, int],
     absorbed: tuple[RawNode, ...] = (),
 ) -> Activation:
-    """DequantizeLinear, clamp, QuantizeLinear of 8-bit values."""
+    """DequantizeLinear, clamp, QuantizeLinear of stored values."""
     builder.check_ratio(node, target, source.scale)
+    if source.scale.dtype not in EIGHT_BITS:
+        output = builder.declare(name, source.activation.layout, target.dtype, target)
+        builder.emit_host(
+            node,
+            "requantise_ort",
+            (source.activation,),
+            output,
+            absorbed=absorbed,
+            scales=(float(source.scale.scale), float(target.scale)),
+            zero_points=(source.scale.zero_point, target.zero_point),
+            dtype=target.dtype,
+            low=clamp[0],
+            high=clamp[1],
+        )
+        return output
     values = all_values(source.scale.dtype)
     real = dequantise_ort(
         values, scale=(float(source.scale.scale),), zero_point=(source.scale.zero_point,)

@@ -12,7 +12,7 @@ import numpy as np
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation, Scale, Stored
 from compiler.frontends.onnx.model.window import (
     WindowGeometry,
     channels_last,
@@ -180,7 +180,7 @@ def seen_as(builder: OnnxBuilder, node: RawNode, source: Activation) -> Activati
 def pool_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """The integer form of a maximum pool between floats."""
     found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or len(node.outputs) > 1 or found.scale.dtype not in ("int8", "uint8"):
+    if found is None or len(node.outputs) > 1 or found.scale.dtype not in STORED_TYPES:
         return None
     name = key or f"{node.outputs[0]} (stored)"
     return Stored(emit_max(builder, node, found.activation, name, found.scale), found.scale)
@@ -189,7 +189,7 @@ def pool_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored 
 def convert_max(builder: OnnxBuilder, node: RawNode) -> None:
     """MaxPool and GlobalMaxPool of integers, or of floats that exist."""
     source = builder.activation(node, 0)
-    if source.dtype not in ("float32", "int8", "uint8"):
+    if source.dtype not in (*STORED_TYPES, "float32"):
         builder.refuse(node, f"its input has type {source.dtype}", "cast it to float32")
     emit_max(builder, node, source, node.outputs[0], None)
     if len(node.outputs) > 1 and node.outputs[1]:
@@ -199,7 +199,7 @@ def convert_max(builder: OnnxBuilder, node: RawNode) -> None:
 def emit_max(
     builder: OnnxBuilder, node: RawNode, source: Activation, name: str, scale: Scale | None
 ) -> Activation:
-    """A maximum pool: 8-bit values on the array, others on the host."""
+    """A maximum pool: stored values on the array, others on the host."""
     source = channels_last(builder, node, source)
     batch, image = image_of(builder, node, source)
     if node.op_type == "GlobalMaxPool":
@@ -218,7 +218,7 @@ def emit_max(
         "pad": window.pad,
         "dilation": dilation,
     }
-    if source.dtype not in ("int8", "uint8") or dilation != (1, 1):
+    if source.dtype not in STORED_TYPES or dilation != (1, 1):
         reason = "the array's pools have no dilation" if dilation != (1, 1) else ""
         order = _order_of_maxima(node, image, window, len(source.shape))
         builder.emit_host(
@@ -280,7 +280,7 @@ def emit_indices(builder: OnnxBuilder, node: RawNode, source: Activation, name: 
 def relu_stored(builder: OnnxBuilder, node: RawNode, key: str | None) -> Stored | None:
     """Relu of dequantised values that are not quantised next: stored values from zero on."""
     found = builder.stored(builder.name_at(node, 0, "input"))
-    if found is None or found.scale.dtype not in ("int8", "uint8"):
+    if found is None or found.scale.dtype not in STORED_TYPES:
         return None
     low, high = integer_range(found.scale.dtype)
     name = f"{node.outputs[0]} (stored)"
@@ -298,7 +298,7 @@ def clamp_stored(
     scale: Scale | None,
     clamp: tuple[int, int],
 ) -> Activation:
-    """8-bit values between two stored values, on the array."""
+    """Stored values between two others, on the array."""
     output = builder.declare(name, source.layout, source.dtype, scale)
     stage = Requant(
         scale=np.ones(1),

@@ -13,7 +13,7 @@ import numpy as np
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout, Shape
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale, Stored
+from compiler.frontends.onnx.model.values import Activation, Scale, Stored
 from compiler.frontends.onnx.operators.chain import quantised
 from compiler.frontends.onnx.operators.resize import (
     Resized,
@@ -21,7 +21,7 @@ from compiler.frontends.onnx.operators.resize import (
     linear_axes,
     read_resize,
 )
-from compiler.ir.ops import Array, HostStep
+from compiler.ir.ops import RELABELLED, Array, HostStep
 
 SELECTING = ("Slice", "Split", "Gather", "Tile", "Expand", "Resize", "Upsample")
 _RESIZES = ("Resize", "Upsample")

@@ -7,7 +7,8 @@ import numpy as np
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.layout import Layout
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation
+from compiler.frontends.onnx.model.wide import signed_input, signed_scale
 from compiler.frontends.onnx.operators.average import over_image, read_average
 from compiler.frontends.onnx.operators.binary import aligned
 from compiler.frontends.onnx.operators.chain import clip_bounds, real_bounds, stored_clamp
@@ -28,18 +29,19 @@ CAST_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "b
 
 
 def convert_dequantise(builder: OnnxBuilder, node: RawNode) -> None:
-    """DequantizeLinear: 8-bit values stay stored until something needs floats."""
-    source = builder.activation(node, 0)
-    if source.dtype not in ("int8", "uint8", "int32"):
-        builder.refuse(node, f"its input has type {source.dtype}", "8 and 32 bits are supported")
+    """DequantizeLinear: values of 8 and 16 bits stay stored until something needs floats."""
+    source = signed_input(builder, node)
+    own = "uint16" if node.inputs[0] in builder.signed else source.dtype
+    if source.dtype not in (*STORED_TYPES, "int32"):
+        builder.refuse(node, f"its input has type {source.dtype}", "8 to 32 bits are supported")
     if builder.constant(node, 1, "scale").size == 1:
-        scale = builder.scale_at(node, 1, source.dtype)
+        scale = signed_scale(builder.scale_at(node, 1, own))
         if source.dtype != "int32" and float(scale.scale) <= _LARGEST_SCALE:
             builder.dequantise(node, source, scale)
             return
         slices = Slices((float(scale.scale),), (scale.zero_point,), source.dtype)
     else:
-        source = builder.in_form(node, source)
+        source = builder.in_form(node, builder.activation(node, 0))
         slices = sliced_parameters(builder, node, source)
     output = builder.declare(node.outputs[0], source.layout, "float32")
     builder.emit_host(

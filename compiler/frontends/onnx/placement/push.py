@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import RELABELLED, Activation, Scale
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation, Scale
 from compiler.frontends.onnx.operators import extreme, reduce
 from compiler.frontends.onnx.operators.average import averaged_input, quantise_average
 from compiler.frontends.onnx.operators.binary import binary_operands, quantise_binary
@@ -34,9 +34,11 @@ from compiler.frontends.onnx.operators.selection import (
     interpolates,
     repeats_edges,
 )
+from compiler.frontends.onnx.placement.parts import emit_in_parts, fits
 from compiler.frontends.onnx.products.affine import Product, product_before
 from compiler.frontends.onnx.products.mac import emit_conv, emit_product
 from compiler.frontends.onnx.products.product import CONVOLUTIONS
+from compiler.ir.ops import RELABELLED
 from numerics.host.ort.arithmetic import quantise_ort
 from numerics.quantisation import integer_range
 
@@ -63,10 +65,16 @@ def emit_quantised(
 ) -> Activation:
     """A product with its output quantised, then the moves that lie within it."""
     mac = product.mac
-    emit = emit_conv if mac.raw.op_type in CONVOLUTIONS else emit_product
+    own = f"{mac.raw.outputs[0]} for {name}" if product.moves else name
+    if fits(builder, mac, target, clamp):
+        emit = emit_conv if mac.raw.op_type in CONVOLUTIONS else emit_product
+        made = emit(builder, mac, own, target, clamp, absorbed)
+    else:
+        made = emit_in_parts(builder, mac, own, target, clamp)
+        for other in absorbed:
+            builder.note(other, f"computed together with {builder.label(mac.raw)}")
     if not product.moves:
-        return emit(builder, mac, name, target, clamp, absorbed)
-    made = emit(builder, mac, f"{mac.raw.outputs[0]} for {name}", target, clamp, absorbed)
+        return made
     return moved(builder, product, made, name)
 
 
@@ -135,7 +143,7 @@ class Push:
         if stored is not None:
             if stored.scale == self.target and clamp == integer_range(self.target.dtype):
                 return _Step(lambda own: self._as(own, stored.activation))
-            if stored.scale.dtype not in ("int8", "uint8"):
+            if stored.scale.dtype not in STORED_TYPES:
                 return None
             return _Step(
                 lambda own: requantise_stored(builder, self.node, stored, own, self.target, clamp)

@@ -11,7 +11,8 @@ import numpy as np
 
 from compiler.frontends.onnx.model.builder import OnnxBuilder
 from compiler.frontends.onnx.model.node import RawNode
-from compiler.frontends.onnx.model.values import Activation, Scale
+from compiler.frontends.onnx.model.values import STORED_TYPES, Activation, Scale
+from compiler.frontends.onnx.model.wide import signed_name, signed_scale, unsigned_result
 from compiler.frontends.onnx.operators.average import AVERAGES, quantise_average
 from compiler.frontends.onnx.operators.binary import quantise_binary
 from compiler.frontends.onnx.operators.chain import QdqChain, clip_bounds, stored_clamp, walk_back
@@ -23,7 +24,8 @@ from compiler.frontends.onnx.placement.push import Push, emit_quantised
 from compiler.frontends.onnx.products.affine import product_before
 from numerics.quantisation import integer_range
 
-_INT8 = 3  # TensorProto.INT8
+_OUTPUT_TYPES = {3: "int8", 4: "uint16", 5: "int16"}  # by their numbers in TensorProto
+_SLICED = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,9 @@ class _Placed:
 
 def convert_quantise(builder: OnnxBuilder, node: RawNode) -> None:
     """QuantizeLinear of an activation, with all float operators before it that can join in."""
-    target = _target(builder, node)
-    placed = _placed(builder, node, target)
+    given = _target(builder, node)
+    target = None if given is None else signed_scale(given)
+    placed = _placed(builder, node, given)
     chain = walk_back(builder, builder.name_at(node, 0, "input"), placed.limits)
     absorbed = (*reversed(chain.nodes), node, *placed.clips)
     if target is None or not (
@@ -49,11 +52,16 @@ def convert_quantise(builder: OnnxBuilder, node: RawNode) -> None:
         or _push(builder, node, target, placed)
     ):
         _quantise_float(builder, node, target, placed)
+    if given is not target and given is not None:
+        name = node.outputs[0]
+        unsigned_result(builder, node, name, builder.activations[signed_name(name)])
 
 
 def _placed(builder: OnnxBuilder, node: RawNode, target: Scale | None) -> _Placed:
     """The output of the QuantizeLinear, or of a Clip to constant bounds that alone reads it."""
     name = node.outputs[0]
+    if target is not None and target.dtype == "uint16":
+        return _Placed(signed_name(name), None)
     readers = builder.raw.readers.get(name, ())
     clip = readers[0] if len(readers) == 1 else None
     if target is None or clip is None or clip.op_type != "Clip" or name in builder.raw.outputs:
@@ -127,7 +135,7 @@ def _requantise(
 ) -> bool:
     """Stored values to stored values: nothing to do where the scales are one."""
     output, clamp = placed.output, chain.clamp(target)
-    found = builder.stored(chain.name, _key_for(builder, node, chain, target))
+    found = builder.stored(chain.name, _key_for(builder, node, chain, target, output))
     if found is None:
         return False
     same = found.scale == target
@@ -143,7 +151,9 @@ def _requantise(
     return True
 
 
-def _key_for(builder: OnnxBuilder, node: RawNode, chain: QdqChain, target: Scale) -> str | None:
+def _key_for(
+    builder: OnnxBuilder, node: RawNode, chain: QdqChain, target: Scale, output: str
+) -> str | None:
     """The output's name, if an operator that keeps the scale of its input may write it itself."""
     readers, writer = builder.raw.readers, builder.pending.get(chain.name)
     plain = not chain.bounds and chain.limits is None
@@ -151,17 +161,17 @@ def _key_for(builder: OnnxBuilder, node: RawNode, chain: QdqChain, target: Scale
         return None
     source = builder.stored(writer.inputs[0]) if writer.inputs else None
     kept = source is not None and source.scale == target
-    return node.outputs[0] if kept and readers.get(chain.name, ()) == (node,) else None
+    return output if kept and readers.get(chain.name, ()) == (node,) else None
 
 
 def _target(builder: OnnxBuilder, node: RawNode) -> Scale | None:
     """The output's scale, None for one scale per slice."""
     if builder.constant(node, 1, "scale").size != 1:
         return None
-    dtype = "int8" if node.integer("output_dtype", 0) == _INT8 else "uint8"
+    dtype = _OUTPUT_TYPES.get(node.integer("output_dtype", 0), "uint8")
     target = builder.scale_at(node, 1, None if builder.has(node, 2) else dtype)
-    if target.dtype not in ("int8", "uint8"):
-        builder.refuse(node, f"it quantises to {target.dtype}", "quantise to 8 bits")
+    if target.dtype not in (*STORED_TYPES, "uint16"):
+        builder.refuse(node, f"it quantises to {target.dtype}", "quantise to 8 or 16 bits")
     return target
 
 
@@ -218,7 +228,7 @@ def sliced_parameters(builder: OnnxBuilder, node: RawNode, source: Activation) -
     if scale.size != source.shape[axis] or zero.size != scale.size:
         builder.refuse(node, f"its {scale.size} scales do not fit its input", "export it again")
     place = stored_axis(source, axis % rank)
-    if place is None or zero.dtype not in (np.uint8, np.int8, np.int32):
+    if place is None or zero.dtype not in _SLICED:
         builder.refuse(node, "its slices are not one axis in memory", "quantise it per tensor")
     scales, zeros = tuple(float(n) for n in scale), tuple(int(n) for n in zero)
     return Slices(scales, zeros, str(zero.dtype), place)

@@ -6,6 +6,7 @@ bias, the rest the stage's offset, and the scale is the real one.
 """
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from numerics.quantisation import Requant, RoundingRule, integer_range, quantise
 INT32 = integer_range("int32")
 _UNIT = 2.0**-24  # the relative error of one float32 rounding
 _MOST_SHIFT = 30
-_LARGEST_PRODUCT = 1 << 17  # of two centred 8-bit operands, generously
+_LARGEST_PRODUCT = {8: 1 << 17, 16: 1 << 25}  # with a centred 8-bit weight, generously
 _FAR = 2.0**20  # far beyond any clamp
 
 
@@ -54,15 +55,20 @@ def output_stage(
         total = _in_units(builder, mac, M)
         whole = np.floor(total)
         offset = total - whole
+    wide = mac.scale.dtype == "int16"
     if target is None:
+        if wide and _beyond(mac, whole, 0.0).any():
+            _refuse_sums(builder, mac)
         if not np.array_equal(whole, total) or not _fits(whole).all():
             _refuse_bias(builder, mac)
         return Stage(Requant.raw(), whole.astype(np.int64), np.zeros(M, dtype=bool))
     clamp = clamp or integer_range(target.dtype)
-    beyond = _beyond(mac, whole)
-    constants = _constants(builder, mac, beyond, target, clamp) if beyond.any() else whole
+    fixed = wide or target.dtype == "int16"
+    beyond = _beyond(mac, whole, _room(mac, target) if fixed else 0.0)
+    constants = _constants(builder, mac, whole, beyond, target, clamp) if beyond.any() else whole
     whole, offset = np.where(beyond, constants, whole), np.where(beyond, 0.0, offset)
-    scale = _real_scale(mac, target) if offset.any() else _float32_scale(mac, target)
+    exact = fixed or offset.any()
+    scale = _real_scale(mac, target) if exact else _float32_scale(mac, target)
     if beyond.any():
         scale = np.where(beyond, 1.0, np.broadcast_to(scale, (M,)))
     if not np.all(np.isfinite(scale)) or scale.max() >= 2.0**31 or scale.min() < 0:
@@ -76,6 +82,7 @@ def output_stage(
     requant = Requant(
         scale=scale,
         offset=offset if offset.any() else np.zeros(1),
+        fixed=fixed,
         rounding=RoundingRule.ORT,
         zero_point=target.zero_point,
         low=clamp[0],
@@ -90,6 +97,33 @@ def output_stage(
                 beyond, 0.0, bias + mac.magnitude / np.broadcast_to(mac.unit, (M,))
             )
     return Stage(requant, whole.astype(np.int64), beyond, magnitude)
+
+
+def sums_fit(
+    builder: OnnxBuilder, mac: Mac, target: Scale | None, clamp: tuple[int, int] | None
+) -> bool:
+    """Whether 32 bits hold every sum of a product that the array finishes, with all that is added.
+
+    Without a target the sums alone count, and no bias. A channel that no input can change needs no
+    sum.
+    """
+    if mac.scale.dtype != "int16" or not mac.float_sums:
+        return True
+    if target is None:
+        return not _beyond(mac, np.zeros(mac.channels), 0.0).any()
+    with np.errstate(all="ignore"):
+        whole = np.floor(_in_units(builder, mac, mac.channels))
+    beyond = _beyond(mac, whole, _room(mac, target))
+    if not beyond.any():
+        return True
+    lowest, highest = _ends(mac, target, clamp or integer_range(target.dtype))
+    return not np.any((lowest != highest) & beyond)
+
+
+def _room(mac: Mac, target: Scale) -> Array:
+    """What the output's zero point takes of an accumulator [1] or [M] where it is part of it."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.abs(target.zero_point) / _real_scale(mac, target))
 
 
 def _in_units(builder: OnnxBuilder, mac: Mac, M: int) -> Array:
@@ -122,24 +156,40 @@ def _fits(whole: Array) -> Array:
     return np.isfinite(whole) & (whole >= INT32[0]) & (whole <= INT32[1])
 
 
-def _beyond(mac: Mac, whole: Array) -> Array:
-    """Channels whose bias, or sum with it, leaves 32 bits.
+def _beyond(mac: Mac, whole: Array, room: Array | float) -> Array:
+    """Channels whose bias, or sum with it and with `room` on either side, leaves 32 bits.
 
     Operators on integers are defined to wrap there; sums of floats do not.
     """
     beyond: Array = ~_fits(whole)
-    most = np.abs(whole[~beyond]).max(initial=0)
-    if not mac.float_sums or most + mac.terms * _LARGEST_PRODUCT <= INT32[1]:
+    most = np.abs(whole[~beyond]).max(initial=0) + np.max(room)
+    largest = _LARGEST_PRODUCT[16 if mac.scale.dtype == "int16" else 8]
+    if not mac.float_sums or most + mac.terms * largest <= INT32[1]:
         return beyond
     low, high = mac.extremes()
-    return np.asarray(beyond | ~_fits(whole + low) | ~_fits(whole + high))
+    return np.asarray(beyond | ~_fits(whole + low - room) | ~_fits(whole + high + room))
 
 
 def _constants(
-    builder: OnnxBuilder, mac: Mac, beyond: Array, target: Scale, clamp: tuple[int, int]
+    builder: OnnxBuilder,
+    mac: Mac,
+    whole: Array,
+    beyond: Array,
+    target: Scale,
+    clamp: tuple[int, int],
 ) -> Array:
     """What the channels `beyond` 32 bits yield, less the zero point, if no input can change it."""
-    M = len(beyond)
+    lowest, highest = _ends(mac, target, clamp)
+    if np.any((lowest != highest) & beyond):
+        if mac.scale.dtype == "int16" and _fits(whole).all():
+            _refuse_sums(builder, mac)
+        _refuse_bias(builder, mac)
+    return np.asarray(lowest - target.zero_point, dtype=np.float64)
+
+
+def _ends(mac: Mac, target: Scale, clamp: tuple[int, int]) -> tuple[Array, Array]:
+    """The lowest and the highest stored value [M] that each channel can have."""
+    M = mac.channels
     low, high = mac.extremes() if mac.float_sums else (np.full(M, -np.inf), np.full(M, np.inf))
     bias = np.zeros(1) if mac.bias is None else mac.bias
     addend = np.zeros(1) if mac.addend is None else mac.addend
@@ -156,13 +206,11 @@ def _constants(
             )
         ]
         ends = [np.where(dead, alone, end) for end in ends]
-    found = [
+    lowest, highest = (
         np.asarray([clamped(int(v), clamp) for v in np.rint(_bounded(end)) + target.zero_point])
         for end in ends
-    ]
-    if np.any((found[0] != found[1]) & beyond):
-        _refuse_bias(builder, mac)
-    return np.asarray(found[0] - target.zero_point, dtype=np.float64)
+    )
+    return lowest, highest
 
 
 def _bounded(values: Array) -> Array:
@@ -174,11 +222,21 @@ def _slack(mac: Mac, scale: float) -> Array:
     return mac.float_error() / scale + 2.0**11 * _UNIT
 
 
-def _refuse_bias(builder: OnnxBuilder, mac: Mac) -> None:
+def _refuse_bias(builder: OnnxBuilder, mac: Mac) -> NoReturn:
     builder.refuse(
         mac.raw,
         "its bias does not fit 32 bits at the scale of its accumulator",
         "calibrate the model again, or scale its weights per tensor",
+    )
+
+
+def _refuse_sums(builder: OnnxBuilder, mac: Mac) -> NoReturn:
+    low, high = mac.extremes()
+    most = max(float(np.abs(low).max()), float(np.abs(high).max()))
+    builder.refuse(
+        mac.raw,
+        f"its sums of products with 16-bit values could reach {most:.3g}, more than 32 bits",
+        "quantise its input to 8 bits, or split it along its input channels",
     )
 
 

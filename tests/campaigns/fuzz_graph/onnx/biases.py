@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.campaigns.fuzz_graph.case import Array
 from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Value, Weights
-from tests.campaigns.fuzz_graph.onnx.products import MOST_TAPS, geometry, window_sizes
+from tests.campaigns.fuzz_graph.onnx.products import geometry, window_sizes
 
 _SPREAD = 60  # a sum is about so many steps of the scale that suits it
 
@@ -44,7 +44,7 @@ def plan(layers: OnnxLayers, x: Value) -> Plan | None:
     if len(x.shape) in (3, 4) and layers.chance(0.7):
         return _conv_plan(layers, x)
     K, M = x.shape[-1], int(layers.random.integers(1, 12))
-    if K > MOST_TAPS or int(np.prod(x.shape)) * M > 1 << 16:
+    if layers.most_taps < K or int(np.prod(x.shape)) * M > 1 << 16:
         return None
     if len(x.shape) == 2 and layers.chance(0.6):
         transposed = layers.one(0, 1)
@@ -61,7 +61,7 @@ def _conv_plan(layers: OnnxLayers, x: Value) -> Plan | None:
     M = groups * int(layers.random.integers(1, 3 if groups == C else 7))
     taps = layers.below(1, 4 if rank == 2 else 6, rank)
     given = geometry(layers, rank, taps, x.shape[2:])
-    if given is None or C // groups * int(np.prod(taps)) > MOST_TAPS:
+    if given is None or C // groups * int(np.prod(taps)) > layers.most_taps:
         return None
     given["group"] = groups
     shape = (x.shape[0], M, *window_sizes(given, x.shape[2:]))
@@ -98,7 +98,7 @@ def _small(w: Weights) -> Weights:
 
 def _activation(layers: OnnxLayers, x: Value) -> str:
     """The float form, now and then clipped between QuantizeLinear and DequantizeLinear."""
-    if not layers.chance(0.2):
+    if layers.wide or not layers.chance(0.2):  # ONNX Runtime clips no integers of 16 bits
         return layers.real(x)
     info = np.iinfo(x.dtype)
     low, high = info.min + int(layers.random.integers(0, 3)), info.max - layers.one(0, 0, 100)

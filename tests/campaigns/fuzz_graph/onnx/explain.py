@@ -44,6 +44,8 @@ def _at_an_edge(
     found: Bounded, scale: Array, zero: Array | float, ours: Array, theirs: Array
 ) -> Array:
     first, second = ours.astype(np.int64), theirs.astype(np.int64)
+    if ours.dtype.itemsize > 1:
+        return _within_bounds(found, scale, zero, first, second)
     edge = np.minimum(first, second) - zero + 0.5
     # The division by the scale rounds too, unless the scale is a power of two.
     division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(edge))
@@ -52,6 +54,19 @@ def _at_an_edge(
     near = (np.abs(beyond) <= bound) & (bound > 0)
     right = beyond <= found.own / scale + 4 * UNIT * np.abs(edge)
     return np.asarray((np.abs(first - second) == 1) & near & right)
+
+
+def _within_bounds(
+    found: Bounded, scale: Array, zero: Array | float, ours: Array, theirs: Array
+) -> Array:
+    """The same of 16 bits, where a bound may span several edges; both may be clamped as well."""
+    real = found.real / scale + zero
+    division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(real))
+    bound = found.error / scale + division
+    own = found.own / scale + 4 * UNIT * np.abs(real) + 0.5
+    between = np.sign(ours - theirs) == np.sign(real - theirs)
+    near = (np.abs(theirs - real) <= bound + 0.5) & (bound > 0)
+    return np.asarray(near & between & (np.abs(ours - real) <= own))
 
 
 def _rounding_before(

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from compiler.ir.graph import Graph
+from rowforge.configs import preset
 from tests.campaigns.fuzz_graph.case import Array, Case, Format
 from tests.campaigns.fuzz_graph.onnx import functions
 from tests.campaigns.fuzz_graph.onnx.explain import accounted
@@ -18,9 +19,10 @@ from tests.support.onnx.models import feeds_for, oracle
 
 _STATE = onnxruntime.capi.onnxruntime_pybind11_state
 
+WIDE_CONFIG = preset("tiny_16x8")
 _MOST_STEPS = 16
 _MOST_ELEMENTS = 4000  # of a value that further operators are put on
-_SCALES = (1e-4, 1e3)
+_SCALES = (1e-4, 1e3)  # of 8-bit tensors
 _STEPS = {**STEPS, **functions.STEPS, **PLACEMENTS}
 
 
@@ -43,6 +45,7 @@ class _Model:
         for _ in range(2 if layers.chance(0.25) else 1):
             self.live.append(layers.given(self._shape()))
         layers.note("graph", "several inputs" if len(self.live) > 1 else "one input")
+        layers.note("graph", "16 bits" if layers.wide else "8 bits")
         layers.note("graph", "powers of two" if layers.exact else "any scales")
         self.given = len(self.live)
 
@@ -50,13 +53,15 @@ class _Model:
         layers = self.layers
         rank = layers.one(2, 3, 4, 4, 4, 4)
         sizes = {2: [(1, 60)], 3: [(1, 9), (1, 20)], 4: [(1, 9), (2, 12), (2, 12)]}[rank]
+        if layers.wide and layers.chance(0.6):  # sums of many products
+            rank, sizes = layers.one((2, [(260, 900)]), (4, [(30, 60), (3, 7), (3, 7)]))
         batch = layers.one(1, 1, 1, 2)
         layers.note("shape", f"rank {rank}", "one item" if batch == 1 else "several items")
         return (batch, *(int(layers.random.integers(*limits)) for limits in sizes))
 
     def step(self) -> None:
         """Appends an operator, or two values that meet again."""
-        low, high = _SCALES
+        low, high = (scale / self.layers.finer for scale in _SCALES)
         readable = [
             value
             for value in self.live
@@ -118,7 +123,13 @@ class _Model:
         batched = tuple(
             np.resize(array, self.live[position].shape) for position, array in enumerate(arrays)
         )
-        return Case(label, model.SerializeToString(), batched, frozenset(layers.features))
+        return Case(
+            label,
+            model.SerializeToString(),
+            batched,
+            frozenset(layers.features),
+            config=WIDE_CONFIG if layers.wide else None,
+        )
 
     def _output(self, end: Value) -> str:
         if not end.stored or self.layers.chance(0.15):
@@ -129,7 +140,8 @@ class _Model:
 
 def _last_resort(layers: OnnxLayers, source: Value) -> Value:
     """Something for a graph in which nothing fitted."""
-    return layers.rounded(layers.real(source), source.shape, layers.quantisation())
+    q = layers.quantisation(0.05 / layers.finer)
+    return layers.rounded(layers.real(source), source.shape, q)
 
 
 def unoptimised(content: bytes, inputs: Sequence[Array]) -> list[Array]:
@@ -189,12 +201,14 @@ WANTED: dict[str, tuple[str, ...]] = {
     "weights": ("zero filters", "zero input channels"),
     "quantisation": (
         *("int8 activations", "uint8 activations", "int8 weights", "uint8 weights"),
+        *("int16 activations", "uint16 activations"),
         *("zero point lowest", "zero point highest", "zero point 0", "zero point other"),
         *("scale a channel", "scale a tensor", "change of type"),
     ),
     "shape": ("rank 2", "rank 3", "rank 4", "one item", "several items"),
     "graph": (
         *("powers of two", "any scales", "one input", "several inputs", "one output"),
+        *("8 bits", "16 bits", "sums beyond 32 bits"),
         *("several outputs", "join", "output in the middle", "float32 input", "float32 output"),
         *("no rounding between operators", "float32 sums that round"),
     ),

@@ -7,7 +7,6 @@ import numpy as np
 from numerics.host.ort.functions import FUNCTIONS, function_ort
 from tests.campaigns.fuzz_graph.case import Array
 from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Quantisation, Value
-from tests.campaigns.fuzz_graph.onnx.products import MOST_TAPS
 
 _KINDS: dict[str, dict[str, float]] = {
     "Sigmoid": {},
@@ -36,7 +35,7 @@ def _after(layers: OnnxLayers, x: Value, real: Array) -> Quantisation:
     """A quantisation for a function's results."""
     finite = np.abs(real[np.isfinite(real)])
     near = float(np.median(finite)) / 40 if finite.size else 0.05
-    return layers.quantisation(min(max(near, _LEAST), _MOST), x.dtype)
+    return layers.quantisation(min(max(near, _LEAST), _MOST) / layers.finer, x.dtype)
 
 
 def function(layers: OnnxLayers, x: Value) -> Value | None:
@@ -201,7 +200,9 @@ def gate(layers: OnnxLayers, x: Value) -> Value | None:
     layers.note("attribute", "a gate")
     sides = (layers.real(x), layers.real(largest))
     y = layers.m.op(kind, *(sides if layers.chance(0.7) else sides[::-1]))
-    near = x.q[0] if kind != "Div" else min(max(1 / x.q[0], _LEAST), _MOST)
+    near = x.q[0]
+    if kind == "Div":
+        near = min(max(1 / (x.q[0] * layers.finer), _LEAST), _MOST) / layers.finer
     return layers.rounded(y, x.shape, layers.quantisation(near, x.dtype))
 
 
@@ -251,7 +252,7 @@ def conv_transpose(layers: OnnxLayers, x: Value) -> Value | None:
         return None
     C, M = x.shape[1], int(layers.random.integers(1, 5))
     taps, strides = layers.below(1, 4, 2), layers.below(1, 3, 2)
-    if C * int(np.prod(taps)) > MOST_TAPS:
+    if C * int(np.prod(taps)) > layers.most_taps:
         return None
     dilations = [layers.one(1, 1, 2)] * 2
     pads = [int(layers.random.integers(0, n)) for n in (*taps, *taps)]

@@ -16,6 +16,11 @@ from tests.support.onnx.models import ModelMaker
 
 Quantisation = tuple[float, int, str]
 
+TYPES = {False: ("int8", "uint8"), True: ("int16", "uint16")}
+"""Of the stored values of a model, by whether they have 16 bits."""
+_WIDE = 0.2  # models of 16 bits among all
+_MIDDLE = {"int8": 0, "uint8": 128, "int16": 0, "uint16": 1 << 15}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
@@ -52,8 +57,17 @@ class OnnxLayers:
         self.leaves: list[Value | str] = []  # outputs that nothing may be put on
         self.exact = self.chance(0.5)
         self.dtype = self.one("int8", "uint8")
+        # A sequence of its own, so that other graphs stay what they are.
+        aside = np.random.default_rng([seed, 16])
+        self.wide = bool(aside.random() < _WIDE)
         self.m.opset = self.one(13, 13, 14, 19)
         self.carried = self.one(0.0, 0.5, 1.0)  # operators that carry their quantisation
+        self.most_taps = 250  # sums of so many products of 9-bit numbers stay below 2^24
+        self.finer = 1  # steps of ours in one of an 8-bit tensor of the same range
+        if self.wide:
+            self.dtype = str(aside.choice(TYPES[True]))
+            self.m.opset = int(aside.choice((self.m.opset, 21)))
+            self.carried, self.finer, self.most_taps = 0.0, 256, 2000
 
     # ---- choices ------------------------------------------------------------------------------
 
@@ -84,11 +98,11 @@ class OnnxLayers:
         drawn = float(np.exp(self.random.uniform(np.log(low), np.log(high))))
         return float(2.0 ** np.round(np.log2(drawn))) if self.exact else float(np.float32(drawn))
 
-    def quantisation(self, near: float = 0.05, dtype: str = "") -> Quantisation:
+    def quantisation(self, near: float, dtype: str = "") -> Quantisation:
         """A quantisation with a scale around `near`."""
         dtype = dtype or self.dtype
         info = np.iinfo(dtype)
-        zero = self.one(int(info.min), int(info.max), 0 if dtype == "int8" else 128, None, None)
+        zero = self.one(int(info.min), int(info.max), _MIDDLE[dtype], None, None)
         if zero is None:
             zero = int(self.random.integers(info.min, info.max + 1))
         edges = {int(info.min): "lowest", int(info.max): "highest", 0: "0"}
@@ -97,9 +111,12 @@ class OnnxLayers:
 
     def weights(self, shape: tuple[int, ...], axis: int, x: Value, *, single: bool) -> Weights:
         """Random weights; unsigned ones are asymmetric, `single` means one scale."""
-        dtype = self.one("int8", "uint8") if x.dtype == "uint8" else "int8"
+        either = x.dtype == "uint8" or self.wide
+        dtype = self.one("int8", "uint8") if either else "int8"
         info = np.iinfo(dtype)
         values = self.random.integers(info.min, info.max + 1, shape).astype(dtype)
+        if self.wide and self.chance(0.6):  # large weights of one sign, whose sums are long
+            values = self.random.integers(info.max - 20, info.max + 1, shape).astype(dtype)
         per_channel = not single and self.chance(0.5)
         count = shape[axis] if per_channel else 1
         scale = np.array([self.scale(0.002, 0.02) for _ in range(count)], np.float32)
@@ -107,12 +124,21 @@ class OnnxLayers:
         zero = np.full(count, centre).astype(dtype)
         inputs = 1 if axis == 0 else axis - 1
         values, shown = with_idle(self.random, values, centre, axis, inputs)
+        self._note_sums(np.moveaxis(values, axis, 0).astype(np.int64) - centre, x.q)
         self.note("weights", *shown)
         self.note("quantisation", f"{dtype} weights")
         self.note("quantisation", "scale a channel" if per_channel else "scale a tensor")
         if not per_channel:
             scale, zero = scale[0], zero[0]
         return Weights(values=values, scale=scale, zero=zero, axis=axis)
+
+    def _note_sums(self, filters: Array, q: Quantisation) -> None:
+        """Whether a sum of all products can exceed 32 bits; filters [M, ...] less their zero."""
+        info = np.iinfo(q[2])
+        rows = filters.reshape(len(filters), -1)
+        ends = [np.maximum(rows * (end - q[1]), 0).sum(axis=1) for end in (info.min, info.max)]
+        if max(int(end.max()) for end in ends) >= 1 << 31:
+            self.note("graph", "sums beyond 32 bits")
 
     def bias(self, x: Value, w: Weights, M: int) -> tuple[Array, Array]:
         """An int32 bias and the float32 number that a unit of it stands for."""
@@ -128,7 +154,7 @@ class OnnxLayers:
 
     def given(self, shape: tuple[int, ...]) -> Value:
         """An input of the model: integers, or floats that are quantised at once."""
-        name, q = f"x{len(self.m.inputs)}", self.quantisation()
+        name, q = f"x{len(self.m.inputs)}", self.quantisation(0.05 / self.finer)
         if self.chance(0.2):
             self.note("graph", "float32 input")
             batch = "batch" if shape[0] == 1 else shape[0]

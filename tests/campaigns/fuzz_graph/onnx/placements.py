@@ -198,6 +198,8 @@ def without_rounding(layers: OnnxLayers, x: Value) -> Value | None:
 
 def qlinear(layers: OnnxLayers, x: Value) -> Value | None:
     """QLinearAdd or QLinearMul by a constant of one value, of a value a channel, or of all."""
+    if layers.wide:
+        return None
     kind, rank = layers.one("Add", "Mul"), len(x.shape)
     form, shape = layers.one(
         ("by a scalar", ()),

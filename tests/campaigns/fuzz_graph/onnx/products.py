@@ -6,8 +6,6 @@ import numpy as np
 
 from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Value, Weights
 
-MOST_TAPS = 250  # sums of so many products of 9-bit numbers stay below 2^24
-
 
 def geometry(layers: OnnxLayers, rank: int, taps: list[int], sizes: tuple[int, ...]) -> Any:
     """Strides, pads or auto_pad, dilations; the window fits at least once."""
@@ -56,7 +54,7 @@ def conv(layers: OnnxLayers, x: Value) -> Value | None:
     taps = layers.below(1, 4 if rank == 2 else 6, rank)
     given = geometry(layers, rank, taps, x.shape[2:])
     depth = C // groups * int(np.prod(taps))
-    if given is None or depth > MOST_TAPS:
+    if given is None or depth > layers.most_taps:
         return None
     kind = "depthwise" if groups == C > 1 else "groups"
     layers.note("attribute", *[kind] * (groups > 1), *["depth multiplier"] * (M > C == groups > 1))
@@ -96,10 +94,10 @@ def _normalised(layers: OnnxLayers, y: str, unit: Any, M: int) -> str:
 def product(layers: OnnxLayers, x: Value) -> Value | None:
     """Gemm, MatMul, QGemm, QLinearMatMul or MatMulInteger over the last axis."""
     size = int(np.prod(x.shape[1:]))
-    if len(x.shape) > 2 and size <= MOST_TAPS and layers.chance(0.6):
+    if len(x.shape) > 2 and size <= layers.most_taps and layers.chance(0.6):
         x = _flattened(layers, x, size)
     K, M = x.shape[-1], int(layers.random.integers(1, 12))
-    if K > MOST_TAPS or (len(x.shape) == 2 and x.shape[0] > MOST_TAPS):
+    if layers.most_taps < K or (len(x.shape) == 2 and x.shape[0] > layers.most_taps):
         return None
     if x.dtype == "uint8" and layers.chance(0.25):
         return _sums(layers, "MatMulInteger", x, layers.weights((K, M), 1, x, single=True), {})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.campaigns.fuzz_graph.onnx.layers import OnnxLayers, Value
+from tests.campaigns.fuzz_graph.onnx.layers import TYPES, OnnxLayers, Value
 from tests.campaigns.fuzz_graph.onnx.products import conv, product
 
 Step = Callable[[OnnxLayers, Value], Value | None]
@@ -161,7 +161,7 @@ def combined(
         first, second = second, first
         layers.note("attribute", "operands turned")
     unit = max(first.q[0], second.q[0])
-    near = 64 * first.q[0] * second.q[0] if kind == "Mul" else 1.5 * unit
+    near = 64 * layers.finer * first.q[0] * second.q[0] if kind == "Mul" else 1.5 * unit
     q = layers.quantisation(near, first.dtype)
     if layers.carries() and kind != "Sub" and first.dtype == second.dtype:
         layers.note("operator", f"QLinear{kind}")
@@ -188,7 +188,7 @@ def clamp(layers: OnnxLayers, x: Value) -> Value | None:
 
 def requantise(layers: OnnxLayers, x: Value) -> Value | None:
     """Another scale, now and then of the other type."""
-    dtype = layers.one("int8", "uint8")
+    dtype = layers.one(*TYPES[layers.wide])
     layers.note("operator", "QuantizeLinear")
     layers.note("quantisation", *["change of type"] * (dtype != x.dtype))
     layers.dtype = dtype
@@ -316,10 +316,10 @@ def squeeze(layers: OnnxLayers, x: Value) -> Value | None:
 
 def softmax(layers: OnnxLayers, x: Value) -> Value | None:
     """Softmax of floats, which ends there or is quantised, or QLinearSoftmax."""
-    if x.shape[-1] > _MOST_CLASSES or x.q[0] > 10:
+    if x.shape[-1] > _MOST_CLASSES or x.q[0] * layers.finer > 10:
         return None
     info = np.iinfo(x.dtype)
-    q = (1 / 256, int(info.min), x.dtype)
+    q = (1 / 256 / layers.finer, int(info.min), x.dtype)
     if layers.carries() and x.shape[-1] > 1:
         layers.note("operator", "QLinearSoftmax")
         inputs = (layers.stored(x), *layers.m.scale(*x.q), *layers.m.scale(*q))

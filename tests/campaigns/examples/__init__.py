@@ -1,0 +1,1 @@
+"""Campaign: networks of the kinds that users bring, each whole."""
