@@ -125,6 +125,13 @@ def cxx() -> str:
     return os.environ.get("CXX", "g++")
 
 
+def fst_headers() -> bool:
+    """Whether FST waves can be compiled: it needs the headers of two libraries."""
+    command = [cxx(), "-E", "-x", "c++", "-"]
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
+
+
 @cache
 def tool_versions() -> tuple[str, ...]:
     """Versions of everything that turns Verilog into a library."""
