@@ -23,6 +23,8 @@
 #   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
 #   make traces        traces of the RTL, beside its counters and the exact model's; MODELS names a
 #                      folder with ResNet-8
+#   make report-acceptance  pages of ResNet-8, keyword spotting and MobileNetV2 in a browser, and every
+#                      change that they suggest, applied; MODELS names their folder
 #   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
 #   make explore-board 500 configurations for MLPerf Tiny on the ULX3S's part: time, the same front on
 #                      a cluster, lint, syntheses, RTL, and how good fronts are; MODELS names a folder
@@ -54,7 +56,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
 .PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
   streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign virtual-board \
-  bench-acceptance contract shapes traces explore explore-board area netlist netlist-asic mutants prove build-board bitstreams clean
+  bench-acceptance contract shapes traces report-acceptance explore explore-board area netlist netlist-asic mutants prove build-board bitstreams clean
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -124,6 +126,9 @@ shapes: $(STAMPS)/dev
 
 traces: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.traces.run $(if $(MODELS),--models $(MODELS))
+
+report-acceptance: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.report.run --models $(MODELS)
 
 explore: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.explore.run
