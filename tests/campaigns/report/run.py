@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,23 +97,29 @@ def suggested(model: Path, folder: Path) -> Iterator[Condition]:
     """Every change that a page suggests, applied."""
     path = folder / "suggested.html"
     command("report", str(model), *CONFIGURATIONS, "--suggest", "-o", str(path))
-    for exhibit, name in zip(embedded(path), CONFIGURATIONS, strict=True):
-        removed = 0
-        for found in exhibit["bounds"]:
-            if found["change"] is None:
-                continue
-            changes = dict(change.split(" = ") for change in found["change"].split(", "))
-            values = {field: int(value) for field, value in changes.items()}
-            report = estimate(str(model), preset(name).with_values(values))
-            after = next(row for row in report["layers"] if row["name"] == found["name"])
-            said = f"{model.name} on {name}, {found['name']}: {found['change']}"
-            fewer = after["cycles"] == found["cycles_after"] < found["cycles"]
-            yield fewer, f"{said}: {after['cycles']} cycles"
-            other = after["bound"] != found["bound"]
-            yield other == found["removed"], f"{said}: bound by {after['bound']}"
-            removed += other
-        said = f"{removed} of {len(exhibit['bounds'])} bounds removed"
-        print(f"{model.name} on {name}: {said}", flush=True)
+    for exhibit in embedded(path):
+        yield from applied(str(model), exhibit)
+        found = exhibit["suggestions"]
+        said = f"{sum(each['removed'] for each in found)} of {len(found)} bounds removed"
+        print(f"{model.name} on {exhibit['configuration']}: {said}", flush=True)
+
+
+def applied(model: str, exhibit: Mapping[str, Any]) -> Iterator[Condition]:
+    """The changes suggested in an exhibit of a preset, each by an estimate of its own."""
+    yield bool(exhibit["suggestions"]), "no layer is looked at"
+    for found in exhibit["suggestions"]:
+        if found["change"] is None:
+            yield not found["removed"], f"{found['name']}: nothing removes the bound"
+            continue
+        changes = dict(change.split(" = ") for change in found["change"].split(", "))
+        values = {field: int(value) for field, value in changes.items()}
+        config = preset(exhibit["configuration"]).with_values(values)
+        report = estimate(model, config)
+        after = next(row for row in report["layers"] if row["name"] == found["name"])
+        said = f"{Path(model).name}, {found['name']}, {found['change']}: {after['cycles']} cycles"
+        yield after["cycles"] == found["cycles_after"] < found["cycles"], said
+        other = after["bound"] != found["bound"]
+        yield other == found["removed"], f"{said}, bound by {after['bound']}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
