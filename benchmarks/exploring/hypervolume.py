@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 searched = replace(space, sampler=sampler, seed=seed)
                 trials = search(searched, Path(folder) / f"{sampler}{seed}.log", chosen)
                 shares[sampler].append(hypervolume(points_of(space, trials), worst) / whole)
-            drawn = np.random.default_rng(seed).integers(len(every), size=TRIALS)
+            drawn = np.random.default_rng(seed).permutation(len(every))[:TRIALS]
             some = points_of(space, [every[number] for number in drawn])
             shares["random"].append(hypervolume(some, worst) / whole)
     report: dict[str, Any] = {

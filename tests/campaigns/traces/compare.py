@@ -8,7 +8,6 @@ from rowforge.tracing.rtl import observed
 from sim.cycles.trace import SLICE, Trace, Track, trace
 from sim.masks import zero_masks
 from sw_driver.arrays import Arrays
-from sw_driver.runtime import split_inputs
 
 COUNTED = {
     Track.LOAD: "glb_load_writes",
@@ -46,9 +45,7 @@ def differences(program: Program, inputs: Arrays, *, optimise: str = "-O2") -> I
                     yield f"layer {layer}, {name}: {amount} by the trace, not {counters[name]}"
     if not counted:
         yield "no counter was compared"
-    model = trace(
-        program, values=split_inputs(program, inputs)[0], masks=zero_masks(program, inputs)
-    )
+    model = trace(program, values=outcome.tensors, masks=zero_masks(program, inputs))
     if found.cycles != model.cycles:
         yield f"{found.cycles} cycles, {model.cycles} by the model"
     sums, expected = totals(found), totals(model)
