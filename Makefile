@@ -23,7 +23,13 @@
 #   make contract N=300 cycles of random layers by the model, beside the counters of the RTL
 #   make contract-clusters N=300  the same on several clusters
 #   make shapes N=50   rows of tables of layer shapes, beside estimates of models of one layer
+#   make traces        traces of the RTL, beside its counters and the exact model's; MODELS names a
+#                      folder with ResNet-8
+#   make report-acceptance  pages of ResNet-8, keyword spotting and MobileNetV2 in a browser, and every
+#                      change that they suggest, applied; MODELS names their folder
 #   make explore       searches killed and resumed, and on a Dask cluster: the same front, which lints
+#   make explore-board 500 configurations for MLPerf Tiny on the ULX3S's part: time, the same front on
+#                      a cluster, lint, syntheses, RTL, and how good fronts are; MODELS names a folder
 #   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
 #   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
@@ -56,7 +62,8 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 .PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
   streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign \
   virtual-board bench-acceptance contract contract-clusters shapes explore area netlist \
-  netlist-asic mutants prove build-board bitstreams clean c-runtime
+  netlist-asic mutants prove build-board bitstreams clean c-runtime traces report-acceptance \
+  explore-board
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -131,8 +138,19 @@ shapes: N := $(if $(filter file,$(origin N)),50,$(N))
 shapes: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.shapes.run --n $(N) $(if $(SEED),--seed $(SEED))
 
+traces: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.traces.run $(if $(MODELS),--models $(MODELS))
+
+report-acceptance: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.report.run --models $(MODELS)
+
 explore: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.explore.run
+
+# MODELS names the folder of MLPerf Tiny's models. About an hour; STAGES="search dask" for some.
+explore-board: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.explore.board --models $(MODELS) $(if $(STAGES),--stages $(STAGES))
+	$(BIN)/python -m benchmarks.exploring.hypervolume --models $(MODELS)
 
 # A synthesis that is missing takes some minutes.
 area: $(STAMPS)/dev

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from xml.etree import ElementTree
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from sim.verilator import fst_headers
 
 if TYPE_CHECKING:
     from tb.cases.case import Case, Demand
@@ -108,7 +108,7 @@ def check_tools(config: Config, blocks: tuple[str, ...], simulator: str, waves: 
 
     if sentence := missing(simulator):
         raise RowforgeError(sentence)
-    if waves == "fst" and simulator == "verilator" and not _fst_headers():
+    if waves == "fst" and simulator == "verilator" and not fst_headers():
         raise RowforgeError(
             "FST waves of Verilator need the headers lz4.h and zlib.h (Debian: apt-get install "
             "liblz4-dev zlib1g-dev); --waves vcd needs nothing"
@@ -120,12 +120,6 @@ def _importable(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # of the package above it
         return False
-
-
-def _fst_headers() -> bool:
-    command = ["g++", "-E", "-x", "c++", "-"]  # the compiler that builds the simulator
-    source = "#include <lz4.h>\n#include <zlib.h>\n"
-    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
 
 
 def chosen_blocks(config: Config, block: str | None) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ class RtlLink:
         Link words a cycle, both directions together, as `link.rate`; 1: one each way.
     memory : AxiBehaviour
         Of a memory behind AXI.
+    engine : RtlEngine or None
+        A simulation of the accelerator that was made before, in place of one made here.
     """
 
     def __init__(
@@ -108,13 +110,16 @@ class RtlLink:
         library: Path | None = None,
         rate: float = 1,
         memory: AxiBehaviour = PROMPT,
+        engine: RtlEngine | None = None,
     ):
-        form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
-        if library is None:
-            library = rtl_library(
-                config, trace=form if trace else None, optimise=optimise, memory=memory
-            )
-        self._engine = RtlEngine(library, seed=seed, trace=trace)
+        if engine is None:
+            form: Literal["vcd", "fst"] = "vcd" if trace and trace.suffix == ".vcd" else "fst"
+            if library is None:
+                library = rtl_library(
+                    config, trace=form if trace else None, optimise=optimise, memory=memory
+                )
+            engine = RtlEngine(library, seed=seed, trace=trace)
+        self._engine = engine
         self._beat = np.dtype(f"<u{config.link.width // 8}")
         self._rate = per_mille(rate) * (8 // self._beat.itemsize)
         self._stall_seed = stall_seed

@@ -71,6 +71,8 @@ class Build:
         The C++ source that drives the design; another one than that of streams has its own ports.
     headers : tuple of paths
         What it includes.
+    rules : str
+        Of a configuration file of Verilator: for example, which signals the harness may read.
     """
 
     top: str
@@ -84,6 +86,7 @@ class Build:
     # Their texts count for what is cached, not where they lie.
     harness: Path = field(default=_HARNESS, repr=False)
     headers: tuple[Path, ...] = field(default=(), repr=False)
+    rules: str = field(default="", repr=False)
 
     @property
     def hierarchical(self) -> bool:
@@ -120,6 +123,13 @@ def _require(*tools: str) -> None:
 def cxx() -> str:
     """The C++ compiler: $CXX, else g++."""
     return os.environ.get("CXX", "g++")
+
+
+def fst_headers() -> bool:
+    """Whether FST waves can be compiled: it needs the headers of two libraries."""
+    command = [cxx(), "-E", "-x", "c++", "-"]
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
 
 
 @cache
@@ -202,7 +212,8 @@ def _build_parts(build: Build) -> tuple[str, ...]:
     """What determines a library besides the Verilog."""
     flags = (*_VERILATE_FLAGS, _COMPILE_FLAGS, _RUNTIME_OPTIMISE)
     texts = [path.read_text() for path in (build.harness, *build.headers)]
-    return (repr(build), *texts, *flags, *tool_versions())
+    rules = (build.rules,) if build.rules else ()
+    return (repr(build), *texts, *rules, *flags, *tool_versions())
 
 
 def _digest(*parts: str) -> str:
@@ -235,11 +246,12 @@ def _build(work: Path, verilog: str, build: Build) -> Path:
     """Verilate and compile in an empty folder; returns the library."""
     (work / "design.v").write_text(verilog)
     (work / "harness_ports.h").write_text(_port_names(build))
-    shutil.copy(build.harness, work / _HARNESS.name)
+    shutil.copy(build.harness, work)
     for header in build.headers:
         shutil.copy(header, work)
     rules = [f'hier_block -module "{block}"\n' for block in build.blocks]
     (work / "blocks.vlt").write_text("`verilator_config\n" + "".join(rules))
+    (work / "rules.vlt").write_text("`verilator_config\n" + build.rules)
     root = work / "verilator"  # make cannot live with spaces in the package's own path
     root.symlink_to(verilator_root())
     _report("Verilator: translating")
@@ -268,7 +280,8 @@ def _verilate_command(work: Path, root: Path, build: Build) -> list[str]:
         *("--top-module", build.top, "--Mdir", str(work / "obj"), "-o", _LIBRARY),
         *("-CFLAGS", f"{_COMPILE_FLAGS} -I{work}{defines}"),
         *("-LDFLAGS", "-shared -Wl,-Bsymbolic"),
-        *("design.v", "rtl_harness.cpp"),
+        *(["rules.vlt"] if build.rules else []),
+        *("design.v", build.harness.name),
     ]
 
 

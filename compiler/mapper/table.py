@@ -150,7 +150,7 @@ class Table:
                 lambda rows, filters: [
                     tile
                     for tile in self._fitted(rows, filters, psum_beats)
-                    if self._measured_tile(tile)[0].p % each == 0
+                    if self._filters_held(tile) % each == 0
                 ],
             )
         return self._covers[psum_beats, each]
@@ -286,6 +286,11 @@ class Table:
 
     def _grid_tile(self, tile: Tile) -> tuple[Mapping, Cost]:
         return self._some.mapping(tile.index, self.windows), self._cost.load(tile.index)
+
+    def _filters_held(self, tile: Tile) -> int:
+        """Filters in a PE; the whole mapping with its cost is only made for tiles that are used."""
+        found, index = self._measured[-1 - tile.index]
+        return int(found.some.p[index])
 
     def _measured_tile(self, tile: Tile) -> tuple[Mapping, Cost]:
         found, index = self._measured[-1 - tile.index]

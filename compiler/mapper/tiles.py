@@ -1,7 +1,7 @@
 """Covers a rectangle with tiles: guillotine cuts, each piece with the tile that suits it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from heapq import merge
 from math import inf
 from operator import itemgetter
@@ -64,7 +64,7 @@ class Tiles:
 
     def where(self, chosen: NDArray[Any]) -> "Tiles":
         """Some of them, by numbers or by a mask."""
-        return Tiles(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Tiles(*(column[chosen] for column in vars(self).values()))
 
     def costs(self, down: NDArray[np.int64] | int = 1) -> NDArray[np.float64]:
         """Cost of each so many times below one another, with the sets of filters that it takes."""
@@ -87,6 +87,7 @@ class Tiles:
 
 Placed: TypeAlias = tuple[Tile, int, int, int, int]  # tile, first row, first filter, both counts
 Found: TypeAlias = tuple[float, tuple[Placed, ...]]
+_Repeats: TypeAlias = tuple[NDArray[Any], ...]  # see `Cover._repeats`
 _Option: TypeAlias = tuple[float, float, Tile, int, int]  # bound, cost, tile, both counts
 
 
@@ -128,8 +129,9 @@ class Cover:
     def _search(self, rows: int, filters: int) -> Found | None:
         # Bounds of covers with a rest take the best rate for it, and are often too hopeful: the
         # cheapest cover without one might not be among the first.
-        best = self._whole(rows, filters)
-        for tried, option in enumerate(self._options(rows, filters)):
+        repeats = self._repeats(rows, filters)
+        best = self._whole(rows, filters, repeats)
+        for tried, option in enumerate(self._options(rows, filters, repeats)):
             if best is not None and (option[0] >= best[0] or tried >= _WIDTH):
                 break
             found = self._with_rest(rows, filters, option, inf if best is None else best[0])
@@ -137,18 +139,19 @@ class Cover:
                 best = found
         return best
 
-    def _whole(self, rows: int, filters: int) -> Found | None:
+    def _whole(self, rows: int, filters: int, repeats: _Repeats) -> Found | None:
         """The cheapest cover by one repeated tile, if there is any."""
-        at, down, across, main, covered = self._repeats(rows, filters)
+        at, down, across, main, covered = repeats
         whole = np.flatnonzero(covered == rows * filters)
         if not len(whole):
             return None
         i = whole[np.argmin(main[whole])]
         return float(main[i]), ((self._tile(int(at[i])), 0, 0, int(down[i]), int(across[i])),)
 
-    def _options(self, rows: int, filters: int) -> Iterator[_Option]:
+    def _options(self, rows: int, filters: int, repeats: _Repeats) -> Iterator[_Option]:
         """Tiles that fit, repeated as often as they do, least bound first."""
-        return merge(self._fitted(rows, filters), self._repeated(rows, filters), key=itemgetter(0))
+        repeated = self._repeated(rows * filters, repeats)
+        return merge(self._fitted(rows, filters), repeated, key=itemgetter(0))
 
     def _fitted(self, rows: int, filters: int) -> list[_Option]:
         options: list[_Option] = []
@@ -158,7 +161,7 @@ class Cover:
             options.append((main + rest, main, tile, 1, 1))
         return sorted(options, key=itemgetter(0))
 
-    def _repeats(self, rows: int, filters: int) -> tuple[NDArray[Any], ...]:
+    def _repeats(self, rows: int, filters: int) -> _Repeats:
         """Of the tiles that fit: number, times down and across, their cost, and what they cover."""
         fits = (self.tiles.rows <= rows) & (self.tiles.filters <= filters)
         if filters % self.unit:
@@ -171,9 +174,9 @@ class Cover:
         main = across * some.costs(down) + self.penalty
         return at, down, across, main, down * across * some.rows * some.filters
 
-    def _repeated(self, rows: int, filters: int) -> Iterator[_Option]:
-        at, down, across, main, covered = self._repeats(rows, filters)
-        bound = main + (rows * filters - covered) * self.rate
+    def _repeated(self, area: int, repeats: _Repeats) -> Iterator[_Option]:
+        at, down, across, main, covered = repeats
+        bound = main + (area - covered) * self.rate
         for i in np.argsort(bound, kind="stable").tolist():
             yield (
                 float(bound[i]),

@@ -7,6 +7,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from hw.arch.accesses import counter_block
 from hw.arch.config import LINK_WORD_BITS, Config
+from hw.array.array import ActivityCount
 from hw.array.tables import fill_constants
 from hw.base.block import Block
 from hw.base.deep_queue import DeepQueue
@@ -317,17 +318,9 @@ class Engine(Block):
             "filter_words": fires(p.filters.words),
             "passes": p.issue_event(m),
         }
-        gains = dict.fromkeys(of_pes, bits_for(config.multipliers))
         if config.control.access_counters:
             events |= access_events(m, config, control, p)
-            gains |= {
-                "ifmap_words_sent": bits_for(config.noc.ifmap),
-                "glb_act_write_lanes": bits_for(config.lanes),
-            }
-        widths = tuple(
-            (field.name, gains.get(field.name, 1)) for field in counter_block(config).fields
-        )
-        m.submodules.counters = counters = Counters(widths=widths)
+        m.submodules.counters = counters = Counters(widths=counter_widths(config))
         m.d.comb += [counters.increments[name].eq(event) for name, event in events.items()]
         m.d.comb += [
             counters.clear.eq(control.clear),
@@ -345,3 +338,14 @@ class Engine(Block):
                 ).any()
             ),
         ]
+
+
+def counter_widths(config: Config) -> tuple[tuple[str, int], ...]:
+    """The counters of a configuration, and the bits of what each gains in a cycle."""
+    of_pes = pe_kind(config).counted(config, Signal(ActivityCount(config)))
+    gains = dict.fromkeys(of_pes, bits_for(config.multipliers))
+    gains |= {
+        "ifmap_words_sent": bits_for(config.noc.ifmap),
+        "glb_act_write_lanes": bits_for(config.lanes),
+    }
+    return tuple((field.name, gains.get(field.name, 1)) for field in counter_block(config).fields)

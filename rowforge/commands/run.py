@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hw.arch.accesses import Accesses, counted_accesses
 from hw.arch.config import Config
 from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Layer, Program, TensorSpec
+from hw.arch.program import Layer, Program
 from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.options import (
@@ -30,10 +28,14 @@ from rowforge.reports.energy_text import energy_text
 from rowforge.reports.report import edge_sentence, report, table
 from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model, open_program
 from rowforge.running.execution import Result, run_program
-from rowforge.running.targets import GOLDEN, target_config
+from rowforge.running.inputs import drawn_input
+from rowforge.running.targets import GOLDEN, RTL, target_config
 from rowforge.tracing.file import check_trace, traced, write_trace
+from rowforge.tracing.rtl import check_observed, layer_window, observed
+from rowforge.tracing.waves import WHOLE, check_waves, write_waves_layout
+from sim.cycles.trace import Trace
 from sim.masks import zero_masks
-from sw_driver.arrays import Array, Arrays, check_output, check_writable, read_arrays, write_arrays
+from sw_driver.arrays import Arrays, check_output, check_writable, read_arrays, write_arrays
 from sw_driver.runtime import split_inputs
 
 WRONG = 1
@@ -78,8 +80,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace",
         type=Path,
         metavar="T.json",
-        help="with --target golden: write when every unit works for the first input, as Chrome "
-        "trace events, by the exact model",
+        help="write when every unit works for the first input, as Chrome trace events: with "
+        "--target golden by the exact model, with --target rtl from the signals of the RTL",
+    )
+    parser.add_argument(
+        "--waves",
+        type=Path,
+        metavar="F.vcd|F.fst",
+        help="with --target rtl: write waves of the plain run of the first input, and a layout for "
+        "GTKWave beside them",
+    )
+    parser.add_argument(
+        "--from",
+        dest="layer",
+        metavar="LAYER",
+        help="write waves only while passes or the vector engine are in this layer",
     )
     parser.add_argument("--json", action="store_true", help="print the report as one object")
     add_energy_options(parser)
@@ -91,9 +106,8 @@ def run(args: argparse.Namespace) -> int:
     prices = chosen_technology(args)
     compiled = _open(args)
     _check_paths(args, compiled.program)
-    if args.trace is not None:
-        _check_trace(args, compiled.program.config)
-    inputs = _random_inputs(compiled.program) if args.input is None else read_arrays(args.input)
+    _check_observing(args, compiled.program.config)
+    inputs = drawn_input(compiled.program) if args.input is None else read_arrays(args.input)
     result = run_program(compiled, inputs, args.target, check=args.check)
     if args.dump is not None:
         write_arrays(args.dump, result.tensors)
@@ -104,8 +118,7 @@ def run(args: argparse.Namespace) -> int:
     )
     _add_energy(document, compiled.program, result, prices)
     write_energy_files(args, compiled.program.config, document)
-    if args.trace is not None:
-        _trace(args.trace, compiled.program, inputs)
+    _observe(args, compiled.program, inputs)
     told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
@@ -167,38 +180,44 @@ def _check_paths(args: argparse.Namespace, program: Program) -> None:
         check_writable(args.dump)
 
 
-def _check_trace(args: argparse.Namespace, config: Config) -> None:
-    """Refuse a trace of what has no clock, or none that tells."""
-    if args.target != GOLDEN:
-        raise RowforgeError(
-            f"--trace must have --target golden, not {args.target}: traces are made by the exact "
-            "model, whose cycles are those of the RTL, and not from the RTL's own signals"
-        )
-    check_trace(args.trace, config)
+def _check_observing(args: argparse.Namespace, config: Config) -> None:
+    """Refuse traces and waves of what has no clock, or none that tells."""
+    if args.layer is not None and args.waves is None:
+        raise RowforgeError("--from says of which layer --waves are written, which is missing")
+    if args.trace is not None:
+        check_trace(args.trace, config)
+        if args.target == RTL:
+            check_observed("--trace", config)
+        elif args.target != GOLDEN:
+            raise RowforgeError(f"--trace must have --target golden or rtl, not {args.target}")
+    if args.waves is not None:
+        if args.target != RTL:
+            raise RowforgeError(f"--waves must have --target rtl, not {args.target}")
+        check_observed("--waves", config)
+        check_waves(args.waves)
 
 
-def _trace(path: Path, program: Program, inputs: Arrays) -> None:
-    """The plain program's first run, with the first input's values."""
+def _observe(args: argparse.Namespace, program: Program, inputs: Arrays) -> None:
+    """Trace and waves of the plain program's first run, with the first input's values."""
+    if args.trace is None and args.waves is None:
+        return
     plain, values = program.uncounted(), split_inputs(program, inputs)[0]
-    masks = zero_masks(plain, {program.tensors[i].name: array for i, array in values.items()})
-    write_trace(path, program, traced(plain, values=values, masks=masks))
+    first = {program.tensors[index].name: array for index, array in values.items()}
 
+    def modelled() -> Trace:
+        return traced(plain, values=values, masks=zero_masks(plain, first))
 
-def _random_inputs(program: Program) -> Arrays:
-    """One input of values from the whole range of its type, the same every time."""
-    rng = np.random.default_rng(0)
-    specs = [program.tensors[index] for index in program.inputs]
-    return {spec.name: _random(rng, spec) for spec in specs}
-
-
-def _random(rng: np.random.Generator, spec: TensorSpec) -> Array:
-    dtype = np.dtype(spec.dtype)
-    if dtype.kind == "f":
-        return rng.standard_normal(spec.shape).astype(dtype)
-    if dtype.kind == "b":
-        return rng.integers(0, 2, spec.shape).astype(dtype)
-    limits = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, spec.shape, dtype=dtype, endpoint=True)
+    if args.target == GOLDEN:
+        write_trace(args.trace, program, modelled())
+        return
+    window = WHOLE
+    if args.layer is not None:
+        window = layer_window([layer.name for layer in program.layers], modelled(), args.layer)
+    found, _ = observed(plain, first, waves=args.waves, window=window)
+    if args.trace is not None:
+        write_trace(args.trace, program, found)
+    if args.waves is not None:
+        write_waves_layout(args.waves, program.config)
 
 
 def _verdict(args: argparse.Namespace, result: Result) -> int:

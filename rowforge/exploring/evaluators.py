@@ -1,10 +1,13 @@
 """Who evaluates: processes of this machine, or a Dask cluster."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, Protocol
 
 from hw.arch.errors import RowforgeError
@@ -39,7 +42,8 @@ class ProcessEvaluator:
         self._pool = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+        context = get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=_end_with_search)
 
     def evaluated(self, jobs: Sequence[Job], done: Callable[[int], None]) -> list[Evaluated]:
         for attempt in range(_ATTEMPTS):
@@ -61,6 +65,18 @@ class ProcessEvaluator:
     def close(self) -> None:
         """End the processes, at once."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_search() -> None:
+    """End this process with the one that made it, even if that is killed and tells nobody."""
+    search = parent_process()
+    if search is not None:
+        Thread(target=_wait_and_end, args=(search,), daemon=True).start()
+
+
+def _wait_and_end(search: BaseProcess) -> None:
+    search.join()
+    os._exit(1)
 
 
 class DaskEvaluator:

@@ -26,6 +26,7 @@ from rowforge.exploring.space import SearchSpace
 
 _STUDY = "rowforge"
 _RESULT, _VALUES = "result", "values"  # what a trial keeps beside Optuna's own
+_MOST_STEPS = 50  # from a configuration that is known to one that is not
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,13 @@ def search(
             count = min(space.generation, space.trials - first)
             show(first, number)
             study = _study(optuna, space, number, kept.trials[:first])
-            asked = [_ask(optuna, study, space, first + place) for place in range(count)]
+            asked = _generation(optuna, study, space, range(first, first + count))
             jobs = [_job(space, values) for _, values in asked]
             results = evaluator.evaluated(jobs, partial(_shown, show, first, number))
             for (trial, values), result in zip(asked, results, strict=True):
                 _tell(optuna, study, space, trial, values, result)
-            for finished in study.trials[known:]:
-                kept.add_trial(finished)
+            for trial, _ in asked[known - first :]:
+                kept.add_trial(study.trials[trial.number])
         return [_trial(frozen) for frozen in kept.trials[: space.trials]]
 
 
@@ -141,15 +142,52 @@ def _study(optuna: Any, space: SearchSpace, generation: int, trials: Sequence[An
     return study
 
 
-def _ask(optuna: Any, study: Any, space: SearchSpace, number: int) -> tuple[Any, dict[str, Value]]:
-    """A trial and its values; trial 0 is the start."""
-    if number == 0:
-        first = {name: _index(space, name, value) for name, value in space.first.items()}
-        study.enqueue_trial(first)
+def _generation(
+    optuna: Any, study: Any, space: SearchSpace, numbers: range
+) -> list[tuple[Any, dict[str, Value]]]:
+    """Trials with these numbers and their values; trial 0 is the start.
+
+    Samplers ask for some configurations again and again, a genetic algorithm above all. In place of
+    one that is known, a neighbour of it that is not is asked for.
+    """
+    known = [trial.user_attrs[_VALUES] for trial in study.trials]
+    asked = []
+    for number in numbers:
+        trial, values = _asked(study, space, space.first if number == 0 else None)
+        if values in known:
+            other = _neighbour(space, values, known, number)
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            trial, values = _asked(study, space, other)
+        trial.set_user_attr(_VALUES, values)
+        known.append(values)
+        asked.append((trial, values))
+    return asked
+
+
+def _asked(
+    study: Any, space: SearchSpace, wanted: dict[str, Value] | None
+) -> tuple[Any, dict[str, Value]]:
+    """A trial and its values: those that are wanted, or the sampler's."""
+    if wanted is not None:
+        study.enqueue_trial({name: _index(space, name, value) for name, value in wanted.items()})
     trial = study.ask()
-    values = {name: _suggested(trial, name, of) for name, of in space.values.items()}
-    trial.set_user_attr(_VALUES, values)
-    return trial, values
+    return trial, {name: _suggested(trial, name, of) for name, of in space.values.items()}
+
+
+def _neighbour(
+    space: SearchSpace, values: dict[str, Value], known: Sequence[dict[str, Value]], number: int
+) -> dict[str, Value]:
+    """Where a few random steps from a configuration lead: to one that is not known, if they can."""
+    rng = np.random.default_rng([space.seed, number])
+    names = [name for name, of in space.values.items() if len(of) > 1]
+    found = dict(values)
+    for _ in range(_MOST_STEPS):
+        if found not in known or not names:
+            break
+        name = names[rng.integers(len(names))]
+        others = [value for value in space.values[name] if value != found[name]]
+        found[name] = others[rng.integers(len(others))]
+    return found
 
 
 def _ordered(values: Sequence[Value]) -> bool:

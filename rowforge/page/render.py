@@ -85,6 +85,7 @@ def _data(exhibit: Exhibit) -> dict[str, Any]:
         "configuration": exhibit.subject.configuration,
         "estimate": exhibit.estimate,
         "schedule": schedule(exhibit.traced, exhibit.names),
+        "suggestions": exhibit.suggestions,
     }
 
 

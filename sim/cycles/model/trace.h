@@ -316,7 +316,8 @@ class Trace {
     }
     void levels() {
         level(Track::kActivePes, activity_.running);
-        level(Track::kPrefetch, s_.prefetch.level + s_.prefetch.queue.level);
+        const DeepQueue& prefetch = s_.prefetch;
+        level(Track::kPrefetch, prefetch.level + prefetch.pending + prefetch.queue.level);
         int64_t held = 0;
         for (const auto& feeder : s_.array.feeders) held += feeder.queue.level;
         for (const auto& collector : s_.array.collectors) held += collector.queue.level;

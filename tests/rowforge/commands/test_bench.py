@@ -150,7 +150,7 @@ def test_missing_packages_of_the_processor_are_named_before_anything_runs(
 
 
 def test_fst_needs_headers(capsys, config_file, monkeypatch):
-    monkeypatch.setattr(benching, "_fst_headers", lambda: False)
+    monkeypatch.setattr(benching, "fst_headers", lambda: False)
     outcome = bench(capsys, config_file, "--sim", "verilator", "--waves", "fst")
     assert outcome.status == 2
     assert "liblz4-dev zlib1g-dev" in outcome.err

@@ -1,5 +1,7 @@
 """A search gives the same whoever evaluates it, and however often it is cut short."""
 
+from dataclasses import replace
+
 import pytest
 
 from rowforge.area.model import modelled
@@ -29,7 +31,15 @@ def test_trial_0_is_the_start(space, whole):
     assert len(whole) == space.trials
     assert whole[0].config(space) == space.start
     assert [trial.number for trial in whole] == list(range(space.trials))
-    assert len({str(trial.values) for trial in whole}) > 20
+    assert len({str(trial.values) for trial in whole}) == len(whole)
+
+
+def test_a_space_with_fewer_configurations_than_trials_is_searched_all_the_same(tmp_path):
+    space = space_of(tmp_path)
+    small = replace(space, values={"array.rows": (2, 4), "array.cols": (2, 4)}, trials=20)
+    trials = search(small, tmp_path / "j.log", PretendedEvaluator())
+    assert len(trials) == 20
+    assert {tuple(trial.values.values()) for trial in trials} == {(2, 2), (2, 4), (4, 2), (4, 4)}
 
 
 def test_a_search_that_is_killed_anywhere_ends_as_if_nothing_had_been(space, whole, tmp_path):

@@ -13,6 +13,7 @@ from rowforge.configs import preset
 from rowforge.estimation import estimate
 from rowforge.page.render import TABS
 from rowforge.page.suggest import candidates
+from tests.campaigns.report.run import applied
 from tests.rowforge.page.conftest import CONFIGURATIONS
 from tests.rowforge.support import DIGITS, MODEL, rowforge
 
@@ -115,6 +116,12 @@ def test_a_suggested_change_gives_another_bound_and_fewer_cycles(parsed: Page):
     before, after = (estimate(MODEL, c)["layers"][0] for c in (preset("tiny"), config))
     assert after["cycles"] == 860 < before["cycles"]
     assert after["bound"] == "compute" != before["bound"]
+
+
+@pytest.mark.parametrize("place", range(len(CONFIGURATIONS)))
+def test_every_suggested_change_does_what_is_said_of_it(exhibits, place):
+    assert any(found["removed"] for found in exhibits[place]["suggestions"])
+    assert [said for holds, said in applied(MODEL, exhibits[place]) if not holds] == []
 
 
 @pytest.mark.parametrize("bound", ["compute", "link", "vector", "psum_out", "ifmap"])

@@ -118,7 +118,11 @@ def test_the_sums_are_the_counters_of_the_rtl_and_the_time_is_the_plain_run(tmp_
     [
         (["estimate", MODEL, "--trace", "T.txt"], "must name a file that ends in .json"),
         (["estimate", MODEL, "--trace", "nowhere/T.json"], "nowhere is not a folder"),
-        (["run", MODEL, "--trace", "T.json"], "--trace must have --target golden, not rtl"),
+        (["run", MODEL, "--trace", "T.txt"], "must name a file that ends in .json"),
+        (["run", MODEL, "--trace", "T.json", "--target", "rtl-paced"], "golden or rtl, not rtl-p"),
+        (["run", MODEL, "--waves", "W.txt"], "must name a .vcd or .fst file"),
+        (["run", MODEL, "--waves", "W.vcd", "--target", "golden"], "must have --target rtl"),
+        (["run", MODEL, "--from", "001_CONV_2D"], "of which layer --waves are written"),
     ],
 )
 def test_what_nothing_can_trace_is_refused_in_a_sentence(arguments, said, capsys):
