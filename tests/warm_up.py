@@ -6,12 +6,15 @@ library every other process would wait.
 
 from hw.emit.yosys import yosys_version
 from sim.cycles.library import model_library
+from tests.support.c_runtime.build import DAMAGE, compiled, harness
 
 
 def main() -> None:
-    """Translate yosys for this machine, and compile the cycle model."""
+    """Translate yosys for this machine, compile the cycle model and the C runtime."""
     print(yosys_version())
     model_library()
+    harness()
+    compiled(*DAMAGE)
 
 
 if __name__ == "__main__":

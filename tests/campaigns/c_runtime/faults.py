@@ -30,7 +30,7 @@ class RuntimeFault:
     @property
     def name(self) -> str:
         """For a line of the report."""
-        return f"{self.file}: {' '.join(self.replacement.split())}"
+        return f"{self.file} without {' '.join(self.text.split())}"
 
 
 MISSING_CHECKS: Sequence[RuntimeFault] = (
