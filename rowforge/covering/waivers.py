@@ -1,7 +1,7 @@
 """Points that need not be reached, each with one of four reasons: lines of `waivers.txt`.
 
-A line is `CONFIG MODULE KIND POINT REASON`. CONFIG is a preset or `*`, MODULE the module's name in
-the accelerator, POINT as reports print it, in which `*` stands for any text.
+A line is `CONFIG MODULE KIND POINT REASON`. CONFIG is a preset or `*`, MODULE and
+POINT are as reports print them; in POINT `*` stands for any text.
 """
 
 import re
@@ -90,7 +90,7 @@ def parse_waivers(text: str) -> list[Waiver]:
 
 
 def waived_points(
-    coverage: MergedCoverage, waivers: Iterable[Waiver], config: str, prefix: str
+    coverage: MergedCoverage, waivers: Iterable[Waiver], config: str
 ) -> tuple[dict[Point, WaiverReason], list[str]]:
     """The points that waivers of a configuration take out, and what is wrong with the waivers.
 
@@ -99,7 +99,7 @@ def waived_points(
     """
     waived: dict[Point, WaiverReason] = {}
     wrong: list[str] = []
-    split = {module.name.removeprefix(prefix): hits for module, hits in coverage.split()}
+    split = {module.name: hits for module, hits in coverage.split()}
     for waiver in waivers:
         if waiver.config not in ("*", config):
             continue

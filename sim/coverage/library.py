@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw.arch.config import Config
+from hw.arch.errors import RowforgeError
 from sim.coverage.modules import CoveredDesign
 from sim.link import TOP
 from sim.verilator import Build, build_library
@@ -30,7 +31,15 @@ class CoveredLibrary:
 
 
 def covered_core(config: Config, *, optimise: str = "-O1") -> CoveredLibrary:
-    """The accelerator of a configuration, without a memory outside of it."""
+    """The accelerator of a configuration that has no memory outside of it.
+
+    Raises `RowforgeError` for one that has.
+    """
+    if config.memory.outside:
+        raise RowforgeError(
+            f"coverage of a whole accelerator needs memory.kind none or ram, not "
+            f"{config.memory.kind}: the bench's models of memories are Verilog, too"
+        )
     from hw.emit.verilog import emit_with_makers
     from hw.top.accelerator import AcceleratorCore
 
@@ -58,7 +67,7 @@ def _built(
     stream_in: str = "cmd",
     stream_out: str = "result",
 ) -> CoveredLibrary:
-    design = CoveredDesign(verilog, makers)
+    design = CoveredDesign(verilog, top, makers)
     build = Build(
         top=top,
         stream_in=stream_in,

@@ -38,7 +38,7 @@ class CoveredModule:
     Attributes
     ----------
     name : str
-        As it is called in the design.
+        As it is called in the design, without the design's prefix; of the top module its class.
     identity : str
         Hash of its text, in which names of modules are replaced by their identities.
     first : int
@@ -63,12 +63,14 @@ class CoveredDesign:
     ----------
     verilog : str
         As emitted.
+    top : str
+        Name of its top module, with an underscore the prefix of the others.
     makers : mapping
         The class of each module that is one block's; parts of a block are called after it, with
         two underscores.
     """
 
-    def __init__(self, verilog: str, makers: Mapping[str, str]) -> None:
+    def __init__(self, verilog: str, top: str, makers: Mapping[str, str]) -> None:
         self.text = prepared(verilog)
         found = list(_MODULE.finditer(self.text))
         ends = [*(match.start() for match in found[1:]), len(self.text)]
@@ -82,14 +84,15 @@ class CoveredDesign:
         for match in found:
             first += self.text.count("\n", position, match.start())
             position = match.start()
-            name = match[1]
+            name, maker = match[1], _maker(match[1], makers)
+            shown = maker.rpartition(".")[2] if name == top else name.removeprefix(f"{top}_")
             modules.append(
                 CoveredModule(
-                    name=name,
+                    name=shown.lstrip("_"),
                     identity=identity(name),
                     first=first,
                     text=texts[name],
-                    maker=_maker(name, makers),
+                    maker=maker,
                 )
             )
         self.modules: Sequence[CoveredModule] = modules
