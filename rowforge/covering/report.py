@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hw.arch.errors import RowforgeError
 from rowforge.covering.merged import MergedCoverage, Share, share
+from rowforge.covering.missed import missed_names
 from rowforge.covering.waivers import WaiverReason
 from rowforge.reports.texttable import Column, text_table
 from sim.coverage.modules import CoveredModule
@@ -76,8 +77,8 @@ class CoverageReport:
         """The same, with every point that was missed, for JSON."""
         modules = []
         for module, hits in self.coverage.split():
-            missed = sorted(
-                f"{point.kind} {point}"
+            missed = missed_names(
+                point
                 for point, count in hits.items()
                 if not count and point not in self.waived
             )
