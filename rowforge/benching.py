@@ -172,9 +172,7 @@ def run_benches(
         for block in blocks:
             for case in _cases(block, config, demand):
                 progress(f"{block} {case.name}, seed {seed + number}")
-                outcome = _run(
-                    block, case, seed + number, folder, simulator, waves, coverage
-                )
+                outcome = _run(block, case, seed + number, folder, simulator, waves, coverage)
                 outcomes.append(outcome)
                 yield outcome
     _write_results(outcomes, folder / RESULTS)

@@ -215,7 +215,7 @@ def _cells(name: str) -> str:
 def _compile(design: Path, folder: Path, setting: Setting) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
-    flags = VERILATOR_FLAGS if setting.simulator == "verilator" else ()
+    flags: tuple[str, ...] = VERILATOR_FLAGS if setting.simulator == "verilator" else ()
     if setting.coverage:
         flags += COVERAGE_FLAGS
         _place(folder / _COVERED, prepared(design.read_text()))

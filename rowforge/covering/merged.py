@@ -83,7 +83,7 @@ class MergedCoverage:
 
 
 @dataclass(frozen=True)
-class Share:
+class PointShare:
     """How many points there are, are reached, and are waived.
 
     Attributes
@@ -103,18 +103,18 @@ class Share:
 
     @property
     def raw(self) -> float:
-        """Share of all points that is hit, 0 to 1."""
+        """PointShare of all points that is hit, 0 to 1."""
         return self.hit / self.points if self.points else 1.0
 
     @property
     def share(self) -> float:
-        """Share of the points that are not waived, 0 to 1."""
+        """PointShare of the points that are not waived, 0 to 1."""
         left = self.points - self.waived
         return self.hit / left if left else 1.0
 
 
-def share(hits: Hits, kind: PointKind, waived: Iterable[Point] = ()) -> Share:
+def share(hits: Hits, kind: PointKind, waived: Iterable[Point] = ()) -> PointShare:
     """The share of the points of a kind."""
     counts = [count for point, count in hits.items() if point.kind is kind]
     without = sum(point.kind is kind and point in hits for point in waived)
-    return Share(points=len(counts), hit=sum(map(bool, counts)), waived=without)
+    return PointShare(points=len(counts), hit=sum(map(bool, counts)), waived=without)

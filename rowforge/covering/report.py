@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hw.arch.errors import RowforgeError
-from rowforge.covering.merged import MergedCoverage, Share, share
+from rowforge.covering.merged import MergedCoverage, PointShare, share
 from rowforge.covering.missed import missed_names
 from rowforge.covering.waivers import WaiverReason
 from rowforge.reports.texttable import Column, text_table
@@ -48,7 +48,7 @@ class CoverageReport:
     waived: Mapping[Point, WaiverReason] = field(default_factory=dict)
     functional: Counter[str] | None = None
 
-    def total(self, kind: PointKind) -> Share:
+    def total(self, kind: PointKind) -> PointShare:
         """The share of a kind in all modules."""
         return share(self.coverage.hits, kind, self.waived)
 
@@ -78,9 +78,7 @@ class CoverageReport:
         modules = []
         for module, hits in self.coverage.split():
             missed = missed_names(
-                point
-                for point, count in hits.items()
-                if not count and point not in self.waived
+                point for point, count in hits.items() if not count and point not in self.waived
             )
             kinds = {str(kind): _figures(share(hits, kind, self.waived)) for kind in PointKind}
             row = {"module": module.name, "maker": module.maker, **kinds, "missed": missed}
@@ -146,7 +144,7 @@ def _unseen(functional: Counter[str]) -> list[str]:
     return [name for name, count in functional.items() if not count]
 
 
-def _figures(one: Share) -> dict[str, object]:
+def _figures(one: PointShare) -> dict[str, object]:
     return {
         "points": one.points,
         "hit": one.hit,

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.base.block import Block
 from sim.coverage.modules import CoveredDesign
+from sim.framed_rtl import TOP as BOARD
 from sim.link import TOP
 from sim.verilator import Build, build_library
 
@@ -35,38 +37,45 @@ def covered_core(config: Config, *, optimise: str = "-O1") -> CoveredLibrary:
 
     Raises `RowforgeError` for one that has.
     """
+    from hw.top.accelerator import AcceleratorCore
+
     if config.memory.outside:
         raise RowforgeError(
             f"coverage of a whole accelerator needs memory.kind none or ram, not "
-            f"{config.memory.kind}: the bench's models of memories are Verilog, too"
+            f"{config.memory.kind}: models of memories outside of it are Verilog, too"
         )
-    from hw.emit.verilog import emit_with_makers
-    from hw.top.accelerator import AcceleratorCore
-
-    return _built(*emit_with_makers(AcceleratorCore(config), TOP), optimise=optimise)
-
-
-def covered_framed_loopback(*, optimise: str = "-O1") -> CoveredLibrary:
-    """The framed link before a queue of bytes, in bytes and out bytes."""
-    from hw.emit.verilog import emit_with_makers
-    from hw.top.serial import FramedLoopback
-    from sim.framed_rtl import TOP as BOARD
-
-    verilog, makers = emit_with_makers(FramedLoopback(), BOARD)
-    return _built(
-        verilog, makers, top=BOARD, stream_in="rx", stream_out="tx", optimise=optimise
+    return covered_streams(
+        AcceleratorCore(config), TOP, stream_in="cmd", stream_out="result", optimise=optimise
     )
 
 
-def _built(
-    verilog: str,
-    makers: dict[str, str],
-    *,
-    optimise: str,
-    top: str = TOP,
-    stream_in: str = "cmd",
-    stream_out: str = "result",
+def covered_framed_loopback(*, optimise: str = "-O1") -> CoveredLibrary:
+    """The framed link before a queue, bytes in and bytes out."""
+    from hw.top.serial import FramedLoopback
+
+    return covered_streams(
+        FramedLoopback(), BOARD, stream_in="rx", stream_out="tx", optimise=optimise
+    )
+
+
+def covered_streams(
+    block: Block, top: str, *, stream_in: str, stream_out: str, optimise: str = "-O1"
 ) -> CoveredLibrary:
+    """A block between two streams of at most 64 bits, from the cache or built now.
+
+    Parameters
+    ----------
+    block : Block
+    top : str
+        Name of its module.
+    stream_in, stream_out : str
+        Its members; it has no other inputs.
+    optimise : str
+        C++ compiler option.
+    """
+    from hw.emit.verilog import emit_with_makers
+
+    verilog, makers = emit_with_makers(block, top)
     design = CoveredDesign(verilog, top, makers)
     build = Build(
         top=top,

@@ -1,7 +1,7 @@
 """The modules of emitted Verilog, told apart by what they hold and not by what they are called.
 
-A block that a bench runs alone and the same block in an accelerator have different names and
-different children's names, but the same text but for these; what is counted in one adds to the other.
+A block that a bench runs alone and the same block in an accelerator differ in names alone, their
+own and those of their children; what is counted in one adds to the other.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-_MODULE = re.compile(r"^module (\w+)\(", re.MULTILINE)
+_MODULE = re.compile(r"^module (\w+)\(([^;]*)\);$(.*?^endmodule)$", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^  (\w+) (\w+) \($", re.MULTILINE)
 _MEMORY = re.compile(r"^  reg (?:signed )?(?:\[\d+:\d+\] )?\w+ \[\d+:\d+\];$", re.MULTILINE)
 # The register by which yosys starts every combinational process: simulators by events need it.
@@ -42,9 +42,9 @@ class CoveredModule:
     identity : str
         Hash of its text, in which names of modules are replaced by their identities.
     first : int
-        Line on which it begins, the first of the file is 1.
+        Line on which its header ends, the first of the file is 1.
     text : str
-        Of the module, from that line on.
+        Of the module, from that line on, the header in one line.
     maker : str
         The Python class whose `elaborate` wrote it, as module.Class; "" if unknown.
     """
@@ -73,18 +73,14 @@ class CoveredDesign:
     def __init__(self, verilog: str, top: str, makers: Mapping[str, str]) -> None:
         self.text = prepared(verilog)
         found = list(_MODULE.finditer(self.text))
-        ends = [*(match.start() for match in found[1:]), len(self.text)]
-        texts = {
-            match[1]: self.text[match.start() : end]
-            for match, end in zip(found, ends, strict=True)
-        }
+        texts = {match[1]: _text(match) for match in found}
         identity = _identities(texts)
         first, position = 1, 0
         modules = []
         for match in found:
-            first += self.text.count("\n", position, match.start())
-            position = match.start()
             name, maker = match[1], _maker(match[1], makers)
+            first += self.text.count("\n", position, match.start(3))
+            position = match.start(3)
             shown = maker.rpartition(".")[2] if name == top else name.removeprefix(f"{top}_")
             modules.append(
                 CoveredModule(
@@ -116,6 +112,12 @@ class CoveredDesign:
     def at(self, line: int) -> CoveredModule:
         """The module that a line of the file is in."""
         return self.modules[bisect_right(self._firsts, line) - 1]
+
+
+def _text(module: re.Match[str]) -> str:
+    """A module, the header in one line: where yosys breaks it depends on the module's name."""
+    name, ports, body = module.groups()
+    return f"module {name}({' '.join(ports.split())});{body}\n"
 
 
 def _identities(texts: Mapping[str, str]) -> Callable[[str], str]:

@@ -34,6 +34,7 @@ from tb.models.refusals import REFUSALS, STARTS, refused
 from tests.campaigns.coverage.device import CoveredDevice
 
 _LIMIT, _IDLE = 1500, 300  # cycles that a wrong program gets
+_KEPT = 3  # words of a good start
 _LONG = 600  # cycles that a program gets whose fields are at their ends
 
 
@@ -103,14 +104,23 @@ def _conv(part: int, words: list[int]) -> list[int]:
     start = START.unpack(records[0])
     if not start["constants"]:
         return command(Opcode.CONV, records[0])
-    return command(Opcode.CONV, [*records[0], *records[1], *records[2] * min(start["loops"], LOOPS)])
+    return command(
+        Opcode.CONV, [*records[0], *records[1], *records[2] * min(start["loops"], LOOPS)]
+    )
 
 
 def _whole(words: list[int], payload: int) -> list[int]:
     """A command with so many words of payload, and the right checksum."""
     header = words[0] & ~(0xFFFF << HEADER.offsets["checksum"])
     header |= payload << HEADER.offsets["length"]
-    return [header | checksum(header, words[1:]) << HEADER.offsets["checksum"], *words[1:], 1, 2, 3, 4]
+    return [
+        header | checksum(header, words[1:]) << HEADER.offsets["checksum"],
+        *words[1:],
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def anything(config: Config, random: Random) -> list[int]:
@@ -146,7 +156,9 @@ def _descriptor(opcode: Opcode, random: Random) -> list[int]:
 def _drawn(struct: Struct, random: Random) -> dict[str, int]:
     """Random values, of small sizes as often as of large ones."""
     return {
-        field.name: min(max(random.getrandbits(random.randint(1, field.width)), field.low), field.high)
+        field.name: min(
+            max(random.getrandbits(random.randint(1, field.width)), field.low), field.high
+        )
         if random.random() < 0.8
         else random.randint(field.low, field.high)
         for field in struct.fields
@@ -157,7 +169,9 @@ def damaged(words: list[int], random: Random) -> list[int]:
     """A good program with some bits flipped, words lost or doubled, or cut off."""
     words = list(words)
     for _ in range(random.randint(1, 3)):
-        place = random.randrange(3, len(words))
+        if len(words) <= _KEPT + 1:
+            break
+        place = random.randrange(_KEPT, len(words))
         kind = random.randrange(4)
         if kind == 0:
             words[place] ^= 1 << random.randrange(64)
@@ -166,7 +180,7 @@ def damaged(words: list[int], random: Random) -> list[int]:
         elif kind == 2:
             words.insert(place, words[place])
         else:
-            words = words[: max(4, place)]
+            words = words[: max(_KEPT + 1, place)]
     return words
 
 
@@ -183,5 +197,3 @@ def provoke_all(device: CoveredDevice, random: Random, good: list[int], count: i
         sent += 2
     device.stall(None)
     return sent
-
-

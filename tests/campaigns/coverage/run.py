@@ -106,7 +106,9 @@ def conditions(report: CoverageReport, wrong: Sequence[str]) -> Iterator[Conditi
 
 def _say(what: str, device: CoveredDevice, *, always: bool = True) -> None:
     if always:
-        print(f"{time.strftime('%H:%M:%S')} {device.engine.total_cycles} cycles: {what}", flush=True)
+        print(
+            f"{time.strftime('%H:%M:%S')} {device.engine.total_cycles} cycles: {what}", flush=True
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -149,9 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.config or ["tiny"]:
         folder = _FOLDER / Path(name).stem
         folder.mkdir(parents=True, exist_ok=True)
-        report, wrong = (
-            measured_link(options) if name == LINK else measured(name, options, folder)
-        )
+        report, wrong = measured_link(options) if name == LINK else measured(name, options, folder)
         report.write(folder)
         print(report.text())
         met += conditions(report, wrong)
