@@ -35,7 +35,7 @@ from tests.campaigns.coverage.device import CoveredDevice
 
 _LIMIT, _IDLE = 1500, 300  # cycles that a wrong program gets
 _KEPT = 3  # words of a good start
-_LONG = 600  # cycles that a program gets whose fields are at their ends
+_LONG = 300  # cycles that a program gets whose fields are at their ends
 
 
 def refusals(config: Config) -> Iterator[tuple[str, Phase]]:

@@ -30,8 +30,8 @@ TINY_MODELS = {
 
 
 def layers(device: CoveredDevice, random: Random, *, largest: int) -> Phase:
-    """Three random layers in random mappings, with counters between them; returns the program."""
-    phase = random_layers(device.config, random, 3, largest=largest)
+    """Three random layers, mapped and placed at random, and counters; returns the program."""
+    phase = random_layers(device.config, random, 3, largest=largest, anywhere=True)
     device.send(np.array(phase.words, dtype=np.uint64))
     answer = device.receive(len(phase.expected)).tolist()
     for got, want, mask in zip(answer, phase.expected, phase.masks, strict=True):
