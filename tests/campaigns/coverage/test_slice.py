@@ -17,7 +17,7 @@ from sim.coverage.library import CoveredLibrary, covered_streams
 from sim.coverage.points import Hits, PointKind, read_points
 from sim.rtl import RtlEngine
 from tests.campaigns.coverage.broken import anything, at_the_ends, damaged
-from tests.campaigns.coverage.run import conditions
+from tests.campaigns.coverage.run import AIMS, conditions
 
 BITS = 6
 
@@ -65,7 +65,7 @@ def test_a_report_of_a_run_misses_its_aims(queue: CoveredLibrary, tmp_path: Path
     coverage.add(reached(queue, [1, 2], tmp_path), queue.design)
     seen = Counter({"status OK": 1, "status WATCHDOG": 0})
     report = CoverageReport(title="a queue", coverage=coverage, functional=seen)
-    missed = [said for holds, said in conditions(report, ["a waiver"]) if not holds]
+    missed = [said for holds, said in conditions(report, ["a waiver"], AIMS) if not holds]
     assert any(said.startswith("a queue: toggle ") for said in missed)
     assert "a waiver" in missed and "a queue: never seen: status WATCHDOG" in missed
 
