@@ -96,8 +96,8 @@ def random_layers(
     layers: list[tuple[MappedConvolution, tuple[int, ...]]] = []
     for tag in range(count):
         layer = random_convolution(config, random, largest=largest)
-        place = layer.anywhere(random) if anywhere else (0, 0)
-        layers.append((layer, layer.append(stream, tag=tag, place=place)))
+        where = layer.anywhere(random) if anywhere else (0, 0)
+        layers.append((layer, layer.append(stream, tag=tag, place=where)))
         if counters:
             stream.command(Opcode.COUNTERS, tag=tag)
     phase = executed(config, stream)
