@@ -62,10 +62,6 @@ class MergedCoverage:
             else:
                 self.outside.add(names[point.module])
 
-    def of(self, module: CoveredModule) -> Hits:
-        """The points of a module."""
-        return self._by_module().get(module.identity, Counter())
-
     def _by_module(self) -> dict[str, Hits]:
         found: dict[str, Hits] = {}
         for point, count in self.hits.items():
