@@ -35,6 +35,8 @@
 #   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
+#   make coverage      how much of the Verilog of `tiny`, `eyeriss_v1_int8` and the framed link is
+#                      ever reached; ROWFORGE_WORKLOADS names the recorded models
 #   make mutants N=30  how many small mistakes the tests notice; PATHS="..." for some files only
 #   make build-board BOARD=B   a board's bitstream and its report in docs/results
 #   make bitstreams    all of them, one after the other
@@ -63,7 +65,7 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
   streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign \
   virtual-board bench-acceptance contract contract-clusters shapes explore area netlist \
   netlist-asic mutants prove build-board bitstreams clean c-runtime traces report-acceptance \
-  explore-board
+  explore-board coverage
 .NOTPARALLEL:
 
 demo: $(STAMPS)/run
@@ -169,6 +171,11 @@ prove: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.proofs.run --mutants
 	$(BIN)/python -m tests.campaigns.proofs.run --n $(N) $(if $(SEED),--seed $(SEED)) \
 	  -o docs/results/prove_all.json
+
+# Simulations that count take half an hour to build, and as long to run.
+coverage: $(STAMPS)/dev
+	$(BIN)/python -m tests.campaigns.coverage.run --config tiny --config eyeriss_v1_int8 \
+	  --config link $(if $(SEED),--seed $(SEED)) -o docs/results/coverage.json
 
 mutants: N := $(if $(filter file,$(origin N)),30,$(N))
 mutants: $(STAMPS)/dev

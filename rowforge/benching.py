@@ -16,6 +16,7 @@ from hw.arch.errors import RowforgeError
 from sim.verilator import fst_headers
 
 if TYPE_CHECKING:
+    from rowforge.covering.merged import MergedCoverage
     from tb.cases.case import Case, Demand
 
 BLOCKS = ("pe", "noc", "glb", "post", "control", "accelerator", "link")
@@ -147,11 +148,13 @@ def run_benches(
     seed: int = 1,
     stalls: float | None = None,
     runs: int = 1,
+    coverage: MergedCoverage | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[BenchOutcome]:
     """Run the cases of some blocks, each as often as asked with the next seed.
 
     Logs, results and waves go into `folder`; at the end `results.xml` holds all results.
+    `coverage` takes what Verilator counts.
     """
     from tb.cases.case import Demand
 
@@ -163,7 +166,7 @@ def run_benches(
         for block in blocks:
             for case in _cases(block, config, demand):
                 progress(f"{block} {case.name}, seed {seed + number}")
-                outcome = _run(block, case, seed + number, folder, simulator, waves)
+                outcome = _run(block, case, seed + number, folder, simulator, waves, coverage)
                 outcomes.append(outcome)
                 yield outcome
     _write_results(outcomes, folder / RESULTS)
@@ -179,12 +182,24 @@ def _cases(block: str, config: Config, demand: Demand) -> list[Case]:
 
 
 def _run(
-    block: str, case: Case, seed: int, folder: Path, simulator: str, waves: str
+    block: str,
+    case: Case,
+    seed: int,
+    folder: Path,
+    simulator: str,
+    waves: str,
+    coverage: MergedCoverage | None,
 ) -> BenchOutcome:
-    from tb.build import BenchFailedError, Setting
+    from tb.build import BenchFailedError, Setting, covered_design
 
     label = f"{block}-{case.name}-{seed}"
-    setting = Setting(simulator=simulator, waves=waves, folder=folder.resolve(), label=label)
+    setting = Setting(
+        simulator=simulator,
+        waves=waves,
+        folder=folder.resolve(),
+        label=label,
+        coverage=coverage is not None,
+    )
     results: Path | None = folder / f"{label}.xml"
     log = folder / f"{label}.log"
     failure = ""
@@ -194,6 +209,10 @@ def _run(
     except BenchFailedError as error:
         results, log = (results if results and results.exists() else None), error.log
         failure = _first_failure(results) or str(error).splitlines()[0]
+    counted = folder / f"{label}.dat"
+    if coverage is not None and counted.exists():
+        coverage.add_file(counted, covered_design(case.block))
+        counted.unlink()  # many megabytes
     return BenchOutcome(block, case.name, seed, results, log, failure, time.monotonic() - started)
 
 

@@ -70,6 +70,11 @@ class FramedRtl:
         self._inside = False  # bytes of a frame have come whose end has not
         self.cycles = 0
 
+    @property
+    def engine(self) -> RtlEngine:
+        """The simulation itself."""
+        return self._engine
+
     def feed(self, data: bytes, alive: Callable[[int], None] | None = None) -> bytes:
         """What the device answers to bytes from the line.
 
@@ -104,6 +109,10 @@ class FramedRtl:
         complete = bool(first) or self._inside
         self._inside = bool(others[-1])
         return complete + sum(map(bool, others[:-1]))
+
+    def stall(self, seed: int | None) -> None:
+        """Let both byte streams stall at random from now on, or with None no more."""
+        self._stall_seed = seed
 
     def reset(self) -> None:
         """Press the board's reset button."""

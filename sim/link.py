@@ -129,6 +129,11 @@ class RtlLink:
         self._results = np.zeros(0, dtype=np.uint64)
         self._cycles = 0
 
+    @property
+    def engine(self) -> RtlEngine:
+        """The simulation itself."""
+        return self._engine
+
     def send(self, words: Words) -> None:
         """Queue words; those that begin a program restart the cycle count."""
         if len(words) and int(words[0]) == MAGIC:

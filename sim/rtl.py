@@ -161,6 +161,14 @@ class RtlEngine:
         cycles = last - first + 1 if accepted and received else elapsed
         return RunResult(results, cycles, elapsed)
 
+    def clear_coverage(self) -> None:
+        """Count coverage from here on; the library must be one of `sim.coverage.library`."""
+        self._library.rowforge_clear_coverage(self._handle)
+
+    def write_coverage(self, path: Path) -> None:
+        """Write what `sim.coverage.points.read_points` reads, of all that was run so far."""
+        self._library.rowforge_write_coverage(self._handle, str(path).encode())
+
     def close(self) -> None:
         """Free the simulation and finish the waveform file. The engine cannot be used after."""
         if self._handle is not None:
@@ -205,4 +213,7 @@ def _bind(library: str | Path) -> ctypes.CDLL:
     bound.rowforge_status.argtypes = [handle, ctypes.POINTER(number)]
     bound.rowforge_results.restype = ctypes.POINTER(number)
     bound.rowforge_results.argtypes = [handle]
+    if hasattr(bound, "rowforge_write_coverage"):
+        bound.rowforge_clear_coverage.argtypes = [handle]
+        bound.rowforge_write_coverage.argtypes = [handle, ctypes.c_char_p]
     return bound

@@ -93,6 +93,11 @@ class Build:
         """Whether some modules are translated apart."""
         return bool(self.blocks) and self.trace is None
 
+    @property
+    def coverage(self) -> bool:
+        """Whether the library counts coverage: its harness writes it, its runtime has more."""
+        return any(flag.startswith("--coverage") for flag in self.flags)
+
 
 def cache_root() -> Path:
     """Folder of all cached builds: $ROWFORGE_CACHE, else $XDG_CACHE_HOME/rowforge."""
@@ -246,9 +251,8 @@ def _build(work: Path, verilog: str, build: Build) -> Path:
     """Verilate and compile in an empty folder; returns the library."""
     (work / "design.v").write_text(verilog)
     (work / "harness_ports.h").write_text(_port_names(build))
-    shutil.copy(build.harness, work)
-    for header in build.headers:
-        shutil.copy(header, work)
+    for source in (build.harness, *build.headers):
+        shutil.copy(source, work)
     rules = [f'hier_block -module "{block}"\n' for block in build.blocks]
     (work / "blocks.vlt").write_text("`verilator_config\n" + "".join(rules))
     (work / "rules.vlt").write_text("`verilator_config\n" + build.rules)
@@ -302,7 +306,8 @@ def _compile_command(root: Path, build: Build) -> list[str]:
 
 def _runtime_parts(build: Build) -> tuple[str, ...]:
     """What determines the objects of Verilator's own runtime, which all designs share."""
-    return ("runtime", str(build.trace), _COMPILE_FLAGS, _RUNTIME_OPTIMISE, *tool_versions())
+    parts = ("runtime", str(build.trace), _COMPILE_FLAGS, _RUNTIME_OPTIMISE, *tool_versions())
+    return (*parts, "coverage") if build.coverage else parts
 
 
 def _port_names(build: Build) -> str:

@@ -21,8 +21,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from hw.base.block import Block
-from hw.emit.verilog import emit
+from hw.emit.verilog import emit_with_makers
 from hw.emit.yosys import yosys_version
+from sim.coverage.library import COVERAGE_FLAGS
+from sim.coverage.modules import CoveredDesign, prepared
 from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
 from sim.verilator import cache_root, place, sources_digest
@@ -33,6 +35,7 @@ from tb.waves import write_layout
 CASE_VARIABLE = "TB_CASE"
 TOP = "dut"
 
+_COVERED = "covered.v"  # what is simulated in place of the design
 _BUILT = "built"  # an empty file that marks a complete build
 _LOG_LINES = 60
 
@@ -59,12 +62,15 @@ class Setting:
         For logs, results and waves; None: beside the built simulator.
     label : str
         The stem of their names.
+    coverage : bool
+        With Verilator: `LABEL.dat` beside the results says what of `covered_design` was reached.
     """
 
     simulator: str
     waves: str = ""
     folder: Path | None = None
     label: str = ""
+    coverage: bool = False
 
 
 def simulator() -> str:
@@ -139,6 +145,9 @@ def simulate(
             timescale=TIMESCALE,
             log_file=log,
             waves=bool(setting.waves),
+            plusargs=[f"+verilator+coverage+file+{results.with_suffix('.dat')}"]
+            if setting.coverage
+            else [],
         )
         if failures(results):
             raise SystemExit(f"{failures(results)} of its tests")
@@ -157,27 +166,41 @@ def failures(results: Path) -> int:
     return sum(case.find("failure") is not None or case.find("error") is not None for case in cases)
 
 
-def _build(block: "partial[Block]", netlist: bool, setting: Setting) -> tuple[Path, Path]:
-    """The folder of a built simulator for a block, and the Verilog in it."""
+def covered_design(block: "partial[Block]") -> CoveredDesign:
+    """What runs of a block with coverage simulate."""
+    design = _design(block, "")
+    makers: dict[str, str] = json.loads(design.with_suffix(".json").read_text())
+    return CoveredDesign(design.read_text(), TOP, makers)
+
+
+def _design(block: "partial[Block]", cells: str) -> Path:
+    """A block's Verilog, beside it its modules' classes; with `cells` a netlist made of it."""
     arguments = (block.args, sorted(block.keywords.items()))
     parts = [sources_digest(), f"{block.func.__module__}.{block.func.__qualname__}{arguments}"]
-    cells = _cells(setting.simulator) if netlist else ""
-    if netlist:
+    if cells:
         parts += [yosys_version(), synthesis_script(TOP), cells]
-    key = _digest(*parts)
     root = cache_root() / "tb"
-    pointer = root / "designs" / key
+    pointer = root / "designs" / _digest(*parts)
     with _lock(pointer):
-        design = root / "verilog" / (pointer.read_text() if pointer.exists() else "absent")
-        if not design.exists():
-            verilog = emit(block(), TOP)
-            if netlist:
+        design = root / "verilog" / (pointer.read_text() if pointer.exists() else "absent.v")
+        if not (design.exists() and design.with_suffix(".json").exists()):
+            verilog, makers = emit_with_makers(block(), TOP)
+            if cells:
                 verilog = f"{synthesise(verilog, TOP)}\n{cells}"
             design = root / "verilog" / f"{_digest(verilog)}.v"
+            _place(design.with_suffix(".json"), json.dumps(makers))
             _place(design, verilog)
             _place(pointer, design.name)
+    return design
+
+
+def _build(block: "partial[Block]", netlist: bool, setting: Setting) -> tuple[Path, Path]:
+    """The folder of a built simulator for a block, and the Verilog in it."""
+    root = cache_root() / "tb"
+    design = _design(block, _cells(setting.simulator) if netlist else "")
     versions = _tool_versions(setting.simulator)
-    folder = root / setting.simulator / _digest(design.stem, *versions, setting.waves)
+    counted = COVERAGE_FLAGS if setting.coverage else ()
+    folder = root / setting.simulator / _digest(design.stem, *versions, setting.waves, *counted)
     with _lock(folder):
         if not (folder / _BUILT).exists():
             _compile(design, folder, setting)
@@ -192,8 +215,14 @@ def _cells(name: str) -> str:
 def _compile(design: Path, folder: Path, setting: Setting) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "build.log"
+    flags: tuple[str, ...] = VERILATOR_FLAGS if setting.simulator == "verilator" else ()
+    if setting.coverage:
+        flags += COVERAGE_FLAGS
+        _place(folder / _COVERED, prepared(design.read_text()))
+        design = folder / _COVERED
     # Verilator's own runtime is the same in all builds and takes longer than a small block.
-    key = _digest(*_tool_versions(setting.simulator), setting.waves)
+    counted = ("coverage",) if setting.coverage else ()
+    key = _digest(*_tool_versions(setting.simulator), setting.waves, *counted)
     runtime = cache_root() / "tb" / "runtimes" / key
     for item in runtime.glob("*.o"):
         shutil.copy(item, folder)  # newer than its source, so that make leaves it alone
@@ -202,7 +231,7 @@ def _compile(design: Path, folder: Path, setting: Setting) -> None:
             sources=[design],
             hdl_toplevel=TOP,
             build_dir=folder,
-            build_args=list(VERILATOR_FLAGS) if setting.simulator == "verilator" else [],
+            build_args=list(flags),
             always=True,
             timescale=TIMESCALE,
             log_file=log,

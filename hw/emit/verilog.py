@@ -114,6 +114,7 @@ class VerilogPlatform(ModulePlatform):
         self._modules: list[str] = []
         self.foreign: dict[str, str] = {}
         self.geometries: set[MemoryGeometry] = set()
+        self.makers: dict[str, str] = {}  # classes of blocks, by the name of the module
 
     def macro(self, geometry: MemoryGeometry) -> str:
         self.geometries.add(geometry)
@@ -150,6 +151,7 @@ class VerilogPlatform(ModulePlatform):
         keep_init = not self.options.reset_all
         self._modules.append(rewrite(text, list(ports), name_module, keep_init=keep_init))
         self._by_text[name, text] = final
+        self.makers[final] = f"{type(block).__module__}.{type(block).__qualname__}"
         return final
 
     def _ports(self, block: Block) -> dict:
@@ -263,6 +265,12 @@ def emit(top: Block, name: str, options: Options = Options()) -> str:
     """
     text, platform = _emit(top, name, options)
     return "\n".join([text, *platform.foreign.values()])
+
+
+def emit_with_makers(top: Block, name: str) -> tuple[str, dict[str, str]]:
+    """As `emit`, and by the names of modules the classes that wrote them, as module.Class."""
+    text, platform = _emit(top, name, Options())
+    return "\n".join([text, *platform.foreign.values()]), platform.makers
 
 
 def _emit(top: Block, name: str, options: Options) -> tuple[str, VerilogPlatform]:

@@ -17,6 +17,8 @@ from rowforge.benching import (
     chosen_blocks,
     run_benches,
 )
+from rowforge.covering.merged import MergedCoverage
+from rowforge.covering.report import CoverageReport
 from rowforge.options import add_config, required_config
 from rowforge.reports.texttable import Column, text_table
 from rowforge.running.progress import Progress
@@ -42,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sim",
         choices=SIMULATORS,
-        default="icarus",
-        help="icarus starts at once (default); verilator builds for longer and runs faster",
+        help="icarus starts at once (default); verilator builds for longer, runs faster, and is "
+        "what --coverage needs and chooses",
     )
     parser.add_argument(
         "--waves",
@@ -71,33 +73,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of results, logs and waves (default: rowforge-bench)",
     )
-    parser.add_argument("--coverage", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="count lines, branches and toggled bits of the Verilog that were reached: "
+        "coverage.txt, coverage.json and coverage.info (LCOV) in the folder",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run and report; status 1 if a bench fails."""
-    if args.coverage:
-        raise RowforgeError("--coverage is not there yet: benches count no coverage so far")
+    simulator = args.sim or ("verilator" if args.coverage else "icarus")
+    if args.coverage and simulator != "verilator":
+        raise RowforgeError(f"--coverage needs --sim verilator, not {simulator}")
     if args.stalls is not None and not 0 <= args.stalls <= MOST_STALLS:
         raise RowforgeError(f"--stalls must be 0 to {MOST_STALLS}, not {args.stalls}")
     if args.runs < 1:
         raise RowforgeError(f"--runs must be at least 1, not {args.runs}")
     config = required_config(args)
     blocks = chosen_blocks(config, args.block)
-    check_tools(config, blocks, args.sim, args.waves)
+    check_tools(config, blocks, simulator, args.waves)
     check_folder(args.output)
     args.output.mkdir(parents=True, exist_ok=True)
+    coverage = MergedCoverage() if args.coverage else None
     progress = Progress()
     outcomes = list(
         run_benches(
             config,
             args.output,
             blocks=blocks,
-            simulator=args.sim,
+            simulator=simulator,
             waves=args.waves,
             seed=args.seed,
             stalls=args.stalls,
             runs=args.runs,
+            coverage=coverage,
             progress=progress.show,
         )
     )
@@ -108,7 +118,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{outcome.block} {outcome.case}, seed {outcome.seed}: {outcome.failure}")
         print(f"  log: {outcome.log}")
     print(f"\nresults: {args.output / RESULTS}")
+    if coverage is not None:
+        print(f"\n{_covered(coverage, blocks, args.output)}", end="")
     return WRONG if failed else 0
+
+
+def _covered(coverage: MergedCoverage, blocks: tuple[str, ...], folder: Path) -> str:
+    """Write the reports; what they say as text, and where they are."""
+    title = f"Coverage of the benches of {', '.join(blocks)}"
+    report = CoverageReport(title=title, coverage=coverage)
+    files = report.write(folder)
+    return f"{report.text()}coverage: {', '.join(str(path) for path in files)}\n"
 
 
 def _row(outcome: BenchOutcome) -> dict[str, object]:

@@ -254,24 +254,33 @@ class MappedConvolution:
         return filter_words(self.config, part)
 
     def append(
-        self, stream: WordStream, *, tag: int = 0, store: bool = True, surplus: int = 0
+        self,
+        stream: WordStream,
+        *,
+        tag: int = 0,
+        store: bool = True,
+        surplus: int = 0,
+        place: tuple[int, int] = (0, 0),
     ) -> tuple[int, int, int, int]:
         """Add tables, load, CONV and store of the result; returns the shape of what is stored.
 
-        `surplus`: words of filters that no pass takes.
+        `surplus`: words of filters that no pass takes. `place`: the first buffer word and the first
+        psum beat, see `anywhere`.
         """
         s, c, config = self.shape, self.constants, self.config
         rows = self.random.randint(0, self.config.control.row_patterns - len(self.patterns()))
         column = self.random.randint(0, self.config.control.col_patterns - 1)
         loops, accumulate = self.loops()
-        output = s.N * layout.channel_blocks(self.config, s.C) * s.H * s.W
+        word, beat = place
+        output = word + s.N * layout.channel_blocks(self.config, s.C) * s.H * s.W
         stream.rows(*self.patterns(), first=rows).columns(self.columns(), first=column)
         stream.params(**self.params, short=self.random.random() < 0.75)
-        stream.load(self.x, 0, fence=True)
+        stream.load(self.x, word, fence=True)
         bases = {
             "y": -s.pad,
             "x": -s.pad,
-            "ifmap": (-s.pad * s.W - s.pad) % (1 << 20),
+            "ifmap": (word - s.pad * s.W - s.pad) % (1 << 20),
+            "psum": beat,
             "output": output,
             "rows": rows,
             "columns": column,
@@ -285,8 +294,8 @@ class MappedConvolution:
             stream.store(shape, output, raw=self.raw, tag=tag)
         return shape
 
-    def fits(self) -> bool:
-        """Activations below, psums above, patterns in their memories."""
+    def _sizes(self) -> tuple[int, int]:
+        """Buffer words of both maps, and psum beats."""
         s, config = self.shape, self.config
         planes_in = layout.channel_blocks(config, s.C)
         planes_out = layout.channel_blocks(config, s.M, raw=self.raw)
@@ -294,9 +303,26 @@ class MappedConvolution:
         beats = 0
         if s.folds > 1:
             beats = s.segments * s.N * s.groups * s.tiles * self._window_beats()
+        return words, beats
+
+    def _room(self, beats: int) -> int:
+        """Buffer words below so many psum beats."""
+        config = self.config
+        return min(config.act_banks * config.buffer.depth, layout.psum_floor(config, beats))
+
+    def anywhere(self, random: Random) -> tuple[int, int]:
+        """A random place in the buffer, for `append`: maps in any banks, psums above them."""
+        words, beats = self._sizes()
+        most = layout.psum_capacity(self.config) - beats
+        fitting = [b for b in range(0, most + 1, 7) if self._room(b + beats) >= words]
+        beat = random.choice(fitting) if beats else 0
+        return random.randint(0, self._room(beat + beats) - words), beat
+
+    def fits(self) -> bool:
+        """Activations below, psums above, patterns in their memories."""
+        words, beats = self._sizes()
         return (
-            beats <= layout.psum_capacity(config)
-            and words
-            <= min(config.act_banks * config.buffer.depth, layout.psum_floor(config, beats))
-            and len(self.patterns()) <= config.control.row_patterns
+            beats <= layout.psum_capacity(self.config)
+            and words <= self._room(beats)
+            and len(self.patterns()) <= self.config.control.row_patterns
         )

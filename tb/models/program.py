@@ -77,11 +77,18 @@ def executed(config: Config, stream: WordStream) -> Phase:
 
 
 def random_layers(
-    config: Config, random: Random, count: int, *, largest: int = 4000, counters: bool = True
+    config: Config,
+    random: Random,
+    count: int,
+    *,
+    largest: int = 4000,
+    counters: bool = True,
+    anywhere: bool = False,
 ) -> Phase:
     """Convolutions one after another, each stored and counted.
 
-    The executor's answer is compared with plain NumPy on the way.
+    `anywhere`: at random places in the buffer, not at its ends. The executor's answer is compared
+    with plain NumPy on the way.
     """
     stream = WordStream(config)
     if counters:
@@ -89,7 +96,8 @@ def random_layers(
     layers: list[tuple[MappedConvolution, tuple[int, ...]]] = []
     for tag in range(count):
         layer = random_convolution(config, random, largest=largest)
-        layers.append((layer, layer.append(stream, tag=tag)))
+        where = layer.anywhere(random) if anywhere else (0, 0)
+        layers.append((layer, layer.append(stream, tag=tag, place=where)))
         if counters:
             stream.command(Opcode.COUNTERS, tag=tag)
     phase = executed(config, stream)

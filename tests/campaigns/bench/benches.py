@@ -104,7 +104,7 @@ def refusals(ours: Installation, config: Path, small: Path) -> Iterator[Conditio
         good = said.status == 2 and len(lines) == 1 and wanted in lines[0]
         return good, f"{arguments} refused with {said.status}: {lines}"
 
-    yield refused("--coverage is not there yet", config, "--coverage")
+    yield refused("--coverage needs --sim verilator", config, "--coverage", "--sim", "icarus")
     for block in ENGINES_ONLY:
         yield refused("its blocks are pe, noc, accelerator, link", small, "--block", block)
     without = ours.path_without("iverilog", "vvp")

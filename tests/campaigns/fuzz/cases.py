@@ -109,10 +109,16 @@ class Case:
         return bool(self.options.get("wrap"))
 
 
-def make_case(seed: int, index: int, *, clusters: bool = False) -> Case:
-    """Case `index` of the campaign `seed`; `clusters`: of that on several clusters."""
+def make_case(
+    seed: int, index: int, *, clusters: bool = False, config: Config | None = None
+) -> Case:
+    """Case `index` of the campaign `seed`; `clusters`: of that on several clusters.
+
+    With a configuration the case is for that one, and its index below `CASES`.
+    """
     number, place = divmod(index, CASES)
-    config = clustered(seed, number) if clusters else configuration(seed, number)
+    if config is None:
+        config = clustered(seed, number) if clusters else configuration(seed, number)
     rng = np.random.default_rng([seed, number, place, 2])
     theme = _theme(seed, number, place, config)
     wrap = _may_wrap(config) and bool(rng.random() < 0.5)

@@ -81,6 +81,18 @@ def run_case(case: Case, *, rtl: bool) -> Outcome:
         return Outcome(case, "failed", f"{type(error).__name__}: {error} ({where})")
 
 
+def run_on(case: Case, link: Link) -> None:
+    """Compile a case and run it on an accelerator that is there already; every tensor is compared.
+
+    Raises `RowforgeError` if the case is refused, `AssertionError` for the first wrong result.
+    """
+    program = compile_graph(case.graph, case.config, CompileOptions(**case.options))
+    try:
+        _execute(case, program, "rtl", lambda _: link)
+    except _FailureError as error:
+        raise AssertionError(f"{case.theme} {case.seed}:{case.index}: {error}") from None
+
+
 def behaviour(case: Case) -> AxiBehaviour:
     """How a memory behind AXI treats the cases of a configuration: mostly with random pauses."""
     rng = np.random.default_rng([case.seed, case.index // CASES, 11])

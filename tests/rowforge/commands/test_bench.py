@@ -104,7 +104,7 @@ def test_layers_are_compared_with_numpy(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--coverage",), "--coverage is not there yet"),
+        (("--coverage", "--sim", "icarus"), "--coverage needs --sim verilator, not icarus"),
         (("--stalls", "1.5"), "--stalls must be 0 to 0.9, not 1.5"),
         (("--runs", "0"), "--runs must be at least 1"),
         (("--block", "nothing"), "invalid choice"),

@@ -1,0 +1,1 @@
+"""How much of the emitted Verilog was reached: merged over runs, waived, reported."""

@@ -1,0 +1,1 @@
+"""Tests of the merging, waiving and reporting of coverage."""
