@@ -22,7 +22,8 @@ class NestOperands:
 
     Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
     share their patterns. `moves`: words by which the results of each of a wave's filter groups
-    lie beyond where the target has them.
+    lie beyond where the target has them. `windows`: output columns of a wave whose psums lie side
+    by side, those of the mapping or more.
     """
 
     source_row: int
@@ -30,10 +31,13 @@ class NestOperands:
     target_row: int
     target_item: int
     lane: int = 0
+    windows: int
     moves: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "NestOperands":
+    def of(
+        cls, source: Surface, target: Surface, windows: int, lane: int = 0
+    ) -> "NestOperands":
         """The placement of two surfaces."""
         return cls(
             source_row=source.row_stride,
@@ -41,6 +45,7 @@ class NestOperands:
             target_row=target.row_stride,
             target_item=target.item_stride,
             lane=lane,
+            windows=windows,
         )
 
 
@@ -136,7 +141,7 @@ def _segment(config: Config, mapping: Mapping, place: NestOperands, chain: RowCh
             "head": chain.head,
             "first": chain.first,
             "last": chain.last,
-            "psum": unit * column_psums(config, mapping) * mapping.columns,
+            "psum": unit * column_psums(config, mapping, place.windows) * mapping.columns,
             "channel": chain.um * mapping.steps[0] * mapping.p,
             "output": chain.ue * mapping.ce * place.target_row,
         }
@@ -154,7 +159,7 @@ def column_pattern(
             "words": COLUMNS.words + count * COLUMN.words,
             "columns": count,
             "groups": wave.groups,
-            "psum": column_psums(config, mapping),
+            "psum": column_psums(config, mapping, place.windows),
         }
     )
     tags = tag_span(shape, mapping.fold, mapping.ce)
