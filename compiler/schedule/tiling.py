@@ -22,6 +22,7 @@ from hw.arch.program.layout import MOST_SPREAD
 COMMAND_WORDS = 32  # of a tile, besides what it moves
 MAX_TILES = 3072  # of a layer: a tile takes a millisecond to compile; VGG-16 on `tiny` has 2240
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
+_FEW_COLUMNS = 14  # no more tiles across than that, but where filters take a part of the buffer
 _SLIDING_STEPS = 4  # bands that a buffer holds at most beyond two whole ones
 _MOST_TRIED = 16  # tile sizes whose mappings are searched, most promising first
 
@@ -247,7 +248,8 @@ def _choices(
     stored = kind is _Kind.STORED
     channels = _channel_parts(operation) + [*(operation.channel_parts if stored else ())]
     for size in product(_divisors(N), even_parts(E), even_parts(F), channels):
-        if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
+        narrow = ceil(F / size[2]) > _MOST_ACROSS and (not stored or size[2] < _FEW_COLUMNS)
+        if size[1] > 1 and narrow:
             continue
         if not operation.countable(size):
             continue
