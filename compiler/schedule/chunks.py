@@ -37,6 +37,7 @@ _MOST_SLICES = 4  # of a wave, each of which is a command of its own
 # That a slice more takes, by the exact cycle model: the array waits for the STORE of the one before.
 _SLICE_CYCLES = 350
 _MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
+_MOST_UNEVEN = 16  # of those whose tiles cut a nest unevenly
 _GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 
 
@@ -96,23 +97,36 @@ def chunk_plan(
 
 
 def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTiling | None:
-    """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
+    """The goal's best schedule by chunks with nothing else in the buffer; None if there is none.
+
+    Tiles that cut a nest unevenly have turns of their own, so that they take none of the others.
+    """
     if operation.multiplier or operation.raw:
         return None
-    schedules = least_first(
-        ((found, _ideal(operation, found, goal)) for found in _schedules(space, operation)),
-        lambda schedule: _with_least(operation, schedule, goal),
-    )
+    even: list[_Schedule] = []
+    uneven: list[_Schedule] = []
+    for schedule in _schedules(space, operation):
+        (uneven if _cuts_unevenly(operation, schedule.size) else even).append(schedule)
     best: ChunkTiling | None = None
-    for schedule in islice(schedules, _MOST_TRIED):
-        if best is not None and (
-            best.figure <= schedule.least or good_enough(goal, operation, best)
-        ):
-            break
-        found = _weighed(space, operation, schedule, goal)
-        if found is not None and (best is None or found.figure < best.figure):
-            best = found
+    for some, most in ((even, _MOST_TRIED), (uneven, _MOST_UNEVEN)):
+        schedules = least_first(
+            [(found, _ideal(operation, found, goal)) for found in some],
+            lambda schedule: _with_least(operation, schedule, goal),
+        )
+        for schedule in islice(schedules, most):
+            if best is not None and (
+                best.figure <= schedule.least or good_enough(goal, operation, best)
+            ):
+                break
+            found = _weighed(space, operation, schedule, goal)
+            if found is not None and (best is None or found.figure < best.figure):
+                best = found
     return best
+
+
+def _cuts_unevenly(operation: ConvOperation, size: Shape4) -> bool:
+    """Whether nests, where a tile lies in one, have tiles of fewer channels than others."""
+    return operation.follows_channels and operation.nest_channels % size[3] > 0
 
 
 def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> bool:
