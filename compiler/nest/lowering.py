@@ -251,9 +251,9 @@ class Lowering:
         task, runs = self.task, self.fold.runs
         accumulation, begin = self._portion(run)
         moved = {name: moved.get(name, 0) + begin.get(name, 0) for name in {**moved, **begin}}
-        outside, inside = around
-        loops = [loop for loop in (*outside, *accumulation, *inside) if loop.count > 1]
-        place = replace(self._place(), moves=task.moves)
+        outside, held_loops = around
+        loops = [loop for loop in (*outside, *accumulation, *held_loops) if loop.count > 1]
+        place = replace(NestOperands.of(task, self.mapping), moves=task.moves)
         records, masks = loop_records([recorded(loop) for loop in loops])
         held = task.psums
         constants = {
@@ -290,20 +290,16 @@ class Lowering:
         phases = self.waves.inner if self.shape.multiplier else 1
         for phase in range(phases):
             lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
-            words += row_patterns(self.config, self.shape, self.mapping, run, self._place(lane))
+            place = NestOperands.of(self.task, self.mapping, lane)
+            words += row_patterns(self.config, self.shape, self.mapping, run, place)
         return words
-
-    def _place(self, lane: int = 0) -> NestOperands:
-        """`lane`: of the first channel."""
-        psums = self.task.psums
-        windows = self.mapping.windows if psums is None else psums.windows
-        return NestOperands.of(self.task.source, self.task.target, windows, lane)
 
     def _bases(self, moved: Mapping[str, int]) -> dict[str, int]:
         task, shape, block = self.task, self.shape, self.block
         y = task.y + block.rows[0] * shape.stride[0]
         x = task.x + block.columns[0] * shape.stride[1]
-        (row, column, lane), source, target = task.corner, task.source, task.target
+        source, target = task.source, task.target
+        row, column, lane = task.corner
         output = target.address - lane // self.config.lanes * target.plane_stride
         output += (block.rows[0] - row) * target.row_stride + block.columns[0] - column
         bases = {

@@ -7,8 +7,8 @@ from compiler.mapper.columns import ColumnWave, column_psums
 from compiler.mapper.folding import RowChain, RowPass, fold_run, slot_tags
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import ConvShape, Mapping, Run
+from compiler.nest.task import ConvTask
 from compiler.stream.stream import PatternWords
-from compiler.stream.surface import Surface
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
@@ -35,17 +35,16 @@ class NestOperands:
     moves: tuple[int, ...] = ()
 
     @classmethod
-    def of(
-        cls, source: Surface, target: Surface, windows: int, lane: int = 0
-    ) -> "NestOperands":
-        """The placement of two surfaces."""
+    def of(cls, task: ConvTask, mapping: Mapping, lane: int = 0) -> "NestOperands":
+        """The placement of a task's surfaces and psums."""
+        psums = task.psums
         return cls(
-            source_row=source.row_stride,
-            source_plane=source.plane_stride,
-            target_row=target.row_stride,
-            target_item=target.item_stride,
+            source_row=task.source.row_stride,
+            source_plane=task.source.plane_stride,
+            target_row=task.target.row_stride,
+            target_item=task.target.item_stride,
             lane=lane,
-            windows=windows,
+            windows=mapping.windows if psums is None else psums.windows,
         )
 
 

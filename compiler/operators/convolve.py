@@ -344,8 +344,8 @@ class ConvOperation(Operation):
         assert psums is not None
         key = (
             *(shape, block, task.y, task.x, task.output["param"], task.moves, psums.after),
-            *(task.portion, task.reuse, task.keep, source.item_stride, source.items),
-            *(psums.before, psums.total, psums.windows, source.height, source.width, source.row_stride),
+            *(task.portion, task.reuse, task.keep, psums.windows, source.item_stride, source.items),
+            *(psums.before, psums.total, source.height, source.width, source.row_stride),
             *(source.plane_stride, target.row_stride, target.plane_stride, target.item_stride),
         )
         found = self._lowerings.get(key)

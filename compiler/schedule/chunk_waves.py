@@ -26,7 +26,8 @@ class ResultPlaces:
 
     What a wave completes leaves while the next wave is computed. A grid's wave counts as one group.
 
-    waves : for every wave of all blocks, or slice of one, the first word of each filter group that it touches
+    waves : for every wave of all blocks, or slice of one, the first word of each filter group that
+        it touches
     total : words of the area
     """
 

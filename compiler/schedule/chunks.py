@@ -34,7 +34,7 @@ _MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
 _MOST_SLICES = 4  # of a wave, each of which is a command of its own
-# That a slice more takes, by the exact cycle model: the array waits for the STORE of the one before.
+# What a slice more takes by the exact model: the array waits for the STORE of the one before.
 _SLICE_CYCLES = 350
 _MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
 _MOST_UNEVEN = 16  # of those whose tiles cut a nest unevenly

@@ -74,9 +74,7 @@ def tiles(
     down : rows come after columns, so that bands of a strip of columns follow one another
     by_filters : channels come first of all
     """
-    items, rows, columns, channels = (
-        operation.cuts(axis, part) for axis, part in enumerate(size)
-    )
+    items, rows, columns, channels = (operation.cuts(axis, part) for axis, part in enumerate(size))
     pixels = (
         ((row, column) for column in columns for row in rows) if down else product(rows, columns)
     )
