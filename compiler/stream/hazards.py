@@ -1,6 +1,9 @@
 """Which buffer words unfinished commands still read or write: what a command has to wait for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TypeAlias
 
 MOST_NEWER = 3  # CONV commands that a wait for older ones may leave
@@ -20,12 +23,12 @@ class BufferAccess:
     psums: tuple[Span, ...] = ()
     filters: tuple[Span, ...] = ()
 
-    @property
+    @cached_property
     def all_reads(self) -> tuple[Span, ...]:
         """What is read, filters included."""
         return self.reads + self.filters
 
-    @property
+    @cached_property
     def spans(self) -> tuple[Span, ...]:
         """All buffer words that it uses."""
         return self.all_reads + self.writes + self.psums
@@ -33,13 +36,18 @@ class BufferAccess:
     def conflicts(self, later: "BufferAccess") -> bool:
         """Whether a later command must wait for this one; passes order their psums themselves."""
         return (
-            _overlap(self.writes, later.all_reads)
-            or _overlap(self.psums, later.all_reads)
-            or _overlap(self.all_reads, later.writes)
-            or _overlap(self.all_reads, later.psums)
-            or _overlap(self.writes, later.writes)
-            or _overlap(self.writes, later.psums)
-            or _overlap(self.psums, later.writes)
+            _overlap(self.all_reads, later.writes + later.psums)
+            or _overlap(self.writes, later.spans)
+            or _overlap(self.psums, later.all_reads + later.writes)
+        )
+
+    def joined(self, other: "BufferAccess") -> "BufferAccess":
+        """What either uses, each span once."""
+        return BufferAccess(
+            _joined(self.reads, other.reads),
+            _joined(self.writes, other.writes),
+            _joined(self.psums, other.psums),
+            _joined(self.filters, other.filters),
         )
 
 
@@ -73,24 +81,24 @@ class HazardTracker:
     """
 
     def __init__(self) -> None:
-        self._convs: list[
-            tuple[BufferAccess, bool]
-        ] = []  # with: no CONV after it has waited for it
+        # With each what of it no CONV has waited for. No header can tell commands apart that are
+        # older than the newest ones: these are kept as one.
+        self._convs: list[tuple[BufferAccess, BufferAccess]] = []
         self._stores: list[BufferAccess] = []
 
     def used(self) -> dict[Wait, tuple[Span, ...]]:
         """Buffer words that commands may still use when one begins, by how it waits."""
-        convs = [each for each, _ in self._convs]
-        unfinished = {NO_WAIT: convs, NEWEST: convs[-NEWEST.older :]}
+        stores = [each.spans for each in self._stores]
+        convs = [each.spans for each, _ in self._convs]
         return {
-            wait: tuple(span for each in (*those, *self._stores) for span in each.spans)
-            for wait, those in unfinished.items()
+            NO_WAIT: tuple(chain(*convs, *stores)),
+            NEWEST: tuple(chain(*convs[-NEWEST.older :], *stores)),
         }
 
     def wait(self, access: BufferAccess) -> Wait:
         """What LOAD, STORE or VECTOR has to wait for."""
         stored = any(each.conflicts(access) for each in self._stores)
-        newer = self._newer([each.conflicts(access) for each, _ in self._convs])
+        newer = _newer([each for each, _ in self._convs], access)
         if newer == 0:
             return Wait(fence=True)
         return Wait(older=newer or 0, stored=stored)
@@ -101,19 +109,13 @@ class HazardTracker:
         A CONV that must wait for older ones only is held back whole: they end soon. One whose
         filters an unfinished CONV overwrites is held back too, for `sync` does not hold filters.
         """
-        early = BufferAccess(filters=access.filters)
-        if any(each.conflicts(early) for each, _ in self._convs):
-            return Wait(fence=True), False
+        if access.filters:
+            early = BufferAccess(filters=access.filters)
+            if any(each.conflicts(early) for each, _ in self._convs):
+                return Wait(fence=True), False
         stored = any(each.conflicts(access) for each in self._stores)
-        newer = self._newer([open_ and each.conflicts(access) for each, open_ in self._convs])
+        newer = _newer([open_ for _, open_ in self._convs], access)
         return Wait(older=newer or 0, stored=stored), newer == 0
-
-    @staticmethod
-    def _newer(conflicts: list[bool]) -> int | None:
-        """CONV commands after the newest one that conflicts, as far as a header can tell."""
-        if not any(conflicts):
-            return None
-        return min(conflicts[::-1].index(True), MOST_NEWER)
 
     def waited(self, wait: Wait) -> None:
         """A command with these flags has been emitted."""
@@ -131,12 +133,27 @@ class HazardTracker:
     def conv(self, access: BufferAccess, *, synced: bool) -> None:
         """Records a CONV; `synced`: it waits for all CONV before it."""
         if synced:
-            self._convs = [(each, False) for each, _ in self._convs]
-        self._convs.append((access, True))
+            self._convs = [(each, BufferAccess()) for each, _ in self._convs]
+        self._convs.append((access, access))
+        if len(self._convs) > MOST_NEWER + 1:
+            (first, first_open), (second, second_open) = self._convs[:2]
+            self._convs[:2] = [(first.joined(second), first_open.joined(second_open))]
 
     def store(self, access: BufferAccess) -> None:
         """Records a STORE, which begins when the one before is done."""
         self._stores = [access]
+
+
+def _newer(unfinished: Sequence[BufferAccess], later: BufferAccess) -> int | None:
+    """CONV commands after the newest one that a later command must wait for; None: for none."""
+    for newer, access in enumerate(reversed(unfinished)):
+        if access.conflicts(later):
+            return newer
+    return None
+
+
+def _joined(left: tuple[Span, ...], right: tuple[Span, ...]) -> tuple[Span, ...]:
+    return tuple(dict.fromkeys(left + right))
 
 
 def _overlap(left: tuple[Span, ...], right: tuple[Span, ...]) -> bool:

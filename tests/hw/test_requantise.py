@@ -97,7 +97,7 @@ def check(dut, mode, config, vectors, **options):
 CONFIGS: tuple[Config, ...] = ((0, -128, 127), (-128, -128, 127), (7, 0, 255), (-511, -100, 90))
 INT16: Config = (0, -32768, 32767)
 WIDTHS = (16, 24, 32, 40)
-COUNT = 6000 // len(WIDTHS)
+COUNT = 3000 // len(WIDTHS)
 
 
 @pytest.mark.slow
