@@ -76,11 +76,11 @@ def linear_waves(rows: int, width: int, groups: int) -> tuple[int, int]:
     return len(begin), int((held > ceil(width / rows)).sum())
 
 
-def column_psums(config: Config, mapping: Mapping) -> int:
-    """Psum beats of one unit in one column."""
-    return mapping.windows * psum_beats(config, mapping.p)
+def column_psums(config: Config, mapping: Mapping, windows: int) -> int:
+    """Psum beats of so many windows of one unit in one column."""
+    return windows * psum_beats(config, mapping.p)
 
 
 def wave_psums(config: Config, mapping: Mapping) -> int:
     """Psum beats of all units and columns of a wave."""
-    return mapping.fold.units * mapping.columns * column_psums(config, mapping)
+    return mapping.fold.units * mapping.columns * column_psums(config, mapping, mapping.windows)

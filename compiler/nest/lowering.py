@@ -9,7 +9,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from compiler.mapper.columns import column_psums, filter_groups, wave_psums
+from compiler.mapper.columns import filter_groups, wave_psums
 from compiler.mapper.folding import RowPass, fold_run
 from compiler.mapper.legal import tag_span
 from compiler.mapper.passes import pixels
@@ -30,7 +30,7 @@ from compiler.stream.loops import Loop, loop_records, recorded, wrapped
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.timeline import Work
 from hw.arch.commands import BASES, CONSTANTS
-from hw.arch.program.layout import psum_floor
+from hw.arch.program.layout import psum_beats, psum_floor
 
 
 def lower_nest(stream: StreamBuilder, plan: Plan, task: ConvTask) -> list[tuple[int, MappedBlock]]:
@@ -253,7 +253,7 @@ class Lowering:
         moved = {name: moved.get(name, 0) + begin.get(name, 0) for name in {**moved, **begin}}
         outside, held_loops = around
         loops = [loop for loop in (*outside, *accumulation, *held_loops) if loop.count > 1]
-        place = replace(NestOperands.of(task.source, task.target), moves=task.moves)
+        place = replace(NestOperands.of(task, self.mapping), moves=task.moves)
         records, masks = loop_records([recorded(loop) for loop in loops])
         held = task.psums
         constants = {
@@ -290,7 +290,7 @@ class Lowering:
         phases = self.waves.inner if self.shape.multiplier else 1
         for phase in range(phases):
             lane = start + phase * self.fold.um * self.fold.q * bool(self.shape.multiplier)
-            place = NestOperands.of(self.task.source, self.task.target, lane)
+            place = NestOperands.of(self.task, self.mapping, lane)
             words += row_patterns(self.config, self.shape, self.mapping, run, place)
         return words
 
@@ -346,7 +346,7 @@ class Lowering:
             "items": mapping.cn,
             "item_tag": self._item_tags(),
             "item_stride": task.source.item_stride if mapping.cn > 1 else 0,
-            "psum_beats": column_psums(config, mapping) // mapping.windows,
+            "psum_beats": psum_beats(config, mapping.p),
             "pixel_words": 1,
             **task.output,
             "plane": task.target.plane_stride,

@@ -7,8 +7,8 @@ from compiler.mapper.columns import ColumnWave, column_psums
 from compiler.mapper.folding import RowChain, RowPass, fold_run, slot_tags
 from compiler.mapper.legal import tag_span
 from compiler.mapper.space import ConvShape, Mapping, Run
+from compiler.nest.task import ConvTask
 from compiler.stream.stream import PatternWords
-from compiler.stream.surface import Surface
 from hw.arch.commands import ADDRESS
 from hw.arch.config import Config
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, SEGMENT, SLOT, pack_rows
@@ -22,7 +22,8 @@ class NestOperands:
 
     Strides of the surfaces in words, and the lane of the first channel. Places with equal strides
     share their patterns. `moves`: words by which the results of each of a wave's filter groups
-    lie beyond where the target has them.
+    lie beyond where the target has them. `windows`: output columns of a wave whose psums lie side
+    by side, those of the mapping or more.
     """
 
     source_row: int
@@ -30,17 +31,20 @@ class NestOperands:
     target_row: int
     target_item: int
     lane: int = 0
+    windows: int
     moves: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, source: Surface, target: Surface, lane: int = 0) -> "NestOperands":
-        """The placement of two surfaces."""
+    def of(cls, task: ConvTask, mapping: Mapping, lane: int = 0) -> "NestOperands":
+        """The placement of a task's surfaces and psums."""
+        psums = task.psums
         return cls(
-            source_row=source.row_stride,
-            source_plane=source.plane_stride,
-            target_row=target.row_stride,
-            target_item=target.item_stride,
+            source_row=task.source.row_stride,
+            source_plane=task.source.plane_stride,
+            target_row=task.target.row_stride,
+            target_item=task.target.item_stride,
             lane=lane,
+            windows=mapping.windows if psums is None else psums.windows,
         )
 
 
@@ -136,7 +140,7 @@ def _segment(config: Config, mapping: Mapping, place: NestOperands, chain: RowCh
             "head": chain.head,
             "first": chain.first,
             "last": chain.last,
-            "psum": unit * column_psums(config, mapping) * mapping.columns,
+            "psum": unit * column_psums(config, mapping, place.windows) * mapping.columns,
             "channel": chain.um * mapping.steps[0] * mapping.p,
             "output": chain.ue * mapping.ce * place.target_row,
         }
@@ -154,7 +158,7 @@ def column_pattern(
             "words": COLUMNS.words + count * COLUMN.words,
             "columns": count,
             "groups": wave.groups,
-            "psum": column_psums(config, mapping),
+            "psum": column_psums(config, mapping, place.windows),
         }
     )
     tags = tag_span(shape, mapping.fold, mapping.ce)

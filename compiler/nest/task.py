@@ -120,10 +120,12 @@ class KeptPsums:
     """Psums of all waves of a block, which other commands continue.
 
     first : psum beat of the block's first wave; total : beats in use, from 0
+    windows : output columns of a wave as the psums lie; a command may have some of them
     after, before : earlier commands hold partial sums, later ones add to them
     """
 
     first: int
     total: int
+    windows: int
     after: bool
     before: bool

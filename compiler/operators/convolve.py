@@ -73,6 +73,7 @@ class ConvOperation(Operation):
         self._nest_shapes: dict[tuple[Shape4, int], tuple[ConvShape, int]] = {}
         self.multiplier = self._depthwise_multiplier()
         self.together = 1 if self.multiplier else self._groups_together()
+        self.nest_channels = 0 if self.multiplier else M // node.groups * self.together
         self.follows_channels = node.groups > self.together or bool(self.multiplier)
         groups = node.groups if self.follows_channels else 0
         inputs = self.together * node.weights.shape[3]
@@ -343,7 +344,7 @@ class ConvOperation(Operation):
         assert psums is not None
         key = (
             *(shape, block, task.y, task.x, task.output["param"], task.moves, psums.after),
-            *(task.portion, task.reuse, task.keep, source.item_stride, source.items),
+            *(task.portion, task.reuse, task.keep, psums.windows, source.item_stride, source.items),
             *(psums.before, psums.total, source.height, source.width, source.row_stride),
             *(source.plane_stride, target.row_stride, target.plane_stride, target.item_stride),
         )

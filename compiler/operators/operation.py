@@ -93,6 +93,8 @@ class Operation(ABC):
     channel_step : output channels at which tiles may begin
     channel_parts : numbers of channels into which such a step may be cut, where its tiles share
         their operand
+    nest_channels : output channels that share their input channels: a tile of fewer lies within
+        them; 0: all do
     most_channels : output channels that one tile may have
     least_cycles : cycles that all of the output takes at the very least
     stored_filters : buffer words of all filters in cells, where the buffer may hold them; 0: never
@@ -107,6 +109,7 @@ class Operation(ABC):
     follows_channels: bool = False
     channel_step: int
     channel_parts: tuple[int, ...] = ()
+    nest_channels: int = 0
     most_channels: int
     least_cycles: int = 0
     stored_filters: int = 0
@@ -126,6 +129,16 @@ class Operation(ABC):
             *(self.reach_along(axis, span, operand) for axis, span in enumerate(spans_of(tile)))
         )
 
+    def cuts(self, axis: int, part: int) -> list[Span]:
+        """The spans along an axis of which tiles of `part` outputs have one each."""
+        size = self.target[axis]
+        nest = self.nest_channels if axis == 3 and self.nest_channels else size
+        return [
+            (begin, min(begin + part, first + max(nest, part), size))
+            for first in range(0, size, max(nest, part))
+            for begin in range(first, min(first + max(nest, part), size), part)
+        ]
+
     def longest_reach(self, axis: int, part: int, operand: int) -> int:
         """The most positions of an operand that any span of `part` outputs along an axis needs.
 
@@ -134,11 +147,10 @@ class Operation(ABC):
         """
         key = axis, part, operand
         if key not in self._longest:
-            size = self.target[axis]
+            spans = self.cuts(axis, part)
             lengths = []
             for index in self._telling_tiles(axis, part, operand):
-                span = index * part, min((index + 1) * part, size)
-                begin, end = self.reach_along(axis, span, operand)
+                begin, end = self.reach_along(axis, spans[index], operand)
                 lengths.append(end - begin)
             self._longest[key] = max(lengths)
         return self._longest[key]
@@ -157,7 +169,7 @@ class Operation(ABC):
         From tile to tile the length of a reach is linear between bends, so that it is largest in
         the first or the last tile, or where the begin or the end of a tile passes a bend.
         """
-        count = ceil(self.target[axis] / part)
+        count = len(self.cuts(axis, part))
         bends = self.bends(axis, operand)
         if bends is None:
             return range(count)

@@ -15,6 +15,7 @@ from compiler.schedule.chunk_waves import (
     Wave,
     filter_waves,
     finished_groups,
+    finishing_waves,
     group_span,
     plan_psums,
     result_places,
@@ -112,20 +113,21 @@ class ChunkPipeline:
     def _finishing(self, job: "_Job") -> Iterator["_Command"]:
         """The last chunk: what finishes sums comes wave by wave."""
         shape = job.plan.shape
-        places = iter(result_places(self.config, job.plan).waves)
+        slices = self.tiling.slices
+        places = iter(result_places(self.config, job.plan, slices).waves)
         for part, psum in job.waves:
             cut = ending(self.config, shape, part)
             for portion in cut.before:
                 yield from self._unfinished(job, cut.share(part, portion), psum, portion)
-            waves = single_waves(shape, cut.share(part, cut.last))
-            beats = wave_psums(self.config, part.mapping)
+            waves = finishing_waves(self.config, shape, part, cut, slices)
             for index, wave in enumerate(waves):
                 firsts = next(places)
                 yield _Command(
                     shape=replace(shape, N=part.mapping.cn),
                     wave=wave,
                     target=self._target(job.number, wave.block, firsts),
-                    psum=psum + index * beats,
+                    psum=psum + wave.psum,
+                    windows=part.mapping.windows,
                     portion=cut.last,
                     cut=wave.item // (shape.N // self.tiling.cuts),
                     finishes=True,
@@ -141,7 +143,7 @@ class ChunkPipeline:
             psum = start
             for part in filter_waves(shape, block):
                 yield part, psum
-                waves = len(single_waves(shape, part))
+                waves = len(single_waves(self.config, shape, part))
                 psum += waves * wave_psums(self.config, block.mapping)
 
     def _unfinished(
@@ -151,7 +153,7 @@ class ChunkPipeline:
         nowhere = _Target(Surface.dense(self.config, self.results.first, wave_shape(part)), 0)
         shape, cuts = job.plan.shape, self.tiling.cuts
         if cuts == 1:
-            yield _Command(shape, Wave(0, part), nowhere, psum, portion)
+            yield _Command(shape, Wave(0, part), nowhere, psum, part.mapping.windows, portion)
             return
         for share in shares(self.config, shape, part, portion, cuts):
             yield _Command(
@@ -159,6 +161,7 @@ class ChunkPipeline:
                 wave=Wave(share.item, share.block),
                 target=nowhere,
                 psum=psum + share.psum,
+                windows=part.mapping.windows,
                 portion=share.portion,
                 cut=share.cut,
                 reuse=share.reuse,
@@ -198,6 +201,7 @@ class ChunkPipeline:
             psums=KeptPsums(
                 first=command.psum,
                 total=job.psums,
+                windows=command.windows,
                 after=job.after or (portion is not None and portion.continues),
                 before=not command.finishes,
             ),
@@ -310,6 +314,7 @@ class _Command:
     """A command: waves with filters in common, all of them or one; see `ConvTask`.
 
     shape : of the nest, with the items of the waves; psum : first beat
+    windows : of a wave as its psums lie, see `KeptPsums`
     cut : of the items, whose part it reads; finishes : sums become results
     """
 
@@ -317,6 +322,7 @@ class _Command:
     wave: Wave
     target: _Target
     psum: int
+    windows: int
     portion: Portion | None
     cut: int = 0
     finishes: bool = False

@@ -3,10 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from math import ceil
 
-from compiler.mapper.columns import ColumnWave, column_waves, filter_groups, wave_psums
+from compiler.mapper.columns import (
+    ColumnWave,
+    column_psums,
+    column_waves,
+    filter_groups,
+    wave_psums,
+)
 from compiler.mapper.space import ConvShape, MappedBlock, Plan
 from compiler.operators.operation import Shape4
+from compiler.schedule.chunk_endings import Ending, ending
 from compiler.stream.hazards import Span
 from compiler.stream.surface import surface_words
 from hw.arch.config import Config
@@ -18,7 +26,8 @@ class ResultPlaces:
 
     What a wave completes leaves while the next wave is computed. A grid's wave counts as one group.
 
-    waves : for every wave of all blocks, the first word of each filter group that it touches
+    waves : for every wave of all blocks, or slice of one, the first word of each filter group that
+        it touches
     total : words of the area
     """
 
@@ -28,10 +37,14 @@ class ResultPlaces:
 
 @dataclass(frozen=True)
 class Wave:
-    """One wave: the block that it covers, and its first item in the nest."""
+    """One wave, or some columns of one.
+
+    item : its first one, in the nest; psum : beats after those of its block's first wave
+    """
 
     item: int
     block: MappedBlock
+    psum: int = 0
 
 
 def filter_waves(shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
@@ -47,8 +60,13 @@ def filter_waves(shape: ConvShape, block: MappedBlock) -> Iterator[MappedBlock]:
         yield replace(block, filters=lane, load=block.load.share(1, len(lanes)))
 
 
-def single_waves(shape: ConvShape, block: MappedBlock) -> list[Wave]:
-    """The waves of such a part, in the order of their psums: items, rows, columns."""
+def single_waves(
+    config: Config, shape: ConvShape, block: MappedBlock, slices: int = 1
+) -> list[Wave]:
+    """The waves of such a part, in the order of their psums: items, rows, columns.
+
+    slices : parts in which a grid's wave comes, some of its columns after others
+    """
     mapping = block.mapping
     places = list(
         product(
@@ -57,12 +75,23 @@ def single_waves(shape: ConvShape, block: MappedBlock) -> list[Wave]:
             _spans(block.columns, mapping.windows),
         )
     )
-    load = block.load.share(1, len(places))
     alone = (False, False, False)
-    return [
-        Wave(item, replace(block, rows=rows, columns=columns, held=alone, load=load))
-        for item, rows, columns in places
-    ]
+    beats, each = wave_psums(config, mapping), column_psums(config, mapping, 1)
+    waves = []
+    for number, (item, rows, (first, last)) in enumerate(places):
+        step = mapping.windows if mapping.linear else ceil(mapping.windows / slices)
+        for columns in _spans((first, last), step):
+            windows = columns[1] - columns[0]
+            part = replace(
+                block,
+                mapping=replace(mapping, windows=windows),
+                rows=rows,
+                columns=columns,
+                held=alone,
+                load=block.load.share(windows, len(places) * mapping.windows),
+            )
+            waves.append(Wave(item, part, number * beats + (columns[0] - first) * each))
+    return waves
 
 
 def count_waves(shape: ConvShape, block: MappedBlock) -> int:
@@ -90,7 +119,14 @@ def wave_shape(block: MappedBlock) -> Shape4:
     return block.mapping.cn, rows, columns, filters
 
 
-def result_places(config: Config, plan: Plan) -> ResultPlaces:
+def finishing_waves(
+    config: Config, shape: ConvShape, part: MappedBlock, cut: Ending, slices: int
+) -> list[Wave]:
+    """The waves of a part as they finish sums; whole ones where they do not share filters."""
+    return single_waves(config, shape, cut.share(part, cut.last), slices if cut.shared else 1)
+
+
+def result_places(config: Config, plan: Plan, slices: int) -> ResultPlaces:
     """The first gap for every group beside what is open or has just been completed."""
     places: list[tuple[int, ...]] = []
     leaving: list[Span] = []
@@ -98,7 +134,8 @@ def result_places(config: Config, plan: Plan) -> ResultPlaces:
     for block in plan.blocks:
         open_: dict[tuple[int, Span, Span, int], Span] = {}
         for part in filter_waves(plan.shape, block):
-            for wave in single_waves(plan.shape, part):
+            cut = ending(config, plan.shape, part)
+            for wave in finishing_waves(config, plan.shape, part, cut, slices):
                 where = wave.item, wave.block.rows, wave.block.columns
                 words = surface_words(config, wave_shape(wave.block))
                 touched = touched_groups(wave.block)

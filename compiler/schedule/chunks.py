@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import ceil, prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler.cache.plans import kept_search
 from compiler.mapper.search import least_cycles, search
@@ -33,7 +33,11 @@ Search: TypeAlias = Callable[[Config, ConvShape, int, str], Plan]
 _MOST_FILTERS = 8  # numbers of filters tried for a band, largest first
 _MOST_ACROSS = 4  # numbers of tiles across a row tried
 _FEW_ROWS = 4  # a tile has so many rows before rows are cut
+_MOST_SLICES = 4  # of a wave, each of which is a command of its own
+# What a slice more takes by the exact model: the array waits for the STORE of the one before.
+_SLICE_CYCLES = 350
 _MOST_TRIED = 40  # schedules whose mappings are searched, most promising first
+_MOST_UNEVEN = 16  # of those whose tiles cut a nest unevenly
 _GOOD_ENOUGH = 1.02  # times as many cycles as the multipliers take at least
 
 
@@ -44,6 +48,8 @@ class ChunkTiling:
     size : of an output tile; chunk : channels of a chunk, a divisor of all
     even : a tile of an odd number of rows at the map's end computes one more, which nobody stores
     cuts : parts of a chunk, each of as many items, whose buffers are free one after another
+    slices : parts of a wave, each of as many columns, that finish sums one after another, so that
+        their results take less space
     ifmap_words : buffer words of one part
     buffers : for parts, one more than a chunk has at least; with three of a whole chunk, loading
         never waits for the chunk before the present one
@@ -64,6 +70,7 @@ class ChunkTiling:
     figure: Figure
     cuts: int = 1
     even: bool = False
+    slices: int = 1
 
 
 def nest_size(size: Shape4, even: bool) -> Shape4:
@@ -90,23 +97,36 @@ def chunk_plan(
 
 
 def find_chunks(space: Space, operation: ConvOperation, goal: Goal) -> ChunkTiling | None:
-    """The goal's best schedule by chunks with nothing else in the buffer; None if there is none."""
+    """The goal's best schedule by chunks with nothing else in the buffer; None if there is none.
+
+    Tiles that cut a nest unevenly have turns of their own, so that they take none of the others.
+    """
     if operation.multiplier or operation.raw:
         return None
-    schedules = least_first(
-        ((found, _ideal(operation, found, goal)) for found in _schedules(space, operation)),
-        lambda schedule: _with_least(operation, schedule, goal),
-    )
+    even: list[_Schedule] = []
+    uneven: list[_Schedule] = []
+    for schedule in _schedules(space, operation):
+        (uneven if _cuts_unevenly(operation, schedule.size) else even).append(schedule)
     best: ChunkTiling | None = None
-    for schedule in islice(schedules, _MOST_TRIED):
-        if best is not None and (
-            best.figure <= schedule.least or good_enough(goal, operation, best)
-        ):
-            break
-        found = _weighed(space, operation, schedule, goal)
-        if found is not None and (best is None or found.figure < best.figure):
-            best = found
+    for some, most in ((even, _MOST_TRIED), (uneven, _MOST_UNEVEN)):
+        schedules = least_first(
+            [(found, _ideal(operation, found, goal)) for found in some],
+            lambda schedule: _with_least(operation, schedule, goal),
+        )
+        for schedule in islice(schedules, most):
+            if best is not None and (
+                best.figure <= schedule.least or good_enough(goal, operation, best)
+            ):
+                break
+            found = _weighed(space, operation, schedule, goal)
+            if found is not None and (best is None or found.figure < best.figure):
+                best = found
     return best
+
+
+def _cuts_unevenly(operation: ConvOperation, size: Shape4) -> bool:
+    """Whether nests, where a tile lies in one, have tiles of fewer channels than others."""
+    return operation.follows_channels and operation.nest_channels % size[3] > 0
 
 
 def good_enough(goal: Goal, operation: ConvOperation, found: ChunkTiling) -> bool:
@@ -191,6 +211,7 @@ def _figure(operation: ConvOperation, schedule: _Schedule, goal: Goal, computing
         filters=bands * weights,
         loaded=(bands * chunks - 1) * schedule.part,
         exposed=schedule.part,
+        tensors=schedule.part,
     )
     return goal.figure(moves, computing)
 
@@ -199,8 +220,7 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
     """Tiles whose psums may fit the buffer, and chunks."""
     config = operation.config
     N, E, F, M = operation.target
-    per_nest = M // operation.node.groups * operation.together
-    M = per_nest if operation.follows_channels else M
+    M = operation.nest_channels if operation.follows_channels else M
     step = config.lanes
     psums = 2 * config.psum_groups * config.buffer.depth * config.psum_beat
     channels = operation.nest_shape((1, 1, 1, M))[0].C
@@ -215,12 +235,12 @@ def _choices(operation: ConvOperation) -> Iterator[tuple[Shape4, int]]:
         if not operation.countable((batch, rows, columns, 1)):
             continue
         even = [ceil(part / step) * step for part in even_parts(M)]
-        if operation.follows_channels:  # a tile lies in one nest
-            even = [part for part in even if M % part == 0]
         full = range(
             M // (step * config.array.cols) * step * config.array.cols, 0, -step * config.array.cols
         )
-        for counts in (even,) if operation.follows_channels else (even, full):
+        if operation.follows_channels and M % step:  # every nest begins at a whole word
+            even, full = [], range(0)
+        for counts in (even, full):
             pixels = batch * rows * columns
             fits = [n for n in dict.fromkeys(counts) if n * pixels <= psums and n <= M]
             for filters, chunk in product(fits[:_MOST_FILTERS], chunks):
@@ -235,7 +255,7 @@ def _weighed(
     config = operation.config
     size, chunk, part = schedule.size, schedule.chunk, schedule.part
     N, E, F, M = operation.target
-    computing = psums = results = 0
+    computing = psums = 0
     fetched = Fetched()
     plans: list[tuple[Plan, int]] = []
     chunks = operation.nest_shape(size)[0].C // chunk
@@ -249,20 +269,25 @@ def _weighed(
         computing += count * chunks * plan.cycles
         fetched += fetched_by(config, plan.load) * (count * chunks)
         psums = max(psums, plan_psums(config, shape, plan)[-1])
-        results = max(results, result_places(config, plan).total)
     groups = ceil(psums / (2 * config.buffer.depth))
-    areas = 1 if chunks > 1 else 2
-    rest = space.limit(groups) - areas * results
-    cuts = _cuts(config, plans, part, rest)
-    if groups > config.psum_groups or cuts is None:
+    if groups > config.psum_groups:
         return None
+    areas = 1 if chunks > 1 else 2
+    shares = _shares(config, plans, part, space.limit(groups), areas)
+    if shares is None:
+        return None
+    rest = space.limit(groups) - areas * shares.results
+    results, cuts = shares.results, shares.cuts
     bands = sum(schedule.counts.values())
     commands = sum(count * _more_commands(config, plan, cuts) for plan, count in plans)
+    slices = sum(count * _more_slices(config, plan, shares.slices) for plan, count in plans)
+    computing += slices * _SLICE_CYCLES
     moves = Transfers(
-        filters=fetched.filters,
-        loaded=(bands * chunks - 1) * part + chunks * commands * COMMAND_WORDS,
+        loaded=(bands * chunks - 1) * part,
+        filters=fetched.filters + (chunks * commands + slices) * COMMAND_WORDS,
         stored=surface_words(config, (N, E, F, M)) - results // 2,
         exposed=part + results // 2 + bands * COMMAND_WORDS,
+        tensors=part + results // 2,
         reads=fetched.reads,
     )
     return ChunkTiling(
@@ -277,7 +302,32 @@ def _weighed(
         figure=goal.figure(moves, computing, fetched.accesses),
         cuts=cuts,
         even=schedule.even,
+        slices=shares.slices,
     )
+
+
+class _Shares(NamedTuple):
+    """In what parts a schedule fits, see `ChunkTiling`; `results`: buffer words of an area."""
+
+    slices: int
+    cuts: int
+    results: int
+
+
+def _shares(
+    config: Config, plans: Sequence[tuple[Plan, int]], part: int, room: int, areas: int
+) -> _Shares | None:
+    """The fewest slices of waves, and then cuts of chunks, with which a schedule fits."""
+    before = room + 1
+    for slices in range(1, _MOST_SLICES + 1):
+        results = max(result_places(config, plan, slices).total for plan, _ in plans)
+        if results >= before:
+            continue  # no wave has as many columns, or none may be sliced
+        before = results
+        cuts = _cuts(config, plans, part, room - areas * results)
+        if cuts is not None:
+            return _Shares(slices, cuts, results)
+    return None
 
 
 def _cuts(config: Config, plans: Sequence[tuple[Plan, int]], part: int, room: int) -> int | None:
@@ -305,6 +355,12 @@ def _more_commands(config: Config, plan: Plan, cuts: int) -> int:
         (cuts * passes_of(config, plan.shape, block) - 1) * block.waves(plan.shape)[3]
         for block in plan.blocks
     )
+
+
+def _more_slices(config: Config, plan: Plan, slices: int) -> int:
+    """Commands that the end of a tile has more because waves come in slices."""
+    whole, sliced = (len(result_places(config, plan, n).waves) for n in (1, slices))
+    return sliced - whole
 
 
 def chunk_boxes(reach: Box, chunk: int, cuts: int) -> list[Box]:

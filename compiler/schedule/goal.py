@@ -41,18 +41,18 @@ class Goal:
         Cycles over a link of the configuration's rate; link words, then words of the buffer; energy
         by the normalised table; the product of energy and cycles of a layer.
     left_out : share of activations that codes are expected to leave out
-        Where LOAD takes codes, what it moves counts as long as its code would be.
+        Where LOAD and STORE take codes, what they move counts as long as its code would be.
 
     Attributes
     ----------
-    loaded : words on the link for a word that LOAD writes
+    coded : words on the link for a word of activations that LOAD writes or STORE reads
     """
 
     def __init__(self, config: Config, objective: str, left_out: float = 0.0) -> None:
         self.config, self.objective = config, objective
         self._rate = config.link.rate
         width = config.array.data_width
-        self.loaded = min((1 + width * (1 - left_out)) / width, 1.0) if config.link.codes else 1.0
+        self.coded = min((1 + width * (1 - left_out)) / width, 1.0) if config.link.codes else 1.0
 
     def cycles(self, moves: Transfers, computing: int) -> int:
         """Cycles of a layer over a link of the configuration's rate."""
@@ -82,7 +82,13 @@ class Goal:
         return (figure[0] + energy, figure[1] + cycles, figure[2] + words)
 
     def _coded(self, moves: Transfers) -> Transfers:
-        return replace(moves, loaded=ceil(moves.loaded * self.loaded))
+        left_out = int(moves.tensors * (1 - self.coded))
+        return replace(
+            moves,
+            loaded=ceil(moves.loaded * self.coded),
+            stored=ceil(moves.stored * self.coded),
+            exposed=moves.exposed - left_out,
+        )
 
     def _energy(self, link_words: int, accesses: Accesses) -> float:
         """In accesses of a register file."""

@@ -43,7 +43,7 @@ def _kept(
     known = (searched_fields(operation.config), type(operation).__name__, operation.signature)
     return kept(
         kind.__name__,
-        (known, goal.objective, goal.loaded, key),
+        (known, goal.objective, goal.coded, key),
         find,
         pack=lambda found: None if found is None else asdict(found),
         unpack=lambda entry: None if entry is None else _unpacked(kind, entry),

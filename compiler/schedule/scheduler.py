@@ -185,6 +185,7 @@ class Scheduler:
         moves = Transfers(
             filters=fetched.filters,
             exposed=self._words(operand) + COMMAND_WORDS,
+            tensors=self._words(operand),
             reads=fetched.reads,
         )
         whole_ = self.goal.figure(moves, operation.cycles(size, beats), fetched.accesses)

@@ -1,5 +1,6 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -21,6 +22,7 @@ from hw.arch.program.layout import MOST_SPREAD
 COMMAND_WORDS = 32  # of a tile, besides what it moves
 MAX_TILES = 3072  # of a layer: a tile takes a millisecond to compile; VGG-16 on `tiny` has 2240
 _MOST_ACROSS = 4  # tiles across a row, where a tile has several rows
+_FEW_COLUMNS = 14  # no more tiles across than that, but where filters take a part of the buffer
 _SLIDING_STEPS = 4  # bands that a buffer holds at most beyond two whole ones
 _MOST_TRIED = 16  # tile sizes whose mappings are searched, most promising first
 
@@ -51,7 +53,7 @@ class Tiling:
 
 def count_tiles(operation: Operation, size: Shape4) -> int:
     """How many tiles of this size the output has, smaller ones at its ends included."""
-    return prod(ceil(n / part) for n, part in zip(operation.target, size, strict=True))
+    return prod(len(operation.cuts(axis, part)) for axis, part in enumerate(size))
 
 
 def check_count(operation: Operation, size: Shape4) -> None:
@@ -72,10 +74,7 @@ def tiles(
     down : rows come after columns, so that bands of a strip of columns follow one another
     by_filters : channels come first of all
     """
-    items, rows, columns, channels = (
-        [(first, min(first + part, extent)) for first in range(0, extent, part)]
-        for extent, part in zip(operation.target, size, strict=True)
-    )
+    items, rows, columns, channels = (operation.cuts(axis, part) for axis, part in enumerate(size))
     pixels = (
         ((row, column) for column in columns for row in rows) if down else product(rows, columns)
     )
@@ -88,10 +87,10 @@ def tiles(
 
 def tile_sizes(operation: Operation, size: Shape4) -> dict[Shape4, int]:
     """How many tiles there are of each size."""
-    axes = []
-    for whole_, part in zip(operation.target, size, strict=True):
-        count, rest = divmod(whole_, part)
-        axes.append([(part, count)] * (count > 0) + [(rest, 1)] * (rest > 0))
+    axes = [
+        list(Counter(end - begin for begin, end in operation.cuts(axis, part)).items())
+        for axis, part in enumerate(size)
+    ]
     found: dict[Shape4, int] = {}
     for parts in product(*axes):
         (items, i), (rows, r), (columns, c), (channels, m) = parts
@@ -247,7 +246,8 @@ def _choices(
     stored = kind is _Kind.STORED
     channels = _channel_parts(operation) + [*(operation.channel_parts if stored else ())]
     for size in product(_divisors(N), even_parts(E), even_parts(F), channels):
-        if size[1] > 1 and ceil(F / size[2]) > _MOST_ACROSS:
+        narrow = ceil(F / size[2]) > _MOST_ACROSS and (not stored or size[2] < _FEW_COLUMNS)
+        if size[1] > 1 and narrow:
             continue
         if not operation.countable(size):
             continue
@@ -334,23 +334,23 @@ def _moves(operation: Operation, choice: Tiling, words: list[int], config: Confi
     N, E, F, M = operation.target
     size, slots = choice.size, choice.slots
     bands = ceil(N / size[0]) * ceil(E / size[1]) * ceil(F / size[2])
-    parts = ceil(M / size[3])
+    parts = len(operation.cuts(3, size[3]))
     sets = parts if choice.by_filters else 1
     times = bands * (parts if operation.follows_channels else sets)
-    loaded = exposed = stored = 0
+    loaded = stored = tensors = 0
     for index, (count, each) in enumerate(zip(slots[:-1], words[:-1], strict=True)):
         hidden, all_ = (times - 1) * each if count > 1 else 0, times * each
         if choice.sliding and index == 0:
             hidden, all_ = slid_words(operation, size, choice.sliding, sets, each)
         loaded += packed_words(config, operation, index, hidden)
-        exposed += packed_words(config, operation, index, all_ - hidden)
+        tensors += packed_words(config, operation, index, all_ - hidden)
     if not choice.resident[-1]:
         total = surface_words(config, (N, E, F, M), raw=operation.raw)
         last = words[-1] if slots[-1] > 1 else total
-        stored, exposed = total - last, exposed + last
-    exposed += COMMAND_WORDS * bands * parts
+        stored, tensors = total - last, tensors + last
+    exposed = tensors + COMMAND_WORDS * bands * parts
     exposed += sets * choice.images * config.buffer.width // LINK_WORD_BITS
-    return Transfers(loaded=loaded, stored=stored, exposed=exposed)
+    return Transfers(loaded=loaded, stored=stored, exposed=exposed, tensors=tensors)
 
 
 def packed_words(config: Config, operation: Operation, operand: int, words: int) -> int:

@@ -28,6 +28,7 @@ class Transfers:
     """When the link words of a layer move, beside its computing.
 
     filters : of CONV commands; loaded, stored : moved while the array computes; exposed : the rest
+    tensors : of those that are exposed, words of activations, which may be codes
     reads : of the buffer for the array, one a cycle, not on the link: what is stored waits for them
     """
 
@@ -35,6 +36,7 @@ class Transfers:
     loaded: int = 0
     stored: int = 0
     exposed: int = 0
+    tensors: int = 0
     reads: int = 0
 
     @property

@@ -113,7 +113,7 @@ def test_places_of_results_are_taken_again_when_they_have_left():
     assert [list(touched_groups(wave)) for wave in waves] == [[0], [0, 1], [1]]
     assert [list(finished_groups(wave)) for wave in waves] == [[], [0], [1]]
     grid = replace(block, mapping=replace(mapping, width=0, ce=1, cm=1))
-    places = result_places(Config(), Plan(shape=shape, blocks=(block, grid)))
+    places = result_places(Config(), Plan(shape=shape, blocks=(block, grid)), 1)
     assert places.waves == ((0,), (0, 6), (6,), (0,), (2,), (0,), (2,), (0,), (2,))
     assert places.total == 12
 
