@@ -1,4 +1,4 @@
-"""StreamTables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
+"""Tables held in hardware (patterns, parameters, ADD tables), filled as round robins."""
 
 from collections.abc import Callable, Hashable, Sequence
 from copy import copy
@@ -117,7 +117,7 @@ class StreamTables:
         return self.rows, self.columns, self.params, self.table
 
     def copy(self) -> "StreamTables":
-        """StreamTables of another cluster with the same entries."""
+        """Tables of another cluster with the same entries."""
         other = copy(self)
         other.rows, other.columns, other.params, other.table = (each.copy() for each in self.all)
         return other
