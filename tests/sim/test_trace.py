@@ -9,23 +9,14 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles import predict
 from sim.cycles.trace import LEVELS, SLICE, Touching, Track, trace
+from tests.campaigns.traces import compare as traces
 from tests.sim.test_cycles import SMALL, fuzz_programs, layer_program
 
 # of a trace, and of the counters: what must be equal for every layer
 COUNTED = {
     Track.LINK_IN: "link_in_words",
     Track.LINK_OUT: "link_out_words",
-    Track.LOAD: "glb_load_writes",
-    Track.STORE: "glb_store_reads",
-    Track.PASSES: "passes",
-    Track.FILTERS: "filter_words",
-    Track.IFMAPS: "ifmap_words_sent",
-    Track.PSUMS_IN: "glb_psum_read_beats",
-    Track.PSUMS_OUT: "glb_psum_write_beats",
-    Track.PES: "macs",
-    Track.POST: "glb_act_write_words",
-    Track.VECTOR: "glb_vector_reads",
-    Track.ACTIVE_PES: "pe_active_cycles",
+    **traces.COUNTED,
 }
 
 
