@@ -21,13 +21,13 @@ from compiler.nest.locate import Part
 from compiler.nest.lowering import Lowering, lower_nest, nest_images
 from compiler.nest.task import ConvTask
 from compiler.operators.channels import channel_parts, channel_step
+from compiler.operators.cuts import Span
 from compiler.operators.operation import (
     Fetched,
     Operand,
     Operation,
     OperationReport,
     Shape4,
-    Span,
     fetched_by,
     map_extent,
     part_window,

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from compiler.operators.cuts import Span
 from compiler.operators.operation import (
     Operand,
     Operation,
     OperationReport,
     Shape4,
-    Span,
     part_window,
     size_of,
     spans_of,

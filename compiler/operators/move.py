@@ -6,12 +6,12 @@ from itertools import chain, product
 
 from compiler.moves.pieces import Along, Moved, Piece, blocks
 from compiler.moves.stretches import Steps, Stretch, stretches
+from compiler.operators.cuts import Span
 from compiler.operators.operation import (
     Operand,
     Operation,
     OperationReport,
     Shape4,
-    Span,
     size_of,
     spans_of,
     vector_accesses,

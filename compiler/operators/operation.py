@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 from compiler.mapper.cost import Cost
 from compiler.mapper.table import LINEAR_GAIN
+from compiler.operators.cuts import AxisCuts, Span
 from compiler.stream.stream import StreamBuilder
 from compiler.stream.surface import Surface
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level
 from hw.arch.config import LINK_WORD_BITS, Config
 from hw.arch.program import Box
 
-Span: TypeAlias = tuple[int, int]  # half open
 Shape4: TypeAlias = tuple[int, int, int, int]  # items, height, width, channels
 
 
@@ -129,15 +129,10 @@ class Operation(ABC):
             *(self.reach_along(axis, span, operand) for axis, span in enumerate(spans_of(tile)))
         )
 
-    def cuts(self, axis: int, part: int) -> list[Span]:
+    def cuts(self, axis: int, part: int) -> AxisCuts:
         """The spans along an axis of which tiles of `part` outputs have one each."""
         size = self.target[axis]
-        nest = self.nest_channels if axis == 3 and self.nest_channels else size
-        return [
-            (begin, min(begin + part, first + max(nest, part), size))
-            for first in range(0, size, max(nest, part))
-            for begin in range(first, min(first + max(nest, part), size), part)
-        ]
+        return AxisCuts(size, self.nest_channels or size if axis == 3 else size, part)
 
     def longest_reach(self, axis: int, part: int, operand: int) -> int:
         """The most positions of an operand that any span of `part` outputs along an axis needs.

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from compiler.ir.ops import Add, Mul, Pool, PoolKind, Rescale
+from compiler.operators.cuts import Span
 from compiler.operators.operation import (
     Operand,
     Operation,
     OperationReport,
     Shape4,
-    Span,
     map_extent,
     part_window,
     size_of,

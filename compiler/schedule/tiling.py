@@ -1,6 +1,5 @@
 """Cuts an operator's output into tiles whose operands and results fit the global buffer."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -87,10 +86,7 @@ def tiles(
 
 def tile_sizes(operation: Operation, size: Shape4) -> dict[Shape4, int]:
     """How many tiles there are of each size."""
-    axes = [
-        list(Counter(end - begin for begin, end in operation.cuts(axis, part)).items())
-        for axis, part in enumerate(size)
-    ]
+    axes = [operation.cuts(axis, part).lengths().items() for axis, part in enumerate(size)]
     found: dict[Shape4, int] = {}
     for parts in product(*axes):
         (items, i), (rows, r), (columns, c), (channels, m) = parts

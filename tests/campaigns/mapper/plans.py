@@ -112,7 +112,7 @@ class _Every(Cover):
 
     def covers(self, rows: int, filters: int) -> Iterator[Found]:
         """Covers that begin with each mapping in turn, those first that may be cheap."""
-        for option in self._options(rows, filters):
+        for option in self._options(rows, filters, self._repeats(rows, filters)):
             found = self._with_rest(rows, filters, option, inf)
             if found is not None:
                 yield found
