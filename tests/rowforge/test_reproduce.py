@@ -256,7 +256,8 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
 def test_random_layers_equal_the_golden_model_without_time(width):
     config = Config.of(TINY16 | {"array.data_width": width, "array.psum_width": 2 * width})
     layer = LayerShape("conv", 9, 6, 8, 3, 2, 1, 2, W=7)
-    run = run_layer(Workload(config, layer, 2), Shares(0.4, 0.7), target="golden")
+    work = Workload(config, layer, 2)
+    run = run_layer(work, Shares(0.4, 0.7), target="golden", paced_target="golden")
     assert run.difference is None
     assert run.outputs == 2 * 5 * 4 * 8
     assert run.zeros["input"] == pytest.approx(0.4, abs=0.08)

@@ -45,7 +45,7 @@ def install(wheel: Path, folder: Path, *, extra: str = "") -> Path:
     else:
         venv.create(folder, with_pip=True)
         wanted = [f"{wheel}[{extra}]" if extra else str(wheel)]
-    command = [str(programs / "python"), *PIP, "install", *wanted]
+    command = [str(programs / "python"), *PIP, "install", "--no-compile", *wanted]
     done = subprocess.run(command, env=outside(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
