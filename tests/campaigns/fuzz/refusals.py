@@ -232,7 +232,7 @@ _CHECKS: dict[str, Check] = {
     r"pe.ifmap_spad must be at least (\d+) ": _ifmap_spad,
     r"pe.psum_spad must be at least (\d+) ": _psum_spad,
     r"pe.filter_spad must be at least (\d+) ": _filter_spad,
-    r"glb_(banks|depth) must be at least": _buffer,
+    r"buffer\.(banks|depth) must be at least": _buffer,
     r"psums of a window must fit the buffer": _buffer,
     r"post.channels must be at least": _post_channels,
     r"output scales must be below 2\^30": _single_scale,
