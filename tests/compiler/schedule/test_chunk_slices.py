@@ -115,13 +115,13 @@ def operation():
 
 @pytest.mark.parametrize("part, spans", [(48, [(0, 48)]), (24, [(0, 24), (24, 48)])])
 def test_tiles_of_whole_nests(part, spans):
-    assert operation().cuts(3, part) == spans
+    assert list(operation().cuts(3, part)) == spans
 
 
 def test_tiles_of_channels_lie_within_nests():
     conv, size = operation(), (1, 6, 6, 16)
     spans = [(0, 16), (16, 24), (24, 40), (40, 48)]
-    assert conv.cuts(3, 16) == spans
+    assert list(conv.cuts(3, 16)) == spans
     assert [tile.channels for tile in tiles(conv, size)] == spans
     assert tile_sizes(conv, size) == {size: 2, (1, 6, 6, 8): 2}
     assert count_tiles(conv, size) == 4
