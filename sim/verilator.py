@@ -20,7 +20,8 @@ from typing import Literal
 import hw
 from hw.arch.errors import RowforgeError
 
-_HARNESS = Path(__file__).with_name("rtl_harness.cpp")
+HARNESS = Path(__file__).with_name("rtl_harness.cpp")
+"""Drives a design of two streams, whoever simulates it."""
 _LIBRARY = "rtl.so"
 
 _VERILATE_FLAGS = (
@@ -84,7 +85,7 @@ class Build:
     flags: tuple[str, ...] = ()
     violations: bool = False
     # Their texts count for what is cached, not where they lie.
-    harness: Path = field(default=_HARNESS, repr=False)
+    harness: Path = field(default=HARNESS, repr=False)
     headers: tuple[Path, ...] = field(default=(), repr=False)
     rules: str = field(default="", repr=False)
 
@@ -250,7 +251,7 @@ def place(path: Path, content: bytes, mode: int = 0o644) -> None:
 def _build(work: Path, verilog: str, build: Build) -> Path:
     """Verilate and compile in an empty folder; returns the library."""
     (work / "design.v").write_text(verilog)
-    (work / "harness_ports.h").write_text(_port_names(build))
+    (work / "harness_ports.h").write_text(port_names(build.stream_in, build.stream_out))
     for source in (build.harness, *build.headers):
         shutil.copy(source, work)
     rules = [f'hier_block -module "{block}"\n' for block in build.blocks]
@@ -310,10 +311,10 @@ def _runtime_parts(build: Build) -> tuple[str, ...]:
     return (*parts, "coverage") if build.coverage else parts
 
 
-def _port_names(build: Build) -> str:
+def port_names(stream_in: str, stream_out: str) -> str:
     """The C++ names of the streams' ports; Verilator spells a double underscore `___05F`."""
     lines = []
-    for macro, stream in (("IN", build.stream_in), ("OUT", build.stream_out)):
+    for macro, stream in (("IN", stream_in), ("OUT", stream_out)):
         for part in ("valid", "ready", "payload"):
             name = f"{stream}__{part}".replace("__", "___05F")
             lines.append(f"#define {macro}_{part.upper()} {name}\n")

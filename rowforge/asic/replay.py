@@ -1,8 +1,7 @@
-"""Energy of a layer on a netlist: simulated, recorded, and counted level by level: `replay`."""
+"""Energy of a layer on a netlist: simulated, and counted level by level: `replay`."""
 
-import tempfile
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from compiler.compile import compile_graph, estimate_graph
 from compiler.ir.graph import Graph
@@ -10,17 +9,16 @@ from compiler.options import CompileOptions
 from hw.arch.accesses import Level
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Words
 from hw.asic.netlist.energy import SpentEnergy, spent_energy
 from hw.asic.netlist.netlist import Netlist
-from hw.asic.netlist.toggles import read_vcd
-from hw.asic.process import Process
 from rowforge.asic.flow import CornerLibraries
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.testbench.network import random_input
-from rowforge.testbench.write import WordRecorder
-from sim.netlist.asic_netlist import cell_models
-from sim.netlist.icarus import SCOPES, WAVE, play
+from sim.link import RtlLink
+from sim.netlist.gates.activity import clear_activity, read_activity
+from sim.netlist.gates.design import GateDesign
+from sim.netlist.gates.library import gate_library
+from sim.replay import functional_link
 from sw_driver.runtime import Runtime
 
 _NETWORK = ("engine", "reader", "writer")  # ends of the names of blocks that feed and empty PEs
@@ -33,7 +31,7 @@ class Replay:
 
     Attributes
     ----------
-    cycles : core cycles, reset and commands included
+    cycles : core cycles, commands included
     tally : what the layer accesses
     spent : joules by level; at level IDLE what belongs to no access: clock and leakage of all
         blocks, and everything that control, vector engine and post-processor spend
@@ -76,32 +74,11 @@ def spent_by_level(instances: dict[str, SpentEnergy]) -> dict[Level, float]:
     return spent
 
 
-class _Answers:
-    """A link whose other end has already said everything."""
-
-    def __init__(self, words: Words):
-        self._words = words
-
-    def send(self, words: Words) -> None:
-        """It was sent before."""
-
-    def receive(self, count: int) -> Words:
-        found, self._words = self._words[:count], self._words[count:]
-        return found
-
-    def cycles(self) -> int | None:
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 def replay(
     config: Config,
-    process: Process,
     corner: CornerLibraries,
-    folder: Path,
     netlist: Netlist,
+    design: GateDesign,
     graph: Graph,
     *,
     period_ns: float,
@@ -111,13 +88,12 @@ def replay(
     Parameters
     ----------
     config : Config
-    process : Process
     corner : CornerLibraries
         Whose energies and leakage are counted.
-    folder : Path
-        Where `analyse` worked.
     netlist : Netlist
-        Its result.
+        Of the configuration, by `analyse`.
+    design : GateDesign
+        The same for simulation.
     graph : Graph
         With one layer of the array.
     period_ns : float
@@ -125,29 +101,19 @@ def replay(
 
     Raises `RowforgeError` if the netlist computes anything else than the functional executor.
     """
-    models = [
-        cell_models(process, corner.cells.text),
-        (folder / "rowforge_macros.v").read_text(),
-    ]
     program = compile_graph(graph, config, CompileOptions(wrap=True))
     x = random_input(graph)
-    recorder = WordRecorder(config)
-    wanted = Runtime(recorder, config).run(program, x).outputs
-    with tempfile.TemporaryDirectory() as name:
-        words, cycles = play(
-            Path(name),
-            netlist,
-            models,
-            recorder.sent,
-            len(recorder.received),
-            link_width=config.link.width,
-            wave=True,
-        )
-        found = Runtime(_Answers(words), config).run(program, x).outputs
-        for tensor, values in wanted.items():
-            if not (found[tensor] == values).all():
-                raise RowforgeError(f"netlist and executor differ in tensor {tensor}")
-        toggles = read_vcd(Path(name) / WAVE, levels=SCOPES)
+    wanted = Runtime(functional_link(config), config).run(program, x).outputs
+    library = gate_library(design)
+    with closing(RtlLink(config, library=library)) as link:
+        clear_activity(library)
+        before = link.engine.total_cycles
+        found = Runtime(link, config).run(program, x).outputs
+        cycles = link.engine.total_cycles - before
+        toggles = read_activity(library, design, netlist, cycles)
+    for tensor, values in wanted.items():
+        if not (found[tensor] == values).all():
+            raise RowforgeError(f"netlist and executor differ in tensor {tensor}")
     spent = spent_energy(netlist, corner.libraries, toggles, seconds=cycles * period_ns * 1e-9)
     tally = sum(map(layer_tally, estimate_graph(graph, config)), LayerTally())
     return Replay(cycles, tally, spent_by_level(spent))

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from rowforge.asic.replay import replay
     from rowforge.asic.report import asic_document, asic_text
     from rowforge.testbench.network import one_convolution
+    from sim.netlist.gates.design import gate_design
 
     low, high = _PERIODS
     if not low <= args.period <= high:
@@ -87,13 +88,12 @@ def run(args: argparse.Namespace) -> int:
     text = json.dumps(asic_document(result), indent=1) + "\n"
     (args.output / "asic.json").write_text(text, encoding="utf-8")
     if args.energy is not None:
-        progress.show("running a layer on the netlist, which takes minutes")
+        progress.show("running a layer on the netlist")
         replayed = replay(
             config,
-            target,
             corners[0],
-            args.output,
             result.netlist,
+            gate_design(result.netlist, target, corners[0].cells.library),
             one_convolution(config, *FITTED),
             period_ns=args.period,
         )

@@ -1,4 +1,4 @@
-"""What yosys makes of an accelerator for an ASIC process, as a library of the RTL simulator."""
+"""Verilog of the standard cells of an ASIC process, for simulators other than ours."""
 
 import re
 import tempfile
@@ -7,9 +7,6 @@ from pathlib import Path
 from hw.arch.errors import RowforgeError
 from hw.asic.process import Process
 from hw.emit.yosys import run_yosys
-from sim.verilator import Build, build_library
-
-_FLAGS = ("--x-assign", "unique")  # an undefined bit of the netlist is a random one
 
 
 def cell_models(process: Process, liberty: str) -> str:
@@ -37,13 +34,3 @@ def cell_models(process: Process, liberty: str) -> str:
         "endmodule\n"
     )
     return theirs.sub("", text) + ours
-
-
-def netlist_library(netlist: str, models: str, macros: str, top: str) -> Path:
-    """The simulation library of a netlist, with Verilog of its cells and macros.
-
-    PEs are translated once for all.
-    """
-    verilog = "\n".join([netlist, models, macros])
-    blocks = (f"{top}_pe",) if f"module {top}_pe(" in netlist else ()
-    return build_library(verilog, Build(top=top, optimise="-O0", flags=_FLAGS, blocks=blocks))

@@ -7,7 +7,7 @@ Macros without a mask are left out, and so are those of 64 words, which are flip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.asic.macros.macro import Macro, Pin, Signals, zeros
+from hw.asic.macros.macro import Macro, MacroPort, Pin, Signals, zeros
 from hw.base.geometry import PortKind
 
 
@@ -43,6 +43,26 @@ class IhpMacro(Macro):
         if not tested:
             pins += [Pin(f"{prefix}DLY", "input"), Pin(f"{prefix}DOUT", "output", self.width)]
         return [*pins, Pin(f"{prefix}BM", "input", self.width)]
+
+    @property
+    def ports(self) -> Sequence[MacroPort]:
+        def port(p: str) -> MacroPort:
+            return MacroPort(
+                clock=f"{p}_CLK",
+                active=f"{p}_MEN",
+                write=f"{p}_WEN",
+                read=f"{p}_REN",
+                address=f"{p}_ADDR",
+                output=f"{p}_DOUT",
+                data=f"{p}_DIN",
+                mask=f"{p}_BM",
+            )
+
+        return tuple(map(port, self.letters))
+
+    @property
+    def tied_off(self) -> Sequence[str]:
+        return tuple(f"{letter}_BIST_EN" for letter in self.letters)
 
     def connections(self, ports: PortKind, signals: Signals) -> Mapping[str, str]:
         if ports == "1rw":

@@ -49,6 +49,35 @@ class Signals:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MacroPort:
+    """The pins of a port of a macro, for simulators that know nothing else of it.
+
+    Attributes
+    ----------
+    clock : works at its rising edge
+    active, write, read : control pins. `!` before a name: active low; "0", "1": no pin, never or
+        always
+    address, output : buses
+    data, mask : buses; "" for a port that never writes
+    """
+
+    clock: str
+    active: str
+    write: str
+    read: str
+    address: str
+    output: str
+    data: str = ""
+    mask: str = ""
+
+    @property
+    def controls(self) -> Sequence[str]:
+        """Names of the control pins."""
+        pins = (self.active, self.write, self.read)
+        return tuple(dict.fromkeys(pin.lstrip("!") for pin in pins if pin not in ("0", "1")))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Macro(ABC):
     """A memory macro.
 
@@ -86,6 +115,16 @@ class Macro(ABC):
     @abstractmethod
     def pins(self) -> Sequence[Pin]:
         """All pins but those of the supply, in the order of the vendor's Verilog."""
+
+    @property
+    @abstractmethod
+    def ports(self) -> Sequence[MacroPort]:
+        """The same by what they do; only the first of our memories' ports ever writes."""
+
+    @property
+    @abstractmethod
+    def tied_off(self) -> Sequence[str]:
+        """Pins that must be 0, since what they do is not modelled."""
 
     @abstractmethod
     def connections(self, ports: PortKind, signals: Signals) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hw.asic.macros.macro import Macro, Pin, Signals, zeros
+from hw.asic.macros.macro import Macro, MacroPort, Pin, Signals, zeros
 from hw.base.geometry import PortKind
 
 
@@ -38,6 +38,33 @@ class Sky130Macro(Macro):
             *(Pin("clk1", "input"), Pin("csb1", "input"), Pin("addr1", "input", self.address_bits)),
             Pin("dout1", "output", self.width),
         )
+
+    @property
+    def ports(self) -> Sequence[MacroPort]:
+        return (
+            MacroPort(
+                clock="clk0",
+                active="!csb0",
+                write="!web0",
+                read="web0",
+                address="addr0",
+                output="dout0",
+                data="din0",
+                mask="wmask0",
+            ),
+            MacroPort(
+                clock="clk1",
+                active="!csb1",
+                write="0",
+                read="1",
+                address="addr1",
+                output="dout1",
+            ),
+        )
+
+    @property
+    def tied_off(self) -> Sequence[str]:
+        return ()
 
     def connections(self, ports: PortKind, signals: Signals) -> Mapping[str, str]:
         single = ports == "1rw"

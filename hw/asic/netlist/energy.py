@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 from hw.asic.netlist.liberty import LibertyGroup, Library
 from hw.asic.netlist.netlist import CellInstance, Netlist
-from hw.asic.netlist.toggles import Bit, Toggles
+from hw.asic.netlist.toggles import Bit, Toggles, net_text
 
 _SLOPE = 0.05  # ns of every transition
 
@@ -109,8 +109,7 @@ class _Accountant:
         return self._pins_of[kind]
 
     def _bit(self, path: str, cell: CellInstance, pin: str) -> Bit | None:
-        text = cell.pins.get(pin, "").strip().lstrip("\\").replace(" ", "")
-        return self._toggles.bits.get((path, text))
+        return self._toggles.bits.get((path, net_text(cell.pins.get(pin, ""))))
 
     def _cell(self, path: str, cell: CellInstance, loads: Counter[Bit]) -> SpentEnergy:
         library = self._libraries[cell.kind]

@@ -1,4 +1,4 @@
-"""Reads VCD waves: how often each bit of a netlist changed."""
+"""How often each bit of a netlist changed: `Toggles`, and its reader of VCD waves."""
 
 import re
 from collections import Counter
@@ -10,6 +10,11 @@ from hw.arch.errors import RowforgeError
 
 Bit = tuple[str, int]
 """A bit of a wave: the code of its variable in the file, and its number."""
+
+
+def net_text(pin: str) -> str:
+    """What a pin of a netlist is tied to, as it is written in `Toggles.bits`."""
+    return pin.strip().lstrip("\\").replace(" ", "")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import Compiled, compile_model, digits_model
 from rowforge.running.execution import run_once
-from sim.netlist.asic_netlist import cell_models, netlist_library
+from sim.netlist.gates.design import gate_design
+from sim.netlist.gates.library import gate_library
 from tests.campaigns.netlist.target import library_target
 from tests.support.missed import Condition, conclude
 from tests.support.pdk import ROOT
@@ -76,9 +77,8 @@ def compared(
     started = time.monotonic()
     config = preset("tiny")
     netlist = Netlist((folder / "netlist.v").read_text(), "rowforge")
-    models = cell_models(IHP_SG13G2, corner.cells.text)
-    macros = (folder / "rowforge_macros.v").read_text()
-    target = library_target(netlist_library(netlist.verilog, models, macros, netlist.top))
+    design = gate_design(netlist, IHP_SG13G2, corner.cells.library)
+    target = library_target(gate_library(design))
     network = compile_model(digits_model(), config, keep_layers=True)
     assert network.kept is not None
     compiled = Compiled(network.kept, network.graph)

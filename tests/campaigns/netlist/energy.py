@@ -17,6 +17,7 @@ from rowforge.asic.flow import CornerLibraries, read_corners
 from rowforge.asic.replay import Replay, replay
 from rowforge.configs import preset
 from rowforge.testbench.network import one_convolution
+from sim.netlist.gates.design import GateDesign, gate_design
 from tests.campaigns.netlist.asic import liberty_files
 from tests.support.missed import Condition, conclude
 
@@ -25,27 +26,30 @@ PERIOD_NS = 10.0
 _SHARE, _TOLERANCE = 0.05, 0.2
 
 
-def _replayed(shape: tuple[int, int, int, int], corner: CornerLibraries, folder: Path) -> Replay:
+def _replayed(
+    shape: tuple[int, int, int, int], corner: CornerLibraries, netlist: Netlist, design: GateDesign
+) -> Replay:
     """A convolution of this shape on the netlist; what it took is printed."""
     config = preset("tiny")
-    netlist = Netlist((folder / "netlist.v").read_text(), "rowforge")
     graph = one_convolution(config, *shape)
-    found = replay(config, IHP_SG13G2, corner, folder, netlist, graph, period_ns=PERIOD_NS)
+    found = replay(config, corner, netlist, design, graph, period_ns=PERIOD_NS)
     print(replay_text(found), flush=True)
     return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="with netlist.v and rowforge_macros.v")
+    parser.add_argument("folder", type=Path, help="with netlist.v")
     parser.add_argument("--table", type=Path, help="where the table goes")
     arguments = parser.parse_args()
     corner = read_corners(IHP_SG13G2, liberty_files())[0]
-    fitted = _replayed(FITTED, corner, arguments.folder)
+    netlist = Netlist((arguments.folder / "netlist.v").read_text(), "rowforge")
+    design = gate_design(netlist, IHP_SG13G2, corner.cells.library)
+    fitted = _replayed(FITTED, corner, netlist, design)
     table = fitted_technology(preset("tiny"), fitted, process=IHP_SG13G2.name, corner=corner.name)
     if arguments.table is not None:
         arguments.table.write_text(table)
-    return conclude(conditions(_replayed(OTHER, corner, arguments.folder), table))
+    return conclude(conditions(_replayed(OTHER, corner, netlist, design), table))
 
 
 def conditions(other: Replay, table: str) -> list[Condition]:

@@ -1,0 +1,1 @@
+"""Netlists of standard cells, simulated gate by gate: without delays, with two states."""
