@@ -88,6 +88,6 @@ def _add_memory(
     except RowforgeError as error:
         found = MemoryCycles(None, f"from the memory: not known, since {error}")
     else:
-        found = memory_cycles(program)
+        found = memory_cycles(program, args.density)
     report["total"]["memory_cycles"] = found.cycles
     report["memory"] = found.said
