@@ -34,7 +34,7 @@ from rowforge.tracing.file import check_trace, traced, write_trace
 from rowforge.tracing.rtl import check_observed, layer_window, observed
 from rowforge.tracing.waves import WHOLE, check_waves, write_waves_layout
 from sim.cycles.trace import Trace
-from sim.masks import zero_masks
+from sim.masks import core_masks
 from sw_driver.arrays import Arrays, check_output, check_writable, read_arrays, write_arrays
 from sw_driver.runtime import split_inputs
 
@@ -205,7 +205,7 @@ def _observe(args: argparse.Namespace, program: Program, inputs: Arrays) -> None
     first = {program.tensors[index].name: array for index, array in values.items()}
 
     def modelled() -> Trace:
-        return traced(plain, values=values, masks=zero_masks(plain, first))
+        return traced(plain, values=values, masks=core_masks(plain, first))
 
     if args.target == GOLDEN:
         write_trace(args.trace, program, modelled())
