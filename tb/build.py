@@ -198,14 +198,20 @@ def _build(block: "partial[Block]", netlist: bool, setting: Setting) -> tuple[Pa
     """The folder of a built simulator for a block, and the Verilog in it."""
     root = cache_root() / "tb"
     design = _design(block, _cells(setting.simulator) if netlist else "")
-    versions = _tool_versions(setting.simulator)
-    counted = COVERAGE_FLAGS if setting.coverage else ()
-    folder = root / setting.simulator / _digest(design.stem, *versions, setting.waves, *counted)
+    folder = root / setting.simulator / _digest(*_parts(design, setting))
     with _lock(folder):
         if not (folder / _BUILT).exists():
             _compile(design, folder, setting)
             _place(folder / _BUILT, "")
     return folder, design
+
+
+def _parts(design: Path, setting: Setting) -> list[str]:
+    """What determines a built simulator."""
+    parts = [design.stem, *_tool_versions(setting.simulator), setting.waves]
+    if setting.coverage:
+        parts += ["coverage", *COVERAGE_FLAGS, _digest(prepared(design.read_text()))]
+    return parts
 
 
 def _cells(name: str) -> str:
