@@ -23,6 +23,8 @@ from tests.campaigns.fuzz.values import stored
 Theme = Callable[[GraphBuilder], object]
 
 CASES = 1000  # case numbers that a configuration has: a case's index is config * CASES + number
+SLICE_SEED = 1
+NARROW, WIDE = 38, 32  # configurations of 8 and 16 bits whose simulators are quickly built
 _ATTEMPTS = 200
 _SHRINK = 0.97
 
@@ -107,6 +109,16 @@ class Case:
     def wrap(self) -> bool:
         """Psums are meant to wrap."""
         return bool(self.options.get("wrap"))
+
+
+def slice_case(number: int, place: int) -> Case:
+    """A case of the slices that tests simulate, on the configuration `NARROW` or `WIDE`.
+
+    All of them have the access counters that the contract compares, so that one simulator of each
+    configuration serves every slice.
+    """
+    case = make_case(SLICE_SEED, number * CASES + place)
+    return replace(case, config=case.config.with_values({"control.access_counters": True}))
 
 
 def make_case(

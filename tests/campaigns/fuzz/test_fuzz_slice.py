@@ -8,23 +8,22 @@ from compiler.compile import compile_graph
 from compiler.ir.ops import Conv
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from tests.campaigns.fuzz.cases import CASES, make_case
+from tests.campaigns.fuzz.cases import CASES, NARROW, SLICE_SEED, WIDE, make_case, slice_case
 from tests.campaigns.fuzz.configs import CAMPAIGN, KINDS, configuration
 from tests.campaigns.fuzz.coverage import ITEMS, wanted
 from tests.campaigns.fuzz.refusals import confirmed
 from tests.campaigns.fuzz.run import main
 from tests.campaigns.fuzz.runner import run_case
 
-SEED = 1
-NARROW, WIDE = 38, 32  # configurations of 8 and 16 bits whose simulators are quickly built
+SEED = SLICE_SEED
 WHOLE = (4, 13)  # configurations of 16 bits whose psums hold whole sums
-SLICE = [NARROW * CASES + place for place in range(12)] + [WIDE * CASES + n for n in range(1, 8)]
+SLICE = [(NARROW, place) for place in range(12)] + [(WIDE, place) for place in range(1, 8)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("index", SLICE)
-def test_rtl_equals_the_golden_model_in_every_tensor(index: int) -> None:
-    outcome = run_case(make_case(SEED, index), rtl=True)
+@pytest.mark.parametrize(("number", "place"), SLICE)
+def test_rtl_equals_the_golden_model_in_every_tensor(number: int, place: int) -> None:
+    outcome = run_case(slice_case(number, place), rtl=True)
     assert outcome.status == "passed", outcome.message
 
 

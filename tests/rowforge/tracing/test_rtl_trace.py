@@ -12,7 +12,6 @@ from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from rowforge.commands import run
 from rowforge.configs import preset
-from rowforge.running.compilation import compile_model, digits_model
 from rowforge.running.inputs import drawn_input
 from rowforge.tracing.events import layer_times
 from rowforge.tracing.rtl import check_observed, layer_window, observed
@@ -21,17 +20,15 @@ from sim.cycles.trace import LEVELS, SLICE, Track, trace
 from sim.observed.signals import probes
 from sim.observed.slices import coarser
 from tests.campaigns.traces.compare import differences
+from tests.rowforge.support import FAST_BUILD, small_digits
 from tests.rowforge.tracing.test_trace_file import checked
 
-FAST_BUILD = "-O0"
 LAYER = "001_CONV_2D"
 
 
 @pytest.fixture(scope="module", name="program")
 def digits() -> Program:
-    """On an array whose simulation is soon built."""
-    small = {"array.rows": 2, "array.cols": 2, "control.access_counters": True}
-    return compile_model(str(digits_model()), preset("tiny").with_values(small)).program
+    return small_digits()
 
 
 @pytest.mark.slow
