@@ -1,6 +1,7 @@
 """The best of a front placed and routed for the space's board: `placed`."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def placed(
                 trial.config(space),
                 folder / "placed" / f"trial_{trial.number:05d}",
                 _SEED,
-                lambda said, number=trial.number: show(f"trial {number}: {said}"),
+                partial(_told, show, trial.number),
             )
         except RowforgeError as error:
             rows.append({**row, **_NOTHING, "refusal": " ".join(str(error).split())})
@@ -89,6 +90,10 @@ def placed(
         }
         rows.append({**row, **figures, "refusal": ""})
     return rows
+
+
+def _told(show: Callable[[str], None], number: int, said: str) -> None:
+    show(f"trial {number}: {said}")
 
 
 def placed_text(rows: Sequence[dict[str, Any]]) -> str:

@@ -25,7 +25,7 @@ _NONE = np.zeros(0, np.uint8)
 _NOTED = 20_000  # cycles after which notes are taken out of the simulation
 
 MOST_NOTED = 4_000_000
-"""Cycles that are noted at most: a cycle takes some sixty bytes, its slices ten times that."""
+"""Cycles that are noted at most: one takes some 50 bytes, and 200 more while slices are made."""
 
 
 def observed_library(
