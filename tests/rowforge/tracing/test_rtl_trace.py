@@ -202,6 +202,10 @@ def test_waves_as_fst(program, tmp_path):
 def test_what_cannot_be_observed_is_refused(tmp_path, monkeypatch):
     with pytest.raises(RowforgeError, match="--trace of the RTL must have control.kind"):
         check_observed("--trace", preset("icebreaker"))
+    with monkeypatch.context() as without:
+        without.setenv("CXX", "no-such-compiler")
+        with pytest.raises(RowforgeError, match="program no-such-compiler, which is not on"):
+            check_waves(tmp_path / "w.fst")
     monkeypatch.setattr("sim.verilator.fst_headers", lambda: False)
     with pytest.raises(RowforgeError, match="liblz4-dev zlib1g-dev"):
         check_waves(tmp_path / "w.fst")
