@@ -35,6 +35,7 @@ def differences(program: Program, inputs: Arrays, *, optimise: str = "-O2") -> I
     exact model, and the cycles of both.
     """
     found, outcome = observed(program, inputs, optimise=optimise)
+    assert found is not None
     counted = 0
     for layer, counters in outcome.counters.items():
         for track, name in COUNTED.items():
