@@ -134,14 +134,12 @@ int rowforge_decode_frame(rowforge_framed *framed)
         return 0;
     for (i = 0; i < ROWFORGE_FRAME_WORDS; i++)
         header[i] = word_at(bytes + 8u * i, 8u);
-    framed->reply.version = (unsigned)FIELD(header, FRAME, VERSION);
     framed->reply.opcode = (unsigned)FIELD(header, FRAME, OPCODE);
     framed->reply.status = (unsigned)FIELD(header, FRAME, STATUS);
     framed->reply.sequence = FIELD32(header, FRAME, SEQUENCE);
     framed->reply.length = FIELD32(header, FRAME, LENGTH);
     framed->reply.session = FIELD32(header, FRAME, SESSION);
     framed->reply.count = FIELD32(header, FRAME, COUNT);
-    framed->reply.wait = FIELD32(header, FRAME, WAIT);
     return count == HEADER_BYTES + 8u * framed->reply.length + CRC_BYTES;
 }
 

@@ -13,7 +13,7 @@ from hw.arch.config import Config
 from hw.arch.program import Host, Program
 from sw_driver.c.export import export_program
 from tests.support.c_runtime.build import DAMAGE, compiled
-from tests.sw_driver.c.running import host_program, tensor
+from tests.support.c_runtime.running import host_program, tensor
 from tests.sw_driver.scripted import make_program, make_stateful_program
 
 _PATIENCE = 120  # seconds; good checks take a few
