@@ -6,7 +6,7 @@ library every other process would wait.
 
 from hw.emit.yosys import yosys_version
 from sim.cycles.library import model_library
-from tests.support.c_runtime.build import DAMAGE, compiled, harness
+from tests.support.c_runtime.build import DAMAGE, LATE_TRANSFER, STUFF, compiled, harness
 
 
 def main() -> None:
@@ -14,7 +14,8 @@ def main() -> None:
     print(yosys_version())
     model_library()
     harness()
-    compiled(*DAMAGE)
+    for program in (DAMAGE, LATE_TRANSFER, STUFF):
+        compiled(*program)
 
 
 if __name__ == "__main__":
