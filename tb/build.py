@@ -29,10 +29,10 @@ from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
 from sim.verilator import cache_root, place, sources_digest
 from tb import runners
+from tb.case_file import CASE_VARIABLE
 from tb.runners import TIMESCALE, VERILATOR_FLAGS, runner
 from tb.waves import write_layout
 
-CASE_VARIABLE = "TB_CASE"
 TOP = "dut"
 
 _COVERED = "covered.v"  # what is simulated in place of the design

@@ -13,6 +13,7 @@ from tb.cases.accelerator import phases_case
 from tb.models import program
 from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
+from tb.models.result_words import ALL, block_places
 from tb.models.streams import WordStream
 
 SMALL = {"buffer.banks": 12, "buffer.depth": 256, "post.channels": 64}
@@ -200,7 +201,7 @@ def test_surplus_filters_do_not_reach_the_next_program():
         {"block": ResultBlock.STATUS, "status": Status.BAD_LENGTH, "length": 1}
     )
     phases = [
-        program.Phase(stream.end().words, [*header, 0], [program.ALL, 0]),
+        program.Phase(stream.end().words, [*header, 0], [ALL, 0]),
         program.random_layers(config, random, 4, largest=600, counters=False),
     ]
     run(config, phases, seed="surplus", stall=0.0)
@@ -243,7 +244,7 @@ def test_boxes_are_stored_as_codes_where_these_are_shorter(values, stall):
             stream.store(view.shape, 0, zero=7, fence=True)
     phase = program.executed(config, stream)
     coded, raw = (
-        program.block_places(phase.expected, kind) for kind in (ResultBlock.CODED, ResultBlock.DATA)
+        block_places(phase.expected, kind) for kind in (ResultBlock.CODED, ResultBlock.DATA)
     )
     assert len(coded) >= 5
     assert raw
@@ -275,7 +276,7 @@ def test_few_channels_are_spread_over_buffer_words(values):
             whole[..., :channels] = view
             stream.load(whole, 100, fence=True).store(whole.shape, 100)
     phase = program.executed(config, stream)
-    places = program.block_places(phase.expected, ResultBlock.DATA)
+    places = block_places(phase.expected, ResultBlock.DATA)
     for spread, plain in zip(places[::2], places[1::2], strict=True):
         assert phase.expected[spread] == phase.expected[plain]
     run(config, [phase], seed="spread", stall=0.3)
