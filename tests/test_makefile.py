@@ -1,9 +1,10 @@
-"""What `make test` leaves of itself when it ends before the tests, with tools that pretend."""
+"""How `make test` goes about it: what it leaves when it ends early, what it begins with."""
 
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -136,3 +137,22 @@ def test_a_campaign_has_its_own_number_and_takes_another() -> None:
             check=True,
         )
         assert f"tests.campaigns.c_runtime.run {expected}" in done.stdout
+
+
+def test_the_longest_tests_come_first() -> None:
+    """Where they are still; else one of them may run alone at the end."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider"]
+    files = ("tests/test_glossary.py", "tests/tb/test_axi.py", "tests/test_wheel.py")
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = [line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line]
+    assert sorted(set(found), key=found.index) == [*files[1:], files[0]]
+
+
+def test_the_first_warm_up_needs_none_of_the_packages_of_tests() -> None:
+    """It runs while they are being installed."""
+    code = "import sys, tests.warm_up; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    later = {"pytest", "cocotb", "sklearn", "onnxruntime", "optuna", "distributed", "ziglang"}
+    assert not later & set(done.stdout.split())
