@@ -15,6 +15,7 @@ from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
 from tb.models.result_words import ALL, block_places
 from tb.models.streams import WordStream
+from tests.thorough import thorough
 
 SMALL = {"buffer.banks": 12, "buffer.depth": 256, "post.channels": 64}
 CONFIGS = {
@@ -129,7 +130,7 @@ RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 def busy_start(config: Config, random: Random) -> list[int]:
     """A program up to a CONV that is under way, without END and without results."""
     stream = WordStream(config)
-    random_convolution(config, random).append(stream, store=False)
+    random_convolution(config, random, largest=thorough(600, 4000)).append(stream, store=False)
     return stream.words
 
 
@@ -142,13 +143,14 @@ def test_refusals(width, stall):
         {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
     )
     random = Random(f"{width} {stall}")
+    largest = thorough(150, 600)
     phases = []
     for name in REFUSALS:
         start = [] if name in STARTS else commands.begin(config_hash(config))
         if name not in STARTS and random.random() < 0.5:
             start = busy_start(config, random)
         phases.append(refused(config, name, start))
-        phases.append(program.random_layers(config, random, 1, largest=600, counters=False))
+        phases.append(program.random_layers(config, random, 1, largest=largest, counters=False))
     run(config, phases, seed=width, stall=stall)
 
 
@@ -170,7 +172,7 @@ def test_reset_in_the_middle_of_work():
     config = Config.of({**SMALL, **CONFIGS["16 bits, two macs"]})
     random = Random("reset")
     phases = []
-    for _ in range(8):
+    for _ in range(thorough(5, 8)):
         broken = program.random_layers(config, random, 2, counters=False)
         broken.reset_after = random.randint(1, 1500)
         phases += [broken, program.random_layers(config, random, 1, largest=600, counters=False)]
