@@ -13,6 +13,7 @@ from hw.arch.program import Program
 from rowforge.cli import build_parser
 from rowforge.commands import run
 from rowforge.configs import preset
+from rowforge.running.compilation import compile_model, digits_model
 from rowforge.running.inputs import drawn_input
 from rowforge.tracing import observation
 from rowforge.tracing.events import layer_times
