@@ -80,7 +80,7 @@ def zero_point_units(stage: Requant, channels: int, name: str) -> tuple[Ints, In
     if not pair.multiplier.all() or pair.shift.min() < _LEAST_SHIFT:
         raise RowforgeError(
             f"{name}: output scales must be at least 2^-16 beside a zero point of "
-            f"{stage.zero_point}, not {stage.scale.min()!r}"
+            f"{stage.zero_point}, not {float(stage.scale.min())!r}"
         )
     total = np.int64(steps) * (np.int64(1) << (_FRACTION - pair.shift)) + added
     units, rest = np.divmod(total, pair.multiplier)

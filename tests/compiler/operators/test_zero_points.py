@@ -1,5 +1,8 @@
 """Zero points of 16 bits, which neither the array subtracts nor a field of the command holds."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -51,9 +54,23 @@ def test_the_command_computes_what_the_stage_means(zero_point: int) -> None:
 
 def test_a_scale_too_small_for_its_zero_point_is_refused() -> None:
     stage = stage_of(np.array([2.0**-18]), 9000)
-    with pytest.raises(RowforgeError, match="at least 2\\^-16 beside a zero point of 9000"):
+    with pytest.raises(RowforgeError, match="at least 2\\^-16 beside .* 9000, not 3.81469"):
         stage_params(stage, np.zeros(1, np.int64), "n")
     stage_params(stage_of(np.array([2.0**-18]), 511), np.zeros(1, np.int64), "n")
+
+
+@pytest.mark.parametrize(
+    ("scale", "changes", "words"),
+    [
+        (2.0**30, {}, "below 2\\^30 where .*, not 1073741824.0"),
+        (200.0, {"rounding": RoundingRule.REDUCED, "fixed": False}, "below 2\\^7, not 200.0"),
+    ],
+)
+def test_refused_scales_are_told_as_plain_numbers(
+    scale: float, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(RowforgeError, match=words):
+        replace(stage_of(np.array([1.0]), 0), scale=np.array([scale]), **changes)
 
 
 def graph_of(bias: int) -> Graph:
