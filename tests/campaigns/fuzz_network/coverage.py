@@ -9,6 +9,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Concat, Conv, HostStep, Mul, Node, Pad, Pool, Rescale, Reshape
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Store
+from numerics.quantisation import Requant
 
 Feature: TypeAlias = tuple[str, str]  # group, item
 
@@ -26,7 +27,7 @@ WANTED: dict[str, tuple[str, ...]] = {
     "form": (
         "several readers", "read twice by an add", "read twice by a mul",
         "read twice by a concatenation", "unequal operands", "several outputs",
-        "an output is read on", "batch > 1", "a host step in the middle",
+        "an output is read on", "batch > 1", "a host step in the middle", "16-bit zero points",
     ),
 }  # fmt: skip
 _AXES = WANTED["concatenation along"]
@@ -148,6 +149,10 @@ def _forms(graph: Graph) -> Iterator[str]:
         yield "an output is read on"
     if any(len(t.shape) == 4 and t.shape[0] > 1 for t in graph.tensors.values()):
         yield "batch > 1"
+    if any(
+        isinstance(n, Conv) and isinstance(n.stage, Requant) and n.stage.fixed for n in graph.nodes
+    ):
+        yield "16-bit zero points"
     hosted = [node for node in graph.nodes if isinstance(node, HostStep)]
     if any(graph.producer(n.inputs[0]) and graph.consumers(n.output) for n in hosted):
         yield "a host step in the middle"
