@@ -32,13 +32,17 @@ def one_of(rng: np.random.Generator, *choices: Any) -> Any:
 def zero_point(rng: np.random.Generator, dtype: str, *, wide: bool = False) -> int:
     """A zero point of a type: either end, the middle, or anything.
 
-    Of 16 bits only `wide` values have one, and some of theirs fit the field of a command.
+    Of 16 bits only `wide` values have one. Half of theirs fit the field of a command, and others
+    are next to it.
     """
     low, high = INTEGER_RANGES[dtype]
     if dtype == "int16" and not wide:
         return 0
-    if dtype == "int16" and rng.random() < 0.25:
-        low, high = -(FIELD + 1), FIELD
+    if dtype == "int16":
+        kind = rng.choice(3, p=(0.5, 0.1, 0.4))
+        if kind == 1:
+            return int(one_of(rng, -(FIELD + 1), FIELD))
+        low, high = (-FIELD, FIELD - 1) if kind == 0 else (low, high)
     middle = (low + high + 1) // 2
     return int(one_of(rng, low, high, middle, int(rng.integers(low, high, endpoint=True))))
 
