@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from hw.base.block import Block
 from hw.properties.arbiters import ReaderAnswers, ReadsAreGranted, WritesTakeTurns
 from hw.properties.buffer import BanksAreShared
+from hw.properties.decoder import DecoderAnswers
 from hw.properties.gating import GatingChangesNothing
 from hw.properties.harness.blocks import distinct_blocks
 from hw.properties.harness.property import Property
+from hw.properties.memory_arbiter import BurstsTakeTurns
 from hw.properties.multicast import BusDelivers
 from hw.properties.nest import NestFollowsItsLoops
 from hw.properties.network import NetworkDelivers
+from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import DeepQueueOrder, QueueOrder
 from hw.properties.requantiser import LaneComputes
 from hw.properties.spads import FiltersStay, IfmapWordsStay
@@ -26,12 +29,15 @@ PROPERTIES: tuple[type[Property], ...] = (
     ReadsAreGranted,
     WritesTakeTurns,
     ReaderAnswers,
+    BurstsTakeTurns,
     BanksAreShared,
     WalkStays,
     IfmapWordsStay,
     FiltersStay,
+    WindowsAreWrittenFirst,
     NestFollowsItsLoops,
     LaneComputes,
+    DecoderAnswers,
     GatingChangesNothing,
 )
 """Every kind of property, by number."""

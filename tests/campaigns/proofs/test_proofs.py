@@ -5,9 +5,14 @@ import json
 
 import pytest
 
+from hw.control.decoder import Decoder
+from hw.engines.psum_reader import PsumReader
 from hw.pe.walk import WindowWalk
 from hw.properties.arbiters import WritesTakeTurns
 from hw.properties.catalogue import NUMBERS, PROPERTIES, properties_of
+from hw.properties.decoder import DecoderAnswers
+from hw.properties.memory_arbiter import BurstsTakeTurns
+from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import QueueOrder
 from hw.properties.walk import WalkStays
 from rowforge.cli import main
@@ -22,15 +27,28 @@ from tests.support.packages import ROOT
 
 
 def demands():
-    walk = WindowWalk(preset("tiny"))
+    tiny = preset("tiny")
     return {
         "QueueOrder": QueueOrder(3, 8, False),
         "WritesTakeTurns": WritesTakeTurns(4),
-        "WalkStays": next(WalkStays.of(walk)),
+        "WalkStays": next(WalkStays.of(WindowWalk(tiny))),
+        "BurstsTakeTurns": BurstsTakeTurns(2, 2),
+        "WindowsAreWrittenFirst": next(WindowsAreWrittenFirst.of(PsumReader(tiny))),
+        "DecoderAnswers": next(DecoderAnswers.of(Decoder(tiny))),
     }
 
 
-@pytest.mark.parametrize("name", ["QueueOrder", "WritesTakeTurns", "WalkStays"])
+SLICE = (
+    "QueueOrder",
+    "WritesTakeTurns",
+    "WalkStays",
+    "BurstsTakeTurns",
+    "WindowsAreWrittenFirst",
+    "DecoderAnswers",
+)
+
+
+@pytest.mark.parametrize("name", SLICE)
 def test_a_property_holds_always_and_finds_a_mistake(name, tmp_path):
     demand = demands()[name]
     assert prove(demand, seconds=100).verdict is ProofVerdict.ALWAYS
