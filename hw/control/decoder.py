@@ -339,7 +339,7 @@ class Decoder(Block):
             m.d.sync += s.left.eq(s.left - 1)
 
     def _results(self, m: Module, s: DecoderState) -> None:
-        """Result blocks: a header, which no watchdog may part from the words after it, and these."""
+        """Result blocks: a header, which no watchdog may part from its words, and these."""
         counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
