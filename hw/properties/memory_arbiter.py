@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from amaranth.hdl import Cat, Mux, Signal, Value
 
@@ -61,7 +62,7 @@ class BurstsTakeTurns(Property):
 
 
 def _grants(
-    bench: ProofBench, clients: Sequence, port: object, owner: Value, chosen: Value
+    bench: ProofBench, clients: Sequence[Any], port: Any, owner: Value, chosen: Value
 ) -> None:
     requests = [client.request for client in clients]
     granted = Cat(one.valid & one.ready for one in requests)
@@ -80,7 +81,7 @@ def _grants(
         )
 
 
-def _turns(bench: ProofBench, clients: Sequence, owner: Value, chosen: Value) -> None:
+def _turns(bench: ProofBench, clients: Sequence[Any], owner: Value, chosen: Value) -> None:
     """A client of the solver's choice waits for one burst of each other client at most."""
     count = len(clients)
     waiter = bench.constant(range(count), "waiter")
@@ -118,7 +119,7 @@ class _Burst:
     """A burst of one direction, of the solver's choice, from its acceptance to its last beat."""
 
     def __init__(
-        self, bench: ProofBench, inside: Inside, name: str, clients: Sequence, port: object
+        self, bench: ProofBench, inside: Inside, name: str, clients: Sequence[Any], port: Any
     ):
         m = bench.m
         queue = inside.part(name)
