@@ -16,6 +16,7 @@ from hw.properties.network import NetworkDelivers
 from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import DeepQueueOrder, QueueOrder
 from hw.properties.requantiser import LaneComputes
+from hw.properties.skipping import SkippingSendsTheSame
 from hw.properties.spads import FiltersStay, IfmapWordsStay
 from hw.properties.streams import StreamsHold
 from hw.properties.walk import WalkStays
@@ -39,6 +40,7 @@ PROPERTIES: tuple[type[Property], ...] = (
     LaneComputes,
     DecoderAnswers,
     GatingChangesNothing,
+    SkippingSendsTheSame,
 )
 """Every kind of property, by number."""
 

@@ -128,6 +128,9 @@ MUTANTS: dict[str, ProofMutant] = {
         'self.written_window > loops["window"].index',
         'self.written_window >= loops["window"].index',
     ),
+    "SkippingSendsTheSame": ProofMutant(
+        "hw.pe.nonzero_ring", "self.offset.eq(number - base)", "self.offset.eq(number)"
+    ),
     # A watchdog that runs out just when a result begins ends the block after its header.
     "DecoderAnswers": ProofMutant(
         "hw.control.decoder",

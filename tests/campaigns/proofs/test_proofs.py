@@ -7,6 +7,7 @@ import pytest
 
 from hw.control.decoder import Decoder
 from hw.engines.psum_reader import PsumReader
+from hw.pe.skipping import SkippingPE
 from hw.pe.walk import WindowWalk
 from hw.properties.arbiters import WritesTakeTurns
 from hw.properties.catalogue import NUMBERS, PROPERTIES, properties_of
@@ -14,6 +15,7 @@ from hw.properties.decoder import DecoderAnswers
 from hw.properties.memory_arbiter import BurstsTakeTurns
 from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import QueueOrder
+from hw.properties.skipping import SkippingSendsTheSame
 from hw.properties.walk import WalkStays
 from rowforge.cli import main
 from rowforge.commands import prove as command
@@ -58,6 +60,13 @@ def test_a_property_holds_always_and_finds_a_mistake(name, tmp_path):
     assert wrong.verdict is ProofVerdict.WRONG and not wrong.holds
     assert wrong.sentence and "$" not in wrong.sentence  # words, not names of cells
     assert wrong.wave == wave and "$enddefinitions" in wave.read_text()
+
+
+def test_a_pe_that_skips_zeros_must_find_each_word_in_its_window():
+    demand = next(SkippingSendsTheSame.of(SkippingPE(preset("eyeriss_v2"))))
+    with MUTANTS["SkippingSendsTheSame"].applied():
+        wrong = prove(demand, seconds=100)
+    assert wrong.verdict is ProofVerdict.WRONG and "is the same" in wrong.sentence
 
 
 def test_what_time_does_not_suffice_for_is_undecided():
