@@ -13,10 +13,10 @@ from hw.properties.arbiters import WritesTakeTurns
 from hw.properties.catalogue import NUMBERS, PROPERTIES, properties_of
 from hw.properties.decoder import DecoderAnswers
 from hw.properties.memory_arbiter import BurstsTakeTurns
+from hw.properties.pe.skipping import SkippingSendsTheSame
+from hw.properties.pe.walk import WalkStays
 from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import QueueOrder
-from hw.properties.skipping import SkippingSendsTheSame
-from hw.properties.walk import WalkStays
 from rowforge.cli import main
 from rowforge.commands import prove as command
 from rowforge.configs import preset
@@ -92,7 +92,8 @@ def test_every_property_has_a_mistake_and_stands_on_the_page():
 @pytest.mark.slow
 def test_tiny_has_blocks_for_all_properties_each_once():
     found = properties_of(designs([preset("tiny"), preset("tiny")]))
-    assert {one.number for one in found} == set(NUMBERS)
+    dense = {SkippingSendsTheSame.number}  # no PE of `tiny` skips zeros
+    assert {one.number for one in found} == set(NUMBERS) - dense
     assert len(found) == len(set(found))
     subjects = [one.subject for one in found if one.number != 3]
     assert len(subjects) == len(set(subjects))  # two equal designs have nothing to add
