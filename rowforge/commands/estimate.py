@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     options = CompileOptions(
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
     )
-    table = chosen_technology(args)
+    table = chosen_technology(args, config)
     if args.trace is not None:
         check_trace(args.trace, config)
     report = estimate(

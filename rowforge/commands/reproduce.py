@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         layers=args.layers,
         exact=args.exact,
         rtl=args.rtl,
-        prices=chosen_technology(args),
+        prices=chosen_technology(args, config),
     )
     write_energy_files(args, config, report)
     _print(args, report, reproduction.text)
@@ -99,7 +99,7 @@ def _run_chip(args: argparse.Namespace) -> int:
     for name in ("exact", "rtl"):
         if getattr(args, name):
             raise RowforgeError(f"--schedule chip makes no program that --{name} could count")
-    prices = chosen_technology(args)
+    prices = chosen_technology(args, config)
     report = chip_report.chip_schedule(args.network, config, prices, layers=args.layers)
     write_energy_files(args, config, report)
     _print(args, report, chip_report.text)

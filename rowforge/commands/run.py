@@ -22,6 +22,7 @@ from rowforge.options import (
     chosen_technology,
     compile_options,
     required_config,
+    warn_of_sizes,
 )
 from rowforge.outputs import write_energy_files
 from rowforge.reports.energy_text import energy_text
@@ -105,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     compiled = _open(args)
     _check_paths(args, compiled.program)
     _check_observing(args, compiled.program)
+    warn_of_sizes(prices, compiled.program.config)
     inputs = drawn_input(compiled.program) if args.input is None else read_arrays(args.input)
     observation = _observation(args, compiled.program, inputs)
     result = run_program(compiled, inputs, args.target, check=args.check)
