@@ -6,6 +6,7 @@
 #   make fuzz-network N=300  random graphs on small buffers: both schedules, a share on the RTL
 #   make fuzz-graph N=300  random model files against the interpreters that define them
 #   make damage N=2000     broken model files: refused in a sentence, quickly
+#   make test-thorough     tests that `make test` cuts short, with as many and as large cases as they know
 #   make test-models   every recorded third-party model: golden model, command stream, RTL, and by
 #                      the driver alone
 #   make streaming     200 steps of streaming networks on every engine
@@ -15,7 +16,7 @@
 #   make test-examples     Keras and PyTorch to the accelerator, each in an environment of its own
 #   make mapper-campaign  the mapper's choice for random layers, weighed by the exact cycle model
 #   make memory-campaign  10^6 bursts on the RTL of each board's memory, whose chip checks all its times
-#   make c-runtime     recorded models, random networks and faulty programs by the C runtime
+#   make c-runtime N=60  recorded models, random networks and faulty programs by the C runtime
 #   make link-campaign 10^8 bytes over bad lines: nothing wrong, nothing done twice
 #   make virtual-board real networks on the virtual board, over a pty and TCP
 #   make bench-acceptance  the wheel in a fresh environment: benches of three configurations on both
@@ -61,8 +62,11 @@ TEST_TOOLS := $(RUN_TOOLS) iverilog
 PACKAGES := g++ make perl python3 python3-venv
 TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 
-.PHONY: demo test test-quick lint fuzz fuzz-clusters fuzz-network fuzz-graph damage test-models \
-  streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign \
+# A shell that ends by a signal must come to its trap of EXIT.
+SIGNALS := trap 'exit 130' INT; trap 'exit 143' TERM; trap 'exit 129' HUP
+
+.PHONY: demo test test-quick test-thorough lint fuzz fuzz-clusters fuzz-network fuzz-graph damage \
+  test-models streaming docs test-docs operators test-examples mapper-campaign memory-campaign link-campaign \
   virtual-board bench-acceptance contract contract-clusters shapes explore area netlist \
   netlist-asic mutants prove build-board bitstreams clean c-runtime traces report-acceptance \
   explore-board coverage
@@ -71,13 +75,26 @@ TEST_PACKAGES := $(PACKAGES) iverilog libpython3-dev
 demo: $(STAMPS)/run
 	$(BIN)/rowforge demo
 
-# What tests share is made on the second core, which the type checker leaves idle.
-test: $(STAMPS)/dev
-	$(BIN)/python -m tests.warm_up & $(MAKE) --no-print-directory lint && wait $$!
-	$(BIN)/pytest -n $(JOBS) --dist worksteal
+# One of two cores would be idle during most of the installation, and beside the type checker. So
+# what tests share is made beside the former, and they run beside the latter, whose complaints are
+# shown at the end. The warm-up is a process group of its own; like all that a shell starts in the
+# background it does not hear an interrupt at the keyboard, so the shell ends it.
+test: $(STAMPS)/prove
+	@$(BIN)/python -m tests.warm_up tools & warm=$$!; \
+	trap 'kill -s TERM -- -$$warm 2>/dev/null || kill $$warm 2>/dev/null' EXIT; $(SIGNALS); \
+	$(MAKE) --no-print-directory $(STAMPS)/dev && $(BIN)/ruff check . && \
+	$(BIN)/ruff format --check . && wait $$warm
+	@$(BIN)/mypy >$(STAMPS)/types 2>&1 & types=$$!; trap 'kill $$types 2>/dev/null' EXIT; $(SIGNALS); \
+	$(BIN)/python -m tests.warm_up runtime && $(BIN)/pytest -n $(JOBS) --dist worksteal; tests=$$?; \
+	wait $$types; typed=$$?; cat $(STAMPS)/types; test $$tests = 0 && test $$typed = 0
 
 test-quick: $(STAMPS)/dev
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not slow"
+
+# The tests that ask `tests/thorough.py` how much to do.
+test-thorough: $(STAMPS)/dev
+	ROWFORGE_THOROUGH=1 $(BIN)/pytest -n $(JOBS) --dist worksteal \
+	  $$(grep -rl --include='test_*.py' 'import thorough' tests)
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
@@ -191,8 +208,9 @@ memory-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.memory.run $(if $(SEED),--seed $(SEED)) \
 	  -o docs/results/memory.json
 
+c-runtime: N := $(if $(filter file,$(origin N)),60,$(N))
 c-runtime: $(STAMPS)/dev
-	$(BIN)/python -m tests.campaigns.c_runtime.run $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.campaigns.c_runtime.run --n $(N) $(if $(SEED),--seed $(SEED))
 
 link-campaign: $(STAMPS)/dev
 	$(BIN)/python -m tests.campaigns.link.run $(if $(SEED),--seed $(SEED))
@@ -248,10 +266,16 @@ $(STAMPS)/run: pyproject.toml | $(BIN)/python
 	$(PIP) -e .
 	@mkdir -p $(STAMPS) && touch $@
 
+# All that the warm-up's tools need, and no more.
+$(STAMPS)/prove: pyproject.toml | $(BIN)/python
+	$(call system,$(RUN_TOOLS),$(PACKAGES))
+	$(PIP) -e '.[prove]'
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+
 $(STAMPS)/dev: pyproject.toml | $(BIN)/python
 	$(call system,$(TEST_TOOLS),$(TEST_PACKAGES))
 	$(PIP) -e '.[dev]'
-	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run
+	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run $(STAMPS)/prove
 
 $(STAMPS)/docs: $(STAMPS)/dev
 	$(PIP) -e '.[docs]'

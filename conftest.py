@@ -1,4 +1,4 @@
-"""What `make test-quick` leaves out, and which tests keep nothing of what they search for."""
+"""What `make test-quick` leaves out, what runs first, and which tests keep nothing of searches."""
 
 import gc
 from collections import Counter
@@ -16,6 +16,14 @@ _SEARCHED_ANEW = (
     "tests/compiler/mapper",
     "tests/compiler/schedule",
     "tests/compiler/test_figures.py",
+)
+# Tests of half a minute, which must not begin when other processes have nothing left to do.
+_FIRST = (
+    "tests/test_wheel.py",
+    "tests/rowforge/chip/test_study.py",
+    "tests/tb/test_axi.py",
+    "tests/rowforge/test_testbench.py",
+    "tests/rowforge/commands/test_generate.py",
 )
 _QUICK = 16  # of so many cases of a bench one runs
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000  # as the commands have it
@@ -36,6 +44,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(item.path == ROOT / file for file in _FIRST))
     seen: Counter[str] = Counter()
     for item in items:
         if any(item.path.is_relative_to(ROOT / folder) for folder in _MANY):

@@ -68,13 +68,24 @@ def build(
     return FLOWS[board.family](board, config, out_dir, seed, progress)
 
 
+def check_programs(board: Board) -> dict[str, Tool]:
+    """The programs of the open flow for a board, by name.
+
+    Raises `RowforgeError` that says what to install if one is missing, or for a part that only the
+    vendor's tool places.
+    """
+    if board.family not in _TOOLS:
+        raise RowforgeError(f"board {board.name} must have a part that nextpnr places")
+    return {name: find(name) for name in _TOOLS[board.family]}
+
+
 def _open_flow(family: Family) -> Build:
     def build_open(
         board: Board, config: Config, out_dir: Path, seed: int, progress: Progress
     ) -> BuildReport:
         clock = Clock()
         report = begin(board, config, seed)
-        programs = {name: find(name) for name in _TOOLS[board.family]}
+        programs = check_programs(board)
         report.tools = {name: tool.version for name, tool in programs.items()}
         progress("writing Verilog")
         sources = design.sources(board, config)

@@ -98,7 +98,7 @@ class Requant:
         if self.wide and (scale.max() >= 2.0**MOST_REDUCED_SHIFT):
             raise RowforgeError(
                 f"output scales of sums of 64 bits must be below 2^{MOST_REDUCED_SHIFT}, "
-                f"not {scale.max()!r}"
+                f"not {float(scale.max())!r}"
             )
         self._check_offset()
 
@@ -128,7 +128,7 @@ class Requant:
         if quantise_multipliers(self.scale).shift.max() > AFFINE_SHIFT:
             raise RowforgeError(
                 "output scales must be below 2^30 where the bias is no multiple of the "
-                f"accumulator's unit or outputs have 16 bits, not {self.scale.max()!r}"
+                f"accumulator's unit or outputs have 16 bits, not {float(self.scale.max())!r}"
             )
 
     @property

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import warnings
 from pathlib import Path
 
 from compiler.options import DEFAULTS, ROUNDINGS, CompileOptions
@@ -84,22 +85,34 @@ def add_energy_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_technology(args: argparse.Namespace) -> Technology:
+def chosen_technology(args: argparse.Namespace, config: Config | None = None) -> Technology:
     """The table that the options name; `RowforgeError` if there is none or it is wrong.
+
+    Warns, if a configuration is given, of a table that was made for other sizes.
 
     Also refuses, before anything runs, names of files that do not say what they hold.
     """
     check_energy_files(args)
-    return named_technology(args.technology)
+    return named_technology(args.technology, config)
 
 
-def named_technology(name: str | None) -> Technology:
-    """A table by its name or from a `.toml` file; the normalised one if there is no name."""
+def named_technology(name: str | None, config: Config | None = None) -> Technology:
+    """A table by its name or from a `.toml` file; the normalised one if there is no name.
+
+    Warns, if a configuration is given, of a table that was made for other sizes.
+    """
     if name is None:
         return technology()
-    if name.endswith(".toml"):
-        return read_technology(Path(name))
-    return technology(name)
+    table = read_technology(Path(name)) if name.endswith(".toml") else technology(name)
+    if config is not None:
+        warn_of_sizes(table, config)
+    return table
+
+
+def warn_of_sizes(table: Technology, config: Config) -> None:
+    """Warn if a table was made for other sizes than those of a configuration, which it names."""
+    if said := table.other_sizes(config):
+        warnings.warn(said, stacklevel=2)
 
 
 def add_prefix(parser: argparse.ArgumentParser) -> None:

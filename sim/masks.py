@@ -19,12 +19,25 @@ def zero_masks(program: Program, inputs: Any) -> _Masks | list[_Masks] | None:
     inputs : as `sw_driver.runtime.Runtime.run` takes them; what the program computes is executed
     """
     config = program.config
+    if not config.clusters.several:
+        return core_masks(program, inputs)
     if config.pe.kind != "skipping":
         return None
-    executor = FunctionalMesh(config) if config.clusters.several else FunctionalAccelerator(config)
-    keep_masks(executor)
-    Runtime(executor, config).run(program, inputs)
-    return kept_masks(executor)
+    mesh = FunctionalMesh(config)
+    keep_masks(mesh)
+    Runtime(mesh, config).run(program, inputs)
+    return [core.state.mask_stream() for core in mesh.clusters]
+
+
+def core_masks(program: Program, inputs: Any) -> _Masks | None:
+    """The same of a program for one cluster, of which alone traces are made."""
+    config = program.config
+    if config.pe.kind != "skipping":
+        return None
+    core = FunctionalAccelerator(config)
+    core.state.keep_masks()
+    Runtime(core, config).run(program, inputs)
+    return core.state.mask_stream()
 
 
 def keep_masks(executor: FunctionalAccelerator | FunctionalMesh) -> None:

@@ -133,9 +133,19 @@ def cxx() -> str:
 
 def fst_headers() -> bool:
     """Whether FST waves can be compiled: it needs the headers of two libraries."""
+    _require(cxx())
     command = [cxx(), "-E", "-x", "c++", "-"]
     source = "#include <lz4.h>\n#include <zlib.h>\n"
     return subprocess.run(command, input=source, text=True, capture_output=True).returncode == 0
+
+
+def check_fst() -> None:
+    """`RowforgeError` that says what to install if Verilator's FST waves cannot be compiled."""
+    if not fst_headers():
+        raise RowforgeError(
+            "FST waves of Verilator need the headers lz4.h and zlib.h (Debian: apt-get install "
+            "liblz4-dev zlib1g-dev); VCD waves need nothing"
+        )
 
 
 @cache

@@ -11,10 +11,9 @@ from hw.arch.program import Host, Query, Words
 from hw.arch.program.layout import pack_load
 from sw_driver.protocol.link import Link
 from sw_driver.results import RUN_WORDS, ResultReader
-from sw_driver.running import Array, ProgramRun, is_raw
+from sw_driver.running import Array, ProgramRun
 
 _NUMBERS = (1 << 16) - 1  # of RUNs, from 1 on
-_PIECE = 1 << 20  # words of an image that are written at once
 
 
 class BoardMemory:
@@ -48,12 +47,8 @@ class BoardMemory:
         if self._held == digest.tobytes():
             return 0
         before, self._held = self.sent, None
-        # While images are written the memory says of none that it has it.
-        self.write(0, np.zeros(DIGEST_WORDS, dtype=np.uint64))
-        for stage in program.replays:
-            for first in range(0, len(stage.image), _PIECE):
-                self.write(stage.address + first, stage.image[first : first + _PIECE])
-        self.write(0, digest)
+        for address, words in program.writes():
+            self.write(address, words)
         self._held = digest.tobytes()
         return self.sent - before
 
@@ -164,8 +159,8 @@ class ReplayRun(ProgramRun):
         """The input area of a stage."""
         parts = []
         for part in stage.inputs:
-            view = self._view(part.step.tensor)
-            parts.append(pack_load(self._program.config, view, part.step.box, raw=is_raw(view)))
+            view, spec = self._view(part.step.tensor), self._program.tensors[part.step.tensor]
+            parts.append(pack_load(self._program.config, view, part.step.box, raw=spec.raw))
         return np.concatenate(parts)
 
     def _expect_kept(self, block: KeptBlock) -> int:

@@ -158,8 +158,8 @@ class StreamRun(ProgramRun):
             case Send():
                 self._link.send(step.words)
             case Load():
-                view = self._view(step.tensor)
-                sent = load_transfer(self._program.config, step, view, raw=is_raw(view))
+                view, spec = self._view(step.tensor), self._program.tensors[step.tensor]
+                sent = load_transfer(self._program.config, step, view, raw=spec.raw)
                 self._link.send(np.concatenate([sent.head, sent.payload]))
             case Store():
                 config, spec = self._program.config, self._program.tensors[step.tensor]
@@ -171,8 +171,3 @@ class StreamRun(ProgramRun):
                 self._expect_counters(step)
             case Host():
                 self._host(step)
-
-
-def is_raw(view: Array) -> bool:
-    """Whether a tensor holds results of 32 bits."""
-    return view.dtype.itemsize == 4 and view.dtype.kind in "iu"

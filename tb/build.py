@@ -29,15 +29,21 @@ from sim.netlist.cells import cell_models
 from sim.netlist.ecp5_netlist import synthesis_script, synthesise
 from sim.verilator import cache_root, place, sources_digest
 from tb import runners
+from tb.case_file import CASE_VARIABLE
 from tb.runners import TIMESCALE, VERILATOR_FLAGS, runner
 from tb.waves import write_layout
 
-CASE_VARIABLE = "TB_CASE"
 TOP = "dut"
 
 _COVERED = "covered.v"  # what is simulated in place of the design
 _BUILT = "built"  # an empty file that marks a complete build
 _LOG_LINES = 60
+# cocotb has pytest rewrite the assertions of every Python file and load all its plugins, for each
+# simulation anew: a third of the time of a short one. Benches alone show what they compared.
+_QUICK_START = {
+    "COCOTB_REWRITE_ASSERTION_FILES": "*_bench.py",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
 
 
 class BenchFailedError(AssertionError):
@@ -131,6 +137,7 @@ def simulate(
         CASE_VARIABLE: str(case_file),
         "COCOTB_LOG_LEVEL": os.environ.get("COCOTB_LOG_LEVEL", "WARNING"),
         "COCOTB_RANDOM_SEED": "1",  # all randomness of a bench comes from its case
+        **_QUICK_START,
     }
     try:
         ours.test(
@@ -198,14 +205,20 @@ def _build(block: "partial[Block]", netlist: bool, setting: Setting) -> tuple[Pa
     """The folder of a built simulator for a block, and the Verilog in it."""
     root = cache_root() / "tb"
     design = _design(block, _cells(setting.simulator) if netlist else "")
-    versions = _tool_versions(setting.simulator)
-    counted = COVERAGE_FLAGS if setting.coverage else ()
-    folder = root / setting.simulator / _digest(design.stem, *versions, setting.waves, *counted)
+    folder = root / setting.simulator / _digest(*_parts(design, setting))
     with _lock(folder):
         if not (folder / _BUILT).exists():
             _compile(design, folder, setting)
             _place(folder / _BUILT, "")
     return folder, design
+
+
+def _parts(design: Path, setting: Setting) -> list[str]:
+    """What determines a built simulator."""
+    parts = [design.stem, *_tool_versions(setting.simulator), setting.waves]
+    if setting.coverage:
+        parts += ["coverage", *COVERAGE_FLAGS, _digest(prepared(design.read_text()))]
+    return parts
 
 
 def _cells(name: str) -> str:

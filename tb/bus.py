@@ -20,7 +20,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
 
 from tb import codec
-from tb.build import CASE_VARIABLE
+from tb.case_file import CASE_VARIABLE
 
 PERIOD_NS = 10
 RESET_CYCLES = 3

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from sim.wave_layout import write_wave_layout
+
 _PORT = re.compile(
     r"^\s*(?:input|output)\s+(?:wire|reg)?\s*(?:signed)?\s*(?:\[(\d+):(\d+)\])?\s*(\w+)\s*;", re.M
 )
@@ -29,16 +31,12 @@ def grouped(names: list[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
 
 
 def write_layout(waves: Path, verilog: str, top: str) -> Path:
-    """Write `NAME.gtkw` beside a file of waves; returns it.
-
-    `@28` shows a bit in binary, `@22` a vector in hexadecimal, `@200` a comment.
-    """
-    lines = [f'[dumpfile] "{waves.resolve()}"', "[timestart] 0", "*-16 0"]
-    for group, members in grouped(ports(verilog, top)).items():
-        lines += ["@200", f"-{group}"]
-        for name, width in members:
-            bits = "" if width == 1 else f"[{width - 1}:0]"
-            lines += ["@28" if width == 1 else "@22", f"{top}.{name}{bits}"]
-    layout = waves.with_suffix(".gtkw")
-    layout.write_text("\n".join(lines) + "\n")
-    return layout
+    """Write `NAME.gtkw` beside a file of waves of the module `top`; returns it."""
+    groups = grouped(ports(verilog, top)).items()
+    return write_wave_layout(
+        waves,
+        (
+            (group, [(f"{top}.{name}", width) for name, width in members])
+            for group, members in groups
+        ),
+    )

@@ -81,7 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, required=True, help=f"folder of {MODEL}")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args(arguments)
-    (model,) = options.models.resolve().rglob(MODEL)
+    found = list(options.models.resolve().rglob(MODEL))
+    if len(found) != 1:
+        parser.error(f"--models must name a folder with one {MODEL}, not {len(found)}")
+    if options.jobs < 1:
+        parser.error(f"--jobs must be at least 1, not {options.jobs}")
+    (model,) = found
     space = space_of(model)
     shares: dict[str, list[float]] = {name: [] for name in (*SAMPLERS, "random")}
     with evaluator(options.jobs, None) as chosen, tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from boards.common.board import Board, SerialLink
 from boards.common.top import DESIGN, BoardTop
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 
 TOP = "top"
 VERILOG = f"{DESIGN}.v"
@@ -59,12 +60,5 @@ def _verilog(board: Board, link: SerialLink, config: Config) -> str:
 
 
 def write(sources: Sources, folder: Path) -> None:
-    """Write the files into a folder, made if absent."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in sources.files.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise RowforgeError(
-            f"output folder must be writable, not {str(folder)!r}: {error.strerror}"
-        ) from None
+    """Write the files into a folder, made if absent; `RowforgeError` if that fails."""
+    write_files(folder, sources.files)

@@ -15,7 +15,7 @@ from boards.vivado.ipxact import LIBRARY, VENDOR, Port, component_xml
 from boards.vivado.vivado import block_design
 from boards.vivado.xc7_netlist import count_cells, logic_depth, module_below, resources
 from hw.arch.config import Config
-from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from hw.arch.version import version_text
 from hw.base.block import signature_ports
 from hw.emit.prefix import PREFIX
@@ -37,7 +37,6 @@ def write_part(
 
     Returns the files. Raises `RowforgeError` if the folder cannot be written.
     """
-    _make(out_dir / _IP / "src")
     top = AxiAccelerator(config)
     ports = {name: Port(len(s), flow is In) for name, s, flow in signature_ports(top)}
     version = version_text()
@@ -48,18 +47,7 @@ def write_part(
         f"{_IP}/component.xml": component_xml(prefix, version, ports, [source], clock_hz),
         "vivado.tcl": block_design(part=part, vlnv=vlnv, clock_hz=clock_hz),
     }
-    for name, text in files.items():
-        (out_dir / name).write_text(text, encoding="utf-8", newline="\n")
-    return [out_dir / name for name in files]
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RowforgeError(
-            f"output folder must be writable, not {str(folder)!r}: {error.strerror}"
-        ) from None
+    return write_files(out_dir, files)
 
 
 def measure(verilog: Path, work: Path, *, top: str, progress: Progress) -> dict[str, Any]:

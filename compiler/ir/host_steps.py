@@ -10,7 +10,7 @@ from numerics.quantisation import quantise_multiplier
 _DIFFERENCE_INTEGER_BITS = 5  # differences to a row's maximum are scaled to Q5.26
 
 
-def softmax_parameters(scale: float, beta: float) -> dict[str, Any]:
+def softmax_parameters(scale: float, beta: float) -> dict[str, int]:
     """Multiplier and shift to Q5.26 and the least difference that counts, for `softmax`."""
     fraction_bits = 31 - _DIFFERENCE_INTEGER_BITS
     real = min(beta * scale * 2.0**fraction_bits, 2.0**31 - 1.0)
@@ -21,7 +21,7 @@ def softmax_parameters(scale: float, beta: float) -> dict[str, Any]:
     return {"multiplier": multiplier, "shift": shift, "least": -floor(radius)}
 
 
-def log_softmax_parameters(scale: float) -> dict[str, Any]:
+def log_softmax_parameters(scale: float) -> dict[str, int]:
     """The same and the way back from Q5.26, for `numerics.host.tflm.log_softmax`."""
     parameters = softmax_parameters(scale, 1.0)
     real = 2.0 ** (31 - parameters["shift"]) / parameters["multiplier"]

@@ -23,11 +23,18 @@ def bits_needed(node: Conv, input_dtype: str) -> int:
     of the lowest and that of the highest input (and 0, for padding). The extremes of such sums are
     those of all products that are negative, and of all that are positive, at their worst.
     """
-    need = 1
-    for first in range(0, len(node.weights), _FILTERS_AT_ONCE):
-        low, high = _extremes(node, input_dtype, slice(first, first + _FILTERS_AT_ONCE))
-        need = max(need, _signed_bits(int(low.min())), _signed_bits(int(high.max())))
-    return need
+    low, high = sum_range(node, input_dtype)
+    return max(1, _signed_bits(int(low.min())), _signed_bits(int(high.max())))
+
+
+def sum_range(node: Conv, input_dtype: str) -> tuple[Ints, Ints]:
+    """Lowest and highest partial sum [M] of every filter, bias not included."""
+    parts = [
+        _extremes(node, input_dtype, slice(first, first + _FILTERS_AT_ONCE))
+        for first in range(0, len(node.weights), _FILTERS_AT_ONCE)
+    ]
+    low, high = zip(*parts, strict=True)
+    return np.concatenate(low), np.concatenate(high)
 
 
 def check_overflow(config: Config, node: Conv, input_dtype: str, *, wrap: bool) -> None:

@@ -1,18 +1,21 @@
 """From graph nodes to operations of the array."""
 
+import numpy as np
+
 from compiler.ir.graph import Tensor
 from compiler.ir.ops import Add, Concat, Conv, Move, Mul, Node, Pad, Pool, Rescale
+from compiler.ir.overflow import sum_range
 from compiler.moves.pieces import moved
 from compiler.operators.convolve import ConvOperation
 from compiler.operators.copy import CopyOperation, placeable
 from compiler.operators.move import MoveOperation, movable_blocks
 from compiler.operators.operation import Operation, Shape4
-from compiler.operators.params import stage_output
+from compiler.operators.params import stage_output, zero_point_units
 from compiler.operators.vector import AddOperation, MulOperation, PoolOperation, RescaleOperation
 from hw.arch.config import Config
 from hw.arch.config.modes import WHOLE_SUM_BITS, rounding_modes
 from hw.arch.errors import RowforgeError
-from numerics.quantisation import Requant
+from numerics.quantisation import Requant, integer_range
 
 # Of one tensor: a command serves one item, and tiles are sought channel block by channel block.
 MAX_ITEMS = 1 << 12
@@ -40,6 +43,7 @@ def array_operation(
     signed = source.dtype.startswith("int")
     match node:
         case Conv():
+            _check_sums(node, source)
             return ConvOperation(config, node, signed, objective)
         case Add():
             return AddOperation(config, node, shapes, signed)
@@ -93,6 +97,28 @@ def _check_mode(config: Config, node: Node) -> None:
         raise RowforgeError(
             f"{node.name}: array.data_width must be 8 for inputs with a zero point "
             f"({max(zeros, key=abs)}), not 16"
+        )
+
+
+def _check_sums(node: Conv, source: Tensor) -> None:
+    """A zero point that the bias holds must leave room for the sums.
+
+    They are defined to wrap to 32 bits before the zero point is added, not after it.
+    """
+    stage = node.stage
+    if not isinstance(stage, Requant) or not stage.affine:
+        return
+    units, _ = zero_point_units(stage, len(node.weights), node.name)
+    if not units.any():
+        return
+    low, high = sum_range(node, source.dtype)
+    least = int((low + node.bias + np.minimum(units, 0)).min())
+    most = int((high + node.bias + np.maximum(units, 0)).max())
+    limits = integer_range("int32")
+    if least < limits[0] or most > limits[1]:
+        raise RowforgeError(
+            f"{node.name}: its sums must fit 32 bits together with its output's zero point of "
+            f"{stage.zero_point}, not reach {least if least < limits[0] else most}"
         )
 
 

@@ -11,7 +11,6 @@ from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from numerics.gemmlowp import wrap
 from numerics.quantisation import (
-    Multipliers,
     Requant,
     RoundingRule,
     WindowStage,
@@ -54,9 +53,8 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
         return _wide_params(stage, bias, name)
     pair = multipliers(stage, channels)
     if stage.affine:
-        added = addends(stage, channels)
-        bias, added = _with_zero_point(stage, bias, pair, added, name)
-        return bias, pair.multiplier, pair.shift, added
+        units, added = zero_point_units(stage, channels, name)
+        return wrap(bias + units, 32), pair.multiplier, pair.shift, added
     if stage.rounding is RoundingRule.ORT:
         bits = float_scales(stage, channels).view(np.uint32).astype(np.int64)
         return bias, bits, zeros, zeros
@@ -65,25 +63,28 @@ def stage_params(stage: Requant | WindowStage, bias: Ints, name: str) -> Columns
     return bias, pair.multiplier, pair.shift, zeros
 
 
-def _with_zero_point(
-    stage: Requant, bias: Ints, pair: Multipliers, added: Ints, name: str
-) -> tuple[Ints, Ints]:
-    """Bias and addend with the part of the output's zero point that its field cannot hold.
+def zero_point_units(stage: Requant, channels: int, name: str) -> tuple[Ints, Ints]:
+    """What bias and addend of an affine stage hold of its zero point, each of shape [channels].
 
-    That part is an even number of output steps, so that ties fall as before. It is a whole number
-    of the units that the addend counts, hence bias and addend together hold it exactly.
+    (whole accumulator units for the bias, the addend with the rest); no units where the command's
+    field holds the zero point. The part that it cannot hold is an even number of output steps, so
+    that ties fall as before. It is a whole number of the units that the addend counts, hence bias
+    and addend together hold it exactly.
+
+    Raises `RowforgeError` if a step has more accumulator units than the bias could hold.
     """
+    pair, added = multipliers(stage, channels), addends(stage, channels)
     steps = stage.zero_point - _field_zero_point(stage)
     if steps == 0:
-        return bias, added
+        return np.zeros(channels, np.int64), added
     if not pair.multiplier.all() or pair.shift.min() < _LEAST_SHIFT:
         raise RowforgeError(
             f"{name}: output scales must be at least 2^-16 beside a zero point of "
-            f"{stage.zero_point}, not {stage.scale.min()!r}"
+            f"{stage.zero_point}, not {float(stage.scale.min())!r}"
         )
     total = np.int64(steps) * (np.int64(1) << (_FRACTION - pair.shift)) + added
     units, rest = np.divmod(total, pair.multiplier)
-    return wrap(bias + units, 32), rest
+    return units, rest
 
 
 def _field_zero_point(stage: Requant) -> int:

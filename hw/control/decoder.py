@@ -339,7 +339,7 @@ class Decoder(Block):
             m.d.sync += s.left.eq(s.left - 1)
 
     def _results(self, m: Module, s: DecoderState) -> None:
-        """Result blocks: a header, then words from wherever they come."""
+        """Result blocks: a header, which no watchdog may part from its words, and these."""
         counters = counter_block(self.config)
         identity = Array(Const(word, LINK_WORD_BITS) for word in identity_words(self.config))
         sources = {
@@ -352,7 +352,7 @@ class Decoder(Block):
         m.d.comb += self.engine.counter_index.eq(s.position)
         m.d.sync += counted.eq(0)
         for name, (block, length, word) in sources.items():
-            with self._state(m, s, name):
+            with m.State(name):
                 m.d.comb += [
                     self.engine.hold.eq(name == "COUNTERS"),
                     header.block.eq(block),

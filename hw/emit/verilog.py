@@ -50,6 +50,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In
 
 from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from hw.base.block import (
     Block,
     MemoryStyle,
@@ -62,7 +63,7 @@ from hw.base.block import (
 from hw.base.geometry import MemoryGeometry
 from hw.base.rtlil_text import Names, is_plain, rewrite
 from hw.emit import companions
-from hw.emit.folder import companion_files, write_files
+from hw.emit.folder import companion_files
 from hw.emit.foreign import with_own_names
 from hw.emit.kit import Design, Kit, KitMaker
 from hw.emit.prefix import check_prefix

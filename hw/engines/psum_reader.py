@@ -1,6 +1,6 @@
 """The psum-in engine: partial sums of earlier passes from the buffer to the columns."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import ceil_log2, exact_log2
@@ -179,18 +179,19 @@ class PsumReader(Block):
         config = self.config
         beat = reader.output.payload
         slot_bits = config.buffer.width // config.psums_per_word
-        psums = Array(
+        psums = [
             beat.data.word_select(i // config.psums_per_word, config.buffer.width).word_select(
                 i % config.psums_per_word, slot_bits
             )[: config.array.psum_width]
             for i in range(config.psum_beat)
-        )
+        ]
         width = config.noc.psum_in
         parts = config.psum_beat // width
         part = Signal(range(parts))
         over, parts_beyond = _split(beat.label.more, width)
-        final = Signal()
-        m.d.comb += final.eq(part == parts_beyond if parts > 1 else 1)
+        # A beat of one part leaves nothing to choose, and the Verilog gets no arms that are dead.
+        several = parts > 1
+        final = part == parts_beyond if several else Const(1)
         ready = []
         for index, output in enumerate(self.columns):
             here = beat.label.column == index
@@ -199,15 +200,17 @@ class PsumReader(Block):
                 output.payload.row.eq(beat.label.row),
                 output.payload.steps.eq(beat.label.steps),
                 output.payload.odd.eq(beat.label.odd),
-                output.payload.count.eq(Mux(final, over + 1, width)),
+                output.payload.count.eq(Mux(final, over + 1, width) if several else over + 1),
             ]
             for i in range(width):
-                m.d.comb += output.payload.psums[i].eq(psums[part * width + i])
+                each = psums[i::width]
+                m.d.comb += output.payload.psums[i].eq(Array(each)[part] if several else each[0])
             ready.append(here & output.ready)
         chosen = Signal()
         m.d.comb += [chosen.eq(Cat(ready).any()), reader.output.ready.eq(chosen & final)]
-        with m.If(reader.output.valid & chosen):
-            m.d.sync += part.eq(Mux(final, 0, part + 1))
+        if several:
+            with m.If(reader.output.valid & chosen):
+                m.d.sync += part.eq(Mux(final, 0, part + 1))
 
 
 def _split(more: Value, width: int) -> tuple[Value, Value]:

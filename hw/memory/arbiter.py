@@ -126,7 +126,7 @@ class MemoryArbiter(Block):
         for index, client in enumerate(clients):
             mine = turn.valid & turn.payload.owner[index]
             m.d.comb += client.write.ready.eq(port.write.ready & mine)
-        _end(m, turn, port.write.valid & port.write.ready)
+        _end(m, turn, port.write.valid & port.write.ready, "written")
 
     def _route_reads(self, m: Module, turns: Queue) -> None:
         """Words for the client whose burst is read now; all see them, one of them is told."""
@@ -138,12 +138,12 @@ class MemoryArbiter(Block):
             ]
         # Room was there when the burst was asked for.
         m.d.comb += port.read.ready.eq(1)
-        _end(m, turn, port.read.valid)
+        _end(m, turn, port.read.valid, "read")
 
 
-def _end(m: Module, turn: stream.Interface, beat: Value) -> None:
-    """Let a turn end with the last beat of its burst."""
-    beats = Signal(LENGTH_BITS)
+def _end(m: Module, turn: stream.Interface, beat: Value, name: str) -> None:
+    """Let a turn end with the last beat of its burst; `name` of the counter of its beats."""
+    beats = Signal(LENGTH_BITS, name=name)
     m.d.comb += turn.ready.eq(beat & (beats == turn.payload.length))
     with m.If(beat):
         m.d.sync += beats.eq(Mux(turn.ready, 0, beats + 1))

@@ -36,9 +36,11 @@ class Distributor(Block):
 
     Timing
     ------
-    A program begins (MAGIC, version, hash) on two clusters. Route R gives two words to cluster 1,
-    which has no room for the second one in cycle 10; route S gives one to both, and cluster 0 has
-    no room in cycle 14.
+    Two clusters run a program. MAGIC (M), version (V) and hash (H) arrive in cycles 1 to 3 and go
+    to both clusters in cycles 4 to 6. Route R in cycle 7 names cluster 1 for the two words after
+    it, 7 and 8. Cluster 1 is not ready in cycle 10, so word 8 waits until cycle 11. Route S in
+    cycle 12 names both clusters for word 9. Cluster 0 is not ready in cycle 14, so neither takes
+    the word then; both take it in cycle 15.
 
         cycle              0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
         command.valid      1 1 1 1 0 0 0 1 0 1  1  1  1  0  1  1  0

@@ -5,17 +5,21 @@ from collections.abc import Iterable
 from hw.base.block import Block
 from hw.properties.arbiters import ReaderAnswers, ReadsAreGranted, WritesTakeTurns
 from hw.properties.buffer import BanksAreShared
-from hw.properties.gating import GatingChangesNothing
+from hw.properties.decoder import DecoderAnswers
 from hw.properties.harness.blocks import distinct_blocks
 from hw.properties.harness.property import Property
+from hw.properties.memory_arbiter import BurstsTakeTurns
 from hw.properties.multicast import BusDelivers
 from hw.properties.nest import NestFollowsItsLoops
 from hw.properties.network import NetworkDelivers
+from hw.properties.pe.gating import GatingChangesNothing
+from hw.properties.pe.skipping import SkippingSendsTheSame
+from hw.properties.pe.spads import FiltersStay, IfmapWordsStay
+from hw.properties.pe.walk import WalkStays
+from hw.properties.psums import WindowsAreWrittenFirst
 from hw.properties.queues import DeepQueueOrder, QueueOrder
 from hw.properties.requantiser import LaneComputes
-from hw.properties.spads import FiltersStay, IfmapWordsStay
 from hw.properties.streams import StreamsHold
-from hw.properties.walk import WalkStays
 
 PROPERTIES: tuple[type[Property], ...] = (
     BusDelivers,
@@ -26,13 +30,17 @@ PROPERTIES: tuple[type[Property], ...] = (
     ReadsAreGranted,
     WritesTakeTurns,
     ReaderAnswers,
+    BurstsTakeTurns,
     BanksAreShared,
     WalkStays,
     IfmapWordsStay,
     FiltersStay,
+    WindowsAreWrittenFirst,
     NestFollowsItsLoops,
     LaneComputes,
+    DecoderAnswers,
     GatingChangesNothing,
+    SkippingSendsTheSame,
 )
 """Every kind of property, by number."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hw.arch.accesses import Level, access_bits
 from hw.arch.config import Config
 from hw.arch.energy import bill, parse_technology
-from hw.arch.energy.technology import UNIT_BITS
+from hw.arch.energy.technology import SIZES, UNIT_BITS
 from rowforge.asic.replay import Replay
 from rowforge.energy.layer_tally import LayerTally
 
@@ -37,6 +37,9 @@ def fitted_technology(config: Config, replay: Replay, *, process: str, corner: s
         f'process = "{process}, {corner}, no wires"',
         f'source = "a layer replayed on a netlist of {sizes}"',
         'licence = "that of the liberty files"',
+        "",
+        "[sizes]",
+        *(f'"{name}" = {config.value(name)}' for name in SIZES),
     ]
     entries = [
         ("mac", macs, f"bits = {config.array.data_width}"),

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     options = CompileOptions(
         objective=args.objective, keep_constant_channels=args.keep_constant_channels
     )
-    table = chosen_technology(args)
+    table = chosen_technology(args, config)
     if args.trace is not None:
         check_trace(args.trace, config)
     report = estimate(
@@ -88,6 +88,6 @@ def _add_memory(
     except RowforgeError as error:
         found = MemoryCycles(None, f"from the memory: not known, since {error}")
     else:
-        found = memory_cycles(program)
+        found = memory_cycles(program, args.density)
     report["total"]["memory_cycles"] = found.cycles
     report["memory"] = found.said

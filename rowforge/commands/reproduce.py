@@ -8,8 +8,8 @@ from typing import Any
 from compiler.options import CompileOptions
 from hw.arch.errors import RowforgeError
 from rowforge import reproduction
+from rowforge.chip import eyeriss_v2, study
 from rowforge.chip import report as chip_report
-from rowforge.chip import second, study
 from rowforge.configs import preset
 from rowforge.options import (
     add_config,
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     batches = ", ".join(f"{name} at batch {table.batch}" for name, table in PUBLISHED.items())
     parser.add_argument(
         "network",
-        metavar="|".join((*PUBLISHED, ENERGY, *second.PUBLISHED)),
+        metavar="|".join((*PUBLISHED, ENERGY, *eyeriss_v2.PUBLISHED_RATES)),
         help=f"CONV layers of a network: {batches}; or published figures of energy beside ours; or "
         "inferences a second of the chip's second version",
     )
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     """Estimate, run, print."""
     if args.network == ENERGY:
         return _run_energy(args)
-    if args.network in second.PUBLISHED:
-        return _run_second(args)
+    if args.network in eyeriss_v2.PUBLISHED_RATES:
+        return _run_eyeriss_v2(args)
     if args.schedule == CHIPS:
         return _run_chip(args)
     config = required_config(args)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         layers=args.layers,
         exact=args.exact,
         rtl=args.rtl,
-        prices=chosen_technology(args),
+        prices=chosen_technology(args, config),
     )
     write_energy_files(args, config, report)
     _print(args, report, reproduction.text)
@@ -99,7 +99,7 @@ def _run_chip(args: argparse.Namespace) -> int:
     for name in ("exact", "rtl"):
         if getattr(args, name):
             raise RowforgeError(f"--schedule chip makes no program that --{name} could count")
-    prices = chosen_technology(args)
+    prices = chosen_technology(args, config)
     report = chip_report.chip_schedule(args.network, config, prices, layers=args.layers)
     write_energy_files(args, config, report)
     _print(args, report, chip_report.text)
@@ -116,13 +116,13 @@ def _run_energy(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_second(args: argparse.Namespace) -> int:
+def _run_eyeriss_v2(args: argparse.Namespace) -> int:
     _refuse_options(args)
     if args.schedule == CHIPS:
         raise RowforgeError(f"--schedule chip is for {', '.join(PUBLISHED)}, not {args.network}")
     options = CompileOptions(objective=args.objective)
-    report = second.second_study(args.network, required_config(args), options)
-    print(json.dumps(report, indent=1) if args.json else second.text(report))
+    report = eyeriss_v2.eyeriss_v2_study(args.network, required_config(args), options)
+    print(json.dumps(report, indent=1) if args.json else eyeriss_v2.text(report))
     return 0
 
 

@@ -22,6 +22,7 @@ from rowforge.options import (
     chosen_technology,
     compile_options,
     required_config,
+    warn_of_sizes,
 )
 from rowforge.outputs import write_energy_files
 from rowforge.reports.energy_text import energy_text
@@ -30,13 +31,11 @@ from rowforge.running.compilation import PROGRAM_SUFFIX, Compiled, compile_model
 from rowforge.running.execution import Result, run_program
 from rowforge.running.inputs import drawn_input
 from rowforge.running.targets import GOLDEN, RTL, target_config
-from rowforge.tracing.file import check_trace, traced, write_trace
-from rowforge.tracing.rtl import check_observed, layer_window, observed
-from rowforge.tracing.waves import WHOLE, check_waves, write_waves_layout
-from sim.cycles.trace import Trace
-from sim.masks import zero_masks
+from rowforge.tracing.file import check_trace
+from rowforge.tracing.observation import Observation
+from rowforge.tracing.rtl import check_layer, check_observed
+from rowforge.tracing.waves import check_waves
 from sw_driver.arrays import Arrays, check_output, check_writable, read_arrays, write_arrays
-from sw_driver.runtime import split_inputs
 
 WRONG = 1
 
@@ -106,8 +105,10 @@ def run(args: argparse.Namespace) -> int:
     prices = chosen_technology(args)
     compiled = _open(args)
     _check_paths(args, compiled.program)
-    _check_observing(args, compiled.program.config)
+    _check_observing(args, compiled.program)
+    warn_of_sizes(prices, compiled.program.config)
     inputs = drawn_input(compiled.program) if args.input is None else read_arrays(args.input)
+    observation = _observation(args, compiled.program, inputs)
     result = run_program(compiled, inputs, args.target, check=args.check)
     if args.dump is not None:
         write_arrays(args.dump, result.tensors)
@@ -118,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
     )
     _add_energy(document, compiled.program, result, prices)
     write_energy_files(args, compiled.program.config, document)
-    _observe(args, compiled.program, inputs)
+    if observation is not None:
+        observation.write()
     told = edge_sentence(document)
     if args.json:
         print(json.dumps(document, indent=1))
@@ -180,8 +182,9 @@ def _check_paths(args: argparse.Namespace, program: Program) -> None:
         check_writable(args.dump)
 
 
-def _check_observing(args: argparse.Namespace, config: Config) -> None:
-    """Refuse traces and waves of what has no clock, or none that tells."""
+def _check_observing(args: argparse.Namespace, program: Program) -> None:
+    """Refuse traces and waves of what has no clock, or none that tells, and of no layer."""
+    config = program.config
     if args.layer is not None and args.waves is None:
         raise RowforgeError("--from says of which layer --waves are written, which is missing")
     if args.trace is not None:
@@ -195,29 +198,22 @@ def _check_observing(args: argparse.Namespace, config: Config) -> None:
             raise RowforgeError(f"--waves must have --target rtl, not {args.target}")
         check_observed("--waves", config)
         check_waves(args.waves)
-
-
-def _observe(args: argparse.Namespace, program: Program, inputs: Arrays) -> None:
-    """Trace and waves of the plain program's first run, with the first input's values."""
-    if args.trace is None and args.waves is None:
-        return
-    plain, values = program.uncounted(), split_inputs(program, inputs)[0]
-    first = {program.tensors[index].name: array for index, array in values.items()}
-
-    def modelled() -> Trace:
-        return traced(plain, values=values, masks=zero_masks(plain, first))
-
-    if args.target == GOLDEN:
-        write_trace(args.trace, program, modelled())
-        return
-    window = WHOLE
     if args.layer is not None:
-        window = layer_window([layer.name for layer in program.layers], modelled(), args.layer)
-    found, _ = observed(plain, first, waves=args.waves, window=window)
-    if args.trace is not None:
-        write_trace(args.trace, program, found)
-    if args.waves is not None:
-        write_waves_layout(args.waves, program.config)
+        check_layer(program.layers, args.layer)
+
+
+def _observation(args: argparse.Namespace, program: Program, inputs: Arrays) -> Observation | None:
+    """Traces and waves that are wanted; what cannot be is refused before anything runs."""
+    if args.trace is None and args.waves is None:
+        return None
+    return Observation(
+        program,
+        inputs,
+        rtl=args.target == RTL,
+        trace=args.trace,
+        waves=args.waves,
+        layer=args.layer,
+    )
 
 
 def _verdict(args: argparse.Namespace, result: Result) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from rowforge.covering.merged import MergedCoverage, PointShare, share
 from rowforge.covering.missed import missed_names
 from rowforge.covering.waivers import WaiverReason
@@ -110,12 +110,7 @@ class CoverageReport:
         }
         for module in self.coverage.modules:
             files[f"{_VERILOG}/{_file(module)}"] = module.text
-        try:
-            (folder / _VERILOG).mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                (folder / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise RowforgeError(f"cannot write the coverage to {folder}: {error}") from None
+        write_files(folder, files)
         return [folder / name for name in (TEXT, JSON, LCOV)]
 
     def _row(self, name: str, maker: str, hits: Hits) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hw.arch.config.file import render_toml
 from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from rowforge.exploring.search import Trial
 from rowforge.exploring.space import SearchSpace
 from rowforge.reports.svg import FAINT, document, dot, line, text
@@ -59,16 +60,14 @@ def write_front(
     if len(space.objectives) > 1:
         files["front.svg"] = picture(space, trials, front)
     files |= {f"front/{file_of(trial)}": render_toml(trial.config(space)) for trial in front}
+    written = write_files(folder, files)
     try:
-        (folder / "front").mkdir(parents=True, exist_ok=True)
         for old in (folder / "front").glob("trial_*.toml"):
             if f"front/{old.name}" not in files:
                 old.unlink()
-        for name, content in files.items():
-            (folder / name).write_text(content, encoding="utf-8", newline="\n")
     except OSError as error:
         raise RowforgeError(f"cannot write {folder}: {error.strerror or error}") from None
-    return [folder / name for name in files]
+    return written
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

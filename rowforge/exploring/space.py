@@ -47,6 +47,7 @@ class SearchSpace:
     objectives : what is bettered
     budget : what may not be exceeded
     technology : prices of accesses: a table's name or file, None for the normalised one
+    board : name of the board that is built for; None if the space names none
     clock : Hz, by which cycles become time; None if nobody says
     trials : configurations in all
     generation : of them, how many are asked for at once
@@ -65,6 +66,7 @@ class SearchSpace:
     generation: int
     seed: int
     sampler: str
+    board: str | None = None
 
     @property
     def first(self) -> dict[str, Value]:
@@ -116,6 +118,7 @@ def _space(document: Mapping[str, Any], folder: Path) -> SearchSpace:
         generation=_number(document, "generation", 20, 2, 1000),
         seed=_number(document, "seed", 0, 0, 2**32 - 1),
         sampler=document.get("sampler", SAMPLERS[0]),
+        board=named,
     )
     if space.sampler not in SAMPLERS:
         raise RowforgeError(f"sampler must be one of {', '.join(SAMPLERS)}, not {space.sampler!r}")

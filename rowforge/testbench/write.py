@@ -10,6 +10,7 @@ import numpy as np
 from hw.arch.commands import RESULT, ResultBlock
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from hw.arch.program import Program, Store, Words, layout
 from rowforge.running.check import first_difference
 from rowforge.testbench.network import random_input, small_network
@@ -63,14 +64,7 @@ def write_testbench(config: Config, out_dir: Path, *, top: str) -> list[Path]:
         name: (resources.files("tb") / place).read_text("utf-8") for name, place in _FILES.items()
     }
     texts["program.json"] = json.dumps(_played(config, top)) + "\n"
-    folder = out_dir / FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RowforgeError(f"cannot write {folder}: {error.strerror}") from None
-    return sorted(folder / name for name in texts)
+    return write_files(out_dir / FOLDER, texts)
 
 
 def _played(config: Config, top: str) -> dict[str, Any]:

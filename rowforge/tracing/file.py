@@ -1,7 +1,6 @@
 """`--trace`: traces of programs by the exact model, as JSON files of Chrome trace events."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from hw.arch.config import Config
@@ -33,7 +32,7 @@ def traced(
     *,
     dry: bool = False,
     values: Values = NO_VALUES,
-    masks: Masks | Sequence[Masks] | None = None,
+    masks: Masks | None = None,
     density: float | None = None,
 ) -> Trace:
     """`sim.cycles.trace.trace` of the plain program, which shows its progress on a terminal."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Program
+from hw.arch.program import Layer, Program
 from rowforge.running.progress import Progress
 from rowforge.tracing.events import layer_times
 from rowforge.tracing.waves import WHOLE
@@ -31,18 +31,22 @@ def observed(
     *,
     waves: Path | None = None,
     window: tuple[int, int] = WHOLE,
+    noted: bool = True,
     optimise: str = "-O2",
-) -> tuple[Trace, RunOutcome]:
+) -> tuple[Trace | None, RunOutcome]:
     """A run of `program`, as it is, on the RTL over a full link: its trace and what it yields.
+
+    What fills a weight memory before the run is neither in the trace nor in the waves.
 
     Parameters
     ----------
     program : Program
     inputs : arrays by name, of one item
     waves : file for waves of the cycles of `window`, to before the second; None: none
+    noted : whether a trace is wanted; it is None otherwise
     optimise : C++ compiler option
 
-    Raises `RowforgeError` if the simulation cannot be built.
+    Raises `RowforgeError` if the simulation cannot be built, or for more cycles than are noted.
     """
     progress = Progress()
     progress.show("RTL: looking for the simulator")
@@ -50,26 +54,41 @@ def observed(
         program.config,
         waves=waves,
         window=window,
+        noted=noted,
+        unseen=int(program.memory.size > 0),
         optimise=optimise,
         progress=lambda cycles: progress.show(f"RTL: {cycles:,} cycles"),
     )
     with Accelerator(Connection(link, program.config)) as accelerator:
         accelerator.load(program)
         outcome = accelerator.run_in_full(inputs)
-        found = link.trace()
+        found = link.trace() if noted else None
     progress.clear()
     return found, outcome
 
 
-def layer_window(names: Sequence[str], trace: Trace, layer: str) -> tuple[int, int]:
+def check_layer(layers: Sequence[Layer], name: str) -> int:
+    """The place of the layer of that name.
+
+    Raises `RowforgeError` for a layer that the program has not, or that is not the accelerator's.
+    """
+    names = [layer.name for layer in layers]
+    of_array = [layer.name for layer in layers if layer.where == "array"]
+    if name in names and name not in of_array:
+        raise RowforgeError(f"--from must be a layer of the accelerator, which {name} is not")
+    if name not in of_array:
+        known = ", ".join(of_array) or "the accelerator's, which has none"
+        raise RowforgeError(f"--from must be one of {known}, not {name!r}")
+    return names.index(name)
+
+
+def layer_window(layers: Sequence[Layer], trace: Trace, name: str) -> tuple[int, int]:
     """The cycles in which passes or the vector engine are in a layer, to before the second.
 
-    Raises `RowforgeError` for a layer that the program has not, or of which the host does all.
+    Raises `RowforgeError` as `check_layer`, and for a layer that needs neither.
     """
-    if layer not in names:
-        raise RowforgeError(f"--from must be one of {', '.join(names)}, not {layer!r}")
-    number = list(names).index(layer)
+    number = check_layer(layers, name)
     times = [(begin, end) for place, begin, end in layer_times(trace) if place == number]
     if not times:
-        raise RowforgeError(f"--from must be a layer of the accelerator, which {layer} is not")
+        raise RowforgeError(f"--from must be a layer with passes or vectors, which {name} has not")
     return times[0][0], times[-1][1]

@@ -82,14 +82,15 @@ class FunctionalCoverage:
         if words and words[0] == MAGIC:
             if len(words) < 1 + BEGIN.words:
                 return
-            self._ends(BEGIN, BEGIN.unpack(words[1:]))
+            self._ends(BEGIN, BEGIN.unpack(words[1 : 1 + BEGIN.words]))
             place = 1 + BEGIN.words
         while place < len(words):
             header = HEADER.unpack(words[place : place + 1])
             if header["opcode"] not in set(Opcode):
                 return
             opcode = Opcode(header["opcode"])
-            size = descriptor_words(opcode, words[place + 1 :])
+            # A copy of no more than the first record: a program has many commands.
+            size = descriptor_words(opcode, words[place + 1 : place + 1 + START.words])
             descriptor = list(words[place + 1 : place + 1 + size])
             complete = len(descriptor) == size
             if not complete or checksum(words[place], descriptor) != header["checksum"]:
@@ -123,13 +124,15 @@ class FunctionalCoverage:
     def received(self, words: Sequence[int]) -> None:
         """Take the next words of the answer."""
         self._answer += words
-        while self._answer:
-            header = RESULT.unpack(self._answer[:1])
-            end = 1 + header["length"]
+        place = 0
+        while place < len(self._answer):
+            header = RESULT.unpack(self._answer[place : place + 1])
+            end = place + 1 + header["length"]
             if len(self._answer) < end:
-                return
-            self._block(header, self._answer[1:end])
-            self._answer = self._answer[end:]
+                break
+            self._block(header, self._answer[place + 1 : end])
+            place = end
+        del self._answer[:place]
 
     def _block(self, header: dict[str, int], words: Sequence[int]) -> None:
         kind = ResultBlock(header["block"])

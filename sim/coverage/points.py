@@ -90,6 +90,7 @@ def read_points(path: Path, design: CoveredDesign, *, from_reset: bool) -> Hits:
             # Every process is evaluated at the start, before the counts begin.
             started = from_reset and point.what == _PROCESS
             counts[point] += max(int(found[2]), started)
+    _drop_unpaired(counts)
     if not from_reset:
         _drop_first_steps(counts)
     return counts
@@ -119,6 +120,19 @@ def _span(ranges: str, first: int) -> tuple[int, ...]:
         low, _, high = part.partition("-")
         found += [int(low) - first, int(high or low) - first]
     return tuple(found)
+
+
+def _drop_unpaired(counts: Hits) -> None:
+    """Leave out the edges whose opposite one is no point: such a bit never goes back and forth."""
+    edges = Counter(_bit(point) for point in counts if point.kind is PointKind.TOGGLE)
+    for point in list(counts):
+        if point.kind is PointKind.TOGGLE and edges[_bit(point)] == 1:
+            del counts[point]
+
+
+def _bit(point: Point) -> tuple[str, int, int, str]:
+    """What a toggle's two edges have in common."""
+    return point.module, point.line, point.column, point.what.rpartition(":")[0]
 
 
 def _drop_first_steps(counts: Hits) -> None:

@@ -20,6 +20,39 @@ _SLICE = 200_000  # cycles between two chances to interrupt or to report
 _MOST = 1 << 40
 
 
+def run_to_end(
+    name: str,
+    advance: Callable[[int], int],
+    *,
+    cycles: Callable[[], int],
+    error: Callable[[], bytes],
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Advance a model to the end of a program, some cycles at a time.
+
+    Parameters
+    ----------
+    name : str
+        Of the program.
+    advance : callable
+        Goes on for about so many cycles; what it returns is 0 before the end, 1 at it, and -1 if
+        the program cannot run.
+    cycles, error : callable
+        The cycles so far; why the program cannot run.
+    progress : callable or None
+        Told the cycles so far, now and then.
+
+    Raises `RowforgeError` if the program cannot run or does not end.
+    """
+    while not (ended := advance(_SLICE)):
+        if progress is not None:
+            progress(cycles())
+        if cycles() > _MOST:
+            raise RowforgeError(f"the program {name} does not end")
+    if ended < 0:
+        raise RowforgeError(error().decode())
+
+
 class Machine:
     """The model with a program's commands in front of it; see `machine` and `mesh_machine`.
 
@@ -49,13 +82,14 @@ class Machine:
 
         Raises `RowforgeError` if the program cannot run or does not end.
         """
-        while not (ended := self._library.rowforge_model_advance(self.handle, _SLICE, skip)):
-            if progress is not None:
-                progress(self.cycles)
-            if self.cycles > _MOST:
-                raise RowforgeError(f"the program {self._name} does not end")
-        if ended < 0:
-            raise RowforgeError(self._library.rowforge_model_error(self.handle).decode())
+        library = self._library
+        run_to_end(
+            self._name,
+            lambda cycles: library.rowforge_model_advance(self.handle, cycles, skip),
+            cycles=lambda: self.cycles,
+            error=lambda: library.rowforge_model_error(self.handle),
+            progress=progress,
+        )
 
     def blocks(self) -> Numbers:
         """The counter blocks: cluster, block, counters in the order of `COUNTER_NAMES`."""
@@ -87,7 +121,7 @@ def machine(
         len(stream.gates),
         masks.ctypes.data,
         8 * len(masks),
-        _drawn(density),
+        drawn(density),
         per_mille(rate),
     )
     try:
@@ -125,12 +159,13 @@ def mesh_machine(
                 words.ctypes.data,
                 bits.ctypes.data,
                 8 * len(bits),
-                _drawn(density),
+                drawn(density),
             )
         yield Machine(handle, program, stream.queries)
     finally:
         library.rowforge_model_destroy(handle)
 
 
-def _drawn(density: float | None) -> int:
+def drawn(density: float | None) -> int:
+    """A density as the model takes it: per mille, -1 for none."""
     return -1 if density is None else per_mille(density)

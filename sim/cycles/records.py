@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from hw.arch.commands import (
     ADDRESS,
     BASES,
+    BEGIN,
     CHANNEL,
     CONSTANTS,
     DESCRIPTOR_WORDS,
@@ -26,9 +27,12 @@ from hw.arch.config.modes import WHOLE_SUM_BITS
 from hw.arch.config.section import as_number
 from hw.arch.counters import ACCESS_COUNTERS, COUNTERS
 from hw.arch.fields import WORD_BITS, Field, Struct
+from hw.arch.images.messages import MESSAGE, Message
+from hw.arch.images.records import RecordKind
 from hw.arch.patterns import COLUMN, COLUMNS, PATTERN, ROW, ROW_BITS, SEGMENT, SLOT
 from hw.arch.program.coding import MASK_WORDS
 from hw.arch.program.layout import MOST_SPREAD
+from hw.arch.routes import RouteKind
 
 DERIVED = ("lanes", "psum_beat", "psums_per_word", "banks_per_beat", "act_banks", "psum_groups")
 """Properties of `Config` that the model reads besides the fields."""
@@ -39,6 +43,9 @@ COUNTER_NAMES = tuple(field.name for field in (*COUNTERS.fields, *ACCESS_COUNTER
 POST_RANKS, WINDOW_RANKS = 12, 9
 """Register ranks of the post-processor in front of its packer: of one that scales sums, and of one
 for windows of products alone (`hw.arch.config.modes`)."""
+
+AGAIN = max(Message) + 1
+"""In place of `Message.RUN`, for the model: a RUN whose number was answered before."""
 
 _STRUCTS = (
     HEADER,
@@ -57,6 +64,8 @@ _STRUCTS = (
     VECTOR,
 )
 
+_ENUMS = (Opcode, Rounding, VectorOp, RouteKind, RecordKind)
+
 
 def config_values(config: Config) -> list[int]:
     """The values of the C++ `Config`, in its order."""
@@ -71,7 +80,8 @@ def records_header() -> str:
         _config_struct(),
         *(_record(struct) for struct in _STRUCTS),
         _bases_add(),
-        *(_enum(kind.__name__, kind) for kind in (Opcode, Rounding, VectorOp)),
+        *(_enum(kind.__name__, kind) for kind in _ENUMS),
+        _enum("MessageKind", {**{kind.name: int(kind) for kind in Message}, "AGAIN": AGAIN}),
         _enum("Counter", {name: i for i, name in enumerate(COUNTER_NAMES)}),
         _lengths(),
         _ranks(),
@@ -79,7 +89,8 @@ def records_header() -> str:
         f"constexpr int kLoops = {LOOPS}, kCounters = {len(COUNTER_NAMES)};\n"
         f"constexpr int kCountersAlways = {len(COUNTERS.fields)};\n"
         f"constexpr int kMostSpread = {MOST_SPREAD}, kRowBits = {ROW_BITS};\n"
-        f"constexpr int kMaskWords = {MASK_WORDS};\n",
+        f"constexpr int kMaskWords = {MASK_WORDS};\n"
+        f"constexpr int kBeginWords = {1 + BEGIN.words}, kMessageWords = {MESSAGE.words};\n",
     ]
     return "\n".join(parts)
 

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.arch.config.section import per_mille
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program
 from sim.cycles.library import model_library
+from sim.cycles.machine import drawn, run_to_end
 from sim.cycles.predict import NO_MASKS, Masks, by_layer, check_modelled, check_skipping
 from sim.cycles.records import COUNTER_NAMES, config_values
 from sim.cycles.session import HostSession, memory_parameters
 from sim.outside.behaviour import PROMPT, AxiBehaviour
-
-_SLICE = 200_000  # cycles between two chances to interrupt or to report
-_MOST = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def _machine(
         stream.counts.ctypes.data,
         masks.ctypes.data,
         8 * len(masks),
-        -1 if density is None else per_mille(density),
+        drawn(density),
         memory.ctypes.data,
         *(table.ctypes.data for table in tables),
         sizes.ctypes.data,
@@ -123,14 +120,13 @@ def _machine(
 
 def _advance(handle: int, name: str, progress: Callable[[int], None] | None) -> None:
     library = model_library()
-    while not (ended := library.rowforge_replay_advance(handle, _SLICE)):
-        cycles = library.rowforge_replay_cycles(handle)
-        if progress is not None:
-            progress(cycles)
-        if cycles > _MOST:
-            raise RowforgeError(f"the program {name} does not end")
-    if ended < 0:
-        raise RowforgeError(library.rowforge_replay_error(handle).decode())
+    run_to_end(
+        name,
+        lambda cycles: library.rowforge_replay_advance(handle, cycles),
+        cycles=lambda: library.rowforge_replay_cycles(handle),
+        error=lambda: library.rowforge_replay_error(handle),
+        progress=progress,
+    )
 
 
 def _read(handle: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,16 +23,15 @@ from hw.arch.images.messages import MESSAGE, Message
 from hw.arch.images.records import IMAGE, RECORD, Base, RecordKind
 from hw.arch.program import Program, Query, Words
 from hw.arch.program.layout import box_words, link_words
+from sim.cycles.records import AGAIN
 from sim.cycles.stream import CommandStream, words_stream
-from sim.memory.cases import RamCase, SdramCase
+from sim.memory.cases import MemoryKind, RamCase, SdramCase
 from sim.outside.behaviour import PROMPT, AxiBehaviour
 
 Numbers: TypeAlias = NDArray[np.int64]
 Fields: TypeAlias = dict[str, Any]
 
-_AGAIN = 4  # in place of the number of RUN: one that was answered before
 _RUN_BLOCK = 1 + 2  # words
-_AXI = 3
 _KILO = 1e3
 
 
@@ -51,7 +50,7 @@ def memory_parameters(memory: MemoryConfig, behaviour: AxiBehaviour = PROMPT) ->
                 phase=memory.phase,
                 timing=memory.timing,
             ).parameters
-    return [_AXI, behaviour.latency]
+    return [MemoryKind.AXI, behaviour.latency]
 
 
 @dataclass
@@ -160,7 +159,7 @@ class _Builder:
         for kept in stage.kept:
             self._read(kept.address, kept.words)
         if stage.kept and self.config.memory.kind == "axi":
-            self._tell(_AGAIN, 0, 0)
+            self._tell(AGAIN, 0, 0)
             self.results += _RUN_BLOCK
         self._image(stage)
 

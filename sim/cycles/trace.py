@@ -1,6 +1,6 @@
 """When every unit works, cycle by cycle, by the exact model: `trace`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -105,7 +105,7 @@ def trace(
     dry: bool = False,
     rate: float = 1,
     values: Values = NO_VALUES,
-    masks: Masks | Sequence[Masks] | None = None,
+    masks: Masks | None = None,
     density: float | None = None,
     most: int = MOST_SLICES,
     progress: Callable[[int], None] | None = None,
@@ -125,7 +125,7 @@ def trace(
     if masks is not None or density is not None:
         check_skipping(program.config, density)
     stream = command_stream(program, dry=dry, values=values)
-    bits = NO_MASKS if masks is None else np.asarray(masks)
+    bits = NO_MASKS if masks is None else masks
     with machine(program, stream, rate=rate, masks=bits, density=density) as model:
         model_library().rowforge_model_trace(model.handle, most)
         model.run(skip=False, progress=progress)

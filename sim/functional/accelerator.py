@@ -241,8 +241,7 @@ class FunctionalAccelerator(UntimedLink):
         status: Status = Status.OK,
     ) -> None:
         fields = {"block": block, "status": status, "tag": tag, "length": len(words)}
-        parts = [self._output, RESULT.pack(fields), words]
-        self._output = np.concatenate([np.asarray(part, dtype=np.uint64) for part in parts])
+        self._give(RESULT.pack(fields), words)
         self.state.count(link_out_words=1 + len(words))
 
     # ---- commands -----------------------------------------------------------------------------

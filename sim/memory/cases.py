@@ -1,8 +1,18 @@
 """Memories to be simulated, with what their cycle models are told."""
 
 from dataclasses import dataclass, fields
+from enum import IntEnum
 
 from hw.arch.sdram import POSTPONED, SdramChip, SdramTiming
+
+
+class MemoryKind(IntEnum):
+    """The memories that have a cycle model, as `sim/cycles/model/memory.h` numbers them."""
+
+    NONE = 0
+    RAM = 1
+    SDRAM = 2
+    AXI = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +31,7 @@ class RamCase:
     @property
     def parameters(self) -> list[int]:
         """What the cycle model is told."""
-        return [1, self.latency, self.pace]
+        return [MemoryKind.RAM, self.latency, self.pace]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +70,7 @@ class SdramCase:
         chip = self.chip
         geometry = (chip.beats, chip.cas_latency, POSTPONED, chip.column_bits - chip.beat_bits)
         times = (getattr(self.timing, item.name) for item in fields(self.timing))
-        return [2, *geometry, chip.bank_bits, *times]
+        return [MemoryKind.SDRAM, *geometry, chip.bank_bits, *times]
 
 
 MemoryCase = RamCase | SdramCase

@@ -52,13 +52,14 @@ struct Outcome {
 };
 
 struct Model {
-    int64_t kind = 0;    // 0: none, 1: RAM, 2: SDRAM
+    int64_t kind = MemoryKind::NONE;
     RamModel ram;
     SdramModel sdram;
-    bool request_ready() const { return kind == 1 ? ram.request_ready() : sdram.request_ready(); }
-    bool write_ready() const { return kind == 1 ? ram.write_ready() : sdram.write_ready(); }
-    bool read_valid() const { return kind == 1 ? ram.read_valid() : sdram.read_valid(); }
-    void clock(const MemoryAsk& ask) { kind == 1 ? ram.clock(ask) : sdram.clock(ask); }
+    bool is_ram() const { return kind == MemoryKind::RAM; }
+    bool request_ready() const { return is_ram() ? ram.request_ready() : sdram.request_ready(); }
+    bool write_ready() const { return is_ram() ? ram.write_ready() : sdram.write_ready(); }
+    bool read_valid() const { return is_ram() ? ram.read_valid() : sdram.read_valid(); }
+    void clock(const MemoryAsk& ask) { is_ram() ? ram.clock(ask) : sdram.clock(ask); }
 };
 
 // The signals of one port.
@@ -118,14 +119,8 @@ struct Bench {
         words.resize(uint64_t{1} << bits);
         known.resize(uint64_t{1} << bits);
         model.kind = timing[0];
-        if (model.kind == 1) model.ram.timing = {int(timing[1]), int(timing[2])};
-        if (model.kind == 2) {
-            SdramTiming& t = model.sdram.timing;
-            int* const fields[] = {&t.beats, &t.cas_latency, &t.postponed, &t.column_bits,
-                                   &t.bank_bits, &t.precharge, &t.activate, &t.recover,
-                                   &t.refresh, &t.mode, &t.interval, &t.power_up, &t.capture};
-            for (int64_t i = 0; i < 13; ++i) *fields[i] = int(timing[1 + i]);
-        }
+        if (model.kind == MemoryKind::RAM) model.ram.timing = RamTiming::of(timing + 1);
+        if (model.kind == MemoryKind::SDRAM) model.sdram.timing = SdramTiming::of(timing + 1);
         ports = {PORT(port), PORT(clients___05F0), PORT(clients___05F1), PORT(clients___05F2)};
         for (const Port& each : ports) {
             *each.request_valid = *each.write_valid = 0;

@@ -212,4 +212,4 @@ class FunctionalMesh(UntimedLink):
         return words
 
     def _reply(self, words: Words) -> None:
-        self._output = np.concatenate([self._output, words])
+        self._give(words)

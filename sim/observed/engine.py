@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hw.arch.config import Config
 from hw.arch.config.file import config_hash
+from hw.arch.errors import RowforgeError
 from sim.link import TOP, accelerator_verilog
 from sim.observed.signals import Probe, probes, readable
 from sim.rtl import RtlEngine, RunResult, Words
@@ -19,9 +20,12 @@ Samples: TypeAlias = Mapping[str, NDArray[Any]]
 """Values of signals by their name, one for each cycle."""
 
 _FOLDER = Path(__file__).parent
-_BYTE = 8
+_SMALL: tuple[type[np.generic], ...] = (np.uint8, np.uint16, np.uint32)
 _NONE = np.zeros(0, np.uint8)
 _NOTED = 20_000  # cycles after which notes are taken out of the simulation
+
+MOST_NOTED = 4_000_000
+"""Cycles that are noted at most: one takes some 50 bytes, and 200 more while slices are made."""
 
 
 def observed_library(
@@ -44,6 +48,14 @@ def observed_library(
     return cached_build(parts, lambda: accelerator_verilog(config), build)
 
 
+def too_long(most: int = MOST_NOTED) -> str:
+    """What is said of a program that takes more cycles than are noted."""
+    return (
+        f"--trace of the RTL must be of a program of at most {most:,} cycles: every one of them is "
+        "kept in memory; --target golden makes the same trace by the exact model"
+    )
+
+
 class ObservedEngine(RtlEngine):
     """A simulation from `observed_library`; a cycle is what `total_cycles` counts.
 
@@ -54,9 +66,19 @@ class ObservedEngine(RtlEngine):
     waves : path or None
         File for waves, in the form for which the library was built; nothing is written before a
         `window` is opened.
+    most : int
+        Cycles that are noted at most.
     """
 
-    def __init__(self, library: Path, config: Config, *, waves: Path | None = None) -> None:
+    def __init__(
+        self,
+        library: Path,
+        config: Config,
+        *,
+        waves: Path | None = None,
+        most: int = MOST_NOTED,
+    ) -> None:
+        self._most, self._noted = most, 0
         self._parts: dict[str, list[NDArray[Any]]] = {}
         self._types: list[type[np.generic]] = []
         super().__init__(library, trace="" if waves is None else waves)
@@ -80,7 +102,8 @@ class ObservedEngine(RtlEngine):
         if not known:
             raise RuntimeError(f"the simulation has no {probe.name} in {probe.block}")
         self._parts[name] = []
-        self._types.append(np.uint8 if probe.width <= _BYTE else np.int64)
+        small = next((kind for kind in _SMALL if probe.width <= 8 * kind().itemsize), np.int64)
+        self._types.append(small)
 
     def window(self, begin: int, end: int) -> None:
         """Write waves from cycle `begin` to before `end`."""
@@ -91,6 +114,7 @@ class ObservedEngine(RtlEngine):
         self._take()
         for parts in self._parts.values():
             parts.clear()
+        self._noted = 0
         self._library.rowforge_note(self._handle, 1)
 
     def samples(self) -> Samples:
@@ -110,7 +134,10 @@ class ObservedEngine(RtlEngine):
         zeros: int | None = None,
         slice_cycles: int = _NOTED,
     ) -> RunResult:
-        """As `RtlEngine.run`; notes are taken out now and then."""
+        """As `RtlEngine.run`; notes are taken out now and then.
+
+        Raises `RowforgeError` when more cycles have been noted than there may be.
+        """
 
         def advanced(cycles: int) -> None:
             self._take()
@@ -135,6 +162,9 @@ class ObservedEngine(RtlEngine):
         if not count:
             return
         rows = np.ctypeslib.as_array(values, (count,)).reshape(-1, len(self._types))
+        self._noted += len(rows)
+        if self._noted > self._most:
+            raise RowforgeError(too_long(self._most))
         columns = zip(self._parts.values(), self._types, rows.T, strict=True)
         for parts, kind, column in columns:
             parts.append(column.astype(kind))

@@ -13,7 +13,7 @@ from sim.observed.slices import observed_trace
 
 
 class ObservedLink(RtlLink):
-    """As `RtlLink`; every program is observed from its first word on, and the last one is kept.
+    """As `RtlLink`; a program is observed from its first word on, and the last one is kept.
 
     Parameters
     ----------
@@ -23,6 +23,10 @@ class ObservedLink(RtlLink):
         File for waves, `.vcd` or `.fst`.
     window : (int, int)
         Cycles of a program of which waves are written, to before the second.
+    noted : bool
+        Whether signals are noted, for `trace`.
+    unseen : int
+        Programs at first that are not observed: one fills a weight memory before the run.
     progress : callable or None
         Told the cycles of the program so far, now and then.
     optimise : str
@@ -35,6 +39,8 @@ class ObservedLink(RtlLink):
         *,
         waves: Path | None = None,
         window: tuple[int, int] = (0, 0),
+        noted: bool = True,
+        unseen: int = 0,
         progress: Progress | None = None,
         optimise: str = "-O2",
     ) -> None:
@@ -42,11 +48,16 @@ class ObservedLink(RtlLink):
         library = observed_library(config, form=form, optimise=optimise)
         self._observed = ObservedEngine(library, config, waves=waves)
         self._config, self._window = config, window
+        self._noted, self._unseen = noted, unseen
         super().__init__(config, engine=self._observed, progress=progress)
 
     def send(self, words: Words) -> None:
-        if len(words) and int(words[0]) == MAGIC:
-            self._observed.note()
+        begins = len(words) > 0 and int(words[0]) == MAGIC
+        if begins and self._unseen:
+            self._unseen -= 1
+        elif begins:
+            if self._noted:
+                self._observed.note()
             begin, end = (self._observed.total_cycles + cycle for cycle in self._window)
             self._observed.window(begin, end)
         super().send(words)

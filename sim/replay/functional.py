@@ -28,7 +28,7 @@ from sim.functional import FunctionalAccelerator
 from sim.functional.errors import CommandError, require
 from sim.mesh import FunctionalMesh
 from sim.replay.memory import ReplayMemory
-from sw_driver.protocol.errors import LinkError
+from sim.untimed.link import UntimedLink
 from sw_driver.protocol.link import Link
 
 
@@ -65,7 +65,7 @@ def functional_link(config: Config, program: Program | None = None) -> Link:
     return FunctionalAccelerator(config, program=program)
 
 
-class FunctionalReplayer:
+class FunctionalReplayer(UntimedLink):
     """A link to the executor with a memory before it: messages are served as they are complete.
 
     Parameters
@@ -84,6 +84,8 @@ class FunctionalReplayer:
         that may not be there yet, or has data blocks written over itself.
     """
 
+    _WHO, _WAITS = "the accelerator owes", "it waits"
+
     def __init__(
         self,
         config: Config,
@@ -91,42 +93,24 @@ class FunctionalReplayer:
         program: Program | None = None,
         make_core: Callable[[], Executor] | None = None,
     ):
+        super().__init__()
         self.config = config
         self.memory = ReplayMemory(config.memory.words)
         self._make_core = make_core or (lambda: FunctionalAccelerator(config, program=program))
         self.core = self._make_core()
-        self._input = np.zeros(0, dtype=np.uint64)
-        self._output: deque[int] = deque()
-        self._passing = False  # a program that is no image has begun
         self._last: tuple[int, Status, int] | None = None  # number, status and value of a RUN
         self.open = False  # a program has begun that no image has ended
-
-    def send(self, words: Words) -> None:
-        """Take words; complete messages are served, others go on to the executor."""
-        self._input = np.concatenate([self._input, np.asarray(words, dtype=np.uint64)])
-        while self._advance():
-            pass
-
-    def receive(self, count: int) -> Words:
-        """The next result words; `LinkError` if there are not so many."""
-        if count > len(self._output):
-            raise LinkError(f"the accelerator owes {len(self._output)} result words, not {count}")
-        return np.array([self._output.popleft() for _ in range(count)], dtype=np.uint64)
-
-    def cycles(self) -> int | None:
-        """No time passes here."""
-        return None
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     # ---- messages -----------------------------------------------------------------------------
 
     def _advance(self) -> bool:
-        """Serve what stands first in the input; whether there may be more."""
+        """Serve what stands first in the input; whether there may be more.
+
+        Words of a program that is no image go on to the executor until it ends.
+        """
         if not len(self._input):
             return False
-        if self._passing or int(self._input[0]) != MEMORY_MAGIC:
+        if self._begun or int(self._input[0]) != MEMORY_MAGIC:
             return self._pass()
         if len(self._input) < 1 + MESSAGE.words:
             return False
@@ -152,10 +136,10 @@ class FunctionalReplayer:
         marks = np.flatnonzero(self._input[1:] == np.uint64(MEMORY_MAGIC))
         end = 1 + int(marks[0]) if marks.size else len(self._input)
         words, self._input = self._input[:end], self._input[end:]
-        self._passing = self._passing or bool((words == np.uint64(MAGIC)).any())
+        self._begun = self._begun or bool((words == np.uint64(MAGIC)).any())
         self.core.send(words)
-        self._output.extend(self.core.take_all().tolist())
-        self._passing = self._passing and not self.core.between_programs
+        self._give(self.core.take_all())
+        self._begun = self._begun and not self.core.between_programs
         return True
 
     def _message(self, fields: dict[str, int], payload: Words) -> None:
@@ -177,8 +161,7 @@ class FunctionalReplayer:
                 raise CommandError(Status.BAD_MESSAGE, other)
 
     def _block(self, block: ResultBlock, words: list[int], **fields: int) -> None:
-        self._output.extend(RESULT.pack({"block": block, "length": len(words), **fields}))
-        self._output.extend(words)
+        self._give(RESULT.pack({"block": block, "length": len(words), **fields}), words)
 
     def _report(self, number: int, status: Status, value: int, tag: int = 0) -> None:
         words = [value, *RUN_ACCOUNT.pack({"tag": tag})]
@@ -203,7 +186,7 @@ class FunctionalReplayer:
 
     def leave(self, words: Words) -> None:
         """Words of a result block leave by the link."""
-        self._output.extend(words.tolist())
+        self._give(words)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The side of an executor without time that faces the link: `UntimedLink`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,11 @@ class UntimedLink(ABC):
         self._input = np.concatenate([self._input, np.asarray(words, dtype=np.uint64)])
         while self._advance():
             pass
+
+    def _give(self, *parts: Words | Sequence[int]) -> None:
+        """Result words, in order."""
+        words = [np.asarray(part, dtype=np.uint64) for part in parts]
+        self._output = np.concatenate([self._output, *words])
 
     def receive(self, count: int) -> Words:
         """The next result words; `LinkError` if the other end has not made so many."""

@@ -8,10 +8,9 @@ from math import prod
 import numpy as np
 
 from hw.arch.commands import COMMAND_SET_VERSION
-from hw.arch.config.file import config_hash
 from hw.arch.errors import RowforgeError
 from hw.arch.images.board_program import board_program
-from hw.arch.program import Program, ProgramState, TensorSpec, Words
+from hw.arch.program import Program, Words
 from sw_driver.c.memory_plan import MemoryPlan, plan_memory, separate_states, touched
 from sw_driver.c.pool import WordPool, real_bits
 from sw_driver.c.records import (
@@ -85,10 +84,10 @@ def export_program(
     else:
         steps = list(stream_steps(chosen))
     once, steps = joined(once), joined(steps)
-    tensors, states, steps = separate_states(chosen, steps)
-    _check(chosen, tensors, states, steps)
-    plan = plan_memory(chosen, tensors, states, steps)
-    words = _Writer(chosen, tensors, states, once, steps, plan).words()
+    chosen, steps = separate_states(chosen, steps)
+    _check(chosen, steps)
+    plan = plan_memory(chosen, steps)
+    words = _Writer(chosen, once, steps, plan).words()
     names = dict.fromkeys(step.host.op for step in steps if step.host is not None)
     return ExportedProgram(chosen.name, words, plan.size, tuple(names), replayed)
 
@@ -105,13 +104,9 @@ def joined(steps: Iterable[RuntimeStep]) -> list[RuntimeStep]:
     return found
 
 
-def _check(
-    program: Program,
-    tensors: Sequence[TensorSpec],
-    states: Sequence[ProgramState],
-    steps: Sequence[RuntimeStep],
-) -> None:
+def _check(program: Program, steps: Sequence[RuntimeStep]) -> None:
     """Refuse what the form cannot hold, and a program that reads what it does not have."""
+    tensors = program.tensors
     if len(tensors) > _MOST_TENSORS:
         raise RowforgeError(
             f"{program.name} has {len(tensors)} tensors: a program for the C runtime must have at "
@@ -133,7 +128,7 @@ def _check(
                 f"the program reads tensor {tensors[missing[0]].name} before it has one"
             )
         there |= set(touched(step))
-    for tensor in (*program.outputs, *(state.write for state in states)):
+    for tensor in (*program.outputs, *(state.write for state in program.states)):
         if tensor not in there:
             raise RowforgeError(f"the program never computes tensor {tensors[tensor].name}")
 
@@ -144,31 +139,26 @@ class _Writer:
     def __init__(
         self,
         program: Program,
-        tensors: Sequence[TensorSpec],
-        states: Sequence[ProgramState],
         once: Sequence[RuntimeStep],
         steps: Sequence[RuntimeStep],
         plan: MemoryPlan,
     ):
         self._program = program
-        self._tensors = tensors
         self._plan = plan
         self._number = {tensor: number for number, tensor in enumerate(plan.places)}
-        self._states = states
         self._once = len(once)
         self._steps = [*once, *steps]
         tables = (
             C_TENSOR.words * len(plan.places)
             + len(program.inputs)
             + len(program.outputs)
-            + C_STATE.words * len(states)
+            + C_STATE.words * len(program.states)
             + C_STEP.words * len(self._steps)
         )
         self._pool = WordPool(C_PROGRAM.words + tables)
 
     def words(self) -> Words:
         """All words, with the header first and the checksum last."""
-        name = self._pool.add_text(self._program.name)
         tables = [
             *self._tensor_table(),
             *(self._number[tensor] for tensor in self._program.inputs),
@@ -186,13 +176,11 @@ class _Writer:
                 "tensors": len(self._plan.places),
                 "inputs": len(self._program.inputs),
                 "outputs": len(self._program.outputs),
-                "states": len(self._states),
+                "states": len(self._program.states),
                 "words": length,
                 "steps": len(self._steps),
                 "once": self._once,
                 "memory": self._plan.size,
-                "name": name,
-                "hash": config_hash(self._program.config),
             }
         )
         words = np.concatenate([np.array([*header, *tables], dtype=np.uint64), pool])
@@ -200,7 +188,7 @@ class _Writer:
 
     def _tensor_table(self) -> Iterable[int]:
         for tensor, place in self._plan.places.items():
-            spec, constant = self._tensors[tensor], self._program.constants.get(tensor)
+            spec, constant = self._program.tensors[tensor], self._program.constants.get(tensor)
             yield from C_TENSOR.pack(
                 {
                     "type": ElementType[spec.dtype.upper()],
@@ -208,7 +196,6 @@ class _Writer:
                     "elements": prod(spec.shape),
                     "place": place,
                     "shape": self._pool.add(spec.shape),
-                    "name": self._pool.add_text(spec.name),
                     "constant": 0 if constant is None else self._pool.add_array(constant),
                     "scale": real_bits(spec.scale),
                     "zero_point": spec.zero_point,
@@ -216,7 +203,7 @@ class _Writer:
             )
 
     def _state_table(self) -> Iterable[int]:
-        for state in self._states:
+        for state in self._program.states:
             yield from C_STATE.pack(
                 {"read": self._number[state.read], "write": self._number[state.write]}
             )
@@ -234,6 +221,7 @@ class _Writer:
                     "tensor": self._number.get(step.tensor, 0),
                     "layer": step.layer,
                     "clear": clear,
+                    "repeated": step.repeated,
                     "first": self._position(step),
                     "count": step.count or len(step.words),
                     "after": number if step.wait else after,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from hw.arch.errors import RowforgeError
+from hw.arch.files import write_files
 from hw.arch.program import Words
 from hw.arch.version import version_text
 from sw_driver.c.export import ExportedProgram
@@ -19,24 +19,18 @@ _PER_LINE = 4
 def write_folder(program: ExportedProgram, folder: Path) -> list[Path]:
     """Write the files; the folder is made if it is absent, its other files stay.
 
-    Raises `RowforgeError` if a file cannot be written.
+    Raises `RowforgeError` if a file cannot be written; then none is.
     """
-    files: dict[str, bytes] = {
+    files: dict[str, str | bytes] = {
         path.name: path.read_bytes() for path in (*_sources(RUNTIME), *_sources(EXAMPLE))
     }
     files |= {
-        HEADER: render_records().encode(),
+        HEADER: render_records(),
         PROGRAM_FILE: program.words.astype("<u8").tobytes(),
-        _PROGRAM_SOURCE: render_source(program.words).encode(),
-        _PROGRAM_HEADER: render_header(program).encode(),
+        _PROGRAM_SOURCE: render_source(program.words),
+        _PROGRAM_HEADER: render_header(program),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise RowforgeError(f"cannot write {folder}: {error.strerror or error}") from None
-    return [folder / name for name in sorted(files)]
+    return write_files(folder, files)
 
 
 def _sources(folder: Path) -> Iterator[Path]:

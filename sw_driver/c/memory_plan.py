@@ -1,14 +1,14 @@
 """Where each tensor lies in the working memory of the C runtime."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from hw.arch.errors import RowforgeError
 from hw.arch.images.placing import Lifetime, place
-from hw.arch.program import Host, Program, ProgramState, TensorSpec
+from hw.arch.program import Host, Program, TensorSpec
 from sw_driver.c.records import ALIGNMENT, StepKind
 from sw_driver.c.steps import RuntimeStep
 
@@ -24,10 +24,7 @@ class MemoryPlan:
     size: int
 
 
-def plan_memory(
-    program: Program, tensors: Sequence[TensorSpec], states: Sequence[ProgramState],
-    steps: Sequence[RuntimeStep],
-) -> MemoryPlan:  # fmt: skip
+def plan_memory(program: Program, steps: Sequence[RuntimeStep]) -> MemoryPlan:
     """Tensors share memory unless they live at the same time.
 
     Constants and states keep their places from run to run; inputs are there when a run begins, and
@@ -36,7 +33,7 @@ def plan_memory(
     Parameters
     ----------
     program : Program
-    tensors, states : of the program, with those that the export has added
+        As `separate_states` returns it.
     steps : of a run
     """
     last = len(steps)
@@ -51,12 +48,14 @@ def plan_memory(
             touch(tensor, number)
     for tensor in program.inputs:
         touch(tensor, -1)
-    for tensor in (*program.outputs, *(state.write for state in states)):
+    for tensor in (*program.outputs, *(state.write for state in program.states)):
         touch(tensor, last)
-    for tensor in (set(program.constants) & set(spans)) | {state.read for state in states}:
+    for tensor in (set(program.constants) & set(spans)) | {state.read for state in program.states}:
         spans[tensor] = -1, last
     order = sorted(spans)
-    starts, size = place([Lifetime(_units(tensors[tensor]), *spans[tensor]) for tensor in order])
+    starts, size = place(
+        [Lifetime(_units(program.tensors[tensor]), *spans[tensor]) for tensor in order]
+    )
     found = dict(zip(order, starts, strict=True))
     if size * ALIGNMENT >= 1 << 32:
         raise RowforgeError(
@@ -76,24 +75,31 @@ def touched(step: RuntimeStep) -> tuple[int, ...]:
 
 def separate_states(
     program: Program, steps: Sequence[RuntimeStep]
-) -> tuple[list[TensorSpec], list[ProgramState], list[RuntimeStep]]:
-    """Tensors, states and steps in which no state leaves its value where another one is found.
+) -> tuple[Program, list[RuntimeStep]]:
+    """The program and its steps with copies of what lies where a run finds a state.
 
-    The runtime copies states one after another when a run has ended, so that one must not overwrite
-    what the next one copies. A value that does lie there is copied to a tensor of its own first.
+    When a run has ended, the runtime copies states one after another to where the next run finds
+    them. Such a place must hold neither the source of another copy nor an output, which the user
+    reads after that: these are copied to tensors of their own first.
     """
     tensors, more = list(program.tensors), list(steps)
-    found = {state.read for state in program.states}
-    states = []
-    for state in program.states:
-        if state.write in found:
-            copy = len(tensors)
-            tensors.append(tensors[state.write])
-            host = Host("reshape", (state.write,), (copy,), {"shape": tensors[copy].shape})
+    copies: dict[int, int] = {}
+
+    def apart(tensor: int) -> int:
+        if tensor not in found:
+            return tensor
+        if tensor not in copies:
+            copies[tensor] = len(tensors)
+            tensors.append(tensors[tensor])
+            attributes = {"shape": tensors[tensor].shape}
+            host = Host("reshape", (tensor,), (copies[tensor],), attributes)
             more.append(RuntimeStep(StepKind.HOST, host=host, wait=True))
-            state = ProgramState(state.read, copy)
-        states.append(state)
-    return tensors, states, more
+        return copies[tensor]
+
+    found = {state.read for state in program.states}
+    states = tuple(replace(state, write=apart(state.write)) for state in program.states)
+    outputs = tuple(apart(tensor) for tensor in program.outputs)
+    return replace(program, tensors=tuple(tensors), states=states, outputs=outputs), more
 
 
 def _units(spec: TensorSpec) -> int:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from hw.arch.fields import Field, Struct
 
 C_MAGIC = int.from_bytes(b"ROWFORGC", "little")
-C_VERSION = 1
+C_VERSION = 2
 
 MOST_RANK = 8  # axes of a tensor
 LONGEST_NAME = 63  # bytes of the name of a host step or a parameter
@@ -74,8 +74,6 @@ C_PROGRAM = Struct(
         Field("steps", 32, "entries of the table of steps"),
         Field("once", 32, "the first so many steps fill memories: they are not done for each run"),
         Field("memory", 32, "bytes of working memory"),
-        Field("name", 32, "position of the program's name"),
-        Field("hash", 64, "of the configuration that it was compiled for"),
     ),
     "How a program begins.",
 )
@@ -89,10 +87,9 @@ C_TENSOR = Struct(
         Field("elements", 32, "how many it has"),
         Field("place", 32, "first byte in the working memory"),
         Field("shape", 32, "position of the sizes of its axes, one a word"),
-        Field("name", 32, "position of its name"),
         Field("constant", 32, "position of its elements, as bytes in order; 0: it is computed"),
-        Field("scale", 64, "the bits of a double"),
         Field("zero_point", 32, "of its quantisation", signed=True),
+        Field("scale", 64, "the bits of a double"),
     ),
     "A tensor of the program.",
 )
@@ -114,6 +111,7 @@ C_STEP = Struct(
         Field("tensor", 16, "PACK, TAKE: whose elements"),
         Field("layer", 24, "COUNT: the layer, -1: of no single one", signed=True),
         Field("clear", 1, "TAKE: the tensor is set to 0 before"),
+        Field("repeated", 1, "END: the block has come before, and its cycles are counted"),
         Field("first", 32, "position of the words, the walk, or the host step"),
         Field("count", 32, "words that leave, or that come after the block's header"),
         Field("after", 32, "the blocks of so many first steps must be there before"),

@@ -22,7 +22,6 @@ from hw.arch.program.layout import (
 from sw_driver.c.records import StepKind
 
 _RUN_WORDS = 1 + RUN_ACCOUNT.words
-_PIECE = 1 << 20  # words of an image that are written at once
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class RuntimeStep:
     block, count, layer, skip : as of the record
     host : of HOST
     wait : the blocks of all steps before must be there first
+    repeated : of END, as of the record
     """
 
     kind: StepKind
@@ -49,6 +49,7 @@ class RuntimeStep:
     skip: int = 0
     host: Host | None = None
     wait: bool = False
+    repeated: bool = False
 
 
 def memory_steps(program: Program) -> Iterator[RuntimeStep]:
@@ -81,11 +82,7 @@ def stream_steps(program: Program) -> Iterator[RuntimeStep]:
 
 def image_steps(board: BoardProgram) -> Iterator[RuntimeStep]:
     """Steps that write the images of a program, unless the memory has its digest already."""
-    writes = [_write(0, np.zeros(DIGEST_WORDS, dtype=np.uint64))]
-    for stage in board.replays:
-        for first in range(0, len(stage.image), _PIECE):
-            writes.append(_write(stage.address + first, stage.image[first : first + _PIECE]))
-    writes.append(_write(0, board.digest))
+    writes = [_write(address, words) for address, words in board.writes()]
     ask = message(Message.READ, address=0, words=DIGEST_WORDS)
     yield RuntimeStep(StepKind.SEND, words=np.array(ask, dtype=np.uint64), wait=True)
     yield RuntimeStep(
@@ -129,7 +126,7 @@ def _replay(program: Program, stage: ReplayStage) -> Iterator[RuntimeStep]:
     if stage.kept and program.config.memory.kind == "axi":
         # A MEMORY block cannot say that its words were read with an error.
         yield RuntimeStep(StepKind.AGAIN)
-        yield _end(ResultBlock.RUN, _RUN_WORDS)
+        yield _end(ResultBlock.RUN, _RUN_WORDS, repeated=True)
 
 
 # ---- parts --------------------------------------------------------------------------------------
@@ -144,8 +141,8 @@ def _write(address: int, words: Words) -> Words:
     return np.concatenate([np.array(head, dtype=np.uint64), words])
 
 
-def _end(block: ResultBlock, count: int) -> RuntimeStep:
-    return RuntimeStep(StepKind.END, block=block, count=count)
+def _end(block: ResultBlock, count: int, *, repeated: bool = False) -> RuntimeStep:
+    return RuntimeStep(StepKind.END, block=block, count=count, repeated=repeated)
 
 
 def _host(step: Host) -> RuntimeStep:
@@ -161,7 +158,7 @@ def _counters(config: Config, layer: int) -> Iterator[RuntimeStep]:
 
 def _pack(program: Program, step: Load) -> RuntimeStep:
     """The payload of a LOAD, as `hw.arch.program.layout.pack_load` has it."""
-    config, raw = program.config, _is_raw(program, step.tensor)
+    config, raw = program.config, program.tensors[step.tensor].raw
     spread = spread_channels(config, step.box, raw=raw)
     lanes = spread or channels_per_word(config, raw=raw)
     return RuntimeStep(
@@ -184,11 +181,6 @@ def _take(program: Program, step: Store, block: ResultBlock) -> RuntimeStep:
         block=block,
         count=link_words(config, box_words(config, step.box, raw=step.raw)),
     )
-
-
-def _is_raw(program: Program, tensor: int) -> bool:
-    kind = np.dtype(program.tensors[tensor].dtype)
-    return kind.itemsize == 4 and kind.kind in "iu"
 
 
 def _walk(view: Sequence[int], box: Box, lanes: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ import cocotb
 from hw.arch.config import Config
 from tb.bus import Bench, Sink, Source, read_case
 from tb.models.counting import check_counters
-from tb.models.program import ALL
+from tb.models.result_words import ALL
 
 WORD_BITS = 64
 

@@ -3,7 +3,7 @@
 from hw.arch.accesses import counter_block
 from hw.arch.commands import ResultBlock
 from hw.arch.config import Config
-from tb.models.program import block_places
+from tb.models.result_words import block_places
 
 _STALLS = ("stall_ifmap", "stall_filter", "stall_psum_in", "stall_psum_out")
 

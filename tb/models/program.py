@@ -14,6 +14,7 @@ from hw.arch.program import Box, layout
 from sim.functional import FunctionalAccelerator
 from tb.models.mapping import MappedConvolution
 from tb.models.random_layers import random_convolution
+from tb.models.result_words import ALL, block_places
 from tb.models.streams import WordStream, unpack
 
 COUNTED = (
@@ -27,8 +28,6 @@ COUNTED = (
     *(field.name for field in ACCESS_COUNTERS),
 )
 """Counters that do not depend on time."""
-
-ALL = (1 << 64) - 1
 
 
 @dataclass
@@ -108,19 +107,6 @@ def random_layers(
         _check_layer(layer, shape, phase.expected[place])
         phase.masks[place] = _layer_mask(layer, shape)
     return phase
-
-
-def block_places(words: list[int], kind: ResultBlock) -> list[slice]:
-    """Where the words of all blocks of a kind lie among result words."""
-    found = []
-    first = 0
-    while first < len(words):
-        fields = RESULT.unpack(words[first : first + 1])
-        last = first + 1 + fields["length"]
-        if fields["block"] == kind:
-            found.append(slice(first + 1, last))
-        first = last
-    return found
 
 
 def _check_layer(layer: MappedConvolution, shape: tuple[int, ...], words: list[int]) -> None:

@@ -24,7 +24,8 @@ from hw.arch.config.file import config_hash
 from hw.arch.entries import PARAM, short_params_words
 from hw.arch.patterns import row_pattern_words
 from hw.arch.program.coding import mask_code
-from tb.models.program import ALL, Phase
+from tb.models.program import Phase
+from tb.models.result_words import ALL
 from tb.models.streams import WordStream
 
 Refusal = Callable[[Config], tuple[list[int], Status, int]]

@@ -33,6 +33,7 @@ from tb.models.rounding_reference import (
     shifts16,
     vectors_of,
 )
+from tests.thorough import thorough
 
 
 def pack(vector: Vector) -> int:
@@ -97,7 +98,7 @@ def check(dut, mode, config, vectors, **options):
 CONFIGS: tuple[Config, ...] = ((0, -128, 127), (-128, -128, 127), (7, 0, 255), (-511, -100, 90))
 INT16: Config = (0, -32768, 32767)
 WIDTHS = (16, 24, 32, 40)
-COUNT = 3000 // len(WIDTHS)
+COUNT = thorough(300, 750)
 
 
 @pytest.mark.slow
@@ -106,7 +107,8 @@ COUNT = 3000 // len(WIDTHS)
 def test_fixed_point(mode, width):
     rng = random.Random(f"{mode} {width}")
     low, high = (-31, 30)
-    vectors = [*fixed_point(rng, width, COUNT, low, high), *fixed_point_ties(rng, width, 500)]
+    ties = thorough(200, 500)
+    vectors = [*fixed_point(rng, width, COUNT, low, high), *fixed_point_ties(rng, width, ties)]
     check(Requantiser(acc_width=width), mode, CONFIGS[WIDTHS.index(width)], vectors)
 
 
@@ -133,7 +135,7 @@ def test_addends_of_other_modes_are_of_no_effect():
     rng = random.Random(4)
     for mode in sorted(ALL_MODES - {Rounding.AFFINE, Rounding.SCALE16}):
         data_width = 16 if mode is Rounding.WIDE16 else 8
-        plain = list(vectors_of(mode, rng, 24, 300))
+        plain = list(vectors_of(mode, rng, 24, thorough(150, 300)))
         bits = 32 if mode is Rounding.RAW else data_width
         found = simulate(
             Requantiser(acc_width=24, data_width=data_width), mode, CONFIGS[0],
@@ -155,7 +157,7 @@ def test_wide16(width):
 def test_scale16(width):
     rng = random.Random(width)
     dut = Requantiser(acc_width=width, data_width=16)
-    vectors = [*scale16s(rng, width, 2000), *scale16_ends(width)]
+    vectors = [*scale16s(rng, width, thorough(600, 2000)), *scale16_ends(width)]
     check(dut, Rounding.SCALE16, INT16, vectors, stalls=0.02)
 
 
@@ -164,17 +166,18 @@ def test_scale16(width):
 def test_sixteen_bit_results(mode):
     """More result bits to be wrong, and saturation where it is hardest to see."""
     rng = random.Random(mode)
+    count = thorough(1200, 4000)
     vectors: Iterable[Vector]
     if mode is Rounding.ORT:
         source = accumulators(rng, 40)
         vectors = [
             (next(source), 0, float_bits(rng.uniform(0.5, 2) * 2.0 ** -rng.randint(0, 30)), 0)
-            for _ in range(4000)
+            for _ in range(count)
         ]
     else:
         vectors = [
             (acc, bias, multiplier, min(30, shift + rng.randint(0, 10)))
-            for acc, bias, multiplier, shift in fixed_point(rng, 40, 4000, -31, 30)
+            for acc, bias, multiplier, shift in fixed_point(rng, 40, count, -31, 30)
         ]
     if mode is Rounding.AFFINE:
         vectors = [(*vector, affine_addend(rng, vector[2])) for vector in vectors]
@@ -190,7 +193,7 @@ def test_divide(data_width, counts):
     rng = random.Random(5)
     limit = 260 if data_width == 8 else 1 << 15
     vectors = []
-    for index in range(6000):
+    for index in range(thorough(2048, 6000)):  # each small count twice
         count = index % 1024 + 1 if counts[0] == 1 else rng.randint(*counts)
         multiplier, shift = reciprocal(count)
         quotient = rng.randint(-limit, limit)
@@ -210,7 +213,8 @@ def test_divide(data_width, counts):
 def test_raw(data_width, width):
     rng = random.Random(width)
     source = accumulators(rng, width)
-    vectors = [(next(source), biases(rng), rng.randrange(1 << 32), 0) for _ in range(3000)]
+    count = thorough(500, 3000)
+    vectors = [(next(source), biases(rng), rng.randrange(1 << 32), 0) for _ in range(count)]
     check(Requantiser(acc_width=width, data_width=data_width), Rounding.RAW, CONFIGS[1], vectors)
 
 
@@ -229,7 +233,7 @@ def test_subset_of_modes_with_stalls(modes):
     """A lane built for fewer modes gives the same results, also when it is held at random."""
     rng = random.Random(3)
     for mode in sorted(modes):
-        vectors = vectors_of(mode, rng, 24, 400)
+        vectors = vectors_of(mode, rng, 24, thorough(200, 400))
         dut = Requantiser(acc_width=24, data_width=16, modes=modes)
         assert dut.latency <= 11
         check(dut, mode, INT16, vectors, stalls=0.3, seed=mode)
@@ -241,8 +245,9 @@ def test_banks_change_between_neighbours():
     rng = random.Random(9)
     dut = Requantiser(acc_width=24)
     kinds = ((Rounding.AFFINE, CONFIGS[2]), (Rounding.ORT, CONFIGS[1]))
-    streams = [iter(vectors_of(mode, rng, 24, 2000)) for mode, _ in kinds]
-    banks = [rng.randrange(2) for _ in range(2000)]
+    count = thorough(800, 2000)
+    streams = [iter(vectors_of(mode, rng, 24, count)) for mode, _ in kinds]
+    banks = [rng.randrange(2) for _ in range(count)]
     vectors = [next(streams[bank]) for bank in banks]
     layout = lane_config_layout(8)
 

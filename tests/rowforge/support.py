@@ -6,14 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.arch.commands import RESULT, ResultBlock
+from hw.arch.program import Program
 from rowforge.cli import main
+from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
-from rowforge.running.compilation import digits_model
+from rowforge.running.compilation import compile_model, digits_model
 from sim.functional import FunctionalAccelerator
 from tests.support.refusals import well_formed
 
 MODEL = str(digits_model())
 DIGITS = held_out_digits()
+
+
+FAST_BUILD = "-O0"  # of a simulator that runs briefly
+
+
+def small_digits() -> Program:
+    """The shipped model on an array whose simulator is soon built, with every counter.
+
+    Tests that observe a run of it on the RTL share one simulator.
+    """
+    small = {"array.rows": 2, "array.cols": 2, "control.access_counters": True}
+    return compile_model(str(digits_model()), preset("tiny").with_values(small)).program
 
 
 @dataclass

@@ -46,3 +46,27 @@ def test_a_program_that_does_not_fit_has_no_cycles(capsys, file):
 def test_without_a_memory_nothing_is_said(capsys):
     document = rowforge(capsys, "estimate", MODEL, "--preset", "tiny", "--json").document
     assert "memory" not in document and "memory_cycles" not in document["total"]
+
+
+def test_a_prediction_is_kept(capsys, file, tmp_path, monkeypatch):
+    """For the same program, and no other: a density makes other cycles."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    config = file({**RAM, "pe.kind": "skipping", "pe.zero_gating": True})
+
+    def cycles(*more):
+        said = rowforge(capsys, "estimate", MODEL, "--config", config, "--json", *more).document
+        return said["total"]["memory_cycles"], said["memory"]
+
+    dense, sparse = cycles(), cycles("--density", "0.2")
+    assert 0 < sparse[0] < dense[0]
+    assert "a share of 0.2 of all ifmap words is not zero" in sparse[1]
+    assert "as if no activation were zero" in dense[1]
+    monkeypatch.setattr("rowforge.running.from_memory.predict_replays", None)
+    assert (cycles(), cycles("--density", "0.2")) == (dense, sparse)
+
+
+def test_several_clusters_have_no_memory(capsys, tmp_path):
+    config = tmp_path / "clusters.toml"
+    config.write_text('[clusters]\nx = 2\n[memory]\nkind = "ram"\nwords = 8192\n')
+    outcome = rowforge(capsys, "estimate", MODEL, "--config", config)
+    outcome.assert_refused('memory.kind must be "none" with clusters.x 2')

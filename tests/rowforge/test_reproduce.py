@@ -24,9 +24,8 @@ from sim.functional import FunctionalAccelerator
 from sim.golden.convolution import convolve
 from sim.link import RtlLink
 from sw_driver.accelerator import Connection, register_transport
-from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.cases import WIDE, slice_case
 from tests.campaigns.fuzz.runner import OPTIMISE
-from tests.campaigns.fuzz.test_fuzz_slice import SEED, WIDE
 from tests.rowforge.support import FaultyLink, rowforge
 from tests.rowforge.test_estimate import EXTRA
 from tests.rowforge.test_run import LAYER_KEYS, TOTAL_KEYS
@@ -239,7 +238,7 @@ def test_a_cropped_layer_on_the_rtl_equals_the_golden_model(monkeypatch):
     monkeypatch.setattr(targets, "RtlLink", functools.partial(RtlLink, optimise=OPTIMISE))
     monkeypatch.setattr(reproduction, "conv_layers", lambda name: (shape,))
     monkeypatch.setattr(reproduction, "CROPPED", {"alexnet": 40_000})
-    config = configuration(SEED, WIDE)
+    config = slice_case(WIDE, 0).config
     assert config.array.data_width == 16
     (row,) = reproduction.reproduce("alexnet", config, rtl=True)["layers"]
     run = row["rtl"]

@@ -1,5 +1,11 @@
 """The cycle model by itself: skipping, programs without filters, refusals; no RTL is simulated."""
 
+import re
+from collections import Counter
+from dataclasses import fields
+from enum import IntEnum
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,7 +16,8 @@ from hw.arch.commands import BEGIN, CONSTANTS, LOOP, MAGIC, REGION, VECTOR, Opco
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from hw.arch.program import Program, Send, Store
-from sim.cycles import predict
+from hw.arch.sdram import CHIPS
+from sim.cycles import predict, records
 from sim.cycles.library import model_library
 from sim.cycles.records import (
     DERIVED,
@@ -20,7 +27,9 @@ from sim.cycles.records import (
     records_header,
 )
 from sim.cycles.stream import commands
+from sim.cycles.trace import SLICE, TOUCH, Touching, Track
 from sim.functional import FunctionalAccelerator
+from sim.memory.cases import MemoryKind, SdramCase
 from sw_driver.runtime import Runtime
 from tests.campaigns.contract.compare import compiled
 from tests.campaigns.fuzz.cases import CASES, make_case
@@ -218,3 +227,52 @@ def test_records_are_those_of_the_command_set() -> None:
     values = config_values(SMALL)
     assert values[0] == SMALL.array.rows
     assert values[-len(DERIVED) :] == [getattr(SMALL, name) for name in DERIVED]
+
+
+MODEL = Path(records.__file__).with_name("model")
+
+
+def test_no_two_types_of_the_model_have_one_name() -> None:
+    """The linker would take either definition of a class that two files define differently."""
+    texts = [path.read_text() for path in MODEL.iterdir()] + [records_header()]
+    declared = re.compile(r"^(?:struct|class|union|enum(?: class)?|namespace) (\w+)[^;\n]*\{", re.M)
+    names = Counter(name for text in texts for name in declared.findall(text))
+    assert {"Accelerator", "Cluster", "Single", "Track", "Opcode", "Config"} <= names.keys()
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def names_in(header: str, opening: str) -> list[str]:
+    """Names that a header lists in the braces after `opening`; defaults and types apart."""
+    text = re.sub(r"//.*", "", (MODEL / header).read_text())
+    body = text.partition(opening)[2].partition("}")[0].partition("static")[0]
+    return [part.split("=")[0].split()[-1] for part in re.split(r"[,;]", body) if part.strip()]
+
+
+@pytest.mark.parametrize(
+    ("header", "opening", "kinds"),
+    [
+        ("trace.h", "namespace Track {\nenum : int {", Track),
+        ("trace.h", "enum Touching : int {", Touching),
+        ("memory.h", "namespace MemoryKind {\nenum : int64_t {", MemoryKind),
+    ],
+)
+def test_numbers_of_the_model_are_those_of_python(
+    header: str, opening: str, kinds: type[IntEnum]
+) -> None:
+    """Kinds that no description generates; C++ numbers them from 0 by their order."""
+    found = [name for name in names_in(header, opening) if name != "kTracks"]  # their count
+    wanted = {kind.name.replace("_", ""): int(kind) for kind in kinds}
+    assert {name.removeprefix("k").upper(): place for place, name in enumerate(found)} == wanted
+
+
+def test_rows_of_the_trace_have_the_columns_of_python() -> None:
+    assert tuple(names_in("trace.h", "struct Slice {")) == SLICE
+    assert tuple(names_in("trace.h", "struct Touch {")) == TOUCH
+
+
+def test_times_of_a_chip_are_told_in_the_order_of_the_model() -> None:
+    case = SdramCase.of(CHIPS["x16_32mb"], clock=50e6)
+    chip = ("beats", "cas_latency", "postponed", "column_bits", "bank_bits")
+    times = tuple(item.name for item in fields(case.timing))
+    assert tuple(names_in("memory.h", "struct SdramTiming {")) == chip + times
+    assert len(case.parameters) == 1 + len(chip + times)

@@ -43,9 +43,11 @@ def install(wheel: Path, folder: Path, *, extra: str = "") -> Path:
     if programs.exists():
         wanted = ["--force-reinstall", "--no-deps", str(wheel)]
     else:
-        venv.create(folder, with_pip=True)
+        venv.create(folder)
         wanted = [f"{wheel}[{extra}]" if extra else str(wheel)]
-    command = [str(programs / "python"), *PIP, "install", "--no-compile", *wanted]
+    # This environment's pip: one of the new environment's own would take longer than the wheel.
+    into = ("--python", str(programs / "python"))
+    command = [sys.executable, *PIP, *into, "install", "--no-compile", *wanted]
     done = subprocess.run(command, env=outside(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])

@@ -1,6 +1,7 @@
 """Links and programs for the tests of the driver."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -121,6 +122,21 @@ def make_program():
         Layer("c", "RELU", "array", "", 3),
     )
     return Program(CONFIG, "relu", tensors, (0,), (3,), (begin, *steps), layers)
+
+
+def make_spilling_program(config, *, hosted=False):
+    """`make_program` without its host step, `mid` loaded from where it was stored.
+
+    With `hosted` the user gets `mid` too.
+    """
+    steps = []
+    for step in make_program().steps:
+        if isinstance(step, Load) and step.tensor == 2:
+            steps.append(Load(box_command(Opcode.LOAD, WHOLE, 200, fence=True), 1, WHOLE, 2))
+        elif not isinstance(step, Host):
+            steps.append(step)
+    outputs = (3, 1) if hosted else (3,)
+    return replace(make_program(), config=config, steps=tuple(steps), outputs=outputs)
 
 
 STATE = np.full(SHAPE, 77, dtype=np.int8)

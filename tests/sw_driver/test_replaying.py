@@ -5,17 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.arch.commands import Opcode
 from hw.arch.errors import RowforgeError
 from hw.arch.images.board_program import board_program
-from hw.arch.program import Box, Host, Load, ProgramState, Store
+from hw.arch.program import Box, Load, ProgramState, Store
 from sim.functional import FunctionalAccelerator
 from sim.replay import FunctionalReplayer
 from sw_driver.accelerator import Accelerator
 from sw_driver.protocol.errors import DamagedImageError
 from sw_driver.runtime import Runtime
 from tests.support.functional_board import functional_board
-from tests.sw_driver.scripted import CONFIG, SHAPE, WHOLE, box_command, make_program
+from tests.sw_driver.scripted import CONFIG, SHAPE, make_program, make_spilling_program
 
 MEMORY = CONFIG.with_values({"memory.kind": "ram", "memory.words": 1024})
 PROGRAM = replace(make_program(), config=MEMORY)
@@ -26,14 +25,7 @@ def images(count):
 
 
 def spilling(*, hosted=False):
-    """The program without its host step: `mid` is loaded from where it was stored."""
-    steps = []
-    for step in PROGRAM.steps:
-        if isinstance(step, Load) and step.tensor == 2:
-            steps.append(Load(box_command(Opcode.LOAD, WHOLE, 200, fence=True), 1, WHOLE, 2))
-        elif not isinstance(step, Host):
-            steps.append(step)
-    return replace(PROGRAM, steps=tuple(steps), outputs=(3, 1) if hosted else (3,))
+    return make_spilling_program(MEMORY, hosted=hosted)
 
 
 def test_a_host_step_in_the_middle_makes_two_replays_and_inputs_alternate():

@@ -13,7 +13,9 @@ from tb.cases.accelerator import phases_case
 from tb.models import program
 from tb.models.random_layers import random_convolution
 from tb.models.refusals import REFUSALS, STARTS, refused
+from tb.models.result_words import ALL, block_places
 from tb.models.streams import WordStream
+from tests.thorough import thorough
 
 SMALL = {"buffer.banks": 12, "buffer.depth": 256, "post.channels": 64}
 CONFIGS = {
@@ -128,7 +130,7 @@ RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 def busy_start(config: Config, random: Random) -> list[int]:
     """A program up to a CONV that is under way, without END and without results."""
     stream = WordStream(config)
-    random_convolution(config, random).append(stream, store=False)
+    random_convolution(config, random, largest=thorough(600, 4000)).append(stream, store=False)
     return stream.words
 
 
@@ -141,13 +143,14 @@ def test_refusals(width, stall):
         {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
     )
     random = Random(f"{width} {stall}")
+    largest = thorough(150, 600)
     phases = []
     for name in REFUSALS:
         start = [] if name in STARTS else commands.begin(config_hash(config))
         if name not in STARTS and random.random() < 0.5:
             start = busy_start(config, random)
         phases.append(refused(config, name, start))
-        phases.append(program.random_layers(config, random, 1, largest=600, counters=False))
+        phases.append(program.random_layers(config, random, 1, largest=largest, counters=False))
     run(config, phases, seed=width, stall=stall)
 
 
@@ -169,7 +172,7 @@ def test_reset_in_the_middle_of_work():
     config = Config.of({**SMALL, **CONFIGS["16 bits, two macs"]})
     random = Random("reset")
     phases = []
-    for _ in range(8):
+    for _ in range(thorough(5, 8)):
         broken = program.random_layers(config, random, 2, counters=False)
         broken.reset_after = random.randint(1, 1500)
         phases += [broken, program.random_layers(config, random, 1, largest=600, counters=False)]
@@ -200,7 +203,7 @@ def test_surplus_filters_do_not_reach_the_next_program():
         {"block": ResultBlock.STATUS, "status": Status.BAD_LENGTH, "length": 1}
     )
     phases = [
-        program.Phase(stream.end().words, [*header, 0], [program.ALL, 0]),
+        program.Phase(stream.end().words, [*header, 0], [ALL, 0]),
         program.random_layers(config, random, 4, largest=600, counters=False),
     ]
     run(config, phases, seed="surplus", stall=0.0)
@@ -243,7 +246,7 @@ def test_boxes_are_stored_as_codes_where_these_are_shorter(values, stall):
             stream.store(view.shape, 0, zero=7, fence=True)
     phase = program.executed(config, stream)
     coded, raw = (
-        program.block_places(phase.expected, kind) for kind in (ResultBlock.CODED, ResultBlock.DATA)
+        block_places(phase.expected, kind) for kind in (ResultBlock.CODED, ResultBlock.DATA)
     )
     assert len(coded) >= 5
     assert raw
@@ -275,7 +278,7 @@ def test_few_channels_are_spread_over_buffer_words(values):
             whole[..., :channels] = view
             stream.load(whole, 100, fence=True).store(whole.shape, 100)
     phase = program.executed(config, stream)
-    places = program.block_places(phase.expected, ResultBlock.DATA)
+    places = block_places(phase.expected, ResultBlock.DATA)
     for spread, plain in zip(places[::2], places[1::2], strict=True):
         assert phase.expected[spread] == phase.expected[plain]
     run(config, [phase], seed="spread", stall=0.3)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hw.arch.accesses import DataType, Direction, Level
-from hw.arch.energy.technology import UNIT_BITS, UNITS, AccessPrice, Technology
+from hw.arch.energy.technology import SIZES, UNIT_BITS, UNITS, AccessPrice, Technology
 from hw.arch.errors import RowforgeError
 
 DEFAULT_TECHNOLOGY = "normalised"
@@ -18,7 +18,7 @@ MOST_ENERGY, MOST_BITS = 1e9, 4096
 
 _SUFFIX = ".toml"
 _ORIGIN = ("process", "source", "licence")  # of the file, or of an entry that has its own
-_HEAD = ("name", "unit", *_ORIGIN, "entries")
+_HEAD = ("name", "unit", *_ORIGIN, "sizes", "entries")
 _ENTRY = ("level", "data", "direction", "gated", "energy", "bits", "unit", *_ORIGIN)
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -55,8 +55,9 @@ def read_technology(path: Path) -> Technology:
 def parse_technology(text: str, source: str = "technology") -> Technology:
     """A table from TOML text.
 
-    `name`, `unit`, `process`, `source` and `licence` stand at its head, each price in a table of
-    the array `entries`: `level`, `energy`, and what it needs of `data` (a list of types),
+    `name`, `unit`, `process`, `source` and `licence` stand at its head. A table `sizes` may follow:
+    fields of a configuration that the prices were made for. Each price stands in a table of the
+    array `entries`: `level`, `energy`, and what it needs of `data` (a list of types),
     `direction`, `gated`, `bits`, and a unit, process, source and licence of its own.
 
     Raises `RowforgeError` for anything else, in a sentence with field, value and limit.
@@ -66,7 +67,7 @@ def parse_technology(text: str, source: str = "technology") -> Technology:
     except tomllib.TOMLDecodeError as error:
         raise RowforgeError(f"{source} is not valid TOML: {error}") from None
     _refuse_unknown(document, _HEAD, source)
-    head = {name: _text(document, name, source) for name in _HEAD if name != "entries"}
+    head = {name: _text(document, name, source) for name in ("name", "unit", *_ORIGIN)}
     unit = _one_of(head["unit"], tuple(UNITS), f"{source}: unit")
     entries = document.get("entries")
     if not isinstance(entries, list) or not entries:
@@ -75,7 +76,19 @@ def parse_technology(text: str, source: str = "technology") -> Technology:
         _entry(values, head, f"{source}: entries[{number}]")
         for number, values in enumerate(entries, start=1)
     )
-    return Technology(head["name"], unit, prices)
+    return Technology(head["name"], unit, prices, _sizes(document.get("sizes", {}), source))
+
+
+def _sizes(values: object, source: str) -> tuple[tuple[str, int], ...]:
+    if not isinstance(values, dict):
+        raise RowforgeError(f"{source}: sizes must be a table, not {values!r}")
+    _refuse_unknown(values, SIZES, f"{source}: sizes")
+    for name, value in values.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise RowforgeError(
+                f"{source}: sizes: {name} must be a whole number of at least 1, not {value!r}"
+            )
+    return tuple(values.items())
 
 
 def _entry(values: object, head: Mapping[str, str], where: str) -> AccessPrice:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from hw.arch.accesses import Access, DataType, Direction, Level
+from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 
 UNIT_BITS = 16
@@ -11,6 +12,19 @@ UNIT_BITS = 16
 
 UNITS = {"MAC": None, "pJ": 1e-12}
 """Units of tables, with their joules: a table in MACs has none."""
+
+SIZES = (
+    "array.rows",
+    "array.cols",
+    "array.data_width",
+    "pe.ifmap_spad",
+    "pe.filter_spad",
+    "pe.psum_spad",
+    "buffer.banks",
+    "buffer.depth",
+    "buffer.width",
+)
+"""Fields of a configuration that a table may have been made for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +86,7 @@ class Technology:
     name : of the table, for reports
     unit : a key of `UNITS`
     prices : entries, all in that unit
+    sizes : fields of `SIZES` with the values that the prices were made for; empty: for any
 
     Raises `RowforgeError` if two entries are for the same accesses, or entries on the chip come
     from different processes or differ in unit.
@@ -80,6 +95,7 @@ class Technology:
     name: str
     unit: str
     prices: tuple[AccessPrice, ...]
+    sizes: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         units = sorted({price.unit for price in self.prices})
@@ -106,6 +122,20 @@ class Technology:
     def joules(self) -> float | None:
         """Joules of the unit; None if it has none."""
         return UNITS[self.unit]
+
+    def other_sizes(self, config: Config) -> str:
+        """A sentence with the sizes that a configuration does not share with the table, "" if none.
+
+        An access of a larger memory costs more: for other sizes the prices are a guess.
+        """
+        others = [
+            f"{name} = {size} (here {config.value(name)})"
+            for name, size in self.sizes
+            if config.value(name) != size
+        ]
+        if not others:
+            return ""
+        return f"technology {self.name} was made for {', '.join(others)}; its energy is a guess"
 
     def price(self, access: Access, *, gated: bool = False) -> AccessPrice | None:
         """The entry for such accesses, of several the most exact one; None if there is none.

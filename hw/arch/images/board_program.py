@@ -2,7 +2,7 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
@@ -22,6 +22,8 @@ from hw.arch.program.layout import box_words, link_words, load_words, pack_load
 
 DIGEST_WORDS = 4
 """Words at the beginning of the memory that tell what is in it."""
+
+_PIECE = 1 << 20  # words of an image that are written at once
 
 INPUT_AREAS = 2  # of each image: one is filled while the other is computed from
 
@@ -97,6 +99,17 @@ class BoardProgram:
         return np.frombuffer(sha256(images.astype("<u8").tobytes()).digest(), dtype="<u8").astype(
             np.uint64
         )
+
+    def writes(self) -> Iterator[tuple[int, Words]]:
+        """(first word, words) of what is to be written, in order, to bring the images there.
+
+        While they are written the memory's digest is that of no program.
+        """
+        yield 0, np.zeros(DIGEST_WORDS, dtype=np.uint64)
+        for stage in self.replays:
+            for first in range(0, len(stage.image), _PIECE):
+                yield stage.address + first, stage.image[first : first + _PIECE]
+        yield 0, self.digest
 
 
 def board_program(program: Program) -> BoardProgram:
@@ -184,10 +197,6 @@ class _Builder:
 
     # ---- tensors --------------------------------------------------------------------------------
 
-    def _is_raw(self, tensor: int) -> bool:
-        kind = np.dtype(self.program.tensors[tensor].dtype)
-        return kind.itemsize == 4 and kind.kind in "iu"
-
     def _through_host(self) -> frozenset[int]:
         """Tensors of which a LOAD needs words that no STORE gave as they are wanted."""
         blocks: dict[int, list[StoredBlock]] = defaultdict(list)
@@ -196,7 +205,7 @@ class _Builder:
             if isinstance(step, Store):
                 blocks[step.tensor].append(StoredBlock(step.box, 0, 0))
             elif isinstance(step, Load) and step.tensor in self.sources.stored:
-                raw = self._is_raw(step.tensor)
+                raw = self.program.tensors[step.tensor].raw
                 if gathered(self.config, blocks[step.tensor], step.box, raw=raw) is None:
                     found.add(step.tensor)
         return frozenset(found)
@@ -292,7 +301,7 @@ class _Builder:
         self.offsets[id(step)] = KeptBlock(step, address, words)
 
     def _load(self, draft: _Draft, step: Load) -> None:
-        raw = self._is_raw(step.tensor)
+        raw = self.program.tensors[step.tensor].raw
         if step.tensor in self.kept:
             self._load_kept(draft, step, raw)
             return

@@ -37,7 +37,7 @@ from hw.arch.program.document import (
     read_step,
     read_tensor,
 )
-from hw.arch.program.program import Host, Program, Words
+from hw.arch.program.program import Host, Program, TensorSpec, Words
 from hw.arch.version import version_text
 
 FORMAT = "rowforge program"
@@ -261,10 +261,7 @@ def _read_program(
         read_step(entry, tensors, len(layers), stream.take) for entry in document.objects("steps")
     )
     stream.finish()
-    constants = dict(
-        _read_constant(path, entry, len(tensors), members)
-        for entry in manifest.objects("constants")
-    )
+    constants = _read_constants(path, manifest.objects("constants"), tensors, members)
     return Program(
         config=config,
         name=document.text("name"),
@@ -316,14 +313,39 @@ class _Stream:
             _refuse(self._path, f"{_STREAM} is longer than its steps")
 
 
+def _read_constants(
+    path: Path,
+    entries: list[Document],
+    tensors: tuple[TensorSpec, ...],
+    members: dict[str, bytes],
+) -> dict[int, NDArray[Any]]:
+    """The values of every constant, of the type and the size of its tensor; each tensor once."""
+    constants: dict[int, NDArray[Any]] = {}
+    for entry in entries:
+        tensor = entry.integer("tensor", 0, len(tensors) - 1)
+        if tensor in constants:
+            _refuse(path, f"{entry.place}.tensor must be another than those before, not {tensor}")
+        constants[tensor] = _read_constant(
+            path, entry, tensors[tensor], _constant_name(tensor), members
+        )
+    return constants
+
+
 def _read_constant(
-    path: Path, entry: Document, tensors: int, members: dict[str, bytes]
-) -> tuple[int, NDArray[Any]]:
-    tensor = entry.integer("tensor", 0, tensors - 1)
-    kind = np.dtype(read_dtype(entry)).newbyteorder("<")
-    shape = read_shape(entry, "shape")
-    data = members.get(_constant_name(tensor))
-    if data is None or len(data) != prod(shape) * kind.itemsize:
-        _refuse(path, f"{_constant_name(tensor)} does not fit {entry.place}")
-    array = np.frombuffer(data, dtype=kind).reshape(shape)
-    return tensor, array.astype(kind.newbyteorder("="))
+    path: Path, entry: Document, tensor: TensorSpec, name: str, members: dict[str, bytes]
+) -> NDArray[Any]:
+    dtype, shape = read_dtype(entry), read_shape(entry, "shape")
+    if dtype != tensor.dtype:
+        _refuse(path, f"{entry.place}.dtype must be {tensor.dtype} as its tensor's, not {dtype}")
+    if shape != tensor.shape:
+        _refuse(
+            path,
+            f"{entry.place}.shape must be {list(tensor.shape)} as its tensor's, not {list(shape)}",
+        )
+    kind = np.dtype(dtype).newbyteorder("<")
+    data = members.get(name)
+    size = prod(shape) * kind.itemsize
+    if data is None or len(data) != size:
+        held = 0 if data is None else len(data)
+        _refuse(path, f"{name} must have {size} bytes for {entry.place}, not {held}")
+    return np.frombuffer(data, dtype=kind).reshape(shape).astype(kind.newbyteorder("="))

@@ -38,6 +38,12 @@ class TensorSpec:
     scale: float = 1.0
     zero_point: int = 0
 
+    @property
+    def raw(self) -> bool:
+        """Whether it holds results of 32 bits."""
+        kind = np.dtype(self.dtype)
+        return kind.itemsize == 4 and kind.kind in "iu"
+
 
 @dataclass(frozen=True)
 class Box:

@@ -37,6 +37,17 @@ class Inside:
             raise KeyError(f"{type(self.component).__name__} has {len(found)} signals {name!r}")
         return found[0]
 
+    def states(self, name: str = "fsm_state") -> dict[str, int]:
+        """The states of an FSM, by the signal that holds its state, and their numbers."""
+        signal = self.signal(name)
+        found = {}
+        for number in range(1 << len(signal)):
+            try:
+                found[signal.decoder(number).partition("/")[0]] = number
+            except KeyError:  # numbers are dealt from 0 on
+                break
+        return found
+
     def part(self, name: str) -> "Inside":
         """A submodule, which is elaborated for good."""
         component, location = self.module._named_submodules[name]

@@ -6,6 +6,8 @@ integers come with the step (`compiler.ir.host_steps` makes them), so that this 
 nothing but arithmetic. The leading axis may hold any number of items.
 """
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,8 @@ from numerics.gemmlowp import Ints
 from numerics.registry import Array, host_step
 
 Floats = npt.NDArray[np.float32]
+Bytes: TypeAlias = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
+ByteType: TypeAlias = Literal["int8", "uint8"]
 
 SUM_INTEGER_BITS = 12  # of the sum of exponentials, Q12.19
 LOG_SOFTMAX_SHIFT = 31 - 5 - 4  # from Q5.26 to the output's 4 integer bits
@@ -122,7 +126,7 @@ def _sum_of_exponentials(exponentials: Ints, counts: npt.NDArray[np.bool_]) -> I
 
 
 @host_step
-def softmax(x: Array, *, multiplier: int, shift: int, least: int, dtype: str) -> Array:
+def softmax(x: Bytes, *, multiplier: int, shift: int, least: int, dtype: ByteType) -> Bytes:
     """Integer softmax over the last axis; the output's scale is 1/256, its zero point the lowest.
 
     `multiplier` and `shift` bring differences to Q5.26; differences below `least` yield 0.
@@ -142,15 +146,15 @@ def softmax(x: Array, *, multiplier: int, shift: int, least: int, dtype: str) ->
 
 @host_step
 def log_softmax(
-    x: Array,
+    x: Bytes,
     *,
     multiplier: int,
     shift: int,
     least: int,
     back_multiplier: int,
     back_shift: int,
-    dtype: str,
-) -> Array:
+    dtype: ByteType,
+) -> Bytes:
     """Integer log-softmax over the last axis; the output's scale is 1/16, its zero point 127.
 
     `back_multiplier` and `back_shift` bring Q5.26 back to differences of stored values.

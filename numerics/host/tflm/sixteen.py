@@ -74,7 +74,7 @@ def _look_up(values: Ints, table: Ints) -> Ints:
 
 
 @host_step
-def softmax16(x: Array, *, multiplier: int, shift: int) -> Array:
+def softmax16(x: npt.NDArray[np.int16], *, multiplier: int, shift: int) -> npt.NDArray[np.int16]:
     """Softmax over the last axis of int16 values; the output has scale 1/32768.
 
     `multiplier` and `shift` bring differences to the row's maximum to steps of 10 / 65535.

@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from hw.arch.errors import RowforgeError
 from rowforge.exploring.evaluators import evaluator
 from rowforge.exploring.front import front
 from rowforge.exploring.output import front_text, write_front
+from rowforge.exploring.placement import check_placing, placed, placed_text
 from rowforge.exploring.search import search
 from rowforge.exploring.space import SearchSpace, read_space
 from rowforge.exploring.verdict import synthesised, synthesised_text
@@ -47,13 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="synthesise the K points of the front that are best by the first objective, and say "
         "how far the model of areas is off",
     )
+    parser.add_argument(
+        "--place",
+        action="store_true",
+        help="place and route these K points for the space's board, too: whether its clock is met",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Search, write the front, print it."""
     if args.jobs < 1 or args.synth < 0:
         raise RowforgeError("--jobs must be at least 1, and --synth at least 0")
+    if args.place and not args.synth:
+        raise RowforgeError("--place needs --synth K, which says how many points are placed")
     space = read_space(args.space)
+    if args.place:
+        check_placing(space)
     check_folder(args.output)
     _same_space(args.space, args.output)
     progress = Progress()
@@ -72,11 +83,22 @@ def run(args: argparse.Namespace) -> int:
     if args.synth and best:
         rows = synthesised(space, best, args.synth, progress.show)
         progress.clear()
-        path = args.output / "synthesis.json"
-        path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        _write(args.output / "synthesis.json", rows)
         print(f"\n{synthesised_text(rows)}")
+    if args.place and best:
+        rows = placed(space, best, args.synth, args.output, progress.show)
+        progress.clear()
+        _write(args.output / "placement.json", rows)
+        print(f"\nplaced for {space.board}:\n{placed_text(rows)}")
     print(f"\n{args.output}: {len(files)} files")
     return 0
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    try:
+        path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RowforgeError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _say(space: SearchSpace, trials: int, fitting: int, best: int) -> None:

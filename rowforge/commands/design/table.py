@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise RowforgeError(UNMODELLED)
     shapes = shapes_over(LayerKind(args.layer), sizes_over(args.over), Padding(args.padding))
     options = CompileOptions(objective=args.objective)
-    table = shape_table(shapes, config, options, named_technology(args.technology))
+    table = shape_table(shapes, config, options, named_technology(args.technology, config))
     as_json = output is not None and output.suffix == ".json"
     text = f"{json.dumps(table.as_dict(), indent=1)}\n" if as_json else table.as_csv()
     if output is None:

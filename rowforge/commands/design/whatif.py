@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         model_graph(args.model, config),
         config,
         CompileOptions(objective=args.objective),
-        named_technology(args.technology),
+        named_technology(args.technology, config),
         prune=prune,
         bits=bits,
     )

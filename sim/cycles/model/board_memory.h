@@ -6,20 +6,16 @@
 #include "memory.h"
 
 struct BoardMemory {
-    enum Kind : int64_t { kNone, kRam, kSdram, kAxi };
-    int64_t kind = kNone;
+    int64_t kind = MemoryKind::NONE;
     RamModel ram;
     SdramModel sdram;
     AxiModel axi;
 
     // The kind, and its parameters in the order of their members (sim/memory/cases.py).
     explicit BoardMemory(const int64_t* values) : kind(values[0]) {
-        const auto value = [values](int place) { return int(values[place + 1]); };
-        if (kind == kRam) ram.timing = {value(0), value(1)};
-        if (kind == kSdram)
-            sdram.timing = {value(0), value(1), value(2), value(3), value(4),  value(5), value(6),
-                            value(7), value(8), value(9), value(10), value(11), value(12)};
-        if (kind == kAxi) axi = AxiModel(value(0));
+        if (kind == MemoryKind::RAM) ram.timing = RamTiming::of(values + 1);
+        if (kind == MemoryKind::SDRAM) sdram.timing = SdramTiming::of(values + 1);
+        if (kind == MemoryKind::AXI) axi = AxiModel(int(values[1]));
     }
 
     bool request_ready() const {
@@ -32,20 +28,20 @@ struct BoardMemory {
         return each([](const auto& memory) { return memory.read_valid(); });
     }
     // It owes no answer.
-    bool settled() const { return kind != kAxi || axi.settled(); }
+    bool settled() const { return kind != MemoryKind::AXI || axi.settled(); }
 
     void clock(const MemoryAsk& ask) {
         switch (kind) {
-            case kRam: ram.clock(ask); break;
-            case kSdram: sdram.clock(ask); break;
-            case kAxi: axi.clock(ask); break;
+            case MemoryKind::RAM: ram.clock(ask); break;
+            case MemoryKind::SDRAM: sdram.clock(ask); break;
+            case MemoryKind::AXI: axi.clock(ask); break;
         }
     }
 
   private:
     template <class Question>
     bool each(Question question) const {
-        if (kind == kRam) return question(ram);
-        return kind == kSdram ? question(sdram) : question(axi);
+        if (kind == MemoryKind::RAM) return question(ram);
+        return kind == MemoryKind::SDRAM ? question(sdram) : question(axi);
     }
 };

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "gatherer.h"
+#include "records.h"
+#include "result_gatherer.h"
 
 // A route of the stream (hw/arch/routes.py); clusters are numbered row by row.
 struct Route {
@@ -11,9 +12,7 @@ struct Route {
 };
 
 struct Distributor {
-    enum Kind : int { kForward, kAnswered, kCopied, kLast };
     enum State : int { kHunt, kVersion, kHash, kBegin, kRoute, kTarget, kFetch, kWords, kCopy, kEnd };
-    static constexpr int kBeginWords = 3;
 
     std::vector<Route> routes;  // of the stream, in order
     int columns = 1, clusters = 1;
@@ -29,7 +28,7 @@ struct Distributor {
     struct Actions {
         bool word = false;   // takes a word of the stream
         bool taken = false;  // gives a word to the target
-        Gatherer::Expectation expect;
+        ResultGatherer::Expectation expect;
         int fetch = -1;             // the cluster whose block is wanted
         bool copied_ready = false;  // takes a word of that block
     };
@@ -54,8 +53,8 @@ struct Distributor {
                 a.taken = all();
                 break;
             case kTarget:
-                if (route.kind == kAnswered || route.kind == kLast)
-                    a.expect = {&named, route.kind == kLast};
+                if (route.kind == RouteKind::ANSWERED || route.kind == RouteKind::LAST)
+                    a.expect = {&named, route.kind == RouteKind::LAST};
                 break;
             case kFetch:
                 a.fetch = int(route.source);
@@ -73,7 +72,7 @@ struct Distributor {
     }
 
     // `g`: what the gatherer did; `idle`: it expects nothing.
-    void clock(const Actions& a, const Gatherer::Actions& g, bool idle) {
+    void clock(const Actions& a, const ResultGatherer::Actions& g, bool idle) {
         switch (state) {
             case kHunt:
                 if (a.word) state = kVersion;
@@ -98,7 +97,7 @@ struct Distributor {
             case kTarget:
                 target = named;
                 left = route.words;
-                if (route.kind == kCopied) state = kFetch;
+                if (route.kind == RouteKind::COPIED) state = kFetch;
                 else if (!a.expect.clusters || g.expected) state = kWords;
                 break;
             case kFetch:
@@ -108,7 +107,9 @@ struct Distributor {
                 const bool more = left != 0;
                 if (a.taken) --left;
                 if (more && !(a.taken && left == 0)) break;
-                state = route.kind == kCopied ? kCopy : route.kind == kLast ? kEnd : kRoute;
+                state = route.kind == RouteKind::COPIED ? kCopy
+                        : route.kind == RouteKind::LAST ? kEnd
+                                                        : kRoute;
                 break;
             }
             case kCopy:
@@ -126,7 +127,7 @@ struct Distributor {
         for (int64_t y = route.first_y; y <= route.last_y; ++y)
             for (int64_t x = route.first_x; x <= route.last_x; ++x) {
                 const int number = int(y * columns + x);
-                if (route.kind != kCopied || number != route.source) named.push_back(number);
+                if (route.kind != RouteKind::COPIED || number != route.source) named.push_back(number);
             }
     }
 };

@@ -3,10 +3,10 @@
 #include <cstdint>
 
 #include "gather.h"
+#include "records.h"
 
-// A record with its base added; the numbers of kinds are those of `RecordKind`.
+// A record with its base added; `kind`: a `RecordKind`.
 struct Record {
-    enum Kind : int64_t { kInline = 1, kGather, kScatter, kWait };
     int64_t kind = 0, run = 0, rows = 0, pitch = 0;
     int64_t place = 0;  // of GATHER the number of the first unit, else a word's
     int64_t last = 0, link = 0;
@@ -28,7 +28,6 @@ struct ImageWalker {
         kIdle, kWord0, kWord1, kSum, kCheck, kHeader, kBegin, kInline, kGather, kScatter, kWait, kCrc,
         kDone
     };
-    static constexpr int kBeginWords = 3;
     int state = kIdle;
     bool heading = false;
     int64_t next = 0;     // record that is read or obeyed
@@ -108,10 +107,10 @@ struct ImageWalker {
     }
     void obey(int64_t kind) {
         switch (kind) {
-            case Record::kInline: state = kInline; break;
-            case Record::kGather: state = kGather; break;
-            case Record::kScatter: state = kScatter; break;
-            case Record::kWait: state = kWait; break;
+            case RecordKind::INLINE: state = kInline; break;
+            case RecordKind::GATHER: state = kGather; break;
+            case RecordKind::SCATTER: state = kScatter; break;
+            case RecordKind::WAIT: state = kWait; break;
         }
     }
 };

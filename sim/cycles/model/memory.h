@@ -5,6 +5,11 @@
 
 #include "queue.h"
 
+// Numbered as `MemoryKind` of sim/memory/cases.py.
+namespace MemoryKind {
+enum : int64_t { NONE, RAM, SDRAM, AXI };
+}
+
 // What the side of the one who asks drives in a cycle.
 struct MemoryAsk {
     bool request = false;  // a request is offered
@@ -18,6 +23,9 @@ struct MemoryAsk {
 struct RamTiming {
     int latency = 1;
     int pace = 1;  // cycles of a beat
+
+    // `values`: of a case, after its kind.
+    static RamTiming of(const int64_t* values) { return {int(values[0]), int(values[1])}; }
 };
 
 struct RamModel {
@@ -65,12 +73,19 @@ struct RamModel {
     }
 };
 
-// hw/arch/sdram.py: distances in cycles, and how an address is taken apart
+// hw/arch/sdram.py: distances in cycles, and how an address is taken apart. The members come in the
+// order of `parameters` in sim/memory/cases.py.
 struct SdramTiming {
     int beats = 4, cas_latency = 2, postponed = 8;
     int column_bits = 7, bank_bits = 2;  // of the address of a word, from the lowest bit
     int precharge = 1, activate = 1, recover = 5, refresh = 4, mode = 2;
     int interval = 390, power_up = 26, capture = 2;
+
+    // `values`: of a case, after its kind.
+    static SdramTiming of(const int64_t* values) {
+        const auto v = [values](int place) { return int(values[place]); };
+        return {v(0), v(1), v(2), v(3), v(4), v(5), v(6), v(7), v(8), v(9), v(10), v(11), v(12)};
+    }
 };
 
 // hw/memory/sdram

@@ -5,7 +5,7 @@
 
 #include "accelerator.h"
 #include "distributor.h"
-#include "gatherer.h"
+#include "result_gatherer.h"
 
 // A cluster between its two queues (hw/top/cluster.py).
 struct Cluster {
@@ -45,7 +45,7 @@ class Mesh {
         const auto ready = [&](int number) { return clusters[number]->commands.ready(Cluster::kDepth); };
         const auto front = [&](int number) { return clusters[number]->front(); };
         Distributor::Actions d = distributor_.offer(link_.word_valid(beat), ready);
-        const Gatherer::Actions g =
+        const ResultGatherer::Actions g =
             gatherer_.offer(d.expect, d.copied_ready, link_.result_ready(), front);
         d.taken = d.taken || g.copied;
         const bool idle = gatherer_.idle();
@@ -72,6 +72,6 @@ class Mesh {
   private:
     Link link_;
     Distributor distributor_;
-    Gatherer gatherer_;
+    ResultGatherer gatherer_;
     bool done_ = false;
 };

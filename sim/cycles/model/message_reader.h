@@ -3,10 +3,11 @@
 #include <cstdint>
 
 #include "bursts.h"
+#include "records.h"
 
 struct Message {
-    enum Kind : int64_t { kWrite = 1, kRead, kRun, kAgain };  // the last one is a RUN answered before
-    int64_t kind = 0, address = 0, words = 0;
+    int64_t kind = 0;  // a `MessageKind`
+    int64_t address = 0, words = 0;
     int64_t image = 0;  // of a RUN
 };
 
@@ -14,7 +15,6 @@ struct MessageReader {
     enum State : int {
         kIdle, kFields, kSum, kCheck, kWrite, kWriteWords, kRead, kReadHeader, kReadWords, kOrder
     };
-    static constexpr int kFieldWords = 3;
     int state = kIdle;
     int field = 0;
     int64_t left = 0;
@@ -49,15 +49,15 @@ struct MessageReader {
                 if (taken) state = kFields;
                 break;
             case kFields:
-                if (taken && ++field == kFieldWords) state = kSum;
+                if (taken && ++field == kMessageWords) state = kSum;
                 break;
             case kSum:
                 state = kCheck;
                 break;
             case kCheck:
-                state = message->kind == Message::kWrite  ? kWrite
-                        : message->kind == Message::kRead ? kRead
-                                                          : kOrder;
+                state = message->kind == MessageKind::WRITE  ? kWrite
+                        : message->kind == MessageKind::READ ? kRead
+                                                             : kOrder;
                 break;
             case kWrite:
                 left = message->words;

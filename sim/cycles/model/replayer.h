@@ -202,7 +202,7 @@ class ReplayMachine {
         s.ordered = messages_.orders(busy, written) && control_ == kIdle && settled;
         const WordRun run = write || read ? messages_.run() : WordRun{};
         if (s.ordered) {
-            s.known = messages_.message->kind == Message::kAgain;
+            s.known = messages_.message->kind == MessageKind::AGAIN;
             s.image = messages_.message->image;
         }
         messages_.clock(s.taken, write || read, s.answered, s.ordered);

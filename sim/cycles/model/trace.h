@@ -32,7 +32,7 @@ struct Touch {
 
 class Trace {
   public:
-    enum Touching : int { kLoaded, kStored, kRead, kWritten, kPsums, kWeights };
+    enum Touching : int { kLoaded, kStored, kRead, kWritten, kPsums, kFilters };
 
     std::vector<Slice> slices;
     std::vector<Touch> touches;
@@ -249,7 +249,7 @@ class Trace {
         if (table.last) touch(kWritten, walking_.layer, facts.writes(), -1);
         if (!table.first || !table.last) psums(walking_.layer, facts.psums());
         if (table.constants.buffered && table.fresh)
-            touch(kWeights, walking_.layer, facts.filters(), -1);
+            touch(kFilters, walking_.layer, facts.filters(), -1);
     }
     // An engine is done with a pass when it has asked for the last word of it; what comes after
     // that belongs to the pass that it works on then, or to the one it was at.

@@ -6,7 +6,10 @@
  *
  * The inputs of a run are the elements of all its input tensors, in the program's order, as this
  * machine stores them; the outputs of a run leave in the same form. It runs until the inputs end.
+ * Exit status: 0; 1 after an error; 2 if the inputs end within a run.
  */
+#define _POSIX_C_SOURCE 200112L
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +25,18 @@
 #define BITS_OF_A_BYTE 10u /* on a serial line */
 #define PATIENCE 600000u   /* milliseconds */
 
+#define FAILED 1
+#define INPUTS_TOO_SHORT 2
+
 static posix_line line;
 static rowforge_framed framed;
 static rowforge_session session;
 static uint64_t memory[(ROWFORGE_MEMORY_SIZE + 7u) / 8u]; /* aligned to 8 bytes */
 
-static int complain(const char *sentence)
+static int complain(int status, const char *sentence)
 {
     fprintf(stderr, "run: %s\n", sentence);
-    return 1;
+    return status;
 }
 
 /* Open the line that the arguments name; 0 if that worked. */
@@ -77,19 +83,21 @@ static int write_outputs(void)
                 tensor.elements)
             return -1;
     }
-    return 0;
+    return fflush(stdout);
 }
 
 int main(int count, char **arguments)
 {
     rowforge_setup setup;
     int error, there = 0;
+    /* A reader of the outputs or a board that goes away is an error of a write, not the end. */
+    signal(SIGPIPE, SIG_IGN);
     if (count != 4 || open_line(arguments))
-        return complain("cannot open the line: name `serial DEVICE BAUD` or `tcp HOST PORT`");
+        return complain(FAILED, "cannot open the line: name `serial DEVICE BAUD` or `tcp HOST PORT`");
     framed.bytes = bytes_of_line(&line);
     error = rowforge_framed_open(&framed, (uint32_t)time(NULL));
     if (error)
-        return complain(rowforge_sentence(error));
+        return complain(FAILED, rowforge_sentence(error));
     memset(&setup, 0, sizeof setup);
     setup.program = rowforge_program_in_memory(rowforge_program_words, ROWFORGE_PROGRAM_SIZE);
     setup.link = rowforge_framed_link(&framed);
@@ -100,10 +108,12 @@ int main(int count, char **arguments)
     while (!error && (there = read_inputs()) > 0) {
         error = rowforge_run(&session);
         if (!error && write_outputs())
-            return complain("cannot write the outputs");
+            return complain(FAILED, "cannot write the outputs");
     }
     close_line(&line);
     if (error)
-        return complain(rowforge_message(&session));
-    return there < 0 ? complain("the inputs end within a run") : 0;
+        return complain(FAILED, rowforge_message(&session));
+    if (ferror(stdin))
+        return complain(FAILED, "cannot read the inputs");
+    return there < 0 ? complain(INPUTS_TOO_SHORT, "the inputs end within a run") : 0;
 }

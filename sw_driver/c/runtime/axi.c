@@ -2,6 +2,8 @@
 #include "internal.h"
 #include "rowforge_links.h"
 
+#include <string.h>
+
 /* Nothing has moved: 0, or a timeout if that has lasted too long. */
 static int32_t waited(rowforge_axi *axi)
 {
@@ -30,22 +32,28 @@ static int32_t receive(void *context, uint64_t *words, uint32_t count)
     if (!(axi->read(axi->context, ROWFORGE_REGISTER_STATE) & ROWFORGE_LINK_STATE_RESULT))
         return waited(axi);
     axi->waiting = 0;
+    if (count > ROWFORGE_CHUNK)
+        count = ROWFORGE_CHUNK;
     /* The last word that PACKET lets pass ends the DMA's transfer. */
-    if (axi->start_receive(axi->context, words, count))
+    if (axi->start_receive(axi->context, axi->incoming, count))
         return ROWFORGE_LINK_BROKEN;
     axi->write(axi->context, ROWFORGE_REGISTER_PACKET, count);
     started = axi->now(axi->context);
     while (!axi->receive_idle(axi->context))
         if (axi->now(axi->context) - started > axi->patience)
             return ROWFORGE_LINK_TIMEOUT;
+    memcpy(words, axi->incoming, count * sizeof *words);
     return (int32_t)count;
 }
 
 static int reset(void *context)
 {
     rowforge_axi *axi = context;
-    axi->write(axi->context, ROWFORGE_REGISTER_CONTROL, 1u);
     axi->waiting = 0;
+    /* First of all the transfers: one that is under way would go on with the next run's words. */
+    if (axi->reset(axi->context))
+        return ROWFORGE_LINK_BROKEN;
+    axi->write(axi->context, ROWFORGE_REGISTER_CONTROL, 1u);
     return ROWFORGE_OK;
 }
 

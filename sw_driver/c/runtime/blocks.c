@@ -121,9 +121,9 @@ static int take_words(rowforge_session *session, const uint64_t *words, uint32_t
         for (i = 0; i < count; i++)
             session->same = session->same && words[i] == wanted[i];
         break;
-    default: /* END: of a RUN, the second word is its account */
+    default: /* END: of a RUN, the second word is its account, which AGAIN brings once more */
         for (i = 0; i < count; i++)
-            if (at + i == 1u)
+            if (at + i == 1u && !FIELD(step, STEP, REPEATED))
                 session->cycles += FIELD(words + i, RUN_ACCOUNT, CYCLES);
     }
     return ROWFORGE_OK;

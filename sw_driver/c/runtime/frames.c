@@ -14,48 +14,56 @@ uint32_t rowforge_line_bytes(uint32_t words)
     return body + body / ROWFORGE_LINK_COBS_BLOCK + 3u;
 }
 
-/* Where the encoder is: the place of the present block's code, and the bytes after that. */
-typedef struct encoder {
-    uint8_t *out;
-    uint32_t at, code_at, run, crc;
-} encoder;
-
-static void start_block(encoder *to)
+static void start_block(rowforge_stuffing *to)
 {
     to->code_at = to->at++;
     to->run = 0;
+    to->after_full = 0;
 }
 
-static void put_byte(encoder *to, uint8_t byte)
+static void end_block(rowforge_stuffing *to)
 {
+    to->out[to->code_at] = (uint8_t)(to->run + 1u);
+}
+
+void rowforge_start_stuffing(rowforge_stuffing *to, uint8_t *out)
+{
+    to->out = out;
+    to->at = 0;
+    start_block(to);
+}
+
+void rowforge_stuff(rowforge_stuffing *to, uint8_t byte)
+{
+    /* A full block stands for no zero: the next one begins with the byte after it, if there is one. */
+    if (to->after_full)
+        start_block(to);
     if (byte) {
         to->out[to->at++] = byte;
         to->run++;
     }
-    if (!byte || to->run == ROWFORGE_LINK_COBS_BLOCK) {
-        to->out[to->code_at] = (uint8_t)(to->run + 1u);
+    to->after_full = to->run == ROWFORGE_LINK_COBS_BLOCK;
+    if (!byte || to->after_full)
+        end_block(to);
+    if (!byte)
         start_block(to);
-    }
 }
 
-static void put_bytes(encoder *to, uint64_t bits, uint32_t count)
+void rowforge_end_stuffing(rowforge_stuffing *to)
+{
+    if (!to->after_full)
+        end_block(to);
+}
+
+static uint32_t put_bytes(rowforge_stuffing *to, uint32_t crc, uint64_t bits, uint32_t count)
 {
     uint32_t i;
     for (i = 0; i < count; i++) {
         const uint8_t byte = (uint8_t)(bits >> 8u * i & 255u);
-        to->crc = rowforge_crc_bytes(to->crc, &byte, 1u);
-        put_byte(to, byte);
+        crc = rowforge_crc_bytes(crc, &byte, 1u);
+        rowforge_stuff(to, byte);
     }
-}
-
-/* End the last block; one without a byte after a full one is left out. */
-static void end_blocks(encoder *to)
-{
-    const int full = to->code_at > FULL && !to->run && to->out[to->code_at - FULL] == FULL;
-    if (full)
-        to->at--;
-    else
-        to->out[to->code_at] = (uint8_t)(to->run + 1u);
+    return crc;
 }
 
 #define PLACE(value, field)                                                                        \
@@ -65,8 +73,8 @@ void rowforge_encode_frame(rowforge_framed *framed, const rowforge_frame *frame,
                            const uint64_t *payload)
 {
     uint64_t header[ROWFORGE_FRAME_WORDS] = {0};
-    encoder to;
-    uint32_t i;
+    rowforge_stuffing to;
+    uint32_t crc = ROWFORGE_CRC_START, i;
     PLACE(ROWFORGE_LINK_PROTOCOL, VERSION);
     PLACE(frame->opcode, OPCODE);
     PLACE(frame->sequence, SEQUENCE);
@@ -74,23 +82,19 @@ void rowforge_encode_frame(rowforge_framed *framed, const rowforge_frame *frame,
     PLACE(frame->session, SESSION);
     PLACE(frame->count, COUNT);
     PLACE(frame->wait, WAIT);
-    to.out = framed->request;
-    to.at = 0;
-    to.crc = ROWFORGE_CRC_START;
-    to.out[to.at++] = DELIMITER;
-    start_block(&to);
+    framed->request[0] = DELIMITER;
+    rowforge_start_stuffing(&to, framed->request + 1);
     for (i = 0; i < ROWFORGE_FRAME_WORDS; i++)
-        put_bytes(&to, header[i], 8u);
+        crc = put_bytes(&to, crc, header[i], 8u);
     for (i = 0; i < frame->length; i++)
-        put_bytes(&to, payload[i], 8u);
-    put_bytes(&to, to.crc ^ ROWFORGE_CRC_FINAL_XOR, CRC_BYTES);
-    end_blocks(&to);
+        crc = put_bytes(&to, crc, payload[i], 8u);
+    put_bytes(&to, crc, crc ^ ROWFORGE_CRC_FINAL_XOR, CRC_BYTES);
+    rowforge_end_stuffing(&to);
     to.out[to.at++] = DELIMITER;
-    framed->request_bytes = to.at;
+    framed->request_bytes = 1u + to.at;
 }
 
-/* Undo COBS in place: the bytes that are left, 0 if no encoder makes these. */
-static uint32_t unstuff(uint8_t *bytes, uint32_t count)
+uint32_t rowforge_unstuff(uint8_t *bytes, uint32_t count)
 {
     uint32_t from = 0, to = 0;
     while (from < count) {
@@ -122,7 +126,7 @@ int rowforge_decode_frame(rowforge_framed *framed)
     uint32_t count, crc, i;
     if (framed->arrived > sizeof framed->arriving)
         return 0;
-    count = unstuff(bytes, framed->arrived);
+    count = rowforge_unstuff(bytes, framed->arrived);
     if (count < HEADER_BYTES + CRC_BYTES)
         return 0;
     crc = rowforge_crc_bytes(ROWFORGE_CRC_START, bytes, count - CRC_BYTES);
@@ -130,14 +134,12 @@ int rowforge_decode_frame(rowforge_framed *framed)
         return 0;
     for (i = 0; i < ROWFORGE_FRAME_WORDS; i++)
         header[i] = word_at(bytes + 8u * i, 8u);
-    framed->reply.version = (unsigned)FIELD(header, FRAME, VERSION);
     framed->reply.opcode = (unsigned)FIELD(header, FRAME, OPCODE);
     framed->reply.status = (unsigned)FIELD(header, FRAME, STATUS);
     framed->reply.sequence = FIELD32(header, FRAME, SEQUENCE);
     framed->reply.length = FIELD32(header, FRAME, LENGTH);
     framed->reply.session = FIELD32(header, FRAME, SESSION);
     framed->reply.count = FIELD32(header, FRAME, COUNT);
-    framed->reply.wait = FIELD32(header, FRAME, WAIT);
     return count == HEADER_BYTES + 8u * framed->reply.length + CRC_BYTES;
 }
 

@@ -63,8 +63,9 @@ int rowforge_pipe_forget(rowforge_pipe *pipe);
 #define ROWFORGE_FRAME_READ 64u
 
 typedef struct rowforge_frame {
-    unsigned version, opcode, status;
-    uint32_t sequence, length, session, count, wait;
+    unsigned opcode, status;
+    uint32_t sequence, length, session, count;
+    uint32_t wait; /* of a request */
 } rowforge_frame;
 
 typedef struct rowforge_framed {
@@ -100,19 +101,25 @@ typedef struct rowforge_axi {
     uint32_t (*read)(void *context, uint32_t address);
     void (*write)(void *context, uint32_t address, uint32_t value);
     /* Start a transfer of words to the accelerator, or from it; not 0 if that fails. What is sent
-     * has been copied when `start_send` returns; what is received is there when it is idle. */
+     * has been copied when `start_send` returns; what is received goes to `incoming`, and is there
+     * when `receive_idle` says so. */
     int (*start_send)(void *context, const uint64_t *words, uint32_t count);
     int (*send_idle)(void *context);
     int (*start_receive)(void *context, uint64_t *words, uint32_t count);
     int (*receive_idle)(void *context);
+    /* End both transfers, whole or not, after which both are idle; not 0 if that fails. */
+    int (*reset)(void *context);
     uint32_t (*now)(void *context); /* milliseconds, modulo 2^32 */
     void *context;
     uint32_t patience; /* milliseconds without a word after which it gives up */
     uint32_t waiting_since;
     int waiting;
+    /* Where words are received: a transfer may outlast the call that gave up waiting for it. */
+    uint64_t incoming[ROWFORGE_CHUNK];
 } rowforge_axi;
 
-/* Reset the accelerator; ROWFORGE_OTHER_PROTOCOL if the registers are not an accelerator's. */
+/* End what transfers there are and reset the accelerator; the caller has filled in the functions,
+ * `context` and `patience`. ROWFORGE_OTHER_PROTOCOL if the registers are not an accelerator's. */
 int rowforge_axi_open(rowforge_axi *axi);
 
 /* The link of an open wrapper, which must live as long as the link. */

@@ -165,12 +165,12 @@ int rowforge_run(rowforge_session *session)
     if (!session->loaded)
         return rowforge_fail(session, ROWFORGE_NOT_LOADED);
     session->status = ROWFORGE_STATUS_OK;
+    session->cycles = 0;
     if (session->failed)
         error = recover(session);
     session->failed = 1;
     if (!error && !session->ready)
         error = run_steps(session, 0, session->once);
-    session->cycles = 0;
     if (!error) {
         session->ready = 1;
         session->forced = 0;

@@ -13,7 +13,7 @@ from hw.arch.config import Config
 from hw.arch.program import Host, Program
 from sw_driver.c.export import export_program
 from tests.support.c_runtime.build import DAMAGE, compiled
-from tests.sw_driver.c.running import host_program, tensor
+from tests.support.c_runtime.running import host_program, tensor
 from tests.sw_driver.scripted import make_program, make_stateful_program
 
 _PATIENCE = 120  # seconds; good checks take a few
@@ -67,17 +67,22 @@ def damaged_programs() -> list[Program]:
     shape = (8, 8)
     tensors = [tensor(name, shape, "int8") for name in ("x", "a", "b", "y")]
     tensors[2] = tensor("b", shape, "float32")
+    # Its elements follow its shape in the pool, each word of them 4096 as the length of a row.
+    tensors.append(tensor("c", shape, "int8"))
+    rows = np.zeros(shape, dtype=np.int8)
+    rows[:, 1] = 16
     steps = [
         Host("softmax", (0,), (1,), {**softmax_parameters(0.1, 1.0), "dtype": "int8"}),
         Host("dequantise", (1,), (2,), {"scale": 0.1, "zero_point": 3}),
         Host("quantise", (2,), (3,), {"scale": 0.1, "zero_point": 3, "dtype": "int8"}),
         Host("reshape", (3,), (0,), {"shape": shape}),
+        Host("softmax", (4,), (1,), {**softmax_parameters(0.1, 1.0), "dtype": "int8"}),
     ]
     return [
         make_program(),
         make_stateful_program(),
         replace(make_program(), config=board),
-        host_program(tensors, steps, (0, 3)),
+        replace(host_program(tensors, steps, (0, 3)), constants={4: rows}),
     ]
 
 

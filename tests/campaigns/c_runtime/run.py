@@ -27,6 +27,8 @@ from tests.campaigns.c_runtime.recorded import run_recorded
 from tests.campaigns.models.driver import LARGE, models
 from tests.support.missed import Condition, conclude
 
+PARTS = ("models", "networks", "damage", "compilers")
+
 _ENOUGH = 40  # networks from which on each feature must have been seen
 _FEATURES = (
     *(f"way {way.name}" for way in WAYS),
@@ -90,6 +92,14 @@ def _compilers() -> list[Condition]:
     return [(not wrong, f"not compiled for {', '.join(wrong)}")]
 
 
+def _parts(text: str) -> tuple[str, ...]:
+    """Names of parts, separated by commas."""
+    for name in text.split(","):
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(PARTS)}")
+    return tuple(text.split(","))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests.campaigns.c_runtime.run", description=__doc__)
@@ -98,12 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=2, help="inputs of each recorded model")
     parser.add_argument("--preset", default="tiny", help="of the recorded models")
     parser.add_argument("--only", metavar="TEXT", help="recorded models whose name contains this")
-    parser.add_argument("--parts", default="models,networks,damage,compilers", help="some of these")
+    parser.add_argument(
+        "--parts", type=_parts, default=PARTS, help=f"some of {','.join(PARTS)} (default: all)"
+    )
     parser.add_argument("--seed", type=int)
     options = parser.parse_args(arguments)
     seed = random.randrange(1 << 30) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
-    parts = options.parts.split(",")
+    parts = options.parts
     conditions: list[Condition] = []
     if "models" in parts:
         conditions += _recorded(options.preset, options.only, options.inputs)

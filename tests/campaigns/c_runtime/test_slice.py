@@ -7,7 +7,7 @@ from rowforge.configs import preset
 from rowforge.running.compilation import compile_model
 from tests.campaigns.c_runtime.networks import random_network
 from tests.campaigns.models.recorded import case_named
-from tests.sw_driver.c.running import run_c
+from tests.support.c_runtime.running import run_c
 
 
 @pytest.mark.slow

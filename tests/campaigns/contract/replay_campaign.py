@@ -50,16 +50,22 @@ class ReplayCampaign:
         self.labels.append(label)
         if verbose or not result.exact:
             apart = result.model - result.rtl
-            print(f"{label} {apart:+} of {result.rtl} {result.others}", flush=True)
+            print(
+                f"{label} {apart:+} of {result.rtl} session {result.session} {result.others}",
+                flush=True,
+            )
 
     def report(self) -> None:
         """Print how many programs are how far apart."""
         inexact = sum(result.model != result.rtl for result in self.results)
+        sessions = [result for result in self.results if result.session is not None]
+        apart = sum(not result.same_session for result in sessions)
         cycles = sum(result.rtl for result in self.results)
         memories = len({result.memory for result in self.results})
         print(
             f"replays: {len(self.results)} programs from {memories} memories, {cycles} cycles, "
             f"{self.refused} cases refused, {inexact} whose cycles differ, "
+            f"{apart} of {len(sessions)} whole sessions that differ, "
             f"{len(list(self.beyond()))} beyond the contract"
         )
 

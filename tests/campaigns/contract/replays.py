@@ -6,6 +6,7 @@ from compiler.compile import compile_graph
 from compiler.options import CompileOptions
 from hw.arch.config import Config
 from hw.arch.program import Program
+from sim.cycles.predict import Masks
 from sim.cycles.replays import predict_replays
 from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
@@ -65,25 +66,34 @@ MEMORIES = (
 class ReplayResult:
     """The cycles of a program's RUNs by model and RTL, and the counters of layers that differ.
 
-    `others` : by layer and counter, (model, RTL)
+    session : (model, RTL), cycles from the host's first word to its last result; None if a weight
+        memory was filled in between, which the model leaves out
+    others : by layer and counter, (model, RTL)
     """
 
     memory: str
     program: Program = field(repr=False)
     model: int
     rtl: int
+    session: tuple[int, int] | None
     others: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def exact(self) -> bool:
         """Nothing differs."""
-        return self.model == self.rtl and not self.others
+        return self.model == self.rtl and self.same_session and not self.others
+
+    @property
+    def same_session(self) -> bool:
+        """What is known of the whole session does not differ."""
+        return self.session is None or self.session[0] == self.session[1]
 
     @property
     def holds(self) -> bool:
         """The contract is kept: with an SDRAM of which the model does not know when its refreshes
         are due, since a weight memory was filled before, within 16 cycles or 1 %."""
-        return holds(self.model, self.rtl) and not self.others
+        sessions = self.session is None or holds(*self.session)
+        return holds(self.model, self.rtl) and sessions and not self.others
 
 
 def with_memory(config: Config, memory: Memory) -> Config:
@@ -110,7 +120,7 @@ def compare_replays(
         case.graph, case.config, CompileOptions(**{**case.options, "profile": True})
     )
     simulated = behaviour or AxiBehaviour(latency=memory.latency)
-    run = _run(case, program, simulated)
+    run, elapsed = _run(case, program, simulated)
     masks = _masks(case, program) if skips_zeros(case.config) else None
     predicted = predict_replays(program, behaviour=simulated, masks=masks)
     others = {}
@@ -120,10 +130,12 @@ def compare_replays(
         for name, value in predicted.layers[index].items():
             if value != counted[name]:
                 others[f"{program.layers[index].name} {name}"] = (value, counted[name])
-    return ReplayResult(memory.name, program, predicted.cycles, run.cycles or 0, others)
+    session = None if len(program.memory) else (predicted.session, elapsed)
+    return ReplayResult(memory.name, program, predicted.cycles, run.cycles or 0, session, others)
 
 
-def _run(case: Case, program: Program, behaviour: AxiBehaviour) -> RunOutcome:
+def _run(case: Case, program: Program, behaviour: AxiBehaviour) -> tuple[RunOutcome, int]:
+    """The first run after a reset, and the cycles of the link."""
     link = RtlLink(
         program.config,
         seed=case.index + 1,
@@ -132,12 +144,13 @@ def _run(case: Case, program: Program, behaviour: AxiBehaviour) -> RunOutcome:
         memory=behaviour,
     )
     try:
-        return Runtime(link, program.config).run(program, case.inputs[0])
+        run = Runtime(link, program.config).run(program, case.inputs[0])
+        return run, link.cycles()
     finally:
         link.close()
 
 
-def _masks(case: Case, program: Program):  # type: ignore[no-untyped-def]
+def _masks(case: Case, program: Program) -> Masks:
     """Which activations are zero."""
     core = FunctionalAccelerator(program.config)
     core.state.keep_masks()

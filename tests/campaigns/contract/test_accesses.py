@@ -18,13 +18,11 @@ from sim.functional import FunctionalAccelerator
 from sim.link import RtlLink
 from sw_driver.runtime import RunOutcome, Runtime
 from tests.campaigns.contract.compare import compiled
-from tests.campaigns.fuzz.cases import CASES, make_case
-from tests.campaigns.fuzz.configs import configuration
+from tests.campaigns.fuzz.cases import CASES, NARROW, SLICE_SEED, WIDE, make_case, slice_case
 from tests.campaigns.fuzz.runner import OPTIMISE
-from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 
 CONFIGS = {
-    "narrow": configuration(SEED, NARROW),
+    "narrow": slice_case(NARROW, 0).config,
     "default": Config.of({"array.rows": 2, "array.cols": 2, "buffer.depth": 256}),
     "16 bits": Config.of({"array.data_width": 16, "noc.filter": 4, "buffer.depth": 256}),
 }
@@ -106,7 +104,7 @@ def test_the_stream_counts_the_link_as_the_model_does() -> None:
     seen = set()
     for index in range(0, 40 * CASES, CASES // 3):
         try:
-            program = compiled(make_case(SEED, index))
+            program = compiled(make_case(SLICE_SEED, index))
         except RowforgeError:
             continue
         counted = model_accesses(program).values()
@@ -151,13 +149,13 @@ def test_the_mapper_counts_psums_and_filters_as_the_rtl_does(layer: str) -> None
 @pytest.mark.slow
 def test_model_and_rtl_count_the_same_accesses() -> None:
     layers = 0
-    for index in [NARROW * CASES + n for n in range(8)] + [WIDE * CASES + n for n in range(8)]:
-        case = make_case(SEED, index)
+    for kind, place in [(number, place) for number in (NARROW, WIDE) for place in range(8)]:
+        case = slice_case(kind, place)
         try:
             program = compiled(case)
         except RowforgeError:
             continue
-        run = rtl_run(program, case.inputs[0], index)
+        run = rtl_run(program, case.inputs[0], case.index)
         model = model_accesses(program, run.tensors)
         gates = program.config.pe.zero_gating
         gated = [Access(Level.SPAD, *kind) for kind in GATED] if gates else []
@@ -166,9 +164,9 @@ def test_model_and_rtl_count_the_same_accesses() -> None:
             assert rtl.total > 0
             for access, words in model[number].items():
                 if access in gated:
-                    assert rtl[access] <= words, (index, number, access)
+                    assert rtl[access] <= words, (case.index, number, access)
                 else:
-                    assert rtl[access] == words, (index, number, access)
+                    assert rtl[access] == words, (case.index, number, access)
             layers += 1
     assert layers > 8
 

@@ -26,9 +26,8 @@ from sim.cycles import predict
 from sim.functional import FunctionalAccelerator
 from sw_driver.runtime import Runtime
 from tests.campaigns.contract.compare import compare, compiled
-from tests.campaigns.fuzz.cases import CASES, Case, make_case
+from tests.campaigns.fuzz.cases import CASES, NARROW, SLICE_SEED, WIDE, Case, make_case
 from tests.campaigns.fuzz.runner import run_case
-from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 from tests.support.placed_filters import place_every_image
 
 FIELDS: dict[str, Any] = {"buffer.filters": True, "buffer.weight_memory": 0}
@@ -52,7 +51,7 @@ LINK = Access(Level.LINK, DataType.FILTER, Direction.READ)
 
 
 def buffered(index: int, **fields: Any) -> Case:
-    case = make_case(SEED, index)
+    case = make_case(SLICE_SEED, index)
     return replace(case, config=case.config.with_values({**FIELDS, **fields}))
 
 
@@ -220,6 +219,6 @@ def test_model_and_rtl_agree_in_every_counter(
             result = compare(case)
         except RowforgeError:
             continue
-        assert result.exact, f"{SEED}:{case.index}: {result}"
+        assert result.exact, f"{SLICE_SEED}:{case.index}: {result}"
         programs += 1
     assert programs >= 3

@@ -29,6 +29,7 @@ def network(seed: int) -> Case:
 def test_model_and_rtl_agree_in_cycles_and_counters_of_replays() -> None:
     results = [compare_replays(network(seed), Memory(SDRAM), behaviour=BEHAVIOUR) for seed in SEEDS]
     assert all(result.exact for result in results), results
+    assert all(result.session is not None for result in results)
     sessions = [HostSession.of(result.program) for result in results]
     kinds = {int(kind) for session in sessions for kind in session.records[:, 0]}
     assert kinds == set(RecordKind)

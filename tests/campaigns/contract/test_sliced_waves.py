@@ -7,9 +7,8 @@ import pytest
 
 from sim.cycles import predict
 from tests.campaigns.contract.compare import compare, compiled
-from tests.campaigns.fuzz.cases import CASES, Case, make_case, random_inputs
+from tests.campaigns.fuzz.cases import NARROW, WIDE, Case, random_inputs, slice_case
 from tests.campaigns.fuzz.runner import run_case
-from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 from tests.compiler.schedule.test_chunk_cuts import forced
 from tests.compiler.schedule.test_chunk_slices import most_slices, sliced
 from tests.compiler.support import conv_graph
@@ -20,7 +19,7 @@ def case(number: int, monkeypatch: pytest.MonkeyPatch) -> Case:
     """Two items of a convolution whose waves come in as many slices as there can be."""
     monkeypatch.setattr("compiler.schedule.chunks._shares", most_slices)
     forced(monkeypatch, sliced)
-    found = make_case(SEED, number * CASES)
+    found = slice_case(number, 0)
     dtype = "int16" if found.config.array.data_width == 16 else "int8"
     rng = np.random.default_rng(5)
     graph = conv_graph(rng, (7, 6, 32), 16, (3, 3), pad=(1, 1, 1, 1), batch=2, dtype=dtype)

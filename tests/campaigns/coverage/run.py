@@ -8,12 +8,14 @@ its aim, if a waiver is wrong, or if a functional point was not seen.
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from benchmarks.results import commit
 from rowforge.benching import chosen_blocks, run_benches
 from rowforge.configs import named_config
 from rowforge.covering.merged import MergedCoverage
@@ -98,6 +100,12 @@ def conditions(
     report: CoverageReport, wrong: Sequence[str], aims: Mapping[PointKind, float]
 ) -> Iterator[Condition]:
     """What a report must show."""
+    for kind in PointKind:
+        total = report.total(kind)
+        # A share of nothing is 1, and would meet any aim.
+        yield total.points > total.waived, f"{report.title}: no points of kind {kind} to reach"
+    if report.functional is not None:
+        yield bool(report.functional), f"{report.title}: no functional points to see"
     for kind, aim in aims.items():
         reached = report.total(kind).share
         yield reached >= aim, f"{report.title}: {kind} {reached:.2%}, the aim is {aim:.0%}"
@@ -146,9 +154,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def made_by(name: str, given: Sequence[str]) -> dict[str, str]:
+    """The commit, and the arguments that measure a configuration again; defaults are left out."""
+    parser = _parser()
+    parts = ["--config", name]
+    for option, value in vars(parser.parse_args(given)).items():
+        if option in ("config", "output") or value == parser.get_default(option):
+            continue
+        if isinstance(value, bool):
+            parts.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            parts += [f"--{option}", str(value)]
+    return {"commit": commit(), "arguments": shlex.join(parts)}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry of the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
     met: list[Condition] = []
     documents = []
     for name in options.config or ["tiny"]:
@@ -158,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report.write(folder)
         print(report.text())
         met += conditions(report, wrong, {} if name == LINK else AIMS)
-        documents.append(report.document())
+        documents.append({**made_by(name, given), **report.document()})
     if options.output is not None:
         options.output.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
     return conclude(met)

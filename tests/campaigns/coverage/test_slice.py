@@ -17,7 +17,7 @@ from sim.coverage.library import CoveredLibrary, covered_streams
 from sim.coverage.points import Hits, PointKind, read_points
 from sim.rtl import RtlEngine
 from tests.campaigns.coverage.broken import anything, at_the_ends, damaged
-from tests.campaigns.coverage.run import AIMS, conditions
+from tests.campaigns.coverage.run import AIMS, conditions, made_by
 
 BITS = 6
 
@@ -68,6 +68,26 @@ def test_a_report_of_a_run_misses_its_aims(queue: CoveredLibrary, tmp_path: Path
     missed = [said for holds, said in conditions(report, ["a waiver"], AIMS) if not holds]
     assert any(said.startswith("a queue: toggle ") for said in missed)
     assert "a waiver" in missed and "a queue: never seen: status WATCHDOG" in missed
+
+
+def test_a_report_of_nothing_fails() -> None:
+    """Whose shares are all 100 %."""
+    report = CoverageReport(title="nothing", coverage=MergedCoverage(), functional=Counter())
+    missed = [said for holds, said in conditions(report, [], AIMS) if not holds]
+    assert missed == [
+        *(f"nothing: no points of kind {kind} to reach" for kind in PointKind),
+        "nothing: no functional points to see",
+    ]
+
+
+def test_a_result_says_what_it_was_made_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.campaigns.coverage.run.commit", lambda: "0123456789ab")
+    given = ["--config", "tiny", "--config", "link", "--no-benches", "--seed", "3", "-o", "x.json"]
+    found = made_by("tiny", given)
+    assert found == {
+        "commit": "0123456789ab",
+        "arguments": "--config tiny --seed 3 --no-benches",
+    }
 
 
 def test_programs_bring_every_field_to_its_ends() -> None:

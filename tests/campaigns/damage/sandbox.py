@@ -1,5 +1,6 @@
 """Runs the command on one file in a process of its own and measures what that took."""
 
+import importlib
 import os
 import resource
 import selectors
@@ -11,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from rowforge.cli import main
+from rowforge.cli import build_parser, main
 from tests.support.refusals import well_formed
 
 SECONDS = 5.0
@@ -20,6 +21,10 @@ _RUN_AWAY = 4 * int(SECONDS)  # seconds of the processor after which a process i
 _PATIENCE = 600.0  # the clock's, for one that waits; a machine shared with others is slow
 _CRASHED = 70
 _ADDRESS_SPACE = 16 * BYTES  # more is a run-away, which must not take the machine's memory
+
+# What the command imports when it first needs it would be imported anew in every fork.
+build_parser()
+importlib.import_module("compiler.frontends.onnx.loader")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from compiler.ir.graph import Graph, Quantisation, Tensor
 from compiler.ir.ops import Node
+from compiler.ir.padding import stored_padding
 from hw.arch.config import Config
 from numerics.quantisation import RoundingRule
 from tests.campaigns.fuzz.values import rounding_mode, zero_point
@@ -26,18 +27,27 @@ class GraphBuilder:
     wrap : psums are meant to wrap
     size : 0 to 1, how large layers may be
     overflowing : share of convolutions whose psums are not made to fit `array.psum_width`
+    zeroed : 16-bit values have zero points and are scaled in fixed point, as those of ONNX
     idle : share of convolutions some of whose filters are all zero, or that leave inputs unread
     zeros : zero point of every tensor by key
     """
 
     def __init__(
-        self, rng: np.random.Generator, config: Config, dtype: str, *, wrap: bool, size: float
+        self,
+        rng: np.random.Generator,
+        config: Config,
+        dtype: str,
+        *,
+        wrap: bool,
+        size: float,
+        zeroed: bool = False,
     ) -> None:
         self.rng, self.config, self.dtype = rng, config, dtype
-        self.wrap, self.size = wrap, size
+        self.wrap, self.size, self.zeroed = wrap, size, zeroed
         self.overflowing = 0.06
         self.idle = 0.0
-        self.rounding: RoundingRule = rounding_mode(rng)
+        drawn = rounding_mode(rng)
+        self.rounding: RoundingRule = RoundingRule.ORT if zeroed else drawn
         self.tensors: dict[str, Tensor] = {}
         self.zeros: dict[str, int] = {}
         self.nodes: list[Node] = []
@@ -55,7 +65,9 @@ class GraphBuilder:
         """A new input."""
         key = f"x{len(self.inputs)}"
         self.inputs.append(key)
-        return self._tensor(key, shape, self.dtype, zero_point(self.rng, self.dtype))
+        return self._tensor(
+            key, shape, self.dtype, zero_point(self.rng, self.dtype, wide=self.zeroed)
+        )
 
     def name(self) -> str:
         """The name of the next node."""
@@ -80,10 +92,13 @@ class GraphBuilder:
         return key
 
     def graph(self, name: str, also: Iterable[str] = ()) -> Graph:
-        """The graph; every tensor that nobody reads is an output, and those of `also` are."""
+        """The graph; every tensor that nobody reads is an output, and those of `also` are.
+
+        Padding with 16-bit zero points is an operator of its own, as front ends leave it.
+        """
         read = {key for node in self.nodes for key in node.inputs} - set(also)
         outputs = tuple(node.output for node in self.nodes if node.output not in read)
-        return Graph(
+        graph = Graph(
             name=name,
             tensors=self.tensors,
             nodes=tuple(self.nodes),
@@ -91,3 +106,4 @@ class GraphBuilder:
             outputs=outputs,
             rounding=self.rounding,
         )
+        return stored_padding(graph)

@@ -23,8 +23,11 @@ from tests.campaigns.fuzz.values import stored
 Theme = Callable[[GraphBuilder], object]
 
 CASES = 1000  # case numbers that a configuration has: a case's index is config * CASES + number
+SLICE_SEED = 1
+NARROW, WIDE = 38, 32  # configurations of 8 and 16 bits whose simulators are quickly built
 _ATTEMPTS = 200
 _SHRINK = 0.97
+_ZEROED = 0.5  # share of the 16-bit cases with whole sums that are as ONNX has them
 
 _BOTH: tuple[Theme, ...] = (
     convolutions.any_convolution,
@@ -109,6 +112,16 @@ class Case:
         return bool(self.options.get("wrap"))
 
 
+def slice_case(number: int, place: int) -> Case:
+    """A case of the slices that tests simulate, on the configuration `NARROW` or `WIDE`.
+
+    All of them have the access counters that the contract compares, so that one simulator of each
+    configuration serves every slice.
+    """
+    case = make_case(SLICE_SEED, number * CASES + place)
+    return replace(case, config=case.config.with_values({"control.access_counters": True}))
+
+
 def make_case(
     seed: int, index: int, *, clusters: bool = False, config: Config | None = None
 ) -> Case:
@@ -122,7 +135,9 @@ def make_case(
     rng = np.random.default_rng([seed, number, place, 2])
     theme = _theme(seed, number, place, config)
     wrap = _may_wrap(config) and bool(rng.random() < 0.5)
-    graph = _graph(rng, config, theme, wrap=wrap)
+    graph = _graph(
+        rng, config, theme, wrap=wrap, zeroed=zeroed(config, (seed, number, place), theme)
+    )
     runs = 2 if rng.random() < 0.15 else 1
     sparse = np.random.default_rng([seed, number, place, 4])  # apart: cases keep all else
     density, zeros = float(sparse.choice(DENSITIES)), str(sparse.choice(SHAPES))
@@ -145,6 +160,24 @@ def make_case(
             "objective": str(rng.choice(OBJECTIVES)),
         },
         stall_seed=int(rng.integers(1, 1 << 30)) if rng.random() < 0.5 else None,
+    )
+
+
+def network_case(config: Config, theme: Theme, *, profile: bool, stall_seed: int | None) -> Case:
+    """A network of half the usual size, the same each time, for a configuration of 8 bits."""
+    rng = np.random.default_rng(7)
+    builder = GraphBuilder(rng, config, "int8", wrap=False, size=0.5)
+    theme(builder)
+    graph = builder.graph(theme.__name__)
+    return Case(
+        seed=1,
+        index=0,
+        theme=theme.__name__,
+        config=config,
+        graph=graph,
+        inputs=[random_inputs(rng, graph)],
+        options={"wrap": False, "dump": False, "profile": profile, "objective": "cycles"},
+        stall_seed=stall_seed,
     )
 
 
@@ -176,13 +209,25 @@ def _more_themes(config: Config) -> tuple[Theme, ...]:
 _STRIDE = 7  # cases that a configuration usually has
 
 
-def _graph(rng: np.random.Generator, config: Config, theme: Theme, *, wrap: bool) -> Graph:
+def zeroed(config: Config, case: tuple[int, ...], theme: Theme | None = None) -> bool:
+    """Whether the 16-bit values of a case have zero points; it and all else stay what they were.
+
+    Such operands of element-wise operators are not the array's.
+    """
+    takes = config.array.data_width == 16 and config.array.psum_width >= WHOLE_SUM_BITS
+    drawn = np.random.default_rng([*case, 6]).random() < _ZEROED
+    return takes and theme not in _OF_WHOLE_SUMS and bool(drawn)
+
+
+def _graph(
+    rng: np.random.Generator, config: Config, theme: Theme, *, wrap: bool, zeroed: bool
+) -> Graph:
     """A graph of a theme that is not too much work for the configuration's simulation."""
     most = int(np.clip(5000 * config.multipliers, 12_000, 120_000))
     size = 1.0
     for _ in range(_ATTEMPTS):
         dtype = "int16" if config.array.data_width == 16 else str(rng.choice(["int8", "uint8"]))
-        builder = GraphBuilder(rng, config, dtype, wrap=wrap, size=size)
+        builder = GraphBuilder(rng, config, dtype, wrap=wrap, size=size, zeroed=zeroed)
         try:
             theme(builder)
             graph = builder.graph(theme.__name__)

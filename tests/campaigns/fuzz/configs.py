@@ -9,6 +9,7 @@ import numpy as np
 
 from hw.arch.config import OF_MICROCONTROLLER, Config
 from hw.arch.config.section import Value
+from rowforge.configs import preset
 
 CAMPAIGN = 45  # configurations over which the decks are dealt
 # Fields whose values are kinds of hardware: each must come up. Of the others, sizes, a few do.
@@ -113,6 +114,18 @@ def configuration(seed: int, number: int) -> Config:
 
 MESHES = tuple((y, x) for y in (1, 2, 3) for x in (1, 2, 3) if (y, x) != (1, 1))
 """Rows and columns of clusters; each comes up equally often."""
+
+SMALL_MESH = preset("tiny_mesh").with_values(
+    {
+        "array.rows": 1,
+        "array.cols": 1,
+        "clusters.y": 1,
+        "buffer.depth": 64,
+        "post.channels": 64,
+        "control.access_counters": True,
+    }
+)
+"""Two clusters of one PE, whose RTL is soon built; few tensors fit their buffers."""
 
 _MOST_PES = 6  # along an axis of a cluster's array, of all clusters along it
 

@@ -11,6 +11,8 @@ from hw.arch.config.modes import WHOLE_SUM_BITS
 from numerics.quantisation import INTEGER_RANGES, Requant, WindowStage
 from tests.campaigns.fuzz.builder import GraphBuilder
 from tests.campaigns.fuzz.values import (
+    FIELD,
+    ZERO_POINT_ROOM,
     bias,
     one_of,
     requant,
@@ -280,6 +282,8 @@ def _stage(b: GraphBuilder, filters: int, spread: float) -> Requant | WindowStag
     """An output stage that the configuration's post-processor has."""
     if b.dtype != "int16":
         return requant(b.rng, b.dtype, filters, spread, b.rounding, biased=True)
+    if b.zeroed:
+        return requant(b.rng, "int16", filters, spread / 256, b.rounding, biased=True, fixed=True)
     if b.config.array.psum_width < WHOLE_SUM_BITS or b.rng.random() < 0.4:
         return window_stage(b.rng, spread)
     return whole_sum_stage(b.rng, filters, spread, b.rounding)
@@ -288,18 +292,19 @@ def _stage(b: GraphBuilder, filters: int, spread: float) -> Requant | WindowStag
 def _weights(b: GraphBuilder, shape: tuple[int, ...], zeros: bool | None) -> tuple[Array, Array]:
     """Stored weights and their zero points [1] or [M]."""
     rng = b.rng
-    if b.dtype == "int16":
+    if b.dtype == "int16" and not b.zeroed:
         values = stored(rng, shape, "int16")
         return values >> int(rng.integers(0, 13)), np.zeros(1, dtype=np.int64)
     dtype = str(one_of(rng, "int8", "int8", "uint8"))
+    free = b.zeroed or b.config.pe.weight_zero_points  # 8-bit weights less any zero point fit 16
     if zeros is None:
-        zeros = b.config.pe.weight_zero_points and rng.random() < 0.5
+        zeros = free and rng.random() < 0.5
     values = stored(rng, shape, dtype)
     middle = 128 if dtype == "uint8" else 0
     if not zeros:
         return values, np.full(1, middle, dtype=np.int64)
     count = int(one_of(rng, 1, shape[0]))
-    if b.config.pe.weight_zero_points and count == 1:
+    if free and count == 1:
         return values, np.full(1, zero_point(rng, dtype), dtype=np.int64)
     # A zero point for each filter: halved values keep their common span within the data width.
     low, _ = INTEGER_RANGES[dtype]
@@ -329,11 +334,18 @@ def _spread(b: GraphBuilder, weights: Array, zeros: Array) -> float:
 
 
 def _provable(b: GraphBuilder, node: Conv) -> Conv:
-    """Nearly always a layer whose psums provably fit: weights halved until they do."""
+    """Nearly always a layer whose psums provably fit: weights halved until they do.
+
+    Where the bias holds a zero point, sums fit beside both.
+    """
     width = b.config.array.psum_width
-    whole = isinstance(node.stage, Requant) and node.stage.wide
-    exempt = width >= ACCUMULATOR_BITS and isinstance(node.stage, Requant)
-    if ((b.wrap or exempt) and not whole) or b.rng.random() < b.overflowing:
+    stage = node.stage if isinstance(node.stage, Requant) else None
+    whole = stage is not None and stage.wide
+    shared = stage is not None and b.zeroed and not -FIELD <= stage.zero_point < FIELD
+    exempt = width >= ACCUMULATOR_BITS and stage is not None
+    if shared:
+        width = ZERO_POINT_ROOM.bit_length()
+    if ((b.wrap or exempt) and not (whole or shared)) or b.rng.random() < b.overflowing:
         return node
     for _ in range(_MOST_HALVINGS):
         if bits_needed(node, b.dtype) <= width:

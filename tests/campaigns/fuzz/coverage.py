@@ -15,6 +15,7 @@ from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowS
 from tests.campaigns.fuzz.cases import Case
 from tests.campaigns.fuzz.configs import DECKS, KINDS
 from tests.campaigns.fuzz.sparsity import DENSITIES, SHAPES, WEIGHT_DENSITIES
+from tests.campaigns.fuzz.values import FIELD
 
 Feature: TypeAlias = tuple[str, str]  # group, item
 
@@ -44,6 +45,9 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "clamp high", "clamp one value", "wrapping psums", "proved psums", "window 0",
         "window 1-15", "window 16", "shift 0", "shift 31", "bias beyond 32 bits",
         "psums beyond 32 bits", "16-bit tflm", "16-bit ort", "16-bit single",
+        "16-bit in fixed point", "16-bit zero point in the command",
+        "16-bit zero point in the bias", "16-bit input zero point",
+        "16-bit input zero point in padding",
     ),
     "program": (
         "one layer", "several layers", "residual", "several outputs", "tiles through the host",
@@ -177,7 +181,12 @@ def _node(case: Case, program: Program, node: Node) -> Iterator[Feature]:
     stage = getattr(node, "stage", None)
     if isinstance(stage, Requant):
         yield "rounding", "ort with an offset" if stage.affine else stage.rounding.value
-        if stage.dtype == "int16" and not stage.wide:
+        if stage.fixed:
+            yield "arithmetic", "16-bit in fixed point"
+            if stage.zero_point:
+                held = "command" if -FIELD <= stage.zero_point < FIELD else "bias"
+                yield "arithmetic", f"16-bit zero point in the {held}"
+        elif stage.dtype == "int16" and not stage.wide:
             yield "arithmetic", f"16-bit {stage.rounding.value}"
         for item in _stage(stage):
             yield "arithmetic", item
@@ -253,6 +262,10 @@ def _conv_arithmetic(case: Case, node: Conv, source: str) -> Iterator[str]:
         yield f"{node.weights.dtype} weights"
         if node.input_zero_point in (low, high):
             yield f"input zero point {'lowest' if node.input_zero_point == low else 'highest'}"
+    elif node.input_zero_point:
+        yield "16-bit input zero point"
+        if isinstance(case.graph.producer(node.inputs[0]), Pad):
+            yield "16-bit input zero point in padding"
     zeros = node.weight_zero_point
     if np.any(zeros != (128 if node.weights.dtype == np.uint8 else 0)):
         yield "weight zero point" if zeros.size == 1 else "weight zero point a filter"

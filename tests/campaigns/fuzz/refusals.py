@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from math import ceil, lcm
 
 import numpy as np
@@ -207,6 +208,43 @@ def _single_scale(case: Case, node: Node, match: re.Match[str]) -> bool:
     return float(stage.scale.max()) >= 2.0**30 * (1 - 2.0**-31)
 
 
+def _least_scale(case: Case, node: Node, match: re.Match[str]) -> bool:
+    """A zero point beyond its field, of an output of which a step is more than 2^16 units."""
+    stage = getattr(node, "stage", None)
+    if not isinstance(stage, Requant) or not stage.fixed or stage.zero_point != int(match[1]):
+        return False
+    fits_field = -512 <= stage.zero_point <= 511
+    return not fits_field and float(stage.scale.min()) < 2.0**-16 * (1 - 2.0**-32)
+
+
+def _zero_point_room(case: Case, node: Node, match: re.Match[str]) -> bool:
+    """The sum of the worst inputs, with the bias and with the zero point too, leaves 32 bits."""
+    stage = getattr(node, "stage", None)
+    if not isinstance(node, Conv) or not isinstance(stage, Requant) or not stage.fixed:
+        return False
+    zero = stage.zero_point
+    if zero != int(match[1]) or -512 <= zero <= 511:
+        return False
+    low, high = INTEGER_RANGES[case.graph.tensors[node.inputs[0]].dtype]
+    ends = [low - node.input_zero_point, high - node.input_zero_point, 0]
+    zeros = np.broadcast_to(node.weight_zero_point, len(node.weights))
+    scales = np.broadcast_to(stage.scale, len(node.weights))
+    for filter_, zero_weight, added, scale in zip(
+        node.weights, zeros, node.bias, scales, strict=True
+    ):
+        centred = [weight - int(zero_weight) for weight in filter_.reshape(-1).tolist()]
+        least = int(added) + sum(min(weight * end for end in ends) for weight in centred)
+        most = int(added) + sum(max(weight * end for end in ends) for weight in centred)
+        units = Fraction(zero - zero % 2) / Fraction(float(scale))
+        # The multiplier has 31 bits of the scale, so that the units differ from these by little.
+        room = abs(units) * (1 + Fraction(1, 1 << 30)) + 1
+        if most + (room if zero > 0 else 0) >= 1 << 31 or least - (room if zero < 0 else 0) < -(
+            1 << 31
+        ):
+            return True
+    return False
+
+
 # ---- weights ----------------------------------------------------------------------------------
 
 
@@ -236,6 +274,8 @@ _CHECKS: dict[str, Check] = {
     r"psums of a window must fit the buffer": _buffer,
     r"post.channels must be at least": _post_channels,
     r"output scales must be below 2\^30": _single_scale,
+    r"output scales must be at least 2\^-16 beside a zero point of (-?\d+)": _least_scale,
+    r"its sums must fit 32 bits together with its output's zero point of (-?\d+)": _zero_point_room,
     r"pe.weight_zero_points must be true": _zero_points,
     r"weights less their zero points must span": _span,
 }

@@ -1,30 +1,44 @@
 """Nineteen runs of the fuzzer on two small configurations, one of each data width."""
 
 from collections import Counter
+from typing import Any
 
+import numpy as np
 import pytest
 
 from compiler.compile import compile_graph
 from compiler.ir.ops import Conv
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
-from tests.campaigns.fuzz.cases import CASES, make_case
+from numerics.quantisation import Requant, RoundingRule
+from rowforge.configs import preset
+from tests.campaigns.fuzz.cases import (
+    CASES,
+    NARROW,
+    SLICE_SEED,
+    WIDE,
+    Case,
+    make_case,
+    slice_case,
+)
 from tests.campaigns.fuzz.configs import CAMPAIGN, KINDS, configuration
 from tests.campaigns.fuzz.coverage import ITEMS, wanted
 from tests.campaigns.fuzz.refusals import confirmed
 from tests.campaigns.fuzz.run import main
 from tests.campaigns.fuzz.runner import run_case
+from tests.compiler.support import single
 
-SEED = 1
-NARROW, WIDE = 38, 32  # configurations of 8 and 16 bits whose simulators are quickly built
+SEED = SLICE_SEED
+WINDOWED = 32  # of seed 5: 16 bits whose psums hold windows of products alone
+ZEROED = (4000, 4001, 4003, 13002, 13004, 13006)  # cases of seed 5
 WHOLE = (4, 13)  # configurations of 16 bits whose psums hold whole sums
-SLICE = [NARROW * CASES + place for place in range(12)] + [WIDE * CASES + n for n in range(1, 8)]
+SLICE = [(NARROW, place) for place in range(12)] + [(WIDE, place) for place in range(1, 8)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("index", SLICE)
-def test_rtl_equals_the_golden_model_in_every_tensor(index: int) -> None:
-    outcome = run_case(make_case(SEED, index), rtl=True)
+@pytest.mark.parametrize(("number", "place"), SLICE)
+def test_rtl_equals_the_golden_model_in_every_tensor(number: int, place: int) -> None:
+    outcome = run_case(slice_case(number, place), rtl=True)
     assert outcome.status == "passed", outcome.message
 
 
@@ -45,6 +59,85 @@ def test_arrays_that_scale_16_bit_sums(number: int) -> None:
     assert (config.array.data_width, config.array.psum_width >= 32) == (16, True)
     outcomes = [run_case(make_case(5, number * CASES + place), rtl=False) for place in range(6)]
     assert [o.message for o in outcomes if o.status != "passed"] == []
+
+
+@pytest.mark.parametrize("index", ZEROED)
+def test_16_bit_zero_points_of_onnx(index: int) -> None:
+    case = make_case(5, index)
+    outcome = run_case(case, rtl=False)
+    assert outcome.status != "failed", outcome.message
+    assert case.graph.rounding is RoundingRule.ORT
+
+
+def test_only_whole_sums_have_16_bit_zero_points() -> None:
+    windowed, whole = [WINDOWED * CASES + place for place in range(6)], ZEROED
+    shares = [
+        [_has_zero_points(make_case(5, index)) for index in group] for group in (windowed, whole)
+    ]
+    assert not any(shares[0])
+    assert sum(shares[1]) >= 2  # others draw 0
+
+
+def _has_zero_points(case: Case) -> bool:
+    tensors = [tensor for tensor in case.graph.tensors.values() if tensor.dtype == "int16"]
+    return any(tensor.quantisation and tensor.quantisation.zero_point[0] for tensor in tensors)
+
+
+@pytest.mark.parametrize(
+    ("scale", "bias", "sentence"),
+    [
+        (2.0**-18, 0, "output scales must be at least 2^-16 beside a zero point of 9000"),
+        (
+            2.0**-9,
+            (1 << 31) - 600_000,
+            "its sums must fit 32 bits together with its output's zero point of 9000, not reach 9",
+        ),
+    ],
+)
+def test_refusals_beside_a_zero_point_are_confirmed_if_true(
+    scale: float, bias: int, sentence: str
+) -> None:
+    def confirms(**changes: Any) -> bool:
+        given = {"scale": scale, "bias": bias, "zero_point": 9000, **changes}
+        return confirmed(_of_zero_point(**given), f"n: {sentence}")
+
+    assert confirms()
+    assert not confirms(zero_point=9001)
+    assert not confirms(scale=2.0**-5, bias=0)
+    near = _of_zero_point(scale=scale, bias=bias, zero_point=400)
+    assert not confirmed(near, f"n: {sentence.replace('9000', '400')}")
+    with pytest.raises(RowforgeError) as found:
+        case = _of_zero_point(scale=scale, bias=bias, zero_point=9000)
+        compile_graph(case.graph, case.config)
+    assert confirmed(case, str(found.value))
+
+
+def _of_zero_point(*, scale: float, bias: int, zero_point: int) -> Case:
+    """Three products by 1, and an output of 16 bits."""
+    stage = Requant(
+        scale=np.array([scale]),
+        fixed=True,
+        rounding=RoundingRule.ORT,
+        zero_point=zero_point,
+        low=-(1 << 15),
+        high=(1 << 15) - 1,
+        dtype="int16",
+    )
+    node = Conv(
+        name="n",
+        op="Conv",
+        inputs=("x",),
+        output="y",
+        image=(1, 1, 3),
+        weights=np.ones((1, 1, 1, 3), np.int8),
+        weight_zero_point=np.zeros(1, np.int64),
+        bias=np.array([bias]),
+        input_zero_point=0,
+        stage=stage,
+    )
+    graph = single(node, {"x": (1, 1, 1, 3)}, "int16", (1, 1, 1, 1))
+    config = preset("tiny_16x8")
+    return Case(seed=1, index=1, theme="refused", config=config, graph=graph, inputs=[])
 
 
 def test_a_case_follows_from_its_name() -> None:

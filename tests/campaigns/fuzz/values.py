@@ -9,6 +9,16 @@ from numerics.quantisation import INTEGER_RANGES, Requant, RoundingRule, WindowS
 
 Array = NDArray[Any]
 
+FIELD = 1 << 9
+"""A command has a field for zero points from the negative of this to one less."""
+
+LEAST_SCALE = 2.0**-16
+"""Of an output whose zero point the bias holds."""
+
+ZERO_POINT_ROOM = 1 << 29
+"""Accumulator units that such a zero point takes of a bias, in nearly all layers."""
+
+_ROOMY = 0.96
 _BIAS_LIMIT = 1 << 30
 _MOST_REDUCED_SCALE = 127.0
 _MODES = (RoundingRule.TFLM, RoundingRule.ORT, RoundingRule.SINGLE)
@@ -19,11 +29,20 @@ def one_of(rng: np.random.Generator, *choices: Any) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
 
-def zero_point(rng: np.random.Generator, dtype: str) -> int:
-    """A zero point of a type: either end, the middle, or anything."""
+def zero_point(rng: np.random.Generator, dtype: str, *, wide: bool = False) -> int:
+    """A zero point of a type: either end, the middle, or anything.
+
+    Of 16 bits only `wide` values have one. Half of theirs fit the field of a command, and others
+    are next to it.
+    """
     low, high = INTEGER_RANGES[dtype]
-    if dtype == "int16":
+    if dtype == "int16" and not wide:
         return 0
+    if dtype == "int16":
+        kind = rng.choice(3, p=(0.5, 0.1, 0.4))
+        if kind == 1:
+            return int(one_of(rng, -(FIELD + 1), FIELD))
+        low, high = (-FIELD, FIELD - 1) if kind == 0 else (low, high)
     middle = (low + high + 1) // 2
     return int(one_of(rng, low, high, middle, int(rng.integers(low, high, endpoint=True))))
 
@@ -106,18 +125,24 @@ def requant(
     rounding: RoundingRule,
     *,
     biased: bool = False,
+    fixed: bool = False,
 ) -> Requant:
     """An output stage; one scale for all channels or one each.
 
     `biased`: the layer has a bias, which in mode ORT need not be a multiple of its unit.
+    `fixed`: the output has 16 bits and a zero point.
     """
-    zero = zero_point(rng, dtype)
+    zero = zero_point(rng, dtype, wide=fixed)
     low, high = clamp(rng, dtype, zero)
     count = int(one_of(rng, 1, channels))
     off_grid = biased and rounding is RoundingRule.ORT and rng.random() < 0.5
+    scale = scales(rng, count, spread)
+    if fixed and not -FIELD <= zero < FIELD and rng.random() < _ROOMY:
+        scale = np.maximum(scale, max(LEAST_SCALE, abs(zero) / ZERO_POINT_ROOM))
     return Requant(
-        scale=scales(rng, count, spread),
+        scale=scale,
         offset=offsets(rng, int(one_of(rng, 1, channels))) if off_grid else np.zeros(1),
+        fixed=fixed,
         rounding=rounding,
         zero_point=zero,
         low=low,

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.campaigns.fuzz_graph.onnx.explain import accounted
+from tests.campaigns.fuzz_graph.onnx.explain import _at_an_edge, accounted
 from tests.campaigns.fuzz_graph.onnx.format import ONNX
-from tests.support.onnx.bounds import Evaluator, grain_of
+from tests.support.onnx.bounds import Bounded, Evaluator, grain_of
 from tests.support.onnx.layerwise import every_value
 from tests.support.onnx.models import ModelMaker
 
@@ -91,3 +91,14 @@ def test_nothing_is_excused_where_float32_is_exact() -> None:
     found = evaluator.bounded(evaluator.writers[name].input[0])
     assert found is not None
     assert found.error.item() == 0
+
+
+def test_a_sum_beyond_16_bits_is_clamped_as_both_sides_are() -> None:
+    """32771 ± 10 may be stored as 32762 up to 32767, and ours is the nearest that there is."""
+    found = Bounded(np.array([32771.0]), np.array([10.0]), np.ones(1), 0.0, product=True)
+    ours = np.array([32767], np.int16)
+    for theirs, near in ((32763, True), (32750, False)):
+        said = _at_an_edge(found, np.ones(1), 0.0, ours, np.array([theirs], np.int16))
+        assert said.tolist() == [near], theirs
+    low = np.array([32766], np.int16)  # not what the real number rounds to
+    assert not _at_an_edge(found, np.ones(1), 0.0, low, np.array([32763], np.int16)).any()

@@ -11,7 +11,7 @@ from compiler.schedule.goal import OBJECTIVES
 from hw.arch.config import Config
 from hw.arch.errors import RowforgeError
 from tests.campaigns.fuzz.builder import GraphBuilder
-from tests.campaigns.fuzz.cases import Case, random_inputs
+from tests.campaigns.fuzz.cases import Case, random_inputs, zeroed
 from tests.campaigns.fuzz.configs import configuration
 from tests.campaigns.fuzz_network.network import Network
 from tests.campaigns.fuzz_network.steps import steps, take
@@ -43,7 +43,9 @@ def make_case(seed: int, index: int) -> NetworkCase:
     simulated = number % SIMULATED == 0 and not config.control.microcontroller
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, number, place, attempt, 11])
-        graph = small_graph(rng, config, simulated=simulated)
+        graph = small_graph(
+            rng, config, simulated=simulated, zeroed=zeroed(config, (seed, number, place))
+        )
         if graph is not None:
             break
     else:
@@ -95,11 +97,13 @@ def small_configuration(seed: int, number: int) -> Config:
     )
 
 
-def small_graph(rng: np.random.Generator, config: Config, *, simulated: bool) -> Graph | None:
+def small_graph(
+    rng: np.random.Generator, config: Config, *, simulated: bool, zeroed: bool = False
+) -> Graph | None:
     """A graph of 2 to 12 operators; None if this attempt does not yield one."""
     wide = config.array.data_width == 16
     dtype = "int16" if wide else str(rng.choice(["int8", "int8", "uint8"]))
-    builder = GraphBuilder(rng, config, dtype, wrap=False, size=1.0)
+    builder = GraphBuilder(rng, config, dtype, wrap=False, size=1.0, zeroed=zeroed)
     builder.overflowing = 0.005  # a refused operator spoils the whole graph
     builder.idle = _IDLE
     work = (_WORK_SIMULATED if simulated else _WORK) * config.multipliers

@@ -9,6 +9,7 @@ from compiler.ir.graph import Graph
 from compiler.ir.ops import Add, Concat, Conv, HostStep, Mul, Node, Pad, Pool, Rescale, Reshape
 from hw.arch.config import Config
 from hw.arch.program import Host, Load, Program, Store
+from numerics.quantisation import Requant
 
 Feature: TypeAlias = tuple[str, str]  # group, item
 
@@ -30,7 +31,13 @@ WANTED: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _AXES = WANTED["concatenation along"]
-_GROUPS = {"configurations": 40, "spilling": 60, "larger than four buffers": 30, "simulated": 60}
+_GROUPS = {
+    "configurations": 40,
+    "spilling": 60,
+    "larger than four buffers": 30,
+    "simulated": 60,
+    "16-bit zero points": 4,  # few configurations have whole sums of 16-bit products
+}
 
 
 _REMOVED = ("constant", "unread", "inputs", "whole layer")  # of programs
@@ -53,6 +60,9 @@ def features(graph: Graph, config: Config, program: Program) -> list[Feature]:
         found.add(("campaign", "spilling"))
     if largest(graph, config) > LARGE:
         found.add(("campaign", "larger than four buffers"))
+    stages = [node.stage for node in graph.nodes if isinstance(node, Conv)]
+    if any(isinstance(stage, Requant) and stage.fixed for stage in stages):
+        found.add(("campaign", "16-bit zero points"))
     for layer in program.layers:
         found |= {("removed", item) for item in _REMOVED if layer.removed.get(item)}
         if layer.removed and layer.where == "folded":

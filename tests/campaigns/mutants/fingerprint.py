@@ -26,9 +26,9 @@ from hw.memory.ram import RamAdapter
 from hw.memory.sdram.controller import SdramController
 from hw.replay.replayer import Replayer
 from hw.top.accelerator import AcceleratorCore
-from tests.campaigns.fuzz.cases import CASES, Case, make_case
+from tests.campaigns.fuzz.cases import CASES, NARROW, WIDE, Case, make_case
+from tests.campaigns.fuzz.cases import SLICE_SEED as SEED
 from tests.campaigns.fuzz.configs import clustered, configuration
-from tests.campaigns.fuzz.test_fuzz_slice import NARROW, SEED, WIDE
 from tests.campaigns.fuzz_network.cases import EACH
 from tests.campaigns.fuzz_network.cases import make_case as make_network
 from tests.campaigns.memory.cases import X16, X32

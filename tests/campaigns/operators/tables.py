@@ -62,7 +62,7 @@ def _by_operator(records: Iterable[Record], suffix: str) -> dict[str, list[Recor
         if record["format"] == suffix:
             found[record["operator"]].append(record)
     return {
-        operator: sorted(found[operator], key=lambda one: _TYPES.index(one["type"]))
+        operator: sorted(found[operator], key=_place_in_table)
         for operator in sorted(REGISTRY[suffix], key=str.lower)
     }
 
@@ -87,12 +87,17 @@ def _pairs(records: Sequence[Record]) -> str:
     """The operators of which LiteRT gave another result or none, by its kind of kernels."""
     heads = ("operator", "type", "files", "values", *(f"LiteRT, {kind}" for kind in KERNELS))
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|---|"]
-    for one in records:
+    for one in sorted(records, key=_place_in_table):
         if any(one[kind] for kind in KERNELS):
             said = " | ".join(_said(one[kind]) for kind in KERNELS)
             head = f"{one['operator']} | {one['type']} | {one['files']} | {one['values']:,}"
             lines.append(f"| {head} | {said} |")
     return "\n".join(lines)
+
+
+def _place_in_table(record: Record) -> tuple[str, int]:
+    """Operators in the order of all these tables, and the types of each in theirs."""
+    return record["operator"].lower(), _TYPES.index(record["type"])
 
 
 def _said(tally: Record) -> str:

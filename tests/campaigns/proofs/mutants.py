@@ -120,6 +120,23 @@ MUTANTS: dict[str, ProofMutant] = {
         "adder.term.eq(Mux(step.zero, 0, last.products[k]))",
         "adder.term.eq(last.products[k])",
     ),
+    "BurstsTakeTurns": ProofMutant(
+        "hw.memory.arbiter", "for step in range(count, 0, -1):", "for step in range(1, count + 1):"
+    ),
+    "WindowsAreWrittenFirst": ProofMutant(
+        "hw.engines.psum_reader",
+        'self.written_window > loops["window"].index',
+        'self.written_window >= loops["window"].index',
+    ),
+    "SkippingSendsTheSame": ProofMutant(
+        "hw.pe.nonzero_ring", "self.offset.eq(number - base)", "self.offset.eq(number)"
+    ),
+    # A watchdog that runs out just when a result begins ends the block after its header.
+    "DecoderAnswers": ProofMutant(
+        "hw.control.decoder",
+        "with m.State(name):\n                m.d.comb",
+        "with self._state(m, s, name):\n                m.d.comb",
+    ),
     "LaneComputes": ProofMutant(
         "hw.post.requantise",
         'down = ~pipe["sticky"] & negative',

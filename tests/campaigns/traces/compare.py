@@ -6,7 +6,7 @@ from hw.arch.program import Program
 from rowforge.tracing.events import UNITS, by_layer, totals
 from rowforge.tracing.rtl import observed
 from sim.cycles.trace import SLICE, Trace, Track, trace
-from sim.masks import zero_masks
+from sim.masks import core_masks
 from sw_driver.arrays import Arrays
 
 COUNTED = {
@@ -35,6 +35,7 @@ def differences(program: Program, inputs: Arrays, *, optimise: str = "-O2") -> I
     exact model, and the cycles of both.
     """
     found, outcome = observed(program, inputs, optimise=optimise)
+    assert found is not None
     counted = 0
     for layer, counters in outcome.counters.items():
         for track, name in COUNTED.items():
@@ -45,7 +46,7 @@ def differences(program: Program, inputs: Arrays, *, optimise: str = "-O2") -> I
                     yield f"layer {layer}, {name}: {amount} by the trace, not {counters[name]}"
     if not counted:
         yield "no counter was compared"
-    model = trace(program, values=outcome.tensors, masks=zero_masks(program, inputs))
+    model = trace(program, values=outcome.tensors, masks=core_masks(program, inputs))
     if found.cycles != model.cycles:
         yield f"{found.cycles} cycles, {model.cycles} by the model"
     sums, expected = totals(found), totals(model)

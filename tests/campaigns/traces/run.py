@@ -71,10 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--n", type=int, default=0, help="random layers")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
+    found = [] if options.models is None else list(options.models.rglob(RESNET))
+    if options.models is not None and len(found) != 1:
+        parser.error(f"--models must name a folder with one {RESNET}, not {len(found)}")
     conditions = list(compared(digits_model(), "tiny"))
     if options.models is not None:
-        (model,) = options.models.rglob(RESNET)
-        conditions += compared(model, "ulx3s_85f")
+        conditions += compared(found[0], "ulx3s_85f")
     conditions += of_random_layers(options.seed, options.n)
     return conclude(conditions)
 

@@ -195,6 +195,9 @@ def test_bills_add_up() -> None:
         ("energy = 0.5", 'energy = 0.5\nunit = "MAC"', ["unit pJ", "MAC"]),
         ("energy = 0.5", 'energy = 0.5\nprocess = "45 nm"', ["28 nm, 45 nm", "mixed"]),
         ("[[entries]]", "[entries]", ["not valid TOML"]),
+        ("[[entries]]", "[sizes]\nrows = 4\n[[entries]]", ["sizes", "'rows'", "array.rows"]),
+        ("[[entries]]", "sizes = 4\n[[entries]]", ["sizes must be a table, not 4"]),
+        ("[[entries]]", '[sizes]\n"pe.ifmap_spad" = 0\n[[entries]]', ["pe.ifmap_spad", "not 0"]),
     ],
 )
 def test_a_wrong_file_is_refused_in_a_sentence(old: str, new: str, said: list[str]) -> None:
@@ -203,6 +206,19 @@ def test_a_wrong_file_is_refused_in_a_sentence(old: str, new: str, said: list[st
         parse_technology(TEXT.replace(old, new, 1), "mine.toml")
     for word in said:
         assert word in str(refused.value)
+
+
+def test_a_table_names_the_sizes_that_it_was_not_made_for() -> None:
+    mine = Config()
+    sizes = f'"pe.ifmap_spad" = {mine.pe.ifmap_spad}\n"buffer.depth" = {mine.buffer.depth}'
+    same = parse_technology(TEXT.replace("[[entries]]", f"[sizes]\n{sizes}\n[[entries]]", 1))
+    assert same.other_sizes(mine) == ""
+    assert parse_technology(TEXT).other_sizes(mine) == ""  # for any
+    twice = sizes.replace(f'depth" = {mine.buffer.depth}', f'depth" = {2 * mine.buffer.depth}')
+    other = parse_technology(TEXT.replace("[[entries]]", f"[sizes]\n{twice}\n[[entries]]", 1))
+    said = other.other_sizes(mine)
+    assert f"buffer.depth = {2 * mine.buffer.depth} (here {mine.buffer.depth})" in said
+    assert "mine" in said and "ifmap_spad" not in said
 
 
 def test_the_file_is_named(tmp_path) -> None:

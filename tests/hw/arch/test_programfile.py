@@ -239,6 +239,17 @@ def _set(*path):
     return change
 
 
+def _shorten(name):
+    """A member without its last four bytes, as the manifest has it."""
+
+    def change(manifest, members):
+        data = members[name] = members[name][:-4]
+        digest = hashlib.sha256(data).hexdigest()
+        manifest["members"][name] = {"size": len(data), "sha256": digest}
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
@@ -267,8 +278,21 @@ def _set(*path):
         ),
         (_set("program", "layers", 0, "accesses", "link", {"command": {"read": -1}}), "read must"),
         (_set("program", "outputs", [3]), "outputs must be a list"),
-        (_set("constants", 0, "shape", [3]), "constants/2.bin does not fit"),
-        (_set("constants", 0, "tensor", 1), "constants/1.bin does not fit"),
+        (
+            _set("constants", 0, "shape", [4]),
+            r"constants\[0\].shape must be \[2, 2\] as its tensor's, not \[4\]",
+        ),
+        (
+            _set("constants", 0, "dtype", "int32"),
+            r"constants\[0\].dtype must be float32 as its tensor's, not int32",
+        ),
+        (_set("constants", 0, "tensor", 1), r"constants\[0\].dtype must be int8 .*, not float32"),
+        (_set("constants", 0, "tensor", 3), r"constants\[0\].tensor must be .* 0 to 2, not 3"),
+        (
+            lambda manifest, members: manifest["constants"].append(manifest["constants"][0]),
+            r"constants\[1\].tensor must be another than those before, not 2",
+        ),
+        (_shorten("constants/2.bin"), r"constants/2.bin must have 16 bytes .*, not 12"),
         (_set("members", "stream.bin", "size", 1 << 60), "size must be a whole number"),
         (_set("members", "stream.bin", "sha256", "0"), "does not have the digest"),
         (_set("members", "more.bin", {}), "not those that the manifest names"),

@@ -8,6 +8,7 @@ import pytest
 import tb.runners
 from rowforge import benching
 from rowforge.configs import parse_toml
+from sim import verilator
 from tb.cases import accelerator, blocks
 from tb.cases.case import Demand
 from tests.rowforge.support import rowforge
@@ -150,7 +151,7 @@ def test_missing_packages_of_the_processor_are_named_before_anything_runs(
 
 
 def test_fst_needs_headers(capsys, config_file, monkeypatch):
-    monkeypatch.setattr(benching, "fst_headers", lambda: False)
+    monkeypatch.setattr(verilator, "fst_headers", lambda: False)
     outcome = bench(capsys, config_file, "--sim", "verilator", "--waves", "fst")
     assert outcome.status == 2
     assert "liblz4-dev zlib1g-dev" in outcome.err

@@ -74,7 +74,7 @@ def test_lcov_names_files_that_are_there(report: CoverageReport, tmp_path: Path)
 
 def test_a_folder_that_cannot_be_written(report: CoverageReport, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RowforgeError, match="cannot write the coverage"):
+    with pytest.raises(RowforgeError, match="output folder must be writable"):
         report.write(tmp_path / "file")
 
 

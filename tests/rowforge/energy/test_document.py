@@ -1,6 +1,7 @@
 """Energy, accesses and link bytes in reports, and the files of counts for other tools."""
 
 import json
+import warnings
 
 import pytest
 
@@ -190,6 +191,13 @@ def test_a_table_of_the_users_own(capsys, tmp_path):
     assert (energy["technology"], energy["unit"]) == ("mine", "pJ")
     assert energy["total"] == energy["by_level"]["mac"] == 4 * 71_232 and energy["per_mac"] == 4
     assert "link.filter" in energy["missing"] and energy["inferences_per_joule"] is None
+    sized = path.read_text().replace("[[entries]]", '[sizes]\n"buffer.depth" = 64\n[[entries]]')
+    path.write_text(sized)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        told = rowforge(capsys, *call)
+    assert "warning: technology mine was made for buffer.depth = 64 (here 256); its" in told.err
+    assert told.document["total"]["energy"] == energy
     path.write_text(path.read_text().replace("bits = 8", "bits = 0"))
     rowforge(capsys, *call).assert_refused("entries[1]: bits", "1 to 4096", "0")
 

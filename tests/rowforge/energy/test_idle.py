@@ -82,6 +82,7 @@ def test_a_fitted_table_tells_its_own_layer():
     tally = LayerTally(accesses(mac=100, spad=50, network=20, buffer=10), 100, 0)
     replay = Replay(40, tally, spent)
     table = fitted_technology(CONFIG, replay, process=IHP_SG13G2.name, corner="1.2 V 25 °C")
+    assert not parse_technology(table).other_sizes(CONFIG)  # it was made for these
     told = predicted(CONFIG, table, replay)
     assert told == pytest.approx(spent, rel=1e-5)
     twice = Replay(80, tally + tally, {})

@@ -11,10 +11,10 @@ from hw.arch.accesses import Access, Accesses, DataType, Direction, Level, count
 from hw.arch.energy import bill, technology
 from hw.arch.program import Layer
 from rowforge.configs import preset
-from rowforge.demonstration import held_out_digits
 from rowforge.energy.layer_tally import Gating, LayerTally, PeWork, layer_tally
-from rowforge.running.compilation import compile_model, digits_model
-from rowforge.running.execution import run_program
+from rowforge.running.inputs import drawn_input
+from rowforge.tracing.rtl import observed
+from tests.rowforge.support import FAST_BUILD, small_digits
 
 READ, WRITE = Direction.READ, Direction.WRITE
 
@@ -111,14 +111,12 @@ def test_tallies_of_layers_add_up() -> None:
 @pytest.mark.slow
 def test_what_is_derived_is_near_what_the_rtl_counts():
     """On the shipped model: exact where products decide, near where rows and edges do."""
-    config = preset("tiny").with_values({"control.access_counters": True})
-    compiled = compile_model(digits_model(), config)
-    image = held_out_digits().images[:1]
-    result = run_program(compiled, image, "rtl")
+    program = small_digits()
+    _, result = observed(program, drawn_input(program), optimise=FAST_BUILD)
     derived, counted = Accesses(), Accesses()
     for index, counters in result.counters.items():
-        layer = compiled.program.layers[index]
-        found = counted_accesses(config, counters)
+        layer = program.layers[index]
+        found = counted_accesses(program.config, counters)
         derived += layer_tally(layer, gated_macs=counters["gated_macs"]).accesses
         counted += found
         exact = layer_tally(layer, gated_macs=counters["gated_macs"], counted=found).accesses

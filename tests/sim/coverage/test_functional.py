@@ -1,5 +1,7 @@
 """What was said to an accelerator and what it answered is counted word by word."""
 
+from typing import Any
+
 import pytest
 
 from hw.arch.commands import (
@@ -89,3 +91,24 @@ def test_points_follow_from_the_configuration() -> None:
     assert "command MEMORY" not in names and "status BAD_CODE" not in names
     assert "command LOAD" in names and "counter stall_psum_in" in names
     assert "status BAD_RANGE" not in names  # a replayer's
+
+
+class Copies(list[int]):
+    """Words that count how many of them slices have copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        self.copied += len(found) if isinstance(key, slice) else 0
+        return found
+
+
+def test_long_streams_are_read_once() -> None:
+    """Each command copies what it consists of, and nothing of those after it."""
+    commands = [word for _ in range(400) for word in command(Opcode.IDENTIFY)]
+    words = Copies([*START_OF_ALL, *commands])
+    functional = FunctionalCoverage(CONFIG)
+    functional.sent(words)
+    assert functional.counts["command IDENTIFY"] == 400
+    assert words.copied < 2 * START.words * len(words)

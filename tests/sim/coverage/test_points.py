@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sim.coverage.modules import CoveredDesign
 from sim.coverage.points import Hits, Point, PointKind, read_points
 
@@ -47,8 +49,9 @@ def test_initial_values_are_no_lines_and_processes_have_run(tmp_path: Path) -> N
 
 
 def test_signals_have_their_names(tmp_path: Path) -> None:
-    hits = read(tmp_path, entry(4, 7, "toggle", "cmd___05Fdata[3]:0->1", 1))
-    assert [str(point) for point in hits] == ["cmd__data[3]:0->1"]
+    edges = ("0->1", "1->0")
+    hits = read(tmp_path, *(entry(4, 7, "toggle", f"cmd___05Fdata[3]:{e}", 1) for e in edges))
+    assert [str(point) for point in hits] == [f"cmd__data[3]:{edge}" for edge in edges]
 
 
 def test_a_step_from_an_initial_value_is_no_toggle(tmp_path: Path) -> None:
@@ -62,3 +65,12 @@ def test_a_step_from_an_initial_value_is_no_toggle(tmp_path: Path) -> None:
     assert counts(0, 1, from_reset=False) == [0, 0]
     assert counts(1, 1, from_reset=False) == [1, 1]
     assert counts(1, 0, from_reset=True) == [1, 0]
+
+
+@pytest.mark.parametrize("from_reset", [True, False])
+def test_an_edge_without_its_opposite_does_not_count(tmp_path: Path, from_reset: bool) -> None:
+    """Reached or not, it is neither hit nor missed."""
+    pair = [entry(4, 7, "toggle", f"r[0]:{edge}", 2) for edge in ("0->1", "1->0")]
+    alone = [entry(4, 7, "toggle", "r[1]:0->1", 0), entry(5, 7, "toggle", "s[0]:1->0", 1)]
+    hits = read(tmp_path, *pair, *alone, from_reset=from_reset)
+    assert {str(point) for point in hits} == {"r[0]:0->1", "r[0]:1->0"}

@@ -9,6 +9,7 @@
 #include "pipe_line.h"
 
 #define MOST (64u * 8u)
+#define SILENCE 50u /* milliseconds */
 
 static rowforge_bytes bytes;
 static uint8_t leaving[MOST], coming[MOST];
@@ -43,7 +44,10 @@ static void write_register(void *context, uint32_t address, uint32_t value)
 {
     (void)context;
     if (address == ROWFORGE_REGISTER_CONTROL) {
-        demand(value == 1u);
+        uint8_t dropped[MOST];
+        demand(value == 1u && !wanted && !leaving_count);
+        while (bytes.read(NULL, dropped, sizeof dropped, SILENCE) > 0)
+            ; /* results that were under way are gone with the accelerator's reset */
         return;
     }
     demand(address == ROWFORGE_REGISTER_PACKET && value && value == wanted);
@@ -101,6 +105,15 @@ static int receive_idle(void *context)
     return 1;
 }
 
+/* Words leave whole, or the pipe's other end would take the next ones for their rest. */
+static int end_transfers(void *context)
+{
+    while (!send_idle(context))
+        ;
+    wanted = coming_count = packet = 0;
+    return 0;
+}
+
 void stand_in(rowforge_axi *axi, uint32_t patience)
 {
     bytes = pipe_bytes();
@@ -111,6 +124,7 @@ void stand_in(rowforge_axi *axi, uint32_t patience)
     axi->send_idle = send_idle;
     axi->start_receive = start_receive;
     axi->receive_idle = receive_idle;
+    axi->reset = end_transfers;
     axi->now = bytes.now;
     axi->patience = patience;
 }

@@ -17,6 +17,8 @@ from sw_driver.c.header import HEADER, render_records
 
 _HERE = Path(__file__).parent
 DAMAGE = (_HERE / "damage" / "mutate.c",)
+LATE_TRANSFER = (_HERE / "parts" / "late_transfer.c",)
+STUFF = (_HERE / "parts" / "stuff.c",)
 WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wshadow",
             "-Wcast-qual", "-Wstrict-prototypes", "-Wmissing-prototypes")  # fmt: skip
 _FLAGS = (*WARNINGS, "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -159,6 +159,8 @@ class _Process:
             parameters: dict[str, Any] = {}
             tensors: list[Array] = []
             while (line := _line(file)) != "end":
+                if not line:
+                    raise EOFError(f"the C runtime ended while it told the step {step}")
                 kind, *rest = line.split()
                 if kind == "parameter":
                     parameters |= _parameter(rest)
@@ -184,7 +186,10 @@ def _tensor(words: Sequence[str], file: Any) -> Array:
     kind, size, *shape = map(int, words)
     data = b""
     while len(data) < size:
-        data += file.read(size - len(data))
+        part = file.read(size - len(data))
+        if not part:
+            raise EOFError(f"the C runtime ended after {len(data)} of {size} bytes of a tensor")
+        data += part
     return np.frombuffer(data, dtype=ElementType(kind).name.lower()).reshape(shape)
 
 

@@ -1,5 +1,6 @@
 """What a program becomes for the C runtime: its words, its memory, its folder, and refusals."""
 
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -16,13 +17,14 @@ from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
 from rowforge.running.compilation import compile_model, digits_model
 from sw_driver.c.export import export_program
+from sw_driver.c.folder import write_folder
 from sw_driver.c.header import render_records
 from sw_driver.c.pool import WordPool, flat
 from sw_driver.c.records import C_PROGRAM, C_RECORDS, C_TENSOR, ElementType
 from tests.support.c_runtime.build import WARNINGS, compiler
+from tests.support.c_runtime.running import host_program, run_c, run_python, same, tensor
 from tests.support.functional_board import functional_board
-from tests.sw_driver.c.running import host_program, run_c, run_python, same, tensor
-from tests.sw_driver.scripted import make_program
+from tests.sw_driver.scripted import SHAPE, make_program
 
 
 @cache
@@ -83,6 +85,22 @@ def test_states_that_follow_one_another_do_not_overwrite():
     assert same(run_c(swapped, x), run_python(swapped, x))
 
 
+def test_an_output_in_which_a_state_is_found_is_what_the_run_found():
+    """Not what the next run will find: states are kept before the user reads the outputs."""
+    shape = (1, 8)
+    tensors = [tensor(name, shape, "int8") for name in ("x", "before", "y")]
+    start = np.full(shape, 1, dtype=np.int8)
+    program = replace(
+        host_program(tensors, [Host("reshape", (0,), (2,), {"shape": shape})], (1, 2)),
+        states=(ProgramState(1, 0),),
+        constants={1: start},
+    )
+    x = np.arange(40, dtype=np.int8).reshape(5, 8)
+    ran = run_c(program, x)
+    assert same(ran, {"before": np.concatenate([start, x[:4]]), "y": x})
+    assert same(ran, run_python(program, x))
+
+
 def test_lists_of_lists_become_two_lists():
     parameters = {"pads": ((1, 2), (3, 4)), "ragged": [[1], [2, 3]], "axis": 1, "text": "a b"}
     assert flat(parameters) == {
@@ -132,22 +150,64 @@ def test_the_header_has_every_field_of_every_record():
     assert len(names) == len(set(names))
 
 
+def test_a_folder_that_cannot_be_written_whole_stays_as_it_was(tmp_path):
+    (tmp_path / "program.h").mkdir()
+    with pytest.raises(RowforgeError, match="program.h is a folder there"):
+        write_folder(export_program(make_program()), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["program.h"]
+
+
+def example(folder):
+    """The executable of an exported folder."""
+    sources = sorted(path.name for path in folder.glob("*.c"))
+    subprocess.run([compiler(), *WARNINGS, *sources, "-o", "run"], cwd=folder, check=True)
+    return folder / "run"
+
+
+def run_example(url, executable, data, **options):
+    """The example on a board that a URL names."""
+    host, port = url.removeprefix("tcp://").split(":")
+    command = [executable, "tcp", host, port]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run(command, input=data, **streams)
+
+
 @pytest.mark.slow
 def test_the_example_runs_what_the_command_exports(tmp_path, capsys):
     save_program(digits(), tmp_path / "digits.rfp")
     folder = tmp_path / "c"
     assert main(["export-c", str(tmp_path / "digits.rfp"), "-o", str(folder)]) == 0
     assert "host steps: softmax" in capsys.readouterr().out
-    sources = sorted(path.name for path in folder.glob("*.c"))
-    subprocess.run([compiler(), *WARNINGS, *sources, "-o", "run"], cwd=folder, check=True)
+    executable = example(folder)
     x = held_out_digits().images[:3]
     with functional_board(preset("tiny"), tmp_path) as url:
-        host, port = url.removeprefix("tcp://").split(":")
-        command = [folder / "run", "tcp", host, port]
-        done = subprocess.run(command, input=x.tobytes(), capture_output=True, check=False)
+        done = run_example(url, executable, x.tobytes())
     assert not done.returncode, done.stderr
     (expected,) = run_python(digits(), x).values()
     assert done.stdout == expected.tobytes()
+
+
+@pytest.mark.slow
+def test_the_example_tells_short_inputs_and_outputs_that_cannot_be_written(tmp_path):
+    program = make_program()
+    clip = Host("reshape", (1,), (2,), {"shape": SHAPE}, 1)  # a step that the runtime has
+    steps = tuple(clip if isinstance(step, Host) else step for step in program.steps)
+    program = replace(program, steps=steps)
+    write_folder(export_program(program), tmp_path / "c")
+    executable = example(tmp_path / "c")
+    x = np.arange(60, dtype=np.int8).tobytes()
+    with functional_board(program.config, tmp_path) as url:
+        short = run_example(url, executable, x + x[:5])
+        with open("/dev/full", "wb") as full:
+            lost = run_example(url, executable, x, stdout=full)
+        reader, writer = os.pipe()
+        os.close(reader)
+        unread = run_example(url, executable, x, stdout=writer)
+        os.close(writer)
+    assert (short.returncode, short.stdout) == (2, x)
+    assert short.stderr == b"run: the inputs end within a run\n"
+    for done in (lost, unread):
+        assert (done.returncode, done.stderr) == (1, b"run: cannot write the outputs\n")
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):

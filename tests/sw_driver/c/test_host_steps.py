@@ -6,7 +6,7 @@ import pytest
 from compiler.ir.host_steps import softmax_parameters
 from hw.arch.program import Host
 from numerics.host import run_host
-from tests.sw_driver.c.running import host_program, run_c, same, tensor
+from tests.support.c_runtime.running import host_program, run_c, same, tensor
 
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45, 0.5, -0.5, 1.5, 2.5, -2.5]
 ROWS = 400

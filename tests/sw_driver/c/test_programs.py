@@ -1,6 +1,7 @@
 """The C runtime against the Python driver: programs, links, memories, states, errors."""
 
 import re
+import subprocess
 from dataclasses import replace
 from functools import cache
 
@@ -17,16 +18,20 @@ from sim.framed_device import FramedDevice, LinkPort
 from sim.functional import FunctionalAccelerator
 from sim.replay import FunctionalReplayer, functional_link
 from sw_driver.c.export import export_program
+from sw_driver.c.records import StepKind
+from sw_driver.c.steps import replay_steps
 from tests.campaigns.c_runtime.faults import run_damaged
 from tests.campaigns.link.channel import Faults, SimulatedTransport
+from tests.support.c_runtime import running
+from tests.support.c_runtime.build import LATE_TRANSFER, compiled
 from tests.support.c_runtime.ends import LineEnd, WordsEnd
-from tests.sw_driver.c import running
-from tests.sw_driver.c.running import Failing, run_c, run_python, same
+from tests.support.c_runtime.running import run_c, run_python, same
 from tests.sw_driver.scripted import (
     CONFIG,
     SHAPE,
     block,
     make_program,
+    make_spilling_program,
     make_stateful_program,
     stateful_outputs,
 )
@@ -95,6 +100,32 @@ def test_cycles_are_those_of_the_runs():
     assert ran.cycles == 1234 * len(board_program(program).replays)
 
 
+@pytest.mark.parametrize("kind", ["ram", "axi"])
+def test_a_run_whose_block_is_asked_for_again_is_counted_once(kind):
+    """Behind AXI the RUN's message leaves twice, once more after `mid` was read."""
+    config = CONFIG.with_values({"memory.kind": kind, "memory.words": 1024})
+    program, x = make_spilling_program(config, hosted=True), images(2)
+    asked = [step.kind for step in replay_steps(board_program(program))].count(StepKind.AGAIN)
+    assert asked == (kind == "axi")
+    ran = run_c(program, x, end=WordsEnd(Counting(config)))
+    assert same(ran, run_python(program, x))
+    assert ran.cycles == 1234
+
+
+def test_a_transfer_that_comes_too_late_damages_nothing():
+    """It is ended before the next one; what it brings until then is nobody's memory."""
+    done = subprocess.run([compiled(*LATE_TRANSFER)], capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    assert done.stdout.splitlines() == [
+        "1 ended 1 reset",
+        "1",  # a timeout
+        "7 7",  # what the caller had there
+        "2 ended 2 reset",
+        "4",  # words of the next transfer
+        "9 9",
+    ]
+
+
 def test_an_unplugged_line_is_told():
     line = SimulatedTransport(FramedDevice(LinkPort(lambda: None)), Faults(), "unplugged")
     line.unplugged = True
@@ -125,9 +156,25 @@ def test_states_live_from_run_to_run():
     assert same(run_c(make_stateful_program(), x, options="s"), {"out": anew})
 
 
-def test_an_error_of_the_accelerator_is_told_and_the_next_run_is_good():
+class Failing(FunctionalAccelerator):
+    """An accelerator that is sent a damaged word, once."""
+
+    def __init__(self, at):
+        super().__init__(CONFIG)
+        self._left = at
+
+    def send(self, words):
+        words = words.copy()
+        if 0 <= self._left < len(words):
+            words[self._left] ^= np.uint64(1 << 40)
+        self._left -= len(words)
+        super().send(words)
+
+
+@pytest.mark.parametrize("options", ["k", "ka"])
+def test_an_error_of_the_accelerator_is_told_and_the_next_run_is_good(options):
     x, program = images(3), make_program()
-    ran = run_c(program, x, end=WordsEnd(Failing(FIRST_HEADER)), options="k")
+    ran = run_c(program, x, end=WordsEnd(Failing(FIRST_HEADER)), options=options)
     assert "the accelerator ended the program: the checksum of a command does not fit" in ran.said
     assert (ran.outputs["out"] == run_python(program, x)["out"][1:]).all()
     assert run_c(program, x[:1], end=WordsEnd(Failing(FIRST_HEADER))).status == 18

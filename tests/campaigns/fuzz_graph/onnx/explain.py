@@ -7,6 +7,8 @@ each side lies within its bound of the real number. Nothing else is, and nothing
 Runtime's bound is 0.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 
@@ -45,7 +47,8 @@ def _at_an_edge(
 ) -> Array:
     first, second = ours.astype(np.int64), theirs.astype(np.int64)
     if ours.dtype.itemsize > 1:
-        return _within_bounds(found, scale, zero, first, second)
+        held = np.iinfo(ours.dtype)
+        return _within_bounds(found, scale, zero, first, second, held)
     edge = np.minimum(first, second) - zero + 0.5
     # The division by the scale rounds too, unless the scale is a power of two.
     division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(edge))
@@ -57,13 +60,23 @@ def _at_an_edge(
 
 
 def _within_bounds(
-    found: Bounded, scale: Array, zero: Array | float, ours: Array, theirs: Array
+    found: Bounded,
+    scale: Array,
+    zero: Array | float,
+    ours: Array,
+    theirs: Array,
+    held: "np.iinfo[np.integer[Any]]",
 ) -> Array:
-    """The same of 16 bits, where a bound may span several edges; both may be clamped as well."""
+    """The same of 16 bits, where a bound may span several edges.
+
+    Both sides are clamped to the values that are `held`, so the real number is, too: clamping
+    brings no two numbers farther apart.
+    """
     real = found.real / scale + zero
     division = np.where(np.frexp(scale)[0] == 0.5, 0.0, 2 * UNIT * np.abs(real))
     bound = found.error / scale + division
     own = found.own / scale + 4 * UNIT * np.abs(real) + 0.5
+    real = np.clip(real, held.min, held.max)
     between = np.sign(ours - theirs) == np.sign(real - theirs)
     near = (np.abs(theirs - real) <= bound + 0.5) & (bound > 0)
     return np.asarray(near & between & (np.abs(ours - real) <= own))

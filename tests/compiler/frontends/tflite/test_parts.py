@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from compiler.frontends import load_model
+from compiler.ir.ops import HostStep
 from hw.arch.errors import RowforgeError
 from tests.support.tflite.checking import Build, Built, check, check_twin, compare, tflm_outputs
 from tests.support.tflite.layers import LayerWriter
+from tests.support.tflite.writer import ModelWriter
 
 IMAGE = (1, 4, 6, 5)
 TYPES = ("int8", "int16", "float32")
@@ -130,6 +132,50 @@ def softmax(kind: str, classes: int, scale: float) -> Build:
 def test_the_uint8_twin_of_a_softmax(tmp_path: Path, kind: str, scale: float) -> None:
     for classes in (2, 10, 300):
         check_twin(softmax(kind, classes, scale), 4, tmp_path)
+
+
+OF_SOFTMAX = {
+    "SOFTMAX": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
+    "LOG_SOFTMAX": {"int8": (1 / 16, 127), "uint8": (1 / 16, 255), "int16": (1 / 2048, 0)},
+}
+"""Scale and zero point that outputs of each type have by definition."""
+
+COMPUTED = {
+    ("SOFTMAX", "int8", "softmax"),
+    ("SOFTMAX", "uint8", "softmax"),
+    ("SOFTMAX", "int16", "softmax16"),
+    ("SOFTMAX", "float32", "softmax_float"),
+    ("LOG_SOFTMAX", "int8", "log_softmax"),
+    ("LOG_SOFTMAX", "uint8", "log_softmax"),
+    ("LOG_SOFTMAX", "float32", "log_softmax_float"),
+}
+"""Types of input and output, and the host step; each is tested for its values elsewhere."""
+
+
+@pytest.mark.parametrize("kind", OF_SOFTMAX)
+def test_types_of_a_softmax_are_computed_or_refused(tmp_path: Path, kind: str) -> None:
+    """TensorFlow Lite also has int16 outputs of 8-bit inputs, with scale 1/65536."""
+    types = (*OF_SOFTMAX[kind], "float32", "int32")
+    found = set()
+    for source in types:
+        for target in types:
+            writer = ModelWriter()
+            x = writer.tensor("x", (2, 9), source, scale=0.001, zero_point=0)
+            scale, zero_point = OF_SOFTMAX[kind].get(target, (0.001, 0))
+            if (source, target) in (("int8", "int16"), ("uint8", "int16")):
+                scale, zero_point = 1 / 65536, -32768
+            y = writer.tensor("y", (2, 9), target, scale=scale, zero_point=zero_point)
+            writer.operator(kind, [x], y, **({"Beta": 1.0} if kind == "SOFTMAX" else {}))
+            path = tmp_path / "model.tflite"
+            path.write_bytes(writer.finish([x], [y]))
+            try:
+                (node,) = load_model(path).nodes
+            except RowforgeError as error:
+                assert f"operator 0 {kind} cannot run: its" in str(error)
+                continue
+            assert isinstance(node, HostStep) and source == target
+            found.add((kind, source, node.function))
+    assert found == {entry for entry in COMPUTED if entry[0] == kind}
 
 
 @pytest.mark.parametrize("scales", [(0.05, 0.05), (0.03, 0.2), (1.1, 0.4), (0.001, 0.01)])

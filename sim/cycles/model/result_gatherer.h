@@ -9,7 +9,7 @@ struct Answer {
     int64_t length = 0;
 };
 
-struct Gatherer {
+struct ResultGatherer {
     enum State : int { kIdle, kHeader, kWords, kFetch, kCopy };
     static constexpr int kExpected = 8;
 

@@ -1,4 +1,4 @@
-"""Eyeriss v2's published figures beside ours, by the exact model: `second_study`."""
+"""Eyeriss v2's published figures beside ours, by the exact model: `eyeriss_v2_study`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from rowforge.running.progress import Progress
 from sim.cycles.predict import check_modelled, predict
 
 MHZ = 200
-PUBLISHED = {"mobilenet_v1_0.5_128": {"dense": 1282.1, "sparse": 1470.6}}
+PUBLISHED_RATES = {"mobilenet_v1_0.5_128": {"dense": 1282.1, "sparse": 1470.6}}
 """Inferences a second at batch 1 and 200 MHz, DRAM not counted: with all weights, and pruned."""
 
 DENSITIES = (None, 0.75, 0.6)
@@ -30,7 +30,7 @@ COUNTS = (
 )
 
 
-def second_study(
+def eyeriss_v2_study(
     network: str, config: Config, options: CompileOptions = DEFAULTS
 ) -> dict[str, Any]:
     """Rows of two configurations, each with several shares of zeros.
@@ -39,14 +39,14 @@ def second_study(
 
     Parameters
     ----------
-    network : a name in `PUBLISHED`
+    network : a name in `PUBLISHED_RATES`
     config : Config
     options : CompileOptions
 
     Raises `RowforgeError` for another network, or if it cannot be computed or modelled.
     """
-    if network not in PUBLISHED:
-        raise RowforgeError(f"network must be one of {', '.join(PUBLISHED)}, not {network!r}")
+    if network not in PUBLISHED_RATES:
+        raise RowforgeError(f"network must be one of {', '.join(PUBLISHED_RATES)}, not {network!r}")
     check_modelled(config)
     graph = network_graph(network, data_width=config.array.data_width)
     rows = []
@@ -59,7 +59,7 @@ def second_study(
             progress.show(f"{network}, exact model")
             rows.append(_row(network, program, overrides, density))
     progress.clear()
-    return {"counts": COUNTS, "published": PUBLISHED[network], "rows": rows}
+    return {"counts": COUNTS, "published": PUBLISHED_RATES[network], "rows": rows}
 
 
 def _row(
@@ -68,7 +68,7 @@ def _row(
     cycles = predict(program, density=density).cycles
     config = program.config
     macs = sum(layer.macs for layer in program.layers)
-    published = PUBLISHED[network]["dense"]
+    published = PUBLISHED_RATES[network]["dense"]
     rate = 1e6 * MHZ / cycles
     return {
         "overrides": dict(overrides),

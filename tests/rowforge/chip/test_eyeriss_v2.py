@@ -6,7 +6,7 @@ import pytest
 
 from compiler.workloads.layers import LayerShape
 from compiler.workloads.networks import NETWORKS
-from rowforge.chip import second
+from rowforge.chip import eyeriss_v2
 from rowforge.configs import preset
 from tests.rowforge.support import rowforge
 
@@ -22,12 +22,12 @@ def small(monkeypatch):
 
 
 def test_zeros_and_larger_memories_save_cycles(small):
-    report = second.second_study(small, SMALL)
+    report = eyeriss_v2.eyeriss_v2_study(small, SMALL)
     cycles = {(bool(row["overrides"]), row["density"]): row["cycles"] for row in report["rows"]}
-    assert len(cycles) == 2 * len(second.DENSITIES)
+    assert len(cycles) == 2 * len(eyeriss_v2.DENSITIES)
     for whole in (False, True):
         assert cycles[whole, 0.6] < cycles[whole, 0.75] < cycles[whole, None]
-    assert all(cycles[True, share] < cycles[False, share] for share in second.DENSITIES)
+    assert all(cycles[True, share] < cycles[False, share] for share in eyeriss_v2.DENSITIES)
     filters = (8 * 9 * 16 + 16 * 32) * SMALL.clusters.count  # rows are cut: each has all of them
     for row in report["rows"]:
         assert row["inferences_per_s"] == pytest.approx(2e8 / row["cycles"], abs=0.1)
@@ -38,7 +38,7 @@ def test_zeros_and_larger_memories_save_cycles(small):
 
 def test_the_command_prints_both_forms(capsys, monkeypatch):
     row = {
-        "overrides": second.WHOLE,
+        "overrides": eyeriss_v2.WHOLE,
         "density": 0.6,
         "cycles": 250_000,
         "inferences_per_s": 800.0,
@@ -46,8 +46,8 @@ def test_the_command_prints_both_forms(capsys, monkeypatch):
         "utilization": 0.5,
         "weight_memory_bytes": 1024,
     }
-    report = {"counts": second.COUNTS, "published": {"dense": 1282.1}, "rows": [row]}
-    monkeypatch.setattr(second, "second_study", lambda *given: report)
+    report = {"counts": eyeriss_v2.COUNTS, "published": {"dense": 1282.1}, "rows": [row]}
+    monkeypatch.setattr(eyeriss_v2, "eyeriss_v2_study", lambda *given: report)
     arguments = ("reproduce", "mobilenet_v1_0.5_128", "--preset", "tiny_mesh")
     assert rowforge(capsys, *arguments, "--json").document == json.loads(json.dumps(report))
     out = rowforge(capsys, *arguments).out

@@ -1,0 +1,1 @@
+"""Properties of processing elements and their parts."""
