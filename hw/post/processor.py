@@ -119,7 +119,8 @@ class PostProcessor(Block):
         with m.If(en):
             m.d.sync += flight.eq(Cat(self.items.valid, flight))
         entries = self._parameters(m, en)
-        self._lanes(m, en, entries, packer)
+        # The lanes stand still while nothing is in them, so that their clocks can be gated.
+        self._lanes(m, en, en & flight.any(), entries, packer)
         self._placement(m, en, len(flight), packer)
         return m
 
@@ -155,7 +156,9 @@ class PostProcessor(Block):
         ]
         return entries(ram.read.data)
 
-    def _lanes(self, m: Module, en: Signal, entries: data.View, packer: Packer) -> None:
+    def _lanes(
+        self, m: Module, en: Signal, moves: Value, entries: data.View, packer: Packer
+    ) -> None:
         item = self.items.payload
         acc = Signal(item.acc.shape(), reset_less=True)
         bank = Signal(reset_less=True)
@@ -167,7 +170,7 @@ class PostProcessor(Block):
             )
             m.submodules[f"lane_{i}"] = lane
             m.d.comb += [
-                lane.en.eq(en),
+                lane.en.eq(moves),
                 lane.acc.eq(acc[i]),
                 *(lane.params[name].eq(entries[i][name]) for name in entries[i].shape().members),
                 lane.bank.eq(bank),

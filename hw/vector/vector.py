@@ -109,7 +109,7 @@ class VectorEngine(Block):
             with m.If(reduced.valid):
                 m.d.sync += group.eq(Mux(last, 0, group + 1))
         self._place(m, reduced, group, advance)
-        self._compute(m, reduced.payload, group, advance)
+        self._compute(m, reduced, group, advance)
         return m
 
     def _front(self, m: Module) -> tuple[WindowWalker, WindowReader, LaneReducer]:
@@ -173,8 +173,11 @@ class VectorEngine(Block):
                 item.mask.eq(-1),
             ]
 
-    def _compute(self, m: Module, window: data.View, group: Signal, advance: Signal) -> None:
+    def _compute(
+        self, m: Module, reduced: stream.Interface, group: Signal, advance: Signal
+    ) -> None:
         """Two ranks: operands and look-ups, then one product or sum a unit."""
+        window, wanted = reduced.payload, reduced.valid
         config, op = self._config, self.descriptor.op
         units, narrow = config.post.units, config.operand_width
         width = value_width(config)
@@ -186,7 +189,8 @@ class VectorEngine(Block):
         if config.array.data_width == 8:
             m.submodules.tables = tables = AddTables(units=units)
             wiring.connect(m, wiring.flipped(self.table), tables.write)
-            m.d.comb += tables.en.eq(advance)
+            # A look-up costs energy: none without operands, none for other operations.
+            m.d.comb += tables.en.eq(advance & wanted & (op == VectorOp.ADD))
             for unit in range(units):
                 operands = chosen[unit].as_unsigned()
                 m.d.comb += tables.left[unit].eq(operands[:8])
