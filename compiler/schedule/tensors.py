@@ -61,7 +61,7 @@ class TensorTable:
     def enter_constant(self, key: str, data: NDArray[Any]) -> Value:
         """Declares a tensor whose values are known."""
         value = self.enter(key, on_host=True)
-        self.constants[value.tensor] = np.ascontiguousarray(data)
+        self.constants[value.tensor] = np.asarray(data, order="C")
         return value
 
     def withdraw(self, key: str) -> None:

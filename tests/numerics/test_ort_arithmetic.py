@@ -22,6 +22,7 @@ from tests.campaigns.ort_arithmetic.run import (
     missing,
 )
 from tests.campaigns.ort_arithmetic.steps import STEPS
+from tests.support.onnx.processor import need_for
 
 SEED = 1
 SLICE = 6
@@ -30,6 +31,7 @@ WITHIN = 250  # cases, in which a fault must show
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_computes_as_onnx_runtime(name: str) -> None:
+    need_for(name)
     tally = campaign(name, SLICE, SEED)
     assert tally.failures == []
     assert tally.compared > 0

@@ -9,6 +9,7 @@ from compiler.frontends.onnx.operators import binary as onnx_binary
 from compiler.frontends.onnx.operators import chain as onnx_chain
 from compiler.frontends.onnx.operators import select as onnx_select
 from tests.campaigns.ort_arithmetic.run import campaign
+from tests.support.onnx.processor import need_for
 
 SEED = 1
 WITHIN = 250  # cases, in which a fault must show
@@ -72,6 +73,7 @@ def test_a_fault_is_found(
     ],
 )
 def test_more_cases_of_what_the_front_end_decides(name: str) -> None:
+    need_for(name)
     tally = campaign(name, SLICE, SEED)
     assert tally.failures == []
     assert tally.compared > 0

@@ -11,6 +11,7 @@ from rowforge.configs import preset
 from sim.golden import run_graph
 from tests.compiler.support import check_graph
 from tests.support.onnx.models import ModelMaker, check, graph_of, oracle, places
+from tests.support.onnx.processor import exact_products, need, wide_lanes
 from tests.support.onnx.random import KINDS, random_case
 
 Q8 = (0.03125, 7, "uint8")
@@ -20,6 +21,8 @@ QS8 = (0.0625, -5, "int8")
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("seed", range(30))
 def test_random_layers(tmp_path: Path, kind: str, seed: int) -> None:
+    if kind in ("conv", "product"):
+        need(exact_products)
     case = random_case(kind, seed)
     check(case.model, tmp_path, np.random.default_rng(seed), levels=case.levels)
 
@@ -126,6 +129,7 @@ def test_padding_joins_the_convolution(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [1, 2, 10, 12, 33, 100])
 def test_softmax_of_floats(tmp_path: Path, columns: int) -> None:
+    need(wide_lanes)
     rng, m = np.random.default_rng(columns), ModelMaker()
     x = m.dequantise(m.input("x", (4, columns), "int8"), (0.3, 3, "int8"))
     check(m.model(m.op("Softmax", x, axis=-1)), tmp_path, rng)
@@ -144,6 +148,7 @@ def test_softmax_of_integers(tmp_path: Path, dtype: str, columns: int) -> None:
 
 def test_softmax_far_below_its_maximum(tmp_path: Path) -> None:
     """Exponentials below e^-88 are subnormal numbers, not clamped."""
+    need(wide_lanes)
     rng, m = np.random.default_rng(3), ModelMaker()
     x = m.dequantise(m.input("x", (50, 6), "int8"), (0.5, 3, "int8"))
     check(m.model(m.op("Softmax", x, axis=-1)), tmp_path, rng)
