@@ -12,7 +12,7 @@ from rowforge.energy.layer_tally import LayerTally
 _LEVELS = (Level.SPAD, Level.NETWORK, Level.BUFFER)
 _PICO = 1e12
 
-FITTED = (6, 4, 8, 3)
+FITTED = (12, 16, 16, 3)
 """The layer that a table is fitted on: height and width, channels, filters, taps of a side."""
 
 

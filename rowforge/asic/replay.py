@@ -23,6 +23,8 @@ from sw_driver.runtime import Runtime
 
 _NETWORK = ("engine", "reader", "writer")  # ends of the names of blocks that feed and empty PEs
 _BUFFER = ("buffer", "prefetch", "arbiter")
+_INPUTS = ("ifmap_queue", "filter_queue", "psum_queue")  # of a PE: ends of the network
+_SPADS = ("ifmap_spad", "filter_spad", "walk")  # the walk makes addresses of both
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Replay:
     ----------
     cycles : core cycles, commands included
     tally : what the layer accesses
-    spent : joules by level; at level IDLE what belongs to no access: clock and leakage of all
-        blocks, and everything that control, vector engine and post-processor spend
+    spent : joules by level; at level IDLE what belongs to no access: the clock where nothing gates
+        it, leakage, and everything that control, vector engine and post-processor spend
     """
 
     cycles: int
@@ -54,9 +56,11 @@ def level_of(path: str) -> Level | None:
         inside = names[names.index("array") + 1 :]
         if not inside or not inside[0].startswith("pe_"):
             return Level.NETWORK
-        if any(name.endswith("queue") for name in inside[1:]):
+        part = inside[1] if len(inside) > 1 else ""
+        if part in _INPUTS:
             return Level.NETWORK
-        return Level.SPAD if any("spad" in name for name in inside[1:]) else Level.MAC
+        # The queue of sums is at the multiplier's mercy: it follows the adder's output.
+        return Level.SPAD if part in _SPADS else Level.MAC
     block = next((name for name in names if name not in ("core", "engine")), "")
     if block.endswith(_BUFFER):
         return Level.BUFFER

@@ -3,8 +3,9 @@
 A change of a net costs the internal energy of the pin that drives it and half of C·V², with the
 pins that hang on the net as its capacitance: wires are not known. Internal energy is that of the
 process's table at the net's load and a fixed slope, the mean of all conditions and of both edges.
-Changes are those of a simulation without delays, which has no glitches. Clock energy is that of
-clock pins, which spend it at every edge, whatever the flip-flop does.
+Changes are those of a simulation without delays, which has no glitches. Pins of the design's own
+clock spend energy at every edge, whatever the flip-flop does; those of gated clocks only where the
+clock is open, which is work like any other.
 """
 
 from collections import Counter, defaultdict
@@ -24,9 +25,9 @@ class SpentEnergy:
 
     Attributes
     ----------
-    internal : in cells, clock pins apart
+    internal : in cells, at pins of gated clocks, too
     switching : to charge pins
-    clock : at clock pins
+    clock : at pins of the design's own clock
     leakage : by leaking
     accesses : of memory macros
     """
@@ -129,11 +130,15 @@ class _Accountant:
                 volts = library.volts
                 capacity = load * library.capacitance_unit
                 spent.switching += changes * 0.5 * capacity * volts * volts
-            elif pin in clocks:
+            elif pin in clocks and self._always(bit):
                 spent.clock += changes * self._internal(cell.kind, pin, 0.0)
             else:
                 spent.internal += changes * self._internal(cell.kind, pin, 0.0)
         return spent
+
+    def _always(self, bit: Bit) -> bool:
+        """Whether a net rises and falls in every cycle, as only a clock does."""
+        return self._toggles.counts[bit] * self._toggles.period >= 2 * (self._toggles.span - 2)
 
     def _accesses(self, path: str, cell: CellInstance, library: Library) -> float:
         """Joules of a macro's reads and writes, as IHP's files state them at the clock pin."""

@@ -170,7 +170,13 @@ class _Elaboration:
         self._macros = {macro.name: macro for macro in process.macros}
         self._design = GateDesign()
         (clock,) = module["ports"]["clk"]["bits"]
-        self._numbers: dict[int | str, int] = {"0": LOW, "1": HIGH, "x": LOW, "z": LOW, clock: CLOCK}
+        self._numbers: dict[int | str, int] = {
+            "0": LOW,
+            "1": HIGH,
+            "x": LOW,
+            "z": LOW,
+            clock: CLOCK,
+        }
         self._tables: dict[tuple[str, str], tuple[list[str], int]] = {}
 
     def design(self) -> GateDesign:

@@ -44,8 +44,8 @@ def _compile(netlist: Path) -> bytes:
             if path.is_file():
                 shutil.copy(path, work)
         (work / "harness_ports.h").write_text(port_names("cmd", "result"))
-        path = str(netlist).replace("\\", "\\\\").replace('"', '\\"')
-        (work / "netlist_file.h").write_text(f'constexpr char kNetlistFile[] = "{path}";\n')
+        place_of = str(netlist).replace("\\", "\\\\").replace('"', '\\"')
+        (work / "netlist_file.h").write_text(f'constexpr char kNetlistFile[] = "{place_of}";\n')
         parts = sorted(path.name for path in work.glob("*.cpp"))
         command = [cxx(), *_FLAGS, "-I.", "-o", "gates.so", *parts]
         try:

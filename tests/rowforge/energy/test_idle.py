@@ -52,7 +52,7 @@ def test_a_cycle_has_neither_data_nor_width(more):
     [
         ("core.engine.array.pe_0_1", Level.MAC),
         ("core.engine.array.pe_0_1.filter_spad.words", Level.SPAD),
-        ("core.engine.array.pe_0_1.output_queue", Level.NETWORK),
+        ("core.engine.array.pe_0_1.output_queue", Level.MAC),
         ("core.engine.array.psum_network", Level.NETWORK),
         ("core.engine.psum_reader.queue", Level.NETWORK),
         ("core.engine.buffer.bank_0.macro", Level.BUFFER),
