@@ -33,7 +33,8 @@
 #                      a cluster, lint, syntheses, RTL, and how good fronts are; MODELS names a folder
 #   make area          coefficients of the model of areas, from syntheses
 #   make netlist       the digits model on the netlist that yosys makes for the ECP5
-#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2; ROWFORGE_PDK names the data
+#   make netlist-asic  digits on the netlist of `tiny` for IHP SG13G2, and its energy, by a table that
+#                      another layer must confirm; ROWFORGE_PDK names the data
 #   make prove         properties of presets and of 10 random configurations, and mistakes that
 #                      their proofs must find
 #   make coverage      how much of the Verilog of `tiny`, `eyeriss_v1_int8` and the framed link is
@@ -181,7 +182,8 @@ netlist: $(STAMPS)/dev
 
 # Needs the process data: ROWFORGE_PDK names their folder. Verilator translates 150,000 gates.
 netlist-asic: $(STAMPS)/dev
-	$(BIN)/python -m tests.campaigns.netlist.asic
+	$(BIN)/python -m tests.campaigns.netlist.asic -o build/netlist
+	$(BIN)/python -m tests.campaigns.netlist.energy build/netlist
 
 prove: N := $(if $(filter file,$(origin N)),10,$(N))
 prove: $(STAMPS)/dev
