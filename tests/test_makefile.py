@@ -45,13 +45,17 @@ def checkout(folder: Path, **changed: str) -> Path:
 
 
 def make_test(folder: Path, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """`make test` in a session of its own; what a surrounding make says does not count."""
+    """`make test` in a session of its own; what a surrounding make says does not count.
+
+    A process in the background of a script ignores an interrupt, which its children would inherit.
+    """
     environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
     return subprocess.Popen(
         ["make", "test"],
         cwd=folder,
         env=environment,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=stdout,
         stderr=subprocess.DEVNULL,
     )
