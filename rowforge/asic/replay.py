@@ -59,7 +59,7 @@ def level_of(path: str) -> Level | None:
         part = inside[1] if len(inside) > 1 else ""
         if part in _INPUTS:
             return Level.NETWORK
-        # The queue of sums is at the multiplier's mercy: it follows the adder's output.
+        # The queue of sums counts as MAC: its input changes with every product.
         return Level.SPAD if part in _SPADS else Level.MAC
     block = next((name for name in names if name not in ("core", "engine")), "")
     if block.endswith(_BUFFER):

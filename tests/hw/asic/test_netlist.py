@@ -9,7 +9,7 @@ from hw.asic.netlist.netlist import Netlist
 from hw.asic.netlist.synthesis import synthesise
 from hw.asic.netlist.timing import parse_path
 from hw.asic.process import GENERIC, IHP_SG13G2
-from sim.netlist.asic_netlist import cell_models
+from tests.support.netlist.standard_cells import cell_models
 from tests.support.pdk import pdk
 
 LIBERTY = """

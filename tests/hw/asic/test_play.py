@@ -7,7 +7,7 @@ import pytest
 from hw.arch.errors import RowforgeError
 from hw.asic.netlist.netlist import Netlist
 from hw.asic.netlist.toggles import read_vcd
-from sim.netlist.icarus import SCOPES, WAVE, play
+from tests.support.netlist.icarus import SCOPES, WAVE, play
 
 ECHO = """
 module echo(clk, rst, cmd__payload, cmd__valid, cmd__ready, result__payload, result__valid,

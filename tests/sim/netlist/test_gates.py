@@ -17,8 +17,8 @@ from hw.asic.process import CellPins, NamedCells, Process
 from sim.netlist.gates.activity import clear_activity, read_activity
 from sim.netlist.gates.design import gate_design
 from sim.netlist.gates.library import gate_library
-from sim.netlist.icarus import SCOPES, WAVE, play
 from sim.rtl import RtlEngine
+from tests.support.netlist.icarus import SCOPES, WAVE, play
 
 LIBERTY = parse_liberty("""
 library (few) {
