@@ -1,13 +1,13 @@
 """Estimates of models and shape lists: cycles, utilisation and traffic by the mapper's model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from compiler.cache.kept import kept
 from compiler.cache.source import COMPILER
-from compiler.compile import compile_graph, estimate_graph
+from compiler.compile import compile_graph, timing_program
 from compiler.frontends import load_model
 from compiler.ir.graph import Graph
 from compiler.options import DEFAULTS, CompileOptions
@@ -16,7 +16,7 @@ from compiler.workloads.networks import NETWORKS, network_graph
 from hw.arch.config import Config
 from hw.arch.energy import Technology, technology
 from hw.arch.errors import RowforgeError
-from hw.arch.program import Layer
+from hw.arch.program import Layer, Program
 from rowforge.energy.document import add_energy
 from rowforge.energy.layer_tally import LayerTally, layer_tally
 from rowforge.reports.energy_text import energy_text
@@ -28,6 +28,8 @@ from rowforge.running.progress import Progress
 from sim.cycles.predict import UNMODELLED, check_skipping, predict
 
 COUNTS = "estimate of the plain program, each layer for itself; the total is the layers' sum"
+Timed = Callable[[Graph, Config, CompileOptions], Program]
+"""What makes a program of which only the times matter, as `compiler.compile.timing_program`."""
 _CODE = (*COMPILER, "rowforge")  # what an estimate is made by
 _SUFFIXES = (".tflite", ".onnx")  # of files, which the front ends take or refuse
 _PERCENT = 100
@@ -41,6 +43,7 @@ def estimate(
     batch: int | None = None,
     table: Technology | None = None,
     density: float | None = None,
+    timed: Timed | None = None,
 ) -> dict[str, Any]:
     """The report of a model file or of a built-in shape list.
 
@@ -54,6 +57,7 @@ def estimate(
     density : share of ifmap words that are not zero, with PEs that skip zeros; then the rows and
         the total also have `expected_cycles`, for which the program is made and run by the exact
         model, as it is for several clusters without a density, too
+    timed : makes the program whose layers are shown, for callers who want it too
 
     What was estimated before comes from the user's cache folder, see `compiler.cache`.
 
@@ -67,7 +71,7 @@ def estimate(
     progress = Progress()
     progress.show(f"estimating {Path(model).name}")
     graph = model_graph(model, config, batch)
-    report = graph_report(graph, config, options, table)
+    report = graph_report(graph, config, options, table, timed)
     progress.clear()
     if density is not None or config.clusters.several:
         _add_expected(report, graph, config, options, density)
@@ -79,12 +83,13 @@ def graph_report(
     config: Config,
     options: CompileOptions = DEFAULTS,
     table: Technology | None = None,
+    timed: Timed | None = None,
 ) -> dict[str, Any]:
     """The report of a graph, likewise kept; parameters and errors are those of `estimate`."""
     rows, tallies = kept(
         "estimate",
         (config, options, graph),
-        lambda: _figures(graph, config, options),
+        lambda: _figures(config, (timed or timing_program)(graph, config, options).layers),
         pack=lambda figures: [figures[0], [tally.as_list() for tally in figures[1]]],
         unpack=lambda entry: (entry[0], [LayerTally.of(*each) for each in entry[1]]),
         code=_CODE,
@@ -96,12 +101,10 @@ def graph_report(
 
 
 def _figures(
-    graph: Graph, config: Config, options: CompileOptions
+    config: Config, layers: Sequence[Layer]
 ) -> tuple[list[dict[str, Any]], list[LayerTally]]:
     """Of every layer its row, and what it accesses."""
-    layers = estimate_graph(graph, config, options)
-    rows = [estimate_row(config, layer) for layer in layers]
-    return rows, [layer_tally(layer) for layer in layers]
+    return [estimate_row(config, layer) for layer in layers], [layer_tally(each) for each in layers]
 
 
 def _add_expected(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from compiler.ir.graph import Graph
 from compiler.options import DEFAULTS, CompileOptions
 from hw.arch.config import Config
 from hw.arch.energy import Technology
-from rowforge.estimation import estimate, model_graph
+from hw.arch.errors import RowforgeError
+from hw.arch.program import Program
+from rowforge.estimation import Timed, estimate, model_graph
 from sim.cycles.trace import SLICE, TOUCH, Trace, trace
 
 SLICES = 4_000
@@ -84,32 +85,57 @@ def gather(
     options: CompileOptions = DEFAULTS,
     table: Technology | None = None,
 ) -> list[Exhibit]:
-    """Estimates and traces subjects, the traces side by side; errors are those of `estimate`."""
-    estimates = [
-        estimate(subject.model, subject.config, options, table=table) for subject in subjects
-    ]
-    graphs = [model_graph(subject.model, subject.config) for subject in subjects]
-    with ThreadPoolExecutor() as pool:  # the model's library runs outside the interpreter
-        found = list(pool.map(partial(_traced, options), subjects, graphs))
-    return [
-        Exhibit(subject, document, graph, *parts)
-        for subject, document, graph, parts in zip(subjects, estimates, graphs, found, strict=True)
-    ]
+    """Estimates and traces subjects; errors are those of `estimate`.
+
+    A program is made once for both, and traced beside the estimates of the subjects after it: the
+    exact model runs outside the interpreter.
+    """
+    gathered = []
+    with ThreadPoolExecutor() as pool:
+        try:
+            for subject in subjects:
+                program = _Once()
+                document = estimate(
+                    subject.model, subject.config, options, table=table, timed=program
+                )
+                graph = model_graph(subject.model, subject.config)
+                traced = pool.submit(_traced, options, subject, graph, program)
+                gathered.append((subject, document, graph, traced))
+        except RowforgeError:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [
+            Exhibit(subject, document, graph, *traced.result())
+            for subject, document, graph, traced in gathered
+        ]
 
 
-def _traced(options: CompileOptions, subject: Subject, graph: Graph) -> tuple[list[str], Trace]:
+class _Once:
+    """`timing_program` for one subject: made when first asked for, and then known."""
+
+    def __init__(self) -> None:
+        self._made: Program | None = None
+
+    def __call__(self, graph: Graph, config: Config, options: CompileOptions) -> Program:
+        if self._made is None:
+            self._made = timing_program(graph, config, options)
+        return self._made
+
+
+def _traced(
+    options: CompileOptions, subject: Subject, graph: Graph, program: Timed
+) -> tuple[list[str], Trace]:
     return kept(
         "schedule",
         (subject.config, options, graph),
-        lambda: _trace(subject.config, graph, options),
+        lambda: _trace(program(graph, subject.config, options)),
         pack=_packed,
         unpack=_unpacked,
         code=(*COMPILER, "sim/cycles"),
     )
 
 
-def _trace(config: Config, graph: Graph, options: CompileOptions) -> tuple[list[str], Trace]:
-    program = timing_program(graph, config, options)
+def _trace(program: Program) -> tuple[list[str], Trace]:
     return [layer.name for layer in program.layers], trace(program, dry=True, most=SLICES)
 
 

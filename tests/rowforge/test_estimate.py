@@ -169,7 +169,7 @@ def test_a_second_estimate_is_the_same_without_a_search(capsys, monkeypatch, tmp
     without = rowforge(capsys, *arguments)
     monkeypatch.setenv("ROWFORGE_CACHE", str(tmp_path))
     first = rowforge(capsys, *arguments)
-    monkeypatch.setattr(estimation, "estimate_graph", never)
+    monkeypatch.setattr(estimation, "timing_program", never)
     second = rowforge(capsys, *arguments)
     assert (second.status, second.err) == (0, "")
     assert without.out == first.out == second.out

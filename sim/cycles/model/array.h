@@ -6,6 +6,7 @@
 #include "feeder.h"
 #include "multicast.h"
 #include "pe.h"
+#include "resting.h"
 #include "skipping_pe.h"
 
 // An ifmap beat: whom it is for, how many words it holds beyond the first, and which of them are not
@@ -36,6 +37,8 @@ struct PEArray {
     // PEs of each row that cannot take a beat
     uint32_t ifmap_busy[32] = {}, filter_busy[32] = {};
     uint32_t ifmap_targets[32] = {}, filter_targets[32] = {};  // of the beats on offer
+    Resting resting;
+    std::vector<uint32_t> running;  // of each column, PEs with a pass under way
 
     // `skipping`: zeros are known and take no time.
     void reset(const Config& config, bool skipping) {
@@ -45,6 +48,8 @@ struct PEArray {
         if (skipping) skips.resize(rows * cols);
         feeders.resize(cols);
         collectors.resize(cols);
+        running.resize(cols);
+        resting.reset(rows, cols);
         if (config.noc.pipeline) {
             ifmap_network.rows.resize(rows);
             filter_network.rows.resize(rows);
@@ -88,6 +93,8 @@ struct PEArray {
         // what a number of so many bits can count (hw/pe/nonzero_ring.py)
         const uint32_t most = (1u << (32 - __builtin_clz(2 * uint32_t(limits.ifmap_spad)))) - 1;
         const int groups = int(config.noc.filter / config.pe.macs);
+        const int fifo = int(config.pe.ifmap_fifo);
+        const bool dense = skips.empty();
         const int shown = config.control.pipeline ? announced : issued;
         const PassTable& newest = tables[shown & 1];
         announced = issued;
@@ -99,52 +106,108 @@ struct PEArray {
                 filter_was[row] = filter_busy[row];
             }
         }
-        for (int col = 0; col < cols; ++col) {
+        wake(shown, issued);
+        activity += resting.cycle;
+        uint32_t columns = resting.columns;
+        if (fed) columns |= 1u << fed_column;
+        if (drained_column >= 0) columns |= 1u << drained_column;
+        for (; columns; columns &= columns - 1) {
+            const int col = __builtin_ctz(columns);
             Pe* column = &pes[col * rows];
             auto& feeder = feeders[col];
-            auto& collector = collectors[col];
-            const PassTable& collected = table_behind(tables, collector.done);
-            const int tail_row = collector.row(issued, collected, col);
-            const bool arrived = tail_row >= 0 && column[tail_row].tail_word();
-            const bool tail_taken = collector.clock(
-                issued, collected, col, tail_row, arrived, drained_column == col,
-                int(config.pe.macs), int(config.noc.psum_out), int(config.noc.column_fifo),
-                config.control.pipeline != 0);
-            activity.collected += tail_taken;
+            int tail_row = -1;
+            const ColumnCollector::Moves collects =
+                collect(config, tables, issued, col, drained_column == col, tail_row);
+            activity.collected += collects.taken;
             const int fed_row = feeder.row();
-            bool column_taken = false, taken_above = false;
-            for (int row = rows - 1; row >= 0; --row) {
+            bool column_taken = false;
+            uint32_t taken = collects.taken ? 1u << tail_row : 0;  // PEs whose word leaves
+            uint32_t awake = resting.awake[col], run = running[col];
+            uint32_t left = awake | taken;
+            if (fed_row >= 0 && (column[fed_row].waiting & kBlockedIn)) left |= 1u << fed_row;
+            while (left) {
+                const int row = 31 - __builtin_clz(left);
+                const uint32_t here = 1u << row;
+                left ^= here;
                 Pe& pe = column[row];
-                const bool taken = taken_above || (tail_taken && tail_row == row);
-                taken_above = false;
-                if (skips.empty() && plain_step(pe, limits, taken, activity)) continue;
-                const bool pending = pe.started != shown;
-                if (!pending && !taken && !pe.running && !pe.beat_level && !pe.pipeline) continue;
-                const bool below = row > 0 && column[row - 1].chain_word();
-                const auto begin = [&] { configure(config, pe, newest, row, col); };
-                const bool fed_here = fed_row == row;
-                const PeMoves moves =
-                    skips.empty()
-                        ? clock_pe(pe, limits, below, fed_here, taken, pending, begin, activity)
-                        : clock_skipping_pe(pe, skips[col * rows + row], limits, most, groups, below,
-                                            fed_here, taken, pending, begin, activity);
-                activity.hops += moves.took_below;
-                activity.fed += moves.took_column;
-                taken_above = moves.took_below;
-                column_taken |= moves.took_column;
-                behind -= moves.began;
-                const uint32_t bit = 1u << col;
-                if (pe.beat_level != config.pe.ifmap_fifo) ifmap_busy[row] &= ~bit;
-                if (moves.freed_half) filter_busy[row] &= ~bit;
+                if (!(awake & here)) {
+                    awake |= here;
+                    resting.cycle.wait(pe.waiting, -1);
+                    activity.wait(pe.waiting, -1);
+                }
+                const bool takes = (taken & here) != 0, offered = pe.chain_word();
+                if (!dense || !plain_step(pe, limits, takes, activity)) {
+                    const bool pending = pe.started != shown;
+                    const bool below = row > 0 && column[row - 1].chain_word();
+                    const auto begin = [&] { configure(config, pe, newest, row, col); };
+                    const bool fed_here = fed_row == row;
+                    const PeMoves moves =
+                        dense ? clock_pe(pe, limits, below, fed_here, takes, pending, begin, activity)
+                              : clock_skipping_pe(pe, skips[col * rows + row], limits, most, groups,
+                                                  below, fed_here, takes, pending, begin, activity);
+                    activity.hops += moves.took_below;
+                    activity.fed += moves.took_column;
+                    taken |= moves.took_below ? here >> 1 : 0;
+                    left |= moves.took_below ? here >> 1 : 0;
+                    column_taken |= moves.took_column;
+                    behind -= moves.began;
+                    run = pe.running ? run | here : run & ~here;
+                    if (pe.beat_level != fifo) ifmap_busy[row] &= ~(1u << col);
+                    if (moves.freed_half) filter_busy[row] &= ~(1u << col);
+                    if (moves.still) {
+                        awake ^= here;
+                        pe.waiting = moves.waiting;
+                        resting.cycle.wait(moves.waiting);
+                    }
+                }
+                const uint32_t above = here << 1;
+                if (!offered && pe.chain_word() && row + 1 < rows && !(awake & above)) {
+                    awake |= above;
+                    resting.cycle.wait(column[row + 1].waiting, -1);
+                }
             }
-            feeder.clock(fed != nullptr && fed_column == col, fed ? *fed : FeederBeat{},
-                         column_taken, int(config.pe.macs));
+            resting.awake[col] = awake;
+            running[col] = run;
+            const bool put = fed != nullptr && fed_column == col;
+            feeder.clock(put, put ? *fed : FeederBeat{}, column_taken, int(config.pe.macs));
+            if (!resting.awake[col] && collects.still && !put && !column_taken)
+                resting.columns &= ~(1u << col);
+            else
+                resting.columns |= 1u << col;
         }
         deliver(config, tables, ifmap, filter, pipeline ? ifmap_was : ifmap_busy,
                 pipeline ? filter_was : filter_busy, activity);
     }
 
   private:
+    // What a new pass reaches: PEs see it when it is `shown`, the ends of the columns when `issued`.
+    void wake(int shown, int issued) {
+        if (shown != resting.shown)
+            for (int col = 0; col < cols; ++col)
+                for (int row = 0; row < rows; ++row) resting.wake(pes[col * rows + row], row, col);
+        if (issued != resting.issued) resting.wake_columns();
+        resting.shown = shown;
+        resting.issued = issued;
+    }
+    // A cycle of a column's collector, and the row that it wants a word from.
+    ColumnCollector::Moves collect(const Config& config, const Tables& tables, int issued, int col,
+                                   bool leave, int& tail_row) {
+        ColumnCollector& collector = collectors[col];
+        const Pe* column = &pes[col * rows];
+        int8_t& tail = resting.tails[col];
+        if (tail != Resting::kNoTail && !leave) {
+            tail_row = tail;
+            if (tail < 0 || !column[tail].tail_word()) return {false, true};
+        }
+        const PassTable& table = table_behind(tables, collector.done);
+        tail_row = collector.row(issued, table, col);
+        const bool arrived = tail_row >= 0 && column[tail_row].tail_word();
+        const ColumnCollector::Moves moves = collector.clock(
+            issued, table, col, tail_row, arrived, leave, int(config.pe.macs),
+            int(config.noc.psum_out), int(config.noc.column_fifo), config.control.pipeline != 0);
+        tail = moves.still && !arrived ? int8_t(tail_row) : Resting::kNoTail;
+        return moves;
+    }
     // The pass that a PE begins.
     static void configure(const Config& config, Pe& pe, const PassTable& table, int row, int col) {
         const Constants& constants = table.constants;
@@ -178,6 +241,7 @@ struct PEArray {
                     if (!skips.empty())
                         skips[col * rows + row].arriving(pe.beat_level) = words.nonzero;
                     if (++pe.beat_level == depth) ifmap_busy[row] |= 1u << col;
+                    resting.wake(pe, row, col);
                 }
             });
         filter_network.clock(
@@ -191,6 +255,7 @@ struct PEArray {
                     Pe& pe = pes[col * rows + row];
                     pe.complete |= uint8_t(1 << pe.filling);
                     pe.filling ^= 1;
+                    resting.wake(pe, row, col);
                     if (!pe.wants_filters()) filter_busy[row] |= 1u << col;
                 }
             });

@@ -6,6 +6,11 @@
 #include "tables.h"
 
 struct ColumnCollector {
+    // What a cycle did: took a PE's word; left all registers as they were.
+    struct Moves {
+        bool taken, still;
+    };
+
     uint8_t done = 0;
     uint8_t search = 0, level = 0, step = 0;
     uint16_t sent = 0, window = 0;
@@ -20,10 +25,10 @@ struct ColumnCollector {
         return rest ? __builtin_ctzll(rest) : 0;
     }
     // One cycle; `row` as above, `arrived`: its word is there, `leave`: the engine takes a beat.
-    // Returns whether the word is taken.
-    bool clock(int issued, const PassTable& table, int column, int row, bool arrived, bool leave,
+    Moves clock(int issued, const PassTable& table, int column, int row, bool arrived, bool leave,
                int lanes, int width, int depth, bool pipeline) {
         const uint8_t was_done = done;
+        const bool rested = rests, flushed = flush;
         if (issued != done && !((table.columns->active >> column) & 1)) done = (done + 1) & 3;
         const bool room = queue.ready(depth);
         bool put = false, taken = false, segment_done = false;
@@ -65,6 +70,7 @@ struct ColumnCollector {
         }
         rests = pipeline && done != was_done;
         queue.clock(put, leave);
-        return taken;
+        const bool still = !taken && !put && !leave && !flushed && !rested && done == was_done;
+        return {taken, still};
     }
 };

@@ -4,6 +4,15 @@
 
 #include "records.h"
 
+// What a PE counts in a cycle in which it does not compute.
+enum Waiting : uint8_t {
+    kRunning = 1,
+    kStarvedIfmap = 2,
+    kStarvedFilter = 4,
+    kBlockedIn = 8,
+    kBlockedOut = 16
+};
+
 // Counts of PEs in each state, summed over the cycles, names as in hw/array/array.py; and of what
 // they access, as if no activation were zero: operands, rows of filters, psum words.
 struct Activity {
@@ -14,6 +23,14 @@ struct Activity {
 
     Activity& operator+=(const Activity& b) { return plus(b, 1); }
     Activity operator-(const Activity& b) const { return Activity(*this).plus(b, -1); }
+    // So many PEs that wait for the same.
+    void wait(uint8_t waiting, int64_t pes = 1) {
+        running += pes * (waiting & kRunning);
+        starved_ifmap += pes * ((waiting & kStarvedIfmap) != 0);
+        starved_filter += pes * ((waiting & kStarvedFilter) != 0);
+        blocked_in += pes * ((waiting & kBlockedIn) != 0);
+        blocked_out += pes * ((waiting & kBlockedOut) != 0);
+    }
 
   private:
     Activity& plus(const Activity& b, int64_t times) {
@@ -58,6 +75,7 @@ struct Pe {
     uint8_t operation = 0;  // what the step shown puts into the pipeline
     bool running = false;
     uint8_t started = 0;
+    uint8_t waiting = 0;  // what it counted in the newest cycle; see sim/cycles/model/resting.h
     // operations, the newest in the low byte; the one in the last stage accumulates
     uint32_t pipeline = 0;
     // FIFO of ifmap beats: for each the words beyond the first, four bits, the oldest lowest
@@ -83,7 +101,9 @@ struct Pe {
 // What a cycle did to a PE's neighbours.
 struct PeMoves {
     bool took_below, took_column, began, freed_half;
-    bool advance;  // the pipeline moves
+    bool advance;     // the pipeline moves
+    bool still;       // no register has changed
+    uint8_t waiting;  // see `Waiting`
 };
 
 // What all PEs of an array have in common.
@@ -124,11 +144,10 @@ inline bool accumulate(Pe& pe, const PeLimits& limits, bool below, bool column,
         put = moves.advance = have && pe.out_level != limits.psum_fifo;
         moves.took_below = put && !head;
         moves.took_column = put && head && !zero;
-        activity.blocked_in += !have;
-        activity.blocked_out += have && !put;
+        moves.waiting = uint8_t(!have * kBlockedIn | (have && !put) * kBlockedOut);
         if (put) pe.tails |= uint32_t((operation & kTail) != 0) << pe.out_level;
     }
-    activity.running += pe.running;
+    moves.waiting |= uint8_t(pe.running * kRunning);
     activity.computed += (operation & kValid) && moves.advance;
     activity.gated += (operation & kGated) && moves.advance;
     activity.idle_slots += (operation & (kGated | kLast | kFirst)) == kGated;
@@ -145,10 +164,12 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
     const bool advance = moves.advance;
     const bool loaded = (pe.complete >> pe.reading) & 1;
     const bool issue = pe.running && pe.ahead && loaded && advance;
-    activity.starved_ifmap += pe.running && !pe.ahead && advance;
-    activity.starved_filter += pe.running && !loaded && pe.ahead && advance;
+    if (pe.running && !issue && advance)
+        moves.waiting |= pe.ahead ? kStarvedFilter : kStarvedIfmap;
+    activity.wait(moves.waiting);
 
     bool freed = false, rewind = false, word_done = false, pass_done = false;
+    moves.still = !issue && !taken && (!advance || !pe.pipeline);
     if (advance) pe.pipeline = pe.pipeline << 8 & limits.stages;
     if (issue) {
         pe.pipeline |= pe.operation;
@@ -177,6 +198,7 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
     }
 
     const bool enter = pe.beat_level && pe.used != limits.ifmap_spad;
+    moves.still = moves.still && !enter;
     pe.used = uint8_t(pe.used - freed + enter);
     if (rewind) pe.ahead = pe.used;
     else pe.ahead = uint8_t(pe.ahead + enter - word_done);
@@ -192,6 +214,7 @@ PeMoves clock_pe(Pe& pe, const PeLimits& limits, bool below, bool column, bool t
 
     if (pending && (!pe.running || (pass_done && !limits.rests))) {
         moves.began = true;
+        moves.still = false;
         pe.started = (pe.started + 1) & 3;
         begin();
         pe.show_step();

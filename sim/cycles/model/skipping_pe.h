@@ -53,8 +53,9 @@ PeMoves clock_skipping_pe(Pe& pe, Skips& s, const PeLimits& limits, uint32_t mos
     const bool loaded = (pe.complete >> pe.reading) & 1;
     const WordAtHand at = word_at_hand(pe, s);
     const bool issue = pe.running && at.available && loaded && advance;
-    activity.starved_ifmap += pe.running && !at.available && advance;
-    activity.starved_filter += pe.running && !loaded && at.available && advance;
+    if (pe.running && !issue && advance)
+        moves.waiting |= at.available ? kStarvedFilter : kStarvedIfmap;
+    activity.wait(moves.waiting);
 
     // the words that come: what is there to take them
     const uint32_t lead = s.count - s.base, came = s.count, stored_to = s.write;

@@ -58,6 +58,7 @@ class Trace {
     }
     void finish() {
         for (int track = 0; track < Track::kTracks; ++track) close(track);
+        add_running(m_.cycles);
     }
 
   private:
@@ -72,9 +73,16 @@ class Trace {
     const size_t most_;
     int detail_ = kEvery, levels_detail_ = kEvery;  // of units, and of queues and PEs
     int64_t now_ = 0;
+    static constexpr int kLookedAt[] = {
+        Counter::passes, Counter::filter_words, Counter::ifmap_words_sent,
+        Counter::glb_psum_read_beats, Counter::glb_psum_write_beats, Counter::link_in_words,
+        Counter::link_out_words, Counter::link_store_words, Counter::glb_load_writes,
+        Counter::glb_store_reads, Counter::glb_vector_reads, Counter::glb_act_write_words,
+    };
     std::array<int64_t, kCounters> before_{};
     std::array<int64_t, kCounters> moved_{};
-    Activity activity_before_, activity_;
+    int64_t computed_before_ = 0, running_before_ = 0;
+    int64_t computed_ = 0, pes_running_ = 0;  // PEs that computed in the cycle, and that ran
     size_t blocks_ = 0;
     int state_ = Decoder::kBegin;
     Owner command_;                // that the decoder has
@@ -90,21 +98,25 @@ class Trace {
     std::array<int64_t, Track::kTracks> last_;  // of each track's slices, the newest one's place
     int64_t warmed_ = 0;  // the layer of `running` that is counted, which begins at `heat_`
     size_t heat_ = 0;
+    std::vector<uint32_t> running_;  // PEs that have run since a cycle, of each column
+    int64_t running_since_ = 0;
 
-    // What the counters grew by in the cycle.
+    // What the counters grew by in the cycle; those of the activity are filled in when a block is
+    // made, so that it is looked at itself.
     void deltas() {
         if (m_.blocks.size() != blocks_) {  // a COUNTERS command has cleared them
             blocks_ = m_.blocks.size();
             before_.fill(0);
-            activity_before_ = Activity{};
+            computed_before_ = running_before_ = 0;
         }
-        // counters of the activity are filled in when a block is made
-        for (int i = 0; i < kCounters; ++i) {
+        for (const int i : kLookedAt) {
             moved_[i] = std::max<int64_t>(s_.counters[i] - before_[i], 0);
             before_[i] = s_.counters[i];
         }
-        activity_ = s_.activity - activity_before_;
-        activity_before_ = s_.activity;
+        computed_ = s_.activity.computed - computed_before_;
+        computed_before_ = s_.activity.computed;
+        pes_running_ = s_.activity.running - running_before_;
+        running_before_ = s_.activity.running;
     }
 
     // ---- slices -----------------------------------------------------------------------------
@@ -282,8 +294,8 @@ class Trace {
         works(Track::kVector, s_.vector.busy(), moved_[Counter::glb_vector_reads], command);
         works(Track::kPost, s_.post.busy(), moved_[Counter::glb_act_write_words],
               mine(s_.vector.busy() ? command_ : owners_[passes_ & (kNumbers - 1)]));
-        const int64_t macs = activity_.computed * m_.config.pe.macs;
-        works(Track::kPes, activity_.running != 0, macs, of_pass(passes_));
+        const int64_t macs = computed_ * m_.config.pe.macs;
+        works(Track::kPes, pes_running_ != 0, macs, of_pass(passes_));
         warm();
     }
     // A unit that stays with what it has begun, whatever the decoder turns to.
@@ -299,23 +311,31 @@ class Trace {
         at(track, words != 0, words, slice);
     }
     // Cycles of each PE in a running pass, by the layer of the newest one: PEs that run after this
-    // cycle are counted as running in the next one.
+    // cycle are counted as running in the next one. They are added when they change.
     void warm() {
         const int64_t layer = owners_[passes_ & (kNumbers - 1)].layer;
+        const bool other = layers.empty() || warmed_ != layer;
+        if (!other && running_ == s_.array.running) return;
+        add_running(now_);
+        running_ = s_.array.running;
+        if (!other) return;
         const size_t count = s_.array.pes.size();
-        if (layers.empty() || warmed_ != layer) {
-            const auto found = std::find(layers.begin(), layers.end(), layer);
-            heat_ = size_t(found - layers.begin()) * count;
-            warmed_ = layer;
-            if (found == layers.end()) {
-                layers.push_back(layer);
-                running.resize(running.size() + count);
-            }
+        const auto found = std::find(layers.begin(), layers.end(), layer);
+        heat_ = size_t(found - layers.begin()) * count;
+        warmed_ = layer;
+        if (found == layers.end()) {
+            layers.push_back(layer);
+            running.resize(running.size() + count);
         }
-        for (size_t i = 0; i < count; ++i) running[heat_ + i] += s_.array.pes[i].running;
+    }
+    void add_running(int64_t until) {
+        for (size_t col = 0; col < running_.size(); ++col)
+            for (uint32_t left = running_[col]; left; left &= left - 1)
+                running[heat_ + col * s_.array.rows + __builtin_ctz(left)] += until - running_since_;
+        running_since_ = until;
     }
     void levels() {
-        level(Track::kActivePes, activity_.running);
+        level(Track::kActivePes, pes_running_);
         const DeepQueue& prefetch = s_.prefetch;
         level(Track::kPrefetch, prefetch.level + prefetch.pending + prefetch.queue.level);
         int64_t held = 0;
