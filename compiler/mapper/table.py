@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import ceil, inf
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ _MOST_FITTED = 3  # linear mappings offered for a rectangle
 LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
+
+_Groups: TypeAlias = list[tuple[Fold, tuple[Any, ...]]]
+"""Mappings of several folds, see `Candidates.joined`."""
 
 _Figures: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 """What a wave costs by the objective, and its filters, which several waves may share."""
@@ -67,13 +70,51 @@ class _Grids:
     """The grids of a kind of nest, whatever the F tile and the objective.
 
     rows, filters : what a wave covers
+    linears : mappings of the same folds that are no grids
     """
 
-    folds: tuple[Fold, ...]
+    linears: "_Linears"
     some: Candidates
     waves: Waves | None
     rows: Ints
     filters: Ints
+
+
+class _Linears:
+    """The linear mappings of a kind of nest, whatever the F tile and the objective."""
+
+    def __init__(self, config: Config, kind: ConvShape, every: Sequence[Fold]) -> None:
+        self._config, self._kind, self._folds = config, kind, every
+        self._unit = cut_unit(config, kind)
+        self._by_rows: dict[int, _Groups] = {}
+        self._waves: dict[tuple[int, tuple[int, ...]], tuple[Candidates, Waves]] = {}
+
+    def folds(self, rows: int) -> int:
+        """How many folds have such mappings of so many output rows."""
+        if rows not in self._by_rows:
+            self._by_rows[rows] = self._groups(rows)
+        return len(self._by_rows[rows])
+
+    def waves(self, rows: int, chosen: tuple[int, ...]) -> tuple[Candidates, Waves]:
+        """Those of some of these folds."""
+        if (rows, chosen) not in self._waves:
+            groups = self._by_rows[rows]
+            some = Candidates.joined([groups[index] for index in chosen])
+            self._waves[rows, chosen] = some, Waves(self._config, self._kind, some)
+        return self._waves[rows, chosen]
+
+    def _groups(self, rows: int) -> "_Groups":
+        config, kind, cols = self._config, self._kind, self._config.array.cols
+        groups: _Groups = []
+        for fold in self._folds:
+            ce, rest = divmod(rows, fold.ue)
+            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not kind.multiplier
+            if not useful or tag_span(kind, fold, ce) > MOST_SLOT_ROWS:
+                continue
+            p = [n for n in filter_counts(config, kind, fold) if n % self._unit == 0]
+            if p:
+                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
+        return groups
 
 
 @lru_cache(maxsize=32)
@@ -82,7 +123,7 @@ def _grids_of(config: Config, kind: ConvShape) -> _Grids:
     some = _grids(config, kind, every)
     each = some.p // max(kind.multiplier, 1)
     return _Grids(
-        folds=every,
+        linears=_Linears(config, kind, every),
         some=some,
         waves=Waves(config, kind, some) if len(some) else None,
         rows=some.ce * some.of_folds(lambda fold: fold.ue),
@@ -103,7 +144,7 @@ class Table:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
         self.unit = cut_unit(config, kind)
         grids = _grids_of(config, kind)
-        self._folds, self._some = grids.folds, grids.some
+        self._linears, self._some = grids.linears, grids.some
         self._rows, self._filters = grids.rows, grids.filters
         self._covers: dict[tuple[int, int], Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
@@ -129,9 +170,14 @@ class Table:
 
     def _figures(self, cost: WaveCost) -> _Figures:
         nothing = np.zeros_like(cost.cycles)
-        each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
         once = objective(self.aim, self.config, nothing, nothing, cost.filters)
-        return np.asarray(each, dtype=np.float64), np.asarray(once, dtype=np.float64)
+        return self._each(cost), np.asarray(once, dtype=np.float64)
+
+    def _each(self, cost: WaveCost) -> NDArray[np.float64]:
+        """The figures of waves without their filters."""
+        nothing = np.zeros_like(cost.cycles)
+        each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
+        return np.asarray(each, dtype=np.float64)
 
     def cover(self, psum_beats: int, each: int = 1) -> Cover | None:
         """Covers with the mappings whose psums fit so many beats; None if there are none at all.
@@ -242,27 +288,17 @@ class Table:
         return self._by_rows[rows]
 
     def _make_linear(self, rows: int) -> _Linear | None:
-        config, cols = self.config, self.config.array.cols
-        groups = []
-        for fold in self._folds:
-            ce, rest = divmod(rows, fold.ue)
-            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not self.kind.multiplier
-            if not useful or tag_span(self.kind, fold, ce) > MOST_SLOT_ROWS:
-                continue
-            p = [n for n in filter_counts(config, self.kind, fold) if n % self.unit == 0]
-            if p:
-                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
-        if not groups:
+        count = self._linears.folds(rows)
+        if not count:
             return None
-        some = Candidates.joined(groups)
-        rates = self._figures(Waves(config, self.kind, some).cost(self.windows))[0] / some.p
+        some, waves = self._linears.waves(rows, tuple(range(count)))
+        rates = self._each(waves.cost(self.windows)) / some.p
         rates = rates / some.of_folds(lambda fold: fold.units)
         firsts = np.flatnonzero(np.diff(some.fold, prepend=-1))
         best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
-        return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))
+        return self._weighed(*self._linears.waves(rows, tuple(best.tolist())))
 
-    def _weighed(self, some: Candidates) -> _Linear:
-        waves = Waves(self.config, self.kind, some)
+    def _weighed(self, some: Candidates, waves: Waves) -> _Linear:
         narrow, wide = (waves.cost(self.windows, more=more) for more in (0, 1))
         figures = (self._figures(cost) for cost in (narrow, wide))
         return _Linear(some, some.of_folds(lambda fold: fold.um), narrow, wide, *figures)

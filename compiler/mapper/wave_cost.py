@@ -43,11 +43,12 @@ class WaveCost:
         """The cost of one candidate."""
         waves = self._waves.alone(index)
         work = waves.work(self._windows, self._more)
-        busy, words = waves.model.busy(work), waves.model.words(work)
+        busy = waves.model.busy(work)
+        words = waves.model.words(waves.whole(self._windows, self._more))
         return Cost(
             cycles=int(self.cycles[index]),
             busy=Tally(waves.model.resources, [int(waves.summed(row)[0]) for row in busy]),
-            accesses=Accesses(waves.model.accesses, [int(waves.summed(row)[0]) for row in words]),
+            accesses=Accesses(waves.model.accesses, [int(row[0]) for row in words]),
             passes=waves.passes,
         )
 
@@ -66,11 +67,13 @@ class WaveCost:
             ]
         )
 
+    @cached_property
+    def _words(self) -> list[Ints]:
+        return self._waves.model.words(self._waves.whole(self._windows, self._more))
+
     def _of(self, chosen: Sequence[bool]) -> Ints:
-        # Most tables never need words: the work, whose entries outnumber candidates, is made anew.
-        words = self._waves.model.words(self._waves.work(self._windows, self._more))
-        rows = [row for row, wanted in zip(words, chosen, strict=True) if wanted]
-        return self._waves.summed(sum(rows, np.zeros_like(self._waves.times)))
+        rows = [row for row, wanted in zip(self._words, chosen, strict=True) if wanted]
+        return sum(rows, np.zeros_like(self.cycles))
 
 
 def block_overhead(config: Config) -> int:
@@ -110,10 +113,11 @@ class Waves:
         self.times = of_kinds("times")
         self._of_kinds = {name: of_kinds(name) for name in ("inward", "outward", "ends", "filters")}
         self._ifmap_rows = some.cn[self._at] * self._count_ifmap_rows(kinds, sizes)
+        self._columns = some.columns
         self._q, self._span = some.of_folds(lambda fold: fold.q), some.of_folds(_span)
         self._steps = multiply_steps(config, some.p, self._q, shape.multiplier)
         waiting = np.array([entry.psums_wait for entry in kinds])[some.fold]
-        self.held = psum_beats(config, some.p) * some.columns * waiting
+        self.held = psum_beats(config, some.p) * self._columns * waiting
         self.held *= some.of_folds(lambda fold: fold.units)
         self._passes = [entry.passes for entry in kinds]
 
@@ -135,20 +139,35 @@ class Waves:
         return WaveCost(self, windows, more)
 
     def work(self, windows: int, more: int) -> PassWork:
-        """What the passes have to do, see `cost`."""
+        """What the passes have to do, see `cost`: an entry for each kind of pass."""
+        return self._work(windows, more, self._at, self._ifmap_rows, self._of_kinds)
+
+    def whole(self, windows: int, more: int) -> PassWork:
+        """What the passes of a wave have to do together: one entry for each candidate."""
+        return self._work(windows, more, *self._together)
+
+    @cached_property
+    def _together(self) -> tuple[Ints, Ints, dict[str, Ints]]:
+        # All F tiles share them: words of a table cost next to nothing beside its cycles.
+        of_kinds = {name: self.summed(values) for name, values in self._of_kinds.items()}
+        return np.arange(len(self._some)), self.summed(self._ifmap_rows), of_kinds
+
+    def _work(
+        self, windows: int, more: int, at: Ints, ifmap_rows: Ints, of_kinds: dict[str, Ints]
+    ) -> PassWork:
         some = self._some
         streamed = some.of_folds(lambda fold: pixels(self._shape, fold, windows))
         return PassWork(
             windows=windows,
-            at=self._at,
+            at=at,
             p=some.p,
             q=self._q,
             span=self._span,
             steps=self._steps,
-            columns=some.columns,
+            columns=self._columns,
             groups=some.cm + more,
-            pixels=self._ifmap_rows * streamed[self._at],
-            **self._of_kinds,
+            pixels=ifmap_rows * streamed.take(at),
+            **of_kinds,
         )
 
     def summed(self, values: Ints) -> Ints:

@@ -42,4 +42,8 @@ class ResourceKind(ABC):
 
     @abstractmethod
     def words(self, work: PassWork) -> Sequence[Ints]:
-        """For each of `accesses`, the words that a pass of every entry moves, [entry]."""
+        """For each of `accesses`, the words that a pass of every entry moves, [entry].
+
+        They grow in proportion to the pixels, chains and filters of an entry, which may stand for
+        several passes together.
+        """
