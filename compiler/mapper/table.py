@@ -4,8 +4,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import ceil, inf
-from typing import Any, TypeAlias
+from math import inf
+from operator import itemgetter
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,13 @@ from numpy.typing import NDArray
 from compiler.mapper.candidates import Candidates
 from compiler.mapper.columns import linear_period, linear_waves
 from compiler.mapper.cost import Cost
-from compiler.mapper.folds import cut_unit, folds, lane_unit
+from compiler.mapper.folds import cut_unit, filter_counts, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
 from compiler.mapper.objective import objective
-from compiler.mapper.passes import filter_limit
 from compiler.mapper.resources.work import Ints
 from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
-from compiler.mapper.wave_cost import WaveCost, Waves, block_overhead
+from compiler.mapper.wave_cost import Linears, WaveCost, Waves, block_overhead
 from hw.arch.commands import TAG
 from hw.arch.config import Config
 
@@ -31,8 +31,8 @@ LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 1
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
 
-_Groups: TypeAlias = list[tuple[Fold, tuple[Any, ...]]]
-"""Mappings of several folds, see `Candidates.joined`."""
+_Ready: TypeAlias = tuple["_Linear | None", Ints, list[tuple[int, int, int, float, float]]]
+"""Linear mappings, filters of a group of each, and (number, ce, filters, costs of its waves)."""
 
 _Figures: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 """What a wave costs by the objective, and its filters, which several waves may share."""
@@ -73,48 +73,11 @@ class _Grids:
     linears : mappings of the same folds that are no grids
     """
 
-    linears: "_Linears"
+    linears: Linears
     some: Candidates
     waves: Waves | None
     rows: Ints
     filters: Ints
-
-
-class _Linears:
-    """The linear mappings of a kind of nest, whatever the F tile and the objective."""
-
-    def __init__(self, config: Config, kind: ConvShape, every: Sequence[Fold]) -> None:
-        self._config, self._kind, self._folds = config, kind, every
-        self._unit = cut_unit(config, kind)
-        self._by_rows: dict[int, _Groups] = {}
-        self._waves: dict[tuple[int, tuple[int, ...]], tuple[Candidates, Waves]] = {}
-
-    def folds(self, rows: int) -> int:
-        """How many folds have such mappings of so many output rows."""
-        if rows not in self._by_rows:
-            self._by_rows[rows] = self._groups(rows)
-        return len(self._by_rows[rows])
-
-    def waves(self, rows: int, chosen: tuple[int, ...]) -> tuple[Candidates, Waves]:
-        """Those of some of these folds."""
-        if (rows, chosen) not in self._waves:
-            groups = self._by_rows[rows]
-            some = Candidates.joined([groups[index] for index in chosen])
-            self._waves[rows, chosen] = some, Waves(self._config, self._kind, some)
-        return self._waves[rows, chosen]
-
-    def _groups(self, rows: int) -> "_Groups":
-        config, kind, cols = self._config, self._kind, self._config.array.cols
-        groups: _Groups = []
-        for fold in self._folds:
-            ce, rest = divmod(rows, fold.ue)
-            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not kind.multiplier
-            if not useful or tag_span(kind, fold, ce) > MOST_SLOT_ROWS:
-                continue
-            p = [n for n in filter_counts(config, kind, fold) if n % self._unit == 0]
-            if p:
-                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
-        return groups
 
 
 @lru_cache(maxsize=32)
@@ -123,7 +86,7 @@ def _grids_of(config: Config, kind: ConvShape) -> _Grids:
     some = _grids(config, kind, every)
     each = some.p // max(kind.multiplier, 1)
     return _Grids(
-        linears=_Linears(config, kind, every),
+        linears=Linears(config, kind, every),
         some=some,
         waves=Waves(config, kind, some) if len(some) else None,
         rows=some.ce * some.of_folds(lambda fold: fold.ue),
@@ -148,6 +111,7 @@ class Table:
         self._rows, self._filters = grids.rows, grids.filters
         self._covers: dict[tuple[int, int], Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
+        self._ready: dict[tuple[int, int], _Ready] = {}
         self._measured: list[tuple[_Linear, int]] = []  # what tiles with a negative index stand for
         if grids.waves is not None:
             self._cost = grids.waves.cost(windows)
@@ -247,29 +211,42 @@ class Table:
 
     def _fitted(self, rows: int, filters: int, psum_beats: int) -> list[Tile]:
         """The best linear mappings of a rectangle."""
+        key = (rows, psum_beats)
+        if key not in self._ready:
+            self._ready[key] = self._weigh_linear(rows, psum_beats)
+        found, widths, each = self._ready[key]
+        groups = filters // widths
+        offers = []
+        for number in (groups >= 2).nonzero()[0].tolist():
+            at, ce, width, narrow, wide = each[number]
+            count, more = linear_waves(ce, self.config.array.cols, int(groups[number]))
+            # Waves of partial nests come in commands of as many patterns as there are.
+            if not self.kind.partial and not self._patterns_fit(ce, count):
+                continue
+            cost, covered = (count - more) * narrow + more * wide, int(groups[number]) * width
+            offers.append((cost / covered, cost, covered, at))
+        tiles = []
+        for _, cost, covered, at in sorted(offers, key=itemgetter(0))[:_MOST_FITTED]:
+            assert found is not None
+            self._measured.append((found, at))
+            tiles.append(Tile(rows, covered, cost, False, -len(self._measured)))
+        return tiles
+
+    def _weigh_linear(self, rows: int, psum_beats: int) -> _Ready:
+        """The linear mappings of so many rows whose psums fit so many beats."""
         found = self._linear(rows)
         if found is None:
-            return []
-        some, um = found.some, found.um
+            return None, np.zeros(0, dtype=np.int64), []
         (narrow, filters_), (wide, more_) = found.narrow_figures, found.wide_figures
         # Filters move on from wave to wave and stay over items alone.
         sets = self._sets(found, psum_beats)
         narrow, wide = narrow * self.kind.N + filters_ * sets, wide * self.kind.N + more_ * sets
-        groups = filters // (some.p * um)
-        fits = (groups >= 2) & (found.wide.psum_beats <= psum_beats)
-        tiles = []
-        for at in np.flatnonzero(fits).tolist():
-            ce, each = int(some.ce[at]), int(groups[at])
-            count, more = linear_waves(ce, self.config.array.cols, each)
-            # Waves of partial nests come in commands of as many patterns as there are.
-            if not self.kind.partial and not self._patterns_fit(ce, count):
-                continue
-            cost = float((count - more) * narrow[at] + more * wide[at])
-            tiles.append(Tile(rows, each * int(some.p[at] * um[at]), cost, False, at))
-        best = sorted(tiles, key=lambda tile: tile.cost / tile.filters)[:_MOST_FITTED]
-        first = len(self._measured)
-        self._measured += [(found, tile.index) for tile in best]
-        return [replace(tile, index=-1 - first - i) for i, tile in enumerate(best)]
+        at = np.flatnonzero(found.wide.psum_beats <= psum_beats)
+        widths = (found.some.p * found.um)[at]
+        columns = (values[at].tolist() for values in (found.some.ce, narrow, wide))
+        ce, narrow_, wide_ = columns
+        each = zip(at.tolist(), ce, widths.tolist(), narrow_, wide_, strict=True)
+        return found, widths, list(each)
 
     def _sets(self, found: _Linear, psum_beats: int) -> Ints:
         """How often linear mappings send the filters of a wave."""
@@ -335,19 +312,6 @@ class Table:
         count, more = linear_waves(mapping.ce, mapping.width, groups)
         load = found.cost.load(index) * (count - more) + found.wide.load(index) * more
         return mapping, load
-
-
-def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
-    """Legal p of a fold; a depthwise fold has one."""
-    most_steps = filter_limit(config, fold)
-    if shape.multiplier:
-        fits = ceil(shape.multiplier / config.pe.macs) <= most_steps
-        return [fold.q * shape.multiplier] if fits else []
-    most = min(config.pe.psum_spad, most_steps * config.pe.macs, shape.M)
-    unit = config.post.units
-    odd = shape.M % unit
-    counts = list(range(unit, most + 1, unit))
-    return counts + (list(range(odd, most + 1, unit)) if odd else [])
 
 
 def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates:

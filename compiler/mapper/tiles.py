@@ -1,8 +1,8 @@
 """Covers a rectangle with tiles: guillotine cuts, each piece with the tile that suits it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from heapq import merge
+from itertools import count
 from math import inf
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -87,7 +87,9 @@ class Tiles:
 
 Placed: TypeAlias = tuple[Tile, int, int, int, int]  # tile, first row, first filter, both counts
 Found: TypeAlias = tuple[float, tuple[Placed, ...]]
-_Repeats: TypeAlias = tuple[NDArray[Any], ...]  # see `Cover._repeats`
+_Repeats: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+"""See `Cover._repeats`."""
+
 _Option: TypeAlias = tuple[float, float, Tile, int, int]  # bound, cost, tile, both counts
 
 
@@ -116,6 +118,8 @@ class Cover:
         self.rate = float(rates.min(initial=np.inf)) if len(rates) else 0.0
         self._memo: dict[tuple[int, int], Found | None] = {}
         self._made: dict[int, Tile] = {}
+        self._by_rows: dict[int, tuple[NDArray[Any], ...]] = {}
+        self._by_filters: dict[int, tuple[NDArray[Any], ...]] = {}
 
     def best(self, rows: int, filters: int) -> Found | None:
         """(cost, placed tiles) for a rectangle from the origin; None if nothing covers it."""
@@ -131,27 +135,53 @@ class Cover:
         # cheapest cover without one might not be among the first.
         repeats = self._repeats(rows, filters)
         best = self._whole(rows, filters, repeats)
-        for tried, option in enumerate(self._options(rows, filters, repeats)):
-            if best is not None and (option[0] >= best[0] or tried >= _WIDTH):
+        limit = inf if best is None else best[0]
+        options = self._options(rows, filters, repeats, limit, _WIDTH)
+        for tried in count():
+            if tried == _WIDTH and best is None:  # there may be a cover yet
+                options = self._options(rows, filters, repeats)
+            if tried == len(options) or options[tried][0] >= limit:
                 break
-            found = self._with_rest(rows, filters, option, inf if best is None else best[0])
+            if best is not None and tried >= _WIDTH:
+                break
+            found = self._with_rest(rows, filters, options[tried], limit)
             if found is not None:
-                best = found
+                best, limit = found, found[0]
         return best
 
     def _whole(self, rows: int, filters: int, repeats: _Repeats) -> Found | None:
         """The cheapest cover by one repeated tile, if there is any."""
-        at, down, across, main, covered = repeats
-        whole = np.flatnonzero(covered == rows * filters)
+        down, across, main, covered = repeats
+        whole = (covered == rows * filters).nonzero()[0]
         if not len(whole):
             return None
-        i = whole[np.argmin(main[whole])]
-        return float(main[i]), ((self._tile(int(at[i])), 0, 0, int(down[i]), int(across[i])),)
+        i = int(whole[main[whole].argmin()])
+        return float(main[i]), ((self._tile(i), 0, 0, int(down[i]), int(across[i])),)
 
-    def _options(self, rows: int, filters: int, repeats: _Repeats) -> Iterator[_Option]:
-        """Tiles that fit, repeated as often as they do, least bound first."""
-        repeated = self._repeated(rows * filters, repeats)
-        return merge(self._fitted(rows, filters), repeated, key=itemgetter(0))
+    def _options(
+        self,
+        rows: int,
+        filters: int,
+        repeats: _Repeats,
+        limit: float = inf,
+        most: int | None = None,
+    ) -> list[_Option]:
+        """Tiles that fit, repeated as often as they do, least bound first.
+
+        limit : bounds of repeated tiles are less; most : options in all, None for no limit
+        """
+        options = self._fitted(rows, filters)
+        down, across, main, covered = repeats
+        bound = main + (rows * filters - covered) * self.rate
+        few = (bound < limit).nonzero()[0]
+        few = few[bound[few].argsort(kind="stable")[:most]]
+        columns = (values[few].tolist() for values in (bound, main, down, across))
+        options += [
+            (least, cost, self._tile(at), int(below), int(beside))
+            for at, least, cost, below, beside in zip(few.tolist(), *columns, strict=True)
+        ]
+        # Of equal bounds those made to measure come first.
+        return sorted(options, key=itemgetter(0))[:most]
 
     def _fitted(self, rows: int, filters: int) -> list[_Option]:
         options: list[_Option] = []
@@ -162,29 +192,37 @@ class Cover:
         return sorted(options, key=itemgetter(0))
 
     def _repeats(self, rows: int, filters: int) -> _Repeats:
-        """Of the tiles that fit: number, times down and across, their cost, and what they cover."""
-        fits = (self.tiles.rows <= rows) & (self.tiles.filters <= filters)
-        if filters % self.unit:
-            fits &= ~self.tiles.tail | (self.tiles.filters == filters)
-        else:
-            fits &= ~self.tiles.tail
-        at = np.flatnonzero(fits)
-        some = self.tiles.where(at)
-        down, across = rows // some.rows, filters // some.filters
-        main = across * some.costs(down) + self.penalty
-        return at, down, across, main, down * across * some.rows * some.filters
+        """Of every tile: times down and across, their cost, and what they cover.
 
-    def _repeated(self, area: int, repeats: _Repeats) -> Iterator[_Option]:
-        at, down, across, main, covered = repeats
-        bound = main + (area - covered) * self.rate
-        for i in np.argsort(bound, kind="stable").tolist():
-            yield (
-                float(bound[i]),
-                float(main[i]),
-                self._tile(int(at[i])),
-                int(down[i]),
-                int(across[i]),
-            )
+        Tiles that do not fit cost infinitely much and cover nothing. What depends on the rows
+        alone, or on the filters, is computed once for all rectangles that have them in common.
+        """
+        if rows not in self._by_rows:
+            self._by_rows[rows] = self._repeats_down(rows)
+        if filters not in self._by_filters:
+            self._by_filters[filters] = self._repeats_across(filters)
+        down, cost, height = self._by_rows[rows]
+        across, penalty, width = self._by_filters[filters]
+        return down, across, across * cost + penalty, height * width
+
+    def _repeats_down(self, rows: int) -> tuple[NDArray[Any], ...]:
+        """Times down, their cost, rows that they cover; of whole numbers none is rounded."""
+        tiles = self.tiles
+        down = rows // tiles.rows
+        cost = np.where(down > 0, tiles.costs(down), inf)
+        return down, cost, (down * tiles.rows).astype(np.float64)
+
+    def _repeats_across(self, filters: int) -> tuple[NDArray[Any], ...]:
+        """Times across, what they cost beyond the tiles, and the filters that they cover."""
+        tiles = self.tiles
+        fits = tiles.filters <= filters
+        if filters % self.unit:
+            fits &= ~tiles.tail | (tiles.filters == filters)
+        else:
+            fits &= ~tiles.tail
+        across = np.where(fits, filters // tiles.filters, 1).astype(np.float64)
+        penalty = np.where(fits, self.penalty, inf)
+        return across, penalty, np.where(fits, across * tiles.filters, 0.0)
 
     def _tile(self, at: int) -> Tile:
         if at not in self._made:

@@ -6,11 +6,15 @@ figures are computed for many candidate mappings at once.
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import ceil
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from compiler.mapper.candidates import Candidates
 from compiler.mapper.cost import Cost
+from compiler.mapper.folds import cut_unit, filter_counts
+from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
 from compiler.mapper.passes import PassKinds, pass_kinds, pixels
 from compiler.mapper.resources.model import array_model
 from compiler.mapper.resources.work import Ints, PassWork, multiply_steps, psum_beats
@@ -18,6 +22,9 @@ from compiler.mapper.space import ConvShape, Fold
 from hw.arch.accesses import Accesses, DataType, Level, Tally
 from hw.arch.config import Config
 from hw.arch.patterns import col_pattern_words, row_pattern_words
+
+_Groups: TypeAlias = list[tuple[Fold, tuple[Any, ...]]]
+"""Mappings of several folds, see `Candidates.joined`."""
 
 _DESCRIPTOR = 50  # words of a CONV command besides its filters, and its start
 
@@ -197,3 +204,40 @@ class Waves:
 
 def _span(fold: Fold) -> int:
     return fold.span
+
+
+class Linears:
+    """The linear mappings of a kind of nest, whatever the F tile and the objective."""
+
+    def __init__(self, config: Config, kind: ConvShape, every: Sequence[Fold]) -> None:
+        self._config, self._kind, self._folds = config, kind, every
+        self._unit = cut_unit(config, kind)
+        self._by_rows: dict[int, _Groups] = {}
+        self._waves: dict[tuple[int, tuple[int, ...]], tuple[Candidates, Waves]] = {}
+
+    def folds(self, rows: int) -> int:
+        """How many folds have such mappings of so many output rows."""
+        if rows not in self._by_rows:
+            self._by_rows[rows] = self._groups(rows)
+        return len(self._by_rows[rows])
+
+    def waves(self, rows: int, chosen: tuple[int, ...]) -> tuple[Candidates, Waves]:
+        """Those of some of these folds."""
+        if (rows, chosen) not in self._waves:
+            groups = self._by_rows[rows]
+            some = Candidates.joined([groups[index] for index in chosen])
+            self._waves[rows, chosen] = some, Waves(self._config, self._kind, some)
+        return self._waves[rows, chosen]
+
+    def _groups(self, rows: int) -> _Groups:
+        config, kind, cols = self._config, self._kind, self._config.array.cols
+        groups: _Groups = []
+        for fold in self._folds:
+            ce, rest = divmod(rows, fold.ue)
+            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not kind.multiplier
+            if not useful or tag_span(kind, fold, ce) > MOST_SLOT_ROWS:
+                continue
+            p = [n for n in filter_counts(config, kind, fold) if n % self._unit == 0]
+            if p:
+                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
+        return groups
