@@ -79,6 +79,23 @@ class _Grids:
     rows: Ints
     filters: Ints
 
+    @cached_property
+    def by_size(self) -> Ints:
+        """Their numbers, see `Tiles.by_size`."""
+        return Tiles.by_size(self.rows, self.filters)
+
+    @cached_property
+    def several(self) -> NDArray[np.bool_]:
+        """Which of them take several commands for their channels."""
+        return self.some.of_folds(lambda fold: len(fold.runs)) > 1
+
+    @cached_property
+    def sizes(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """The different numbers of rows, in order, and which one is each grid's; then filters."""
+        heights, down = np.unique(self.rows, return_inverse=True)
+        widths, across = np.unique(self.filters, return_inverse=True)
+        return heights, down, widths, across
+
 
 @lru_cache(maxsize=32)
 def _grids_of(config: Config, kind: ConvShape) -> _Grids:
@@ -107,7 +124,7 @@ class Table:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
         self.unit = cut_unit(config, kind)
         grids = _grids_of(config, kind)
-        self._linears, self._some = grids.linears, grids.some
+        self._grids, self._linears, self._some = grids, grids.linears, grids.some
         self._rows, self._filters = grids.rows, grids.filters
         self._covers: dict[tuple[int, int], Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
@@ -151,10 +168,12 @@ class Table:
         if not len(self._some):
             return None
         if (psum_beats, each) not in self._covers:
+            fits = self._cost.psum_beats <= psum_beats
+            if each > 1:
+                fits &= self._some.p % each == 0
+            some = self._grids.by_size
             self._covers[psum_beats, each] = Cover(
-                self._held(psum_beats).where(
-                    (self._cost.psum_beats <= psum_beats) & (self._some.p % each == 0)
-                ),
+                self._held(psum_beats),
                 block_overhead(self.config),
                 self.unit,
                 lambda rows, filters: [
@@ -162,6 +181,7 @@ class Table:
                     for tile in self._fitted(rows, filters, psum_beats)
                     if self._filters_held(tile) % each == 0
                 ],
+                some[fits[some]],
             )
         return self._covers[psum_beats, each]
 
@@ -171,8 +191,7 @@ class Table:
         if self.kind.partial:  # its psums have their place in any case
             waiting = np.zeros_like(waiting)
         held = np.where(waiting > 0, psum_beats // np.maximum(waiting, 1), _ENDLESS)
-        several = self._some.of_folds(lambda fold: len(fold.runs)) > 1
-        return replace(self._tiles, held=np.where(several, 1, held))
+        return replace(self._tiles, held=np.where(self._grids.several, 1, held))
 
     def least(self, rows: int, filters: int) -> float:
         """About the least cycles of an output row of a filter (channel) in such a rectangle."""
@@ -192,8 +211,7 @@ class Table:
         rows, filters : of waves, in order
         rates : of the waves that cover at most so many, [rows, filters]
         """
-        heights, down = np.unique(self._rows, return_inverse=True)
-        widths, across = np.unique(self._filters, return_inverse=True)
+        heights, down, widths, across = self._grids.sizes
         each = self._cost.cycles / (self._rows * self._filters * self._some.cn)
         rates = np.full((len(heights), len(widths)), np.inf)
         np.minimum.at(rates, (down, across), each)

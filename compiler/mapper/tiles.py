@@ -72,17 +72,30 @@ class Tiles:
         costs: NDArray[np.float64] = down * self.cost + sets * self.once
         return costs
 
-    def cheapest(self) -> "Tiles":
-        """The cheapest of each size, in the order in which the sizes come."""
-        order = np.lexsort((self.costs(), self.tail, self.filters, self.rows))
-        sizes = np.stack([self.rows, self.filters, self.tail])[:, order]
-        new = np.ones(len(order), dtype=bool)
-        new[1:] = (sizes[:, 1:] != sizes[:, :-1]).any(axis=0)
-        starts = np.flatnonzero(new)
-        if not len(starts):
-            return self
-        came = np.minimum.reduceat(order, starts)
-        return self.where(order[starts][np.argsort(came)])
+    @staticmethod
+    def by_size(rows: NDArray[np.int64], filters: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers of tiles by size; those of one size as they come."""
+        sizes: NDArray[np.int64] = rows * (filters.max(initial=0) + 1) + filters
+        return sizes.argsort(kind="stable")
+
+    def cheapest(self, some: NDArray[np.int64]) -> "Tiles":
+        """The cheapest of each size, in the order in which the sizes come.
+
+        some : the tiles that count, `by_size`: sizes depend on nothing that costs do, and many
+            choices of tiles are sorted once
+        """
+        if not len(some):
+            return self.where(some)
+        rows, filters = self.rows.take(some), self.filters.take(some)
+        new = np.ones(len(some), dtype=bool)
+        new[1:] = (rows[1:] != rows[:-1]) | (filters[1:] != filters[:-1])
+        starts = new.nonzero()[0]
+        costs = self.costs().take(some)
+        size = new.cumsum()
+        least = (costs == np.minimum.reduceat(costs, starts).take(size - 1)).nonzero()[0]
+        # Of equally cheap ones of a size the first.
+        least = least[np.diff(size[least], prepend=0) > 0]
+        return self.where(some[least[some[starts].argsort()]])
 
 
 Placed: TypeAlias = tuple[Tile, int, int, int, int]  # tile, first row, first filter, both counts
@@ -98,11 +111,12 @@ class Cover:
 
     Parameters
     ----------
-    tiles : tiles to choose from
+    tiles : tiles to choose from; tiles of equal sizes are all usable at the end only, or none
     penalty : cost of each repeated tile beyond its own
     unit : filters that a piece may be cut into; only the last piece may be odd
     fitted : tiles made to measure for a rectangle (rows, filters): all its rows, from its first
         filter on
+    some : the tiles that count, see `Tiles.cheapest`; None: all
     """
 
     def __init__(
@@ -111,8 +125,11 @@ class Cover:
         penalty: float,
         unit: int,
         fitted: Callable[[int, int], Sequence[Tile]] = lambda rows, filters: (),
+        some: NDArray[np.int64] | None = None,
     ) -> None:
-        self.tiles = tiles.cheapest()
+        if some is None:
+            some = Tiles.by_size(tiles.rows, tiles.filters)
+        self.tiles = tiles.cheapest(some)
         self.penalty, self.unit, self.fitted = penalty, unit, fitted
         rates = self.tiles.cost / (self.tiles.rows * self.tiles.filters)
         self.rate = float(rates.min(initial=np.inf)) if len(rates) else 0.0
