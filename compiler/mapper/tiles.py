@@ -246,6 +246,15 @@ class Cover:
             self._made[at] = self.tiles.tile(at)
         return self._made[at]
 
+    def _least(self, rows: int, filters: int) -> float:
+        """No more than the cost of the best cover: that of one if it is known."""
+        if rows == 0 or filters == 0:
+            return 0.0
+        if (rows, filters) not in self._memo:
+            return self.penalty  # of a tile at least
+        known = self._memo[rows, filters]
+        return inf if known is None else known[0]
+
     def _with_rest(self, rows: int, filters: int, option: _Option, limit: float) -> Found | None:
         """The tile repeated as often as it fits, and the better of the two cuts of the rest.
 
@@ -260,8 +269,11 @@ class Cover:
         one = height == rows or width == filters
         found = None
         for below, beside in (beside_all,) if one else (beside_all, below_all):
+            least = self._least(*beside)
+            if main + self._least(*below) + least >= limit:
+                continue
             lower = self.best(*below)
-            if lower is None or main + lower[0] >= limit:
+            if lower is None or main + lower[0] + least >= limit:
                 continue
             right = self.best(*beside)
             if right is None:

@@ -5,7 +5,7 @@ figures are computed for many candidate mappings at once.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -40,23 +40,22 @@ class WaveCost:
 
     def __init__(self, waves: "Waves", windows: int, more: int) -> None:
         self._waves, self._windows, self._more = waves, windows, more
-        longest, *others = waves.model.busy(waves.work(windows, more))
-        for row in others:
-            longest = np.maximum(longest, row)
-        self.cycles = waves.summed(longest + waves.model.overhead)
+        self.cycles = waves.cycles(windows, more)
         self.psum_beats = waves.held * windows
 
     def load(self, index: int) -> Cost:
         """The cost of one candidate."""
-        waves = self._waves.alone(index)
-        work = waves.work(self._windows, self._more)
-        busy = waves.model.busy(work)
-        words = waves.model.words(waves.whole(self._windows, self._more))
+        model = self._waves.model
+        work, times = self._waves.alone(index, self._windows, self._more)
+        busy, words = (
+            [int((row * times).sum()) for row in rows]
+            for rows in (model.busy(work), model.words(work))
+        )
         return Cost(
             cycles=int(self.cycles[index]),
-            busy=Tally(waves.model.resources, [int(waves.summed(row)[0]) for row in busy]),
-            accesses=Accesses(waves.model.accesses, [int(row[0]) for row in words]),
-            passes=waves.passes,
+            busy=Tally(model.resources, busy),
+            accesses=Accesses(model.accesses, words),
+            passes=self._waves.passes(index),
         )
 
     @cached_property
@@ -126,17 +125,32 @@ class Waves:
         waiting = np.array([entry.psums_wait for entry in kinds])[some.fold]
         self.held = psum_beats(config, some.p) * self._columns * waiting
         self.held *= some.of_folds(lambda fold: fold.units)
-        self._passes = [entry.passes for entry in kinds]
+        self._lines: dict[int, list[tuple[Ints | int, Ints | int]]] = {}
+        self._kinds = kinds
 
-    @property
-    def passes(self) -> int:
-        """Of a wave, where all candidates have one fold."""
-        (passes,) = self._passes
-        return passes
+    def passes(self, index: int) -> int:
+        """Of a wave of one candidate."""
+        return int(self._kinds[self._some.fold[index]].passes)
 
-    def alone(self, index: int) -> "Waves":
-        """Those of one candidate."""
-        return Waves(self._config, self._shape, self._some.alone(index))
+    def alone(self, index: int, windows: int, more: int) -> tuple[PassWork, Ints]:
+        """What the passes of one candidate have to do, and how often each comes."""
+        some, at, first = self._some, slice(index, index + 1), int(self._starts[index])
+        entries = slice(first, first + int(self._each[index]))
+        times = self.times[entries]
+        streamed = pixels(self._shape, some.folds[some.fold[index]], windows)
+        work = PassWork(
+            windows=windows,
+            at=np.zeros(len(times), dtype=np.int64),
+            p=some.p[at],
+            q=self._q[at],
+            span=self._span[at],
+            steps=self._steps[at],
+            columns=self._columns[at],
+            groups=some.cm[at] + more,
+            pixels=self._ifmap_rows[entries] * streamed,
+            **{name: values[entries] for name, values in self._of_kinds.items()},
+        )
+        return work, times
 
     def cost(self, windows: int, *, more: int = 0) -> WaveCost:
         """Cost of a wave with an F tile of so many windows, for every candidate.
@@ -145,9 +159,41 @@ class Waves:
         """
         return WaveCost(self, windows, more)
 
-    def work(self, windows: int, more: int) -> PassWork:
-        """What the passes have to do, see `cost`: an entry for each kind of pass."""
-        return self._work(windows, more, self._at, self._ifmap_rows, self._of_kinds)
+    def cycles(self, windows: int, more: int) -> Ints:
+        """Cycles of a wave of each candidate, see `cost`."""
+        if more not in self._lines:
+            self._lines[more] = self._make_lines(more)
+        rows = (least + windows * each for least, each in self._lines[more])
+        longest: Any = reduce(np.maximum, rows)
+        return self.summed(longest + self.model.overhead)
+
+    def _make_lines(self, more: int) -> list[tuple[Ints | int, Ints | int]]:
+        """(cycles without a window, cycles of a window) of every entry, by resource.
+
+        A table is made for every F tile, and all cycles are linear in its windows. Of resources
+        that windows do not matter to, and of those that nothing else matters to, the busiest will
+        do.
+        """
+        one, two = (
+            self.model.busy(self._work(windows, more, self._at, self._ifmap_rows, self._of_kinds))
+            for windows in (1, 2)
+        )
+        lines: list[tuple[Ints | int, Ints | int]] = []
+        steady, rising = [], []
+        for first, second in zip(one, two, strict=True):
+            each = second - first
+            least = first - each
+            if not each.any():
+                steady.append(least)
+            elif not least.any():
+                rising.append(each)
+            else:
+                lines.append((least, each))
+        if steady:
+            lines.append((reduce(np.maximum, steady), 0))
+        if rising:
+            lines.append((0, reduce(np.maximum, rising)))
+        return lines
 
     def whole(self, windows: int, more: int) -> PassWork:
         """What the passes of a wave have to do together: one entry for each candidate."""

@@ -38,7 +38,10 @@ class ResourceKind(ABC):
 
     @abstractmethod
     def busy(self, work: PassWork) -> Sequence[Ints]:
-        """For each of `resources`, the cycles for which a pass of every entry needs it, [entry]."""
+        """For each of `resources`, the cycles for which a pass of every entry needs it, [entry].
+
+        They are linear in the windows, as the pixels are: cycles of other F tiles follow from two.
+        """
 
     @abstractmethod
     def words(self, work: PassWork) -> Sequence[Ints]:
