@@ -4,7 +4,7 @@ A pass takes as long as its busiest resource, plus what it takes to fill and dra
 figures are computed for many candidate mappings at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
 from math import ceil
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from compiler.mapper.passes import PassKinds, pass_kinds, pixels
 from compiler.mapper.resources.model import array_model
 from compiler.mapper.resources.work import Ints, PassWork, multiply_steps, psum_beats
 from compiler.mapper.space import ConvShape, Fold
-from hw.arch.accesses import Accesses, DataType, Level, Tally
+from hw.arch.accesses import Access, Accesses, DataType, Level, Tally
 from hw.arch.config import Config
 from hw.arch.patterns import col_pattern_words, row_pattern_words
 
@@ -61,25 +61,20 @@ class WaveCost:
     @cached_property
     def glb(self) -> Ints:
         """Words read from and written to the buffer."""
-        return self._of([a.level is Level.BUFFER for a in self._waves.model.accesses])
+        return self._waves.words(self._windows, self._more, _read_or_written)
 
     @cached_property
     def filters(self) -> Ints:
         """Words of filters sent to PEs."""
-        return self._of(
-            [
-                access.level is Level.NETWORK and access.data is DataType.FILTER
-                for access in self._waves.model.accesses
-            ]
-        )
+        return self._waves.words(self._windows, self._more, _sent)
 
-    @cached_property
-    def _words(self) -> list[Ints]:
-        return self._waves.model.words(self._waves.whole(self._windows, self._more))
 
-    def _of(self, chosen: Sequence[bool]) -> Ints:
-        rows = [row for row, wanted in zip(self._words, chosen, strict=True) if wanted]
-        return sum(rows, np.zeros_like(self.cycles))
+def _read_or_written(access: Access) -> bool:
+    return access.level is Level.BUFFER
+
+
+def _sent(access: Access) -> bool:
+    return access.level is Level.NETWORK and access.data is DataType.FILTER
 
 
 def block_overhead(config: Config) -> int:
@@ -126,6 +121,7 @@ class Waves:
         self.held = psum_beats(config, some.p) * self._columns * waiting
         self.held *= some.of_folds(lambda fold: fold.units)
         self._lines: dict[int, list[tuple[Ints | int, Ints | int]]] = {}
+        self._words: dict[tuple[int, Callable[[Access], bool]], tuple[Ints, Ints]] = {}
         self._kinds = kinds
 
     def passes(self, index: int) -> int:
@@ -195,9 +191,20 @@ class Waves:
             lines.append((0, reduce(np.maximum, rising)))
         return lines
 
-    def whole(self, windows: int, more: int) -> PassWork:
-        """What the passes of a wave have to do together: one entry for each candidate."""
-        return self._work(windows, more, *self._together)
+    def words(self, windows: int, more: int, wanted: Callable[[Access], bool]) -> Ints:
+        """Words that some accesses of a wave of each candidate move, see `cost`."""
+        key = more, wanted
+        if key not in self._words:
+            one, two = (self._moved(count, more, wanted) for count in (1, 2))
+            self._words[key] = one, two - one
+        first, each = self._words[key]
+        return first + (windows - 1) * each
+
+    def _moved(self, windows: int, more: int, wanted: Callable[[Access], bool]) -> Ints:
+        rows = self.model.words(self._work(windows, more, *self._together))
+        moved = zip(rows, self.model.accesses, strict=True)
+        nothing = np.zeros(len(self._some), dtype=np.int64)
+        return sum((row for row, access in moved if wanted(access)), nothing)
 
     @cached_property
     def _together(self) -> tuple[Ints, Ints, dict[str, Ints]]:

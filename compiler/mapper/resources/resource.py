@@ -48,5 +48,5 @@ class ResourceKind(ABC):
         """For each of `accesses`, the words that a pass of every entry moves, [entry].
 
         They grow in proportion to the pixels, chains and filters of an entry, which may stand for
-        several passes together.
+        several passes together, and are linear in the windows.
         """
