@@ -55,13 +55,6 @@ class Candidates:
         """Columns in use."""
         return np.where(self.width > 0, self.width, self.ce * self.cm * self.cn)
 
-    def alone(self, index: int) -> "Candidates":
-        """One candidate, by itself."""
-        at = slice(index, index + 1)
-        one = {name: getattr(self, name)[at] for name in ("p", "ce", "cm", "cn", "width")}
-        fold = self.folds[self.fold[index]]
-        return Candidates(folds=(fold,), fold=np.zeros(1, dtype=np.int64), **one)
-
     def mapping(self, index: int, windows: int) -> Mapping:
         """One candidate."""
         return Mapping(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
+from compiler.mapper.passes import filter_limit
 from compiler.mapper.space import ConvShape, Fold, Run, channel_groups, tap_ranges
 from hw.arch.config import Config
 
@@ -45,6 +46,19 @@ def channel_counts(config: Config, shape: ConvShape, span: int) -> list[int]:
     if most >= shape.C and shape.C not in counts:
         counts.append(shape.C)
     return counts
+
+
+def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
+    """Legal p of a fold; a depthwise fold has one."""
+    most_steps = filter_limit(config, fold)
+    if shape.multiplier:
+        fits = ceil(shape.multiplier / config.pe.macs) <= most_steps
+        return [fold.q * shape.multiplier] if fits else []
+    most = min(config.pe.psum_spad, most_steps * config.pe.macs, shape.M)
+    unit = config.post.units
+    odd = shape.M % unit
+    counts = list(range(unit, most + 1, unit))
+    return counts + (list(range(odd, most + 1, unit)) if odd else [])
 
 
 def lane_unit(config: Config, shape: ConvShape) -> int:

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import ceil, inf
+from math import inf
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -13,14 +14,13 @@ from numpy.typing import NDArray
 from compiler.mapper.candidates import Candidates
 from compiler.mapper.columns import linear_period, linear_waves
 from compiler.mapper.cost import Cost
-from compiler.mapper.folds import cut_unit, folds, lane_unit
+from compiler.mapper.folds import cut_unit, filter_counts, folds, lane_unit
 from compiler.mapper.legal import MOST_SLOT_ROWS, tag_span
 from compiler.mapper.objective import objective
-from compiler.mapper.passes import filter_limit
 from compiler.mapper.resources.work import Ints
 from compiler.mapper.space import ConvShape, Fold, MappedBlock, Mapping
 from compiler.mapper.tiles import Cover, Tile, Tiles
-from compiler.mapper.wave_cost import WaveCost, Waves, block_overhead
+from compiler.mapper.wave_cost import Linears, WaveCost, Waves, block_overhead
 from hw.arch.commands import TAG
 from hw.arch.config import Config
 
@@ -30,6 +30,9 @@ _MOST_FITTED = 3  # linear mappings offered for a rectangle
 LINEAR_GAIN = 0.93  # least cost of a linear mapping in that of the best grid: 13 / 14
 _MOST_LINEAR = 6  # folds of linear mappings for a number of rows, those with the best rate
 
+
+_Ready: TypeAlias = tuple["_Linear | None", Ints, list[tuple[int, int, int, float, float]]]
+"""Linear mappings, filters of a group of each, and (number, ce, filters, costs of its waves)."""
 
 _Figures: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 """What a wave costs by the objective, and its filters, which several waves may share."""
@@ -67,13 +70,31 @@ class _Grids:
     """The grids of a kind of nest, whatever the F tile and the objective.
 
     rows, filters : what a wave covers
+    linears : mappings of the same folds that are no grids
     """
 
-    folds: tuple[Fold, ...]
+    linears: Linears
     some: Candidates
     waves: Waves | None
     rows: Ints
     filters: Ints
+
+    @cached_property
+    def by_size(self) -> Ints:
+        """Their numbers, see `Tiles.by_size`."""
+        return Tiles.by_size(self.rows, self.filters)
+
+    @cached_property
+    def several(self) -> NDArray[np.bool_]:
+        """Which of them take several commands for their channels."""
+        return self.some.of_folds(lambda fold: len(fold.runs)) > 1
+
+    @cached_property
+    def sizes(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """The different numbers of rows, in order, and which one is each grid's; then filters."""
+        heights, down = np.unique(self.rows, return_inverse=True)
+        widths, across = np.unique(self.filters, return_inverse=True)
+        return heights, down, widths, across
 
 
 @lru_cache(maxsize=32)
@@ -82,7 +103,7 @@ def _grids_of(config: Config, kind: ConvShape) -> _Grids:
     some = _grids(config, kind, every)
     each = some.p // max(kind.multiplier, 1)
     return _Grids(
-        folds=every,
+        linears=Linears(config, kind, every),
         some=some,
         waves=Waves(config, kind, some) if len(some) else None,
         rows=some.ce * some.of_folds(lambda fold: fold.ue),
@@ -103,10 +124,11 @@ class Table:
         self.config, self.kind, self.windows, self.aim = config, kind, windows, aim
         self.unit = cut_unit(config, kind)
         grids = _grids_of(config, kind)
-        self._folds, self._some = grids.folds, grids.some
+        self._grids, self._linears, self._some = grids, grids.linears, grids.some
         self._rows, self._filters = grids.rows, grids.filters
         self._covers: dict[tuple[int, int], Cover] = {}
         self._by_rows: dict[int, _Linear | None] = {}
+        self._ready: dict[tuple[int, int], _Ready] = {}
         self._measured: list[tuple[_Linear, int]] = []  # what tiles with a negative index stand for
         if grids.waves is not None:
             self._cost = grids.waves.cost(windows)
@@ -129,9 +151,14 @@ class Table:
 
     def _figures(self, cost: WaveCost) -> _Figures:
         nothing = np.zeros_like(cost.cycles)
-        each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
         once = objective(self.aim, self.config, nothing, nothing, cost.filters)
-        return np.asarray(each, dtype=np.float64), np.asarray(once, dtype=np.float64)
+        return self._each(cost), np.asarray(once, dtype=np.float64)
+
+    def _each(self, cost: WaveCost) -> NDArray[np.float64]:
+        """The figures of waves without their filters."""
+        nothing = np.zeros_like(cost.cycles)
+        each = objective(self.aim, self.config, cost.cycles, cost.glb, nothing)
+        return np.asarray(each, dtype=np.float64)
 
     def cover(self, psum_beats: int, each: int = 1) -> Cover | None:
         """Covers with the mappings whose psums fit so many beats; None if there are none at all.
@@ -141,10 +168,12 @@ class Table:
         if not len(self._some):
             return None
         if (psum_beats, each) not in self._covers:
+            fits = self._cost.psum_beats <= psum_beats
+            if each > 1:
+                fits &= self._some.p % each == 0
+            some = self._grids.by_size
             self._covers[psum_beats, each] = Cover(
-                self._held(psum_beats).where(
-                    (self._cost.psum_beats <= psum_beats) & (self._some.p % each == 0)
-                ),
+                self._held(psum_beats),
                 block_overhead(self.config),
                 self.unit,
                 lambda rows, filters: [
@@ -152,6 +181,7 @@ class Table:
                     for tile in self._fitted(rows, filters, psum_beats)
                     if self._filters_held(tile) % each == 0
                 ],
+                some[fits[some]],
             )
         return self._covers[psum_beats, each]
 
@@ -161,8 +191,7 @@ class Table:
         if self.kind.partial:  # its psums have their place in any case
             waiting = np.zeros_like(waiting)
         held = np.where(waiting > 0, psum_beats // np.maximum(waiting, 1), _ENDLESS)
-        several = self._some.of_folds(lambda fold: len(fold.runs)) > 1
-        return replace(self._tiles, held=np.where(several, 1, held))
+        return replace(self._tiles, held=np.where(self._grids.several, 1, held))
 
     def least(self, rows: int, filters: int) -> float:
         """About the least cycles of an output row of a filter (channel) in such a rectangle."""
@@ -182,8 +211,7 @@ class Table:
         rows, filters : of waves, in order
         rates : of the waves that cover at most so many, [rows, filters]
         """
-        heights, down = np.unique(self._rows, return_inverse=True)
-        widths, across = np.unique(self._filters, return_inverse=True)
+        heights, down, widths, across = self._grids.sizes
         each = self._cost.cycles / (self._rows * self._filters * self._some.cn)
         rates = np.full((len(heights), len(widths)), np.inf)
         np.minimum.at(rates, (down, across), each)
@@ -201,29 +229,42 @@ class Table:
 
     def _fitted(self, rows: int, filters: int, psum_beats: int) -> list[Tile]:
         """The best linear mappings of a rectangle."""
+        key = (rows, psum_beats)
+        if key not in self._ready:
+            self._ready[key] = self._weigh_linear(rows, psum_beats)
+        found, widths, each = self._ready[key]
+        groups = filters // widths
+        offers = []
+        for number in (groups >= 2).nonzero()[0].tolist():
+            at, ce, width, narrow, wide = each[number]
+            count, more = linear_waves(ce, self.config.array.cols, int(groups[number]))
+            # Waves of partial nests come in commands of as many patterns as there are.
+            if not self.kind.partial and not self._patterns_fit(ce, count):
+                continue
+            cost, covered = (count - more) * narrow + more * wide, int(groups[number]) * width
+            offers.append((cost / covered, cost, covered, at))
+        tiles = []
+        for _, cost, covered, at in sorted(offers, key=itemgetter(0))[:_MOST_FITTED]:
+            assert found is not None
+            self._measured.append((found, at))
+            tiles.append(Tile(rows, covered, cost, False, -len(self._measured)))
+        return tiles
+
+    def _weigh_linear(self, rows: int, psum_beats: int) -> _Ready:
+        """The linear mappings of so many rows whose psums fit so many beats."""
         found = self._linear(rows)
         if found is None:
-            return []
-        some, um = found.some, found.um
+            return None, np.zeros(0, dtype=np.int64), []
         (narrow, filters_), (wide, more_) = found.narrow_figures, found.wide_figures
         # Filters move on from wave to wave and stay over items alone.
         sets = self._sets(found, psum_beats)
         narrow, wide = narrow * self.kind.N + filters_ * sets, wide * self.kind.N + more_ * sets
-        groups = filters // (some.p * um)
-        fits = (groups >= 2) & (found.wide.psum_beats <= psum_beats)
-        tiles = []
-        for at in np.flatnonzero(fits).tolist():
-            ce, each = int(some.ce[at]), int(groups[at])
-            count, more = linear_waves(ce, self.config.array.cols, each)
-            # Waves of partial nests come in commands of as many patterns as there are.
-            if not self.kind.partial and not self._patterns_fit(ce, count):
-                continue
-            cost = float((count - more) * narrow[at] + more * wide[at])
-            tiles.append(Tile(rows, each * int(some.p[at] * um[at]), cost, False, at))
-        best = sorted(tiles, key=lambda tile: tile.cost / tile.filters)[:_MOST_FITTED]
-        first = len(self._measured)
-        self._measured += [(found, tile.index) for tile in best]
-        return [replace(tile, index=-1 - first - i) for i, tile in enumerate(best)]
+        at = np.flatnonzero(found.wide.psum_beats <= psum_beats)
+        widths = (found.some.p * found.um)[at]
+        columns = (values[at].tolist() for values in (found.some.ce, narrow, wide))
+        ce, narrow_, wide_ = columns
+        each = zip(at.tolist(), ce, widths.tolist(), narrow_, wide_, strict=True)
+        return found, widths, list(each)
 
     def _sets(self, found: _Linear, psum_beats: int) -> Ints:
         """How often linear mappings send the filters of a wave."""
@@ -242,27 +283,17 @@ class Table:
         return self._by_rows[rows]
 
     def _make_linear(self, rows: int) -> _Linear | None:
-        config, cols = self.config, self.config.array.cols
-        groups = []
-        for fold in self._folds:
-            ce, rest = divmod(rows, fold.ue)
-            useful = not rest and 1 < ce <= 2 * cols and cols % ce and not self.kind.multiplier
-            if not useful or tag_span(self.kind, fold, ce) > MOST_SLOT_ROWS:
-                continue
-            p = [n for n in filter_counts(config, self.kind, fold) if n % self.unit == 0]
-            if p:
-                groups.append((fold, (np.array(p), ce, ceil(cols / ce), 1, cols)))
-        if not groups:
+        count = self._linears.folds(rows)
+        if not count:
             return None
-        some = Candidates.joined(groups)
-        rates = self._figures(Waves(config, self.kind, some).cost(self.windows))[0] / some.p
+        some, waves = self._linears.waves(rows, tuple(range(count)))
+        rates = self._each(waves.cost(self.windows)) / some.p
         rates = rates / some.of_folds(lambda fold: fold.units)
         firsts = np.flatnonzero(np.diff(some.fold, prepend=-1))
         best = np.argsort(np.minimum.reduceat(rates, firsts), kind="stable")[:_MOST_LINEAR]
-        return self._weighed(Candidates.joined([groups[index] for index in best.tolist()]))
+        return self._weighed(*self._linears.waves(rows, tuple(best.tolist())))
 
-    def _weighed(self, some: Candidates) -> _Linear:
-        waves = Waves(self.config, self.kind, some)
+    def _weighed(self, some: Candidates, waves: Waves) -> _Linear:
         narrow, wide = (waves.cost(self.windows, more=more) for more in (0, 1))
         figures = (self._figures(cost) for cost in (narrow, wide))
         return _Linear(some, some.of_folds(lambda fold: fold.um), narrow, wide, *figures)
@@ -299,19 +330,6 @@ class Table:
         count, more = linear_waves(mapping.ce, mapping.width, groups)
         load = found.cost.load(index) * (count - more) + found.wide.load(index) * more
         return mapping, load
-
-
-def filter_counts(config: Config, shape: ConvShape, fold: Fold) -> list[int]:
-    """Legal p of a fold; a depthwise fold has one."""
-    most_steps = filter_limit(config, fold)
-    if shape.multiplier:
-        fits = ceil(shape.multiplier / config.pe.macs) <= most_steps
-        return [fold.q * shape.multiplier] if fits else []
-    most = min(config.pe.psum_spad, most_steps * config.pe.macs, shape.M)
-    unit = config.post.units
-    odd = shape.M % unit
-    counts = list(range(unit, most + 1, unit))
-    return counts + (list(range(odd, most + 1, unit)) if odd else [])
 
 
 def _grids(config: Config, kind: ConvShape, every: Sequence[Fold]) -> Candidates:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import overload
 
@@ -34,6 +35,10 @@ class AxisCuts(Sequence[Span]):
         return ceil(self._whole / self.part)
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         wholes, rest = divmod(self.size, self._whole)
         return wholes * self._each + ceil(rest / self.part)
 
@@ -53,6 +58,10 @@ class AxisCuts(Sequence[Span]):
 
     def lengths(self) -> dict[int, int]:
         """How many spans there are of each length."""
+        return dict(self._lengths)
+
+    @cached_property
+    def _lengths(self) -> dict[int, int]:
         wholes, rest = divmod(self.size, self._whole)
         found: Counter[int] = Counter()
         for times, positions in ((wholes, self._whole), (1, rest)):

@@ -131,8 +131,20 @@ class Operation(ABC):
 
     def cuts(self, axis: int, part: int) -> AxisCuts:
         """The spans along an axis of which tiles of `part` outputs have one each."""
-        size = self.target[axis]
-        return AxisCuts(size, self.nest_channels or size if axis == 3 else size, part)
+        key = axis, part
+        if key not in self._cuts:  # schedules ask for the same ones by the thousand
+            size = self.target[axis]
+            nest = self.nest_channels or size if axis == 3 else size
+            self._cuts[key] = AxisCuts(size, nest, part)
+        return self._cuts[key]
+
+    def reaches(self, axis: int, part: int, operand: int) -> tuple[Span, ...]:
+        """The positions of an operand along an axis that each span of `part` outputs needs."""
+        key = axis, part, operand
+        if key not in self._reaches:
+            spans = self.cuts(axis, part)
+            self._reaches[key] = tuple(self.reach_along(axis, span, operand) for span in spans)
+        return self._reaches[key]
 
     def longest_reach(self, axis: int, part: int, operand: int) -> int:
         """The most positions of an operand that any span of `part` outputs along an axis needs.
@@ -172,6 +184,14 @@ class Operation(ABC):
         for bend in bends:
             near.update(range(bend // part - 2, bend // part + 3))
         return (index for index in near if 0 <= index < count)
+
+    @cached_property
+    def _cuts(self) -> dict[tuple[int, int], AxisCuts]:
+        return {}
+
+    @cached_property
+    def _reaches(self) -> dict[tuple[int, int, int], tuple[Span, ...]]:
+        return {}
 
     @cached_property
     def _longest(self) -> dict[tuple[int, int, int], int]:

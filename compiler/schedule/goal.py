@@ -82,6 +82,8 @@ class Goal:
         return (figure[0] + energy, figure[1] + cycles, figure[2] + words)
 
     def _coded(self, moves: Transfers) -> Transfers:
+        if self.coded == 1:
+            return moves
         left_out = int(moves.tensors * (1 - self.coded))
         return replace(
             moves,

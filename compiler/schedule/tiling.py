@@ -261,7 +261,7 @@ def _choices(
             if kind is not _Kind.PLAIN:
                 rows += _sliding(operation, plain, words[0], room)
             for sliding in rows:
-                choice = replace(plain, sliding=sliding)
+                choice = replace(plain, sliding=sliding) if sliding else plain
                 more = _band_words(operation, choice, words[0]) - words[0]
                 groups = space.groups_above(base + need + more)
                 if groups >= 0:

@@ -38,8 +38,15 @@ class ResourceKind(ABC):
 
     @abstractmethod
     def busy(self, work: PassWork) -> Sequence[Ints]:
-        """For each of `resources`, the cycles for which a pass of every entry needs it, [entry]."""
+        """For each of `resources`, the cycles for which a pass of every entry needs it, [entry].
+
+        They are linear in the windows, as the pixels are: cycles of other F tiles follow from two.
+        """
 
     @abstractmethod
     def words(self, work: PassWork) -> Sequence[Ints]:
-        """For each of `accesses`, the words that a pass of every entry moves, [entry]."""
+        """For each of `accesses`, the words that a pass of every entry moves, [entry].
+
+        They grow in proportion to the pixels, chains and filters of an entry, which may stand for
+        several passes together, and are linear in the windows.
+        """

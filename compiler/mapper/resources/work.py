@@ -48,6 +48,8 @@ class PassWork:
 
     def each(self, values: Ints) -> Ints:
         """Values of the candidates for every entry."""
+        if len(values) == len(self.at):  # one entry for each
+            return values
         found: Ints = values.take(self.at)  # half the time of an index
         return found
 

@@ -1,7 +1,9 @@
 """What bands that slide down a buffer bring: `slid_words`."""
 
+from functools import lru_cache
 from math import ceil
 
+from compiler.operators.cuts import Span
 from compiler.operators.operation import Operation, Shape4
 from compiler.schedule.parts.places import slides
 
@@ -14,22 +16,27 @@ def slid_words(
     size : of a tile; sliding : rows of the buffer
     sets : times that all bands come; words : of a band
     """
-    N, E, F, _ = operation.target
+    N, _, F, _ = operation.target
     items, height, columns, _ = size
-    spans = [
-        operation.reach_along(1, (row, min(row + height, E)), 0) for row in range(0, E, height)
-    ]
-    early = rows = free = 0
     strips = ceil(N / items) * ceil(F / columns) * sets
-    for strip in range(min(strips, 2)):
-        times = 1 if strip == 0 else strips - 1  # all but the first begin like the second
-        found = list(slides(spans, sliding, free))
-        free = found[-1].first
-        early += times * sum(slide.early for slide in found)
-        lengths = (last - first for first, last in spans)
-        rows += times * sum(n - slide.kept for n, slide in zip(lengths, found, strict=True))
+    first, second = _strips(operation.reaches(1, height, 0), sliding)
+    # All but the first begin like the second.
+    early, rows = (one + (strips - 1) * more for one, more in zip(first, second, strict=True))
     line = words // operation.longest_reach(1, height, 0)
     return early * line, rows * line
+
+
+@lru_cache(maxsize=4096)  # of tiles that differ in columns and channels the bands are the same
+def _strips(spans: tuple[Span, ...], sliding: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows that come early, and all that come, of the first strip of bands and of the second."""
+    strips, free = [], 0
+    for _ in range(2):
+        found = list(slides(spans, sliding, free))
+        free = found[-1].first
+        kept = sum(slide.kept for slide in found)
+        rows = sum(last - first for first, last in spans) - kept
+        strips.append((sum(slide.early for slide in found), rows))
+    return strips[0], strips[1]
 
 
 def common_rows(operation: Operation, rows: int) -> int:

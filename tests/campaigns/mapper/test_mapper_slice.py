@@ -8,7 +8,7 @@ import pytest
 from compiler.cache.plans import kept_flat_plans, kept_search
 from compiler.mapper.resources import multicast
 from compiler.mapper.search import search
-from compiler.mapper.table import table_of
+from compiler.mapper.table import _grids_of, table_of
 from compiler.nest.flat import flat_plans
 from compiler.workloads.layers import LayerShape
 from hw.arch.config import Config
@@ -47,5 +47,5 @@ def test_a_cost_without_waits_for_the_fifo_is_far_from_it(
 
 
 def _forget() -> None:
-    for found in (table_of, search, flat_plans, kept_search, kept_flat_plans):
+    for found in (_grids_of, table_of, search, flat_plans, kept_search, kept_flat_plans):
         found.cache_clear()

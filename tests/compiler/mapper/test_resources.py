@@ -119,6 +119,35 @@ def test_dense_pes_take_a_step_for_each_word_and_window() -> None:
     assert [row.tolist() for row in pe.busy(work)] == [[7 * 3 * 5 * 2]] and not pe.words(work)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kinds in KINDS.values() for kind in kinds.values()],
+    ids=lambda kind: str(kind),
+)
+def test_cycles_are_linear_in_windows_and_words_proportional(kind: type[ResourceKind]) -> None:
+    rng = np.random.default_rng(2)
+    counts = {
+        name: rng.integers(1, 12, 50)
+        for name in ("p", "q", "span", "steps", "columns", "groups", "inward", "outward", "ends")
+    }
+    rows, taps = rng.integers(1, 9, (2, 50))
+
+    def work(windows: int, times: int = 1) -> PassWork:
+        entries = {name: times * counts[name] for name in ("inward", "outward", "ends")}
+        pixels = times * rows * ((windows - 1) * 2 + taps)
+        return PassWork(
+            windows=windows, at=np.arange(50), pixels=pixels, filters=times * rows,
+            **{**counts, **entries},
+        )  # fmt: skip
+
+    part = kind(Config())
+    one, two, seven = (part.busy(work(windows)) for windows in (1, 2, 7))
+    for first, second, found in zip(one, two, seven, strict=True):
+        assert (found == first + 6 * (second - first)).all()
+    for once, thrice in zip(part.words(work(5)), part.words(work(5, 3)), strict=True):
+        assert (thrice == 3 * once).all()
+
+
 def test_costs_add_up_whatever_the_resources() -> None:
     access = Access(Level.SPAD, DataType.PSUM, Direction.WRITE)
     cost = Cost(
