@@ -18,6 +18,7 @@ from compiler.mapper.search import search
 from compiler.mapper.space import ConvShape, Plan
 from hw.arch.accesses import Access, Accesses, DataType, Direction, Level, Tally
 from hw.arch.config import Config, NocConfig
+from rowforge.configs import preset, preset_names
 from tests.compiler.support import conv_graph
 
 SHAPE = ConvShape(N=1, M=32, C=16, E=10, F=12, R=3, S=3)
@@ -124,12 +125,13 @@ def test_dense_pes_take_a_step_for_each_word_and_window() -> None:
     [kind for kinds in KINDS.values() for kind in kinds.values()],
     ids=lambda kind: str(kind),
 )
-def test_cycles_are_linear_in_windows_and_words_proportional(kind: type[ResourceKind]) -> None:
+def test_figures_are_linear_in_windows_and_words_proportional(kind: type[ResourceKind]) -> None:
     rng = np.random.default_rng(2)
     counts = {
         name: rng.integers(1, 12, 50)
         for name in ("p", "q", "span", "steps", "columns", "groups", "inward", "outward", "ends")
     }
+    counts["p"], counts["q"] = rng.integers(1, 5, (2, 50))  # for the smallest preset's scratchpads
     rows, taps = rng.integers(1, 9, (2, 50))
 
     def work(windows: int, times: int = 1) -> PassWork:
@@ -140,12 +142,14 @@ def test_cycles_are_linear_in_windows_and_words_proportional(kind: type[Resource
             **{**counts, **entries},
         )  # fmt: skip
 
-    part = kind(Config())
-    one, two, seven = (part.busy(work(windows)) for windows in (1, 2, 7))
-    for first, second, found in zip(one, two, seven, strict=True):
-        assert (found == first + 6 * (second - first)).all()
-    for once, thrice in zip(part.words(work(5)), part.words(work(5, 3)), strict=True):
-        assert (thrice == 3 * once).all()
+    for config in (Config(), *map(preset, preset_names())):
+        part = kind(config)
+        for figures in (part.busy, part.words):
+            one, two, seven = (figures(work(windows)) for windows in (1, 2, 7))
+            for first, second, found in zip(one, two, seven, strict=True):
+                assert (found == first + 6 * (second - first)).all()
+        for once, thrice in zip(part.words(work(5)), part.words(work(5, 3)), strict=True):
+            assert (thrice == 3 * once).all()
 
 
 def test_costs_add_up_whatever_the_resources() -> None:
