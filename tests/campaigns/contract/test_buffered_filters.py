@@ -29,6 +29,7 @@ from tests.campaigns.contract.compare import compare, compiled
 from tests.campaigns.fuzz.cases import CASES, NARROW, SLICE_SEED, WIDE, Case, make_case
 from tests.campaigns.fuzz.runner import run_case
 from tests.support.placed_filters import place_every_image
+from tests.thorough import thorough
 
 FIELDS: dict[str, Any] = {"buffer.filters": True, "buffer.weight_memory": 0}
 LAYERS = (LayerShape("a", 16, 8, 16, 3), LayerShape("b", 12, 12, 12, 3, groups=12))
@@ -195,7 +196,9 @@ def test_cells_and_what_is_brought_ahead_hold_the_right_filters(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "pipeline"), [(NARROW, 1), (WIDE, 0)])
+@pytest.mark.parametrize(  # a simulator for each; the narrow one also has cells
+    ("number", "pipeline"), thorough([(NARROW, 1)], [(NARROW, 1), (WIDE, 0)])
+)
 def test_model_and_rtl_agree_in_every_counter(
     number: int, pipeline: int, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

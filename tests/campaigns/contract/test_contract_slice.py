@@ -7,6 +7,7 @@ import pytest
 from hw.arch.errors import RowforgeError
 from tests.campaigns.contract.compare import LayerResult, compare
 from tests.campaigns.fuzz.cases import NARROW, WIDE, slice_case
+from tests.thorough import thorough
 
 SLICE = [(NARROW, place) for place in range(12)] + [(WIDE, place) for place in range(8)]
 
@@ -25,7 +26,7 @@ def test_model_and_rtl_agree_in_every_counter_of_every_layer() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [NARROW, WIDE])
+@pytest.mark.parametrize("number", thorough([NARROW], [NARROW, WIDE]))  # a simulator for each
 def test_the_other_kind_of_pe_and_control_pipeline_is_known_to_the_model(number: int) -> None:
     """Cycles and accesses of PEs that skip zeros depend on the data; none is slower."""
     layers, saved = 0, 0
