@@ -13,9 +13,10 @@ from tests.campaigns.damage.mutations import DAMAGES, mutation, onnx_mutation
 from tests.campaigns.damage.run import main
 from tests.campaigns.damage.sandbox import BYTES, SECONDS, Verdict, run_on
 from tests.campaigns.damage.seeds import SEEDS, seed_model
+from tests.thorough import thorough
 
 SEED = 7
-SLICE = range(40)
+SLICE = range(thorough(20, 40))
 Judge = Callable[..., Verdict]
 
 
