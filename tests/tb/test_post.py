@@ -8,7 +8,6 @@ from tb.cases.case import Demand
 from tb.models.post import GEOMETRIES
 from tests.thorough import thorough
 
-
 # Of 8 and of 16 bits, a narrow one and one with many units; `tests/hw` takes all.
 CHOSEN = thorough([GEOMETRIES[number] for number in (1, 4, 6, 7)], GEOMETRIES)
 
