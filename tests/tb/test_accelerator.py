@@ -134,7 +134,7 @@ RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 def busy_start(config: Config, random: Random) -> list[int]:
     """A program up to a CONV that is under way, without END and without results."""
     stream = WordStream(config)
-    random_convolution(config, random, largest=thorough(600, 4000)).append(stream, store=False)
+    random_convolution(config, random, largest=thorough(300, 4000)).append(stream, store=False)
     return stream.words
 
 
@@ -150,7 +150,7 @@ def test_refusals(width, stall):
         {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
     )
     random = Random(f"{width} {stall}")
-    largest = thorough(150, 600)
+    largest = thorough(60, 600)
     phases = []
     for name in [*REFUSALS][:: thorough(width // 8, 1)]:
         start = [] if name in STARTS else commands.begin(config_hash(config))
