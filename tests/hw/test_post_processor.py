@@ -43,28 +43,46 @@ def write_parameters(ctx, dut: PostProcessor, row: int, vectors: tuple[Vector, .
     ctx.set(dut.params, shape.const({}))
 
 
-def run(config, layers, items, *, acc_width=None, offer=0.7, accept=0.6, seed=0):
-    """Every write, as `seen_bytes` shows it, and the cycles from the first item to the last write.
+class Bench:
+    """A post-processor with its simulator, which takes longer to make than to run."""
 
-    The sink decides on `ready` when it has seen `valid`, which must not wait for it.
-    """
-    dut = PostProcessor(config, acc_width=acc_width)
-    result: list[tuple[int, dict[int, int]]] = []
-    done = False
-    first = last = 0
+    def __init__(self, config, *, acc_width=None):
+        self._config = config
+        self._dut = PostProcessor(config, acc_width=acc_width)
+        self._simulator = Simulator(self._dut)
+        self._simulator.add_clock(1e-6)
+        self._simulator.add_testbench(self._source)
+        self._simulator.add_testbench(self._sink)
+        self._ran = False
 
-    async def source(ctx):
-        nonlocal done
-        rng = random.Random(seed)
-        for bank, layer in enumerate(layers):
+    def run(self, layers, items, *, offer=0.7, accept=0.6, seed=0):
+        """Every write, as `seen_bytes` shows it, and the cycles from the first item to the last.
+
+        The sink decides on `ready` when it has seen `valid`, which must not wait for it.
+        """
+        self._layers, self._items, self._seed = layers, items, seed
+        self._offer, self._accept = offer, accept
+        self._result: list[tuple[int, dict[int, int]]] = []
+        self._done = False
+        self._first = self._last = 0
+        if self._ran:
+            self._simulator.reset()
+        self._ran = True
+        self._simulator.run()
+        return self._result, self._last - self._first
+
+    async def _source(self, ctx):
+        dut = self._dut
+        rng = random.Random(self._seed)
+        for bank, layer in enumerate(self._layers):
             ctx.set(dut.cfg[bank], dut.cfg[bank].shape().const(layer.fields()))
-        for item in {item.row: item for item in items}.values():
+        for item in {item.row: item for item in self._items}.values():
             for _ in write_parameters(ctx, dut, item.row, item.vectors):
                 await ctx.tick()
         assert not ctx.get(dut.busy)
         shape = dut.items.payload.shape()
-        for item in items:
-            while rng.random() >= offer:
+        for item in self._items:
+            while rng.random() >= self._offer:
                 await ctx.tick()
             ctx.set(dut.items.payload, shape.const(item.payload()))
             ctx.set(dut.items.valid, 1)
@@ -72,42 +90,36 @@ def run(config, layers, items, *, acc_width=None, offer=0.7, accept=0.6, seed=0)
             ctx.set(dut.items.valid, 0)
         while ctx.get(dut.busy):
             await ctx.tick()
-        done = True
+        self._done = True
 
-    async def sink(ctx):
-        nonlocal first, last
-        rng = random.Random(seed + 1)
+    async def _sink(self, ctx):
+        dut = self._dut
+        rng = random.Random(self._seed + 1)
         held = None
         cycle = 0
-        while not done:
+        while not self._done:
             payload = ctx.get(dut.writes.payload) if ctx.get(dut.writes.valid) else None
             assert held is None or payload == held, "a write changed before it was taken"
             assert payload is None or ctx.get(dut.busy)
-            ready = rng.random() < accept
+            ready = rng.random() < self._accept
             ctx.set(dut.writes.ready, ready)
             assert ctx.get(dut.writes.valid) == (payload is not None)
             held = None if ready else payload
             if payload is not None and ready:
                 assert payload.mask
-                result.append(seen_bytes(config, payload))
-                last = cycle
-            if not first and ctx.get(dut.items.valid):
-                first = cycle
+                self._result.append(seen_bytes(self._config, payload))
+                self._last = cycle
+            if not self._first and ctx.get(dut.items.valid):
+                self._first = cycle
             cycle += 1
             await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(source)
-    simulator.add_testbench(sink)
-    simulator.run()
-    return result, last - first
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
 def test_every_mode_beside_raw(geometry):
     """Each mode shares the pipeline with 32-bit results, under random stalls and masks."""
     config = Config.of({**geometry, "post.channels": 32})
+    bench = Bench(config)
     for mode in sorted(rounding_modes(config) - {Rounding.RAW}):
         rng = random.Random(f"{geometry} {mode}")
         layers = [
@@ -115,7 +127,7 @@ def test_every_mode_beside_raw(geometry):
             layer_of(Rounding.RAW, config.array.data_width),
         ]
         items = make_items(config, layers, rng, 60)
-        found, _ = run(config, layers, items, seed=mode)
+        found, _ = bench.run(layers, items, seed=mode)
         assert found == expected_writes(config, layers, items)
 
 
@@ -125,7 +137,7 @@ def test_accumulator_widths(acc_width):
     rng = random.Random(acc_width)
     layers = [layer_of(Rounding.TFLM, 8), layer_of(Rounding.ORT, 8)]
     items = make_items(config, layers, rng, 300, acc_width=acc_width)
-    found, _ = run(config, layers, items, acc_width=acc_width)
+    found, _ = Bench(config, acc_width=acc_width).run(layers, items)
     assert found == expected_writes(config, layers, items)
 
 
@@ -143,10 +155,11 @@ def test_throughput_and_latency(units, pipeline):
         }
     )
     rng = random.Random(units)
+    bench = Bench(config)
     for mode, words in ((Rounding.TFLM, 1), (Rounding.RAW, max(1, units // 2))):
         layers = [layer_of(mode, 8)]
         items = make_items(config, layers, rng, 50, full=True)
-        found, cycles = run(config, layers, items, offer=1.0, accept=1.0)
+        found, cycles = bench.run(layers, items, offer=1.0, accept=1.0)
         assert found == expected_writes(config, layers, items)
         assert cycles == PROCESSOR_LATENCY["any"] + pipeline + len(items) * words - 1
 
@@ -160,7 +173,7 @@ def test_masked_words_are_left_out():
         PostItem(i % 2, tuple(vectors_of(Rounding.RAW, rng, 32, 4)), mask, 100 + i, 4 * (i % 2), i)
         for i, mask in enumerate((0b0001, 0, 0b1100, 0b0011, 0, 0b1000))
     ]
-    found, _ = run(config, layers, items)
+    found, _ = Bench(config).run(layers, items)
     assert found == expected_writes(config, layers, items)
     assert len(found) == 4
 
@@ -178,6 +191,6 @@ def test_latency_of_sixteen_bit_data(psums, kind):
     )
     layers = [layer_of(Rounding.WIDE16, 16)]
     items = make_items(config, layers, random.Random(2), 1, full=True)
-    found, cycles = run(config, layers, items, accept=1.0)
+    found, cycles = Bench(config).run(layers, items, accept=1.0)
     assert found == expected_writes(config, layers, items)
     assert cycles == PROCESSOR_LATENCY[kind]

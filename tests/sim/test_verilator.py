@@ -16,18 +16,11 @@ from tests.hw.grid import Grid, Oddities, simulate
 
 ASIC = Options(reset_all=True, memories="blackbox")
 GRID = Build(top="grid")
+BRIEF = "-O0"  # for what runs briefly; the library that most tests share is optimised
 
 
 @pytest.fixture(scope="session")
-def cached(request):
-    """Builds of the tests' designs are kept between sessions: the key is their content."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROWFORGE_CACHE", str(request.config.cache.mkdir("rowforge")))
-        yield
-
-
-@pytest.fixture(scope="session")
-def library(cached):
+def library():
     return build_library(emit(Grid(), "grid"), GRID)
 
 
@@ -55,16 +48,17 @@ def test_same_results_as_the_amaranth_simulator(library, words, expected, stall_
 
 
 @pytest.mark.slow
-def test_black_boxes_and_full_reset_change_nothing(cached, words, expected):
-    library = build_library(emit(Grid(), "grid", ASIC) + ram_models("grid"), GRID)
+def test_black_boxes_and_full_reset_change_nothing(words, expected):
+    verilog = emit(Grid(), "grid", ASIC) + ram_models("grid")
+    library = build_library(verilog, Build(top="grid", optimise=BRIEF))
     for seed in (1, 2):
         result = RtlEngine(library, seed=seed).run(words, len(words), 5000)
         np.testing.assert_array_equal(result.words, expected)
 
 
 @pytest.mark.slow
-def test_modules_translated_apart_change_nothing(cached, words, expected):
-    build = Build(top="grid", blocks=("grid_tap", "grid_tap_1"))
+def test_modules_translated_apart_change_nothing(words, expected):
+    build = Build(top="grid", blocks=("grid_tap", "grid_tap_1"), optimise=BRIEF)
     library = build_library(emit(Grid(), "grid"), build)
     for stall_seed in (None, 3):
         result = RtlEngine(library).run(words, len(words), 5000, stall_seed=stall_seed)
@@ -72,7 +66,7 @@ def test_modules_translated_apart_change_nothing(cached, words, expected):
 
 
 @pytest.mark.slow
-def test_odd_logic_survives_emission(cached, words):
+def test_odd_logic_survives_emission(words):
     design = Oddities()
     build = Build(top="odd", stream_in="x", stream_out="y")
     library = build_library(emit(Oddities(), "odd"), build)
@@ -113,8 +107,9 @@ def test_timeout_says_how_far_it_came(library, words, expected):
 
 
 @pytest.mark.slow
-def test_waveforms_are_written(cached, tmp_path, words):
-    library = build_library(emit(Grid(), "grid"), Build(top="grid", trace="vcd"))
+def test_waveforms_are_written(tmp_path, words):
+    build = Build(top="grid", trace="vcd", optimise=BRIEF)
+    library = build_library(emit(Grid(), "grid"), build)
     with RtlEngine(library, trace=tmp_path / "grid.vcd") as engine:
         engine.run(words[:3], 3, 1000)
     assert "cmd__payload" in (tmp_path / "grid.vcd").read_text()

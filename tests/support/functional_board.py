@@ -44,10 +44,28 @@ def functional_board(config: Config, folder: Path) -> Iterator[str]:
         yield url
 
 
+BRIEF_SERVE = """
+import sys
+from functools import partial
+from rowforge import cli
+from rowforge.commands.board import serve
+from sim.framed_rtl import board_library
+serve.board_library = partial(board_library, optimise="-O0")
+sys.exit(cli.main(["serve", *sys.argv[1:]]))
+"""
+"""Python's text of the command `rowforge serve` with a simulator that is built fast."""
+
+
 @contextmanager
-def virtual_board(preset: str) -> Iterator[str]:
-    """The RTL of a preset with its link, served over TCP; yields its URL."""
-    with serving(["-m", "rowforge", "serve", "--preset", preset, "--tcp", "0"]) as url:
+def virtual_board(config: Config, folder: Path, *, brief: bool = False) -> Iterator[str]:
+    """The RTL of a configuration with its link, served over TCP; yields its URL.
+
+    brief : the simulator is built fast, for a run that is short
+    """
+    path = folder / "board.toml"
+    path.write_text(render_toml(config), encoding="utf-8")
+    start = ["-c", BRIEF_SERVE] if brief else ["-m", "rowforge", "serve"]
+    with serving([*start, "--config", str(path), "--tcp", "0"]) as url:
         yield url
 
 

@@ -24,6 +24,7 @@ from sw_driver.accelerator import Accelerator
 from sw_driver.protocol import errors
 from sw_driver.transports import pynq
 from tests.sw_driver.scripted import CONFIG, SHAPE, make_program
+from tests.thorough import thorough
 
 OPENERS = {"tcp": boards.open_tcp, "pty": boards.open_serial}
 
@@ -104,7 +105,7 @@ def test_an_unplugged_line_is_an_exception_within_two_seconds(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["tcp", "pty"])
+@pytest.mark.parametrize("kind", thorough(["tcp"], ["tcp", "pty"]))  # it sleeps for seconds
 def test_a_slow_simulation_is_alive(kind):
     """Longer than a silence may last; a second client is refused meanwhile."""
     with virtual_board(kind, work=1.8) as (url, silent):

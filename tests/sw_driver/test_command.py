@@ -8,25 +8,29 @@ import pytest
 
 import compiler
 import rowforge
+from hw.arch.config.file import parse_toml
 from hw.arch.program.file import save_program
 from numerics.registry import STEPS
 from rowforge.configs import preset
 from rowforge.running.compilation import compile_model, digits_model
 from sw_driver.command import main
 from tests.campaigns.models.driver import EXECUTOR, RTL, differences, digits, run_model
+from tests.rowforge.commands.test_serve import CONFIG
 from tests.support.driver_alone import DriverAlone
 from tests.support.functional_board import functional_board
 
 
 def test_digits_by_the_driver_alone(tmp_path):
-    finding = run_model(digits(), EXECUTOR, "tiny", tmp_path)
+    finding = run_model(digits(), EXECUTOR, preset("tiny"), tmp_path)
     assert finding.wrong == ""
     assert finding.host_steps > 0
 
 
 @pytest.mark.slow
 def test_digits_by_the_driver_alone_on_the_rtl(tmp_path):
-    assert run_model(digits(), RTL, "tiny", tmp_path).wrong == ""
+    """On a simulator that tests of the command `serve` use too."""
+    config = parse_toml(CONFIG)
+    assert run_model(digits(), RTL, config, tmp_path, brief=True).wrong == ""
 
 
 def test_the_driver_is_really_alone(tmp_path):

@@ -101,11 +101,15 @@ def run(
 
 
 SLOW = {"3x4, weight zero points", "3x4, two macs", "16 bits, two macs", "narrow", "odd widths"}
+# Most of the time goes into a configuration's Verilog. What only these have alone is elsewhere with
+# something else: two MACs at 16 bits, psums one by one as they leave at odd widths.
+WIDER = {"psums enter one by one", "3x4, two macs", "16 bits"}
+NAMES = [name for name in CONFIGS if name not in thorough(WIDER, set())]
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in CONFIGS]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in NAMES]
 )
 def test_random_layers(name, stall):
     """Convolutions of every kind, psums folded over passes, results and counters."""
@@ -130,22 +134,25 @@ RECOVERY = {**SMALL, "array.rows": 2, "array.cols": 2, "control.watchdog": 200}
 def busy_start(config: Config, random: Random) -> list[int]:
     """A program up to a CONV that is under way, without END and without results."""
     stream = WordStream(config)
-    random_convolution(config, random, largest=thorough(600, 4000)).append(stream, store=False)
+    random_convolution(config, random, largest=thorough(300, 4000)).append(stream, store=False)
     return stream.words
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "stall"), [(8, 0.3), (16, 0.0)])
 def test_refusals(width, stall):
-    """Every refusal, at rest and in the middle of work; the program after it runs."""
+    """Every refusal, at rest and in the middle of work; the program after it runs.
+
+    At 16 bits, where the decoder is the same, every other one.
+    """
     coding = "mask" if stall else "none"
     config = Config.of(
         {**RECOVERY, "array.data_width": width, "noc.filter": 4, "link.coding": coding}
     )
     random = Random(f"{width} {stall}")
-    largest = thorough(150, 600)
+    largest = thorough(60, 600)
     phases = []
-    for name in REFUSALS:
+    for name in [*REFUSALS][:: thorough(width // 8, 1)]:
         start = [] if name in STARTS else commands.begin(config_hash(config))
         if name not in STARTS and random.random() < 0.5:
             start = busy_start(config, random)
@@ -222,7 +229,7 @@ def test_boxes_walk_backwards():
     run(config, [program.executed(config, stream)], seed="down", stall=0.3)
 
 
-@pytest.mark.parametrize("stall", [0.0, 0.3])
+@pytest.mark.parametrize("stall", thorough([0.3], [0.0, 0.3]))
 @pytest.mark.parametrize(
     "values",
     [

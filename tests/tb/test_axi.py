@@ -6,6 +6,7 @@ from hw.arch.config import Config
 from rowforge.configs import preset
 from tb.cases import link
 from tb.cases.case import Demand
+from tests.thorough import thorough
 
 SMALL = {
     "array.rows": 1,
@@ -28,4 +29,6 @@ def test_axi(width):
 def test_axi_of_a_microcontroller():
     """Firmware answers later than engines; resets and refusals are the same."""
     changes = {"array.rows": 3, "array.cols": 2, "link.width": 16}
-    link.axi(Config.of({**preset("icebreaker").values(), **changes}), Demand()).run()
+    config = Config.of({**preset("icebreaker").values(), **changes})
+    # The ports are those of `test_axi`, which has stalls too.
+    link.axi(config, Demand(stalls=thorough(0.0, None))).run()

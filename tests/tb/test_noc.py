@@ -5,6 +5,7 @@ import pytest
 from hw.arch.config import Config
 from tb.cases import blocks
 from tb.cases.case import Demand
+from tests.thorough import thorough
 
 GRIDS = [
     {"rows": 1, "cols": 1, "row_tag": 2, "col_tag": 3},
@@ -13,10 +14,15 @@ GRIDS = [
 ]
 
 
+ALL = [(grid, pipeline, entry) for grid in GRIDS for pipeline in (0, 1) for entry in (0, 1)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", [0, 1])
-@pytest.mark.parametrize("pipeline", [0, 1])
-@pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: "{rows}x{cols}".format(**grid))
+@pytest.mark.parametrize(
+    ("grid", "pipeline", "entry"),
+    thorough([ALL[0], *ALL[4:8], *ALL[8::3]], ALL),  # all kinds of registers on one grid
+    ids=lambda value: "{rows}x{cols}".format(**value) if isinstance(value, dict) else None,
+)
 def test_multicast(grid, pipeline, entry):
     demand = Demand(seed=f"{grid} {pipeline} {entry}")
     blocks.multicast(12, grid, demand, pipeline=pipeline, entry=entry).run()
@@ -41,7 +47,11 @@ COLUMNS = {
 }
 
 
+# Each is one of the others but for a width.
+WIDER = {"default", "two macs", "two macs, wide"}
+
+
 @pytest.mark.parametrize("end", ["feeder", "collector"])
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", [name for name in COLUMNS if name not in thorough(WIDER, set())])
 def test_column(name, end):
     blocks.columns(Config.of(COLUMNS[name]), Demand(seed=name))[end].run()

@@ -29,12 +29,20 @@ from tests.campaigns.contract.compare import compare, compiled
 from tests.campaigns.fuzz.cases import CASES, NARROW, SLICE_SEED, WIDE, Case, make_case
 from tests.campaigns.fuzz.runner import run_case
 from tests.support.placed_filters import place_every_image
+from tests.thorough import thorough
 
 FIELDS: dict[str, Any] = {"buffer.filters": True, "buffer.weight_memory": 0}
 LAYERS = (LayerShape("a", 16, 8, 16, 3), LayerShape("b", 12, 12, 12, 3, groups=12))
 # Psums of few waves fit, so that filters are needed again.
 # PEs with room for three cells of 64 bits.
 CELLS: dict[str, Any] = {"pe.psum_spad": 24, "pe.filter_spad": 224, "pe.ifmap_spad": 12}
+PIPELINED: dict[str, Any] = {**CELLS, "control.pipeline": 1}
+SKIPPING: dict[str, Any] = {
+    **CELLS,
+    "control.pipeline": 0,
+    "pe.kind": "skipping",
+    "pe.zero_gating": True,
+}
 SMALL: dict[str, Any] = {
     "array.rows": 2,
     "array.cols": 2,
@@ -195,12 +203,14 @@ def test_cells_and_what_is_brought_ahead_hold_the_right_filters(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "pipeline"), [(NARROW, 1), (WIDE, 0)])
+@pytest.mark.parametrize(  # a simulator for each; the first is that of PEs that skip zeros, too
+    ("number", "fields"),
+    [(NARROW, SKIPPING), *thorough([], [(NARROW, PIPELINED), (WIDE, {"control.pipeline": 0})])],
+)
 def test_model_and_rtl_agree_in_every_counter(
-    number: int, pipeline: int, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+    number: int, fields: dict[str, Any], kinds: Kinds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = place_every_image(monkeypatch)
-    fields = {"control.pipeline": pipeline} | (CELLS if number == NARROW else {})
     if number == NARROW:
         result = compare(chained(number, **fields))
         assert result.exact, result

@@ -1,5 +1,9 @@
 """Every hand-made kind of broken file, and a slice of the mutations, through the command."""
 
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -9,42 +13,62 @@ from tests.campaigns.damage.mutations import DAMAGES, mutation, onnx_mutation
 from tests.campaigns.damage.run import main
 from tests.campaigns.damage.sandbox import BYTES, SECONDS, Verdict, run_on
 from tests.campaigns.damage.seeds import SEEDS, seed_model
+from tests.thorough import thorough
 
 SEED = 7
-SLICE = range(40)
+SLICE = range(thorough(20, 40))
+Judge = Callable[..., Verdict]
 
 
-def verdict_on(content: bytes, folder: Path, suffix: str = ".tflite") -> Verdict:
-    path = folder / f"model{suffix}"
-    path.write_bytes(content)
-    verdict = run_on(path)
-    assert not verdict.faults, (verdict.faults, verdict.said)
-    assert [entry.name for entry in folder.iterdir()] == [path.name]
-    return verdict
+def keep_nothing() -> None:
+    """Leave the user's cache of searches alone, as `conftest.py` has it in the tests' process."""
+    os.environ["ROWFORGE_CACHE"] = ""
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ProcessPoolExecutor]:
+    """A small process to fork from: this one has grown by all tests before, which forks copy."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=keep_nothing) as pool:
+        yield pool
+
+
+@pytest.fixture
+def verdict_on(forks: ProcessPoolExecutor, tmp_path: Path) -> Judge:
+    """Puts a file into a folder and runs the command on it, which must behave."""
+
+    def judge(content: bytes, suffix: str = ".tflite") -> Verdict:
+        path = tmp_path / f"model{suffix}"
+        path.write_bytes(content)
+        verdict = forks.submit(run_on, path).result()
+        assert not verdict.faults, (verdict.faults, verdict.said)
+        assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+        return verdict
+
+    return judge
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_undamaged_models_run(tmp_path: Path, name: str) -> None:
-    assert verdict_on(seed_model(name), tmp_path).status == 0
+def test_undamaged_models_run(verdict_on: Judge, name: str) -> None:
+    assert verdict_on(seed_model(name)).status == 0
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_broken_file_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_broken_file_is_refused_in_one_sentence(verdict_on: Judge, name: str) -> None:
     kind = KINDS[name]
-    verdict = verdict_on(kind.content(), tmp_path, kind.suffix)
+    verdict = verdict_on(kind.content(), kind.suffix)
     assert verdict.status == kind.status, verdict.said
     for word in kind.words:
         assert word in verdict.said
 
 
 @pytest.mark.parametrize("number", SLICE)
-def test_a_mutated_file_runs_or_is_refused(tmp_path: Path, number: int) -> None:
-    verdict_on(mutation(SEED, number)[1], tmp_path)
+def test_a_mutated_file_runs_or_is_refused(verdict_on: Judge, number: int) -> None:
+    verdict_on(mutation(SEED, number)[1])
 
 
 @pytest.mark.parametrize("number", SLICE)
-def test_a_mutated_onnx_file_runs_or_is_refused(tmp_path: Path, number: int) -> None:
-    verdict_on(onnx_mutation(SEED, number)[1], tmp_path, ".onnx")
+def test_a_mutated_onnx_file_runs_or_is_refused(verdict_on: Judge, number: int) -> None:
+    verdict_on(onnx_mutation(SEED, number)[1], ".onnx")
 
 
 def test_a_mutation_follows_from_seed_and_number() -> None:

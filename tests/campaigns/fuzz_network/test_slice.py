@@ -18,9 +18,11 @@ from tests.campaigns.fuzz_network.coverage import WANTED, made_of, missed, targe
 from tests.campaigns.fuzz_network.run import Campaign, main
 from tests.campaigns.fuzz_network.runner import Finding, check, described
 from tests.campaigns.fuzz_network.shrink import shrink
+from tests.thorough import thorough
 
 SEED = 1
-SIMULATED = [0, 1, 54]  # of configurations whose simulators are quickly built
+# Of configurations whose simulators are quickly built, which takes most of the time.
+SIMULATED = thorough([54, 55], [0, 1, 54, 55])
 
 
 @pytest.mark.parametrize("number", [0, 1, pytest.param(2, marks=pytest.mark.slow), 3])

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.arch.config import Config
 from hw.arch.program.file import save_program
 from rowforge.configs import preset
 from rowforge.demonstration import held_out_digits
@@ -81,9 +82,13 @@ class Finding:
         )
 
 
-def run_model(model: Model, engine: str, name: str, folder: Path) -> Finding:
-    """Compile a model for a preset, run its program by the driver alone, compare the outputs."""
-    config = preset(name)
+def run_model(
+    model: Model, engine: str, config: Config, folder: Path, *, brief: bool = False
+) -> Finding:
+    """Compile a model, run its program by the driver alone, compare the outputs.
+
+    brief : the RTL's simulator is built fast, for a run that is short
+    """
     compiled = compile_model(model.path, config)
     x = model.inputs[: 1 if model.name == LARGE else INPUTS[engine]]
     expected = run_program(compiled, x, "golden").outputs
@@ -93,7 +98,10 @@ def run_model(model: Model, engine: str, name: str, folder: Path) -> Finding:
     alone = folder / "alone"
     alone.mkdir()
     started = time.monotonic()
-    board = virtual_board(name) if engine == RTL else functional_board(config, folder)
+    if engine == RTL:
+        board = virtual_board(config, folder, brief=brief)
+    else:
+        board = functional_board(config, folder)
     with board as url:
         done = DriverAlone(alone).run(program, "--url", url, "--input", given, "--output", written)
     seconds = time.monotonic() - started
@@ -132,14 +140,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not all((ROOT / folder / "goldens").is_dir() for folder in (*FOLDERS, "onnx")):
         print(f"the recorded models are not in {ROOT}: set ROWFORGE_WORKLOADS")
         return 2
-    findings = []
+    findings, config = [], preset(options.preset)
     for engine in (EXECUTOR,) if options.no_rtl else (EXECUTOR, RTL):
         for model in models():
             if engine == RTL and model.name not in ON_RTL:
                 continue
             if options.only is None or options.only in model.name:
                 with tempfile.TemporaryDirectory() as folder:
-                    findings.append(run_model(model, engine, options.preset, Path(folder)))
+                    findings.append(run_model(model, engine, config, Path(folder)))
                 print(findings[-1], flush=True)
     wrong = [finding for finding in findings if finding.wrong]
     print(f"{len(findings)} programs run by the driver alone ({options.preset})")

@@ -13,6 +13,7 @@ from sim.link import RtlLink
 from sw_driver.protocol.errors import LinkError
 from sw_driver.runtime import Runtime
 from tests.campaigns.fuzz.runner import OPTIMISE
+from tests.thorough import thorough
 
 BASE = {
     "control.kind": "microcontroller",
@@ -41,11 +42,14 @@ LARGER = Config.of(
 LAYERS = (LayerShape("a", 3, 8, 6, 3), LayerShape("b", 6, 6, 8, 1))
 
 
+# Building a simulator takes nearly all of the time; the smaller one has a link of 8 bits.
+BUILT = {"larger, with stalls": (LARGER, 5)} | thorough({}, {"smallest": (SMALLEST, None)})
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "config, stall_seed", [(SMALLEST, None), (LARGER, 5)], ids=["smallest", "larger, with stalls"]
-)
-def test_layers_are_exact(config, stall_seed):
+@pytest.mark.parametrize("name", BUILT)
+def test_layers_are_exact(name):
+    config, stall_seed = BUILT[name]
     graph = layer_graph("small", LAYERS, seed=3)
     program = compile_graph(graph, config, CompileOptions(profile=True))
     rng = np.random.default_rng(4)

@@ -7,6 +7,7 @@ from rowforge.configs import preset
 from rowforge.reports import measured
 from tests.rowforge.support import MODEL, rowforge
 from tests.support.workloads import workload
+from tests.thorough import thorough
 
 
 def test_every_board_has_a_line(capsys):
@@ -65,7 +66,10 @@ def test_a_board_with_an_sdram_has_a_preset_for_it(item):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOARD_PRESETS)
 def test_a_boards_preset_compiles_the_benchmark_models(capsys, tmp_path, name):
-    for model in ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"):
+    """Each preset two of them, each model for two presets; `make test-thorough` tries all pairs."""
+    models = ("ad01_int8", "pretrainedResnet_quant", "kws_ref_model", "vww_96_int8")
+    place = BOARD_PRESETS.index(name)
+    for model in thorough(models[place % 2 :: 2], models):
         file = workload(f"mlperf_tiny/{model}.tflite")
         outcome = rowforge(capsys, "compile", file, "--preset", name, "-o", tmp_path / "x.rfp")
         assert outcome.status == 0, outcome

@@ -15,6 +15,7 @@ from rowforge.running.execution import run_program
 from sw_driver.accelerator import Accelerator
 from sw_driver.protocol.errors import LinkBusyError
 from tests.rowforge.support import DIGITS, MODEL, rowforge
+from tests.support.functional_board import BRIEF_SERVE
 
 # A small array, and a simulator that is built fast: what is tested is the way to it.
 CONFIG = """[array]
@@ -30,15 +31,6 @@ depth = 256
 [link]
 width = 8
 """
-SERVE = """
-import sys
-from functools import partial
-from rowforge import cli
-from rowforge.commands.board import serve
-from sim.framed_rtl import board_library
-serve.board_library = partial(board_library, optimise="-O0")
-sys.exit(cli.main(["serve", *sys.argv[1:]]))
-"""
 IMAGES = 3
 
 
@@ -52,7 +44,7 @@ def config_file(tmp_path_factory):
 @contextmanager
 def served(config_file, *line):
     """A virtual board in a process of its own; yields its URL and the process."""
-    command = [sys.executable, "-c", SERVE, "--config", str(config_file), *line]
+    command = [sys.executable, "-c", BRIEF_SERVE, "--config", str(config_file), *line]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process.stdout.readline().strip(), process

@@ -51,6 +51,6 @@ def test_its_program_by_the_driver_alone(tmp_path: Path) -> None:
     m = Made(1)
     path = save(m.model(*network(m)), tmp_path)
     x = m.rng.integers(-128, 128, (2, 4, 6, 6)).astype(np.int8)
-    finding = run_model(Model("steps", path, x), EXECUTOR, "tiny", tmp_path)
+    finding = run_model(Model("steps", path, x), EXECUTOR, preset("tiny"), tmp_path)
     assert finding.wrong == ""
     assert finding.host_steps > 8
