@@ -111,7 +111,7 @@ def _grids_of(config: Config, kind: ConvShape) -> _Grids:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def table_of(config: Config, kind: ConvShape, windows: int, aim: str) -> "Table":
     """The table of a kind of nest with one F tile."""
     return Table(config, kind, windows, aim)
