@@ -1,5 +1,6 @@
 """Figures of one configuration, as a pure function: `evaluate`."""
 
+import gc
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -54,6 +55,10 @@ def evaluate(job: Job) -> Evaluated:
         figures = _weighed(config, job)
     except RowforgeError as error:
         return Evaluated(refusal=" ".join(str(error).split()))
+    finally:
+        # Tables of mappings are large, few, and refer to themselves. Workers of Dask wait so long
+        # before they look for such objects that they would grow by gigabytes.
+        gc.collect()
     return Evaluated(figures={**figures, "area": float(cells.luts)}, cells=asdict(cells))
 
 
