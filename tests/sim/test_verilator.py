@@ -129,7 +129,8 @@ def test_hit_calls_neither_elaboration_nor_compiler(empty_cache, monkeypatch):
     assert len(calls) == 1
     assert cached_build(("other", *key), lambda: "verilog", GRID) == first, "the same Verilog"
     assert len(calls) == 1
-    assert cached_build(key, lambda: "other", Build(top="another")) != first
+    other = cached_build(key, never, Build(top="another"))
+    assert other != first and other.read_text() == "library of verilog", "elaborated once"
     assert len(calls) == 2
 
 
