@@ -75,7 +75,7 @@ struct Pe {
     uint8_t operation = 0;  // what the step shown puts into the pipeline
     bool running = false;
     uint8_t started = 0;
-    uint8_t waiting = 0;  // what it counted in the newest cycle; see sim/cycles/model/resting.h
+    uint8_t waiting = 0;  // what it counts in a cycle while it rests (resting.h); see `Waiting`
     // operations, the newest in the low byte; the one in the last stage accumulates
     uint32_t pipeline = 0;
     // FIFO of ifmap beats: for each the words beyond the first, four bits, the oldest lowest

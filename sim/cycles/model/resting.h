@@ -9,11 +9,12 @@
 struct Resting {
     std::vector<uint32_t> awake;  // of each column, PEs that have something to do
     uint32_t columns = 0;         // columns in which a PE, the feeder or the collector has
-    // The row whose word a collector that is idle otherwise waits for, -1 for none
+    // of each column, the row whose word is all that its collector waits for, -1 for none of them;
+    // kNoTail: it has more to do
     std::vector<int8_t> tails;
     static constexpr int8_t kNoTail = -2;
-    Activity cycle;               // what all resting PEs count in a cycle
-    int shown = 0, issued = 0;    // passes of the cycle before
+    Activity cycle;             // what all resting PEs count in a cycle
+    int shown = 0, issued = 0;  // passes of the cycle before
 
     void reset(int rows, int cols) {
         awake.assign(cols, everyone(rows));
@@ -27,18 +28,11 @@ struct Resting {
     }
     static uint32_t everyone(int count) { return count == 32 ? ~0u : (1u << count) - 1; }
 
-    // Returns whether it has rested.
-    bool wake(Pe& pe, int row, int col) {
+    // What reaches it from outside of its column.
+    void wake(const Pe& pe, int row, int col) {
         columns |= 1u << col;
-        if ((awake[col] >> row) & 1) return false;
+        if ((awake[col] >> row) & 1) return;
         awake[col] |= 1u << row;
         cycle.wait(pe.waiting, -1);
-        return true;
-    }
-    // The PE counts the same from now on.
-    void rest(Pe& pe, int row, int col, uint8_t waiting) {
-        awake[col] &= ~(1u << row);
-        pe.waiting = waiting;
-        cycle.wait(waiting);
     }
 };

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.compile import timing_program
 from rowforge.cli import main
 from rowforge.configs import preset
 from rowforge.estimation import estimate
+from rowforge.page.exhibit import Subject, gather
 from rowforge.page.render import TABS
 from rowforge.page.suggest import candidates
 from tests.campaigns.report.run import applied
@@ -157,3 +159,22 @@ def test_labels_give_the_accuracy(tmp_path: Path):
 )
 def test_wrong_reports_are_refused(arguments, said, capsys):
     rowforge(capsys, "report", *arguments).assert_refused(said)
+
+
+def test_a_program_is_made_once_for_its_estimate_and_its_trace(monkeypatch):
+    """Without a cache, which would hide the second time."""
+    made = []
+
+    def noted(graph, config, options):
+        made.append(config)
+        return timing_program(graph, config, options)
+
+    monkeypatch.setenv("ROWFORGE_CACHE", "")
+    for module in ("rowforge.estimation", "rowforge.page.exhibit"):
+        monkeypatch.setattr(f"{module}.timing_program", noted)
+    subjects = [Subject(str(MODEL), name, preset(name)) for name in CONFIGURATIONS]
+    found = gather(subjects)
+    assert made == [subject.config for subject in subjects]
+    for each, subject in zip(found, subjects, strict=True):
+        assert each.estimate == estimate(str(MODEL), subject.config)
+        assert each.traced.cycles > 0
