@@ -6,6 +6,7 @@ compiled; everything a mode needs is derived here on demand.
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -228,6 +229,7 @@ def short_multipliers(stage: Requant, channels: int) -> Multipliers:
     return Multipliers(short, pair.shift)
 
 
+@lru_cache(maxsize=4096)  # networks have few scales, and each is asked for a dozen times
 def quantise_multiplier(scale: float) -> tuple[int, int]:
     """(multiplier, shift) of one real scale, see `Multipliers`."""
     pair = quantise_multipliers(np.asarray([scale], dtype=np.float64))

@@ -133,4 +133,7 @@ def packed_params(config: Config, bias: Any, multiplier: Any, shift: Any, addend
     given = (bias, multiplier, shift, np.broadcast_to(addend, np.shape(bias)))
     columns = [np.atleast_1d(np.asarray(a, dtype=np.int64)) for a in given]
     size = -(-len(columns[0]) // config.post.units) * config.post.units
-    return pack_params(*(np.pad(a, (0, size - len(a))) for a in columns))
+    rows = np.zeros((len(columns), size), dtype=np.int64)
+    for row, values in zip(rows, columns, strict=True):
+        row[: len(values)] = values
+    return pack_params(*rows)
