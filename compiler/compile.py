@@ -363,7 +363,8 @@ class _Compiler:
             cycles = transfers.cycles(cost.cycles)
         # Nothing models firmware.
         modelled = cost is not None and not self.config.control.microcontroller
-        bound = "link" if cost and cycles > 2 * cost.cycles else (cost.bound if cost else "")
+        longer = cost is not None and transfers.longer_than(cost.cycles)
+        bound = "link" if longer else (cost.bound if cost else "")
         return Layer(
             name=report.name,
             op=report.op,

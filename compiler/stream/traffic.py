@@ -48,6 +48,10 @@ class Transfers:
         """A part of so many equal ones."""
         return Transfers(**{name: words * part // whole for name, words in vars(self).items()})
 
+    def longer_than(self, computing: int) -> bool:
+        """Whether the words cross the link, one a cycle, for longer than the layer computes."""
+        return self.loaded + self.filters + self.exposed > computing
+
     def cycles(self, computing: int, rate: float = 1) -> int:
         """Cycles of a layer that computes for so many.
 

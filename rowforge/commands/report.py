@@ -7,7 +7,6 @@ from pathlib import Path
 from compiler.options import CompileOptions
 from compiler.workloads.networks import NETWORKS
 from hw.arch.config import Config
-from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
 from rowforge.configs import load_config, preset, preset_names
 from rowforge.options import add_objective, add_removal, named_technology
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     )
     table = named_technology(args.technology)
     exhibits = gather(subjects, options, table)
-    exhibits = [_finished(exhibit, args, options, table) for exhibit in exhibits]
+    exhibits = [_finished(exhibit, args, options) for exhibit in exhibits]
     page = render(exhibits, clock=args.clock)
     try:
         args.output.write_text(page, encoding="utf-8")
@@ -79,11 +78,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _finished(
-    exhibit: Exhibit, args: argparse.Namespace, options: CompileOptions, table: Technology
-) -> Exhibit:
+def _finished(exhibit: Exhibit, args: argparse.Namespace, options: CompileOptions) -> Exhibit:
     """With what was asked for besides."""
-    found = suggestions(exhibit, options, table, search=args.suggest)
+    found = suggestions(exhibit, options, search=args.suggest)
     share = accuracy(exhibit.graph, args.input, args.labels) if args.labels is not None else None
     return replace(exhibit, suggestions=found, accuracy=share)
 

@@ -6,12 +6,12 @@ from rowforge.area.model import modelled, unseen
 
 
 def resources(config: Config) -> dict[str, int]:
-    """Counts of PEs, multipliers, storage bits and network wires, by name."""
-    array, pe, noc = config.array, config.pe, config.noc
+    """Counts of PEs, multipliers, storage bits and network wires, by name; of all clusters."""
+    array, pe, noc, clusters = config.array, config.pe, config.noc, config.clusters.count
     pes = array.rows * array.cols
     spads = (pe.ifmap_spad + pe.filter_spad) * array.data_width + pe.psum_spad * array.psum_width
     operands = (noc.ifmap + noc.filter) * array.data_width
-    return {
+    cluster = {
         "PEs": pes,
         "multipliers": config.multipliers,
         "scratchpad bits": pes * spads,
@@ -19,8 +19,9 @@ def resources(config: Config) -> dict[str, int]:
         "prefetch bits": 8 * config.buffer.filter_prefetch,
         "network wires": operands + (noc.psum_in + noc.psum_out) * array.psum_width,
         "requantisation lanes": config.post.units,
-        "link bits a cycle": config.link.width,
     }
+    everywhere = {name: clusters * number for name, number in cluster.items()}
+    return {"clusters": clusters, **everywhere, "link bits a cycle": config.link.width}
 
 
 def price(before: Config, after: Config) -> str:

@@ -1,14 +1,16 @@
-"""What bounds the slowest layers, and the least change that removes the bound: `suggestions`."""
+"""What bounds the slowest layers, and a small change that removes the bound: `suggestions`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from compiler.ir.graph import Graph
+from compiler.ir.ops import Node
 from compiler.options import CompileOptions
 from hw.arch.config import Config
-from hw.arch.energy import Technology
 from hw.arch.errors import RowforgeError
-from rowforge.estimation import estimate
+from rowforge.estimation import graph_report
+from rowforge.page.changes import Values, changes, more_clusters, written
 from rowforge.page.exhibit import Exhibit
 from rowforge.page.price import price
 from rowforge.running.progress import Progress
@@ -25,66 +27,25 @@ BOUNDS = {
 }
 """In words, what a layer's `bound` is."""
 
-_WIDER = ("noc.ifmap", "noc.filter", "noc.psum_in", "noc.psum_out", "post.units")
-_MOST = 8  # of these
+LEAST = 0.02
+"""Share of a layer's cycles that a change must save: less is no other bound but a tie."""
+
+STEPS = 5
+"""Changes on top of one another that are tried."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A change of some fields."""
-
-    values: dict[str, Any]
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in self.values.items())
-
-
-def candidates(config: Config, bound: str) -> Iterator[Candidate]:
-    """Changes that may remove a bound, the smaller first; some are refused by `Config`."""
-    if bound == "compute":
-        yield from _larger(config)
-    elif bound == "link":
-        depth = config.buffer.depth
-        yield Candidate({"link.width": 64})
-        yield Candidate({"buffer.depth": 2 * depth})
-        yield Candidate({"buffer.depth": 4 * depth})
-    else:
-        first = {f"noc.{bound}": None, "vector": None}
-        names = [name for name in _WIDER if name in first]
-        names += [name for name in _WIDER if name not in names]
-        for name in names if bound != "vector" else ("post.units",):
-            width = int(config.value(name))
-            while (width := 2 * width) <= _MOST:
-                yield Candidate({name: width})
-
-
-def _larger(config: Config) -> Iterator[Candidate]:
-    """More multipliers, the fewest first."""
-    found: dict[tuple[int, int, int], Candidate] = {}
-    rows, cols = config.array.rows, config.array.cols
-    for quarters in (5, 6, 8, 12, 16):
-        for name, size, other in (("array.cols", cols, rows), ("array.rows", rows, cols)):
-            larger = max(size * quarters // 4, size + 1)
-            found[larger * other, larger, len(name)] = Candidate({name: larger})
-    if config.pe.macs == 1:
-        found[2 * rows * cols, 0, 0] = Candidate({"pe.macs": 2})
-    known = dict.fromkeys(str(found[key]) for key in sorted(found))
-    by_text = {str(candidate): candidate for candidate in found.values()}
-    yield from (by_text[said] for said in known)
-
-
-def suggestions(
-    exhibit: Exhibit, options: CompileOptions, table: Technology | None, *, search: bool
-) -> list[dict[str, Any]]:
+def suggestions(exhibit: Exhibit, options: CompileOptions, *, search: bool) -> list[dict[str, Any]]:
     """For each of the five slowest layers what bounds it and, if searched for, what removes that.
 
     Keys: `name`, `cycles`, `share` (of all cycles), `bound`, `why`, `idle`; with `search` also
     `tried`, `removed`, and of one change `change`, `cycles_after`, `bound_after`, `total_after` and
-    `price`. Where `removed` is true, that is the first change after which the layer is bound by
-    something else and takes fewer cycles; otherwise the one of those tried after which it takes
-    fewest, and None if it never takes fewer.
+    `price`. Where `removed` is true, the layer is bound by something else after that change and
+    takes fewer cycles, and no part of the change can be left out; otherwise it is the one of those
+    tried after which the layer takes fewest, and None if it never takes fewer.
     """
     whole = exhibit.estimate["total"]["cycles"] or 1
+    progress = Progress()
+    trials = _Trials(exhibit.graph, exhibit.subject.config, options, progress)
     found = []
     for row in exhibit.slowest:
         entry = {
@@ -96,40 +57,179 @@ def suggestions(
             "idle": row["mapping"].get("idle", ""),
         }
         if search:
-            entry |= _search(exhibit, row, options, table)
+            entry |= _Search(trials, row).result()
         found.append(entry)
+    progress.clear()
     return found
 
 
-def _search(
-    exhibit: Exhibit, row: dict[str, Any], options: CompileOptions, table: Technology | None
-) -> dict[str, Any]:
-    config, name = exhibit.subject.config, row["name"]
-    tried: list[str] = []
-    best: dict[str, Any] = dict.fromkeys(
-        ("change", "cycles_after", "bound_after", "total_after", "price")
-    )
-    removed = False
-    progress = Progress()
-    for candidate in candidates(config, row["bound"]):
-        progress.show(f"{name}: {candidate}")
+@dataclass(frozen=True)
+class _Outcome:
+    """What a change makes of a layer."""
+
+    values: Values
+    cycles: int
+    bound: str
+    total: int
+
+
+class _Trials:
+    """Estimates of a model, or of one of its layers, on changed configurations, each made once."""
+
+    def __init__(
+        self, graph: Graph, config: Config, options: CompileOptions, progress: Progress
+    ) -> None:
+        self.graph = graph
+        self.config = config
+        self._options = options
+        self._progress = progress
+        self._known: dict[Config, dict[str, Any] | None] = {}
+
+    def __call__(self, layer: str, values: Values) -> _Outcome | None:
+        """A layer after a change; None if there is no such accelerator or it cannot run the
+        model."""
         try:
-            changed = config.with_values(candidate.values)
-            report = estimate(exhibit.subject.model, changed, options, table=table)
+            changed = self.config.with_values(values)
         except RowforgeError:
-            continue  # such an accelerator cannot be, or cannot run the model
-        tried.append(str(candidate))
-        after = next(layer for layer in report["layers"] if layer["name"] == name)
-        removed = after["bound"] != row["bound"] and after["cycles"] < row["cycles"]
-        if removed or after["cycles"] < (best["cycles_after"] or row["cycles"]):
-            best = {
-                "change": str(candidate),
-                "cycles_after": after["cycles"],
-                "bound_after": after["bound"],
-                "total_after": report["total"]["cycles"],
-                "price": price(config, changed),
+            return None
+        if changed not in self._known:
+            self._progress.show(f"{layer}: {written(values)}")
+            try:
+                self._known[changed] = graph_report(self.graph, changed, self._options)
+            except RowforgeError:
+                self._known[changed] = None
+        report = self._known[changed]
+        if report is None:
+            return None
+        after = next(row for row in report["layers"] if row["name"] == layer)
+        return _Outcome(values, after["cycles"], after["bound"], report["total"]["cycles"])
+
+    def of_layer(self, row: dict[str, Any]) -> "_Trials":
+        """The same of a layer alone if that takes the same cycles: a network takes far longer."""
+        nodes = [node for node in self.graph.nodes if node.name == row["name"]]
+        if len(nodes) == 1:
+            alone = _Trials(
+                _alone(self.graph, nodes[0]), self.config, self._options, self._progress
+            )
+            found = alone(row["name"], {})
+            if found and (found.cycles, found.bound) == (row["cycles"], row["bound"]):
+                return alone
+        return self
+
+
+def _alone(graph: Graph, node: Node) -> Graph:
+    tensors = {key: graph.tensors[key] for key in (*node.inputs, node.output)}
+    return Graph(
+        name=graph.name,
+        tensors=tensors,
+        nodes=(node,),
+        inputs=tuple(key for key in dict.fromkeys(node.inputs) if tensors[key].data is None),
+        outputs=(node.output,),
+        rounding=graph.rounding,
+    )
+
+
+class _Search:
+    """Changes for one layer: each by itself, then further ones on top of the best.
+
+    What bounds the layer after a step says what the next step tries. Changes are tried on the layer
+    alone; the network decides about those that remove the bound there, and what can be left out.
+    """
+
+    def __init__(self, trials: _Trials, row: dict[str, Any]) -> None:
+        self._whole = trials
+        self._layer = trials.of_layer(row)
+        self._row = row
+        self._tried: dict[str, None] = {}
+
+    def result(self) -> dict[str, Any]:
+        """The part of an entry of `suggestions` that a search finds."""
+        base = self._layer(self._row["name"], {})
+        values: Values = {}
+        removed = False
+        for _ in range(STEPS):
+            step = self._step(base) if base is not None else None
+            if step is None:
+                break
+            base, values = step, step.values
+            if removed := self._removed(step):
+                values = self._reduced(values)
+                break
+        found: dict[str, Any] = dict.fromkeys(
+            ("change", "cycles_after", "bound_after", "total_after", "price")
+        )
+        best = self._whole(self._row["name"], values)
+        if best is not None and best.cycles < self._row["cycles"]:
+            config = self._whole.config
+            found = {
+                "change": written(values),
+                "cycles_after": best.cycles,
+                "bound_after": best.bound,
+                "total_after": best.total,
+                "price": price(config, config.with_values(values)),
             }
-        if removed:
-            break
-    progress.clear()
-    return {"tried": tried, "removed": removed, **best}
+        return {"tried": list(self._tried), "removed": removed, **found}
+
+    def _step(self, base: _Outcome) -> _Outcome | None:
+        """The first change on top of others that removes the bound, or that with fewest cycles."""
+        config = self._whole.config.with_values(base.values)
+        best = self._best(base, changes(config, base.bound))
+        if best is None or not _saves(best.cycles, base.cycles):
+            best = self._best(base, more_clusters(config)) or best
+        return best
+
+    def _best(self, base: _Outcome, further: Iterable[Values]) -> _Outcome | None:
+        best = None
+        for more in further:
+            outcome = self._layer(self._row["name"], {**base.values, **more})
+            if outcome is None:
+                continue
+            self._tried[written(outcome.values)] = None
+            if self._removed(outcome):
+                return outcome
+            if best is None or outcome.cycles < best.cycles:
+                best = outcome
+        return best
+
+    def _removed(self, outcome: _Outcome) -> bool:
+        return self._is_removal(outcome) and self._in_whole(outcome.values)
+
+    def _alone(self, values: Values) -> bool:
+        outcome = self._layer(self._row["name"], values)
+        return outcome is not None and self._is_removal(outcome)
+
+    def _in_whole(self, values: Values) -> bool:
+        outcome = self._whole(self._row["name"], values)
+        return outcome is not None and self._is_removal(outcome)
+
+    def _is_removal(self, outcome: _Outcome) -> bool:
+        return outcome.bound != self._row["bound"] and _saves(outcome.cycles, self._row["cycles"])
+
+    def _reduced(self, values: Values) -> Values:
+        """The same without what can be left out: of the layer alone, then of the network."""
+        less = self._least(values, self._alone)
+        return self._least(less if self._in_whole(less) else values, self._in_whole)
+
+    def _least(self, values: Values, removes: Callable[[Values], bool]) -> Values:
+        """The same without fields, or with half their values, as long as that does as well."""
+        for less in self._smaller(values):
+            if removes(less):
+                return self._least(less, removes)
+        return values
+
+    def _smaller(self, values: Values) -> Iterator[Values]:
+        """A change less one of its fields, or with a smaller value of it."""
+        for name, value in values.items():
+            others = {key: kept for key, kept in values.items() if key != name}
+            if others:
+                yield others
+            if isinstance(value, bool):
+                continue
+            halves: list[Values] = []
+            while int(self._whole.config.value(name)) < (value := value // 2):
+                halves.insert(0, {**others, name: value})
+            yield from halves
+
+
+def _saves(after: int, before: int) -> bool:
+    return after <= (1 - LEAST) * before

@@ -12,9 +12,9 @@ from compiler.compile import timing_program
 from rowforge.cli import main
 from rowforge.configs import preset
 from rowforge.estimation import estimate
+from rowforge.page.changes import changes, more_clusters, written
 from rowforge.page.exhibit import Subject, gather
 from rowforge.page.render import TABS
-from rowforge.page.suggest import candidates
 from tests.campaigns.report.run import applied
 from tests.rowforge.page.conftest import CONFIGURATIONS
 from tests.rowforge.support import DIGITS, MODEL, rowforge
@@ -120,20 +120,29 @@ def test_a_suggested_change_gives_another_bound_and_fewer_cycles(parsed: Page):
     assert after["bound"] == "compute" != before["bound"]
 
 
-@pytest.mark.parametrize("place", range(len(CONFIGURATIONS)))
-def test_every_suggested_change_does_what_is_said_of_it(exhibits, place):
-    assert any(found["removed"] for found in exhibits[place]["suggestions"])
+@pytest.mark.parametrize(("place", "least"), [(0, 3), (1, 2)])
+def test_every_suggested_change_does_what_is_said_of_it(exhibits, place, least):
+    assert sum(found["removed"] for found in exhibits[place]["suggestions"]) >= least
     assert [said for holds, said in applied(MODEL, exhibits[place]) if not holds] == []
 
 
-@pytest.mark.parametrize("bound", ["compute", "link", "vector", "psum_out", "ifmap"])
-def test_candidates_differ_and_come_cheapest_first(bound):
+@pytest.mark.parametrize("bound", ["compute", "link", "vector", "psum_out", "ifmap", "filter"])
+def test_changes_differ_and_come_cheapest_first(bound):
     config = preset("tiny")
-    found = [str(candidate) for candidate in candidates(config, bound)]
-    assert found and len(set(found)) == len(found)
+    found = list(changes(config, bound))
+    assert found and len({written(values) for values in found}) == len(found)
     if bound == "compute":
-        sizes = [config.with_values(c.values).multipliers for c in candidates(config, bound)]
+        sizes = [config.with_values(values).multipliers for values in found]
         assert sizes == sorted(sizes) and sizes[0] > config.multipliers
+
+
+def test_a_change_brings_what_it_needs():
+    config = preset("ulx3s_85f").with_values({"noc.ifmap": 4})
+    widest = next(iter(changes(config, "ifmap")))
+    assert widest == {"noc.ifmap": 8, "buffer.width": 64}
+    (clusters,) = more_clusters(preset("eyeriss_v1_int8"))
+    assert clusters == {"clusters.y": 2, "buffer.filters": False}
+    assert list(more_clusters(preset("tiny").with_values({"clusters.y": 2}))) == [{"clusters.x": 2}]
 
 
 def test_labels_give_the_accuracy(tmp_path: Path):

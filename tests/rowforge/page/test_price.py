@@ -22,3 +22,9 @@ def test_where_the_model_knows_nothing_the_parts_are_told():
     small = preset("icebreaker")
     changed = small.with_values({"buffer.filter_prefetch": 2 * small.buffer.filter_prefetch})
     assert price(small, changed) == f"+{8 * small.buffer.filter_prefetch:,} prefetch bits"
+
+
+def test_parts_of_all_clusters_count():
+    more = CONFIG.with_values({"clusters.y": 2})
+    said = price(CONFIG, more)
+    assert said.startswith("+1 clusters, +64 PEs, +64 multipliers, ") and "link" not in said
