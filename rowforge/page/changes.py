@@ -48,8 +48,10 @@ def _for(config: Config, bound: str) -> Iterator[Values]:
         yield doubled("noc.psum_out", "post.units")
     elif bound in ("ifmap", "filter"):
         yield doubled(f"noc.{bound}")
-        yield doubled(f"pe.{bound}_spad")
-        if bound == "ifmap":
+        yield doubled("pe.ifmap_spad")  # more channels a pass: fewer passes
+        if bound == "filter":
+            yield doubled("pe.filter_spad")
+        else:
             yield doubled("pe.ifmap_fifo")
             yield doubled("noc.ifmap", "pe.ifmap_fifo")
             yield doubled("array.cols")

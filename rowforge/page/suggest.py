@@ -174,9 +174,9 @@ class _Search:
         """The first change on top of others that removes the bound, or that with fewest cycles."""
         config = self._whole.config.with_values(base.values)
         best = self._best(base, changes(config, base.bound))
-        if best is None or not _saves(best.cycles, base.cycles):
-            best = self._best(base, more_clusters(config)) or best
-        return best
+        if best and (self._removed(best) or _saves(best.cycles, base.cycles)):
+            return best
+        return self._best(base, more_clusters(config)) or best
 
     def _best(self, base: _Outcome, further: Iterable[Values]) -> _Outcome | None:
         best = None
