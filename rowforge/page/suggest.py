@@ -141,20 +141,20 @@ class _Search:
         self._layer = trials.of_layer(row)
         self._row = row
         self._tried: dict[str, None] = {}
+        self._fewest = _Outcome({}, row["cycles"], row["bound"], 0)
 
     def result(self) -> dict[str, Any]:
         """The part of an entry of `suggestions` that a search finds."""
         base = self._layer(self._row["name"], {})
-        values: Values = {}
         removed = False
         for _ in range(STEPS):
             step = self._step(base) if base is not None else None
             if step is None:
                 break
-            base, values = step, step.values
+            base = step
             if removed := self._removed(step):
-                values = self._reduced(values)
                 break
+        values = self._reduced(base.values) if base and removed else self._fewest.values
         found: dict[str, Any] = dict.fromkeys(
             ("change", "cycles_after", "bound_after", "total_after", "price")
         )
@@ -185,6 +185,7 @@ class _Search:
             if outcome is None:
                 continue
             self._tried[written(outcome.values)] = None
+            self._fewest = min(self._fewest, outcome, key=lambda each: each.cycles)
             if self._removed(outcome):
                 return outcome
             if best is None or outcome.cycles < best.cycles:

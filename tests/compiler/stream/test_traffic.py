@@ -139,3 +139,14 @@ def test_nothing_is_counted_twice(dump: bool) -> None:
     headers = sum(isinstance(step, Store) for step in program.steps)
     assert link(program).total == total + headers
     assert np.prod([layer.accesses.words(Level.LINK) for layer in program.layers]) > 0
+
+
+def test_the_link_bounds_a_layer_whose_words_take_longer_than_it_computes():
+    moved = Transfers(filters=50, loaded=30, stored=500, exposed=20, reads=900)
+    assert moved.longer_than(99) and not moved.longer_than(100)
+    graph = layer_graph("dense", [LayerShape("dense", H=1, C=128, M=128, R=1)], seed=1)
+    for width in (1, 8):
+        config = Config.of({"noc.filter": width, "array.rows": 12, "array.cols": 14})
+        layer = compile_graph(graph, config, CompileOptions()).layers[0]
+        longer = Transfers(**layer.transfers).longer_than(layer.computing)
+        assert (layer.bound == "link") is longer is (width == 8)
